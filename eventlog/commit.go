@@ -71,6 +71,7 @@ type Head struct {
 // Event is one fact of a commit, as stored. The log reads none of it.
 type Event struct {
 	Type     string   // versioned name: "milestone.delivered.v1"
+	Subject  string   // the part of the aggregate it is about: a milestone's id; empty: all of it
 	Audience string   // who may see it: "shared", "private:nokia", "public"
 	Data     []byte   // JSON; hashed as stored, never marshalled again
 	Salt     [16]byte // random; makes the event's hash say nothing about its content
@@ -81,6 +82,7 @@ type Event struct {
 func (e *Event) hash(scratch []byte) Hash {
 	b := append(scratch[:0], e.Salt[:]...)
 	b = appendString(b, e.Type)
+	b = appendString(b, e.Subject)
 	b = appendString(b, e.Audience)
 	b = appendBytes(b, e.Data)
 	return sha256.Sum256(b)
@@ -161,6 +163,7 @@ func (c *Commit) AppendFrame(b []byte) []byte {
 		e := &c.Events[i]
 		b = append(b, e.Salt[:]...)
 		b = appendString(b, e.Type)
+		b = appendString(b, e.Subject)
 		b = appendString(b, e.Audience)
 		b = appendBytes(b, e.Data)
 	}
@@ -190,7 +193,8 @@ func ParseFrame(frame []byte) (Commit, error) {
 	for i := range c.Events {
 		e := &c.Events[i]
 		r.array(e.Salt[:])
-		e.Type, e.Audience, e.Data = string(r.bytes()), string(r.bytes()), r.bytes()
+		e.Type, e.Subject = string(r.bytes()), string(r.bytes())
+		e.Audience, e.Data = string(r.bytes()), r.bytes()
 	}
 	if r.err != nil || len(r.rest) != 0 {
 		return Commit{}, errors.Join(fmt.Errorf("commit frame of %d bytes: %w", len(frame), ErrDamaged), r.err)
