@@ -1,0 +1,448 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"tandem/eventlog"
+)
+
+// ErrSubscribed: the topic has a subscription already and allows only one.
+var ErrSubscribed = errors.New("the topic has a subscription already")
+
+// Checkpointing says who moves the checkpoint of a topic.
+type Checkpointing int
+
+const (
+	// AdvanceOnAck: the subscription, with every ack. It starts at the stored checkpoint and needs no
+	// Resume. Each subscription of a topic gets every message after the checkpoint.
+	AdvanceOnAck Checkpointing = iota
+	// AdvanceOnAppend: the owner of the topic, with Append. An ack only says that the next message may
+	// come. A topic has one subscription at a time, and it is silent until Resume.
+	AdvanceOnAppend
+)
+
+const (
+	receiveBatch   = 256 // messages that one Receive may return
+	firstRetry     = 20 * time.Millisecond
+	slowestRetry   = time.Second
+	advanceTimeout = 5 * time.Second // for the checkpoint of an ack that came together with the end
+)
+
+var _ message.Subscriber = (*Subscriber)(nil)
+
+// Subscriber delivers the messages of inbox topics in order, one at a time per subscription. It is
+// safe for concurrent use. Each subscription has one goroutine.
+//
+// # Acks
+//
+// The next message comes after the ack of the one before. After a nack the same message comes
+// again, at once and as a fresh copy. A message's context carries the values of the subscription's
+// context and ends with the message's ack or nack, or with the subscription. A failing inbox is
+// asked again, 20 ms to 1 s later, for as long as the subscription lives; only the first failure in a row is logged.
+//
+// A subscription ends with its context or with Close, whichever is first, and closes its channel.
+// It does not wait for the ack of the message in flight, and nothing is lost: what was not
+// acknowledged is delivered again by the next subscription of the topic, that message included.
+//
+// # The gate
+//
+// Under AdvanceOnAppend a topic has a gate, with or without a subscription:
+//
+//	          Resume(from): g+1                Resume(from): g+1
+//	          ┌────────────────────────┐      ┌─────┐
+//	          │                        ▼      │     ▼
+//	shut(g) ──┘                        open(g, position)
+//	   ▲                               │
+//	   └───────────────────────────────┘
+//	          Pause: g+1
+//
+// The generation g is 0 before the first Resume and grows with every change. Every message carries
+// the generation in which it was taken from the inbox; Origin reads it. An ack moves the position to
+// the message's offset only if its generation is still the gate's; the ack or nack of an earlier one
+// only says that the handler is free. So these races end well:
+//
+//   - A Receive under way is interrupted by a change. What it returns nevertheless is dropped.
+//   - The message in flight at a change stays in flight: nothing of the new generation is delivered
+//     before its ack or nack. It is not delivered again unless from lies before it.
+//   - A message on its way from the subscription to the handler cannot be called back. So at most one
+//     message of an earlier generation, in flight or on its way, reaches the handler's code after
+//     Resume or Pause has returned.
+//
+// A handler therefore compares the generation with the one that the latest Resume returned and
+// acknowledges what is not of that generation without looking at it. Resume and Pause wait neither
+// for the inbox nor for a handler: the owner calls them, and stores what Resume returned, while it
+// holds the lock under which its handler compares. Without that lock the first message of the new
+// generation could come before its number is known and be taken for a stale one.
+type Subscriber struct {
+	inbox  eventlog.Inbox
+	mode   Checkpointing
+	logger *slog.Logger
+
+	mu     sync.Mutex
+	closed bool
+	gates  map[string]*gate // AdvanceOnAppend only
+	ends   map[*subscription]context.CancelFunc
+	loops  sync.WaitGroup
+}
+
+// NewSubscriber returns a Subscriber on an inbox, which it does not close. A nil logger is silent.
+func NewSubscriber(inbox eventlog.Inbox, mode Checkpointing, logger *slog.Logger) *Subscriber {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &Subscriber{
+		inbox:  inbox,
+		mode:   mode,
+		logger: logger,
+		gates:  make(map[string]*gate),
+		ends:   make(map[*subscription]context.CancelFunc),
+	}
+}
+
+// Subscribe starts a subscription and returns its channel, which is unbuffered and is closed when
+// the subscription ends. Errors are ErrClosed and ErrSubscribed; a fault of the inbox is none.
+func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fmt.Errorf("subscribe to %s: %w", topic, ErrClosed)
+	}
+	sub := &subscription{Subscriber: s, topic: topic, gate: new(gate), out: make(chan *message.Message)}
+	if s.mode == AdvanceOnAppend {
+		sub.gate = s.gate(topic)
+		if sub.gate.subscribed {
+			return nil, fmt.Errorf("subscribe to %s: %w", topic, ErrSubscribed)
+		}
+		sub.gate.subscribed = true
+	}
+	ctx, s.ends[sub] = context.WithCancel(ctx)
+	s.loops.Go(func() { sub.run(ctx) })
+	return sub.out, nil
+}
+
+// Resume lets the topic's subscription deliver the messages after the given offset, under a new
+// generation, which it returns. If the topic was running this rewinds it, or moves it forward. The
+// subscription may begin later. Only for AdvanceOnAppend; otherwise it has no effect and returns 0.
+func (s *Subscriber) Resume(topic string, from eventlog.Offset) (generation uint64) {
+	return s.change(topic, true, from)
+}
+
+// Pause silences the topic's subscription until the next Resume. Only for AdvanceOnAppend; otherwise
+// it has no effect.
+func (s *Subscriber) Pause(topic string) {
+	s.change(topic, false, eventlog.Offset{})
+}
+
+// Close ends every subscription and returns when their channels are closed. It may be repeated.
+func (s *Subscriber) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for _, end := range s.ends {
+		end()
+	}
+	s.mu.Unlock()
+	s.loops.Wait()
+	return nil
+}
+
+func (s *Subscriber) change(topic string, open bool, from eventlog.Offset) uint64 {
+	if s.mode != AdvanceOnAppend {
+		return 0
+	}
+	s.mu.Lock()
+	g := s.gate(topic)
+	s.mu.Unlock()
+	return g.change(open, from)
+}
+
+// gate needs s.mu.
+func (s *Subscriber) gate(topic string) *gate {
+	g := s.gates[topic]
+	if g == nil {
+		g = new(gate)
+		s.gates[topic] = g
+	}
+	return g
+}
+
+// forget ends the bookkeeping of a subscription before its channel closes, so that whoever sees the
+// closed channel can subscribe anew.
+func (s *Subscriber) forget(sub *subscription) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ends[sub]()
+	delete(s.ends, sub)
+	sub.gate.subscribed = false
+}
+
+// gate is the state of a topic that Resume, Pause and the subscription share.
+type gate struct {
+	subscribed bool // guarded by Subscriber.mu
+
+	mu         sync.Mutex
+	open       bool
+	generation uint64
+	position   eventlog.Offset    // the next message is the one after it
+	interrupt  context.CancelFunc // ends the turn under way; nil before the first
+}
+
+// turn is the time between two changes of a gate, as the subscription sees it.
+type turn struct {
+	ctx        context.Context // ends with the turn
+	end        context.CancelFunc
+	open       bool
+	generation uint64
+	from       eventlog.Offset
+}
+
+func (g *gate) change(open bool, from eventlog.Offset) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.generation++
+	g.open, g.position = open, from
+	if g.interrupt != nil {
+		g.interrupt()
+	}
+	return g.generation
+}
+
+// enter begins a turn, which the next change ends.
+func (g *gate) enter(ctx context.Context) turn {
+	ctx, end := context.WithCancel(ctx)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.interrupt = end
+	return turn{ctx: ctx, end: end, open: g.open, generation: g.generation, from: g.position}
+}
+
+// move reports whether the generation is still the gate's; only then the position moves.
+func (g *gate) move(generation uint64, to eventlog.Offset) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.generation != generation {
+		return false
+	}
+	g.position = to
+	return true
+}
+
+// subscription is one channel and the goroutine that feeds it.
+type subscription struct {
+	*Subscriber
+	topic string
+	gate  *gate
+	out   chan *message.Message
+}
+
+func (s *subscription) run(ctx context.Context) {
+	defer close(s.out)
+	defer s.forget(s)
+	if s.mode == AdvanceOnAck && !s.openAtCheckpoint(ctx) {
+		return
+	}
+	for ctx.Err() == nil {
+		s.takeTurn(ctx)
+	}
+}
+
+func (s *subscription) openAtCheckpoint(ctx context.Context) bool {
+	var at eventlog.Offset
+	ok := s.persist(ctx, "read the checkpoint", func() (err error) {
+		at, err = s.inbox.Checkpoint(ctx, s.topic)
+		return err
+	})
+	if ok {
+		s.gate.change(true, at)
+	}
+	return ok
+}
+
+// takeTurn delivers messages until the gate changes or ctx ends.
+func (s *subscription) takeTurn(ctx context.Context) {
+	t := s.gate.enter(ctx)
+	defer t.end()
+	if !t.open {
+		<-t.ctx.Done()
+		return
+	}
+	for at := t.from; ; {
+		batch, ok := s.receive(t.ctx, at)
+		if !ok {
+			return
+		}
+		for i := range batch {
+			if !s.deliver(ctx, t, &batch[i]) {
+				return
+			}
+			at = batch[i].Offset
+		}
+	}
+}
+
+func (s *subscription) receive(ctx context.Context, after eventlog.Offset) (batch []eventlog.Message, ok bool) {
+	ok = s.persist(ctx, "receive", func() (err error) {
+		batch, err = s.inbox.Receive(ctx, s.topic, after, receiveBatch)
+		return err
+	})
+	return batch, ok
+}
+
+// deliver hands one message out until it is acknowledged. It reports whether the turn goes on.
+func (s *subscription) deliver(ctx context.Context, t turn, m *eventlog.Message) bool {
+	for t.ctx.Err() == nil {
+		d := &delivery{Context: ctx, offset: m.Offset, generation: t.generation}
+		msg := newMessage(d, m)
+		select {
+		case s.out <- msg:
+		case <-t.ctx.Done():
+			return false
+		}
+		acked := await(ctx, msg)
+		d.finish()
+		if acked {
+			return s.acknowledge(ctx, t, m.Offset)
+		}
+	}
+	return false
+}
+
+// await waits for the ack or nack of a message in flight, or for ctx. An ack that came together with
+// the end counts.
+func await(ctx context.Context, msg *message.Message) (acked bool) {
+	select {
+	case <-msg.Acked():
+		return true
+	case <-msg.Nacked():
+		return false
+	case <-ctx.Done():
+	}
+	select {
+	case <-msg.Acked():
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *subscription) acknowledge(ctx context.Context, t turn, to eventlog.Offset) bool {
+	if !s.gate.move(t.generation, to) {
+		return false
+	}
+	if s.mode == AdvanceOnAppend {
+		return true
+	}
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), advanceTimeout)
+		defer cancel()
+	}
+	return s.persist(ctx, "advance the checkpoint", func() error {
+		return s.inbox.Advance(ctx, s.topic, to)
+	})
+}
+
+// persist tries until it succeeds, or until ctx ends and it returns false.
+func (s *subscription) persist(ctx context.Context, what string, try func() error) bool {
+	wait := firstRetry
+	for {
+		err := try()
+		if err == nil {
+			if wait > firstRetry {
+				s.logger.Info("the inbox works again", "action", what, "topic", s.topic)
+			}
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if wait == firstRetry {
+			s.logger.Warn("the inbox failed", "action", what, "topic", s.topic, "error", err)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return false
+		}
+		wait = min(2*wait, slowestRetry)
+	}
+}
+
+// newMessage copies what a handler or middleware may write to. The payload is shared.
+func newMessage(d *delivery, m *eventlog.Message) *message.Message {
+	msg := message.NewMessage(m.ID, m.Payload)
+	for key, value := range m.Metadata {
+		msg.Metadata[key] = value
+	}
+	msg.SetContext(d)
+	return msg
+}
+
+// Origin returns the offset of a message that a Subscriber delivered, and the generation of its
+// topic's gate under which it was delivered. Both are zero for any other message. Decorated
+// contexts, such as the router's, keep them; a Copy of the message without its context does not.
+func Origin(msg *message.Message) (offset eventlog.Offset, generation uint64) {
+	if d, ok := msg.Context().Value(originKey{}).(*delivery); ok {
+		return d.offset, d.generation
+	}
+	return eventlog.Offset{}, 0
+}
+
+type originKey struct{}
+
+// delivery is the context of one delivered message. It is a context of its own kind because a
+// cancelable one from the standard library would cost every message a registration with its parent,
+// though hardly any handler waits for Done.
+type delivery struct {
+	context.Context // the subscription's: values and deadline
+	offset          eventlog.Offset
+	generation      uint64
+
+	mu       sync.Mutex
+	finished bool
+	done     chan struct{} // made by the first Done
+}
+
+func (d *delivery) Value(key any) any {
+	if key == (originKey{}) {
+		return d
+	}
+	return d.Context.Value(key)
+}
+
+func (d *delivery) Done() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done == nil {
+		d.done = make(chan struct{})
+		if d.finished {
+			close(d.done)
+		}
+	}
+	return d.done
+}
+
+// Err does not ask the parent: it must not fail before Done is closed.
+func (d *delivery) Err() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.finished {
+		return context.Canceled
+	}
+	return nil
+}
+
+func (d *delivery) finish() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.finished = true
+	if d.done != nil {
+		close(d.done)
+	}
+}
