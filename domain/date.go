@@ -1,0 +1,77 @@
+package domain
+
+import (
+	"fmt"
+	"time"
+)
+
+// Date is a civil date of the Gregorian calendar without a time zone, held as yyyymmdd so that
+// dates compare with < and >. The zero Date is "none" and is null in JSON.
+type Date int32
+
+// NewDate returns the date of the given year, month and day, normalised as time.Date does.
+func NewDate(year int, month time.Month, day int) Date {
+	return DateOf(time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
+}
+
+// DateOf returns the date on which t falls in t's own location.
+func DateOf(t time.Time) Date {
+	y, m, d := t.Date()
+	return Date(y*10000 + int(m)*100 + d)
+}
+
+// ParseDate reads a date as RFC 3339 writes it: 2018-03-30.
+func ParseDate(s string) (Date, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil || t.Year() < 1 {
+		return 0, fmt.Errorf("%q is not a date such as 2018-03-30", s)
+	}
+	return DateOf(t), nil
+}
+
+// String returns the date as 2018-03-30, or "" for none.
+func (d Date) String() string {
+	if d == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%04d-%02d-%02d", d/10000, d/100%100, d%100)
+}
+
+// Time returns the date's midnight in UTC.
+func (d Date) Time() time.Time {
+	return time.Date(int(d/10000), time.Month(d/100%100), int(d%100), 0, 0, 0, 0, time.UTC)
+}
+
+// AddDays returns the date n days later.
+func (d Date) AddDays(n int) Date { return DateOf(d.Time().AddDate(0, 0, n)) }
+
+// DaysSince returns the number of days from other to d.
+func (d Date) DaysSince(other Date) int { return int(d.Time().Sub(other.Time()) / (24 * time.Hour)) }
+
+// AppendText implements encoding.TextAppender.
+func (d Date) AppendText(b []byte) ([]byte, error) { return append(b, d.String()...), nil }
+
+// MarshalJSON writes the date as a string, none as null.
+func (d Date) MarshalJSON() ([]byte, error) {
+	if d == 0 {
+		return []byte("null"), nil
+	}
+	b := make([]byte, 0, 12)
+	b = append(b, '"')
+	b, _ = d.AppendText(b)
+	return append(b, '"'), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (d *Date) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*d = 0
+		return nil
+	}
+	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
+		return fmt.Errorf("%s is not a date such as \"2018-03-30\"", b)
+	}
+	parsed, err := ParseDate(string(b[1 : len(b)-1]))
+	*d = parsed
+	return err
+}

@@ -1,0 +1,136 @@
+package domain
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The ids are slugs (see [ValidSlug]), unique within their parent. Each kind has its own type, so
+// that one cannot be passed for another.
+type (
+	// PartnerID names an organisation that is party to agreements.
+	PartnerID string
+	// MemberID names a person of a partner, or the program behind a token.
+	MemberID string
+	// TokenID names a bearer token of a partner.
+	TokenID string
+	// AgreementID names the signed umbrella between partners.
+	AgreementID string
+	// InstrumentID names one legal part of an agreement.
+	InstrumentID string
+	// ItemID names a line of an instrument's annex.
+	ItemID string
+	// ProjectID names a joint project within its agreement.
+	ProjectID string
+	// MilestoneID names a milestone within its project.
+	MilestoneID string
+)
+
+// MemberRef names a member across partners.
+type MemberRef struct {
+	Partner PartnerID
+	Member  MemberID
+}
+
+// TokenRef names a token across partners.
+type TokenRef struct {
+	Partner PartnerID
+	Token   TokenID
+}
+
+// ProjectRef names a project across agreements.
+type ProjectRef struct {
+	Agreement AgreementID
+	Project   ProjectID
+}
+
+// MilestoneRef names a milestone across agreements.
+type MilestoneRef struct {
+	Agreement AgreementID
+	Project   ProjectID
+	Milestone MilestoneID
+}
+
+// ProjectRef returns the milestone's project.
+func (r MilestoneRef) ProjectRef() ProjectRef { return ProjectRef{r.Agreement, r.Project} }
+
+// MaxSlug is the greatest length of an id in bytes.
+const MaxSlug = 63
+
+// ValidSlug reports whether s can be an id: [a-z0-9][a-z0-9-]{0,62}.
+func ValidSlug(s string) bool {
+	if s == "" || len(s) > MaxSlug || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// Slug derives an id from a title: ASCII letters and digits in lower case, everything else
+// between them one hyphen. It is empty when the title has none of them.
+func Slug(title string) string {
+	var b strings.Builder
+	hyphen := false
+	for _, r := range strings.ToLower(title) {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			hyphen = b.Len() > 0
+			continue
+		}
+		if hyphen {
+			b.WriteByte('-')
+			hyphen = false
+		}
+		b.WriteRune(r)
+		if b.Len() >= MaxSlug {
+			break
+		}
+	}
+	return strings.TrimRight(b.String()[:min(b.Len(), MaxSlug)], "-")
+}
+
+// Stream names the aggregate that a commit belongs to: a partner's directory
+// ("partner/nokia"), an agreement ("agreement/a") or a project ("project/a/p").
+type Stream struct {
+	Partner   PartnerID
+	Agreement AgreementID
+	Project   ProjectID
+}
+
+// String returns the stored name.
+func (s Stream) String() string {
+	switch {
+	case s.Partner != "":
+		return "partner/" + string(s.Partner)
+	case s.Project != "":
+		return "project/" + string(s.Agreement) + "/" + string(s.Project)
+	default:
+		return "agreement/" + string(s.Agreement)
+	}
+}
+
+// Root returns the name that decides the partition: the partner's directory or the agreement.
+func (s Stream) Root() string {
+	if s.Partner != "" {
+		return "partner/" + string(s.Partner)
+	}
+	return "agreement/" + string(s.Agreement)
+}
+
+// ParseStream reads what Stream.String wrote.
+func ParseStream(name string) (Stream, error) {
+	kind, rest, _ := strings.Cut(name, "/")
+	first, second, two := strings.Cut(rest, "/")
+	switch {
+	case kind == "partner" && !two && first != "":
+		return Stream{Partner: PartnerID(first)}, nil
+	case kind == "agreement" && !two && first != "":
+		return Stream{Agreement: AgreementID(first)}, nil
+	case kind == "project" && first != "" && second != "":
+		return Stream{Agreement: AgreementID(first), Project: ProjectID(second)}, nil
+	}
+	return Stream{}, fmt.Errorf("stream %q is neither partner/…, agreement/… nor project/…/…", name)
+}

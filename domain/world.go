@@ -1,0 +1,149 @@
+package domain
+
+// State is what decisions read. A method returns nil for what does not exist; what it returns
+// must not be changed.
+type State interface {
+	Partner(PartnerID) *Partner
+	Member(MemberRef) *Member
+	Token(TokenRef) *Token
+	Agreement(AgreementID) *Agreement
+	Project(ProjectRef) *Project
+	Milestone(MilestoneRef) *Milestone
+}
+
+// World is a state that events are folded into. It stands alone, or as a fork on another state,
+// which it reads through and never changes: that is how an owner decides ahead of what is durable.
+// A World is not safe for concurrent use.
+type World struct {
+	base    State
+	inPlace bool
+	commit  uint64
+
+	partners   table[PartnerID, Partner]
+	members    table[MemberRef, Member]
+	tokens     table[TokenRef, Token]
+	agreements table[AgreementID, Agreement]
+	projects   table[ProjectRef, Project]
+	milestones table[MilestoneRef, Milestone]
+}
+
+// NewWorld returns an empty state.
+func NewWorld() *World { return NewFork(nothing{}) }
+
+// NewFork returns a state that begins as base and keeps its own changes.
+func NewFork(base State) *World {
+	return &World{
+		base:       base,
+		partners:   table[PartnerID, Partner]{},
+		members:    table[MemberRef, Member]{},
+		tokens:     table[TokenRef, Token]{},
+		agreements: table[AgreementID, Agreement]{},
+		projects:   table[ProjectRef, Project]{},
+		milestones: table[MilestoneRef, Milestone]{},
+	}
+}
+
+// ReplaceInPlace says whether Apply may change the entities it handed out before. It makes a
+// replay cheaper while nobody else reads the world; the default is not to.
+func (w *World) ReplaceInPlace(yes bool) { w.inPlace = yes }
+
+// Prune forgets the changes of a fork that commits up to the given number made, once the base
+// holds them.
+func (w *World) Prune(commit uint64) {
+	w.partners.prune(commit)
+	w.members.prune(commit)
+	w.tokens.prune(commit)
+	w.agreements.prune(commit)
+	w.projects.prune(commit)
+	w.milestones.prune(commit)
+}
+
+// Partner implements State.
+func (w *World) Partner(id PartnerID) *Partner { return w.partners.get(id, w.base.Partner) }
+
+// Member implements State.
+func (w *World) Member(ref MemberRef) *Member { return w.members.get(ref, w.base.Member) }
+
+// Token implements State.
+func (w *World) Token(ref TokenRef) *Token { return w.tokens.get(ref, w.base.Token) }
+
+// Agreement implements State.
+func (w *World) Agreement(id AgreementID) *Agreement { return w.agreements.get(id, w.base.Agreement) }
+
+// Project implements State.
+func (w *World) Project(ref ProjectRef) *Project { return w.projects.get(ref, w.base.Project) }
+
+// Milestone implements State.
+func (w *World) Milestone(ref MilestoneRef) *Milestone {
+	return w.milestones.get(ref, w.base.Milestone)
+}
+
+func (w *World) editPartner(id PartnerID) *Partner { return edit(w, w.partners, id, w.base.Partner) }
+
+func (w *World) editMember(ref MemberRef) *Member { return edit(w, w.members, ref, w.base.Member) }
+
+func (w *World) editToken(ref TokenRef) *Token { return edit(w, w.tokens, ref, w.base.Token) }
+
+func (w *World) editAgreement(id AgreementID) *Agreement {
+	return edit(w, w.agreements, id, w.base.Agreement)
+}
+
+func (w *World) editProject(ref ProjectRef) *Project {
+	return edit(w, w.projects, ref, w.base.Project)
+}
+
+func (w *World) editMilestone(ref MilestoneRef) *Milestone {
+	return edit(w, w.milestones, ref, w.base.Milestone)
+}
+
+// table holds the entities of one kind, each with the commit that changed it last.
+type table[K comparable, V any] map[K]row[V]
+
+type row[V any] struct {
+	value  *V
+	commit uint64
+}
+
+func (t table[K, V]) get(key K, base func(K) *V) *V {
+	if r, ok := t[key]; ok {
+		return r.value
+	}
+	return base(key)
+}
+
+func (t table[K, V]) prune(commit uint64) {
+	for key, r := range t {
+		if r.commit <= commit {
+			delete(t, key)
+		}
+	}
+}
+
+// edit returns an entity that the fold may change: a copy of the present one, put in its place,
+// or an empty one. Slices inside are still the old ones and must be replaced, not changed.
+func edit[K comparable, V any](w *World, t table[K, V], key K, base func(K) *V) *V {
+	r, own := t[key]
+	if !own {
+		r.value = base(key)
+	}
+	switch {
+	case r.value == nil:
+		r.value = new(V)
+	case !own || !w.inPlace:
+		fresh := *r.value
+		r.value = &fresh
+	}
+	r.commit = w.commit
+	t[key] = r
+	return r.value
+}
+
+// nothing is the state below a world that stands alone.
+type nothing struct{}
+
+func (nothing) Partner(PartnerID) *Partner        { return nil }
+func (nothing) Member(MemberRef) *Member          { return nil }
+func (nothing) Token(TokenRef) *Token             { return nil }
+func (nothing) Agreement(AgreementID) *Agreement  { return nil }
+func (nothing) Project(ProjectRef) *Project       { return nil }
+func (nothing) Milestone(MilestoneRef) *Milestone { return nil }
