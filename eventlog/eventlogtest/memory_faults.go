@@ -1,0 +1,107 @@
+package eventlogtest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"tandem/eventlog"
+)
+
+// faults are the ordered misfortunes of a Memory.
+type faults struct {
+	mu   sync.Mutex
+	next []failure
+	held []*Held
+}
+
+type failure struct {
+	err  error
+	lost bool
+}
+
+// FailBefore makes the next append that fits return err and store nothing. Called again, it
+// orders a failure for the append after that.
+func (m *Memory) FailBefore(err error) { m.faults.order(failure{err, true}) }
+
+// FailAfter makes the next append that fits return err although it is stored, as a connection
+// that breaks before the answer does.
+func (m *Memory) FailAfter(err error) { m.faults.order(failure{err, false}) }
+
+// Stop makes the log refuse every later append with eventlog.ErrStopped and the cause, as a full
+// disk does. Reading and following go on.
+func (m *Memory) Stop(cause error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stopped == nil {
+		m.stopped = fmt.Errorf("%w: %w", eventlog.ErrStopped, cause)
+	}
+}
+
+// Held is an append that waits to be stored.
+type Held struct {
+	arrived chan struct{}
+	release chan struct{}
+	once    sync.Once
+}
+
+// Arrived is closed when the append is there and waits.
+func (h *Held) Arrived() <-chan struct{} { return h.arrived }
+
+// Release lets the append go on. It is safe to call more than once.
+func (h *Held) Release() { h.once.Do(func() { close(h.release) }) }
+
+// Hold makes the next append wait, before anything of it is checked or stored, until Release, the
+// end of its context or Close. Called again, it holds the append after that.
+func (m *Memory) Hold() *Held {
+	h := &Held{arrived: make(chan struct{}), release: make(chan struct{})}
+	m.faults.mu.Lock()
+	defer m.faults.mu.Unlock()
+	m.faults.held = append(m.faults.held, h)
+	return h
+}
+
+func (f *faults) order(next failure) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next = append(f.next, next)
+}
+
+// failure takes the next ordered failure; without one it returns nothing.
+func (f *faults) failure() (lost bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.next) == 0 {
+		return false, nil
+	}
+	next := f.next[0]
+	f.next = f.next[1:]
+	return next.lost, next.err
+}
+
+func (f *faults) takeHeld() *Held {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.held) == 0 {
+		return nil
+	}
+	h := f.held[0]
+	f.held = f.held[1:]
+	return h
+}
+
+func (f *faults) hold(ctx context.Context, closed <-chan struct{}) error {
+	h := f.takeHeld()
+	if h == nil {
+		return nil
+	}
+	close(h.arrived)
+	select {
+	case <-h.release:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-closed:
+		return errClosed()
+	}
+}
