@@ -75,3 +75,9 @@ func (d *Date) UnmarshalJSON(b []byte) error {
 	*d = parsed
 	return err
 }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Date) UnmarshalText(b []byte) (err error) {
+	*d, err = ParseDate(string(b))
+	return err
+}
