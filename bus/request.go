@@ -1,0 +1,89 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tandem/domain"
+	"tandem/eventlog"
+)
+
+// Errors of Do. After ErrOutcomeUnknown the command may or may not have had its effect; repeating
+// it with the same key is safe. After the others it had none.
+var (
+	ErrOutcomeUnknown = errors.New("the outcome of the command is not known")
+	ErrKeyReused      = errors.New("the idempotency key was used for another request")
+	ErrUnavailable    = errors.New("commands cannot be handled now")
+)
+
+// Request is a command with its circumstances, as the edge gives it.
+type Request struct {
+	ID          eventlog.CommandID
+	Fingerprint eventlog.Fingerprint // of the client's request; zero without an idempotency key
+	Command     domain.Command
+	Actor       domain.Actor
+	Today       domain.Date   // in the acting partner's zone
+	IfMatch     *uint64       // the target's version that the caller saw; nil: any
+	Private     []eventlog.KV // facts kept outside the chain, stored with the commit
+	RequestedAt time.Time
+	RecordedAt  time.Time // zero, except for a loader that fills an empty log
+}
+
+// Result is how a command ended.
+type Result struct {
+	Partition eventlog.Partition
+	Seq       uint64        // of its commit; 0 when it was rejected
+	Repeat    bool          // this is the outcome of an earlier command with the same id
+	Rejection *domain.Error // nil when it was accepted
+}
+
+// envelope is a Request on the wire. The message's UUID is the command id in hexadecimal.
+type envelope struct {
+	Name        string         `json:"name"`
+	Command     jsontext.Value `json:"command"`
+	Actor       domain.Actor   `json:"actor"`
+	Fingerprint []byte         `json:"fingerprint,omitempty"`
+	Today       domain.Date    `json:"today"`
+	IfMatch     *uint64        `json:"if_match,omitempty"`
+	Private     []eventlog.KV  `json:"private,omitempty"`
+	RequestedAt time.Time      `json:"requested_at"`
+	RecordedAt  time.Time      `json:"recorded_at,omitzero"`
+}
+
+func encode(r Request) ([]byte, error) {
+	name, data, err := domain.EncodeCommand(r.Command)
+	if err != nil {
+		return nil, err
+	}
+	e := envelope{
+		Name: name, Command: data, Actor: r.Actor, Today: r.Today, IfMatch: r.IfMatch,
+		Private: r.Private, RequestedAt: r.RequestedAt, RecordedAt: r.RecordedAt,
+	}
+	if !r.Fingerprint.IsZero() {
+		e.Fingerprint = r.Fingerprint[:]
+	}
+	return json.Marshal(e)
+}
+
+func decode(id string, payload []byte) (r Request, err error) {
+	var e envelope
+	if err := json.Unmarshal(payload, &e, json.RejectUnknownMembers(true)); err != nil {
+		return r, fmt.Errorf("envelope: %w", err)
+	}
+	if r.ID, err = eventlog.ParseCommandID(id); err != nil {
+		return r, err
+	}
+	if r.Command, err = domain.DecodeCommand(e.Name, e.Command); err != nil {
+		return r, err
+	}
+	if n := copy(r.Fingerprint[:], e.Fingerprint); n != 0 && (n != len(r.Fingerprint) || n != len(e.Fingerprint)) {
+		return r, fmt.Errorf("fingerprint of %d bytes", len(e.Fingerprint))
+	}
+	r.Actor, r.Today, r.IfMatch, r.Private = e.Actor, e.Today, e.IfMatch, e.Private
+	r.RequestedAt, r.RecordedAt = e.RequestedAt, e.RecordedAt
+	return r, nil
+}
