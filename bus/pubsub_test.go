@@ -1,4 +1,4 @@
-package bus
+package bus_test
 
 import (
 	"testing"
@@ -6,12 +6,14 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
 
+	"tandem/bus"
 	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
 )
 
 func inboxes() map[string]func(*testing.T) eventlog.Inbox {
 	return map[string]func(*testing.T) eventlog.Inbox{
-		"memory": func(*testing.T) eventlog.Inbox { return new(memInbox) },
+		"memory": func(*testing.T) eventlog.Inbox { return eventlogtest.NewMemory() },
 	}
 }
 
@@ -28,7 +30,7 @@ func TestConformance(t *testing.T) {
 			t.Run(name+"/"+run, func(t *testing.T) {
 				inbox := open(t)
 				construct := func(*testing.T) (message.Publisher, message.Subscriber) {
-					return NewPublisher(inbox), NewSubscriber(inbox, AdvanceOnAck, nil)
+					return bus.NewPublisher(inbox), bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
 				}
 				tests.TestPubSub(t, features, construct, nil)
 			})

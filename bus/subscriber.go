@@ -21,7 +21,7 @@ type Checkpointing int
 
 const (
 	// AdvanceOnAck: the subscription, with every ack. It starts at the stored checkpoint and needs no
-	// Resume. Each subscription of a topic gets every message after the checkpoint.
+	// Resume. Of several subscriptions of one topic each may get the same message.
 	AdvanceOnAck Checkpointing = iota
 	// AdvanceOnAppend: the owner of the topic, with Append. An ack only says that the next message may
 	// come. A topic has one subscription at a time, and it is silent until Resume.

@@ -1,0 +1,220 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"tandem/domain"
+	"tandem/eventlog"
+)
+
+// Image is what the bus needs of the memory image that the log is folded into.
+type Image interface {
+	// State reads one partition's entities as far as they are applied; safe for concurrent use.
+	State(p eventlog.Partition) domain.State
+	// StreamVersion returns the number of commits of a stream that are applied.
+	StreamVersion(p eventlog.Partition, stream string) uint64
+	// Head returns the applied end of the partition's chain.
+	Head(p eventlog.Partition) eventlog.Head
+	// WaitHead waits until the commit with the given number is applied.
+	WaitHead(ctx context.Context, p eventlog.Partition, seq uint64) error
+}
+
+// Config says what a Bus works with.
+type Config struct {
+	Log      eventlog.Log
+	Image    Image
+	Now      func() time.Time // default: time.Now
+	Logger   *slog.Logger     // default: silent
+	Backdate func() bool      // whether commands may carry their own time now; default: never
+}
+
+// validate fills in the defaults and refuses what has none.
+func (c *Config) validate() error {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Backdate == nil {
+		c.Backdate = func() bool { return false }
+	}
+	if c.Log == nil || c.Image == nil {
+		return errors.New("bus: a log and an image are needed")
+	}
+	return nil
+}
+
+// Bus routes commands to the owners of their partitions. Make one with New, run it with Run.
+type Bus struct {
+	cfg        Config
+	publisher  *Publisher
+	subscriber *Subscriber
+	router     *message.Router
+	owners     [eventlog.Partitions]*owner
+	waiters    *waiters
+	recent     *recent
+
+	ready   chan struct{}
+	settled atomic.Int32 // owners that have begun
+
+	fault   sync.Once
+	failed  chan struct{} // closed when the log has stopped
+	failure error         // why; set before failed is closed
+	ended   chan struct{} // closed when Run ends
+}
+
+// New returns a bus that does nothing until Run.
+func New(cfg Config) (*Bus, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	// The router waits this long for handlers when it closes; ours never block for longer than an append.
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: time.Minute}, watermill.NopLogger{})
+	if err != nil {
+		return nil, fmt.Errorf("watermill router: %w", err)
+	}
+	b := &Bus{
+		cfg:        cfg,
+		publisher:  NewPublisher(cfg.Log),
+		subscriber: NewSubscriber(cfg.Log, AdvanceOnAppend, cfg.Logger),
+		router:     router,
+		waiters:    newWaiters(),
+		recent:     newRecent(),
+		ready:      make(chan struct{}),
+		failed:     make(chan struct{}),
+		ended:      make(chan struct{}),
+	}
+	for p := range b.owners {
+		o := newOwner(b, eventlog.Partition(p))
+		b.owners[p] = o
+		router.AddConsumerHandler(o.topic, o.topic, b.subscriber, o.handle)
+	}
+	return b, nil
+}
+
+// Run takes the partitions and handles their commands until ctx ends. Then it lets the router
+// finish, appends what is decided, gives the partitions up and returns nil. The image must be
+// followed for as long as Run runs. It can be called once.
+func (b *Bus) Run(ctx context.Context) error {
+	defer close(b.ended)
+	routed := make(chan error, 1)
+	go func() { routed <- b.router.Run(context.WithoutCancel(ctx)) }()
+	select {
+	case <-b.router.Running():
+	case err := <-routed:
+		return fmt.Errorf("watermill router: %w", err)
+	}
+	owning, release := context.WithCancel(context.WithoutCancel(ctx))
+	var owners sync.WaitGroup
+	for _, o := range b.owners {
+		owners.Go(func() { o.run(owning) })
+	}
+	<-ctx.Done()
+	err := errors.Join(b.publisher.Close(), b.router.Close(), <-routed)
+	release()
+	owners.Wait()
+	return errors.Join(err, b.subscriber.Close())
+}
+
+// Ready is closed once every partition is owned and its owner has begun.
+func (b *Bus) Ready() <-chan struct{} { return b.ready }
+
+// Health returns nil while commands can be handled, else the reason why they cannot.
+func (b *Bus) Health() error {
+	select {
+	case <-b.failed:
+		return b.failure
+	default:
+		return b.cfg.Log.Health()
+	}
+}
+
+// Do sends a command to its owner and waits until this node has applied its outcome, or ctx ends.
+// Errors are ErrOutcomeUnknown, ErrKeyReused and ErrUnavailable, wrapped with the cause; a refused
+// command is no error but a Result with a Rejection.
+func (b *Bus) Do(ctx context.Context, r Request) (Result, error) {
+	if err := b.Health(); err != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	payload, err := encode(r)
+	if err != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	w := b.waiters.add(waitKey{r.ID, r.Fingerprint})
+	defer b.waiters.remove(w)
+	p := eventlog.PartitionOf(r.Command.Stream().Root())
+	msg := message.NewMessage(r.ID.String(), payload)
+	msg.SetContext(ctx)
+	if err := b.publisher.Publish(b.owners[p].topic, msg); err != nil {
+		if errors.Is(err, ErrClosed) {
+			return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		return Result{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	}
+	return b.await(ctx, w)
+}
+
+func (b *Bus) await(ctx context.Context, w *waiter) (Result, error) {
+	select {
+	case result := <-w.done:
+		if result.Rejection != nil && result.Rejection.Code == keyReused().Code {
+			return Result{}, ErrKeyReused
+		}
+		return result, nil
+	case <-ctx.Done():
+		return Result{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())
+	case <-b.failed:
+		return Result{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, b.failure)
+	case <-b.ended:
+		return Result{}, fmt.Errorf("%w: the node is stopping", ErrOutcomeUnknown)
+	}
+}
+
+// Applied tells the waiting callers what the image has applied. The image calls it, in order.
+func (b *Bus) Applied(entries []eventlog.Entry) {
+	for _, e := range entries {
+		key, result := outcomeOf(e)
+		b.recent.add(key.id, result)
+		b.waiters.complete(key, result)
+	}
+}
+
+// Lookup returns how a command ended, if it did lately: the last some ten thousand of this node
+// are remembered.
+func (b *Bus) Lookup(id eventlog.CommandID) (Result, bool) { return b.recent.get(id) }
+
+// began counts the owners that have begun.
+func (b *Bus) began() {
+	if b.settled.Add(1) == eventlog.Partitions {
+		close(b.ready)
+	}
+}
+
+// fail ends the waiting of all callers: the log accepts nothing more.
+func (b *Bus) fail(err error) {
+	b.fault.Do(func() {
+		b.failure = err
+		b.cfg.Logger.Error("the log has stopped; commands are refused until the cause is removed and Tandem is started again", "error", err)
+		close(b.failed)
+	})
+}
+
+func outcomeOf(e eventlog.Entry) (waitKey, Result) {
+	if c := e.Commit; c != nil {
+		return waitKey{c.Command, c.Request}, Result{Partition: e.Partition, Seq: c.Seq}
+	}
+	o := e.Outcome
+	return waitKey{o.Command, o.Request}, Result{
+		Partition: e.Partition, Seq: o.Seq, Repeat: o.Repeat, Rejection: decodeRejection(o.Rejection),
+	}
+}

@@ -1,0 +1,170 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+
+	"tandem/bus"
+	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
+)
+
+// hookedInbox lets a test step into the calls of an inbox. A nil hook passes the call on.
+type hookedInbox struct {
+	eventlog.Inbox
+	send    func(context.Context, eventlog.Message) error
+	receive func(ctx context.Context, after eventlog.Offset, next receiveFunc) ([]eventlog.Message, error)
+	advance func(eventlog.Offset) error
+}
+
+type receiveFunc func(context.Context) ([]eventlog.Message, error)
+
+func (h hookedInbox) Send(ctx context.Context, topic string, m eventlog.Message) error {
+	if h.send != nil {
+		if err := h.send(ctx, m); err != nil {
+			return err
+		}
+	}
+	return h.Inbox.Send(ctx, topic, m)
+}
+
+func (h hookedInbox) Receive(ctx context.Context, topic string, after eventlog.Offset, most int) ([]eventlog.Message, error) {
+	next := func(ctx context.Context) ([]eventlog.Message, error) { return h.Inbox.Receive(ctx, topic, after, most) }
+	if h.receive != nil {
+		return h.receive(ctx, after, next)
+	}
+	return next(ctx)
+}
+
+func (h hookedInbox) Advance(ctx context.Context, topic string, to eventlog.Offset) error {
+	if h.advance != nil {
+		if err := h.advance(to); err != nil {
+			return err
+		}
+	}
+	return h.Inbox.Advance(ctx, topic, to)
+}
+
+func publish(t *testing.T, inbox eventlog.Inbox, topic string, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		require.NoError(t, inbox.Send(t.Context(), topic, eventlog.Message{ID: id, Payload: []byte(id)}))
+	}
+}
+
+func stored(t *testing.T, inbox eventlog.Inbox, topic string, n int) (all []eventlog.Message) {
+	t.Helper()
+	for len(all) < n {
+		var after eventlog.Offset
+		if len(all) > 0 {
+			after = all[len(all)-1].Offset
+		}
+		more, err := inbox.Receive(t.Context(), topic, after, n-len(all))
+		require.NoError(t, err)
+		all = append(all, more...)
+	}
+	return all
+}
+
+func TestPublishHandsOverTheWholeMessage(t *testing.T) {
+	inbox := eventlogtest.NewMemory()
+	msg := message.NewMessage("id-1", []byte("payload"))
+	msg.Metadata.Set("kind", "open")
+	require.NoError(t, bus.NewPublisher(inbox).Publish("t", msg))
+	msg.Metadata.Set("kind", "changed afterwards")
+
+	got := stored(t, inbox, "t", 1)[0]
+	require.Equal(t, "id-1", got.ID)
+	require.Equal(t, "payload", string(got.Payload))
+	require.Equal(t, map[string]string{"kind": "open"}, got.Metadata)
+}
+
+func TestPublishKeepsTheOrderOfEachSender(t *testing.T) {
+	const senders, calls = 8, 60
+	inbox := eventlogtest.NewMemory()
+	pub := bus.NewPublisher(inbox)
+	var wg sync.WaitGroup
+	for sender := range senders {
+		wg.Go(func() {
+			for call := range calls {
+				var batch []*message.Message
+				for i := range 3 {
+					batch = append(batch, message.NewMessage(strconv.Itoa(sender), []byte(strconv.Itoa(3*call+i))))
+				}
+				if err := pub.Publish("t", batch...); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+
+	next := map[string]int{}
+	for _, m := range stored(t, inbox, "t", senders*calls*3) {
+		require.Equal(t, strconv.Itoa(next[m.ID]), string(m.Payload), "sender %s", m.ID)
+		next[m.ID]++
+	}
+}
+
+func TestPublishStopsAtTheFirstFailure(t *testing.T) {
+	memory := eventlogtest.NewMemory()
+	broken := errors.New("broken")
+	var tried []string
+	inbox := hookedInbox{Inbox: memory, send: func(_ context.Context, m eventlog.Message) error {
+		tried = append(tried, m.ID)
+		if m.ID == "b" {
+			return broken
+		}
+		return nil
+	}}
+	var batch []*message.Message
+	for _, id := range []string{"a", "b", "c"} {
+		batch = append(batch, message.NewMessage(id, nil))
+	}
+	require.ErrorIs(t, bus.NewPublisher(inbox).Publish("t", batch...), broken)
+	require.Equal(t, []string{"a", "b"}, tried)
+	require.Equal(t, "a", stored(t, memory, "t", 1)[0].ID)
+}
+
+func TestPublishUsesTheContextOfEachMessage(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	first, second := message.NewMessage("a", nil), message.NewMessageWithContext(ctx, "b", nil)
+	inbox := eventlogtest.NewMemory()
+	require.ErrorIs(t, bus.NewPublisher(inbox).Publish("t", first, second), context.Canceled)
+	require.Equal(t, "a", stored(t, inbox, "t", 1)[0].ID)
+}
+
+func TestPublisherCloseWaitsForSendsUnderWay(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	inbox := eventlogtest.NewMemory()
+	pub := bus.NewPublisher(hookedInbox{Inbox: inbox, send: func(context.Context, eventlog.Message) error {
+		close(entered)
+		<-release
+		return nil
+	}})
+	published, closed := make(chan error, 1), make(chan struct{})
+	go func() { published <- pub.Publish("t", message.NewMessage("a", nil)) }()
+	<-entered
+	go func() { defer close(closed); _ = pub.Close() }()
+	for !errors.Is(pub.Publish("t"), bus.ErrClosed) { // without messages: only asks whether Close has begun
+		continue
+	}
+	select {
+	case <-closed:
+		t.Fatal("Close returned while a message was being sent")
+	default:
+	}
+	close(release)
+	require.NoError(t, <-published)
+	<-closed
+	require.ErrorIs(t, pub.Publish("t", message.NewMessage("late", nil)), bus.ErrClosed)
+	require.NoError(t, pub.Close(), "a second Close")
+	require.Len(t, stored(t, inbox, "t", 1), 1, "only the message of before Close")
+}

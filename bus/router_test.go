@@ -1,0 +1,129 @@
+package bus_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tandem/bus"
+	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
+)
+
+// All partitions of a node behind one router, most of them owned by other nodes.
+func TestRouterWithSilentTopics(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	inbox := eventlogtest.NewMemory()
+	sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+	router := newRouter(t)
+	var mu sync.Mutex
+	var handled []string
+	got := make(chan struct{}, 8)
+	for p := range eventlog.Partition(eventlog.Partitions) {
+		topic := eventlog.Topic(p)
+		publish(t, inbox, topic, topic)
+		router.AddConsumerHandler(topic, topic, sub, func(msg *message.Message) error {
+			mu.Lock()
+			defer mu.Unlock()
+			handled = append(handled, msg.UUID)
+			got <- struct{}{}
+			return nil
+		})
+	}
+	stop := start(t, router)
+	sub.Resume(eventlog.Topic(3), eventlog.Offset{})
+	sub.Resume(eventlog.Topic(63), eventlog.Offset{})
+	<-got
+	<-got
+	require.ElementsMatch(t, []string{eventlog.Topic(3), eventlog.Topic(63)}, handled)
+	stop()
+	_, err := sub.Subscribe(t.Context(), "t")
+	require.ErrorIs(t, err, bus.ErrClosed, "closing the router closes its subscriber")
+}
+
+// The router waits for a handler that is at work when it closes, and nothing comes after it.
+func TestRouterCloseWaitsForTheHandler(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	inbox := eventlogtest.NewMemory()
+	publish(t, inbox, "t", "a", "b")
+	sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+	sub.Resume("t", eventlog.Offset{})
+	router := newRouter(t)
+	entered, release := make(chan struct{}), make(chan struct{})
+	var handled []string
+	router.AddConsumerHandler("t", "t", sub, func(msg *message.Message) error {
+		close(entered)
+		<-msg.Context().Done() // the end of the subscription reaches a handler at work
+		<-release
+		handled = append(handled, msg.UUID)
+		return nil
+	})
+	stop := start(t, router)
+	<-entered
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); stop() }()
+	close(release)
+	<-stopped
+	require.Equal(t, []string{"a"}, handled)
+}
+
+// BenchmarkRouter is the way of one command: publish, route, handle, ack. The topics share the
+// messages.
+func BenchmarkRouter(b *testing.B) {
+	for _, topics := range []int{1, 8, 64} {
+		b.Run(fmt.Sprintf("topics=%d", topics), func(b *testing.B) {
+			inbox := eventlogtest.NewMemory()
+			pub, sub := bus.NewPublisher(inbox), bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+			router := newRouter(b)
+			var wg sync.WaitGroup
+			wg.Add(b.N)
+			for i := range topics {
+				topic := eventlog.Topic(eventlog.Partition(i))
+				sub.Resume(topic, eventlog.Offset{})
+				router.AddConsumerHandler(topic, topic, sub, func(msg *message.Message) error {
+					if _, generation := bus.Origin(msg); generation == 1 {
+						wg.Done()
+					}
+					return nil
+				})
+			}
+			stop := start(b, router)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				topic := eventlog.Topic(eventlog.Partition(i % topics))
+				if err := pub.Publish(topic, message.NewMessage("id", nil)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			wg.Wait()
+			b.StopTimer()
+			stop()
+		})
+	}
+}
+
+// BenchmarkSubscriber is delivery and ack without a router.
+func BenchmarkSubscriber(b *testing.B) {
+	inbox := eventlogtest.NewMemory()
+	for range b.N {
+		if err := inbox.Send(b.Context(), "t", eventlog.Message{ID: "id"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+	sub.Resume("t", eventlog.Offset{})
+	messages, err := sub.Subscribe(b.Context(), "t")
+	require.NoError(b, err)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		(<-messages).Ack()
+	}
+	b.StopTimer()
+	require.NoError(b, sub.Close())
+}

@@ -1,0 +1,315 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tandem/bus"
+	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
+)
+
+func subscribe(t *testing.T, sub *bus.Subscriber, topic string) <-chan *message.Message {
+	t.Helper()
+	messages, err := sub.Subscribe(t.Context(), topic)
+	require.NoError(t, err)
+	return messages
+}
+
+// offered returns the message that the subscription offers once nothing moves any more, or nil.
+// Only inside a synctest bubble.
+func offered(messages <-chan *message.Message) *message.Message {
+	synctest.Wait()
+	select {
+	case msg := <-messages:
+		return msg
+	default:
+		return nil
+	}
+}
+
+func checkpoint(t *testing.T, inbox eventlog.Inbox, topic string) eventlog.Offset {
+	t.Helper()
+	at, err := inbox.Checkpoint(t.Context(), topic)
+	require.NoError(t, err)
+	return at
+}
+
+func TestNextMessageComesOnlyAfterTheAck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inbox := eventlogtest.NewMemory()
+		publish(t, inbox, "t", "a", "b")
+		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		messages := subscribe(t, sub, "t")
+
+		a := offered(messages)
+		require.Equal(t, "a", a.UUID)
+		require.Nil(t, offered(messages))
+		require.NoError(t, a.Context().Err())
+		a.Ack()
+		require.Equal(t, "b", offered(messages).UUID)
+		require.ErrorIs(t, a.Context().Err(), context.Canceled)
+		require.NoError(t, sub.Close())
+	})
+}
+
+func TestNackBringsTheSameMessageBeforeAnyLaterOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inbox := eventlogtest.NewMemory()
+		sent := eventlog.Message{ID: "a", Metadata: map[string]string{"kind": "open"}, Payload: []byte("x")}
+		require.NoError(t, inbox.Send(t.Context(), "t", sent))
+		publish(t, inbox, "t", "b")
+		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		messages := subscribe(t, sub, "t")
+
+		for range 3 {
+			a := offered(messages)
+			require.Equal(t, "a", a.UUID)
+			require.Equal(t, message.Metadata{"kind": "open"}, a.Metadata, "a fresh copy")
+			require.Equal(t, "x", string(a.Payload))
+			a.Metadata.Set("kind", "spoilt")
+			a.Nack()
+		}
+		offered(messages).Ack()
+		require.Equal(t, "b", offered(messages).UUID)
+		require.NoError(t, sub.Close())
+	})
+}
+
+func TestWhoMovesTheCheckpoint(t *testing.T) {
+	for name, tc := range map[string]struct {
+		mode  bus.Checkpointing
+		moves bool
+	}{
+		"on ack":    {bus.AdvanceOnAck, true},
+		"on append": {bus.AdvanceOnAppend, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				inbox := eventlogtest.NewMemory()
+				publish(t, inbox, "t", "a", "b")
+				sub := bus.NewSubscriber(inbox, tc.mode, nil)
+				sub.Resume("t", eventlog.Offset{})
+				messages := subscribe(t, sub, "t")
+				a := offered(messages)
+				require.Zero(t, checkpoint(t, inbox, "t"))
+				a.Ack()
+				offered(messages)
+				at, _ := bus.Origin(a)
+				require.Equal(t, tc.moves, checkpoint(t, inbox, "t") == at)
+				require.NoError(t, sub.Close())
+			})
+		})
+	}
+}
+
+func TestAckTogetherWithTheEndCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inbox := eventlogtest.NewMemory()
+		for i := range 200 {
+			publish(t, inbox, "t", strconv.Itoa(i))
+			sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+			ctx, cancel := context.WithCancel(t.Context())
+			messages, err := sub.Subscribe(ctx, "t")
+			require.NoError(t, err)
+			synctest.Wait()
+			msg := <-messages
+			msg.Ack()
+			cancel()
+			at, _ := bus.Origin(msg)
+			require.NoError(t, sub.Close())
+			require.Equal(t, at, checkpoint(t, inbox, "t"))
+		}
+	})
+}
+
+func TestEndOfSubscription(t *testing.T) {
+	for name, end := range map[string]func(*bus.Subscriber, context.CancelFunc){
+		"context": func(_ *bus.Subscriber, cancel context.CancelFunc) { cancel() },
+		"Close":   func(sub *bus.Subscriber, _ context.CancelFunc) { _ = sub.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				inbox := eventlogtest.NewMemory()
+				publish(t, inbox, "busy", "a", "b")
+				publish(t, inbox, "offered", "a")
+				sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				channels := map[string]<-chan *message.Message{}
+				for _, topic := range []string{"busy", "offered", "empty"} {
+					var err error
+					channels[topic], err = sub.Subscribe(ctx, topic)
+					require.NoError(t, err)
+				}
+				inFlight := offered(channels["busy"])
+
+				end(sub, cancel)
+				synctest.Wait()
+				require.ErrorIs(t, inFlight.Context().Err(), context.Canceled)
+				for topic, messages := range channels {
+					_, open := <-messages
+					require.False(t, open, topic)
+				}
+				again := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+				require.Equal(t, "a", offered(subscribe(t, again, "busy")).UUID, "what was in flight")
+				require.Equal(t, "a", offered(subscribe(t, again, "offered")).UUID, "what nobody took")
+				require.NoError(t, again.Close())
+			})
+		})
+	}
+}
+
+func TestSubscribeAfterClose(t *testing.T) {
+	sub := bus.NewSubscriber(eventlogtest.NewMemory(), bus.AdvanceOnAck, nil)
+	require.NoError(t, sub.Close())
+	require.NoError(t, sub.Close(), "a second Close")
+	_, err := sub.Subscribe(t.Context(), "t")
+	require.ErrorIs(t, err, bus.ErrClosed)
+}
+
+func TestMessageContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		inbox := eventlogtest.NewMemory()
+		publish(t, inbox, "t", "a")
+		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		messages, err := sub.Subscribe(context.WithValue(t.Context(), key{}, "value"), "t")
+		require.NoError(t, err)
+		msg := offered(messages)
+		require.Equal(t, "value", msg.Context().Value(key{}))
+
+		derived, cancel := context.WithTimeout(msg.Context(), time.Hour)
+		defer cancel()
+		require.NoError(t, derived.Err())
+		msg.Ack()
+		<-derived.Done()
+		require.ErrorIs(t, derived.Err(), context.Canceled)
+		require.ErrorIs(t, context.Cause(msg.Context()), context.Canceled)
+		<-msg.Context().Done()
+		require.NoError(t, sub.Close())
+	})
+}
+
+func TestOrigin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inbox := eventlogtest.NewMemory()
+		publish(t, inbox, "t", "a")
+		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+		generation := sub.Resume("t", eventlog.Offset{})
+		msg := offered(subscribe(t, sub, "t"))
+		want := stored(t, inbox, "t", 1)[0].Offset
+		check := func(msg *message.Message) {
+			at, g := bus.Origin(msg)
+			require.Equal(t, want, at)
+			require.Equal(t, generation, g)
+		}
+		check(msg)
+		check(msg.CopyWithContext())
+		msg.SetContext(context.WithValue(msg.Context(), t, "decorated"))
+		check(msg)
+
+		at, g := bus.Origin(message.NewMessage("foreign", nil))
+		require.Zero(t, at)
+		require.Zero(t, g)
+		require.NoError(t, sub.Close())
+	})
+}
+
+// A failing inbox is asked again and again, less often with time; nothing is lost or repeated.
+func TestFailingInboxIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := eventlogtest.NewMemory()
+		publish(t, memory, "t", "a", "b")
+		broken := errors.New("broken")
+		receives, advances := 0, 0
+		inbox := hookedInbox{
+			Inbox: memory,
+			receive: func(ctx context.Context, _ eventlog.Offset, next receiveFunc) ([]eventlog.Message, error) {
+				if receives++; receives <= 10 {
+					return nil, broken
+				}
+				return next(ctx)
+			},
+			advance: func(eventlog.Offset) error {
+				if advances++; advances <= 3 {
+					return broken
+				}
+				return nil
+			},
+		}
+		start := time.Now()
+		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		messages := subscribe(t, sub, "t")
+		a := <-messages
+		require.Equal(t, "a", a.UUID)
+		require.Equal(t, 20+40+80+160+320+640+4*1000, int(time.Since(start).Milliseconds()))
+		a.Ack()
+		b := <-messages
+		require.Equal(t, "b", b.UUID)
+		require.Equal(t, 4, advances)
+		require.NoError(t, sub.Close())
+	})
+}
+
+func TestFailingInboxDoesNotHoldUpClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inbox := hookedInbox{
+			Inbox: eventlogtest.NewMemory(),
+			receive: func(context.Context, eventlog.Offset, receiveFunc) ([]eventlog.Message, error) {
+				return nil, errors.New("broken")
+			},
+		}
+		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		messages := subscribe(t, sub, "t")
+		time.Sleep(time.Hour)
+		require.NoError(t, sub.Close())
+		_, open := <-messages
+		require.False(t, open)
+	})
+}
+
+// Subscriptions come and go while messages flow; none hangs, none leaks.
+func TestStartStopStress(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	inbox := eventlogtest.NewMemory()
+	for range 20 {
+		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		var wg sync.WaitGroup
+		for i := range 16 {
+			topic := strconv.Itoa(i % 4)
+			wg.Go(func() { publish(t, inbox, topic, "x", "y", "z") })
+			wg.Go(func() {
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				messages, err := sub.Subscribe(ctx, topic)
+				if err != nil {
+					return // closed already
+				}
+				for msg := range messages {
+					switch i % 4 {
+					case 0:
+						msg.Ack()
+					case 1:
+						msg.Nack()
+						cancel()
+					case 2:
+						cancel()
+					}
+				}
+			})
+		}
+		wg.Go(func() { _ = sub.Close() })
+		require.NoError(t, sub.Close())
+		wg.Wait()
+	}
+}
