@@ -1,0 +1,205 @@
+package domain
+
+import "slices"
+
+// PlanMilestone adds a milestone. With Private only the acting partner sees it; the edge has then
+// ended the id in a random suffix (R16).
+type PlanMilestone struct {
+	Ref     MilestoneRef `json:"ref"`
+	Plan    Plan         `json:"plan"`
+	Private bool         `json:"private,omitempty"`
+}
+
+// MilestonePlanned is the first event of a milestone.
+type MilestonePlanned struct {
+	Plan Plan `json:"plan"`
+}
+
+// Stream implements Command.
+func (c PlanMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c PlanMilestone) decide(s State, m Meta) ([]Event, error) {
+	a, p, err := participantIn(s, c.Ref.ProjectRef(), m)
+	if err != nil {
+		return nil, err
+	}
+	plan, audience := c.Plan, Shared
+	if c.Private {
+		audience = PrivateTo(m.Actor.Partner)
+	} else if plan.Acceptors == nil {
+		plan.Acceptors = without(p.Participants, plan.Owner)
+	}
+	f := plan.faults(a, p, c.Private)
+	f.slug("id", string(c.Ref.Milestone))
+	if c.Private && plan.Owner != m.Actor.Partner {
+		f.add("owner", "a private milestone is its own partner's")
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if err := c.allowed(s, a, p, m); err != nil {
+		return nil, err
+	}
+	return []Event{{string(c.Ref.Milestone), audience, MilestonePlanned{plan}}}, nil
+}
+
+func (c PlanMilestone) allowed(s State, a *Agreement, p *Project, m Meta) error {
+	if err := m.manager(); err != nil {
+		return err
+	}
+	if err := a.open(m.At); err != nil {
+		return err
+	}
+	if err := p.planning(); err != nil {
+		return err
+	}
+	if s.Milestone(c.Ref) != nil {
+		return conflict("milestone_exists", "Project %s has a milestone %s already.", c.Ref.Project, c.Ref.Milestone)
+	}
+	return nil
+}
+
+func (e MilestonePlanned) apply(w *World, h Header) {
+	x := h.edit(w)
+	x.Ref, x.Plan, x.Audience, x.State = h.milestone(), e.Plan, h.Audience, Planned
+}
+
+// EditMilestone replaces what is set. The owner alone edits, until the delivery.
+type EditMilestone struct {
+	Ref          MilestoneRef  `json:"ref"`
+	Title        *string       `json:"title,omitempty"`
+	Description  *string       `json:"description,omitempty"`
+	Owner        *PartnerID    `json:"owner,omitempty"`
+	Acceptors    *[]PartnerID  `json:"acceptors,omitempty"`
+	DueOn        *Date         `json:"due_on,omitempty"`
+	Criteria     *[]string     `json:"criteria,omitempty"`
+	Instrument   *InstrumentID `json:"instrument,omitempty"`
+	ScheduleItem *ItemID       `json:"schedule_item,omitempty"`
+}
+
+// MilestoneEdited carries the plan after and before.
+type MilestoneEdited struct {
+	To   Plan `json:"to"`
+	From Plan `json:"from"`
+}
+
+// Stream implements Command.
+func (c EditMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c EditMilestone) target(s State) *Seen { return seenOf(s.Milestone(c.Ref)) }
+
+func (c EditMilestone) decide(s State, m Meta) ([]Event, error) {
+	x, err := find(s, c.Ref, m)
+	if err != nil {
+		return nil, err
+	}
+	to := c.merged(x.Plan)
+	_, private := x.Audience.Private()
+	f := to.faults(x.agreement, x.project, private)
+	if private && to.Owner != x.Plan.Owner {
+		f.add("owner", "a private milestone keeps its owner")
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if err := x.owns(m); err != nil {
+		return nil, err
+	}
+	if err := x.in(Planned, InProgress); err != nil {
+		return nil, err
+	}
+	return x.event(MilestoneEdited{To: to, From: x.Plan}), nil
+}
+
+func (c EditMilestone) merged(p Plan) Plan {
+	set(&p.Title, c.Title)
+	set(&p.Description, c.Description)
+	set(&p.Owner, c.Owner)
+	set(&p.Acceptors, c.Acceptors)
+	set(&p.DueOn, c.DueOn)
+	set(&p.Criteria, c.Criteria)
+	set(&p.Instrument, c.Instrument)
+	set(&p.ScheduleItem, c.ScheduleItem)
+	return p
+}
+
+func (e MilestoneEdited) apply(w *World, h Header) {
+	x := h.edit(w)
+	x.Plan = e.To
+	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) {
+		x.Waivers = nil // given among others; they would count for too much now
+	}
+}
+
+// StartMilestone begins the work.
+type StartMilestone struct {
+	Ref MilestoneRef `json:"ref"`
+}
+
+// MilestoneStarted says that the owner began.
+type MilestoneStarted struct{}
+
+// Stream implements Command.
+func (c StartMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c StartMilestone) target(s State) *Seen { return seenOf(s.Milestone(c.Ref)) }
+
+func (c StartMilestone) decide(s State, m Meta) ([]Event, error) {
+	x, err := find(s, c.Ref, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.owns(m); err != nil {
+		return nil, err
+	}
+	if err := x.agreement.open(m.At); err != nil {
+		return nil, err
+	}
+	if err := x.project.planning(); err != nil {
+		return nil, err
+	}
+	if err := x.in(Planned); err != nil {
+		return nil, err
+	}
+	return x.event(MilestoneStarted{}), nil
+}
+
+func (MilestoneStarted) apply(w *World, h Header) { h.edit(w).State = InProgress }
+
+// CancelMilestone ends a milestone that is no longer wanted; the owner alone, until the delivery.
+type CancelMilestone struct {
+	Ref    MilestoneRef `json:"ref"`
+	Reason string       `json:"reason,omitempty"`
+}
+
+// MilestoneCancelled is final.
+type MilestoneCancelled struct {
+	Reason string         `json:"reason,omitempty"`
+	From   MilestoneState `json:"from"`
+}
+
+// Stream implements Command.
+func (c CancelMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c CancelMilestone) target(s State) *Seen { return seenOf(s.Milestone(c.Ref)) }
+
+func (c CancelMilestone) decide(s State, m Meta) ([]Event, error) {
+	x, err := find(s, c.Ref, m)
+	if err != nil {
+		return nil, err
+	}
+	var f faults
+	f.text("reason", c.Reason, 2000, false)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if err := x.owns(m); err != nil {
+		return nil, err
+	}
+	if err := x.in(Planned, InProgress); err != nil {
+		return nil, err
+	}
+	return x.event(MilestoneCancelled{c.Reason, x.State}), nil
+}
+
+func (MilestoneCancelled) apply(w *World, h Header) { h.edit(w).State = Cancelled }
