@@ -1,0 +1,136 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"tandem/eventlog"
+)
+
+const (
+	fileName = "tandem.db"
+	lockName = "tandem.lock"
+)
+
+// Open opens the log in the configured directory and makes it if there is none. A log that
+// another process has open is eventlog.ErrInUse, a damaged one eventlog.ErrDamaged, and one of a
+// newer program eventlog.ErrNewer. Every error says what can be done. The context is checked
+// before the work begins.
+func Open(ctx context.Context, cfg Config) (*Log, error) {
+	if err := errors.Join(cfg.Validate(), ctx.Err()); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	lock, err := claim(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	l, err := openFile(cfg, lock)
+	if err != nil {
+		file := filepath.Join(cfg.Dir, fileName)
+		return nil, errors.Join(fmt.Errorf("open the log %s: %w", file, err), lock.Close())
+	}
+	go l.writer.run()
+	return l, nil
+}
+
+// claim makes the directory and keeps other processes out of it.
+func claim(dir string) (*flock.Flock, error) {
+	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the data directory %s cannot be made: %w; make its parent or name another directory", dir, err)
+	} else if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("the data directory %s cannot be made: %w; name one that this user may write to", dir, err)
+	}
+	lock := flock.New(filepath.Join(dir, lockName))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w; make the data directory writable for this user", lock.Path(), err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("%s is locked: %w; end that process or name another data directory", lock.Path(), eventlog.ErrInUse)
+	}
+	return lock, nil
+}
+
+func openFile(cfg Config, lock *flock.Flock) (_ *Log, err error) {
+	file := filepath.Join(cfg.Dir, fileName)
+	if err := checkFiles(file); err != nil {
+		return nil, err
+	}
+	if file, err = filepath.Abs(file); err != nil {
+		return nil, err
+	}
+	c, err := connect(file, "PRAGMA busy_timeout = 5000")
+	if err != nil {
+		return nil, err
+	}
+	defer closeUnless(&err, c)
+	opened, err := prepareFile(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := syncDir(cfg.Dir); err != nil {
+		return nil, err
+	}
+	r, err := openReader(file)
+	if err != nil {
+		return nil, err
+	}
+	defer closeUnless(&err, r.conn)
+	x, err := loadIndex(c, r, cfg.limits.location)
+	if err != nil {
+		return nil, err
+	}
+	return newLog(cfg, lock, c, newPool(file, r, cfg.limits.readers), x, opened)
+}
+
+// prepareFile makes the file ready for writing, and leaves one that is not a log of ours as it is.
+func prepareFile(c *conn) (opened uint64, err error) {
+	known, err := known(c)
+	if err != nil {
+		return 0, err
+	}
+	for _, setting := range []string{
+		"journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "journal_size_limit = 67108864",
+	} {
+		if err := c.exec("PRAGMA " + setting); err != nil {
+			return 0, err
+		}
+	}
+	return begin(c, known)
+}
+
+// closeUnless closes c when the function that defers it fails.
+func closeUnless(err *error, c *conn) {
+	if *err != nil {
+		*err = errors.Join(*err, c.close())
+	}
+}
+
+// checkFiles refuses a write-ahead file without its database: beginning a new log over it would
+// throw away what it holds.
+func checkFiles(file string) error {
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	wal, err := os.Stat(file + "-wal")
+	if err != nil || wal.Size() == 0 {
+		return nil
+	}
+	return fmt.Errorf("the file is gone but %s is there: %w; restore a backup, or move that file away to begin a new log", wal.Name(), eventlog.ErrDamaged)
+}
+
+// syncDir makes the names of new files durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

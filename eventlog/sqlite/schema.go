@@ -1,0 +1,140 @@
+package sqlite
+
+import (
+	"crypto/rand"
+	"database/sql/driver"
+	"fmt"
+
+	"tandem/eventlog"
+)
+
+// format is the version of the file's layout. A file with a higher one is refused.
+const format = 1
+
+// schema is stored in the file with its comments, for those who inspect it.
+var schema = []string{
+	`CREATE TABLE meta (
+	name  TEXT PRIMARY KEY, -- format, partitions, id (of this log), opened (times)
+	value
+) WITHOUT ROWID`,
+	`CREATE TABLE commits (
+	id          INTEGER PRIMARY KEY, -- order of arrival, dense from 1
+	partition   INTEGER NOT NULL,
+	seq         INTEGER NOT NULL,    -- dense in its partition, from 1
+	stream      TEXT    NOT NULL,
+	recorded_at INTEGER NOT NULL,    -- microseconds since 1970, UTC
+	frame       BLOB    NOT NULL     -- the commit; the other columns repeat parts of it
+)`,
+	`CREATE TABLE locations (
+	id         INTEGER PRIMARY KEY, -- n is about the commits 4096*(n-1)+1 to 4096*n
+	partitions BLOB NOT NULL        -- one byte per commit
+)`,
+	`CREATE TABLE records (
+	id     INTEGER PRIMARY KEY,
+	newest INTEGER NOT NULL, -- time of the newest of them, microseconds since 1970, UTC
+	packed BLOB    NOT NULL  -- the records of one transaction, of any partition
+)`,
+	`CREATE TABLE dead_letters (
+	id        INTEGER PRIMARY KEY,
+	partition INTEGER NOT NULL,
+	message   TEXT    NOT NULL,
+	reason    TEXT    NOT NULL,
+	at        INTEGER NOT NULL, -- microseconds since 1970, UTC
+	payload   BLOB    NOT NULL
+)`,
+	`CREATE TABLE kv (
+	partition INTEGER NOT NULL,
+	key       TEXT    NOT NULL,
+	value     BLOB    NOT NULL,
+	PRIMARY KEY (partition, key)
+) WITHOUT ROWID`,
+}
+
+// known reports whether the file has a log that this program can use; false means that it is
+// empty. Anything else is an error.
+func known(c *conn) (bool, error) {
+	tables, err := scalar(c, "SELECT count(*) FROM sqlite_master")
+	if err != nil || tables == int64(0) {
+		return false, err
+	}
+	return true, checkSchema(c)
+}
+
+// begin makes the tables of a new file, and returns how often the log has been opened, this time
+// included.
+func begin(c *conn, known bool) (opened uint64, err error) {
+	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
+		return 0, err
+	}
+	if !known {
+		err = createSchema(c)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := c.exec("UPDATE meta SET value = value + 1 WHERE name = 'opened'"); err != nil {
+		return 0, err
+	}
+	times, err := scalar(c, "SELECT value FROM meta WHERE name = 'opened'")
+	if err != nil {
+		return 0, err
+	}
+	n, _ := times.(int64)
+	return uint64(n), c.exec("COMMIT")
+}
+
+func createSchema(c *conn) error {
+	for _, statement := range schema {
+		if err := c.exec(statement); err != nil {
+			return err
+		}
+	}
+	insert, err := c.prepare("INSERT INTO meta VALUES (?, ?)")
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]driver.Value{
+		"format": int64(format), "partitions": int64(eventlog.Partitions), "id": rand.Text(), "opened": int64(0),
+	} {
+		if err := insert.exec(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkSchema(c *conn) error {
+	meta, err := scalar(c, "SELECT count(*) FROM sqlite_master WHERE name = 'meta'")
+	if err != nil {
+		return err
+	}
+	if meta != int64(1) {
+		return fmt.Errorf("it is another program's database: move it away or name another data directory")
+	}
+	found, err := scalar(c, "SELECT value FROM meta WHERE name = 'format'")
+	if err != nil {
+		return err
+	}
+	if n, ok := found.(int64); !ok || n < 1 {
+		return fmt.Errorf("it has no format number: %w; restore a backup", eventlog.ErrDamaged)
+	} else if n > format {
+		return fmt.Errorf("it has format %d, this program reads up to %d: %w; run the newer program", n, format, eventlog.ErrNewer)
+	}
+	partitions, err := scalar(c, "SELECT value FROM meta WHERE name = 'partitions'")
+	if err != nil {
+		return err
+	}
+	if partitions != int64(eventlog.Partitions) {
+		return fmt.Errorf("it has %v partitions, this program has %d: run the program that made it", partitions, eventlog.Partitions)
+	}
+	return nil
+}
+
+// scalar returns the first value of a query, nil if there is none.
+func scalar(c *conn, query string) (value driver.Value, err error) {
+	err = c.query(query, func(row []driver.Value) error {
+		value = row[0]
+		return errEnough
+	})
+	return value, err
+}
