@@ -16,7 +16,7 @@ import (
 
 // All partitions of a node behind one router, most of them owned by other nodes.
 func TestRouterWithSilentTopics(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	inbox := eventlogtest.NewMemory()
 	sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
 	router := newRouter(t)
@@ -47,7 +47,7 @@ func TestRouterWithSilentTopics(t *testing.T) {
 
 // The router waits for a handler that is at work when it closes, and nothing comes after it.
 func TestRouterCloseWaitsForTheHandler(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	inbox := eventlogtest.NewMemory()
 	publish(t, inbox, "t", "a", "b")
 	sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)

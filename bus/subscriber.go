@@ -32,7 +32,7 @@ const (
 	receiveBatch   = 256 // messages that one Receive may return
 	firstRetry     = 20 * time.Millisecond
 	slowestRetry   = time.Second
-	advanceTimeout = 5 * time.Second // for the checkpoint of an ack that came together with the end
+	advanceTimeout = 5 * time.Second // that one Advance may take; it can outlive its subscription
 )
 
 var _ message.Subscriber = (*Subscriber)(nil)
@@ -331,6 +331,8 @@ func await(ctx context.Context, msg *message.Message) (acked bool) {
 	}
 }
 
+// acknowledge moves the position, and the checkpoint if that is up to the subscription: then an end
+// of the subscription stops the repetition of a failed Advance, but not the first try.
 func (s *subscription) acknowledge(ctx context.Context, t turn, to eventlog.Offset) bool {
 	if !s.gate.move(t.generation, to) {
 		return false
@@ -338,12 +340,9 @@ func (s *subscription) acknowledge(ctx context.Context, t turn, to eventlog.Offs
 	if s.mode == AdvanceOnAppend {
 		return true
 	}
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), advanceTimeout)
-		defer cancel()
-	}
 	return s.persist(ctx, "advance the checkpoint", func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), advanceTimeout)
+		defer cancel()
 		return s.inbox.Advance(ctx, s.topic, to)
 	})
 }

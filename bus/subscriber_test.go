@@ -280,7 +280,7 @@ func TestFailingInboxDoesNotHoldUpClose(t *testing.T) {
 
 // Subscriptions come and go while messages flow; none hangs, none leaks.
 func TestStartStopStress(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	inbox := eventlogtest.NewMemory()
 	for range 20 {
 		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
