@@ -1,11 +1,8 @@
 package domain
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -102,40 +99,40 @@ func matches(s State, c Command, m Meta) error {
 }
 
 // commands lists every command by the name it has on the wire.
-var commands = map[string]Command{
-	"partner.create":     CreatePartner{},
-	"partner.edit":       EditPartner{},
-	"member.add":         AddMember{},
-	"member.edit":        EditMember{},
-	"member.remove":      RemoveMember{},
-	"token.issue":        IssueToken{},
-	"token.revoke":       RevokeToken{},
-	"agreement.draft":    DraftAgreement{},
-	"agreement.edit":     EditAgreement{},
-	"agreement.sign":     SignAgreement{},
-	"instrument.add":     AddInstrument{},
-	"project.create":     CreateProject{},
-	"project.edit":       EditProject{},
-	"project.call":       CallStage{},
-	"milestone.plan":     PlanMilestone{},
-	"milestone.edit":     EditMilestone{},
-	"milestone.start":    StartMilestone{},
-	"milestone.progress": ReportProgress{},
-	"milestone.forecast": MoveForecast{},
-	"milestone.deliver":  DeliverMilestone{},
-	"milestone.withdraw": WithdrawDelivery{},
-	"milestone.accept":   AcceptMilestone{},
-	"milestone.reject":   RejectMilestone{},
-	"milestone.cancel":   CancelMilestone{},
-	"milestone.waive":    WaiveMilestone{},
-	"milestone.share":    ShareMilestone{},
-	"milestone.comment":  CommentMilestone{},
+var commands = map[string]format{
+	"partner.create":     formatOf(CreatePartner{}),
+	"partner.edit":       formatOf(EditPartner{}),
+	"member.add":         formatOf(AddMember{}),
+	"member.edit":        formatOf(EditMember{}),
+	"member.remove":      formatOf(RemoveMember{}),
+	"token.issue":        formatOf(IssueToken{}),
+	"token.revoke":       formatOf(RevokeToken{}),
+	"agreement.draft":    formatOf(DraftAgreement{}),
+	"agreement.edit":     formatOf(EditAgreement{}),
+	"agreement.sign":     formatOf(SignAgreement{}),
+	"instrument.add":     formatOf(AddInstrument{}),
+	"project.create":     formatOf(CreateProject{}),
+	"project.edit":       formatOf(EditProject{}),
+	"project.call":       formatOf(CallStage{}),
+	"milestone.plan":     formatOf(PlanMilestone{}),
+	"milestone.edit":     formatOf(EditMilestone{}),
+	"milestone.start":    formatOf(StartMilestone{}),
+	"milestone.progress": formatOf(ReportProgress{}),
+	"milestone.forecast": formatOf(MoveForecast{}),
+	"milestone.deliver":  formatOf(DeliverMilestone{}),
+	"milestone.withdraw": formatOf(WithdrawDelivery{}),
+	"milestone.accept":   formatOf(AcceptMilestone{}),
+	"milestone.reject":   formatOf(RejectMilestone{}),
+	"milestone.cancel":   formatOf(CancelMilestone{}),
+	"milestone.waive":    formatOf(WaiveMilestone{}),
+	"milestone.share":    formatOf(ShareMilestone{}),
+	"milestone.comment":  formatOf(CommentMilestone{}),
 }
 
 var commandNames = func() map[reflect.Type]string {
 	names := make(map[reflect.Type]string, len(commands))
-	for name, c := range commands {
-		names[reflect.TypeOf(c)] = name
+	for name, f := range commands {
+		names[f.kind] = name
 	}
 	return names
 }()
@@ -162,20 +159,15 @@ func EncodeCommand(c Command) (name string, data []byte, err error) {
 
 // DecodeCommand reads what EncodeCommand wrote and refuses everything else.
 func DecodeCommand(name string, data []byte) (Command, error) {
-	kind, ok := commands[name]
+	f, ok := commands[name]
 	if !ok {
 		return nil, fmt.Errorf("command %q is not known", name)
 	}
-	into := reflect.New(reflect.TypeOf(kind))
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into.Interface()); err != nil {
+	c, err := f.read(data, true)
+	if err != nil {
 		return nil, fmt.Errorf("command %s: %w", name, err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("command %s: there is more after its end", name)
-	}
-	return into.Elem().Interface().(Command), nil
+	return c.(Command), nil
 }
 
 // manager refuses actors that may not act for a partner.

@@ -22,19 +22,33 @@ func DateOf(t time.Time) Date {
 
 // ParseDate reads a date as RFC 3339 writes it: 2018-03-30.
 func ParseDate(s string) (Date, error) {
-	t, err := time.Parse(time.DateOnly, s)
-	if err != nil || t.Year() < 1 {
+	d, ok := parseDate([]byte(s))
+	if !ok {
 		return 0, fmt.Errorf("%q is not a date such as 2018-03-30", s)
 	}
-	return DateOf(t), nil
+	return d, nil
+}
+
+func parseDate(s []byte) (d Date, ok bool) {
+	if len(s) != len("2018-03-30") || s[4] != '-' || s[7] != '-' {
+		return 0, false
+	}
+	for i, c := range s {
+		switch {
+		case i == 4 || i == 7:
+		case c < '0' || c > '9':
+			return 0, false
+		default:
+			d = d*10 + Date(c-'0')
+		}
+	}
+	return d, d >= 1_01_01 && DateOf(d.Time()) == d
 }
 
 // String returns the date as 2018-03-30, or "" for none.
 func (d Date) String() string {
-	if d == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%04d-%02d-%02d", d/10000, d/100%100, d%100)
+	b, _ := d.AppendText(nil)
+	return string(b)
 }
 
 // Time returns the date's midnight in UTC.
@@ -49,7 +63,12 @@ func (d Date) AddDays(n int) Date { return DateOf(d.Time().AddDate(0, 0, n)) }
 func (d Date) DaysSince(other Date) int { return int(d.Time().Sub(other.Time()) / (24 * time.Hour)) }
 
 // AppendText implements encoding.TextAppender.
-func (d Date) AppendText(b []byte) ([]byte, error) { return append(b, d.String()...), nil }
+func (d Date) AppendText(b []byte) ([]byte, error) {
+	if d == 0 {
+		return b, nil
+	}
+	return d.Time().AppendFormat(b, time.DateOnly), nil
+}
 
 // MarshalJSON writes the date as a string, none as null.
 func (d Date) MarshalJSON() ([]byte, error) {

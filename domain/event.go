@@ -39,43 +39,43 @@ func (w *World) Apply(h Header, p Payload) {
 
 // payloads lists every stored event type, the retired ones too. Renaming a Go type changes no
 // name here, and so no history.
-var payloads = map[string]Payload{
-	"partner.created.v1":              PartnerCreated{},
-	"partner.edited.v1":               PartnerEdited{},
-	"member.added.v1":                 MemberAdded{},
-	"member.edited.v1":                MemberEdited{},
-	"member.removed.v1":               MemberRemoved{},
-	"token.issued.v1":                 TokenIssued{},
-	"token.revoked.v1":                TokenRevoked{},
-	"agreement.drafted.v1":            AgreementDrafted{},
-	"agreement.edited.v1":             AgreementEdited{},
-	"agreement.signed.v1":             AgreementSigned{},
-	"agreement.activated.v1":          AgreementActivated{},
-	"instrument.added.v1":             InstrumentAdded{},
-	"project.created.v1":              ProjectCreated{},
-	"project.edited.v1":               ProjectEdited{},
-	"project.stage_called.v1":         StageCalled{},
-	"project.stage_changed.v1":        StageChanged{},
-	"project.decide_by_moved.v1":      DecideByMoved{},
-	"milestone.planned.v1":            MilestonePlanned{},
-	"milestone.edited.v1":             MilestoneEdited{},
-	"milestone.started.v1":            MilestoneStarted{},
-	"milestone.progressed.v1":         MilestoneProgressed{},
-	"milestone.forecast_moved.v1":     ForecastMoved{},
-	"milestone.delivered.v1":          MilestoneDelivered{},
-	"milestone.delivery_withdrawn.v1": DeliveryWithdrawn{},
-	"milestone.accepted.v1":           MilestoneAccepted{},
-	"milestone.rejected.v1":           MilestoneRejected{},
-	"milestone.cancelled.v1":          MilestoneCancelled{},
-	"milestone.waived.v1":             MilestoneWaived{},
-	"milestone.shared.v1":             MilestoneShared{},
-	"milestone.commented.v1":          MilestoneCommented{},
+var payloads = map[string]format{
+	"partner.created.v1":              formatOf(PartnerCreated{}),
+	"partner.edited.v1":               formatOf(PartnerEdited{}),
+	"member.added.v1":                 formatOf(MemberAdded{}),
+	"member.edited.v1":                formatOf(MemberEdited{}),
+	"member.removed.v1":               formatOf(MemberRemoved{}),
+	"token.issued.v1":                 formatOf(TokenIssued{}),
+	"token.revoked.v1":                formatOf(TokenRevoked{}),
+	"agreement.drafted.v1":            formatOf(AgreementDrafted{}),
+	"agreement.edited.v1":             formatOf(AgreementEdited{}),
+	"agreement.signed.v1":             formatOf(AgreementSigned{}),
+	"agreement.activated.v1":          formatOf(AgreementActivated{}),
+	"instrument.added.v1":             formatOf(InstrumentAdded{}),
+	"project.created.v1":              formatOf(ProjectCreated{}),
+	"project.edited.v1":               formatOf(ProjectEdited{}),
+	"project.stage_called.v1":         formatOf(StageCalled{}),
+	"project.stage_changed.v1":        formatOf(StageChanged{}),
+	"project.decide_by_moved.v1":      formatOf(DecideByMoved{}),
+	"milestone.planned.v1":            formatOf(MilestonePlanned{}),
+	"milestone.edited.v1":             formatOf(MilestoneEdited{}),
+	"milestone.started.v1":            formatOf(MilestoneStarted{}),
+	"milestone.progressed.v1":         formatOf(MilestoneProgressed{}),
+	"milestone.forecast_moved.v1":     formatOf(ForecastMoved{}),
+	"milestone.delivered.v1":          formatOf(MilestoneDelivered{}),
+	"milestone.delivery_withdrawn.v1": formatOf(DeliveryWithdrawn{}),
+	"milestone.accepted.v1":           formatOf(MilestoneAccepted{}),
+	"milestone.rejected.v1":           formatOf(MilestoneRejected{}),
+	"milestone.cancelled.v1":          formatOf(MilestoneCancelled{}),
+	"milestone.waived.v1":             formatOf(MilestoneWaived{}),
+	"milestone.shared.v1":             formatOf(MilestoneShared{}),
+	"milestone.commented.v1":          formatOf(MilestoneCommented{}),
 }
 
 var payloadNames = func() map[reflect.Type]string {
 	names := make(map[reflect.Type]string, len(payloads))
-	for name, p := range payloads {
-		names[reflect.TypeOf(p)] = name
+	for name, f := range payloads {
+		names[f.kind] = name
 	}
 	return names
 }()
@@ -111,13 +111,13 @@ func EncodeEvent(p Payload) (stored string, data []byte, err error) {
 // DecodeEvent reads a stored event of any version there ever was. An unknown type is an error: it
 // must stop the reader, because skipping a fact would make every later state wrong.
 func DecodeEvent(stored string, data []byte) (Payload, error) {
-	kind, ok := payloads[stored]
+	f, ok := payloads[stored]
 	if !ok {
 		return nil, fmt.Errorf("event type %q is not known to this version of Tandem", stored)
 	}
-	into := reflect.New(reflect.TypeOf(kind))
-	if err := json.Unmarshal(data, into.Interface()); err != nil {
+	p, err := f.read(data, false)
+	if err != nil {
 		return nil, fmt.Errorf("event %s: %w", stored, err)
 	}
-	return into.Elem().Interface().(Payload), nil
+	return p.(Payload), nil
 }
