@@ -300,9 +300,14 @@ func (o *testOwner) rewind() {
 // Owners behind a router are paused and rewound at random while commands flow; in the end each has
 // handled every command once and in order.
 func TestRewindsLoseAndRepeatNothing(t *testing.T) {
+	for name, open := range inboxes() {
+		t.Run(name, func(t *testing.T) { runOwners(t, open(t)) })
+	}
+}
+
+func runOwners(t *testing.T, inbox eventlog.Inbox) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	const topics, perTopic = 4, 2000
-	inbox := eventlogtest.NewMemory()
 	pub, sub := bus.NewPublisher(inbox), bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
 	router := newRouter(t)
 	var owners []*testOwner
