@@ -1,0 +1,73 @@
+package bus
+
+import (
+	"context"
+	"sync"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"tandem/eventlog"
+)
+
+// Origin returns the offset of a message that a Subscriber delivered, and the generation of its
+// topic's gate under which it was delivered. Both are zero for any other message. Decorated
+// contexts, such as the router's, keep them; a Copy of the message without its context does not.
+func Origin(msg *message.Message) (offset eventlog.Offset, generation uint64) {
+	if d, ok := msg.Context().Value(originKey{}).(*delivery); ok {
+		return d.offset, d.generation
+	}
+	return eventlog.Offset{}, 0
+}
+
+type originKey struct{}
+
+// delivery is the context of one delivered message. It is a context of its own kind because a
+// cancelable one from the standard library would cost every message a registration with its parent,
+// though hardly any handler waits for Done.
+type delivery struct {
+	context.Context // the subscription's: values and deadline
+	offset          eventlog.Offset
+	generation      uint64
+
+	mu       sync.Mutex
+	finished bool
+	done     chan struct{} // made by the first Done
+}
+
+func (d *delivery) Value(key any) any {
+	if key == (originKey{}) {
+		return d
+	}
+	return d.Context.Value(key)
+}
+
+func (d *delivery) Done() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done == nil {
+		d.done = make(chan struct{})
+		if d.finished {
+			close(d.done)
+		}
+	}
+	return d.done
+}
+
+// Err does not ask the parent: it must not fail before Done is closed.
+func (d *delivery) Err() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.finished {
+		return context.Canceled
+	}
+	return nil
+}
+
+func (d *delivery) finish() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.finished = true
+	if d.done != nil {
+		close(d.done)
+	}
+}
