@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -284,9 +285,10 @@ func TestWaitRunsOut(t *testing.T) {
 }
 
 func TestTimeNeverRunsBackwards(t *testing.T) {
-	clock := time.Date(2018, 3, 30, 12, 0, 0, 0, time.UTC)
+	noon := time.Date(2018, 3, 30, 12, 0, 0, 0, time.UTC)
+	var asked atomic.Int64
 	n := startNode(t, eventlogtest.NewMemory(), func(c *bus.Config) {
-		c.Now = func() time.Time { clock = clock.Add(-time.Hour); return clock }
+		c.Now = func() time.Time { return noon.Add(-time.Duration(asked.Add(1)) * time.Hour) }
 	})
 	n.agree()
 	commits := n.commits()
