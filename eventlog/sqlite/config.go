@@ -32,7 +32,7 @@ type limits struct {
 	page          int // commits that a follower reads from the file at once
 	pageBytes     int // bytes of their frames after which a page ends
 	walBytes      int // written since the last checkpoint, before the next
-	walFrames     int // in the write-ahead file, before it is forced to begin again
+	walFrames     int // pages in the write-ahead file, before readers have to wait
 	trimEvery     int // groups with records between two trims
 	readers       int // connections for reading
 	location      int // commits per row of table locations; part of the file's format
@@ -60,7 +60,7 @@ func defaultLimits() limits {
 		group: 4096, groupBytes: 8 << 20,
 		tailCommits: 16384, tailBytes: 32 << 20, tailOutcomes: 65536,
 		page: 512, pageBytes: 4 << 20,
-		walBytes: 4 << 20, walFrames: 16384,
+		walBytes: 1 << 20, walFrames: 2048,
 		trimEvery: 256, readers: 4, location: 4096, recordsAtOnce: 500,
 	}
 }

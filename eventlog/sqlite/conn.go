@@ -115,17 +115,24 @@ var errEnough = errors.New("no more rows are wanted")
 
 // query calls row for each row of the result; the values are valid during the call, blobs and
 // strings for ever. It stops at the first error of row; errEnough only stops it.
-func (s *stmt) query(row func([]driver.Value) error, args ...driver.Value) (err error) {
+func (s *stmt) query(row func([]driver.Value) error, args ...driver.Value) error {
 	rows, err := s.raw.QueryContext(context.Background(), s.bind(args))
 	if err != nil {
 		return explain(err)
 	}
-	defer func() { err = errors.Join(err, explain(rows.Close())) }()
 	if n := len(rows.Columns()); len(s.row) != n {
 		s.row = make([]driver.Value, n)
 	}
+	err = s.each(rows, row)
+	if closed := rows.Close(); err == nil { // after an error Close returns the same again
+		err = explain(closed)
+	}
+	return err
+}
+
+func (s *stmt) each(rows driver.Rows, row func([]driver.Value) error) error {
 	for {
-		if err := rows.Next(s.row); err == io.EOF {
+		if err := rows.Next(s.row); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return explain(err)

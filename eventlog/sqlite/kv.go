@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
-	"strings"
 	"time"
 
 	"tandem/eventlog"
@@ -53,12 +52,12 @@ func (l *Log) Scan(ctx context.Context, p eventlog.Partition, prefix string) (fo
 // after returns the first string, in byte order, that is after all that begin with prefix; empty
 // if there is none.
 func after(prefix string) string {
-	stem := strings.TrimRight(prefix, "\xff")
-	if stem == "" {
-		return ""
+	for last := len(prefix) - 1; last >= 0; last-- {
+		if next := prefix[last] + 1; next != 0 {
+			return prefix[:last] + string([]byte{next})
+		}
 	}
-	last := len(stem) - 1
-	return stem[:last] + string([]byte{stem[last] + 1})
+	return ""
 }
 
 // DeadLetters returns the partition's dead letters.

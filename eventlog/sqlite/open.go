@@ -78,16 +78,21 @@ func openFile(cfg Config, lock *flock.Flock) (_ *Log, err error) {
 	if err := syncDir(cfg.Dir); err != nil {
 		return nil, err
 	}
-	r, err := openReader(file)
+	readers := newPool(file, cfg.limits.readers)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, readers.close())
+		}
+	}()
+	var x *index
+	err = readers.read(func(r *reader) (err error) {
+		x, err = loadIndex(c, r, cfg.limits.location)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer closeUnless(&err, r.conn)
-	x, err := loadIndex(c, r, cfg.limits.location)
-	if err != nil {
-		return nil, err
-	}
-	return newLog(cfg, lock, c, newPool(file, r, cfg.limits.readers), x, opened)
+	return newLog(cfg, lock, c, readers, x, opened)
 }
 
 // prepareFile makes the file ready for writing, and leaves one that is not a log of ours as it is.
@@ -97,7 +102,7 @@ func prepareFile(c *conn) (opened uint64, err error) {
 		return 0, err
 	}
 	for _, setting := range []string{
-		"journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "journal_size_limit = 67108864",
+		fmt.Sprint("page_size = ", pageSize), "journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "journal_size_limit = 67108864",
 	} {
 		if err := c.exec("PRAGMA " + setting); err != nil {
 			return 0, err
@@ -113,17 +118,24 @@ func closeUnless(err *error, c *conn) {
 	}
 }
 
-// checkFiles refuses a write-ahead file without its database: beginning a new log over it would
-// throw away what it holds.
+// checkFiles refuses a file that is cut, which SQLite would read as far as it goes, and a
+// write-ahead file without its database: beginning a new log over it would throw away what it
+// holds. With a write-ahead file the end of the database may be incomplete: what is missing is
+// there.
 func checkFiles(file string) error {
-	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
-		return nil
+	size := int64(0)
+	if db, err := os.Stat(file); err == nil {
+		size = db.Size()
 	}
 	wal, err := os.Stat(file + "-wal")
-	if err != nil || wal.Size() == 0 {
-		return nil
+	ahead := err == nil && wal.Size() > 0
+	switch {
+	case size == 0 && ahead:
+		return fmt.Errorf("the file is gone or empty, but %s is there: %w; restore a backup, or move that file away to begin a new log", wal.Name(), eventlog.ErrDamaged)
+	case size%pageSize != 0 && !ahead:
+		return fmt.Errorf("the file ends in the middle of a page: %w; keep the file for inspection and restore a backup", eventlog.ErrDamaged)
 	}
-	return fmt.Errorf("the file is gone but %s is there: %w; restore a backup, or move that file away to begin a new log", wal.Name(), eventlog.ErrDamaged)
+	return nil
 }
 
 // syncDir makes the names of new files durable.

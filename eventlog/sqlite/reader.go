@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync"
 
 	"tandem/eventlog"
 )
@@ -11,11 +12,12 @@ import (
 // reader is a connection for reading commits. It holds a snapshot of the file only during one
 // call, so that the write-ahead file can begin again.
 type reader struct {
-	*conn
+	conn   *conn
 	frames *stmt
+	gate   *sync.RWMutex
 }
 
-func openReader(file string) (*reader, error) {
+func openReader(file string, gate *sync.RWMutex) (*reader, error) {
 	c, err := connect(file, "PRAGMA busy_timeout = 5000", "PRAGMA query_only = 1")
 	if err != nil {
 		return nil, err
@@ -24,12 +26,14 @@ func openReader(file string) (*reader, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	return &reader{c, frames}, nil
+	return &reader{c, frames, gate}, nil
 }
 
 // page returns the frames of the commits that arrived from first to last, at least one, and ends
 // early when they have more bytes than allowed.
 func (r *reader) page(first, last uint64, bytes int) ([][]byte, error) {
+	r.gate.RLock()
+	defer r.gate.RUnlock()
 	frames := make([][]byte, 0, last-first+1)
 	err := r.frames.query(func(row []driver.Value) error {
 		frame, _ := row[0].([]byte)
@@ -43,6 +47,13 @@ func (r *reader) page(first, last uint64, bytes int) ([][]byte, error) {
 		err = fmt.Errorf("of the commits %d to %d by arrival only %d are there: %w; restore a backup", first, last, len(frames), eventlog.ErrDamaged)
 	}
 	return frames, err
+}
+
+// query runs a statement once and calls row for each of its rows.
+func (r *reader) query(statement string, row func([]driver.Value) error, args ...driver.Value) error {
+	r.gate.RLock()
+	defer r.gate.RUnlock()
+	return r.conn.query(statement, row, args...)
 }
 
 // commit reads one commit and checks that it is the one expected there and unaltered.
@@ -75,12 +86,14 @@ func parse(frame []byte, p eventlog.Partition, seq uint64, prev *eventlog.Hash) 
 type pool struct {
 	file  string
 	slots chan *reader // nil where none has been opened yet
+	// gate is held by every statement that reads. The writer closes it for the moment in which
+	// nobody may use the write-ahead file.
+	gate sync.RWMutex
 }
 
-func newPool(file string, first *reader, size int) *pool {
+func newPool(file string, size int) *pool {
 	p := &pool{file: file, slots: make(chan *reader, size)}
-	p.slots <- first
-	for range size - 1 {
+	for range size {
 		p.slots <- nil
 	}
 	return p
@@ -94,7 +107,7 @@ func (p *pool) read(f func(*reader) error) (err error) {
 	}
 	defer func() { p.slots <- r }()
 	if r == nil {
-		if r, err = openReader(p.file); err != nil {
+		if r, err = openReader(p.file, &p.gate); err != nil {
 			return err
 		}
 	}
@@ -106,7 +119,7 @@ func (p *pool) close() error {
 	var errs []error
 	for range cap(p.slots) {
 		if r := <-p.slots; r != nil {
-			errs = append(errs, r.close())
+			errs = append(errs, r.conn.close())
 		}
 	}
 	close(p.slots)

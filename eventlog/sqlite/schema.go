@@ -11,6 +11,9 @@ import (
 // format is the version of the file's layout. A file with a higher one is refused.
 const format = 1
 
+// pageSize of the file in bytes. Larger pages make single appends write more and nothing faster.
+const pageSize = 4096
+
 // schema is stored in the file with its comments, for those who inspect it.
 var schema = []string{
 	`CREATE TABLE meta (

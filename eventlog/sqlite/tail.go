@@ -1,6 +1,10 @@
 package sqlite
 
-import "tandem/eventlog"
+import (
+	"slices"
+
+	"tandem/eventlog"
+)
 
 // tail is the newest part of the log in memory, for the followers that have not read it yet. What
 // no follower needs is dropped at once; what slow ones need is bounded: commits can be read from
@@ -56,19 +60,16 @@ func (t *tail) trim() (lost int) {
 	for f := range t.followers {
 		commit, outcome = min(commit, f.next), min(outcome, f.nextOutcome)
 	}
-	for len(t.commits) > 0 && (t.first() < commit || len(t.commits) > t.limits.tailCommits || t.bytes > t.limits.tailBytes) {
-		t.bytes -= t.commits[0].bytes
-		t.commits[0] = recent{}
-		t.commits = t.commits[1:]
+	drop := 0
+	for drop < len(t.commits) && (t.first()+uint64(drop) < commit || len(t.commits)-drop > t.limits.tailCommits || t.bytes > t.limits.tailBytes) {
+		t.bytes -= t.commits[drop].bytes
+		drop++
 	}
-	for len(t.outcomes) > 0 && (t.firstOutcome() < outcome || len(t.outcomes) > t.limits.tailOutcomes) {
-		if t.firstOutcome() >= outcome {
-			lost++
-		}
-		t.outcomes[0] = lateOutcome{}
-		t.outcomes = t.outcomes[1:]
-	}
-	return lost
+	t.commits = slices.Delete(t.commits, 0, drop)
+	read := min(int(outcome-t.firstOutcome()), len(t.outcomes))
+	drop = max(read, len(t.outcomes)-t.limits.tailOutcomes)
+	t.outcomes = slices.Delete(t.outcomes, 0, drop)
+	return drop - read
 }
 
 // wake tells every follower that there is more.

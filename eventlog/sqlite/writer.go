@@ -25,7 +25,7 @@ type writer struct {
 
 // statements are those of the transaction.
 type statements struct {
-	begin, commit, commits, locations, records, trim, letters, put, drop, checkpoint, restart *stmt
+	begin, commit, commits, locations, records, trim, letters, put, drop, checkpoint *stmt
 }
 
 func newWriter(l *Log, c *conn) (*writer, error) {
@@ -57,7 +57,6 @@ func (w *writer) prepare() error {
 		{&s.put, "INSERT INTO kv VALUES (?, ?, coalesce(?, x'')) ON CONFLICT DO UPDATE SET value = excluded.value"},
 		{&s.drop, "DELETE FROM kv WHERE partition = ? AND key = ?"},
 		{&s.checkpoint, "PRAGMA wal_checkpoint(PASSIVE)"},
-		{&s.restart, "PRAGMA wal_checkpoint(RESTART)"},
 	} {
 		var err error
 		if *p.to, err = w.conn.prepare(p.sql); err != nil {
@@ -198,12 +197,9 @@ func (w *writer) write(group []*request) error {
 		records.add(&r.batch)
 		w.unsettled += r.bytes
 	}
-	w.unsettled += 3 * pageSize
+	w.unsettled += 3 * pageSize // the pages that were written but not filled
 	return w.writeRecords(records)
 }
-
-// pageSize is that of the file; each transaction rewrites some pages that it does not fill.
-const pageSize = 4096
 
 func (w *writer) writeCommits(r *request) error {
 	for i := range r.batch.Commits {
@@ -253,20 +249,30 @@ func (w *writer) writeOthers(b *eventlog.Batch) error {
 }
 
 // settle moves the write-ahead file's content into the database, once enough has gathered. This
-// is done here and not by SQLite within COMMIT, which would not report a fault. When readers have
-// kept the file from beginning again for long, it waits for them; they are short.
+// is done here and not by SQLite within COMMIT, which would not report a fault. The file begins
+// again with the next transaction, unless a reader still uses it. When that has happened for too
+// long, readers have to wait for a moment.
 func (w *writer) settle() error {
 	if w.unsettled < w.log.cfg.limits.walBytes {
 		return nil
 	}
 	w.unsettled = 0
-	frames := int64(0)
-	count := func(row []driver.Value) error { frames, _ = row[1].(int64); return nil }
-	if err := w.statements.checkpoint.query(count); err != nil {
+	frames, err := w.checkpoint()
+	if err != nil || frames < int64(w.log.cfg.limits.walFrames) {
 		return err
 	}
-	if frames < int64(w.log.cfg.limits.walFrames) {
+	w.log.readers.gate.Lock()
+	defer w.log.readers.gate.Unlock()
+	_, err = w.checkpoint()
+	return err
+}
+
+// checkpoint moves what no reader needs any more and returns how many pages the write-ahead file
+// has.
+func (w *writer) checkpoint() (frames int64, err error) {
+	err = w.statements.checkpoint.query(func(row []driver.Value) error {
+		frames, _ = row[1].(int64)
 		return nil
-	}
-	return w.statements.restart.query(count)
+	})
+	return frames, err
 }

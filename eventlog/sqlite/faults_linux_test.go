@@ -1,0 +1,113 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// failSyncs lets the kernel answer every later sync of this process with "input/output error".
+func failSyncs() error {
+	return refuse(unix.EIO, unix.SYS_FSYNC, unix.SYS_FDATASYNC)
+}
+
+// failWrites lets the kernel answer every later write into a file with "no space left". What goes
+// to the standard output takes another call.
+func failWrites() error {
+	return refuse(unix.ENOSPC, unix.SYS_PWRITE64)
+}
+
+// refuse installs a filter of system calls in all threads of this process, for ever.
+func refuse(with syscall.Errno, calls ...uint32) error {
+	const number = 0 // the place of the call's number in the filter's input
+	filter := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: number}}
+	for i, call := range calls {
+		filter = append(filter, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: uint8(len(calls) - i), K: call})
+	}
+	filter = append(filter,
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(with)},
+	)
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	runtime.LockOSThread() // both calls must come from one thread; the second reaches all others
+	defer runtime.UnlockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no new privileges: %w", err)
+	}
+	_, _, err := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
+	if err != 0 {
+		return fmt.Errorf("seccomp: %w", err)
+	}
+	return nil
+}
+
+// TestFaults lets the kernel fail the writing process's calls. The process checks that its log
+// has stopped; what it had acknowledged must be there afterwards.
+func TestFaults(t *testing.T) {
+	for role, says := range map[string]string{
+		"write, syncs fail": "check the disk and its space",
+		"write, disk full":  "make room on the disk",
+	} {
+		t.Run(role, func(t *testing.T) {
+			dir := t.TempDir()
+			c := startChild(t, role, dir)
+			out, err := c.wait()
+			require.NoError(t, err, out)
+			require.Contains(t, out, says)
+			require.Len(t, c.acked, childWriters)
+			c.kept(dir)
+		})
+	}
+}
+
+// openUnprivileged opens the log as a user who owns nothing, so that a superuser's test run sees
+// what others see.
+func openUnprivileged(dir string) error {
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		if err := errors.Join(syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
+			return err
+		}
+	}
+	_, err := Open(context.Background(), Config{Dir: dir})
+	fmt.Println("open:", err)
+	return nil
+}
+
+func TestOpenInReadOnlyDirectory(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "data")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	require.NoError(t, os.Chmod(filepath.Dir(parent), 0o755)) // others may look in
+	refused := func() {
+		t.Helper()
+		require.NoError(t, os.Chmod(dir, 0o555))
+		out, err := startChild(t, "open as a mere reader", dir).wait()
+		require.NoError(t, err, out)
+		require.Contains(t, out, "writable for this user")
+		require.NoError(t, os.Chmod(dir, 0o755))
+	}
+	refused()
+	l := mustOpen(t, Config{Dir: dir})
+	fill(t, l, 100)
+	require.NoError(t, l.Close())
+	for _, name := range []string{fileName, lockName} {
+		require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o444))
+	}
+	refused()
+	for _, name := range []string{fileName, lockName} {
+		require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o644))
+	}
+	l = mustOpen(t, Config{Dir: dir})
+	defer l.Close()
+	require.EqualValues(t, 100, l.index.last())
+}

@@ -1,0 +1,201 @@
+package sqlite
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog"
+)
+
+// closedLog returns a configuration whose directory has a log of n commits, closed.
+func closedLog(t *testing.T, n int) Config {
+	t.Helper()
+	cfg := Config{Dir: t.TempDir()}
+	l := mustOpen(t, cfg)
+	fill(t, l, n)
+	require.NoError(t, l.Close())
+	return cfg
+}
+
+// alter runs a statement on the file of a closed log.
+func alter(t *testing.T, cfg Config, statement string) {
+	t.Helper()
+	c, err := connect(filepath.Join(cfg.Dir, fileName), statement)
+	require.NoError(t, err)
+	require.NoError(t, c.close())
+}
+
+// refused shows that the log does not open, and leaves no lock behind.
+func refused(t *testing.T, cfg Config, cause error, says string) {
+	t.Helper()
+	for range 2 {
+		_, err := Open(t.Context(), cfg)
+		if cause != nil {
+			require.ErrorIs(t, err, cause)
+		}
+		require.ErrorContains(t, err, says)
+	}
+}
+
+func TestConfigFaultsAreAllNamed(t *testing.T) {
+	_, err := Open(t.Context(), Config{KeepRecords: time.Hour})
+	require.ErrorContains(t, err, "no data directory")
+	require.ErrorContains(t, err, "24 hours")
+}
+
+func TestOpenWithAnEndedContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Open(ctx, Config{Dir: t.TempDir()})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestOpenMakesItsDirectoryOnly(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "odd name?with%20#signs", "data")
+	refused(t, Config{Dir: dir}, os.ErrNotExist, "make its parent")
+	require.NoError(t, os.Mkdir(filepath.Dir(dir), 0o755))
+	l := mustOpen(t, Config{Dir: dir})
+	require.NoError(t, l.Close())
+	require.FileExists(t, filepath.Join(dir, fileName))
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Zero(t, info.Mode().Perm()&0o077, "the log is confidential")
+}
+
+func TestOpenWhereAFileStands(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	refused(t, Config{Dir: file}, nil, "lock "+file)
+}
+
+func TestOpenTwice(t *testing.T) {
+	cfg := closedLog(t, 10)
+	l := mustOpen(t, cfg)
+	refused(t, cfg, eventlog.ErrInUse, filepath.Join(cfg.Dir, lockName))
+	newWriterChain(t, l, 1)
+	require.NoError(t, l.Close())
+	require.NoError(t, mustOpen(t, cfg).Close())
+}
+
+func TestOpenRefusesWhatItCannotRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		statement string
+		cause     error
+		says      string
+	}{
+		"a newer format":         {"UPDATE meta SET value = 2 WHERE name = 'format'", eventlog.ErrNewer, "run the newer program"},
+		"no format":              {"DELETE FROM meta WHERE name = 'format'", eventlog.ErrDamaged, "restore a backup"},
+		"another partitioning":   {"UPDATE meta SET value = 128 WHERE name = 'partitions'", nil, "it has 128 partitions"},
+		"another program's file": {"DROP TABLE meta", nil, "another program's database"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := closedLog(t, 10)
+			alter(t, cfg, c.statement)
+			before, err := os.ReadFile(filepath.Join(cfg.Dir, fileName))
+			require.NoError(t, err)
+			refused(t, cfg, c.cause, c.says)
+			after, err := os.ReadFile(filepath.Join(cfg.Dir, fileName))
+			require.NoError(t, err)
+			require.Equal(t, before, after, "the file is left as it was")
+		})
+	}
+}
+
+func TestOpenFindsDamage(t *testing.T) {
+	for name, c := range map[string]struct {
+		statement string
+		says      string
+	}{
+		"a last commit is altered":       {"UPDATE commits SET frame = CAST(replace(frame, 'mei.chen', 'mei.chan') AS BLOB) WHERE id = 5000", "partition 35: commit 100 was altered"},
+		"a last commit is cut":           {"UPDATE commits SET frame = substr(frame, 1, 100) WHERE id = 5000", "partition 35: commit 100"},
+		"a late commit is gone":          {"DELETE FROM commits WHERE id = 4990", "commit 4991 by arrival"},
+		"a partition is none":            {"UPDATE commits SET partition = 64 WHERE id = 4990", "commit 4990 by arrival"},
+		"a partition is another":         {"UPDATE commits SET partition = 2 WHERE id = 4990", "partition 2: commit"},
+		"a location is another":          {"UPDATE locations SET partitions = x'02' || substr(partitions, 2)", "row 1 of table locations"},
+		"a block of locations is gone":   {"DELETE FROM locations; DELETE FROM commits WHERE id = 1", "commit 2 by arrival"},
+		"a block of locations is cut":    {"UPDATE locations SET partitions = substr(partitions, 2)", "row 1 of table locations"},
+		"a location is beyond the count": {"UPDATE locations SET partitions = CAST(x'FF' || substr(partitions, 2) AS BLOB)", "commit 1 by arrival is in partition 255"},
+		"a location was swapped":         {"UPDATE locations SET partitions = CAST(x'02' || substr(partitions, 2) AS BLOB)", "partition 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := closedLog(t, 5000)
+			alter(t, cfg, c.statement)
+			refused(t, cfg, eventlog.ErrDamaged, c.says)
+		})
+	}
+}
+
+func TestOpenFindsABrokenFile(t *testing.T) {
+	for name, breakIt := range map[string]func(b []byte) []byte{
+		"not a database": func([]byte) []byte {
+			return []byte("Dear reader, this is a letter and no database, whatever its name says.\n")
+		},
+		"cut in half":         func(b []byte) []byte { return b[:len(b)/2] },
+		"cut within a page":   func(b []byte) []byte { return b[:len(b)-100] },
+		"a header of zeroes":  func(b []byte) []byte { clear(b[:100]); return b },
+		"a schema of zeroes":  func(b []byte) []byte { clear(b[100:4096]); return b },
+		"a tree made of ones": func(b []byte) []byte { return fillWith(b, 4096, 0xff) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := closedLog(t, 1000)
+			file := filepath.Join(cfg.Dir, fileName)
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(file, breakIt(content), 0o600))
+			refused(t, cfg, eventlog.ErrDamaged, "restore a backup")
+		})
+	}
+}
+
+func fillWith(b []byte, from int, value byte) []byte {
+	for i := range b[from:] {
+		b[from+i] = value
+	}
+	return b
+}
+
+func TestOpenRefusesToBeginOverAnOldLog(t *testing.T) {
+	for name, lose := range map[string]func(string) error{
+		"gone":  os.Remove,
+		"empty": func(file string) error { return os.Truncate(file, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := closedLog(t, 10)
+			file := filepath.Join(cfg.Dir, fileName)
+			require.NoError(t, os.WriteFile(file+"-wal", []byte("what was not yet moved into the database"), 0o600))
+			require.NoError(t, lose(file))
+			refused(t, cfg, eventlog.ErrDamaged, fileName+"-wal")
+		})
+	}
+}
+
+// TestFollowFindsDamage alters commits that opening does not look at.
+func TestFollowFindsDamage(t *testing.T) {
+	for name, c := range map[string]struct{ statement, says string }{
+		"a byte is another":    {"UPDATE commits SET frame = CAST(replace(frame, 'mei.chen', 'mei.chan') AS BLOB) WHERE id = 20", "partition 0: commit 20 was altered"},
+		"a frame is cut":       {"UPDATE commits SET frame = substr(frame, 1, 100) WHERE id = 20", "partition 0: commit 20"},
+		"a frame is empty":     {"UPDATE commits SET frame = x'' WHERE id = 20", "partition 0: commit 20"},
+		"a commit is gone":     {"DELETE FROM commits WHERE id = 20", "only 511 are there"},
+		"commits are swapped":  {"UPDATE commits SET frame = (SELECT frame FROM commits WHERE id = 21) WHERE id = 20", "partition 0: commit 21 follows 19"},
+		"of another partition": {"UPDATE commits SET frame = (SELECT frame FROM commits WHERE id = 70) WHERE id = 20", "partition 0: commit 20 says it is of partition 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := closedLog(t, 5000)
+			alter(t, cfg, c.statement)
+			l := mustOpen(t, cfg)
+			defer l.Close()
+			_, err := followAll(l)
+			require.ErrorIs(t, err, eventlog.ErrDamaged)
+			require.ErrorContains(t, err, c.says)
+			_, err = l.Read(t.Context(), 0, []uint64{20})
+			require.ErrorIs(t, err, eventlog.ErrDamaged)
+			_, err = l.Read(t.Context(), 0, []uint64{19, 22})
+			require.NoError(t, err, "the others can be read")
+		})
+	}
+}
