@@ -56,6 +56,7 @@ func (c DeliverMilestone) faults(m Meta) (f faults) {
 	}
 	for _, e := range c.Evidence {
 		f.text("evidence", e.Title, 200, true)
+		f.text("evidence", e.URL, 2000, true)
 		if u, err := url.Parse(e.URL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 			f.add("evidence", "%q is not an http or https address", e.URL)
 		}

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -70,18 +71,17 @@ type Event struct {
 	Payload  Payload
 }
 
-// Decide returns the events that c causes in state s, or an *Error. It changes nothing.
+// Decide returns the events that c causes in state s, or an *Error. It changes nothing. Refusals
+// come in the order of the API: not found, a wrong value, forbidden, moved on, a conflict.
 func Decide(s State, c Command, m Meta) ([]Event, error) {
 	events, err := c.decide(s, m)
-	if err != nil {
-		return nil, err
-	}
-	if m.IfMatch != nil {
+	var refusal *Error
+	if m.IfMatch != nil && (err == nil || (errors.As(err, &refusal) && refusal.Kind == Conflict)) {
 		if err := matches(s, c, m); err != nil {
 			return nil, err
 		}
 	}
-	return events, nil
+	return events, err
 }
 
 func matches(s State, c Command, m Meta) error {

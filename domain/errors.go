@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // Kind says what sort of refusal an Error is; the edge maps it to a status.
 type Kind string
@@ -36,10 +39,6 @@ func refuse(kind Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
-func invalid(code, format string, args ...any) *Error {
-	return refuse(Invalid, code, format, args...)
-}
-
 func forbidden(code, format string, args ...any) *Error {
 	return refuse(Forbidden, code, format, args...)
 }
@@ -66,7 +65,7 @@ func (f *faults) text(field, value string, limit int, required bool) {
 	if required && blank(value) {
 		f.add(field, "is required")
 	}
-	if n := len([]rune(value)); n > limit {
+	if n := utf8.RuneCountInString(value); n > limit {
 		f.add(field, "has %d characters; at most %d are allowed", n, limit)
 	}
 }

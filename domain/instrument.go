@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // InstrumentKind is the legal sort of an instrument.
 type InstrumentKind string
@@ -96,15 +99,20 @@ func (i *Instrument) roleFaults(a *Agreement, f *faults) {
 		f.add("kind", "%q is not a kind of instrument", i.Kind)
 		return
 	}
-	for role, partners := range i.Roles {
+	var all []PartnerID
+	for _, role := range slices.Sorted(maps.Keys(i.Roles)) {
 		if !slices.Contains(wanted, role) {
 			f.add("roles", "%s has no role %q", i.Kind, role)
 		}
-		for _, p := range partners {
+		for _, p := range i.Roles[role] {
 			if !a.Party(p) {
 				f.add("roles", "%s is not a party of the agreement", p)
 			}
+			all = append(all, p)
 		}
+	}
+	if p, twice := duplicate(all); twice {
+		f.add("roles", "%s is named twice", p)
 	}
 	for _, role := range wanted {
 		if n := len(i.Roles[role]); role == Licensors && n < 2 {
@@ -120,7 +128,11 @@ func (i *Instrument) scheduleFaults(f *faults) {
 	for _, item := range i.Schedule {
 		f.slug("schedule", string(item.ID))
 		f.text("schedule", item.Title, 200, true)
+		f.text("schedule", item.Kind, 200, false)
 		f.text("schedule", item.Note, 2000, false)
+		if item.Count < 0 {
+			f.add("schedule", "count is %d; leave it out if it is not known", item.Count)
+		}
 		ids = append(ids, item.ID)
 	}
 	if id, twice := duplicate(ids); twice {

@@ -40,6 +40,9 @@ func (c AddMember) decide(s State, m Meta) ([]Event, error) {
 	if s.Member(MemberRef{c.Partner, c.Member}) != nil {
 		return nil, conflict("member_exists", "There is, or was, a member %s.", c.Member)
 	}
+	if s.Token(TokenRef{c.Partner, TokenID(c.Member)}) != nil {
+		return nil, conflict("token_exists", "There is, or was, a token %s; history could not tell the two apart.", c.Member)
+	}
 	return directoryEvent(string(c.Member), MemberAdded{c.Role}), nil
 }
 
@@ -129,7 +132,7 @@ type MemberRemoved struct{}
 // Stream implements Command.
 func (c RemoveMember) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c RemoveMember) target(s State) *Seen { return seenOf(s.Member(MemberRef{c.Partner, c.Member})) }
+func (c RemoveMember) target(s State) *Seen { return seenOf(s.Member(MemberRef(c))) }
 
 func (c RemoveMember) decide(s State, m Meta) ([]Event, error) {
 	if _, err := member(s, c.Partner, c.Member, m); err != nil {

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -255,8 +256,25 @@ func (x located) in(states ...MilestoneState) error {
 	if x.State.Final() {
 		return conflict("milestone_final", "Milestone %s is %s; nothing more happens to it.", x.Ref.Milestone, x.State)
 	}
-	return conflict("wrong_state", "Milestone %s is %s; this takes one that is %s.", x.Ref.Milestone, x.State, states[0])
+	return conflict("wrong_state", "Milestone %s is %s; this takes one that is %s.", x.Ref.Milestone, x.State.words(), either(states))
 }
+
+// either writes "planned, in progress or delivered".
+func either(states []MilestoneState) string {
+	var b strings.Builder
+	for i, s := range states {
+		switch {
+		case i > 0 && i == len(states)-1:
+			b.WriteString(" or ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(s.words())
+	}
+	return b.String()
+}
+
+func (s MilestoneState) words() string { return strings.ReplaceAll(string(s), "_", " ") }
 
 // event wraps a payload about the milestone for the milestone's own audience.
 func (x located) event(p Payload) []Event {

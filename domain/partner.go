@@ -25,6 +25,9 @@ func (p PartnerProfile) faults() (f faults) {
 		f.add("country", "%q is not an ISO 3166-1 code such as FI", p.Country)
 	}
 	f.text("time_zone", p.TimeZone, 100, true)
+	for _, d := range p.Holidays {
+		f.date("holidays", d)
+	}
 	return f
 }
 

@@ -371,8 +371,11 @@ func (c CallStage) faults() (f faults) {
 		f.add("move", "%q is not a move", c.Move)
 	}
 	f.text("reason", c.Reason, 2000, c.Move == Stop || c.Move == Pause)
-	if c.Move == MoveDecideBy {
+	switch {
+	case c.Move == MoveDecideBy:
 		f.date("decide_by", c.DecideBy)
+	case c.DecideBy != 0:
+		f.add("decide_by", "goes with move_decide_by only")
 	}
 	return f
 }

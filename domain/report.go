@@ -74,7 +74,8 @@ func (e MilestoneProgressed) apply(w *World, h Header) {
 	x.Progress, x.Health, x.HealthNote = e.To.Percent, e.To.Health, e.To.Note
 }
 
-// MoveForecast sets the acting partner's forecast, its shared one or its private one.
+// MoveForecast sets the acting partner's forecast, its shared one or its private one. A private
+// milestone has but one, which is shared with it.
 type MoveForecast struct {
 	Ref     MilestoneRef `json:"ref"`
 	On      Date         `json:"on"`
@@ -99,8 +100,8 @@ func (c MoveForecast) decide(s State, m Meta) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := x.Forecast(m.Actor.Partner).On
-	if c.Private {
+	from, private := x.Forecast(m.Actor.Partner).On, c.Private && x.Audience == Shared
+	if private {
 		from = x.PrivateForecast(m.Actor.Partner).On
 	}
 	var f faults
@@ -116,7 +117,7 @@ func (c MoveForecast) decide(s State, m Meta) ([]Event, error) {
 		return nil, err
 	}
 	events := x.event(ForecastMoved{To: Forecast{m.Actor.Partner, c.On, c.Reason}, From: from})
-	if c.Private {
+	if private {
 		events[0].Audience = PrivateTo(m.Actor.Partner)
 	}
 	return events, nil

@@ -58,6 +58,9 @@ func (c IssueToken) decide(s State, m Meta) ([]Event, error) {
 	if s.Token(TokenRef{c.Partner, c.Token}) != nil {
 		return nil, conflict("token_exists", "There is, or was, a token %s.", c.Token)
 	}
+	if s.Member(MemberRef{c.Partner, MemberID(c.Token)}) != nil {
+		return nil, conflict("member_exists", "There is, or was, a member %s; history could not tell the two apart.", c.Token)
+	}
 	e := TokenIssued{
 		Name: c.Name, Member: c.Member, Role: c.Role, Hash: c.Hash, ExpiresAt: c.ExpiresAt,
 		Agreements: c.Agreements, ViaOperator: m.Actor.Role == Operator || m.Actor.ViaOperator,
@@ -78,16 +81,22 @@ func (c IssueToken) faults(s State, m Meta) (f faults) {
 	if !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(m.At) {
 		f.add("expires_at", "is in the past")
 	}
+	if c.ExpiresAt.UTC().Year() > 9999 {
+		f.add("expires_at", "is too far away")
+	}
 	if c.Member != "" {
-		x := s.Member(MemberRef{c.Partner, c.Member})
-		switch {
-		case x == nil || x.Removed:
-			f.add("member", "there is no member %q", c.Member)
-		case x.Role == Viewer && c.Role == Manager:
-			f.add("role", "%s is a viewer and cannot have a manager's token", c.Member)
-		}
+		c.memberFaults(s.Member(MemberRef{c.Partner, c.Member}), &f)
 	}
 	return f
+}
+
+func (c IssueToken) memberFaults(x *Member, f *faults) {
+	switch {
+	case x == nil || x.Removed:
+		f.add("member", "there is no member %q", c.Member)
+	case x.Role == Viewer && c.Role == Manager:
+		f.add("role", "%s is a viewer and cannot have a manager's token", c.Member)
+	}
 }
 
 func (e TokenIssued) apply(w *World, h Header) {
@@ -111,13 +120,13 @@ type TokenRevoked struct{}
 // Stream implements Command.
 func (c RevokeToken) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c RevokeToken) target(s State) *Seen { return seenOf(s.Token(TokenRef{c.Partner, c.Token})) }
+func (c RevokeToken) target(s State) *Seen { return seenOf(s.Token(TokenRef(c))) }
 
 func (c RevokeToken) decide(s State, m Meta) ([]Event, error) {
 	if _, err := directory(s, c.Partner, m); err != nil {
 		return nil, err
 	}
-	t := s.Token(TokenRef{c.Partner, c.Token})
+	t := s.Token(TokenRef(c))
 	if t == nil || t.Revoked {
 		return nil, ErrNotFound()
 	}
@@ -147,6 +156,15 @@ func (t *Token) Grants(x *Member, at time.Time) bool {
 		return false
 	}
 	return x == nil || !x.Removed
+}
+
+// RoleFor returns what the token allows, given the member it acts for (nil for a program): no more
+// than the member may now, whatever it could do when the token was issued.
+func (t *Token) RoleFor(x *Member) Role {
+	if x != nil && x.Role == Viewer {
+		return Viewer
+	}
+	return t.Role
 }
 
 // Reaches reports whether the token may be used for the agreement.

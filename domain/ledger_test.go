@@ -1,0 +1,173 @@
+package domain
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// ledger decides commands and keeps their events in every way that Tandem does, and sees to it
+// that all ways agree: a plain world, a fork that runs ahead of what is durable, and what is read
+// back from stored bytes.
+type ledger struct {
+	t      require.TestingT
+	plain  *World
+	base   *World // what is durable: a few commits behind
+	fork   *World
+	commit uint64
+	at     time.Time
+	log    []storedEvent
+	folded int            // events of the log that base holds
+	handed map[any]string // entities that the plain world gave out, and what they were then
+}
+
+// storedEvent is an event as the log keeps it.
+type storedEvent struct {
+	Header
+	stored string
+	data   []byte
+}
+
+// lag is how many commits the durable state of a ledger is behind.
+const lag = 2
+
+func newLedger(t require.TestingT) *ledger {
+	base := NewWorld()
+	return &ledger{t: t, plain: NewWorld(), base: base, fork: NewFork(base), handed: map[any]string{}}
+}
+
+// do decides c as the bus would, from its encoded form, and folds what follows.
+func (l *ledger) do(c Command, m Meta) ([]Event, *Error) {
+	c = viaWire(l.t, c)
+	before := l.plain.entities()
+	events, err := Decide(l.plain, c, m)
+	ahead, errAhead := Decide(l.fork, c, m)
+	require.Equal(l.t, err, errAhead, "plain world and fork decide alike")
+	require.Equal(l.t, events, ahead, "plain world and fork decide alike")
+	require.Equal(l.t, before, l.plain.entities(), "deciding changes nothing")
+	if err != nil {
+		var refusal *Error
+		require.True(l.t, errors.As(err, &refusal), "%T is not a refusal", err)
+		require.Empty(l.t, events)
+		require.NotEmpty(l.t, refusal.Code)
+		require.NotEmpty(l.t, refusal.Detail)
+		return nil, refusal
+	}
+	l.record(c.Stream(), m, events)
+	return events, nil
+}
+
+func viaWire(t require.TestingT, c Command) Command {
+	name, data, err := EncodeCommand(c)
+	require.NoError(t, err)
+	c, err = DecodeCommand(name, data)
+	require.NoError(t, err)
+	return c
+}
+
+func (l *ledger) record(s Stream, m Meta, events []Event) {
+	l.commit++
+	l.at = later(m.At, l.at.Add(time.Microsecond))
+	for _, e := range events {
+		h := Header{s, l.commit, e.Subject, e.Audience, m.Actor.Partner, l.at}
+		l.plain.Apply(h, e.Payload)
+		l.fork.Apply(h, e.Payload)
+		stored, data, err := EncodeEvent(e.Payload)
+		require.NoError(l.t, err)
+		l.log = append(l.log, storedEvent{h, stored, data})
+	}
+	for _, entity := range l.plain.pointers() {
+		if _, known := l.handed[entity]; !known {
+			l.handed[entity] = text(l.t, entity)
+		}
+	}
+	l.settle(l.commit - min(lag, l.commit))
+}
+
+// settle folds the log up to the given commit into the durable state, as every node does.
+func (l *ledger) settle(commit uint64) {
+	for ; l.folded < len(l.log) && l.log[l.folded].Commit <= commit; l.folded++ {
+		l.log[l.folded].foldInto(l.t, l.base)
+	}
+	l.fork.Prune(commit)
+}
+
+func (e storedEvent) foldInto(t require.TestingT, w *World) {
+	p, err := DecodeEvent(e.stored, e.data)
+	require.NoError(t, err)
+	w.Apply(e.Header, p)
+}
+
+// check compares all ways of keeping the same history.
+func (l *ledger) check() {
+	replayed, inPlace := NewWorld(), NewWorld()
+	inPlace.ReplaceInPlace(true)
+	for _, e := range l.log {
+		e.foldInto(l.t, replayed)
+		e.foldInto(l.t, inPlace)
+	}
+	want := l.plain.entities()
+	require.Equal(l.t, want, replayed.entities(), "a replay gives the same state")
+	require.Equal(l.t, want, inPlace.entities(), "a replay in place gives the same state")
+	require.Equal(l.t, want, l.fork.entities(), "a fork ahead of its base gives the same state")
+	l.settle(l.commit)
+	require.Empty(l.t, l.fork.pointers(), "a fork forgets what its base holds")
+	require.Equal(l.t, want, l.base.entities(), "the base gives the same state")
+	for entity, then := range l.handed {
+		require.Equal(l.t, then, text(l.t, entity), "an entity that was handed out never changes")
+	}
+}
+
+func text(t require.TestingT, x any) string {
+	data, err := json.Marshal(x)
+	require.NoError(t, err)
+	return string(data)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// entities returns copies of all that is in the world and in the worlds that it stands on.
+func (w *World) entities() map[any]any {
+	all := map[any]any{}
+	if base, ok := w.base.(*World); ok {
+		all = base.entities()
+	}
+	values(all, w.partners)
+	values(all, w.members)
+	values(all, w.tokens)
+	values(all, w.agreements)
+	values(all, w.projects)
+	values(all, w.milestones)
+	return all
+}
+
+func values[K comparable, V any](all map[any]any, t table[K, V]) {
+	for key, r := range t {
+		all[key] = *r.value
+	}
+}
+
+// pointers returns the entities of this world alone.
+func (w *World) pointers() map[any]any {
+	all := map[any]any{}
+	pointersOf(all, w.partners)
+	pointersOf(all, w.members)
+	pointersOf(all, w.tokens)
+	pointersOf(all, w.agreements)
+	pointersOf(all, w.projects)
+	pointersOf(all, w.milestones)
+	return all
+}
+
+func pointersOf[K comparable, V any](all map[any]any, t table[K, V]) {
+	for key, r := range t {
+		all[key] = r.value
+	}
+}

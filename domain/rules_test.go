@@ -1,0 +1,117 @@
+package domain
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The faults of single fields, beside those that the scenarios show.
+func TestFieldsAreChecked(t *testing.T) {
+	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2018, time.January, 8)}
+	s.given("a partner nokia")
+	s.given("a draft agreement draft between nokia and xiaomi")
+	s.given("a signed agreement a between nokia and xiaomi")
+	s.given("an exploring project p of nokia and xiaomi")
+	s.given("a started milestone p/m of nokia")
+	item := func(i ScheduleItem) Command {
+		return AddInstrument{"draft", Instrument{
+			ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2017_07_05, Disclosure: Disclosed, Schedule: []ScheduleItem{i},
+		}}
+	}
+	m := MilestoneRef{"a", "p", "m"}
+	long := strings.Repeat("ä", 2001)
+	for name, c := range map[string]Command{
+		"schedule":   item(ScheduleItem{ID: "i", Title: "I", Count: -1}),
+		"schedule 2": item(ScheduleItem{ID: "i", Title: "I", Kind: long}),
+		"schedule 3": item(ScheduleItem{ID: "I", Title: "I"}),
+		"evidence":   DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/" + long}}},
+		"evidence 2": DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/", SHA256: "abc"}}},
+		"evidence 3": DeliverMilestone{Ref: m, Evidence: make([]Evidence, 51)},
+		"holidays":   EditPartner{ID: "nokia", Holidays: &[]Date{0}},
+		"decide_by":  CallStage{Ref: m.ProjectRef(), Move: Commit, DecideBy: 2018_06_30},
+		"move":       CallStage{Ref: m.ProjectRef(), Move: "abandon"},
+		"criteria":   EditMilestone{Ref: m, Criteria: new(make([]string, 101))},
+		"reason":     CancelMilestone{Ref: m, Reason: long},
+		"note":       ReportProgress{Ref: m, Note: &long},
+		"text":       CommentMilestone{Ref: m, Text: strings.Repeat(long, 6)},
+		"expires_at": IssueToken{Partner: "nokia", Token: "t", Name: "T", Role: Viewer, Hash: make([]byte, 32), ExpiresAt: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			events, err := Decide(s.ledger.plain, c, s.meta("nokia"))
+			var refusal *Error
+			require.True(t, errors.As(err, &refusal), "%v", events)
+			require.Equal(t, Invalid, refusal.Kind)
+			require.Equal(t, "invalid_field", refusal.Code)
+			field, _, _ := strings.Cut(name, " ")
+			require.Equal(t, field, refusal.Fields[0].Field)
+		})
+	}
+}
+
+func TestALongTextIsCountedInCharacters(t *testing.T) {
+	var f faults
+	f.text("note", strings.Repeat("项", 2000), 2000, true)
+	require.Empty(t, f)
+}
+
+func TestATokenGivesNoMoreThanItsMemberHas(t *testing.T) {
+	token := &Token{Role: Manager}
+	require.Equal(t, Manager, token.RoleFor(nil), "a program has the token's role")
+	require.Equal(t, Manager, token.RoleFor(&Member{Role: Manager}))
+	require.Equal(t, Viewer, token.RoleFor(&Member{Role: Viewer}), "a member that became a viewer keeps no manager's token")
+	token.Role = Viewer
+	require.Equal(t, Viewer, token.RoleFor(&Member{Role: Manager}))
+}
+
+func TestTokenGrants(t *testing.T) {
+	now := time.Date(2018, 1, 8, 12, 0, 0, 0, time.UTC)
+	require.True(t, (&Token{}).Grants(nil, now))
+	require.True(t, (&Token{ExpiresAt: now.Add(1)}).Grants(&Member{}, now))
+	require.False(t, (&Token{ExpiresAt: now}).Grants(nil, now), "it expires at that instant")
+	require.False(t, (&Token{Revoked: true}).Grants(nil, now))
+	require.False(t, (&Token{}).Grants(&Member{Removed: true}, now))
+	require.True(t, (&Token{}).Reaches("any"))
+	require.True(t, (&Token{Agreements: []AgreementID{"a", "b"}}).Reaches("b"))
+	require.False(t, (&Token{Agreements: []AgreementID{"a", "b"}}).Reaches("c"))
+}
+
+func TestFaultsComeInOneOrder(t *testing.T) {
+	a := &Agreement{Terms: Terms{Parties: []PartnerID{"nokia", "xiaomi"}}}
+	i := Instrument{ID: "i", Kind: Collaboration, Roles: map[RoleName][]PartnerID{}}
+	for _, r := range []RoleName{Licensors, Assignor, Assignee, Supplier, Customer} {
+		i.Roles[r] = []PartnerID{"zte"}
+	}
+	first := i.faults(a)
+	for range 50 {
+		require.Equal(t, first, i.faults(a))
+	}
+}
+
+func TestOverdueIsTheDayAfter(t *testing.T) {
+	m := &Milestone{State: InProgress, Plan: Plan{DueOn: 2018_03_30}}
+	require.False(t, m.Overdue(2018_03_30))
+	require.True(t, m.Overdue(2018_03_31))
+	m.State = Delivered
+	require.False(t, m.Overdue(2018_03_31), "the owner has done its part")
+}
+
+func TestStatesAreAllListed(t *testing.T) {
+	final := map[MilestoneState]bool{Accepted: true, Waived: true, Cancelled: true}
+	for _, s := range MilestoneStates() {
+		require.Equal(t, final[s], s.Final(), s)
+	}
+	require.Len(t, MilestoneStates(), 6)
+	require.Equal(t, []Health{Green, Amber, Red}, Healths())
+}
+
+func TestActorNames(t *testing.T) {
+	for _, a := range []Actor{{Member: "anna"}, {Member: "anna", ViaOperator: true}} {
+		member, via := ParseActorName(a.Name())
+		require.Equal(t, a.Member, member)
+		require.Equal(t, a.ViaOperator, via)
+	}
+}

@@ -1,0 +1,184 @@
+package domain
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+)
+
+// verb is a word of the scenario files: the command it stands for, what its path names, and what
+// is taken for granted unless said otherwise.
+type verb struct {
+	command string
+	target  string // partner, member, agreement, instrument, project or milestone
+	usual   string
+}
+
+var verbs = map[string]verb{
+	"create-partner": {"partner.create", "partner", "name=Partner country=FI time_zone=Europe/Helsinki"},
+	"edit-partner":   {"partner.edit", "partner", ""},
+	"add-member":     {"member.add", "member", "role=manager"},
+	"edit-member":    {"member.edit", "member", ""},
+	"remove-member":  {"member.remove", "member", ""},
+	"issue-token":    {"token.issue", "token", "name=token role=viewer hash=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
+	"revoke-token":   {"token.revoke", "token", ""},
+	"draft":          {"agreement.draft", "agreement", "title=Collaboration effective_on=2017-07-05"},
+	"edit-agreement": {"agreement.edit", "agreement", ""},
+	"sign":           {"agreement.sign", "agreement", ""},
+	"add-instrument": {"instrument.add", "instrument", "title=Instrument effective_on=2017-07-05 disclosure=disclosed"},
+	"create-project": {"project.create", "project", "title=Project decide_by=2018-06-30"},
+	"edit-project":   {"project.edit", "project", ""},
+	"commit":         {"project.call", "project", "move=commit"},
+	"start-project":  {"project.call", "project", "move=start"},
+	"pause":          {"project.call", "project", "move=pause"},
+	"resume":         {"project.call", "project", "move=resume"},
+	"complete":       {"project.call", "project", "move=complete"},
+	"stop":           {"project.call", "project", "move=stop"},
+	"decide-by":      {"project.call", "project", "move=move_decide_by"},
+	"plan":           {"milestone.plan", "milestone", "title=Milestone due_on=2018-03-30"},
+	"edit":           {"milestone.edit", "milestone", ""},
+	"start":          {"milestone.start", "milestone", ""},
+	"progress":       {"milestone.progress", "milestone", ""},
+	"forecast":       {"milestone.forecast", "milestone", ""},
+	"deliver":        {"milestone.deliver", "milestone", ""},
+	"withdraw":       {"milestone.withdraw", "milestone", ""},
+	"accept":         {"milestone.accept", "milestone", ""},
+	"reject":         {"milestone.reject", "milestone", ""},
+	"cancel":         {"milestone.cancel", "milestone", ""},
+	"waive":          {"milestone.waive", "milestone", ""},
+	"share":          {"milestone.share", "milestone", ""},
+	"comment":        {"milestone.comment", "milestone", ""},
+}
+
+// command reads "deliver ip-routing/fp4-trial on=2018-03-29".
+func (s *scenario) command(line string) Command {
+	words := split(line)
+	v, known := verbs[words[0]]
+	require.True(s.t, known, "%q is not a word of the scenarios", words[0])
+	require.Greater(s.t, len(words), 1, "%s needs to know of what", words[0])
+	into := reflect.New(commands[v.command].kind)
+	s.aim(into.Elem(), v.target, words[1])
+	given := map[string][]string{}
+	for _, word := range append(split(v.usual), words[2:]...) {
+		key, value, ok := strings.Cut(word, "=")
+		require.True(s.t, ok, "%q is not field=value", word)
+		given[key] = append(given[key], value)
+	}
+	for _, word := range split(v.usual) {
+		if key, _, _ := strings.Cut(word, "="); len(given[key]) > 1 {
+			given[key] = given[key][1:]
+		}
+	}
+	for key, values := range given {
+		place, found := fieldNamed(into.Elem(), key)
+		require.True(s.t, found, "%s has no field %q", words[0], key)
+		fillWith(s.t, place, values)
+	}
+	return into.Elem().Interface().(Command)
+}
+
+// split cuts a line at its spaces, except between quotes, which it takes away.
+func split(line string) []string {
+	quoted := false
+	words := strings.FieldsFunc(line, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return !quoted && unicode.IsSpace(r)
+	})
+	for i := range words {
+		words[i] = strings.ReplaceAll(words[i], `"`, "")
+	}
+	return words
+}
+
+// aim sets the fields that say what the command is for.
+func (s *scenario) aim(c reflect.Value, target, path string) {
+	switch first, second, two := strings.Cut(path, "/"); target {
+	case "milestone":
+		c.FieldByName("Ref").Set(reflect.ValueOf(s.milestone(path)))
+	case "project":
+		c.FieldByName("Ref").Set(reflect.ValueOf(s.project(path)))
+	case "instrument":
+		if !two {
+			first, second = string(s.agreement), path
+		}
+		c.FieldByName("Agreement").SetString(first)
+		c.FieldByName("Instrument").FieldByName("ID").SetString(second)
+	case "member":
+		c.FieldByName("Partner").SetString(first)
+		c.FieldByName("Member").SetString(second)
+	case "token":
+		c.FieldByName("Partner").SetString(first)
+		c.FieldByName("Token").SetString(second)
+	default:
+		c.FieldByName("ID").SetString(path)
+	}
+}
+
+// fieldNamed finds a field by the name that it has on the wire, at any depth.
+func fieldNamed(v reflect.Value, name string) (reflect.Value, bool) {
+	for i := range v.NumField() {
+		tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if tag == name {
+			return v.Field(i), true
+		}
+		if v.Field(i).Kind() == reflect.Struct && v.Type().Field(i).Name != "Ref" && v.Field(i).NumField() > 0 && v.Field(i).Type().PkgPath() != "time" {
+			if found, ok := fieldNamed(v.Field(i), name); ok {
+				return found, true
+			}
+		}
+	}
+	return reflect.Value{}, false
+}
+
+// fillWith sets a field to the words that a scenario gives for it.
+func fillWith(t require.TestingT, v reflect.Value, values []string) {
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	quotedValue, _ := json.Marshal(values[0])
+	var err error
+	switch x := v.Addr().Interface().(type) {
+	case *[]Evidence:
+		for _, one := range values {
+			i := strings.LastIndexByte(one, ' ')
+			*x = append(*x, Evidence{Title: one[:max(i, 0)], URL: one[i+1:]})
+		}
+	case *[]ScheduleItem:
+		for _, one := range values {
+			id, title, _ := strings.Cut(one, " ")
+			*x = append(*x, ScheduleItem{ID: ItemID(id), Title: title})
+		}
+	case *map[RoleName][]PartnerID:
+		*x = map[RoleName][]PartnerID{}
+		for _, one := range values {
+			role, partners, _ := strings.Cut(one, ":")
+			(*x)[RoleName(role)] = names(partners)
+		}
+	case *[]string:
+		*x = append([]string{}, values...)
+	case *int:
+		*x, err = strconv.Atoi(values[0])
+	case *bool:
+		*x = values[0] == "yes"
+	case *[]PartnerID:
+		*x = append([]PartnerID{}, names(values[0])...)
+	case *Date:
+		if *x = 0; values[0] != "none" {
+			*x, err = ParseDate(values[0])
+		}
+	default:
+		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8 {
+			quotedValue, _ = json.Marshal(strings.Split(values[0], ","))
+		}
+		err = json.Unmarshal(quotedValue, x)
+	}
+	require.NoError(t, err, fmt.Sprint(values))
+}

@@ -1,0 +1,206 @@
+package domain
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// eventLine writes an event as "milestone.delivered fp4-trial on=2018-03-29 round=1". Of an event
+// that tells before and after it shows what differs.
+func eventLine(t require.TestingT, e Event) string {
+	stored, data, err := EncodeEvent(e.Payload)
+	require.NoError(t, err)
+	words := []string{PublicType(stored)}
+	if e.Subject != "" {
+		words = append(words, e.Subject)
+	}
+	words = append(words, factWords(data)...)
+	if p, private := e.Audience.Private(); private {
+		words = append(words, fmt.Sprintf("(only %s sees this)", p))
+	}
+	return strings.Join(words, " ")
+}
+
+func factWords(data []byte) []string {
+	facts := leaves(data, "")
+	var words []string
+	for _, f := range facts {
+		name, after := strings.CutPrefix(f.name, "to.")
+		before, has := valueOf(facts, "from."+name)
+		switch {
+		case after && has && before == f.value:
+		case after && has:
+			words = append(words, name+"="+before+"→"+f.value)
+		case strings.HasPrefix(f.name, "from."):
+			if _, kept := valueOf(facts, "to."+strings.TrimPrefix(f.name, "from.")); !kept {
+				words = append(words, strings.TrimPrefix(f.name, "from.")+"="+f.value+"→")
+			}
+		default:
+			words = append(words, f.name[strings.LastIndexByte(f.name, '.')+1:]+"="+f.value)
+		}
+	}
+	return words
+}
+
+type fact struct{ name, value string }
+
+func valueOf(facts []fact, name string) (string, bool) {
+	for _, f := range facts {
+		if f.name == name {
+			return f.value, true
+		}
+	}
+	return "", false
+}
+
+// leaves returns the plain values in a JSON object, in order, each with its path.
+func leaves(data []byte, path string) []fact {
+	d := json.NewDecoder(bytes.NewReader(data))
+	var facts []fact
+	for depth := 0; ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			return facts
+		}
+		if delim, ok := token.(json.Delim); ok {
+			depth += map[json.Delim]int{'{': 1, '}': -1}[delim]
+			continue
+		}
+		name := path + token.(string)
+		var value json.RawMessage
+		_ = d.Decode(&value)
+		if value[0] == '{' {
+			facts = append(facts, leaves(value, name+".")...)
+			continue
+		}
+		facts = append(facts, fact{name, plain(value)})
+	}
+}
+
+var bare = regexp.MustCompile(`^[^\s"]+$`)
+
+// plain writes a value without more quotes than it needs.
+func plain(value json.RawMessage) string {
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) == nil && value[0] == '[' {
+		words := make([]string, len(list))
+		for i, x := range list {
+			words[i] = plain(x)
+		}
+		return strings.Join(words, ",")
+	}
+	if value[0] == '{' {
+		words := []string{}
+		for _, f := range leaves(value, "") {
+			words = append(words, f.name+" "+f.value)
+		}
+		return "{" + strings.Join(words, ", ") + "}"
+	}
+	var s string
+	if json.Unmarshal(value, &s) != nil || !bare.MatchString(s) {
+		return string(value)
+	}
+	return s
+}
+
+var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (agreement|project|milestone) (\S+)$`)
+
+// then plays a line such as "xiaomi sees milestone ip-routing/fp4-trial".
+func (s *scenario) then(rest string) []string {
+	parts := thenLine.FindStringSubmatch(rest)
+	require.NotNil(s.t, parts, "cannot read: then %s", rest)
+	p := PartnerID(parts[1])
+	var seen string
+	switch parts[2] {
+	case "agreement":
+		seen = s.seesAgreement(p, AgreementID(parts[3]))
+	case "project":
+		seen = s.seesProject(p, s.project(parts[3]))
+	case "milestone":
+		seen = s.seesMilestone(p, s.milestone(parts[3]))
+	}
+	return []string{"== " + seen}
+}
+
+const nothingSeen = "nothing"
+
+func (s *scenario) seesAgreement(p PartnerID, id AgreementID) string {
+	a := s.ledger.plain.Agreement(id)
+	if a == nil || !a.Party(p) {
+		return nothingSeen
+	}
+	words := []string{string(a.State(s.today.Time().Add(12 * time.Hour)))}
+	if len(a.Signatures) > 0 {
+		words = append(words, "signed by "+join(a.signers()))
+	}
+	for _, i := range a.Instruments {
+		words = append(words, fmt.Sprintf("instrument %s %s %s", i.ID, i.Kind, i.Disclosure))
+	}
+	return strings.Join(append(words, version(a.Seen, p)), ", ")
+}
+
+func version(seen Seen, p PartnerID) string {
+	n, _ := seen.For(p)
+	return fmt.Sprintf("version %d", n)
+}
+
+func (s *scenario) seesProject(p PartnerID, ref ProjectRef) string {
+	x := s.ledger.plain.Project(ref)
+	if x == nil || !x.Participant(p) {
+		return nothingSeen
+	}
+	words := []string{string(x.Stage)}
+	if x.DecideBy != 0 && x.Stage == Exploring {
+		words = append(words, "decide by "+x.DecideBy.String())
+	}
+	for _, c := range x.Calls {
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%s called %s %s", c.Partner, c.Move, c.DecideBy)))
+	}
+	return strings.Join(append(words, version(x.Seen, p)), ", ")
+}
+
+func (s *scenario) seesMilestone(p PartnerID, ref MilestoneRef) string {
+	in, x := s.ledger.plain.Project(ref.ProjectRef()), s.ledger.plain.Milestone(ref)
+	if in == nil || x == nil || !x.Sees(p, in) {
+		return nothingSeen
+	}
+	words := []string{string(x.State), fmt.Sprintf("owner %s, due %s", x.Plan.Owner, x.Plan.DueOn)}
+	if x.Progress > 0 || x.Health != "" {
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%d %% %s %s", x.Progress, x.Health, x.HealthNote)))
+	}
+	words = append(words, forecastWords(x, p, s.ledger.plain.Agreement(ref.Agreement))...)
+	for _, d := range x.Decisions {
+		words = append(words, fmt.Sprintf("%s %s", d.Partner, d.State))
+	}
+	for _, w := range x.Waivers {
+		words = append(words, string(w)+" waived")
+	}
+	if x.Overdue(s.today) {
+		words = append(words, "overdue")
+	}
+	return strings.Join(append(words, version(x.Seen, p)), ", ")
+}
+
+func forecastWords(x *Milestone, p PartnerID, a *Agreement) []string {
+	var words []string
+	for _, f := range slices.Concat(x.Forecasts, []Forecast{x.PrivateForecast(p)}) {
+		if f.On != 0 {
+			words = append(words, fmt.Sprintf("%s expects %s", f.Partner, f.On))
+		}
+	}
+	if f := x.PrivateForecast(p); f.On != 0 {
+		words[len(words)-1] += " privately"
+	}
+	if x.Disagreement(a.Terms.ForecastToleranceDays) {
+		words = append(words, "disagreement")
+	}
+	return words
+}
