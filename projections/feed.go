@@ -1,0 +1,274 @@
+package projections
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections/sentences"
+)
+
+// History returns up to limit events about a milestone after a position (empty: from the first
+// on), oldest first; false for a milestone that v may not see. A bad position is an ErrPosition.
+func (i *Image) History(ctx context.Context, v Viewer, ref domain.MilestoneRef, after string, limit int) (Events, bool, error) {
+	return i.feed(ctx, v, ref.Agreement, after, func(view *View, from uint64) ([]pick, bool) {
+		m := view.milestone(ref)
+		if m == nil {
+			return nil, false
+		}
+		return m.project.agreement.root.among(v.Partner, m.history, from, limit), true
+	})
+}
+
+// AgreementEvents returns up to limit events of an agreement after a position; false for one that
+// v may not see.
+func (i *Image) AgreementEvents(ctx context.Context, v Viewer, a domain.AgreementID, after string, limit int) (Events, bool, error) {
+	return i.feed(ctx, v, a, after, func(view *View, from uint64) ([]pick, bool) {
+		n := view.agreement(a)
+		if n == nil {
+			return nil, false
+		}
+		return n.root.after(v.Partner, from, limit), true
+	})
+}
+
+// feed reads the picked events of one agreement. The next cursor is the position of the last one,
+// or where the reader was.
+func (i *Image) feed(ctx context.Context, v Viewer, a domain.AgreementID, after string, choose func(*View, uint64) ([]pick, bool)) (Events, bool, error) {
+	position, err := parseAfter(after)
+	from := startIn(position, string(a))
+	i.mu.RLock()
+	picks, seen := choose(i.s.view(v, i.cfg.Now(), i.cfg.BaseURL), from)
+	i.mu.RUnlock()
+	if !seen {
+		return Events{}, false, nil
+	}
+	if err != nil {
+		return Events{}, true, err
+	}
+	if len(picks) > 0 {
+		from = picks[len(picks)-1].position
+	}
+	next := rootCount{string(a), from}.String()
+	events, err := i.events(ctx, v, picks)
+	return Events{Events: events, NextCursor: &next}, true, err
+}
+
+// PartnerEvents returns up to limit events of all of v's agreements after a position, merged by
+// the time of recording. The next cursor is a position in all of them.
+func (i *Image) PartnerEvents(ctx context.Context, v Viewer, after string, limit int) (Events, error) {
+	position, err := parseAfter(after)
+	if err != nil {
+		return Events{}, err
+	}
+	var picks []pick
+	at := map[string]uint64{}
+	err = i.View(v, func(view *View) error {
+		picks = view.merged(position, limit, at)
+		return nil
+	})
+	if err != nil {
+		return Events{}, err
+	}
+	for _, p := range picks {
+		at[p.root.name] = p.position
+	}
+	roots := make([]rootCount, 0, len(at))
+	for name, n := range at {
+		roots = append(roots, rootCount{name, n})
+	}
+	slices.SortFunc(roots, func(a, b rootCount) int { return cmp.Compare(a.root, b.root) })
+	next := encodeSet(roots)
+	events, err := i.events(ctx, v, picks)
+	return Events{Events: events, NextCursor: &next}, err
+}
+
+// merged returns the first events after the position over all of the viewer's agreements, and
+// notes in at where it begins in each.
+func (v *View) merged(position []rootCount, limit int, at map[string]uint64) []pick {
+	var lanes lanes
+	for _, a := range v.agreements() {
+		from := startIn(position, a.root.name)
+		at[a.root.name] = from
+		if picks := a.root.after(v.who.Partner, from, limit); len(picks) > 0 {
+			lanes = append(lanes, picks)
+		}
+	}
+	heap.Init(&lanes)
+	var picks []pick
+	for len(lanes) > 0 && len(picks) < limit {
+		picks = append(picks, lanes[0][0])
+		if lanes[0] = lanes[0][1:]; len(lanes[0]) == 0 {
+			heap.Pop(&lanes)
+		} else {
+			heap.Fix(&lanes, 0)
+		}
+	}
+	return picks
+}
+
+// lanes is a heap of lists of picks, the one with the earliest first.
+type lanes [][]pick
+
+func (l lanes) Len() int      { return len(l) }
+func (l lanes) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
+func (l lanes) Less(i, j int) bool {
+	a, b := l[i][0], l[j][0]
+	return cmp.Or(cmp.Compare(a.ref.At, b.ref.At), cmp.Compare(a.root.name, b.root.name)) < 0
+}
+func (l *lanes) Push(x any) { *l = append(*l, x.([]pick)) }
+func (l *lanes) Pop() any {
+	last := (*l)[len(*l)-1]
+	*l = (*l)[:len(*l)-1]
+	return last
+}
+
+// events reads the picked events from the log and words them.
+func (i *Image) events(ctx context.Context, v Viewer, picks []pick) ([]Event, error) {
+	commits, err := i.commits(ctx, picks)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]Event, len(picks))
+	err = i.View(v, func(view *View) error {
+		for n, p := range picks {
+			c := commits[commitKey{p.root.partition, uint64(p.ref.Seq)}]
+			if events[n], err = view.event(i.book, c, int(p.ref.Index), p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return events, err
+}
+
+type commitKey struct {
+	partition eventlog.Partition
+	seq       uint64
+}
+
+// commits reads the picks' commits, each once.
+func (i *Image) commits(ctx context.Context, picks []pick) (map[commitKey]*eventlog.Commit, error) {
+	wanted := map[eventlog.Partition][]uint64{}
+	for _, p := range picks {
+		wanted[p.root.partition] = append(wanted[p.root.partition], uint64(p.ref.Seq))
+	}
+	found := make(map[commitKey]*eventlog.Commit, len(picks))
+	for p, seqs := range wanted {
+		slices.Sort(seqs)
+		commits, err := i.cfg.Log.Read(ctx, p, slices.Compact(seqs))
+		if err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		for n := range commits {
+			found[commitKey{p, commits[n].Seq}] = &commits[n]
+		}
+	}
+	return found, nil
+}
+
+// event returns an event as the viewer finds it at the pick's position.
+func (v *View) event(book *sentences.Book, c *eventlog.Commit, index int, p pick) (Event, error) {
+	e := &c.Events[index]
+	stream, err := domain.ParseStream(c.Stream)
+	if err != nil {
+		return Event{}, faultAt(c, err)
+	}
+	payload, err := domain.DecodeEvent(e.Type, e.Data)
+	if err != nil {
+		return Event{}, faultAt(c, err)
+	}
+	member, viaOperator := domain.ParseActorName(c.Actor)
+	shape := Event{
+		ID: eventID(c, index), Position: rootCount{p.root.name, p.position}.String(),
+		RecordedAt: c.RecordedAt, Partner: orNull(domain.PartnerID(c.Partner)), Member: string(member),
+		ViaOperator: viaOperator, Type: domain.PublicType(e.Type), Audience: domain.Audience(e.Audience),
+		Agreement: stream.Agreement, Project: orNull(stream.Project), Data: json.RawMessage(e.Data),
+	}
+	if stream.Project != "" {
+		shape.Milestone = orNull(domain.MilestoneID(e.Subject))
+	}
+	shape.Sentence = book.Sentence(sentences.English, v.fact(c, e, stream, payload))
+	return shape, nil
+}
+
+// eventID returns the event's id: stable, and saying nothing of where in the log it stands.
+func eventID(c *eventlog.Commit, index int) string {
+	sum := sha256.Sum256(append(slices.Clone(c.Hash[:]), byte(index>>8), byte(index)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// fact is what a sentence needs to know of an event: names and titles as they are now.
+func (v *View) fact(c *eventlog.Commit, e *eventlog.Event, stream domain.Stream, payload domain.Payload) sentences.Fact {
+	f := sentences.Fact{
+		Payload: payload, Partner: domain.PartnerID(c.Partner), System: c.Actor == string(domain.System),
+		Name: v.name, Title: e.Subject,
+	}
+	_, f.Private = domain.Audience(e.Audience).Private()
+	switch {
+	case stream.Partner != "":
+		if e.Subject == "" {
+			f.Title = v.name(stream.Partner)
+		}
+	case stream.Project == "":
+		f.Title = string(stream.Agreement)
+		if a := v.s.Agreement(stream.Agreement); a != nil {
+			f.Title = a.Terms.Title
+		}
+	case e.Subject == "":
+		if p := v.s.Project(domain.ProjectRef{Agreement: stream.Agreement, Project: stream.Project}); p != nil {
+			f.Title = p.Title
+		}
+	default:
+		ref := domain.MilestoneRef{Agreement: stream.Agreement, Project: stream.Project, Milestone: domain.MilestoneID(e.Subject)}
+		if m := v.s.Milestone(ref); m != nil {
+			f.Title = m.Plan.Title
+		}
+	}
+	return f
+}
+
+// EventsOf returns the events of one commit that v may see, as its feeds show them. The commit
+// must be applied.
+func (i *Image) EventsOf(v Viewer, c *eventlog.Commit) ([]Event, error) {
+	stream, err := domain.ParseStream(c.Stream)
+	if err != nil || stream.Agreement == "" {
+		return nil, err
+	}
+	var events []Event
+	err = i.View(v, func(view *View) error {
+		a := view.agreement(stream.Agreement)
+		if a == nil {
+			return nil
+		}
+		for _, p := range a.root.of(v.Partner, c.Seq) {
+			e, err := view.event(i.book, c, int(p.ref.Index), p)
+			if err != nil {
+				return err
+			}
+			events = append(events, e)
+		}
+		return nil
+	})
+	return events, err
+}
+
+// Since returns v's position just before the first event recorded at or after t, over all of its
+// agreements.
+func (i *Image) Since(v Viewer, t time.Time) (position string) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	var roots []rootCount
+	for _, a := range i.s.view(v, i.cfg.Now(), "").agreements() {
+		roots = append(roots, rootCount{a.root.name, a.root.before(v.Partner, t.UnixMicro())})
+	}
+	return encodeSet(roots)
+}

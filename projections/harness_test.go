@@ -1,0 +1,196 @@
+package projections_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
+	"tandem/projections"
+)
+
+// house is a log with a writer that decides as an owner does, and images that follow it.
+type house struct {
+	t      require.TestingT
+	log    eventlog.Log
+	clock  *clock
+	state  *domain.World
+	leases map[eventlog.Partition]eventlog.Lease
+	heads  map[eventlog.Partition]eventlog.Head
+	count  map[string]uint64
+	n      int
+}
+
+// clock is moved by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
+func (c *clock) advance(d time.Duration) time.Time {
+	c.set(c.Now().Add(d))
+	return c.Now()
+}
+
+func newHouse(t require.TestingT) *house { return newHouseOn(t, eventlogtest.NewMemory()) }
+
+func newHouseOn(t require.TestingT, log eventlog.Log) *house {
+	return &house{
+		t: t, log: log, clock: &clock{now: time.Date(2017, 7, 5, 9, 0, 0, 0, time.UTC)},
+		state: domain.NewWorld(), leases: map[eventlog.Partition]eventlog.Lease{},
+		heads: map[eventlog.Partition]eventlog.Head{}, count: map[string]uint64{},
+	}
+}
+
+// as returns a manager of the partner; "" is the operator.
+func as(p domain.PartnerID) domain.Actor {
+	if p == "" {
+		return domain.Actor{Member: "operator", Role: domain.Operator}
+	}
+	return domain.Actor{Partner: p, Member: domain.MemberID(p) + "-manager", Role: domain.Manager}
+}
+
+// try decides and stores a command, or returns the refusal.
+func (h *house) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit, error) {
+	at := h.clock.advance(time.Second)
+	events, err := domain.Decide(h.state, c, domain.Meta{Actor: as(who), At: at, Today: domain.DateOf(at)})
+	if err != nil {
+		return nil, err
+	}
+	commit := h.commit(as(who), c.Stream(), at)
+	for _, e := range events {
+		stored, data, err := domain.EncodeEvent(e.Payload)
+		require.NoError(h.t, err)
+		commit.Events = append(commit.Events, eventlog.Event{Type: stored, Subject: e.Subject, Audience: string(e.Audience), Data: data})
+		h.state.Apply(domain.Header{
+			Stream: c.Stream(), Commit: commit.Seq, Subject: e.Subject, Audience: e.Audience, Partner: who, RecordedAt: at,
+		}, e.Payload)
+	}
+	h.append(commit)
+	return commit, nil
+}
+
+func (h *house) do(who domain.PartnerID, c domain.Command) *eventlog.Commit {
+	commit, err := h.try(who, c)
+	require.NoError(h.t, err)
+	return commit
+}
+
+func (h *house) commit(who domain.Actor, stream domain.Stream, at time.Time) *eventlog.Commit {
+	h.n++
+	h.count[stream.String()]++
+	p := eventlog.PartitionOf(stream.Root())
+	sum := sha256.Sum256([]byte(strconv.Itoa(h.n)))
+	c := &eventlog.Commit{
+		Partition: p, Stream: stream.String(), Version: h.count[stream.String()],
+		Actor: who.Name(), Partner: string(who.Partner), RecordedAt: at,
+	}
+	copy(c.Command[:], sum[:])
+	return c
+}
+
+// append stores the commits at the end of their partition.
+func (h *house) append(commits ...*eventlog.Commit) {
+	p := commits[0].Partition
+	if h.leases[p] == nil {
+		lease, err := h.log.Own(context.Background(), p)
+		require.NoError(h.t, err)
+		h.leases[p] = lease
+	}
+	b := eventlog.Batch{Partition: p, Fence: h.leases[p].Fence(), Head: h.heads[p]}
+	head := b.Head
+	for _, c := range commits {
+		c.Seal(head)
+		head = c.Head()
+		b.Commits = append(b.Commits, *c)
+	}
+	require.NoError(h.t, h.log.Append(context.Background(), b))
+	h.heads[p] = head
+}
+
+func (h *house) config() projections.Config {
+	return projections.Config{
+		Log: h.log, BaseURL: "http://tandem.test", Now: h.clock.Now, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// image is a running Image.
+type image struct {
+	*projections.Image
+	stop func() error // ends it and returns what Run returned
+}
+
+// follow starts an image and waits until it is live.
+func (h *house) follow(t testing.TB, cfg projections.Config) *image {
+	i, err := projections.New(cfg)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- i.Run(ctx) }()
+	stop := sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() { _ = stop() })
+	select {
+	case <-i.Live():
+	case err := <-ended:
+		ended <- err
+	}
+	return &image{i, stop}
+}
+
+// caughtUp waits until the image has applied everything.
+func (i *image) caughtUp(t require.TestingT) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	require.NoError(t, i.WaitLatest(ctx))
+}
+
+const agreementID, projectID = "nokia-xiaomi-2017", "ip-routing"
+
+func ref(m domain.MilestoneID) domain.MilestoneRef {
+	return domain.MilestoneRef{Agreement: agreementID, Project: projectID, Milestone: m}
+}
+
+func partner(p domain.PartnerID) projections.Viewer { return projections.Viewer{Partner: p} }
+
+// settle creates nokia, xiaomi and their signed agreement with a committed project.
+func (h *house) settle() {
+	h.do("", domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
+	h.do("", domain.CreatePartner{ID: "xiaomi", Profile: domain.PartnerProfile{Name: "Xiaomi", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.do("nokia", domain.DraftAgreement{ID: agreementID, Terms: domain.Terms{
+		Title: "Collaboration", Parties: []domain.PartnerID{"nokia", "xiaomi"},
+		EffectiveOn: domain.NewDate(2017, 7, 5), AcceptanceDays: 10, ForecastToleranceDays: 14,
+	}})
+	h.do("nokia", domain.SignAgreement{ID: agreementID})
+	h.do("xiaomi", domain.SignAgreement{ID: agreementID})
+	h.do("nokia", domain.CreateProject{
+		Ref: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Title: "IP routing",
+		Stage: domain.Committed, Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},
+	})
+}
+
+func (h *house) plan(m domain.MilestoneID, due domain.Date) {
+	h.do("nokia", domain.PlanMilestone{Ref: ref(m), Plan: domain.Plan{Title: "Title of " + string(m), Owner: "nokia", DueOn: due}})
+}

@@ -1,0 +1,124 @@
+package sentences
+
+import (
+	"strings"
+
+	"tandem/domain"
+)
+
+// directory words what happens in a partner's directory.
+func (v *voice) directory(f Fact) (string, args) {
+	switch e := f.Payload.(type) {
+	case domain.MemberAdded:
+		return "", args{"Role": v.role(e.Role)}
+	case domain.MemberEdited:
+		if e.To == e.From {
+			return "details", args{}
+		}
+		return "", args{"Role": v.role(e.To)}
+	case domain.TokenIssued:
+		return "", args{"Name": e.Name, "Role": v.role(e.Role)}
+	}
+	return "", args{}
+}
+
+// agreement words what happens to an agreement's terms.
+func (v *voice) agreement(f Fact) (string, args) {
+	switch e := f.Payload.(type) {
+	case domain.AgreementDrafted:
+		return "", args{"Parties": v.names(f, e.Terms.Parties)}
+	case domain.AgreementEdited:
+		return "", args{"Voided": v.names(f, e.Voided)}
+	case domain.AgreementSigned:
+		return "", args{"Signatory": e.Signature.Signatory, "On": v.style.date(e.Signature.SignedOn)}
+	case domain.InstrumentAdded:
+		return "", args{"Instrument": e.Instrument.Title, "Voided": v.names(f, e.Voided)}
+	}
+	return "", args{}
+}
+
+// project words what happens to a project itself.
+func (v *voice) project(f Fact) (string, args) {
+	switch e := f.Payload.(type) {
+	case domain.ProjectCreated:
+		if e.Stage == domain.Exploring && e.DecideBy != 0 {
+			return "exploring", args{"On": v.style.date(e.DecideBy)}
+		}
+		return "", args{}
+	case domain.StageCalled:
+		data := args{"Reason": e.Call.Reason}
+		if e.Call.DecideBy != 0 {
+			data["On"] = v.style.date(e.Call.DecideBy)
+		}
+		return string(e.Call.Move), data
+	case domain.StageChanged:
+		return string(e.Move), args{"Reason": e.Reason}
+	case domain.DecideByMoved:
+		if e.From == 0 {
+			return "first", args{"On": v.style.date(e.To)}
+		}
+		return "", args{"Span": v.style.span(e.From, e.To)}
+	}
+	return "", args{}
+}
+
+// milestone words what happens to a milestone.
+func (v *voice) milestone(f Fact) (string, args) {
+	switch e := f.Payload.(type) {
+	case domain.MilestonePlanned:
+		return privately(f, ""), args{"On": v.style.date(e.Plan.DueOn)}
+	case domain.MilestoneEdited:
+		return v.edited(e)
+	case domain.MilestoneProgressed:
+		return v.progressed(e)
+	case domain.ForecastMoved:
+		return v.forecast(f, e)
+	case domain.MilestoneDelivered:
+		return "", args{"Round": e.Round, "On": v.style.date(e.On)}
+	case domain.DeliveryWithdrawn:
+		return "", args{"Round": e.Round}
+	case domain.MilestoneAccepted:
+		return "", args{"Round": e.Round, "Note": e.Note, "Remaining": v.names(f, e.Remaining)}
+	case domain.MilestoneRejected:
+		return "", args{"Round": e.Round, "Reasons": strings.Join(e.Reasons, "; ")}
+	case domain.MilestoneCancelled:
+		return "", args{"Reason": e.Reason}
+	case domain.MilestoneWaived:
+		return "", args{"Remaining": v.names(f, e.Remaining)}
+	case domain.MilestoneCommented:
+		return privately(f, ""), args{"Text": e.Text}
+	}
+	return "", args{}
+}
+
+// privately names the variant of a message for what only one partner sees.
+func privately(f Fact, suffix string) string {
+	if !f.Private {
+		return suffix
+	}
+	return strings.TrimPrefix(suffix+".private", ".")
+}
+
+// edited says the date that moved, if one did; it is what readers look for.
+func (v *voice) edited(e domain.MilestoneEdited) (string, args) {
+	if e.To.DueOn != e.From.DueOn && e.From.DueOn != 0 {
+		return "moved", args{"Span": v.style.span(e.From.DueOn, e.To.DueOn)}
+	}
+	return "", args{}
+}
+
+func (v *voice) progressed(e domain.MilestoneProgressed) (string, args) {
+	data := args{"Percent": e.To.Percent, "Note": e.To.Note}
+	if e.To.Health != e.From.Health && e.To.Health != "" {
+		data["Health"] = v.say("health."+string(e.To.Health), nil)
+		return "health", data
+	}
+	return "", data
+}
+
+func (v *voice) forecast(f Fact, e domain.ForecastMoved) (string, args) {
+	if e.From == 0 {
+		return privately(f, "first"), args{"On": v.style.date(e.To.On), "Reason": e.To.Reason}
+	}
+	return privately(f, ""), args{"Span": v.style.span(e.From, e.To.On), "Reason": e.To.Reason}
+}

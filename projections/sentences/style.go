@@ -1,0 +1,57 @@
+package sentences
+
+import (
+	"fmt"
+	"strings"
+
+	"tandem/domain"
+)
+
+// style is how a language writes dates and lists.
+type style struct {
+	comma, and string
+	date       func(domain.Date) string
+	span       func(from, to domain.Date) string
+}
+
+func styles() map[string]style {
+	return map[string]style{
+		English: {", ", " and ", englishDate, englishSpan},
+		Chinese: {"、", "和", chineseDate, func(from, to domain.Date) string {
+			return "从" + chineseDate(from) + "改为" + chineseDate(to)
+		}},
+		Finnish: {", ", " ja ", finnishDate, func(from, to domain.Date) string {
+			return finnishDate(from) + " → " + finnishDate(to)
+		}},
+	}
+}
+
+func (s style) join(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], s.comma) + s.and + names[last]
+}
+
+func englishDate(d domain.Date) string { return d.Time().Format("2 January 2006") }
+
+// englishSpan says month and year once where they are the same: "from 15 to 30 April 2018".
+func englishSpan(from, to domain.Date) string {
+	a, b := from.Time(), to.Time()
+	layout := "2 January 2006"
+	switch {
+	case a.Year() == b.Year() && a.Month() == b.Month():
+		layout = "2"
+	case a.Year() == b.Year():
+		layout = "2 January"
+	}
+	return "from " + a.Format(layout) + " to " + englishDate(to)
+}
+
+func chineseDate(d domain.Date) string {
+	t := d.Time()
+	return fmt.Sprintf("%d年%d月%d日", t.Year(), t.Month(), t.Day())
+}
+
+func finnishDate(d domain.Date) string { return d.Time().Format("2.1.2006") }

@@ -1,0 +1,266 @@
+package projections
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tandem/domain"
+	"tandem/eventlog"
+)
+
+// store is the fold: the present entities, and the indexes over them. It is not safe for
+// concurrent use; the Image guards it.
+type store struct {
+	world   *domain.World // scratch: a fork on the nodes below, which take over what it changed
+	replay  bool          // sorted lists and tokens wait for finish
+	heads   eventlog.Positions
+	streams map[string]*streamNode
+
+	partners   map[domain.PartnerID]*partnerNode
+	agreements map[domain.AgreementID]*agreementNode
+	operator   *partnerNode // stands for the operator, who sees every directory
+	identities *identities
+
+	zones map[string]*time.Location
+	words map[string]string
+	fired []chan struct{} // to close once the change can be read
+}
+
+// streamNode is where the events of a stream go.
+type streamNode struct {
+	stream    domain.Stream
+	directory *partnerNode
+	agreement *agreementNode
+	project   *projectNode
+}
+
+// agreementNode is an agreement and what happens under it.
+type agreementNode struct {
+	id       domain.AgreementID
+	entity   *domain.Agreement // nil before its first event
+	root     *root
+	shared   uint16 // audience code of the parties
+	waiting  []waitingSince
+	projects []*projectNode // sorted by id
+}
+
+// waitingSince says since when a party's signature is awaited.
+type waitingSince struct {
+	Partner domain.PartnerID
+	At      int64 // microseconds since 1970
+}
+
+// projectNode is a project and its milestones.
+type projectNode struct {
+	id         domain.ProjectID
+	entity     *domain.Project // nil before its first event
+	agreement  *agreementNode
+	shared     uint16 // audience code of the participants
+	calls      []callSince
+	milestones map[domain.MilestoneID]*milestoneNode
+}
+
+// callSince says when an open call was made.
+type callSince struct {
+	Call domain.Call
+	At   int64 // microseconds since 1970
+}
+
+// milestoneNode is a milestone and its history.
+type milestoneNode struct {
+	entity      *domain.Milestone
+	project     *projectNode
+	due         domain.Date // by which it is listed
+	history     []uint32    // places in the root's refs
+	deliveredAt int64       // when the present delivery was recorded; microseconds since 1970
+}
+
+func newStore(found *identities) *store {
+	s := &store{
+		streams:    map[string]*streamNode{},
+		partners:   map[domain.PartnerID]*partnerNode{},
+		agreements: map[domain.AgreementID]*agreementNode{},
+		operator:   newPartnerNode(""),
+		identities: found,
+		zones:      map[string]*time.Location{},
+		words:      map[string]string{},
+	}
+	s.world = domain.NewFork(s)
+	return s
+}
+
+// beginReplay makes applying cheaper while nobody reads: entities change in place and lists are
+// not kept in order.
+func (s *store) beginReplay() {
+	s.replay = true
+	s.world.ReplaceInPlace(true)
+}
+
+// finish ends a replay: from now on everything is in order and entities handed out never change.
+func (s *store) finish() {
+	s.replay = false
+	s.world = domain.NewFork(s)
+	s.words = map[string]string{}
+	s.buildLists()
+	for _, p := range s.partners {
+		s.identify(p)
+	}
+}
+
+// apply folds one commit whose events are decoded. An error says that the log is not what it
+// must be.
+func (s *store) apply(c *eventlog.Commit, payloads []domain.Payload) error {
+	head := &s.heads[c.Partition]
+	if c.Seq != head.Seq+1 || c.Prev != head.Hash {
+		return fmt.Errorf("the commit does not continue the image, which is at %d: %w", head.Seq, eventlog.ErrDamaged)
+	}
+	n, err := s.stream(c)
+	if err != nil {
+		return err
+	}
+	h := domain.Header{Stream: n.stream, Commit: c.Seq, Partner: domain.PartnerID(c.Partner), RecordedAt: c.RecordedAt}
+	for i := range c.Events {
+		h.Subject, h.Audience = c.Events[i].Subject, domain.Audience(c.Events[i].Audience)
+		s.world.Apply(h, payloads[i])
+		if err := s.index(n, c, i, h); err != nil {
+			return err
+		}
+	}
+	*head = c.Head()
+	if !s.replay {
+		s.world.Prune(c.Seq)
+	}
+	return nil
+}
+
+// stream returns the place of a commit's stream, which comes into being with its first commit.
+func (s *store) stream(c *eventlog.Commit) (*streamNode, error) {
+	if n, ok := s.streams[c.Stream]; ok {
+		return n, nil
+	}
+	stream, err := domain.ParseStream(c.Stream)
+	if err != nil {
+		return nil, err
+	}
+	if at := eventlog.PartitionOf(stream.Root()); at != c.Partition {
+		return nil, fmt.Errorf("stream %s belongs to partition %d: %w", c.Stream, at, eventlog.ErrDamaged)
+	}
+	return s.place(stream), nil
+}
+
+// place returns the node of a stream.
+func (s *store) place(stream domain.Stream) *streamNode {
+	n := &streamNode{stream: stream}
+	switch {
+	case stream.Partner != "":
+		n.directory = s.partner(stream.Partner)
+	default:
+		n.agreement = s.agreement(stream.Agreement)
+		if stream.Project != "" {
+			n.project = n.agreement.project(stream.Project)
+		}
+	}
+	s.streams[stream.String()] = n
+	return n
+}
+
+func (s *store) agreement(id domain.AgreementID) *agreementNode {
+	a, ok := s.agreements[id]
+	if !ok {
+		a = &agreementNode{id: id, root: newRoot(domain.Stream{Agreement: id}.Root(), string(id))}
+		s.agreements[id] = a
+	}
+	return a
+}
+
+func (a *agreementNode) find(id domain.ProjectID) (int, bool) {
+	return slices.BinarySearchFunc(a.projects, id, func(p *projectNode, id domain.ProjectID) int {
+		return strings.Compare(string(p.id), string(id))
+	})
+}
+
+func (a *agreementNode) project(id domain.ProjectID) *projectNode {
+	i, ok := a.find(id)
+	if !ok {
+		p := &projectNode{id: id, agreement: a, milestones: map[domain.MilestoneID]*milestoneNode{}}
+		a.projects = slices.Insert(a.projects, i, p)
+	}
+	return a.projects[i]
+}
+
+func (a *agreementNode) parties() []domain.PartnerID {
+	if a.entity == nil {
+		return nil
+	}
+	return a.entity.Terms.Parties
+}
+
+func (p *projectNode) participants() []domain.PartnerID {
+	if p.entity == nil {
+		return nil
+	}
+	return p.entity.Participants
+}
+
+// Partner implements domain.State, as the other methods below.
+func (s *store) Partner(id domain.PartnerID) *domain.Partner {
+	if p, ok := s.partners[id]; ok {
+		return p.entity
+	}
+	return nil
+}
+
+// Member implements domain.State.
+func (s *store) Member(ref domain.MemberRef) *domain.Member {
+	if p, ok := s.partners[ref.Partner]; ok {
+		return p.members[ref.Member]
+	}
+	return nil
+}
+
+// Token implements domain.State.
+func (s *store) Token(ref domain.TokenRef) *domain.Token {
+	if p, ok := s.partners[ref.Partner]; ok {
+		return p.tokens[ref.Token]
+	}
+	return nil
+}
+
+// Agreement implements domain.State.
+func (s *store) Agreement(id domain.AgreementID) *domain.Agreement {
+	if a, ok := s.agreements[id]; ok {
+		return a.entity
+	}
+	return nil
+}
+
+// Project implements domain.State.
+func (s *store) Project(ref domain.ProjectRef) *domain.Project {
+	if p := s.projectNode(ref); p != nil {
+		return p.entity
+	}
+	return nil
+}
+
+// Milestone implements domain.State.
+func (s *store) Milestone(ref domain.MilestoneRef) *domain.Milestone {
+	if p := s.projectNode(ref.ProjectRef()); p != nil {
+		if m, ok := p.milestones[ref.Milestone]; ok {
+			return m.entity
+		}
+	}
+	return nil
+}
+
+func (s *store) projectNode(ref domain.ProjectRef) *projectNode {
+	a, ok := s.agreements[ref.Agreement]
+	if !ok {
+		return nil
+	}
+	if i, ok := a.find(ref.Project); ok {
+		return a.projects[i]
+	}
+	return nil
+}

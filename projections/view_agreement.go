@@ -1,0 +1,124 @@
+package projections
+
+import (
+	"tandem/domain"
+)
+
+// Agreement returns an agreement.
+func (v *View) Agreement(id domain.AgreementID) (Agreement, bool) {
+	a := v.agreement(id)
+	if a == nil {
+		return Agreement{}, false
+	}
+	return v.agreementShape(a.entity), true
+}
+
+// Agreements returns all agreements that the viewer may see, sorted by id.
+func (v *View) Agreements() []Agreement {
+	shapes := []Agreement{}
+	for _, a := range v.agreements() {
+		shapes = append(shapes, v.agreementShape(a.entity))
+	}
+	return shapes
+}
+
+func (v *View) agreementShape(a *domain.Agreement) Agreement {
+	t := a.Terms
+	shape := Agreement{
+		ID: a.ID, Title: t.Title, State: a.State(v.now), Parties: t.Parties,
+		EffectiveOn: t.EffectiveOn, ExpiresOn: orNull(t.ExpiresOn),
+		AcceptanceDays: t.AcceptanceDays, DeemedAcceptance: t.DeemedAcceptance,
+		ForecastToleranceDays: t.ForecastToleranceDays,
+		Signatures:            map[domain.PartnerID]*Signature{},
+		URL:                   v.url("agreements", string(a.ID)),
+	}
+	for _, p := range t.Parties {
+		shape.Signatures[p] = nil
+	}
+	for _, s := range a.Signatures {
+		shape.Signatures[s.Partner] = &Signature{s.Signatory, s.SignedOn}
+	}
+	shape.Version, shape.UpdatedAt = a.Seen.For(v.who.Partner)
+	return shape
+}
+
+// Instrument returns one legal part of an agreement.
+func (v *View) Instrument(a domain.AgreementID, id domain.InstrumentID) (Instrument, bool) {
+	n := v.agreement(a)
+	if n == nil || n.entity.Instrument(id) == nil {
+		return Instrument{}, false
+	}
+	return v.instrumentShape(a, n.entity.Instrument(id)), true
+}
+
+// Instruments returns an agreement's instruments in the order of adding.
+func (v *View) Instruments(a domain.AgreementID) []Instrument {
+	shapes := []Instrument{}
+	if n := v.agreement(a); n != nil {
+		for i := range n.entity.Instruments {
+			shapes = append(shapes, v.instrumentShape(a, &n.entity.Instruments[i]))
+		}
+	}
+	return shapes
+}
+
+func (v *View) instrumentShape(a domain.AgreementID, i *domain.Instrument) Instrument {
+	shape := Instrument{
+		Agreement: a, ID: i.ID, Kind: i.Kind, Title: i.Title, Roles: i.Roles,
+		EffectiveOn: i.EffectiveOn, ExpiresOn: orNull(i.ExpiresOn), Disclosure: i.Disclosure,
+		Schedule: []ScheduleItem{}, URL: v.url("agreements", string(a), "instruments", string(i.ID)),
+	}
+	if shape.Roles == nil {
+		shape.Roles = map[domain.RoleName][]domain.PartnerID{}
+	}
+	for _, item := range i.Schedule {
+		shape.Schedule = append(shape.Schedule, ScheduleItem{item.ID, item.Title, item.Kind, orNull(item.Count), item.Note})
+	}
+	return shape
+}
+
+// Project returns a project.
+func (v *View) Project(a domain.AgreementID, id domain.ProjectID) (Project, bool) {
+	p := v.project(a, id)
+	if p == nil {
+		return Project{}, false
+	}
+	return v.projectShape(p.entity), true
+}
+
+// Projects returns those of an agreement's projects in which the viewer takes part, sorted by id.
+func (v *View) Projects(a domain.AgreementID) []Project {
+	shapes := []Project{}
+	for _, p := range v.projectsOf(v.agreement(a)) {
+		shapes = append(shapes, v.projectShape(p.entity))
+	}
+	return shapes
+}
+
+// projectsOf returns the visible projects of an agreement that the viewer may see.
+func (v *View) projectsOf(a *agreementNode) []*projectNode {
+	var visible []*projectNode
+	if a != nil {
+		for _, p := range a.projects {
+			if p.entity != nil && p.entity.Participant(v.who.Partner) {
+				visible = append(visible, p)
+			}
+		}
+	}
+	return visible
+}
+
+func (v *View) projectShape(p *domain.Project) Project {
+	shape := Project{
+		Agreement: p.Ref.Agreement, ID: p.Ref.Project, Title: p.Title, Description: p.Description,
+		Area: p.Area, Stage: p.Stage, Lead: p.Lead, Participants: p.Participants,
+		Instrument: orNull(p.Instrument), DecideBy: orNull(p.DecideBy),
+		Pending: map[domain.Move][]domain.PartnerID{},
+		URL:     v.url("agreements", string(p.Ref.Agreement), "projects", string(p.Ref.Project)),
+	}
+	for _, c := range p.Calls {
+		shape.Pending[c.Move] = append(shape.Pending[c.Move], c.Partner)
+	}
+	shape.Version, shape.UpdatedAt = p.Seen.For(v.who.Partner)
+	return shape
+}
