@@ -121,14 +121,14 @@ func read[K, V any](w lockedWorld, get func(K) V, key K) V {
 
 // node is a bus with its image on a log.
 type node struct {
-	t     *testing.T
+	t     testing.TB
 	log   eventlog.Log
 	image *image
 	bus   *bus.Bus
 	stop  func()
 }
 
-func startNode(t *testing.T, log eventlog.Log, change ...func(*bus.Config)) *node {
+func startNode(t testing.TB, log eventlog.Log, change ...func(*bus.Config)) *node {
 	t.Helper()
 	n := &node{t: t, log: log, image: newImage()}
 	cfg := bus.Config{Log: log, Image: n.image}
