@@ -91,6 +91,17 @@ func (i *Image) Head(p eventlog.Partition) eventlog.Head {
 	return i.s.heads[p]
 }
 
+// StreamVersion returns the number of commits of a stream that are applied. The partition must be
+// the stream's.
+func (i *Image) StreamVersion(_ eventlog.Partition, stream string) uint64 {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if n, ok := i.s.streams[stream]; ok {
+		return n.version
+	}
+	return 0
+}
+
 // Empty reports whether no commit at all is applied.
 func (i *Image) Empty() bool {
 	i.mu.RLock()

@@ -31,6 +31,7 @@ type store struct {
 // streamNode is where the events of a stream go.
 type streamNode struct {
 	stream    domain.Stream
+	version   uint64 // commits applied; part of a snapshot
 	directory *partnerNode
 	agreement *agreementNode
 	project   *projectNode
@@ -128,7 +129,7 @@ func (s *store) apply(c *eventlog.Commit, payloads []domain.Payload) error {
 			return err
 		}
 	}
-	*head = c.Head()
+	*head, n.version = c.Head(), c.Version
 	if !s.replay {
 		s.world.Prune(c.Seq)
 	}
