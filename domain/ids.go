@@ -129,7 +129,7 @@ func ParseStream(name string) (Stream, error) {
 		return Stream{Partner: PartnerID(first)}, nil
 	case kind == "agreement" && !two && first != "":
 		return Stream{Agreement: AgreementID(first)}, nil
-	case kind == "project" && first != "" && second != "":
+	case kind == "project" && first != "" && second != "" && !strings.Contains(second, "/"):
 		return Stream{Agreement: AgreementID(first), Project: ProjectID(second)}, nil
 	}
 	return Stream{}, fmt.Errorf("stream %q is neither partner/…, agreement/… nor project/…/…", name)
