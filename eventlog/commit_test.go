@@ -21,7 +21,7 @@ func golden() eventlog.Commit {
 		Command: eventlog.CommandID{1, 2, 3, 15: 16}, Request: eventlog.Fingerprint{0xa0, 15: 0xaf},
 		Actor: "mei", Partner: "xiaomi", RecordedAt: time.Date(2017, 7, 5, 8, 30, 0, 123456000, time.UTC),
 		Events: []eventlog.Event{
-			{Type: "milestone.delivered.v1", Audience: "shared", Data: []byte(`{"milestone":"m1"}`), Salt: [16]byte{1}},
+			{Type: "milestone.delivered.v1", Subject: "m1", Audience: "shared", Data: []byte(`{"milestone":"m1"}`), Salt: [16]byte{1}},
 			{Type: "milestone.commented.v1", Audience: "private:xiaomi", Data: []byte(`{"text":"完成"}`), Salt: [16]byte{2}},
 		},
 	}
@@ -30,13 +30,13 @@ func golden() eventlog.Commit {
 }
 
 const (
-	goldenHash  = "c105080c4934bb3385e07954812e21d7e28ce8b7a0f294737fa4a21b55e677d5"
+	goldenHash  = "93e59c7db6f6d289d4586c02eb229f1c6f81d782639ecbf276390f790a2d193f"
 	goldenFrame = "010d2a1c70726f6a6563742f6e6f6b69612d7869616f6d692d323031372f70310401020300000000000000000000000010a0" +
 		"0000000000000000000000000000af036d6569067869616f6d6980d1dee4b9e3a90502ee0000000000000000000000000000" +
-		"0000000000000000000000000000000000c105080c4934bb3385e07954812e21d7e28ce8b7a0f294737fa4a21b55e677d501" +
-		"000000000000000000000000000000166d696c6573746f6e652e64656c6976657265642e763106736861726564127b226d69" +
-		"6c6573746f6e65223a226d31227d02000000000000000000000000000000166d696c6573746f6e652e636f6d6d656e746564" +
-		"2e76310e707269766174653a7869616f6d69117b2274657874223a22e5ae8ce68890227d"
+		"000000000000000000000000000000000093e59c7db6f6d289d4586c02eb229f1c6f81d782639ecbf276390f790a2d193f01" +
+		"000000000000000000000000000000166d696c6573746f6e652e64656c6976657265642e7631026d3106736861726564127b" +
+		"226d696c6573746f6e65223a226d31227d02000000000000000000000000000000166d696c6573746f6e652e636f6d6d656e" +
+		"7465642e7631000e707269766174653a7869616f6d69117b2274657874223a22e5ae8ce68890227d"
 )
 
 func TestGoldenHash(t *testing.T) {
@@ -75,6 +75,7 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 		"prev":        func(c *eventlog.Commit) { c.Prev[31]++ },
 		"hash":        func(c *eventlog.Commit) { c.Hash[31]++ },
 		"event type":  func(c *eventlog.Commit) { c.Events[0].Type = "milestone.accepted.v1" },
+		"subject":     func(c *eventlog.Commit) { c.Events[0].Subject = "m2" },
 		"audience":    func(c *eventlog.Commit) { c.Events[1].Audience = "shared" },
 		"data":        func(c *eventlog.Commit) { c.Events[1].Data = []byte(`{"text":"完了"}`) },
 		"salt":        func(c *eventlog.Commit) { c.Events[1].Salt[3]++ },
@@ -107,7 +108,7 @@ func anyCommit(t *rapid.T) eventlog.Commit {
 	copy(c.Request[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "request"))
 	c.Events = make([]eventlog.Event, rapid.IntRange(1, 4).Draw(t, "events"))
 	for i := range c.Events {
-		c.Events[i] = eventlog.Event{Type: text.Draw(t, "type"), Audience: text.Draw(t, "audience"), Data: append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(t, "data")...)}
+		c.Events[i] = eventlog.Event{Type: text.Draw(t, "type"), Subject: text.Draw(t, "subject"), Audience: text.Draw(t, "audience"), Data: append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(t, "data")...)}
 		copy(c.Events[i].Salt[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "salt"))
 	}
 	return c

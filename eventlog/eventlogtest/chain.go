@@ -54,7 +54,7 @@ func sealed(p eventlog.Partition, head eventlog.Head) eventlog.Commit {
 		Actor: "mei", Partner: "xiaomi",
 		RecordedAt: instant.Add(time.Duration(head.Seq) * time.Second),
 		Events: []eventlog.Event{
-			{Type: "milestone.delivered.v1", Audience: "shared", Data: fmt.Appendf(nil, `{"milestone":"m%d"}`, head.Seq), Salt: [16]byte{byte(p), 1}},
+			{Type: "milestone.delivered.v1", Subject: "m1", Audience: "shared", Data: fmt.Appendf(nil, `{"milestone":"m%d"}`, head.Seq), Salt: [16]byte{byte(p), 1}},
 			{Type: "milestone.commented.v1", Audience: "private:xiaomi", Data: []byte(`{"text":"完成"}`), Salt: [16]byte{byte(p), 2}},
 		},
 	}

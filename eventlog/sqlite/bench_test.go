@@ -44,7 +44,7 @@ func (c *writerChain) batch(n int) eventlog.Batch {
 			Partition: c.p, Stream: "project/nokia-xiaomi-2017/p1", Version: c.head.Seq + 1,
 			Command: eventlog.CommandID{byte(c.p), byte(c.head.Seq)}, Actor: "mei.chen", Partner: "xiaomi",
 			RecordedAt: time.UnixMicro(1_700_000_000_000_000 + int64(c.head.Seq)).UTC(),
-			Events:     []eventlog.Event{{Type: "milestone.delivered.v1", Audience: "shared", Data: c.data}},
+			Events:     []eventlog.Event{{Type: "milestone.delivered.v1", Subject: "m1", Audience: "shared", Data: c.data}},
 		}
 		b.Commits[i].Seal(c.head)
 		c.head = b.Commits[i].Head()

@@ -39,7 +39,8 @@ func newRequest(b eventlog.Batch) (*request, error) {
 func frameSize(c *eventlog.Commit) int {
 	size := 192 + len(c.Stream) + len(c.Actor) + len(c.Partner)
 	for i := range c.Events {
-		size += 64 + len(c.Events[i].Type) + len(c.Events[i].Audience) + len(c.Events[i].Data)
+		e := &c.Events[i]
+		size += 64 + len(e.Type) + len(e.Subject) + len(e.Audience) + len(e.Data)
 	}
 	return size
 }
