@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -21,6 +22,105 @@ func BenchmarkDecodeEvent(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkDecide decides and folds what the owner of a partition does most, on one core.
+func BenchmarkDecide(b *testing.B) {
+	ref := MilestoneRef{"a", "p", "m"}
+	nokia, xiaomi := PartnerID("nokia"), PartnerID("xiaomi")
+	for name, round := range map[string][]struct {
+		by PartnerID
+		Command
+	}{
+		"progress": {{nokia, ReportProgress{Ref: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
+		"forecast": {{xiaomi, MoveForecast{Ref: ref, On: 2018_05_01, Reason: "optics late"}}},
+		"comment":  {{xiaomi, CommentMilestone{Ref: ref, Text: "Optics arrive on Monday."}}},
+		"deliver and reject": {
+			{nokia, DeliverMilestone{Ref: ref}},
+			{xiaomi, RejectMilestone{Ref: ref, Reasons: []string{"41 h only"}}},
+		},
+		"deliver, accept by one of two, withdraw": {
+			{nokia, DeliverMilestone{Ref: ref, Evidence: []Evidence{{Title: "Trial report", URL: "https://example.com/trial.pdf"}}}},
+			{xiaomi, AcceptMilestone{Ref: ref, Note: "72 h passed"}},
+			{nokia, WithdrawDelivery{Ref: ref}},
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			w := benchWorld(b)
+			h := Header{Stream: streamOf(ref), Subject: "m", RecordedAt: time.Unix(1515369600, 0)}
+			m := Meta{At: h.RecordedAt, Today: 2018_03_30}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				for _, step := range round {
+					m.Actor = Actor{Partner: step.by, Member: "m", Role: Manager}
+					events, err := Decide(w, step.Command, m)
+					if err != nil {
+						b.Fatal(err)
+					}
+					for _, e := range events {
+						h.Commit, h.Audience = h.Commit+1, e.Audience
+						w.Apply(h, e.Payload)
+					}
+					n++
+				}
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "decisions/s")
+		})
+	}
+}
+
+// benchWorld has a started milestone that nokia owns and two others accept.
+func benchWorld(b *testing.B) *World {
+	l := newLedger(b)
+	parties := []PartnerID{"nokia", "xiaomi", "zte"}
+	at := time.Unix(1515369600, 0).UTC()
+	do := func(p PartnerID, c Command) {
+		_, refusal := l.do(c, Meta{Actor: Actor{Partner: p, Member: "m", Role: Manager}, At: at, Today: 2018_01_08})
+		require.Nil(b, refusal)
+	}
+	do("nokia", DraftAgreement{"a", Terms{Title: "A", Parties: parties, EffectiveOn: 2018_01_01, ExpiresOn: 2019_12_31}})
+	for _, p := range parties {
+		do(p, SignAgreement{ID: "a"})
+	}
+	do("nokia", CreateProject{Ref: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: parties})
+	do("nokia", PlanMilestone{Ref: MilestoneRef{"a", "p", "m"}, Plan: Plan{Title: "M", Owner: "nokia", DueOn: 2018_03_30}})
+	do("nokia", StartMilestone{MilestoneRef{"a", "p", "m"}})
+	return NewFork(l.plain)
+}
+
+// BenchmarkReplay decodes and folds the stored history of milestones, as every start does.
+func BenchmarkReplay(b *testing.B) {
+	for name, inPlace := range map[string]bool{"in place": true, "copying": false} {
+		b.Run(name, func(b *testing.B) {
+			types := []string{
+				"milestone.planned.v1", "milestone.started.v1", "milestone.progressed.v1", "milestone.forecast_moved.v1",
+				"milestone.progressed.v1", "milestone.commented.v1", "milestone.delivered.v1", "milestone.accepted.v1",
+			}
+			history := make([][]byte, len(types))
+			for i, stored := range types {
+				history[i] = examples(b, stored)[stored+".json"]
+			}
+			w := NewWorld()
+			w.ReplaceInPlace(inPlace)
+			h := Header{Stream: Stream{Agreement: "a", Project: "p"}, Audience: Shared, RecordedAt: time.Unix(1515369600, 0)}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				h.Subject = "m" + string(rune('a'+n%20)) + string(rune('a'+n/20%20))
+				for i, stored := range types {
+					p, err := DecodeEvent(stored, history[i])
+					if err != nil {
+						b.Fatal(err)
+					}
+					h.Commit++
+					w.Apply(h, p)
+					n++
+				}
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
 		})
 	}
 }

@@ -259,19 +259,13 @@ func (x located) in(states ...MilestoneState) error {
 	return conflict("wrong_state", "Milestone %s is %s; this takes one that is %s.", x.Ref.Milestone, x.State.words(), either(states))
 }
 
-// either writes "planned, in progress or delivered".
+// either writes "planned or in progress".
 func either(states []MilestoneState) string {
-	var b strings.Builder
+	words := make([]string, len(states))
 	for i, s := range states {
-		switch {
-		case i > 0 && i == len(states)-1:
-			b.WriteString(" or ")
-		case i > 0:
-			b.WriteString(", ")
-		}
-		b.WriteString(s.words())
+		words[i] = s.words()
 	}
-	return b.String()
+	return strings.Join(words, " or ")
 }
 
 func (s MilestoneState) words() string { return strings.ReplaceAll(string(s), "_", " ") }

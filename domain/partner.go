@@ -109,7 +109,7 @@ func (c EditPartner) decide(s State, m Meta) ([]Event, error) {
 	set(&to.Name, c.Name)
 	set(&to.Country, c.Country)
 	set(&to.TimeZone, c.TimeZone)
-	set(&to.Holidays, c.Holidays)
+	setList(&to.Holidays, c.Holidays)
 	if err := to.faults().err(); err != nil {
 		return nil, err
 	}
@@ -145,6 +145,14 @@ func keeper(m Meta) error {
 func set[T any](field *T, to *T) {
 	if to != nil {
 		*field = *to
+	}
+}
+
+// setList is set for lists; an empty one becomes nil, as it does in stored events.
+func setList[T any](field *[]T, to *[]T) {
+	set(field, to)
+	if len(*field) == 0 {
+		*field = nil
 	}
 }
 

@@ -115,9 +115,9 @@ func (c EditMilestone) merged(p Plan) Plan {
 	set(&p.Title, c.Title)
 	set(&p.Description, c.Description)
 	set(&p.Owner, c.Owner)
-	set(&p.Acceptors, c.Acceptors)
+	setList(&p.Acceptors, c.Acceptors)
 	set(&p.DueOn, c.DueOn)
-	set(&p.Criteria, c.Criteria)
+	setList(&p.Criteria, c.Criteria)
 	set(&p.Instrument, c.Instrument)
 	set(&p.ScheduleItem, c.ScheduleItem)
 	return p

@@ -1,0 +1,103 @@
+package domain
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// Applying an event cannot fail: not in any order, not for things that do not exist, not with values that
+// no decision gives.
+func TestAnythingThatDecodesCanBeFolded(t *testing.T) {
+	stored := EventTypes()
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLedger(t)
+		for range rapid.IntRange(1, 80).Draw(t, "events") {
+			name := rapid.SampledFrom(stored).Draw(t, "type")
+			data := `{}`
+			if rapid.Bool().Draw(t, "filled") {
+				data = text(t, drawPayload(t, name))
+			}
+			p, err := DecodeEvent(name, []byte(data))
+			require.NoError(t, err)
+			l.record(drawStream.Draw(t, "stream"), Meta{At: time.Unix(1515369600, 0)}, []Event{{
+				Subject:  rapid.SampledFrom([]string{"", "m", "n"}).Draw(t, "subject"),
+				Audience: rapid.SampledFrom([]Audience{Shared, PrivateTo("nokia"), PrivateTo("xiaomi"), "public", ""}).Draw(t, "audience"),
+				Payload:  p,
+			}})
+		}
+		l.check()
+	})
+}
+
+var drawStream = rapid.SampledFrom([]Stream{{}, {Partner: "nokia"}, {Agreement: "a"}, {Agreement: "a", Project: "p"}, {Project: "p"}})
+
+func drawPayload(t *rapid.T, stored string) any {
+	v := filled(payloads[stored].kind)
+	if stored == "milestone.accepted.v1" && rapid.Bool().Draw(t, "last") {
+		e := v.Interface().(MilestoneAccepted)
+		e.Remaining = nil
+		return e
+	}
+	return v.Interface()
+}
+
+func TestAForkReadsThroughAndChangesNothingBelow(t *testing.T) {
+	base := NewWorld()
+	h := Header{Stream: Stream{Agreement: "a"}, Commit: 1, Audience: Shared, RecordedAt: time.Unix(1515369600, 0)}
+	base.Apply(h, AgreementDrafted{Terms{Title: "A"}})
+	below := base.Agreement("a")
+	fork := NewFork(base)
+	require.Same(t, below, fork.Agreement("a"), "what a fork did not change is its base's")
+
+	h.Commit = 2
+	fork.Apply(h, AgreementActivated{})
+	require.True(t, fork.Agreement("a").Active)
+	require.Same(t, below, base.Agreement("a"))
+	require.False(t, below.Active)
+
+	h.Commit = 3
+	fork.Apply(h, AgreementSigned{Signature{Partner: "nokia"}})
+	fork.Prune(2)
+	require.True(t, fork.Agreement("a").Active, "a later commit keeps what an earlier one did")
+	require.Len(t, fork.Agreement("a").Signatures, 1)
+	fork.Prune(3)
+	require.Same(t, below, fork.Agreement("a"), "the rest was dropped: the base is the truth again")
+}
+
+func TestReplaceInPlaceKeepsTheEntity(t *testing.T) {
+	w := NewWorld()
+	h := Header{Stream: Stream{Agreement: "a"}, Commit: 1, Audience: Shared}
+	w.Apply(h, AgreementDrafted{Terms{Title: "A"}})
+	first := w.Agreement("a")
+	w.ReplaceInPlace(true)
+	w.Apply(h, AgreementActivated{})
+	require.Same(t, first, w.Agreement("a"))
+	w.ReplaceInPlace(false)
+	w.Apply(h, AgreementActivated{})
+	require.NotSame(t, first, w.Agreement("a"))
+}
+
+func TestVersionsCountWhatTheReaderSees(t *testing.T) {
+	var s Seen
+	at := time.Date(2018, 1, 8, 12, 0, 0, 0, time.UTC)
+	s.Count(Shared, at)
+	s.Count(PrivateTo("xiaomi"), at.Add(time.Hour))
+	s.Count(PrivateTo("nokia"), at.Add(2*time.Hour))
+	s.Count(PrivateTo("nokia"), at.Add(3*time.Hour))
+	before := s
+	s.Count(PrivateTo("nokia"), at.Add(4*time.Hour))
+	for p, want := range map[PartnerID]struct {
+		n  uint64
+		at time.Time
+	}{"zte": {1, at}, "xiaomi": {2, at.Add(time.Hour)}, "nokia": {4, at.Add(4 * time.Hour)}} {
+		n, changed := s.For(p)
+		require.Equal(t, want.n, n, p)
+		require.Equal(t, want.at, changed, p)
+		require.Equal(t, want.at, (&Milestone{Seen: s}).Changed(p), p)
+	}
+	n, _ := before.For("nokia")
+	require.EqualValues(t, 3, n, "counting changes no earlier copy")
+}

@@ -1,0 +1,159 @@
+package domain
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// targets says what the commands of this test are for.
+type targets struct {
+	partner   PartnerID
+	agreement AgreementID
+	project   ProjectID
+	milestone MilestoneID
+}
+
+func (x targets) projectRef() ProjectRef { return ProjectRef{x.agreement, x.project} }
+
+func (x targets) ref() MilestoneRef { return MilestoneRef{x.agreement, x.project, x.milestone} }
+
+// What a command is about decides who may know that it exists.
+const (
+	aboutDirectory = "directory"
+	aboutAgreement = "agreement"
+	aboutProject   = "project"
+	aboutMilestone = "milestone"
+	aboutNothing   = "nothing that exists yet"
+)
+
+// probes has, for every command, one that would do something if its actor were allowed to, with values
+// that are right.
+var probes = map[string]struct {
+	about string
+	make  func(x targets) Command
+}{
+	"partner.create":  {aboutNothing, nil},
+	"agreement.draft": {aboutNothing, nil},
+	"partner.edit":    {aboutDirectory, func(x targets) Command { return EditPartner{ID: x.partner, Name: new("N")} }},
+	"member.add":      {aboutDirectory, func(x targets) Command { return AddMember{x.partner, "new", Viewer} }},
+	"member.edit":     {aboutDirectory, func(x targets) Command { return EditMember{x.partner, "anna", nil} }},
+	"member.remove":   {aboutDirectory, func(x targets) Command { return RemoveMember{x.partner, "anna"} }},
+	"token.issue": {aboutDirectory, func(x targets) Command {
+		return IssueToken{Partner: x.partner, Token: "new", Name: "N", Role: Viewer, Hash: make([]byte, 32)}
+	}},
+	"token.revoke":   {aboutDirectory, func(x targets) Command { return RevokeToken{x.partner, "poller"} }},
+	"agreement.edit": {aboutAgreement, func(x targets) Command { return EditAgreement{ID: x.agreement, Title: new("T")} }},
+	"agreement.sign": {aboutAgreement, func(x targets) Command { return SignAgreement{ID: x.agreement} }},
+	"instrument.add": {aboutAgreement, func(x targets) Command {
+		return AddInstrument{x.agreement, Instrument{ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}}
+	}},
+	"project.create": {aboutAgreement, func(x targets) Command {
+		return CreateProject{Ref: ProjectRef{x.agreement, "new"}, Title: "T", Stage: Committed, Lead: "nokia", Participants: []PartnerID{"nokia", "xiaomi"}}
+	}},
+	"project.edit": {aboutProject, func(x targets) Command { return EditProject{Ref: x.projectRef(), Title: new("T")} }},
+	"project.call": {aboutProject, func(x targets) Command { return CallStage{Ref: x.projectRef(), Move: Complete} }},
+	"milestone.plan": {aboutProject, func(x targets) Command {
+		return PlanMilestone{Ref: MilestoneRef{x.agreement, x.project, "new"}, Plan: Plan{Title: "T", Owner: "nokia", DueOn: 2018_03_30}}
+	}},
+	"milestone.edit":     {aboutMilestone, func(x targets) Command { return EditMilestone{Ref: x.ref(), Title: new("T")} }},
+	"milestone.start":    {aboutMilestone, func(x targets) Command { return StartMilestone{x.ref()} }},
+	"milestone.progress": {aboutMilestone, func(x targets) Command { return ReportProgress{Ref: x.ref(), Percent: new(50)} }},
+	"milestone.forecast": {aboutMilestone, func(x targets) Command { return MoveForecast{Ref: x.ref(), On: 2018_05_01, Reason: "r"} }},
+	"milestone.deliver":  {aboutMilestone, func(x targets) Command { return DeliverMilestone{Ref: x.ref()} }},
+	"milestone.withdraw": {aboutMilestone, func(x targets) Command { return WithdrawDelivery{x.ref()} }},
+	"milestone.accept":   {aboutMilestone, func(x targets) Command { return AcceptMilestone{Ref: x.ref()} }},
+	"milestone.reject":   {aboutMilestone, func(x targets) Command { return RejectMilestone{x.ref(), []string{"r"}} }},
+	"milestone.cancel":   {aboutMilestone, func(x targets) Command { return CancelMilestone{Ref: x.ref()} }},
+	"milestone.waive":    {aboutMilestone, func(x targets) Command { return WaiveMilestone{x.ref()} }},
+	"milestone.share":    {aboutMilestone, func(x targets) Command { return ShareMilestone{Ref: x.ref()} }},
+	"milestone.comment":  {aboutMilestone, func(x targets) Command { return CommentMilestone{Ref: x.ref(), Text: "t"} }},
+}
+
+// hidden is a world in which there is something that huawei, zte or xiaomi may not see.
+func hidden(t *testing.T) *scenario {
+	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2018, time.January, 8)}
+	s.given("a partner nokia")
+	s.must("nokia", "add-member nokia/anna")
+	s.must("nokia", "issue-token nokia/poller")
+	s.given("a signed agreement three between nokia, xiaomi and zte")
+	s.given("an active project p of nokia and xiaomi")
+	s.given("a started milestone p/m of nokia")
+	s.given("a private milestone p/secret-k3v9 of nokia")
+	return s
+}
+
+// R16: what one may not see cannot be told from what does not exist.
+func TestWhatIsInvisibleDoesNotExist(t *testing.T) {
+	there := targets{"nokia", "three", "p", "m"}
+	secret := there
+	secret.milestone = "secret-k3v9"
+	for _, c := range []struct {
+		who    string
+		actor  Actor
+		exists targets
+		blind  []string // what of it the actor may not see
+	}{
+		{"another partner", Actor{"huawei", "h", Manager, false}, there, []string{aboutDirectory, aboutAgreement, aboutProject, aboutMilestone}},
+		{"another partner's viewer", Actor{"huawei", "h", Viewer, false}, there, []string{aboutDirectory, aboutAgreement, aboutProject, aboutMilestone}},
+		{"a party that does not take part", Actor{"zte", "z", Manager, false}, there, []string{aboutDirectory, aboutProject, aboutMilestone}},
+		{"its viewer", Actor{"zte", "z", Viewer, false}, there, []string{aboutDirectory, aboutProject, aboutMilestone}},
+		{"the other participant", Actor{"xiaomi", "x", Manager, false}, secret, []string{aboutDirectory, aboutMilestone}},
+		{"its viewer", Actor{"xiaomi", "x", Viewer, false}, secret, []string{aboutDirectory, aboutMilestone}},
+		{"the operator", Actor{"", "operator", Operator, false}, there, []string{aboutAgreement, aboutProject, aboutMilestone}},
+		{"the system", Actor{"", "system", System, false}, there, []string{aboutDirectory, aboutAgreement, aboutProject, aboutMilestone}},
+	} {
+		t.Run(c.who, func(t *testing.T) {
+			s := hidden(t)
+			for _, name := range CommandNames() {
+				probe, known := probes[name]
+				require.True(t, known, "%s needs a row in this test", name)
+				for _, about := range c.blind {
+					if probe.about == about {
+						requireUnknown(t, s, name, probe.make, c.actor, c.exists)
+					}
+				}
+			}
+		})
+	}
+}
+
+func requireUnknown(t *testing.T, s *scenario, name string, command func(targets) Command, by Actor, exists targets) {
+	nowhere := targets{"none-such", "none-such", "none-such", "none-such"}
+	for _, version := range []*uint64{nil, new(uint64(0)), new(uint64(1)), new(uint64(2))} {
+		m := s.meta("nokia")
+		m.Actor, m.IfMatch = by, version
+		for _, x := range []targets{exists, nowhere} {
+			for _, c := range []Command{command(x), aimOnly(command(x))} {
+				events, err := Decide(s.ledger.plain, c, m)
+				require.Empty(t, events, name)
+				require.Equal(t, error(ErrNotFound()), err, name)
+			}
+		}
+	}
+}
+
+// aimOnly returns c with nothing but what it is for: wrong values are no way to learn what exists.
+func aimOnly(c Command) Command {
+	bare := reflect.New(reflect.TypeOf(c)).Elem()
+	for _, name := range []string{"Ref", "ID", "Partner", "Member", "Token", "Agreement"} {
+		if f := bare.FieldByName(name); f.IsValid() {
+			f.Set(reflect.ValueOf(c).FieldByName(name))
+		}
+	}
+	return bare.Interface().(Command)
+}
+
+// The probes would find something: for nokia, who sees it all, each is answered otherwise.
+func TestWhatIsVisibleIsThere(t *testing.T) {
+	s := hidden(t)
+	for name, probe := range probes {
+		if probe.make == nil {
+			continue
+		}
+		_, err := Decide(s.ledger.plain, probe.make(targets{"nokia", "three", "p", "m"}), s.meta("nokia"))
+		require.NotEqual(t, error(ErrNotFound()), err, name)
+	}
+}
