@@ -28,8 +28,8 @@ func (m *Memory) FailBefore(err error) { m.faults.order(failure{err, true}) }
 // that breaks before the answer does.
 func (m *Memory) FailAfter(err error) { m.faults.order(failure{err, false}) }
 
-// Stop makes the log refuse every later append with eventlog.ErrStopped and the cause, as a full
-// disk does. Reading and following go on.
+// Stop makes the log refuse every later append and owner with eventlog.ErrStopped and the cause,
+// as a full disk does. Reading and following go on.
 func (m *Memory) Stop(cause error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

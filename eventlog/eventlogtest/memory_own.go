@@ -1,6 +1,7 @@
 package eventlogtest
 
 import (
+	"cmp"
 	"context"
 
 	"tandem/eventlog"
@@ -53,7 +54,7 @@ func (m *Memory) Own(ctx context.Context, p eventlog.Partition) (eventlog.Lease,
 func (m *Memory) grant(ctx context.Context, p eventlog.Partition) (*memoryLease, <-chan struct{}, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.open(ctx); err != nil {
+	if err := cmp.Or(m.open(ctx), m.refusal()); err != nil {
 		return nil, nil, err
 	}
 	if m.owners[p] != nil {

@@ -98,6 +98,8 @@ func TestMemoryStops(t *testing.T) {
 	require.ErrorIs(t, log.Append(t.Context(), b), eventlog.ErrStopped)
 	require.ErrorIs(t, log.Append(t.Context(), b), cause)
 	require.ErrorIs(t, log.Health(), cause)
+	_, err := log.Own(t.Context(), 2)
+	require.ErrorIs(t, err, eventlog.ErrStopped, "an owner could do nothing")
 	require.Equal(t, "v", value(t, log), "reading goes on")
 	again := log.Reopen()
 	t.Cleanup(func() { again.Close() })

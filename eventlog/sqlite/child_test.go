@@ -18,22 +18,6 @@ import (
 	"tandem/eventlog"
 )
 
-// roles are what this test program does when a test starts it again.
-var roles = map[string]func(dir string) error{
-	"write until killed":    func(dir string) error { return writeUntil(dir, nil) },
-	"write, syncs fail":     func(dir string) error { return writeUntil(dir, failSyncs) },
-	"write, disk full":      func(dir string) error { return writeUntil(dir, failWrites) },
-	"open as a mere reader": openUnprivileged,
-}
-
-func play(role, dir string) {
-	if err := roles[role](dir); err != nil {
-		fmt.Println("failed:", err)
-		os.Exit(1)
-	}
-	fmt.Println("done")
-}
-
 const childWriters = 8
 
 // writeUntil appends from several goroutines and prints every acknowledged commit. After 300 of
@@ -207,7 +191,7 @@ func (c *child) kept(dir string) {
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	for range 5 {
-		c := startChild(t, "write until killed", dir)
+		c := startChild(t, killedRole, dir)
 		select {
 		case <-c.many:
 		case <-c.ended:

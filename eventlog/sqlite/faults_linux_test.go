@@ -15,6 +15,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// platformRoles are the parts that need this system's help.
+func platformRoles() map[string]role {
+	return map[string]role{
+		"write, syncs fail":     func(dir string) error { return writeUntil(dir, failSyncs) },
+		"write, disk full":      func(dir string) error { return writeUntil(dir, failWrites) },
+		"open as a mere reader": openUnprivileged,
+	}
+}
+
 // failSyncs lets the kernel answer every later sync of this process with "input/output error".
 func failSyncs() error {
 	return refuse(unix.EIO, unix.SYS_FSYNC, unix.SYS_FDATASYNC)

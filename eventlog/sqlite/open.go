@@ -27,6 +27,9 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	if err := makeDir(cfg.Dir); err != nil {
+		return nil, err
+	}
 	lock, err := claim(cfg.Dir)
 	if err != nil {
 		return nil, err
@@ -40,13 +43,22 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	return l, nil
 }
 
-// claim makes the directory and keeps other processes out of it.
-func claim(dir string) (*flock.Flock, error) {
-	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the data directory %s cannot be made: %w; make its parent or name another directory", dir, err)
-	} else if err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("the data directory %s cannot be made: %w; name one that this user may write to", dir, err)
+// makeDir makes the directory, for this user only, if it does not exist.
+func makeDir(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	switch {
+	case err == nil:
+		return syncDir(filepath.Dir(dir))
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the data directory %s cannot be made: %w; make its parent or name another directory", dir, err)
 	}
+	return fmt.Errorf("the data directory %s cannot be made: %w; name one that this user may write to", dir, err)
+}
+
+// claim keeps other processes out of the directory.
+func claim(dir string) (*flock.Flock, error) {
 	lock := flock.New(filepath.Join(dir, lockName))
 	locked, err := lock.TryLock()
 	if err != nil {

@@ -42,7 +42,8 @@ func (l *lease) Release(context.Context) error {
 	return nil
 }
 
-// Own waits until the partition is free in this process; the file's lock keeps others out.
+// Own waits until the partition is free in this process; the file's lock keeps others out. A log
+// that has stopped gives nothing away: an owner could do nothing.
 func (l *Log) Own(ctx context.Context, p eventlog.Partition) (eventlog.Lease, error) {
 	granted, err := l.ask(ctx, p)
 	if err != nil {
