@@ -1,8 +1,6 @@
 package domain
 
 import (
-	"bytes"
-	"os"
 	"testing"
 	"time"
 
@@ -12,13 +10,27 @@ import (
 // BenchmarkDecodeEvent reads the filled example of every stored event type.
 func BenchmarkDecodeEvent(b *testing.B) {
 	for _, stored := range EventTypes() {
-		data, err := os.ReadFile("testdata/events/" + stored + ".json")
-		require.NoError(b, err)
-		data = bytes.TrimSpace(data)
+		data := examples(b, stored)[stored+".json"]
 		b.Run(stored, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := DecodeEvent(stored, data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkEncodeEvent writes what BenchmarkDecodeEvent reads.
+func BenchmarkEncodeEvent(b *testing.B) {
+	for _, stored := range EventTypes() {
+		p, err := DecodeEvent(stored, examples(b, stored)[stored+".json"])
+		require.NoError(b, err)
+		b.Run(stored, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := EncodeEvent(p); err != nil {
 					b.Fatal(err)
 				}
 			}

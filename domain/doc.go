@@ -9,10 +9,14 @@
 // The rules are numbered as in the design; each stands above the type that keeps it, and the
 // scenario files under testdata/scenarios cite the numbers:
 //
-//   - R1, R2, R4, R5 agreements: see [Agreement]
+//   - R1 to R5 agreements: see [Agreement]
 //   - R6, R7, R8 projects: see [Project]
 //   - R9, R10, R11, R14 milestones: see [Milestone]
 //   - R16, R17 audiences: see [Audience]
+//
+// Events and commands have a name and a JSON form. An event's are stored for ever: the examples
+// under testdata/events stand for what is in somebody's log. What [EncodeEvent] and
+// [EncodeCommand] write is read in one pass (see codec.go), everything else by encoding/json.
 //
 // Entities that a state hands out are never changed afterwards: a fold replaces them. They can be
 // kept and read without a lock.

@@ -1,0 +1,194 @@
+package domain
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Stage is where a project stands.
+type Stage string
+
+// The stages of a project.
+const (
+	Exploring Stage = "exploring"
+	Committed Stage = "committed"
+	Active    Stage = "active"
+	Paused    Stage = "paused"
+	Completed Stage = "completed"
+	Stopped   Stage = "stopped"
+)
+
+// Move is a change of a project that somebody calls.
+type Move string
+
+// The moves of a project.
+const (
+	Commit       Move = "commit"
+	Start        Move = "start"
+	Pause        Move = "pause"
+	Resume       Move = "resume"
+	Complete     Move = "complete"
+	Stop         Move = "stop"
+	MoveDecideBy Move = "move_decide_by"
+)
+
+// Call is one participant's wish for a move that takes all of them.
+type Call struct {
+	Move     Move      `json:"move"`
+	Partner  PartnerID `json:"partner"`
+	Reason   string    `json:"reason,omitempty"`
+	DecideBy Date      `json:"decide_by,omitzero"` // of MoveDecideBy
+}
+
+// CallStage calls a move of a project. One that the lead may do alone happens at once; one that
+// takes every participant happens with the last call.
+type CallStage struct {
+	Ref      ProjectRef `json:"ref"`
+	Move     Move       `json:"move"`
+	Reason   string     `json:"reason,omitempty"`
+	DecideBy Date       `json:"decide_by,omitzero"` // of MoveDecideBy
+}
+
+// StageCalled is one participant's call.
+type StageCalled struct {
+	Call Call `json:"call"`
+}
+
+// StageChanged is the move itself.
+type StageChanged struct {
+	Move   Move   `json:"move"`
+	To     Stage  `json:"to"`
+	From   Stage  `json:"from"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// DecideByMoved follows the last call to move the date of decision.
+type DecideByMoved struct {
+	To   Date `json:"to"`
+	From Date `json:"from"`
+}
+
+// moves says from which stages a move goes, where it leads, and whether the lead alone makes it.
+var moves = map[Move]struct {
+	from []Stage
+	to   Stage
+	lead bool
+}{
+	Commit:       {[]Stage{Exploring}, Committed, false},
+	Start:        {[]Stage{Committed}, Active, true},
+	Pause:        {[]Stage{Active}, Paused, true},
+	Resume:       {[]Stage{Paused}, Active, true},
+	Complete:     {[]Stage{Active}, Completed, false},
+	Stop:         {[]Stage{Exploring, Committed, Active, Paused}, Stopped, false},
+	MoveDecideBy: {[]Stage{Exploring}, Exploring, false},
+}
+
+// Stream implements Command.
+func (c CallStage) Stream() Stream {
+	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
+}
+
+func (c CallStage) target(s State) *Seen { return seenOf(s.Project(c.Ref)) }
+
+func (c CallStage) decide(s State, m Meta) ([]Event, error) {
+	a, p, err := participantIn(s, c.Ref, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.faults().err(); err != nil {
+		return nil, err
+	}
+	alone := moves[c.Move].lead || (c.Move == Stop && p.Stage == Exploring)
+	if alone {
+		err = leads(p, m)
+	} else {
+		err = m.manager()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := c.allowed(a, p, m); err != nil {
+		return nil, err
+	}
+	if alone {
+		return shared("", c.effect(p)), nil
+	}
+	return c.call(p, m)
+}
+
+func (c CallStage) faults() (f faults) {
+	if _, known := moves[c.Move]; !known {
+		f.add("move", "%q is not a move", c.Move)
+	}
+	f.text("reason", c.Reason, 2000, c.Move == Stop || c.Move == Pause)
+	switch {
+	case c.Move == MoveDecideBy:
+		f.date("decide_by", c.DecideBy)
+	case c.DecideBy != 0:
+		f.add("decide_by", "goes with move_decide_by only")
+	}
+	return f
+}
+
+func (c CallStage) allowed(a *Agreement, p *Project, m Meta) error {
+	if !slices.Contains(moves[c.Move].from, p.Stage) {
+		return conflict("wrong_stage", "Project %s is %s; %s is not possible from there.",
+			p.Ref.Project, p.Stage, strings.ReplaceAll(string(c.Move), "_", "-"))
+	}
+	if c.Move == Commit || c.Move == Start || c.Move == Resume || c.Move == MoveDecideBy {
+		return a.open(m.At)
+	}
+	return nil
+}
+
+// effect is what happens once the move has all it takes.
+func (c CallStage) effect(p *Project) Payload {
+	if c.Move == MoveDecideBy {
+		return DecideByMoved{To: c.DecideBy, From: p.DecideBy}
+	}
+	return StageChanged{Move: c.Move, To: moves[c.Move].to, From: p.Stage, Reason: c.Reason}
+}
+
+func (c CallStage) call(p *Project, m Meta) ([]Event, error) {
+	called, move := 1, c
+	for _, open := range p.Calls {
+		switch {
+		case open.Move != c.Move || open.DecideBy != c.DecideBy:
+		case open.Partner == m.Actor.Partner:
+			return nil, conflict("already_called", "%s has called this already; the others have not.", m.Actor.Partner)
+		default:
+			called++
+			move.Reason = cmp.Or(move.Reason, open.Reason)
+		}
+	}
+	events := shared("", StageCalled{Call{c.Move, m.Actor.Partner, c.Reason, c.DecideBy}})
+	if called == len(p.Participants) {
+		events = append(events, shared("", move.effect(p))...)
+	}
+	return events, nil
+}
+
+func (e StageCalled) apply(w *World, h Header) {
+	p := w.editProject(h.project())
+	p.Calls = with(slices.DeleteFunc(slices.Clone(p.Calls), func(c Call) bool {
+		return c.Move == e.Call.Move && c.Partner == e.Call.Partner
+	}), e.Call)
+	p.Seen.Count(h.Audience, h.RecordedAt)
+}
+
+func (e StageChanged) apply(w *World, h Header) {
+	p := w.editProject(h.project())
+	p.Stage = e.To
+	p.Calls = slices.DeleteFunc(slices.Clone(p.Calls), func(c Call) bool {
+		return !slices.Contains(moves[c.Move].from, e.To)
+	})
+	p.Seen.Count(h.Audience, h.RecordedAt)
+}
+
+func (e DecideByMoved) apply(w *World, h Header) {
+	p := w.editProject(h.project())
+	p.DecideBy = e.To
+	p.Calls = slices.DeleteFunc(slices.Clone(p.Calls), func(c Call) bool { return c.Move == MoveDecideBy })
+	p.Seen.Count(h.Audience, h.RecordedAt)
+}
