@@ -200,9 +200,11 @@ func (v *View) event(book *sentences.Book, c *eventlog.Commit, index int, p pick
 	return shape, nil
 }
 
-// eventID returns the event's id: stable, and saying nothing of where in the log it stands.
+// eventID returns the event's id. It is made of the command that caused it, which is unique for
+// ever, so it is stable and says nothing of where in the log the event stands.
 func eventID(c *eventlog.Commit, index int) string {
-	sum := sha256.Sum256(append(slices.Clone(c.Hash[:]), byte(index>>8), byte(index)))
+	b := append(c.Command[:len(c.Command):len(c.Command)], c.Stream...)
+	sum := sha256.Sum256(append(b, byte(index>>8), byte(index)))
 	return hex.EncodeToString(sum[:16])
 }
 

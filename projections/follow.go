@@ -22,13 +22,16 @@ func (i *Image) Run(ctx context.Context) error {
 	i.fault = fmt.Errorf("%w: %w", ErrHalted, reason)
 	close(i.halted)
 	if err != nil {
+		i.savings.Wait()
 		i.cfg.Logger.Error("the memory image has halted", "error", err)
 		return err
 	}
+	i.lastSnapshot()
 	return nil
 }
 
 func (i *Image) run(ctx context.Context) error {
+	i.restore()
 	i.mu.Lock()
 	i.s.beginReplay()
 	from := i.s.heads
@@ -77,6 +80,7 @@ func (f *follower) goLive() {
 	f.image.s.finish()
 	f.image.mu.Unlock()
 	close(f.image.live)
+	f.image.snapshotIfDue()
 }
 
 func (f *follower) drain() {
@@ -134,6 +138,11 @@ func (i *Image) take(b *batch) error {
 	if i.cfg.Applied != nil && len(b.entries) > 0 {
 		i.cfg.Applied(b.entries)
 	}
+	select {
+	case <-i.live:
+		i.snapshotIfDue()
+	default:
+	}
 	return err
 }
 
@@ -150,6 +159,7 @@ func (i *Image) apply(b *batch) error {
 			return faultAt(e.Commit, err)
 		}
 		rest = rest[count:]
+		i.sinceSnapshot++
 	}
 	return b.err
 }

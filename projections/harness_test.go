@@ -96,6 +96,12 @@ func (h *house) do(who domain.PartnerID, c domain.Command) *eventlog.Commit {
 	return commit
 }
 
+// at sets the time and the number of the next command.
+func (h *house) at(step int) {
+	h.n = step
+	h.clock.set(time.Date(2017, 7, 5, 9, step, 0, 0, time.UTC))
+}
+
 func (h *house) commit(who domain.Actor, stream domain.Stream, at time.Time) *eventlog.Commit {
 	h.n++
 	h.count[stream.String()]++
@@ -140,8 +146,15 @@ type image struct {
 	stop func() error // ends it and returns what Run returned
 }
 
-// follow starts an image and waits until it is live.
+// follow starts an image and waits until it is live. It ends with the test.
 func (h *house) follow(t testing.TB, cfg projections.Config) *image {
+	i := start(t, cfg)
+	t.Cleanup(func() { _ = i.stop() })
+	return i
+}
+
+// start starts an image and waits until it is live or has failed.
+func start(t require.TestingT, cfg projections.Config) *image {
 	i, err := projections.New(cfg)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -151,7 +164,6 @@ func (h *house) follow(t testing.TB, cfg projections.Config) *image {
 		cancel()
 		return <-ended
 	})
-	t.Cleanup(func() { _ = stop() })
 	select {
 	case <-i.Live():
 	case err := <-ended:

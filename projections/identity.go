@@ -74,11 +74,26 @@ func (t *identities) set(hash [32]byte, b *bearer) {
 	shard.Store(&fresh)
 }
 
+// load replaces everything by what the partners' tokens say.
+func (t *identities) load(partners map[domain.PartnerID]*partnerNode) {
+	var fresh [len(t.shards)]map[[32]byte]*bearer
+	for n := range fresh {
+		fresh[n] = map[[32]byte]*bearer{}
+	}
+	for _, p := range partners {
+		for _, token := range p.tokens {
+			if b := p.bearer(token); b != nil {
+				fresh[token.Hash[0]%64][token.Hash] = b
+			}
+		}
+	}
+	for n := range fresh {
+		t.shards[n].Store(&fresh[n])
+	}
+}
+
 // identify brings the identities of the partner's tokens up to date.
 func (s *store) identify(p *partnerNode) {
-	if p.entity == nil {
-		return
-	}
 	for _, t := range p.tokens {
 		s.identities.set(t.Hash, p.bearer(t))
 	}
@@ -87,17 +102,13 @@ func (s *store) identify(p *partnerNode) {
 // bearer returns who holds the token; nil when it is good for nothing any more.
 func (p *partnerNode) bearer(t *domain.Token) *bearer {
 	member := p.members[t.Member]
-	if t.Revoked || (member != nil && member.Removed) {
+	if !t.Grants(member, time.Time{}) {
 		return nil
-	}
-	role := t.Role
-	if member != nil && member.Role == domain.Viewer {
-		role = domain.Viewer
 	}
 	return &bearer{
 		identity: Identity{
 			Viewer: Viewer{Partner: p.id, Scope: scopeOf(t.Agreements)},
-			Member: t.Member, Token: t.Ref.Token, Role: role, ViaOperator: t.ViaOperator, TimeZone: p.zone,
+			Member: t.Member, Token: t.Ref.Token, Role: t.RoleFor(member), ViaOperator: t.ViaOperator, TimeZone: p.zone,
 		},
 		expiresAt: t.ExpiresAt,
 	}

@@ -44,6 +44,11 @@ type Image struct {
 	fault    error         // why; set before halted is closed
 	arrivals [eventlog.Partitions]arrival
 	waiting  atomic.Int32 // goroutines in WaitHead
+
+	schema        *schema
+	sinceSnapshot int        // commits applied since the last one; the follower's
+	saving        sync.Mutex // held while a snapshot is written in the background
+	savings       sync.WaitGroup
 }
 
 // New returns an empty image. Run fills it.
@@ -57,13 +62,14 @@ func New(cfg Config) (*Image, error) {
 	if cfg.SnapshotEvery == 0 {
 		cfg.SnapshotEvery = defaultSnapshotEvery
 	}
-	book, err := sentences.New()
-	if err := errors.Join(append(faults, err)...); err != nil {
+	book, bookErr := sentences.New()
+	schema, schemaErr := newSchema()
+	if err := errors.Join(append(faults, bookErr, schemaErr)...); err != nil {
 		return nil, err
 	}
 	found := newIdentities()
 	return &Image{
-		cfg: cfg, s: newStore(found), identities: found, pages: newPageCache(), book: book,
+		cfg: cfg, s: newStore(found), identities: found, pages: newPageCache(), book: book, schema: schema,
 		live: make(chan struct{}), halted: make(chan struct{}),
 	}, nil
 }
@@ -178,6 +184,8 @@ func (i *Image) WaitLatest(ctx context.Context) error {
 // State returns the entities of one partition, for decisions; for all others it returns nil. It is
 // safe for concurrent use, and what it returns never changes once the image is live.
 func (i *Image) State(p eventlog.Partition) domain.State { return partitionState{i, p} }
+
+var _ domain.State = partitionState{}
 
 type partitionState struct {
 	i *Image

@@ -58,6 +58,7 @@ func (s *store) partner(id domain.PartnerID) *partnerNode {
 	if !ok {
 		p = newPartnerNode(id)
 		s.partners[id] = p
+		s.directoriesIn[p.root.partition] = append(s.directoriesIn[p.root.partition], p)
 	}
 	return p
 }

@@ -18,13 +18,14 @@ type store struct {
 	heads   eventlog.Positions
 	streams map[string]*streamNode
 
-	partners   map[domain.PartnerID]*partnerNode
-	agreements map[domain.AgreementID]*agreementNode
-	operator   *partnerNode // stands for the operator, who sees every directory
-	identities *identities
+	partners      map[domain.PartnerID]*partnerNode
+	agreements    map[domain.AgreementID]*agreementNode
+	directoriesIn [eventlog.Partitions][]*partnerNode
+	agreementsIn  [eventlog.Partitions][]*agreementNode
+	operator      *partnerNode // stands for the operator, who sees every directory
+	identities    *identities
 
 	zones map[string]*time.Location
-	words map[string]string
 	fired []chan struct{} // to close once the change can be read
 }
 
@@ -78,6 +79,8 @@ type milestoneNode struct {
 	deliveredAt int64       // when the present delivery was recorded; microseconds since 1970
 }
 
+var _ domain.State = (*store)(nil)
+
 func newStore(found *identities) *store {
 	s := &store{
 		streams:    map[string]*streamNode{},
@@ -86,7 +89,6 @@ func newStore(found *identities) *store {
 		operator:   newPartnerNode(""),
 		identities: found,
 		zones:      map[string]*time.Location{},
-		words:      map[string]string{},
 	}
 	s.world = domain.NewFork(s)
 	return s
@@ -103,11 +105,8 @@ func (s *store) beginReplay() {
 func (s *store) finish() {
 	s.replay = false
 	s.world = domain.NewFork(s)
-	s.words = map[string]string{}
 	s.buildLists()
-	for _, p := range s.partners {
-		s.identify(p)
-	}
+	s.identities.load(s.partners)
 }
 
 // apply folds one commit whose events are decoded. An error says that the log is not what it
@@ -172,6 +171,7 @@ func (s *store) agreement(id domain.AgreementID) *agreementNode {
 	if !ok {
 		a = &agreementNode{id: id, root: newRoot(domain.Stream{Agreement: id}.Root(), string(id))}
 		s.agreements[id] = a
+		s.agreementsIn[a.root.partition] = append(s.agreementsIn[a.root.partition], a)
 	}
 	return a
 }

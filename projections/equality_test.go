@@ -1,0 +1,109 @@
+package projections_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tandem/domain"
+)
+
+// P9: the image that grew with the log, one that was replayed, and one restored from a snapshot
+// and caught up show the same bytes to everybody.
+func TestLiveReplayedAndRestoredAreEqual(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := drawScript(rt, 60)
+		saved := rapid.IntRange(0, len(steps)).Draw(rt, "saved after")
+		dir, err := os.MkdirTemp(t.TempDir(), "")
+		require.NoError(rt, err)
+		h := newHouse(rt)
+		cfg := h.config()
+		live := start(rt, cfg)
+		defer live.stop()
+		for n, s := range steps {
+			if n == saved {
+				cfg.Dir = dir
+				first := start(rt, cfg)
+				require.NoError(rt, first.stop())
+			}
+			_, _ = h.try(s.who, s.command)
+		}
+		live.caughtUp(rt)
+		cfg.Dir = ""
+		replayed := start(rt, cfg)
+		defer replayed.stop()
+		cfg.Dir = dir
+		restored := start(rt, cfg)
+		defer restored.stop()
+		for _, v := range everybody() {
+			want := dump(rt, live.Image, v)
+			require.Equal(rt, want, dump(rt, replayed.Image, v), "replayed, for %+v", v)
+			require.Equal(rt, want, dump(rt, restored.Image, v), "restored, for %+v", v)
+		}
+	})
+}
+
+// P10: what one partner does in private changes no byte of what the others read: not their views,
+// versions, positions, ETags, feeds.
+func TestTwoWorlds(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := drawScript(rt, 80)
+		whole, secrets := worldOf(rt, steps, nil)
+		defer whole.stop()
+		without, _ := worldOf(rt, steps, secrets)
+		defer without.stop()
+		for _, v := range everybody() {
+			if v.Partner != "nokia" && !v.Operator {
+				require.Equal(rt, dump(rt, without.Image, v), dump(rt, whole.Image, v), "for %+v", v)
+			}
+		}
+	})
+}
+
+// worldOf plays the steps but those left out, and returns an image of it and the steps that only
+// nokia may ever know of.
+func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*image, map[int]bool) {
+	h := newHouse(t)
+	i := start(t, h.config())
+	secrets := map[int]bool{}
+	byMilestone := map[domain.MilestoneRef][]int{}
+	for n, s := range steps {
+		h.at(n)
+		if leaveOut[n] {
+			continue
+		}
+		c, err := h.try(s.who, s.command)
+		if err != nil || s.who != "nokia" {
+			continue
+		}
+		at := domain.MilestoneRef{Agreement: stream(c.Stream).Agreement, Project: stream(c.Stream).Project, Milestone: domain.MilestoneID(c.Events[0].Subject)}
+		switch {
+		case stream(c.Stream).Partner != "":
+			edit, profile := s.command.(domain.EditPartner)
+			secrets[n] = !profile || edit.TimeZone == nil
+		case c.Events[0].Audience == string(domain.Shared):
+			if _, shared := s.command.(domain.ShareMilestone); shared { // its past was needed
+				for _, k := range byMilestone[at] {
+					_, comment := steps[k].command.(domain.CommentMilestone)
+					secrets[k] = comment
+				}
+			}
+		default:
+			secrets[n] = true
+			byMilestone[at] = append(byMilestone[at], n)
+		}
+	}
+	i.caughtUp(t)
+	h.at(len(steps))
+	return i, secrets
+}
+
+func stream(name string) domain.Stream {
+	s, err := domain.ParseStream(name)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}

@@ -1,0 +1,154 @@
+package projections_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tandem/domain"
+)
+
+// step is a command of a random history; many of them are refused.
+type step struct {
+	who     domain.PartnerID
+	command domain.Command
+}
+
+// cast returns the partners of random histories.
+func cast() []domain.PartnerID { return []domain.PartnerID{"nokia", "xiaomi", "sony"} }
+
+// opening creates the partners and agreements, the way every random history begins.
+func opening() []step {
+	zones := map[domain.PartnerID]string{"nokia": "Europe/Helsinki", "xiaomi": "Asia/Shanghai", "sony": "Asia/Tokyo"}
+	var steps []step
+	for _, p := range cast() {
+		steps = append(steps, step{"", domain.CreatePartner{ID: p, Profile: domain.PartnerProfile{Name: "The " + string(p), Country: "FI", TimeZone: zones[p]}}})
+	}
+	for n, parties := range [][]domain.PartnerID{{"nokia", "xiaomi"}, {"nokia", "xiaomi", "sony"}, {"sony", "xiaomi"}} {
+		a := domain.AgreementID(fmt.Sprintf("a%d", n))
+		terms := domain.Terms{Title: "Agreement " + string(a), Parties: parties, EffectiveOn: domain.NewDate(2017, 7, 1), ExpiresOn: domain.NewDate(2017, 7, 6)}
+		steps = append(steps, step{parties[0], domain.DraftAgreement{ID: a, Terms: terms}})
+		if n == 2 {
+			continue // stays a draft unless the history signs it
+		}
+		for _, p := range parties {
+			steps = append(steps, step{p, domain.SignAgreement{ID: a}})
+		}
+		steps = append(steps, step{parties[0], domain.CreateProject{
+			Ref: domain.ProjectRef{Agreement: a, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
+		}})
+	}
+	return steps
+}
+
+// drawScript draws a history of up to n commands after the opening.
+func drawScript(t *rapid.T, n int) []step {
+	steps := opening()
+	for range rapid.IntRange(n/2, n).Draw(t, "length") {
+		who := rapid.SampledFrom(cast()).Draw(t, "who")
+		steps = append(steps, step{who, drawCommand(t, who)})
+	}
+	return steps
+}
+
+func drawCommand(t *rapid.T, who domain.PartnerID) domain.Command {
+	switch n := rapid.IntRange(0, 29).Draw(t, "area"); {
+	case n < 3:
+		return drawDirectory(t, who)
+	case n < 6:
+		return drawAgreement(t, who)
+	case n < 9:
+		return drawProject(t)
+	default:
+		return drawMilestone(t, who)
+	}
+}
+
+func drawDirectory(t *rapid.T, who domain.PartnerID) domain.Command {
+	id := rapid.SampledFrom([]string{"x1", "x2"}).Draw(t, "id")
+	role := rapid.SampledFrom([]domain.Role{domain.Manager, domain.Viewer}).Draw(t, "role")
+	hash := make([]byte, 32)
+	copy(hash, string(who)+id)
+	zone := rapid.SampledFrom([]string{"Europe/Helsinki", "Asia/Tokyo"}).Draw(t, "zone")
+	return rapid.SampledFrom([]domain.Command{
+		domain.AddMember{Partner: who, Member: domain.MemberID("m" + id), Role: role},
+		domain.EditMember{Partner: who, Member: domain.MemberID("m" + id), Role: &role},
+		domain.RemoveMember{Partner: who, Member: domain.MemberID("m" + id)},
+		domain.IssueToken{Partner: who, Token: domain.TokenID("t" + id), Name: "program", Role: role, Hash: hash, Agreements: []domain.AgreementID{"a1"}},
+		domain.IssueToken{Partner: who, Token: domain.TokenID("u" + id), Name: "person", Member: domain.MemberID("m" + id), Role: role, Hash: hash, ExpiresAt: time.Date(2018, 1, 1, 0, 0, 0, 0, time.FixedZone("", 7200))},
+		domain.RevokeToken{Partner: who, Token: domain.TokenID("t" + id)},
+		domain.EditPartner{ID: who, Holidays: &[]domain.Date{domain.NewDate(2017, 12, rapid.IntRange(1, 28).Draw(t, "holiday"))}},
+		domain.EditPartner{ID: who, TimeZone: &zone},
+	}).Draw(t, "directory")
+}
+
+func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
+	a := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 2).Draw(t, "agreement")))
+	title := rapid.SampledFrom([]string{"One", "Two <&>", "三"}).Draw(t, "title")
+	parties := rapid.SampledFrom([][]domain.PartnerID{{"sony", "xiaomi"}, {"sony", "xiaomi", "nokia"}, {"sony", "nokia"}}).Draw(t, "parties")
+	return rapid.SampledFrom([]domain.Command{
+		domain.EditAgreement{ID: a, Title: &title},
+		domain.EditAgreement{ID: "a2", Parties: &parties},
+		domain.SignAgreement{ID: a, Signatory: "A. Signer"},
+		domain.AddInstrument{Agreement: a, Instrument: domain.Instrument{
+			ID: "i1", Kind: domain.PatentAssignment, Title: "Patents", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
+			Roles:    map[domain.RoleName][]domain.PartnerID{domain.Assignor: {who}, domain.Assignee: {who}},
+			Schedule: []domain.ScheduleItem{{ID: "s1", Title: "Family", Count: 3}},
+		}},
+	}).Draw(t, "change")
+}
+
+func drawProject(t *rapid.T) domain.Command {
+	a := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 2).Draw(t, "agreement")))
+	parties := rapid.SampledFrom([][]domain.PartnerID{{"nokia", "xiaomi"}, {"nokia", "xiaomi", "sony"}, {"xiaomi", "sony"}}).Draw(t, "participants")
+	ref := domain.ProjectRef{Agreement: a, Project: domain.ProjectID(fmt.Sprintf("p%d", rapid.IntRange(0, 1).Draw(t, "project")))}
+	title := rapid.SampledFrom([]string{"Optics", "IoT"}).Draw(t, "title")
+	day := domain.NewDate(2017, 9, rapid.IntRange(1, 3).Draw(t, "day"))
+	move := rapid.SampledFrom([]domain.Move{domain.Commit, domain.Start, domain.Pause, domain.Resume, domain.Complete, domain.Stop}).Draw(t, "move")
+	return rapid.SampledFrom([]domain.Command{
+		domain.CreateProject{Ref: ref, Title: title, Stage: domain.Exploring, Lead: parties[0], Participants: parties, DecideBy: day},
+		domain.EditProject{Ref: ref, Title: &title},
+		domain.EditProject{Ref: ref, DecideBy: &day},
+		domain.CallStage{Ref: ref, Move: move, Reason: "because"},
+	}).Draw(t, "change")
+}
+
+func sharedIDs() []domain.MilestoneID { return []domain.MilestoneID{"m0", "m1", "m2"} }
+
+// secretIDs returns the ids of who's private milestones. Nobody else uses them, as their random
+// suffixes make sure.
+func secretIDs(who domain.PartnerID) []domain.MilestoneID {
+	return []domain.MilestoneID{domain.MilestoneID(who) + "-s0", domain.MilestoneID(who) + "-s1"}
+}
+
+func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
+	ref := domain.MilestoneRef{
+		Agreement: domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 1).Draw(t, "agreement"))), Project: "p0",
+		Milestone: rapid.SampledFrom(append(sharedIDs(), secretIDs(who)...)).Draw(t, "milestone"),
+	}
+	_, secret := slices.BinarySearch(secretIDs(who), ref.Milestone)
+	day := domain.NewDate(2017, 7, rapid.IntRange(2, 20).Draw(t, "day"))
+	private := rapid.Bool().Draw(t, "private")
+	percent, health, note := rapid.IntRange(0, 100).Draw(t, "percent"), domain.Amber, "so so"
+	plan := domain.Plan{Title: fmt.Sprintf("Milestone %s until %s", ref.Milestone, day), Owner: who, DueOn: day, Criteria: []string{"it works"}}
+	return rapid.SampledFrom([]domain.Command{
+		domain.PlanMilestone{Ref: ref, Plan: plan, Private: secret},
+		domain.PlanMilestone{Ref: ref, Plan: plan, Private: secret},
+		domain.EditMilestone{Ref: ref, DueOn: &day},
+		domain.StartMilestone{Ref: ref},
+		domain.StartMilestone{Ref: ref},
+		domain.ReportProgress{Ref: ref, Percent: &percent, Health: &health, Note: &note},
+		domain.MoveForecast{Ref: ref, On: day, Reason: "optics late", Private: private},
+		domain.DeliverMilestone{Ref: ref},
+		domain.DeliverMilestone{Ref: ref},
+		domain.WithdrawDelivery{Ref: ref},
+		domain.AcceptMilestone{Ref: ref, Note: "well done"},
+		domain.RejectMilestone{Ref: ref, Reasons: []string{"too slow", "too hot"}},
+		domain.CancelMilestone{Ref: ref, Reason: "not needed"},
+		domain.WaiveMilestone{Ref: ref},
+		domain.ShareMilestone{Ref: ref},
+		domain.CommentMilestone{Ref: ref, Text: "hm", Private: private},
+	}).Draw(t, "act")
+}
