@@ -49,6 +49,38 @@ func TestRecordsAreTrimmed(t *testing.T) {
 	require.Equal(t, 20, count(), "the rest goes when the log is opened")
 }
 
+// TestRecordsOfLongAgo shows that trimming all rows hides no later ones from who asked before.
+func TestRecordsOfLongAgo(t *testing.T) {
+	cfg := Config{Dir: t.TempDir(), limits: defaultLimits()}
+	cfg.limits.trimEvery = 1
+	l := mustOpen(t, cfg)
+	defer l.Close()
+	write := func(c *writerChain, at time.Time) {
+		b := c.batch(0)
+		b.Records = []eventlog.Record{{Command: eventlog.CommandID{1}, At: at.UTC().Truncate(time.Microsecond)}}
+		require.NoError(t, l.Append(t.Context(), b))
+	}
+	one, two := newWriterChain(t, l, 1), newWriterChain(t, l, 2)
+	for range 5 {
+		write(one, time.Now())
+	}
+	records, err := l.Records(t.Context(), 1, time.Time{})
+	require.NoError(t, err)
+	require.Len(t, records, 5)
+	c, err := connect(filepath.Join(cfg.Dir, fileName), "DELETE FROM records")
+	require.NoError(t, err)
+	require.NoError(t, c.close())
+	write(one, time.Now().Add(-48*time.Hour))
+	write(two, time.Now())
+	write(two, time.Now())
+	records, err = l.Records(t.Context(), 2, time.Time{})
+	require.NoError(t, err)
+	require.Len(t, records, 2)
+	records, err = l.Records(t.Context(), 3, time.Time{})
+	require.NoError(t, err)
+	require.Empty(t, records)
+}
+
 // TestVolatileBatchesAreNotWritten shows that a batch of outcomes costs no write and no sync.
 func TestVolatileBatchesAreNotWritten(t *testing.T) {
 	cfg := Config{Dir: t.TempDir()}

@@ -12,7 +12,8 @@ type request struct {
 	batch  eventlog.Batch
 	frames [][]byte // of its commits
 	bytes  int      // of its frames
-	done   chan error
+	err    error
+	done   chan error // gets err when the group is finished
 }
 
 // newRequest encodes the batch on its caller's goroutine, and refuses commits that are no chain:

@@ -77,7 +77,8 @@ func (w *writer) writeRecords(records packed) error {
 		return nil
 	}
 	w.unsettled += len(records.bytes)
-	if err := w.statements.records.exec(records.newest, records.bytes); err != nil {
+	w.recordRow++ // counted here, as SQLite would begin again at 1 when all rows were trimmed
+	if err := w.statements.records.exec(w.recordRow, records.newest, records.bytes); err != nil {
 		return err
 	}
 	if w.untrimmed++; w.untrimmed < w.log.cfg.limits.trimEvery {
@@ -94,14 +95,14 @@ func (w *writer) trim(n int) error {
 	return w.statements.trim.exec(int64(n), oldest)
 }
 
-// trimAll drops every old row when the log is opened.
-func (w *writer) trimAll() error {
-	rows, err := scalar(w.conn, "SELECT count(*) FROM records")
+// loadRecords finds the newest row and drops every old one, when the log is opened.
+func (w *writer) loadRecords() error {
+	newest, err := scalar(w.conn, "SELECT max(id) FROM records")
 	if err != nil {
 		return err
 	}
-	n, _ := rows.(int64)
-	return w.trim(int(n))
+	w.recordRow, _ = newest.(int64)
+	return w.trim(int(w.recordRow))
 }
 
 // recordCache makes one pass over the stored records serve the owners of all partitions, which

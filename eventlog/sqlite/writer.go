@@ -21,6 +21,7 @@ type writer struct {
 	arrived     uint64                               // number of the newest commit
 	unsettled   int                                  // bytes written since the last checkpoint of the file
 	untrimmed   int                                  // groups with records since the last trim
+	recordRow   int64                                // number of the newest row of records
 }
 
 // statements are those of the transaction.
@@ -38,7 +39,7 @@ func newWriter(l *Log, c *conn) (*writer, error) {
 	if err := w.prepare(); err != nil {
 		return nil, err
 	}
-	return w, w.trimAll()
+	return w, w.loadRecords()
 }
 
 func (w *writer) prepare() error {
@@ -51,7 +52,7 @@ func (w *writer) prepare() error {
 		{&s.commit, "COMMIT"},
 		{&s.commits, "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?)"},
 		{&s.locations, "INSERT INTO locations VALUES (?, ?)"},
-		{&s.records, "INSERT INTO records (newest, packed) VALUES (?, ?)"},
+		{&s.records, "INSERT INTO records VALUES (?, ?, ?)"},
 		{&s.trim, "DELETE FROM records WHERE id IN (SELECT id FROM records ORDER BY id LIMIT ?) AND newest < ?"},
 		{&s.letters, "INSERT INTO dead_letters (partition, message, reason, at, payload) VALUES (?, ?, ?, ?, coalesce(?, x''))"},
 		{&s.put, "INSERT INTO kv VALUES (?, ?, coalesce(?, x'')) ON CONFLICT DO UPDATE SET value = excluded.value"},
@@ -76,24 +77,38 @@ func (w *writer) run() {
 			return
 		}
 		fitting = w.accept(fitting[:0], group)
-		if len(fitting) > 0 {
-			w.handle(fitting)
+		stored := w.handle(fitting)
+		// Those that did not fit wait too: who rereads the head must find what was in their way.
+		for _, r := range group {
+			r.done <- r.err
+		}
+		if stored {
+			w.settle()
 		}
 		clear(group)
 		clear(fitting)
 	}
 }
 
-// handle stores a group and answers it.
-func (w *writer) handle(group []*request) {
+// handle stores and publishes a group, and reports whether it did.
+func (w *writer) handle(group []*request) bool {
+	if len(group) == 0 {
+		return false
+	}
 	err := w.store(group)
-	w.finish(group, err)
 	if err != nil {
-		return
+		err = w.log.stop(err)
+	} else {
+		w.log.published(group)
 	}
-	if err := w.settle(); err != nil {
-		_ = w.log.stop(err) // nobody waits for a checkpoint; the next append gets the error
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	for _, r := range group {
+		r.err = err
+		w.log.owners.partitions[r.batch.Partition].writing = false
+		w.log.grant(r.batch.Partition)
 	}
+	return err == nil
 }
 
 // close waits until everything in the queue is answered.
@@ -102,22 +117,20 @@ func (w *writer) close() {
 	<-w.ended
 }
 
-// accept appends to fitting the requests that continue what is stored, and answers the others.
+// accept appends to fitting the requests that continue what is stored, and gives the others
+// their error.
 func (w *writer) accept(fitting, group []*request) []*request {
 	l := w.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range group {
-		err := l.fault
-		if err == nil {
-			err = w.fits(&r.batch)
+		if r.err = l.fault; r.err == nil {
+			r.err = w.fits(&r.batch)
 		}
-		if err != nil {
-			r.done <- err
-			continue
+		if r.err == nil {
+			l.owners.partitions[r.batch.Partition].writing = true
+			fitting = append(fitting, r)
 		}
-		l.owners.partitions[r.batch.Partition].writing = true
-		fitting = append(fitting, r)
 	}
 	return fitting
 }
@@ -141,24 +154,6 @@ func (w *writer) fits(b *eventlog.Batch) error {
 	}
 	*checkpoint = b.To
 	return nil
-}
-
-// finish publishes a stored group and answers it.
-func (w *writer) finish(group []*request, err error) {
-	if err != nil {
-		err = w.log.stop(err)
-	} else {
-		w.log.published(group)
-	}
-	w.log.mu.Lock()
-	for _, r := range group {
-		w.log.owners.partitions[r.batch.Partition].writing = false
-		w.log.grant(r.batch.Partition)
-	}
-	w.log.mu.Unlock()
-	for _, r := range group {
-		r.done <- err
-	}
 }
 
 // store writes the group in one transaction, if it has anything to write.
@@ -249,14 +244,21 @@ func (w *writer) writeOthers(b *eventlog.Batch) error {
 }
 
 // settle moves the write-ahead file's content into the database, once enough has gathered. This
-// is done here and not by SQLite within COMMIT, which would not report a fault. The file begins
-// again with the next transaction, unless a reader still uses it. When that has happened for too
-// long, readers have to wait for a moment.
-func (w *writer) settle() error {
+// is done here and not by SQLite within COMMIT, which would not report a fault. A fault stops the
+// log; nobody waits for it, and the next append gets the error.
+func (w *writer) settle() {
 	if w.unsettled < w.log.cfg.limits.walBytes {
-		return nil
+		return
 	}
 	w.unsettled = 0
+	if err := w.beginAgain(); err != nil {
+		_ = w.log.stop(err) // it returns what the next append will get
+	}
+}
+
+// beginAgain lets the write-ahead file begin again with the next transaction, unless a reader
+// still uses it. When that has happened for too long, readers have to wait for a moment.
+func (w *writer) beginAgain() error {
 	frames, err := w.checkpoint()
 	if err != nil || frames < int64(w.log.cfg.limits.walFrames) {
 		return err
