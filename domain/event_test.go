@@ -116,7 +116,10 @@ func TestAnUnknownEventTypeStopsTheReader(t *testing.T) {
 }
 
 func TestDamagedEventsAreRefused(t *testing.T) {
-	for _, data := range []string{``, `null`, `[]`, `"x"`, `{`, `{}{}`, `{} x`, `{"round":"two"}`, `{"on":"2018-02-30"}`} {
+	for _, data := range []string{
+		``, `null`, `[]`, `"x"`, `{`, `{}{}`, `{} x`, `{"round":"two"}`, `{"on":"2018-02-30"}`,
+		"{\"evidence\":[{\"title\":\"a\nb\"}]}", `{"on":"2018-03-30","round":99999999999999999999,"acceptors":["xiaomi"]}`,
+	} {
 		_, err := DecodeEvent("milestone.delivered.v1", []byte(data))
 		require.Error(t, err, data)
 	}
@@ -135,6 +138,7 @@ func FuzzDecodeEvent(f *testing.F) {
 		}
 	}
 	f.Add("milestone.commented.v1", []byte(`{"text":"a \"quoted\" \u4e2d word"}`))
+	f.Add("milestone.commented.v1", []byte(`{"text":"a line\nand \u4e2d"}`))
 	f.Add("milestone.commented.v1", []byte("{\"text\":\"\xff\"}"))
 	f.Add("milestone.progressed.v1", []byte(`{"to":{"percent":1e2},"from":{"percent":-1}}`))
 	f.Add("milestone.waived.v1", []byte(`{"from":"planned", "remaining":[], "acceptor":null}`))
