@@ -22,6 +22,14 @@ func closedLog(t *testing.T, n int) Config {
 	return cfg
 }
 
+// copied returns a configuration of a copy of a closed log.
+func copied(t *testing.T, cfg Config) Config {
+	t.Helper()
+	again := Config{Dir: t.TempDir()}
+	require.NoError(t, os.CopyFS(again.Dir, os.DirFS(cfg.Dir)))
+	return again
+}
+
 // alter runs a statement on the file of a closed log.
 func alter(t *testing.T, cfg Config, statement string) {
 	t.Helper()
@@ -83,6 +91,7 @@ func TestOpenTwice(t *testing.T) {
 }
 
 func TestOpenRefusesWhatItCannotRead(t *testing.T) {
+	intact := closedLog(t, 10)
 	for name, c := range map[string]struct {
 		statement string
 		cause     error
@@ -94,7 +103,7 @@ func TestOpenRefusesWhatItCannotRead(t *testing.T) {
 		"another program's file": {"DROP TABLE meta", nil, "another program's database"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := closedLog(t, 10)
+			cfg := copied(t, intact)
 			alter(t, cfg, c.statement)
 			before, err := os.ReadFile(filepath.Join(cfg.Dir, fileName))
 			require.NoError(t, err)
@@ -107,6 +116,7 @@ func TestOpenRefusesWhatItCannotRead(t *testing.T) {
 }
 
 func TestOpenFindsDamage(t *testing.T) {
+	intact := closedLog(t, 5000)
 	for name, c := range map[string]struct {
 		statement string
 		says      string
@@ -123,7 +133,7 @@ func TestOpenFindsDamage(t *testing.T) {
 		"a location was swapped":         {"UPDATE locations SET partitions = CAST(x'02' || substr(partitions, 2) AS BLOB)", "partition 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := closedLog(t, 5000)
+			cfg := copied(t, intact)
 			alter(t, cfg, c.statement)
 			refused(t, cfg, eventlog.ErrDamaged, c.says)
 		})
@@ -131,6 +141,7 @@ func TestOpenFindsDamage(t *testing.T) {
 }
 
 func TestOpenFindsABrokenFile(t *testing.T) {
+	intact := closedLog(t, 1000)
 	for name, breakIt := range map[string]func(b []byte) []byte{
 		"not a database": func([]byte) []byte {
 			return []byte("Dear reader, this is a letter and no database, whatever its name says.\n")
@@ -142,7 +153,7 @@ func TestOpenFindsABrokenFile(t *testing.T) {
 		"a tree made of ones": func(b []byte) []byte { return fillWith(b, 4096, 0xff) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := closedLog(t, 1000)
+			cfg := copied(t, intact)
 			file := filepath.Join(cfg.Dir, fileName)
 			content, err := os.ReadFile(file)
 			require.NoError(t, err)
@@ -176,6 +187,7 @@ func TestOpenRefusesToBeginOverAnOldLog(t *testing.T) {
 
 // TestFollowFindsDamage alters commits that opening does not look at.
 func TestFollowFindsDamage(t *testing.T) {
+	intact := closedLog(t, 5000)
 	for name, c := range map[string]struct{ statement, says string }{
 		"a byte is another":    {"UPDATE commits SET frame = CAST(replace(frame, 'mei.chen', 'mei.chan') AS BLOB) WHERE id = 20", "partition 0: commit 20 was altered"},
 		"a frame is cut":       {"UPDATE commits SET frame = substr(frame, 1, 100) WHERE id = 20", "partition 0: commit 20"},
@@ -185,7 +197,7 @@ func TestFollowFindsDamage(t *testing.T) {
 		"of another partition": {"UPDATE commits SET frame = (SELECT frame FROM commits WHERE id = 70) WHERE id = 20", "partition 0: commit 20 says it is of partition 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := closedLog(t, 5000)
+			cfg := copied(t, intact)
 			alter(t, cfg, c.statement)
 			l := mustOpen(t, cfg)
 			defer l.Close()
