@@ -287,6 +287,6 @@ func (e MilestoneWaived) apply(w *World, h Header) {
 	x := h.edit(w)
 	x.Waivers = with(x.Waivers, e.Acceptor)
 	if len(e.Remaining) == 0 {
-		x.State = Waived
+		x.State, x.Decisions = Waived, nil // nobody has to decide any more
 	}
 }
