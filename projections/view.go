@@ -69,6 +69,13 @@ func (v *View) Version() uint64 {
 	return n
 }
 
+// AgreementVersion returns the number of all events under an agreement that the viewer may see: the
+// version of lists within it.
+func (v *View) AgreementVersion(a domain.AgreementID) uint64 {
+	n, _ := v.stands(string(a))
+	return n
+}
+
 // reaches reports whether the viewer's token is good for the agreement.
 func (v *View) reaches(a domain.AgreementID) bool {
 	return len(v.scope) == 0 || slices.Contains(v.scope, a)
