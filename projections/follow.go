@@ -36,9 +36,10 @@ func (i *Image) run(ctx context.Context) error {
 	i.s.beginReplay()
 	from := i.s.heads
 	i.mu.Unlock()
-	f := &follower{image: i, replay: startPipeline(i)}
-	defer f.drain()
-	err := i.cfg.Log.Follow(ctx, from, f.deliver, f.goLive)
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	f := &follower{image: i, replay: startPipeline(i), stop: stop}
+	err := i.cfg.Log.Follow(following, from, f.deliver, f.goLive)
 	switch {
 	case f.fault() != nil:
 		return f.fault()
@@ -55,6 +56,7 @@ type follower struct {
 	image  *Image
 	replay *pipeline // nil once live
 	halt   error
+	stop   func() // ends following, for when there may be nothing more to deliver
 }
 
 func (f *follower) deliver(entries []eventlog.Entry) error {
@@ -74,6 +76,7 @@ func (f *follower) deliver(entries []eventlog.Entry) error {
 func (f *follower) goLive() {
 	f.drain()
 	if f.halt != nil {
+		f.stop()
 		return
 	}
 	f.image.mu.Lock()

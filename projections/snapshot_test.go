@@ -1,0 +1,106 @@
+package projections_test
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections"
+)
+
+// saved returns a house with a snapshot, and its configuration.
+func saved(t *testing.T) (*house, projections.Config) {
+	h := newHouse(t)
+	for _, s := range opening() {
+		h.do(s.who, s.command)
+	}
+	h.do("nokia", domain.PlanMilestone{Ref: domain.MilestoneRef{Agreement: "a0", Project: "p0", Milestone: "m0"}, Plan: domain.Plan{Title: "M", Owner: "nokia", DueOn: 20180101}})
+	cfg := h.config()
+	cfg.Dir = t.TempDir()
+	i := start(t, cfg)
+	require.NoError(t, i.stop())
+	require.FileExists(t, filepath.Join(cfg.Dir, "image.snapshot"))
+	return h, cfg
+}
+
+func TestADamagedSnapshotIsPutAside(t *testing.T) {
+	_, cfg := saved(t)
+	path := filepath.Join(cfg.Dir, "image.snapshot")
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	good := start(t, cfg)
+	want := dump(t, good.Image, partner("nokia"))
+	require.NoError(t, good.stop())
+
+	damaged := map[string][]byte{"empty": {}, "more": append(bytes.Clone(whole), 0), "text": []byte("not a snapshot at all, but long enough to be one")}
+	for n := 0; n < len(whole); n += 1 + len(whole)/150 {
+		damaged["cut at "+strconv.Itoa(n)] = whole[:n]
+		flipped := bytes.Clone(whole)
+		flipped[n] ^= 0x10
+		damaged["flipped at "+strconv.Itoa(n)] = flipped
+	}
+	for name, b := range damaged {
+		require.NoError(t, os.WriteFile(path, b, 0o600))
+		var lines bytes.Buffer
+		cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+		i := start(t, cfg)
+		require.Contains(t, lines.String(), "put aside", name)
+		require.Equal(t, want, dump(t, i.Image, partner("nokia")), name)
+		require.NoError(t, i.stop())
+	}
+}
+
+func TestASnapshotOfCommitsThatTheLogHasLostStopsTheStart(t *testing.T) {
+	_, cfg := saved(t)
+	other := newHouse(t)
+	other.settle()
+	cfg.Log = other.log
+	i := start(t, cfg)
+	err := i.stop()
+	var lost *eventlog.LostTailError
+	require.ErrorAs(t, err, &lost)
+	require.False(t, closed(i.Live()))
+	require.ErrorAs(t, i.Health(), &lost)
+	require.FileExists(t, filepath.Join(cfg.Dir, "image.snapshot"), "it is the proof")
+}
+
+func TestSnapshotsInTheBackground(t *testing.T) {
+	h := newHouse(t)
+	h.settle()
+	cfg := h.config()
+	cfg.Dir = filepath.Join(t.TempDir(), "new")
+	cfg.SnapshotEvery = 10
+	i := h.follow(t, cfg)
+	for n := range 200 {
+		h.plan(domain.MilestoneID("m"+strconv.Itoa(n)), domain.NewDate(2018, 1, 1+n))
+	}
+	i.caughtUp(t)
+	require.NoError(t, i.stop())
+	left, err := os.ReadDir(cfg.Dir)
+	require.NoError(t, err)
+	require.Len(t, left, 1, "no temporary file stays")
+	again := h.follow(t, cfg)
+	require.Equal(t, dump(t, i.Image, partner("xiaomi")), dump(t, again.Image, partner("xiaomi")))
+}
+
+func TestAFailedSnapshotHarmsNothing(t *testing.T) {
+	h := newHouse(t)
+	h.settle()
+	cfg := h.config()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	cfg.Dir = filepath.Join(file, "below")
+	var lines bytes.Buffer
+	cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+	i := start(t, cfg)
+	require.NoError(t, i.Health())
+	require.NoError(t, i.stop())
+	require.Contains(t, lines.String(), "no snapshot could be written")
+}
