@@ -32,7 +32,7 @@ func dump(t require.TestingT, i *projections.Image, v projections.Viewer) string
 		return nil
 	}))
 	d.add("position", i.Position(v, ""))
-	page, err := i.Page(v, "all", func(view *projections.View) (projections.Answer, error) {
+	page, err := i.Page(v, "dump", func(view *projections.View) (projections.Answer, error) {
 		list, next, err := view.Milestones(projections.MilestoneQuery{Limit: 200})
 		return projections.Answer{Version: view.Version(), Body: projections.Milestones{Milestones: list, NextCursor: next}}, err
 	})

@@ -1,0 +1,117 @@
+package projections_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections"
+)
+
+// what a root looked like right after one of its commits.
+type moment struct {
+	stream domain.Stream
+	seq    uint64
+	shows  string
+}
+
+func resources(t *testing.T, v *projections.View) string {
+	d := &dumper{t: t}
+	for _, id := range []domain.AgreementID{agreementID} {
+		a, ok := v.Agreement(id)
+		p, seen := v.Project(id, projectID)
+		d.add("agreement", a, ok, p, seen)
+		for _, m := range []domain.MilestoneID{"fp4", "secret-1"} {
+			x, ok := v.Milestone(ref(m))
+			d.add("milestone", x, ok)
+		}
+	}
+	token, ok := v.Token("nokia", "ci")
+	d.add("token", token, ok)
+	return d.lines[0] + d.lines[1] + d.lines[2]
+}
+
+func TestAsOfShowsTheRootAsItWas(t *testing.T) {
+	h := newHouse(t)
+	i := h.follow(t, h.config())
+	var past []moment
+	h.settle()
+	commands := []domain.Command{
+		domain.PlanMilestone{Ref: ref("fp4"), Plan: domain.Plan{Title: "FP4", Owner: "nokia", DueOn: 20180330}},
+		domain.PlanMilestone{Ref: ref("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20180330}, Private: true},
+		domain.StartMilestone{Ref: ref("fp4")},
+		domain.MoveForecast{Ref: ref("fp4"), On: 20180415, Private: true},
+		domain.ShareMilestone{Ref: ref("secret-1")},
+		domain.DeliverMilestone{Ref: ref("fp4")},
+	}
+	viewers := []projections.Viewer{partner("nokia"), partner("xiaomi")}
+	for _, c := range commands {
+		commit := h.do("nokia", c)
+		i.caughtUp(t)
+		for _, v := range viewers {
+			past = append(past, moment{c.Stream(), commit.Seq, look(i, v, func(view *projections.View) string { return resources(t, view) })})
+		}
+	}
+	for n, m := range past {
+		var shows string
+		require.NoError(t, i.AsOf(context.Background(), viewers[n%2], m.stream, m.seq, func(v *projections.View) error {
+			shows = resources(t, v)
+			return nil
+		}))
+		require.Equal(t, m.shows, shows, "after commit %d", m.seq)
+	}
+}
+
+func TestAsOfOfADirectory(t *testing.T) {
+	h := newHouse(t)
+	h.settle()
+	h.issue("nokia", domain.IssueToken{Token: "ci", Role: domain.Viewer})
+	before := h.heads[directory("nokia")].Seq
+	h.do("nokia", domain.RevokeToken{Partner: "nokia", Token: "ci"})
+	i := h.follow(t, h.config())
+	revoked := func(seq uint64) (yes bool) {
+		require.NoError(t, i.AsOf(context.Background(), partner("nokia"), domain.Stream{Partner: "nokia"}, seq, func(v *projections.View) error {
+			token, ok := v.Token("nokia", "ci")
+			require.True(t, ok)
+			yes = token.Revoked
+			return nil
+		}))
+		return yes
+	}
+	require.False(t, revoked(before))
+	require.True(t, revoked(before+1))
+	require.NoError(t, i.AsOf(context.Background(), partner("nokia"), domain.Stream{Agreement: "nothing"}, 5, func(v *projections.View) error {
+		require.False(t, v.SeesAgreement("nothing"))
+		return nil
+	}))
+}
+
+func directory(p domain.PartnerID) eventlog.Partition {
+	return eventlog.PartitionOf(domain.Stream{Partner: p}.Root())
+}
+
+func TestProfilesComeFromOutsideTheChain(t *testing.T) {
+	h := newHouse(t)
+	h.settle()
+	h.do("nokia", domain.AddMember{Partner: "nokia", Member: "anna", Role: domain.Manager})
+	h.do("nokia", domain.AddMember{Partner: "nokia", Member: "erased", Role: domain.Manager})
+	p := directory("nokia")
+	require.NoError(t, h.log.Append(context.Background(), eventlog.Batch{
+		Partition: p, Fence: h.leases[p].Fence(), Head: h.heads[p],
+		Puts: []eventlog.KV{{Key: projections.ProfileKey("nokia", "anna"), Value: []byte(`{"name":"Anna","email":"anna@nokia.example"}`)}},
+	}))
+	i := h.follow(t, h.config())
+	members := look(i, partner("nokia"), func(v *projections.View) []projections.Member { return v.Members("nokia") })
+	require.NoError(t, i.FillProfiles(context.Background(), "nokia", members))
+	require.Equal(t, "Anna", members[0].Name)
+	require.Empty(t, members[1].Name)
+	name, email, err := i.Profile(context.Background(), "nokia", "anna")
+	require.NoError(t, err)
+	require.Equal(t, []string{"Anna", "anna@nokia.example"}, []string{name, email})
+	name, _, err = i.Profile(context.Background(), "nokia", "erased")
+	require.NoError(t, err)
+	require.Empty(t, name)
+}
