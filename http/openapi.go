@@ -1,0 +1,290 @@
+package http
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const (
+	jsonMedia    = "application/json"
+	problemMedia = "application/problem+json"
+	mergeMedia   = "application/merge-patch+json"
+	streamMedia  = "text/event-stream"
+)
+
+const apiDescription = `Milestones that partner companies share, agree and accept.
+
+Every path under /v1 takes a bearer token. What the caller may not see answers like what does not exist.
+A refusal is an RFC 9457 problem whose code is stable. A write that carries an Idempotency-Key may be
+repeated for 24 hours: it is done once, and answers the same.`
+
+// describe returns the OpenAPI 3.1 description of routes, as JSON. An empty baseURL means the
+// origin that the description comes from.
+func describe(baseURL string) ([]byte, error) {
+	requests, answers := newSchemas()
+	d := &document{requests: requests, answers: answers, doc: &huma.OpenAPI{
+		OpenAPI:  "3.1.0",
+		Info:     &huma.Info{Title: "Tandem", Version: "1", Description: apiDescription},
+		Security: []map[string][]string{{"bearer": {}}},
+		Components: &huma.Components{
+			Schemas: answers, Parameters: headerParameters(), Headers: answerHeaders(),
+			SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}},
+		},
+	}}
+	d.doc.Components.Responses = d.sharedAnswers()
+	if baseURL != "" {
+		d.doc.Servers = []*huma.Server{{URL: baseURL}}
+	}
+	for _, rt := range routes() {
+		d.doc.AddOperation(d.operation(rt))
+	}
+	if *answers.fault != nil {
+		return nil, *answers.fault
+	}
+	return json.Marshal(d.doc)
+}
+
+// document is the description while it is made.
+type document struct {
+	doc               *huma.OpenAPI
+	requests, answers *schemas
+}
+
+func (d *document) operation(rt *route) *huma.Operation {
+	op := &huma.Operation{
+		Method: rt.method, Path: rt.path, OperationID: rt.name, Summary: rt.summary,
+		Description: "For " + rt.callers + ".", Tags: []string{rt.tag()},
+		Parameters: rt.parameters(), RequestBody: d.body(rt), Responses: d.responses(rt),
+	}
+	if rt.open {
+		op.Security = []map[string][]string{}
+	}
+	return op
+}
+
+// tag is the group of operations that the documentation page shows it in.
+func (rt *route) tag() string {
+	for _, tag := range []string{"milestones", "projects", "instruments", "agreements", "commands", "partners"} {
+		if strings.HasPrefix(rt.path, "/v1/") && strings.Contains(rt.path, "/"+tag) {
+			return tag
+		}
+	}
+	if strings.HasPrefix(rt.path, "/v1/") {
+		return "partners"
+	}
+	return "operations"
+}
+
+// streams reports whether the answer can be an event stream.
+func (rt *route) streams() bool { return rt.name == "listAgreementEvents" }
+
+var pathParameter = regexp.MustCompile(`\{(\w+)\}`)
+
+func (rt *route) parameters() []*huma.Param {
+	var list []*huma.Param
+	for _, match := range pathParameter.FindAllStringSubmatch(rt.path, -1) {
+		list = append(list, &huma.Param{Name: match[1], In: "path", Required: true, Schema: pathSchema(match[1])})
+	}
+	for _, p := range rt.query {
+		list = append(list, &huma.Param{Name: p.name, In: "query", Description: p.doc, Schema: p.schema()})
+	}
+	for _, name := range rt.headers() {
+		list = append(list, &huma.Param{Ref: "#/components/parameters/" + name})
+	}
+	return list
+}
+
+func pathSchema(name string) *huma.Schema {
+	switch name {
+	case "id":
+		return &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9a-f]{48}$"}
+	case "file":
+		return &huma.Schema{Type: huma.TypeString}
+	}
+	return &huma.Schema{Type: huma.TypeString, Pattern: "^" + slugPattern + "$"}
+}
+
+func (p parameter) schema() *huma.Schema {
+	s := &huma.Schema{Type: p.kind}
+	if p.kind == "date" {
+		s.Type, s.Format = huma.TypeString, "date"
+	}
+	for _, v := range p.values {
+		s.Enum = append(s.Enum, v)
+	}
+	return s
+}
+
+// headers names the request headers that the route reads, beside the token.
+func (rt *route) headers() []string {
+	switch {
+	case rt.open:
+		return nil
+	case rt.streams():
+		return []string{"If-None-Match", "Tandem-Min-Position", "Last-Event-ID"}
+	case rt.write == nil:
+		return []string{"If-None-Match", "Tandem-Min-Position"}
+	case rt.success[0] == http.StatusCreated:
+		return []string{"Idempotency-Key", "Prefer"}
+	}
+	return []string{"Idempotency-Key", "If-Match", "Prefer"}
+}
+
+func headerParameters() map[string]*huma.Param {
+	most := maxKey
+	text := &huma.Schema{Type: huma.TypeString}
+	all := make(map[string]*huma.Param)
+	for _, p := range []*huma.Param{
+		{Name: "Idempotency-Key", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &most}, Description: "Makes it safe to repeat the request for 24 hours."},
+		{Name: "If-Match", Schema: text, Description: "The ETag of what the client has seen; 412 if it has changed since."},
+		{Name: "If-None-Match", Schema: text, Description: "The ETag of what the client has; 304 if it is still that."},
+		{Name: "Prefer", Schema: text, Description: "wait=N: wait so many seconds for the outcome, 5 unless given, 60 at most. respond-async: do not wait."},
+		{Name: "Tandem-Min-Position", Schema: text, Description: "A position, or latest: wait, 2 seconds at most, until this node has reached it."},
+		{Name: "Last-Event-ID", Schema: text, Description: "With Accept: text/event-stream, the position after which the stream goes on."},
+	} {
+		p.In = "header"
+		all[p.Name] = p
+	}
+	return all
+}
+
+// body describes the request's body; nil: it takes none.
+func (d *document) body(rt *route) *huma.RequestBody {
+	if rt.write == nil || rt.write.shape == nil {
+		return nil
+	}
+	content := &huma.MediaType{Schema: d.requests.Schema(rt.write.shape.of, true, "")}
+	body := &huma.RequestBody{Required: !rt.write.optional, Content: map[string]*huma.MediaType{jsonMedia: content}}
+	if rt.method == http.MethodPatch {
+		body.Content[mergeMedia] = content
+	}
+	return body
+}
+
+func (d *document) responses(rt *route) map[string]*huma.Response {
+	all := map[string]*huma.Response{"default": {Ref: "#/components/responses/Problem"}}
+	for _, status := range rt.refusals() {
+		all[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/Problem"}
+	}
+	if rt.write != nil {
+		all["202"] = &huma.Response{Ref: "#/components/responses/Accepted"}
+	}
+	for _, status := range rt.success {
+		all[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status), Headers: headersOf(rt, status), Content: d.content(rt, status),
+		}
+	}
+	return all
+}
+
+// refusals are the statuses that a client of the route should know; default stands for the rest.
+func (rt *route) refusals() []int {
+	var list []int
+	if strings.Contains(rt.path, "{") {
+		list = append(list, http.StatusNotFound)
+	}
+	if rt.path == "/readyz" || !rt.open {
+		list = append(list, http.StatusServiceUnavailable)
+	}
+	if !rt.open {
+		list = append(list, http.StatusUnauthorized, http.StatusBadRequest, http.StatusUnprocessableEntity)
+	}
+	if rt.name == "getCommand" {
+		list = append(list, http.StatusGone)
+	}
+	if rt.write != nil {
+		list = append(list, http.StatusForbidden, http.StatusConflict, http.StatusPreconditionFailed,
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	return list
+}
+
+func (d *document) content(rt *route, status int) map[string]*huma.MediaType {
+	if status == http.StatusNoContent || status == http.StatusNotModified {
+		return nil
+	}
+	if kind, other := rt.answer.(media); other {
+		s := &huma.Schema{Type: huma.TypeString}
+		if kind == jsonMedia {
+			s.Type = huma.TypeObject
+		}
+		return map[string]*huma.MediaType{string(kind): {Schema: s}}
+	}
+	content := map[string]*huma.MediaType{
+		jsonMedia: {Schema: d.answers.Schema(reflect.TypeOf(rt.answer), true, "")},
+	}
+	if rt.streams() {
+		content[streamMedia] = &huma.MediaType{Schema: &huma.Schema{
+			Type: huma.TypeString, Description: "Server-sent events: id is the position, event the type, data the event.",
+		}}
+	}
+	return content
+}
+
+func headersOf(rt *route, status int) map[string]*huma.Header {
+	if rt.open {
+		return nil
+	}
+	names := []string{"Tandem-Position"}
+	if status != http.StatusNoContent {
+		names = append(names, "ETag")
+	}
+	if status == http.StatusCreated {
+		names = append(names, "Location")
+	}
+	if rt.write != nil {
+		names = append(names, "Idempotency-Replayed", "Preference-Applied")
+	} else if _, list := reflect.TypeOf(rt.answer).FieldByName("NextCursor"); list && status == http.StatusOK {
+		names = append(names, "Link")
+	}
+	return headerRefs(names...)
+}
+
+func headerRefs(names ...string) map[string]*huma.Header {
+	refs := make(map[string]*huma.Header, len(names))
+	for _, name := range names {
+		refs[name] = &huma.Header{Ref: "#/components/headers/" + name}
+	}
+	return refs
+}
+
+func answerHeaders() map[string]*huma.Header {
+	all := make(map[string]*huma.Header)
+	for name, doc := range map[string]string{
+		"ETag":                 "For If-Match and If-None-Match; strong.",
+		"Idempotency-Replayed": "true when the Idempotency-Key was answered before.",
+		"Link":                 `The next part of the list, with rel="next"; not there at the end.`,
+		"Location":             "The path of what was made, or of the command.",
+		"Preference-Applied":   "What of Prefer was heeded.",
+		"Retry-After":          "Seconds after which a repeat may go better.",
+		"Tandem-Position":      "How far this node has come in what the caller may see; for Tandem-Min-Position.",
+		"WWW-Authenticate":     "With 401: the Bearer challenge.",
+		"X-Request-Id":         "The problem's request_id.",
+	} {
+		all[name] = &huma.Header{Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	return all
+}
+
+// sharedAnswers are the answers that many routes have.
+func (d *document) sharedAnswers() map[string]*huma.Response {
+	return map[string]*huma.Response{
+		"Problem": {
+			Description: "Refused or failed; code says why.",
+			Headers: headerRefs("Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "Tandem-Position",
+				"WWW-Authenticate", "X-Request-Id"),
+			Content:     map[string]*huma.MediaType{problemMedia: {Schema: d.answers.Schema(reflect.TypeFor[Problem](), true, "")}},
+		},
+		"Accepted": {
+			Description: "The outcome is not known yet, but the command will be decided; Location tells where to ask.",
+			Headers:     headerRefs("Location", "Preference-Applied", "Tandem-Position"),
+			Content:     map[string]*huma.MediaType{jsonMedia: {Schema: d.answers.Schema(reflect.TypeFor[Command](), true, "")}},
+		},
+	}
+}

@@ -1,0 +1,181 @@
+package http
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tandem/domain"
+	"tandem/projections"
+)
+
+const (
+	slugPattern  = `[a-z0-9][a-z0-9-]{0,62}`
+	schemaPrefix = "#/components/schemas/"
+)
+
+// schemas makes the description's schemas of Go types and is huma's registry of them. Requests and
+// answers have one each over the same map, because they promise differently: a request with a
+// field that is not described is refused, while an answer may have more fields one day.
+type schemas struct {
+	request bool
+	named   map[string]*huma.Schema
+	types   map[string]reflect.Type
+	fault   *error // the first; huma's interface has no way to return it
+}
+
+func newSchemas() (requests, answers *schemas) {
+	requests = &schemas{
+		request: true, named: make(map[string]*huma.Schema), types: make(map[string]reflect.Type), fault: new(error),
+	}
+	other := *requests
+	other.request = false
+	return requests, &other
+}
+
+// Schema implements huma.Registry: named structs become references.
+func (s *schemas) Schema(t reflect.Type, allowRef bool, _ string) *huma.Schema {
+	pointer := t.Kind() == reflect.Pointer
+	of := t
+	if pointer {
+		of = t.Elem()
+	}
+	if scalar := s.scalar(of); scalar != nil {
+		scalar.Nullable = pointer
+		return scalar
+	}
+	if of.Kind() != reflect.Struct || of.PkgPath() == "time" {
+		made := huma.SchemaFromType(s, t)
+		if made.Type == huma.TypeArray {
+			made.Nullable = false // no list is ever answered as null
+		}
+		return made
+	}
+	ref := s.reference(of)
+	switch {
+	case !allowRef:
+		return s.SchemaFromRef(ref)
+	case pointer && !s.request:
+		return &huma.Schema{AnyOf: []*huma.Schema{{Ref: ref}, {Type: "null"}}}
+	}
+	return &huma.Schema{Ref: ref}
+}
+
+// scalar describes the domain's own kinds of string; nil: it is none of them.
+func (s *schemas) scalar(t reflect.Type) *huma.Schema {
+	switch t {
+	case reflect.TypeFor[domain.Date]():
+		return &huma.Schema{Type: huma.TypeString, Format: "date"}
+	case reflect.TypeFor[domain.Audience]():
+		if s.request {
+			return &huma.Schema{Type: huma.TypeString, Pattern: "^(shared|private|private:" + slugPattern + ")$"}
+		}
+		return &huma.Schema{Type: huma.TypeString, Pattern: "^(shared|private:" + slugPattern + ")$"}
+	case reflect.TypeFor[domain.PartnerID](), reflect.TypeFor[domain.MemberID](), reflect.TypeFor[domain.TokenID](),
+		reflect.TypeFor[domain.AgreementID](), reflect.TypeFor[domain.InstrumentID](), reflect.TypeFor[domain.ItemID](),
+		reflect.TypeFor[domain.ProjectID](), reflect.TypeFor[domain.MilestoneID]():
+		return &huma.Schema{Type: huma.TypeString, Pattern: "^" + slugPattern + "$"}
+	}
+	return nil
+}
+
+// reference returns the reference to a struct's schema, which it makes if there is none.
+func (s *schemas) reference(t reflect.Type) string {
+	name := s.nameOf(t)
+	if there, taken := s.types[name]; taken {
+		if there != t && *s.fault == nil {
+			*s.fault = fmt.Errorf("%s and %s have the same name in the description: %s", there, t, name)
+		}
+		return schemaPrefix + name
+	}
+	s.types[name] = t
+	if t == reflect.TypeFor[projections.Event]() {
+		s.named[name] = s.events()
+	} else {
+		s.named[name] = s.object(t)
+	}
+	return schemaPrefix + name
+}
+
+// nameOf names a struct's schema. A body that is sent, and what the domain stores, may have a
+// namesake in what the edge tells.
+func (s *schemas) nameOf(t reflect.Type) string {
+	switch {
+	case s.request:
+		return t.Name() + "Input"
+	case t.PkgPath() == reflect.TypeFor[domain.Date]().PkgPath() && t != reflect.TypeFor[domain.FieldError]():
+		return t.Name() + "Data"
+	}
+	return t.Name()
+}
+
+func (s *schemas) object(t reflect.Type) *huma.Schema {
+	made := huma.SchemaFromType(s, t)
+	if !s.request {
+		made.AdditionalProperties = nil
+	}
+	for _, p := range made.Properties {
+		if p.Nullable && len(p.Enum) > 0 {
+			p.Enum = append(p.Enum, nil)
+		}
+	}
+	return made
+}
+
+// events describes an event as one of all types, each with its own data.
+func (s *schemas) events() *huma.Schema {
+	base := s.object(reflect.TypeFor[projections.Event]())
+	union := &huma.Schema{
+		Description:   "One fact of the history; type says which data it has.",
+		Discriminator: &huma.Discriminator{PropertyName: "type", Mapping: make(map[string]string)},
+	}
+	for _, stored := range domain.EventTypes() {
+		payload, err := domain.DecodeEvent(stored, []byte("{}"))
+		if err != nil {
+			*s.fault = err
+			return union
+		}
+		public := domain.PublicType(stored)
+		one := *base
+		one.Properties = maps.Clone(base.Properties)
+		one.Properties["type"] = &huma.Schema{Type: huma.TypeString, Const: public}
+		one.Properties["data"] = s.Schema(reflect.TypeOf(payload), true, "")
+		name := eventName(public)
+		s.named[name], s.types[name] = &one, reflect.TypeOf(payload)
+		union.OneOf = append(union.OneOf, &huma.Schema{Ref: schemaPrefix + name})
+		union.Discriminator.Mapping[public] = schemaPrefix + name
+	}
+	return union
+}
+
+// eventName turns milestone.forecast_moved into MilestoneForecastMovedEvent.
+func eventName(public string) string {
+	var b strings.Builder
+	for word := range strings.FieldsFuncSeq(public, func(r rune) bool { return r == '.' || r == '_' }) {
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String() + "Event"
+}
+
+// SchemaFromRef implements huma.Registry.
+func (s *schemas) SchemaFromRef(ref string) *huma.Schema {
+	return s.named[strings.TrimPrefix(ref, schemaPrefix)]
+}
+
+// TypeFromRef implements huma.Registry.
+func (s *schemas) TypeFromRef(ref string) reflect.Type {
+	return s.types[strings.TrimPrefix(ref, schemaPrefix)]
+}
+
+// Map implements huma.Registry.
+func (s *schemas) Map() map[string]*huma.Schema { return s.named }
+
+// RegisterTypeAlias implements huma.Registry, which nobody asks for here: scalar says it all.
+func (s *schemas) RegisterTypeAlias(_, _ reflect.Type) {}
+
+// MarshalJSON writes the schemas by name.
+func (s *schemas) MarshalJSON() ([]byte, error) { return json.Marshal(s.named) }
