@@ -279,7 +279,7 @@ func (d *document) sharedAnswers() map[string]*huma.Response {
 			Description: "Refused or failed; code says why.",
 			Headers: headerRefs("Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "Tandem-Position",
 				"WWW-Authenticate", "X-Request-Id"),
-			Content:     map[string]*huma.MediaType{problemMedia: {Schema: d.answers.Schema(reflect.TypeFor[Problem](), true, "")}},
+			Content: map[string]*huma.MediaType{problemMedia: {Schema: d.answers.Schema(reflect.TypeFor[Problem](), true, "")}},
 		},
 		"Accepted": {
 			Description: "The outcome is not known yet, but the command will be decided; Location tells where to ask.",
