@@ -292,3 +292,42 @@ func BenchmarkAuthenticate(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkStatus reads the status of a partner with 5,000 milestones.
+func BenchmarkStatus(b *testing.B) {
+	dir := bigLog(b)
+	log := openLog(b, dir)
+	i := start(b, benchConfig(log))
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = look(i, partner("two-07"), (*projections.View).Status)
+	}
+	require.NoError(b, i.stop())
+	require.NoError(b, log.Close())
+}
+
+// BenchmarkApply follows a live log: groups of 32 commits of one event each, appended and applied.
+func BenchmarkApply(b *testing.B) {
+	h := newHouse(b)
+	h.settle()
+	h.plan("fp4", 20180330)
+	i := h.follow(b, h.config())
+	stream := domain.Stream{Agreement: agreementID, Project: projectID}
+	stored, data, err := domain.EncodeEvent(domain.MilestoneProgressed{To: domain.Report{Percent: 40, Health: domain.Amber, Note: "optics late"}})
+	require.NoError(b, err)
+	at := h.clock.Now()
+	for b.Loop() {
+		b.StopTimer()
+		group := make([]*eventlog.Commit, 32)
+		for n := range group {
+			group[n] = h.commit(as("nokia"), stream, at)
+			group[n].Events = []eventlog.Event{{Type: stored, Subject: "fp4", Audience: "shared", Data: data}}
+		}
+		b.StartTimer()
+		h.append(group...)
+		if err := i.WaitHead(context.Background(), group[0].Partition, h.heads[group[0].Partition].Seq); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(32*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}

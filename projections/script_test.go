@@ -40,7 +40,13 @@ func opening() []step {
 			Ref: domain.ProjectRef{Agreement: a, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
 		}})
 	}
-	return steps
+	waiting := domain.MilestoneRef{Agreement: "a0", Project: "p0", Milestone: "m0"}
+	return append(
+		steps,
+		step{"nokia", domain.PlanMilestone{Ref: waiting, Plan: domain.Plan{Title: "Waits for a decision", Owner: "nokia", DueOn: 20170704}}},
+		step{"nokia", domain.StartMilestone{Ref: waiting}},
+		step{"nokia", domain.DeliverMilestone{Ref: waiting}},
+	)
 }
 
 // drawScript draws a history of up to n commands after the opening.

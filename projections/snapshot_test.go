@@ -21,7 +21,6 @@ func saved(t *testing.T) (*house, projections.Config) {
 	for _, s := range opening() {
 		h.do(s.who, s.command)
 	}
-	h.do("nokia", domain.PlanMilestone{Ref: domain.MilestoneRef{Agreement: "a0", Project: "p0", Milestone: "m0"}, Plan: domain.Plan{Title: "M", Owner: "nokia", DueOn: 20180101}})
 	cfg := h.config()
 	cfg.Dir = t.TempDir()
 	i := start(t, cfg)
