@@ -35,6 +35,9 @@ func (i *Image) restore() {
 	i.mu.Lock()
 	i.s = s
 	i.mu.Unlock()
+	for p := range i.arrivals {
+		i.arrivals[p].fire()
+	}
 }
 
 // restore returns a store in the midst of a replay.
@@ -101,6 +104,7 @@ func (s *store) adopt(v any) error {
 }
 
 func (s *store) adoptDirectory(x *savedDirectory) error {
+	s.place(domain.Stream{Partner: x.ID}).version = x.Version
 	p := s.partner(x.ID)
 	p.profile = x.Profile
 	if x.Entity != nil {
@@ -117,6 +121,7 @@ func (s *store) adoptDirectory(x *savedDirectory) error {
 }
 
 func (s *store) adoptAgreement(x *savedAgreement) (err error) {
+	s.place(domain.Stream{Agreement: x.ID}).version = x.Version
 	a := s.agreement(x.ID)
 	a.entity, a.waiting = x.Entity, x.Waiting
 	if err := a.root.adopt(s, x.Root); err != nil {
@@ -126,6 +131,7 @@ func (s *store) adoptAgreement(x *savedAgreement) (err error) {
 		return err
 	}
 	for _, sp := range x.Projects {
+		s.place(domain.Stream{Agreement: x.ID, Project: sp.ID}).version = sp.Version
 		p := a.project(sp.ID)
 		p.entity, p.calls = sp.Entity, sp.Calls
 		if p.shared, err = a.root.code(s, p.participants()); err != nil {

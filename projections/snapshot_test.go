@@ -2,11 +2,13 @@ package projections_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,4 +104,26 @@ func TestAFailedSnapshotHarmsNothing(t *testing.T) {
 	require.NoError(t, i.Health())
 	require.NoError(t, i.stop())
 	require.Contains(t, lines.String(), "no snapshot could be written")
+}
+
+// Who waits for commits that come with the snapshot must be woken like anybody else.
+func TestWaitingForWhatTheSnapshotHolds(t *testing.T) {
+	h, cfg := saved(t)
+	synctest.Test(t, func(t *testing.T) {
+		i, err := projections.New(cfg)
+		require.NoError(t, err)
+		waited := make(chan error, len(h.heads))
+		for p, head := range h.heads {
+			go func() { waited <- i.WaitHead(t.Context(), p, head.Seq) }()
+		}
+		synctest.Wait()
+		ctx, stop := context.WithCancel(t.Context())
+		ran := make(chan error, 1)
+		go func() { ran <- i.Run(ctx) }()
+		for range h.heads {
+			require.NoError(t, <-waited)
+		}
+		stop()
+		require.NoError(t, <-ran)
+	})
 }
