@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tandem/domain"
+	"tandem/eventlog"
 )
 
 // P9: the image that grew with the log, one that was replayed, and one restored from a snapshot
@@ -41,6 +42,12 @@ func TestLiveReplayedAndRestoredAreEqual(t *testing.T) {
 			want := dump(rt, live.Image, v)
 			require.Equal(rt, want, dump(rt, replayed.Image, v), "replayed, for %+v", v)
 			require.Equal(rt, want, dump(rt, restored.Image, v), "restored, for %+v", v)
+		}
+		for name, commits := range h.count {
+			at := eventlog.PartitionOf(stream(name).Root())
+			for _, i := range []*image{live, replayed, restored} {
+				require.Equal(rt, commits, i.StreamVersion(at, name), name)
+			}
 		}
 	})
 }

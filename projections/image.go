@@ -151,6 +151,7 @@ func (i *Image) WaitHead(ctx context.Context, p eventlog.Partition, seq uint64) 
 
 // await repeats ready, which returns a channel to wait on, until it is true.
 func (i *Image) await(ctx context.Context, ready func() (bool, <-chan struct{})) error {
+	live := i.live // a restored snapshot and the replay wake nobody one by one
 	for {
 		done, next := ready()
 		if done {
@@ -158,6 +159,8 @@ func (i *Image) await(ctx context.Context, ready func() (bool, <-chan struct{}))
 		}
 		select {
 		case <-next:
+		case <-live:
+			live = nil
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-i.halted:

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"tandem/domain"
 	"tandem/eventlog"
 )
 
@@ -111,13 +112,18 @@ func (s *store) cut(p eventlog.Partition) cut {
 	c := cut{head: s.heads[p]}
 	for _, n := range s.directoriesIn[p] {
 		if len(n.root.refs) > 0 {
-			c.directories = append(c.directories, n.cut())
+			c.directories = append(c.directories, n.cut(s.version(domain.Stream{Partner: n.id})))
 		}
 	}
 	for _, a := range s.agreementsIn[p] {
-		x := savedAgreement{ID: a.id, Entity: a.entity, Waiting: a.waiting, Root: a.root.cut()}
+		x := savedAgreement{
+			ID: a.id, Entity: a.entity, Version: s.version(domain.Stream{Agreement: a.id}),
+			Waiting: a.waiting, Root: a.root.cut(),
+		}
 		for _, in := range a.projects {
-			x.Projects = append(x.Projects, savedProject{in.id, in.entity, in.calls})
+			x.Projects = append(x.Projects, savedProject{
+				in.id, in.entity, s.version(domain.Stream{Agreement: a.id, Project: in.id}), in.calls,
+			})
 			for _, m := range in.milestones {
 				c.milestones = append(c.milestones, savedMilestone{m.entity, m.deliveredAt, m.history})
 			}
@@ -127,8 +133,16 @@ func (s *store) cut(p eventlog.Partition) cut {
 	return c
 }
 
-func (p *partnerNode) cut() savedDirectory {
-	x := savedDirectory{ID: p.id, Entity: p.entity, Profile: p.profile, Root: p.root.cut()}
+// version returns the number of commits of a stream.
+func (s *store) version(stream domain.Stream) uint64 {
+	if n, ok := s.streams[stream.String()]; ok {
+		return n.version
+	}
+	return 0
+}
+
+func (p *partnerNode) cut(version uint64) savedDirectory {
+	x := savedDirectory{ID: p.id, Entity: p.entity, Version: version, Profile: p.profile, Root: p.root.cut()}
 	for _, m := range p.members {
 		x.Members = append(x.Members, m)
 	}

@@ -39,6 +39,7 @@ type (
 	savedDirectory struct {
 		ID      domain.PartnerID
 		Entity  *domain.Partner
+		Version uint64 // commits of the stream
 		Profile domain.Mark
 		Members []*domain.Member
 		Tokens  []*domain.Token
@@ -51,14 +52,16 @@ type (
 	savedAgreement struct {
 		ID       domain.AgreementID
 		Entity   *domain.Agreement
+		Version  uint64
 		Waiting  []waitingSince
 		Projects []savedProject
 		Root     savedRoot
 	}
 	savedProject struct {
-		ID     domain.ProjectID
-		Entity *domain.Project
-		Calls  []callSince
+		ID      domain.ProjectID
+		Entity  *domain.Project
+		Version uint64
+		Calls   []callSince
 	}
 	savedMilestone struct {
 		Entity      *domain.Milestone
