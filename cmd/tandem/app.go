@@ -1,0 +1,326 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"tandem/bus"
+	"tandem/eventlog"
+	"tandem/eventlog/sqlite"
+	api "tandem/http"
+	"tandem/projections"
+)
+
+// drainTime is how long requests under way may take after SIGTERM.
+const drainTime = 20 * time.Second
+
+// app is the joined rooms, in the order in which they are opened.
+type app struct {
+	cfg      config
+	logger   *slog.Logger
+	listener net.Listener
+	admin    net.Listener // nil: metrics are served with the rest
+	url      string
+	key      []byte // of the installation
+
+	log     eventlog.Log
+	image   *projections.Image
+	bus     *bus.Bus
+	api     *api.Server
+	loading atomic.Bool // the example is being loaded: commands may carry their own time
+
+	following, routing worker
+}
+
+// serve opens everything, runs until ctx ends, and closes everything.
+func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
+	logger := newLogger(stderr)
+	a := &app{cfg: cfg, logger: logger}
+	defer func() { err = errors.Join(err, a.close()) }()
+	operator, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	front := new(front)
+	servers := a.start(front)
+	if err := a.live(ctx); err != nil {
+		return errors.Join(err, servers.stop())
+	}
+	if err := a.welcome(ctx, operator, stdout, stderr); err != nil {
+		return errors.Join(err, servers.stop())
+	}
+	front.open(a.api.Handler())
+	logger.Info("ready", "url", a.url, "data", cfg.data)
+	err = a.wait(ctx, servers)
+	front.close()
+	a.api.Drain()
+	return errors.Join(err, servers.stop())
+}
+
+// open takes the address first, so that a busy port is told before anything else happens.
+func (a *app) open(ctx context.Context) (operator string, err error) {
+	if err := a.listen(); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(a.cfg.data, 0o700); err != nil {
+		return "", fmt.Errorf("the data directory cannot be used: %w", err)
+	}
+	log, err := sqlite.Open(ctx, sqlite.Config{Dir: a.cfg.data, Logger: a.logger})
+	if err != nil {
+		return "", err
+	}
+	a.log = log
+	key, err := installationKey(a.cfg)
+	if err != nil {
+		return "", err
+	}
+	hash, fresh, err := operatorToken(a.cfg)
+	if err != nil {
+		return "", err
+	}
+	return fresh, a.join(key, hash)
+}
+
+func (a *app) listen() (err error) {
+	if a.listener, err = net.Listen("tcp", a.cfg.listen); err != nil {
+		return err
+	}
+	a.url = a.cfg.publicURL
+	if a.url == "" {
+		a.url = "http://" + a.listener.Addr().String()
+	}
+	if a.cfg.adminListen != "" {
+		a.admin, err = net.Listen("tcp", a.cfg.adminListen)
+	}
+	return err
+}
+
+// join makes the rooms know each other. Nothing runs yet.
+func (a *app) join(key []byte, operator [32]byte) (err error) {
+	a.image, err = projections.New(projections.Config{
+		Log: a.log, Dir: a.cfg.data, BaseURL: a.url, Now: time.Now, Logger: a.logger,
+		Applied: func(entries []eventlog.Entry) { a.bus.Applied(entries) },
+	})
+	if err != nil {
+		return err
+	}
+	a.bus, err = bus.New(bus.Config{
+		Log: a.log, Image: a.image, Logger: a.logger, Backdate: a.loading.Load,
+	})
+	if err != nil {
+		return err
+	}
+	a.api, err = a.newAPI(key, operator)
+	a.key = key
+	return err
+}
+
+func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
+	return api.New(api.Config{
+		Commands: a.bus, Image: a.image, Key: key, OperatorTokenHash: operator,
+		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready,
+	})
+}
+
+// ready says whether the node can do all it is there for.
+func (a *app) ready() error { return errors.Join(a.image.Health(), a.bus.Health()) }
+
+// live starts the image, and the bus once all that was durable is applied: owners decide on
+// entities that a replay changes in place. It returns when every partition has its owner, or ctx
+// ends.
+func (a *app) live(ctx context.Context) error {
+	a.following.start(a.image.Run)
+	if err := a.following.until(ctx, a.image.Live()); err != nil || ctx.Err() != nil {
+		return err
+	}
+	a.routing.start(a.bus.Run)
+	return a.routing.until(ctx, a.bus.Ready())
+}
+
+// welcome loads the example where it is due, and says what only the first start can say.
+func (a *app) welcome(ctx context.Context, operator string, stdout, stderr io.Writer) error {
+	if operator != "" {
+		fmt.Fprintf(stdout, "The operator's token, shown this once: %s\n", operator)
+	}
+	if !a.cfg.demo || ctx.Err() != nil {
+		return nil
+	}
+	d, load, err := demoState(a.cfg.data, a.image.Empty())
+	if err != nil {
+		return err
+	}
+	if load {
+		if d, err = a.loadDemo(ctx, stderr); err != nil {
+			return err
+		}
+	}
+	if !d.Complete {
+		fmt.Fprintf(stdout, "The log under %s has a history of its own, so the example is not loaded.\n", a.cfg.data)
+		return nil
+	}
+	d.guide(stdout, a.url)
+	return nil
+}
+
+func (a *app) loadDemo(ctx context.Context, stderr io.Writer) (d demo, err error) {
+	if err := d.write(a.cfg.data); err != nil {
+		return d, err
+	}
+	steps, err := parseScenario(nokiaXiaomi)
+	if err != nil {
+		return d, err
+	}
+	progress := io.Discard
+	if terminal(stderr) {
+		progress = stderr
+	}
+	token := rand.Text() // the operator's for this load; nobody else knows it
+	door, err := a.newAPI(a.key, sha256.Sum256([]byte(token)))
+	if err != nil {
+		return d, err
+	}
+	a.loading.Store(true)
+	defer a.loading.Store(false)
+	l := &loader{handler: door.Handler(), operator: token, today: time.Now().UTC(), saved: make(map[string]string)}
+	if err := l.load(ctx, steps, progress); err != nil {
+		return d, err
+	}
+	d = demo{Complete: true, Tokens: l.saved}
+	return d, d.write(a.cfg.data)
+}
+
+// wait returns when ctx ends, or with the error of the part that ended before.
+func (a *app) wait(ctx context.Context, servers servers) error {
+	select {
+	case <-ctx.Done():
+		a.logger.Info("stopping")
+		return nil
+	case err := <-servers.failed:
+		return err
+	case <-a.following.done:
+		return errors.Join(errors.New("the image has stopped"), a.following.err)
+	case <-a.routing.done:
+		return errors.Join(errors.New("the bus has stopped"), a.routing.err)
+	}
+}
+
+// close ends what is open in the opposite order: the bus appends what is decided while the image
+// still follows, the image writes its snapshot, the log closes last.
+func (a *app) close() error {
+	err := errors.Join(a.routing.stop(), a.following.stop())
+	if a.log != nil {
+		err = errors.Join(err, a.log.Close())
+	}
+	for _, l := range []net.Listener{a.listener, a.admin} {
+		if l != nil {
+			_ = l.Close() // a server has closed it already, unless the start failed
+		}
+	}
+	return err
+}
+
+// worker is something that runs in a goroutine of its own until it is told to stop.
+type worker struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // valid once done is closed
+}
+
+func (w *worker) start(run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.cancel, w.done = cancel, make(chan struct{})
+	go func() {
+		defer close(w.done)
+		w.err = run(ctx)
+	}()
+}
+
+// until waits for a signal, the end of ctx, or the end of the worker, whose error it returns.
+func (w *worker) until(ctx context.Context, signal <-chan struct{}) error {
+	select {
+	case <-signal:
+	case <-ctx.Done():
+	case <-w.done:
+		return errors.Join(errors.New("it ended before it was ready"), w.err)
+	}
+	return nil
+}
+
+func (w *worker) stop() error {
+	if w.cancel == nil {
+		return nil
+	}
+	w.cancel()
+	<-w.done
+	return w.err
+}
+
+// servers are the running HTTP servers.
+type servers struct {
+	list   []*http.Server
+	failed chan error
+}
+
+func (a *app) start(front *front) servers {
+	s := servers{failed: make(chan error, 2)}
+	s.serve(a.listener, front)
+	if a.admin != nil {
+		s.serve(a.admin, a.api.Admin())
+	}
+	return s
+}
+
+func (s *servers) serve(l net.Listener, h http.Handler) {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+	s.list = append(s.list, server)
+	go func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+}
+
+// stop lets the requests under way finish.
+func (s *servers) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	var err error
+	for _, server := range s.list {
+		err = errors.Join(err, server.Shutdown(ctx))
+	}
+	return err
+}
+
+// front answers before the API is ready and after it is not: alive, but not ready.
+type front struct{ handler atomic.Pointer[http.Handler] }
+
+func (f *front) open(h http.Handler) { f.handler.Store(&h) }
+func (f *front) close()              { f.handler.Store(nil) }
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := f.handler.Load(); h != nil {
+		(*h).ServeHTTP(w, r)
+		return
+	}
+	if r.URL.Path == "/livez" {
+		fmt.Fprintln(w, "ok")
+		return
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", "1")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	fmt.Fprintln(w, `{"type":"about:blank","title":"Service Unavailable","status":503,"code":"unavailable","detail":"The node is starting or stopping."}`)
+}

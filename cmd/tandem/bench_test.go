@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The benchmarks measure Tandem and a reference, each in a process of its own, in many interleaved
+// rounds, and print the ratio: other load on the machine meets both. Run them with
+// `task bench`; b.N has no part in it.
+
+const benchRounds = 15
+
+// BenchmarkPoll is the status poll, token check included, against a bare Echo handler that writes
+// the same bytes.
+func BenchmarkPoll(b *testing.B) {
+	p := start(b, b.TempDir(), "serve")
+	w := arrange(p)
+	for i := range 60 {
+		p.do(201, w.nokia, "POST", "/v1/agreements/agreement-0/projects/p/milestones", fmt.Sprintf(`{"id":"poll-%d","title":"Milestone %d of the poll","owner":"nokia","due_on":"2031-01-31"}`, i, i))
+	}
+	const path = "/v1/partners/xiaomi/milestones"
+	page := p.do(200, w.xiaomi, "GET", path, "")
+	reference := startReference(b, page.body)
+	for _, c := range []struct{ name, ours, theirs string }{
+		{"200", get(path, w.xiaomi, ""), get("/page", "", "")},
+		{"304", get(path, w.xiaomi, page.header.Get("Etag")), get("/page", "", referenceTag)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			const connections, requests = 4, 4000
+			r := compare(b,
+				func() []time.Duration {
+					return storm(b, p.url, connections, requests, c.name, func(int, int) string { return c.ours })
+				},
+				func() []time.Duration {
+					return storm(b, reference, connections, requests, c.name, func(int, int) string { return c.theirs })
+				})
+			r.report(b, fmt.Sprintf("poll %s (%d bytes)", c.name, len(page.body)), "bare Echo")
+		})
+	}
+}
+
+// BenchmarkCommand is a progress report over HTTP, answered after its fsync, against a bare Echo
+// POST that group-commits the same bytes to SQLite.
+func BenchmarkCommand(b *testing.B) {
+	p := start(b, b.TempDir(), "serve")
+	w := arrange(p)
+	paths := benchMilestones(p, w)
+	sample := p.do(200, w.nokia, "POST", paths[0]+"/progress", `{"percent":1}`)
+	reference := startReference(b, nil)
+	for _, callers := range []int{1, 32} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			requests := 250 * min(callers, 32)
+			r := compare(b,
+				func() []time.Duration {
+					return storm(b, p.url, callers, requests, "200", func(caller, n int) string {
+						return post(paths[caller%len(paths)]+"/progress", w.nokia, fmt.Sprintf(`{"percent":%d}`, n%100))
+					})
+				},
+				func() []time.Duration {
+					body := string(sample.body)
+					return storm(b, reference, callers, requests, "200", func(int, int) string { return post("/append", "", body) })
+				})
+			r.report(b, fmt.Sprintf("commands, %d callers", callers), "bare Echo + SQLite group commit")
+		})
+	}
+}
+
+// benchMilestones spreads milestones over agreements, and so over partitions.
+func benchMilestones(p *program, w world) []string {
+	var paths []string
+	for i := range 32 {
+		a := w.agreements[i%len(w.agreements)]
+		id := fmt.Sprintf("bench-%d", i)
+		p.do(201, w.nokia, "POST", "/v1/agreements/"+a+"/projects/p/milestones", fmt.Sprintf(`{"id":%q,"title":"M","owner":"nokia","due_on":"2031-01-31"}`, id))
+		path := "/v1/agreements/" + a + "/projects/p/milestones/" + id
+		p.do(200, w.nokia, "POST", path+"/start", `{}`)
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// comparison is what two sides did in the same rounds.
+type comparison struct {
+	ours, theirs side
+	ratios       []float64 // of the rates, round by round
+}
+
+type side struct {
+	rates     []float64 // requests per second, round by round
+	latencies []time.Duration
+}
+
+// run does one round and returns its rate.
+func (s *side) run(round func() []time.Duration) float64 {
+	begin := time.Now()
+	latencies := round()
+	rate := float64(len(latencies)) / time.Since(begin).Seconds()
+	s.rates = append(s.rates, rate)
+	s.latencies = append(s.latencies, latencies...)
+	return rate
+}
+
+// compare lets both sides run in turn, the first one changing, after a round of each that does not
+// count.
+func compare(b *testing.B, ours, theirs func() []time.Duration) comparison {
+	b.Helper()
+	ours()
+	theirs()
+	var c comparison
+	for round := range benchRounds {
+		var own, other float64
+		if round%2 == 0 {
+			own, other = c.ours.run(ours), c.theirs.run(theirs)
+		} else {
+			other, own = c.theirs.run(theirs), c.ours.run(ours)
+		}
+		c.ratios = append(c.ratios, own/other)
+	}
+	return c
+}
+
+func (c comparison) report(b *testing.B, what, reference string) {
+	b.Helper()
+	ratio := quantile(c.ratios, 0.5)
+	b.ReportMetric(ratio, "ratio")
+	b.ReportMetric(quantile(c.ours.rates, 0.5), "ours/s")
+	b.ReportMetric(quantile(c.theirs.rates, 0.5), "reference/s")
+	b.ReportMetric(0, "ns/op")
+	fmt.Printf("\n%s: %.2f of %s (quartiles %.2f to %.2f of %d rounds)\n", what, ratio, reference, quantile(c.ratios, 0.25), quantile(c.ratios, 0.75), len(c.ratios))
+	for _, s := range []struct {
+		name string
+		side side
+	}{{"ours", c.ours}, {"reference", c.theirs}} {
+		fmt.Printf("  %-9s %8.0f per second; median %7v, p99 %7v\n", s.name, quantile(s.side.rates, 0.5),
+			quantile(s.side.latencies, 0.5).Round(time.Microsecond), quantile(s.side.latencies, 0.99).Round(time.Microsecond))
+	}
+}
+
+func quantile[T float64 | time.Duration](values []T, q float64) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+// storm sends requests over some connections, each one after the answer to the one before, and
+// returns how long each took. net/http's client would cost more than the servers; the requests are
+// written as they are.
+func storm(b *testing.B, url string, connections, requests int, status string, request func(connection, n int) string) []time.Duration {
+	b.Helper()
+	each := requests / connections
+	took := make([][]time.Duration, connections)
+	failures := make([]error, connections)
+	var all sync.WaitGroup
+	for i := range connections {
+		all.Go(func() {
+			took[i], failures[i] = converse(strings.TrimPrefix(url, "http://"), each, status, func(n int) string { return request(i, n) })
+		})
+	}
+	all.Wait()
+	for _, err := range failures {
+		require.NoError(b, err)
+	}
+	return slices.Concat(took...)
+}
+
+func converse(address string, requests int, status string, request func(n int) string) ([]time.Duration, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	in := bufio.NewReaderSize(conn, 64<<10)
+	took := make([]time.Duration, 0, requests)
+	for n := range requests {
+		begin := time.Now()
+		if _, err := io.WriteString(conn, request(n)); err != nil {
+			return nil, err
+		}
+		if err := receive(in, status); err != nil {
+			return nil, err
+		}
+		took = append(took, time.Since(begin))
+	}
+	return took, nil
+}
+
+func receive(in *bufio.Reader, status string) error {
+	response, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if !strings.HasPrefix(response.Status, status) {
+		var problem json.RawMessage
+		_ = json.NewDecoder(response.Body).Decode(&problem)
+		return fmt.Errorf("status %s: %s", response.Status, problem)
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
+func get(path, token, tag string) string {
+	request := "GET " + path + " HTTP/1.1\r\nHost: tandem\r\n"
+	if token != "" {
+		request += "Authorization: Bearer " + token + "\r\n"
+	}
+	if tag != "" {
+		request += "If-None-Match: " + tag + "\r\n"
+	}
+	return request + "\r\n"
+}
+
+func post(path, token, body string) string {
+	request := "POST " + path + " HTTP/1.1\r\nHost: tandem\r\nContent-Type: application/json\r\n"
+	if token != "" {
+		request += "Authorization: Bearer " + token + "\r\n"
+	}
+	return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", request, len(body), body)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+)
+
+func configured(t *testing.T, env map[string]string, args ...string) (config, error) {
+	t.Helper()
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	c := bindConfig(flags)
+	require.NoError(t, flags.Parse(args))
+	err := c.load(flags, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	return *c, err
+}
+
+func TestConfigDefaults(t *testing.T) {
+	c, err := configured(t, nil)
+	require.NoError(t, err)
+	require.Equal(t, config{listen: "127.0.0.1:8080", data: "./data"}, c)
+}
+
+func TestConfigFlagsWeighMoreThanTheEnvironment(t *testing.T) {
+	env := map[string]string{"TANDEM_LISTEN": "127.0.0.1:1", "TANDEM_PUBLIC_URL": "https://tandem.example/"}
+	c, err := configured(t, env, "--listen", "127.0.0.1:2")
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:2", c.listen)
+	require.Equal(t, "https://tandem.example", c.publicURL)
+}
+
+func TestConfigSecrets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(file, []byte("from-the-token-file\n"), 0o600))
+	c, err := configured(t, map[string]string{"TANDEM_KEY": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}, "--operator-token-file", file)
+	require.NoError(t, err)
+	require.Equal(t, "from-the-token-file", c.operatorToken)
+	require.Len(t, c.key, keySize)
+	c, err = configured(t, map[string]string{"TANDEM_OPERATOR_TOKEN": "from-the-environment"}, "--operator-token-file", file)
+	require.NoError(t, err)
+	require.Equal(t, "from-the-environment", c.operatorToken)
+}
+
+func TestConfigNamesEveryMistakeAtOnce(t *testing.T) {
+	_, err := configured(t, map[string]string{"TANDEM_KEY": "short", "TANDEM_OPERATOR_TOKEN": "short"},
+		"--listen", "nowhere", "--admin-listen", "nowhere", "--data", "", "--public-url", "ftp://x")
+	require.Error(t, err)
+	for _, name := range []string{"--listen", "--admin-listen", "--data", "--public-url", "TANDEM_KEY", "TANDEM_OPERATOR_TOKEN"} {
+		require.Contains(t, err.Error(), name)
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	for _, c := range []struct {
+		args   []string
+		status int
+		says   string
+	}{
+		{[]string{"version"}, exitOK, "tandem"},
+		{[]string{"serve", "--listen", "nowhere"}, exitUsage, "want host:port"},
+		{[]string{"serve", "--unknown"}, exitUsage, "unknown flag"},
+		{[]string{"serve", "surplus"}, exitUsage, "unknown command"},
+		{[]string{"serve", "--listen", "127.0.0.1:0", "--data", "/dev/null/data"}, exitFault, "data directory"},
+	} {
+		var out bytes.Buffer
+		require.Equalf(t, c.status, run(t.Context(), c.args, &out, &out), "%v: %s", c.args, &out)
+		require.Contains(t, out.String(), c.says)
+	}
+}
+
+func TestSecretsAreMadeOnceAndKept(t *testing.T) {
+	c := config{data: t.TempDir()}
+	key, err := installationKey(c)
+	require.NoError(t, err)
+	again, err := installationKey(c)
+	require.NoError(t, err)
+	require.Equal(t, key, again)
+	hash, fresh, err := operatorToken(c)
+	require.NoError(t, err)
+	require.NotEmpty(t, fresh)
+	sameHash, shown, err := operatorToken(c)
+	require.NoError(t, err)
+	require.Equal(t, hash, sameHash)
+	require.Empty(t, shown, "it is shown once")
+	info, err := os.Stat(filepath.Join(c.data, "key"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}

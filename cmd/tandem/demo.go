@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	api "tandem/http"
+)
+
+// demo is what is known of the example: kept in the data directory, because tokens cannot be read
+// out of the log.
+type demo struct {
+	Complete bool              `json:"complete"`
+	Tokens   map[string]string `json:"tokens"` // by name: nokia-manager, xiaomi-viewer, …
+}
+
+const demoFile = "demo.json"
+
+// demoState reads what is known of the example. It is to be loaded when the log is empty, and
+// loading is to be finished when it was begun and not completed.
+func demoState(data string, empty bool) (d demo, load bool, err error) {
+	text, err := os.ReadFile(filepath.Join(data, demoFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return demo{}, empty, nil
+	}
+	if err != nil {
+		return demo{}, false, err
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		return demo{}, false, fmt.Errorf("%s is damaged: %w", demoFile, err)
+	}
+	return d, !d.Complete, nil
+}
+
+func (d demo) write(data string) error {
+	text, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeSecret(filepath.Join(data, demoFile), string(text)+"\n")
+}
+
+// loader sends a scenario through the same path as anybody's requests: authentication, decoding,
+// the bus, the log. What it alone may do, on an empty log, is to say when they were made. Every
+// request has an idempotency key, so an interrupted load is simply begun again.
+type loader struct {
+	handler  http.Handler
+	operator string // the operator's token for the time of loading
+	today    time.Time
+	saved    map[string]string
+}
+
+func (l *loader) load(ctx context.Context, steps []step, progress io.Writer) error {
+	bar := progressbar.NewOptions(len(steps),
+		progressbar.OptionSetWriter(progress), progressbar.OptionSetDescription("Loading the example"),
+		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+	order, err := chronological(steps, l.today)
+	if err != nil {
+		return err
+	}
+	for _, i := range order {
+		if err := l.send(ctx, fmt.Sprintf("example-%d", i+1), steps[i]); err != nil {
+			return fmt.Errorf("example, step %d (%s): %w", i+1, steps[i].Do, err)
+		}
+		_ = bar.Add(1) // a progress bar that cannot be drawn is no reason to stop
+	}
+	return nil
+}
+
+func (l *loader) send(ctx context.Context, key string, s step) error {
+	r, err := s.fill(l.today, l.saved)
+	if err != nil {
+		return err
+	}
+	token := l.saved[s.As]
+	if s.As == "operator" {
+		token = l.operator
+	}
+	request, err := http.NewRequestWithContext(api.At(ctx, r.at), r.method, r.path, bytes.NewReader(r.body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Idempotency-Key", key)
+	if r.body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	answer := httptest.NewRecorder()
+	l.handler.ServeHTTP(answer, request)
+	if answer.Code/100 != 2 && answer.Code != s.Refused {
+		return fmt.Errorf("status %d: %s", answer.Code, answer.Body)
+	}
+	return l.keep(s, answer.Body.Bytes())
+}
+
+func (l *loader) keep(s step, body []byte) error {
+	if len(s.Save) == 0 {
+		return nil
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return err
+	}
+	for name, field := range s.Save {
+		value, ok := fields[field].(string)
+		if !ok {
+			return fmt.Errorf("the answer has no %s", field)
+		}
+		l.saved[name] = value
+	}
+	return nil
+}
+
+// guide tells a newcomer what to do next. Every line after "Try" works when pasted.
+func (d demo) guide(w io.Writer, url string) {
+	fmt.Fprintf(w, `
+Tandem is listening on %[1]s with the Nokia–Xiaomi example.
+What was announced in July 2017 is fact; milestones and their dates are examples.
+
+  API            %[1]s/docs
+  Stop           Ctrl-C
+
+Tokens
+  nokia    manager  %[2]s
+  nokia    viewer   %[3]s
+  xiaomi   manager  %[4]s
+  xiaomi   viewer   %[5]s
+
+Try
+  NOKIA=%[2]s
+  XIAOMI=%[4]s
+  TRIAL=%[1]s/v1/agreements/nokia-xiaomi-2017/projects/ip-routing-fp4/milestones/fp4-field-trial
+
+  # Xiaomi's milestones, sorted by due date
+  curl -s -H "Authorization: Bearer $XIAOMI" %[1]s/v1/partners/xiaomi/milestones
+
+  # Nokia moves its forecast of the field trial
+  curl -s -H "Authorization: Bearer $NOKIA" -H "Content-Type: application/json" -d '{"on":"%[6]s","reason":"optics arrived"}' $TRIAL/forecast
+
+  # Nokia delivers; it cannot accept its own delivery (403), Xiaomi can
+  curl -s -H "Authorization: Bearer $NOKIA" -H "Content-Type: application/json" -d '{"evidence":[{"title":"Trial report","url":"https://reports.example/fp4-field-trial"}]}' $TRIAL/deliver
+  curl -s -H "Authorization: Bearer $NOKIA" -H "Content-Type: application/json" -d '{}' $TRIAL/accept
+  curl -s -H "Authorization: Bearer $XIAOMI" -H "Content-Type: application/json" -d '{"note":"Well done"}' $TRIAL/accept
+
+  # What happened, as Xiaomi may see it
+  curl -s -H "Authorization: Bearer $XIAOMI" $TRIAL/history
+
+`, url, d.Tokens["nokia-manager"], d.Tokens["nokia-viewer"], d.Tokens["xiaomi-manager"], d.Tokens["xiaomi-viewer"],
+		time.Now().AddDate(0, 0, 21).Format(time.DateOnly))
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// limitFiles sets the greatest size of files that a running process may write, in bytes.
+func limitFiles(pid int, size uint64) error {
+	return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: unix.RLIM_INFINITY}, nil)
+}
+
+// A write beyond the limit must fail as one on a full disk does, and not end the process.
+func init() {
+	if os.Getenv(asProgram) != "" {
+		signal.Ignore(syscall.SIGXFSZ)
+	}
+}
+
+// TestFullDisk limits how large the program's files may grow, so that a write fails in the middle
+// of things. What was acknowledged is there after the limit is gone; the rest was not promised.
+func TestFullDisk(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, "serve")
+	w := arrange(p)
+	require.NoError(t, limitFiles(p.cmd.Process.Pid, 512<<10))
+	path := w.milestone(w.agreements[0])
+	var acknowledged int
+	for {
+		a, err := p.try(t.Context(), w.nokia, "POST", path+"/comment", `{"text":"until the disk is full, with a text of some length to get there sooner"}`)
+		require.NoError(t, err)
+		if a.status == 503 {
+			require.Contains(t, string(a.body), "outcome_unknown")
+			break
+		}
+		require.Equalf(t, 200, a.status, "%s", a.body)
+		acknowledged++
+	}
+	p.do(503, w.nokia, "POST", path+"/comment", `{"text":"after"}`)
+	p.do(503, w.nokia, "GET", "/readyz", "")
+	p.do(200, w.xiaomi, "GET", path, "")
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGKILL))
+	<-p.ended
+
+	p = start(t, data, "serve")
+	var m struct{ Version int }
+	p.do(200, w.xiaomi, "GET", path, "").decode(t, &m)
+	const before = 2 // planned and started
+	require.GreaterOrEqual(t, m.Version, before+acknowledged)
+	require.LessOrEqual(t, m.Version, before+acknowledged+1, "the one whose outcome was unknown")
+	p.do(200, w.nokia, "POST", path+"/comment", `{"text":"it goes on"}`)
+	p.stop()
+}

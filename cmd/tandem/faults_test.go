@@ -1,0 +1,83 @@
+package main
+
+import (
+	"database/sql"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// ends runs the program, which must end by itself with status 1, and returns what it said.
+func ends(t *testing.T, args ...string) string {
+	t.Helper()
+	p := launch(t, args...)
+	err := <-p.ended
+	require.Error(t, err, "%s", p.log)
+	require.Equal(t, exitFault, p.cmd.ProcessState.ExitCode(), "%s", p.log)
+	return p.log.String()
+}
+
+func TestSecondProcessOnTheSameData(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, "serve")
+	require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), "in use by another process")
+	p.do(200, operatorSecret, "GET", "/v1/partners", "")
+	p.stop()
+}
+
+func TestBusyPort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	data := filepath.Join(t.TempDir(), "data")
+	require.Contains(t, ends(t, "serve", "--listen", l.Addr().String(), "--data", data), "address already in use")
+	_, err = os.Stat(data)
+	require.ErrorIs(t, err, os.ErrNotExist, "nothing was made before the port was had")
+}
+
+func TestUnusableFiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(t *testing.T, file string)
+		says   string
+	}{
+		"not a database": {func(t *testing.T, file string) {
+			require.NoError(t, os.WriteFile(file, make([]byte, 8192), 0o600))
+		}, "not a database"},
+		"cut": {func(t *testing.T, file string) {
+			require.NoError(t, os.Truncate(file, 5000))
+		}, "damaged"},
+		"gone": {func(t *testing.T, file string) {
+			require.NoError(t, os.Remove(file))
+		}, "lost"},
+		"newer": {func(t *testing.T, file string) {
+			change(t, file, "UPDATE meta SET value = 99 WHERE name = 'format'")
+		}, "newer"},
+		"altered": {func(t *testing.T, file string) {
+			change(t, file, "UPDATE commits SET frame = CAST(replace(CAST(frame AS TEXT), 'nokia', 'nokja') AS BLOB) WHERE id = (SELECT max(id) FROM commits)")
+		}, "damaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := t.TempDir()
+			p := start(t, data, "serve")
+			p.do(201, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
+			p.stop()
+			file := filepath.Join(data, "tandem.db")
+			c.damage(t, file)
+			require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), c.says)
+		})
+	}
+}
+
+func change(t *testing.T, file, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	require.NoError(t, err)
+	_, err = db.Exec(statement)
+	require.NoError(t, err)
+	_, err = db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	kills       = 32
+	killWriters = 12
+)
+
+// TestKill ends the real program with SIGKILL again and again while writers send commands. In the
+// end every acknowledged command is in the history exactly once, every unanswered one at most
+// once, and repeating a key gives the first answer.
+func TestKill(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, "serve")
+	w := arrange(p)
+	load := &killLoad{world: w, sent: make(map[string]int), version: make(map[string]uint64)}
+	for range kills {
+		load.run(p, 20+rand.IntN(300))
+		p = start(t, data, "serve")
+	}
+	load.settle(t, p)
+	lost, doubled := load.check(t, p)
+	t.Logf("%d kills, %d commands acknowledged before a kill, %d open ones settled by repeating: %d lost, %d doubled",
+		kills, load.acknowledged, load.open, lost, doubled)
+	require.Zero(t, lost)
+	require.Zero(t, doubled)
+	p.stop()
+}
+
+// world is what arrange made: two partners and some agreements with a milestone each.
+type world struct {
+	nokia, xiaomi string // managers' tokens
+	agreements    []string
+}
+
+func (w world) milestone(agreement string) string {
+	return "/v1/agreements/" + agreement + "/projects/p/milestones/m"
+}
+
+// arrange makes the world through the API.
+func arrange(p *program) world {
+	p.t.Helper()
+	var w world
+	for id, zone := range map[string]string{"nokia": "Europe/Helsinki", "xiaomi": "Asia/Shanghai"} {
+		country := map[string]string{"nokia": "FI", "xiaomi": "CN"}[id]
+		p.do(201, operatorSecret, "POST", "/v1/partners", fmt.Sprintf(`{"id":%q,"name":%q,"country":%q,"time_zone":%q}`, id, id, country, zone))
+	}
+	w.nokia = p.do(201, operatorSecret, "POST", "/v1/partners/nokia/tokens", `{"name":"tests","role":"manager"}`).field(p.t, "token")
+	w.xiaomi = p.do(201, operatorSecret, "POST", "/v1/partners/xiaomi/tokens", `{"name":"tests","role":"manager"}`).field(p.t, "token")
+	for i := range 4 {
+		a := fmt.Sprintf("agreement-%d", i)
+		w.agreements = append(w.agreements, a)
+		p.do(201, operatorSecret, "POST", "/v1/agreements", fmt.Sprintf(`{"id":%q,"title":"T","parties":["nokia","xiaomi"],"effective_on":"2017-07-05","acceptance_days":10,"deemed_acceptance":false,"forecast_tolerance_days":7}`, a))
+		p.do(200, w.nokia, "POST", "/v1/agreements/"+a+"/sign", `{}`)
+		p.do(200, w.xiaomi, "POST", "/v1/agreements/"+a+"/sign", `{}`)
+		p.do(201, w.nokia, "POST", "/v1/agreements/"+a+"/projects", `{"id":"p","title":"P","stage":"committed","lead":"nokia","participants":["nokia","xiaomi"]}`)
+		p.do(201, w.nokia, "POST", "/v1/agreements/"+a+"/projects/p/milestones", `{"id":"m","title":"M","owner":"nokia","due_on":"2030-01-31"}`)
+		p.do(200, w.nokia, "POST", w.milestone(a)+"/start", `{}`)
+	}
+	return w
+}
+
+// killLoad remembers what was sent and what was acknowledged.
+type killLoad struct {
+	world        world
+	mu           sync.Mutex
+	next         int
+	sent         map[string]int    // key → status; 0 while open
+	version      map[string]uint64 // key → version in the answer
+	acknowledged int
+	open         int
+}
+
+// run writes until enough commands are acknowledged, then kills the program under the load.
+func (l *killLoad) run(p *program, enough int) {
+	p.t.Helper()
+	var acknowledged atomic.Int64
+	reached := make(chan struct{})
+	var writers sync.WaitGroup
+	for range killWriters {
+		writers.Go(func() {
+			for {
+				key := l.begin()
+				a, err := l.send(p, key)
+				if err != nil {
+					return
+				}
+				l.end(key, a)
+				if acknowledged.Add(1) == int64(enough) {
+					close(reached)
+				}
+			}
+		})
+	}
+	<-reached
+	p.kill()
+	writers.Wait()
+	l.acknowledged += int(acknowledged.Load())
+}
+
+func (l *killLoad) begin() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	key := fmt.Sprintf("command-%d", l.next)
+	l.sent[key] = 0
+	return key
+}
+
+func (l *killLoad) end(key string, a answer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var m struct{ Version uint64 }
+	if err := json.Unmarshal(a.body, &m); err == nil {
+		l.version[key] = m.Version
+	}
+	l.sent[key] = a.status
+}
+
+// send comments on a milestone; the text is the key, so that the history tells each one apart.
+func (l *killLoad) send(p *program, key string) (answer, error) {
+	var n int
+	if _, err := fmt.Sscanf(key, "command-%d", &n); err != nil {
+		return answer{}, err
+	}
+	agreement := l.world.agreements[n%len(l.world.agreements)]
+	return p.try(context.Background(), l.world.nokia, "POST", l.world.milestone(agreement)+"/comment",
+		fmt.Sprintf(`{"text":%q,"audience":"shared"}`, key), "Idempotency-Key", key)
+}
+
+// settle repeats what was never answered, and some of what was: the answer must be the first one.
+func (l *killLoad) settle(t *testing.T, p *program) {
+	t.Helper()
+	for key, status := range l.sent {
+		if status == 0 {
+			l.open++
+		} else if rand.IntN(10) > 0 {
+			continue
+		}
+		a, err := l.send(p, key)
+		require.NoError(t, err)
+		require.Equalf(t, 200, a.status, "%s", a.body)
+		if status != 0 {
+			var m struct{ Version uint64 }
+			a.decode(t, &m)
+			require.NotZero(t, m.Version)
+			require.LessOrEqual(t, m.Version, l.version[key], "a repeat answers with the state as of the command; the first answer may be later by what others did meanwhile")
+			require.Equal(t, "true", a.header.Get("Idempotency-Replayed"))
+		}
+	}
+}
+
+// check reads the whole history and counts.
+func (l *killLoad) check(t *testing.T, p *program) (lost, doubled int) {
+	t.Helper()
+	found := make(map[string]int)
+	for _, a := range l.world.agreements {
+		for after := ""; ; {
+			var page struct {
+				Events []struct {
+					Type string
+					Data struct{ Text string }
+				}
+				Next string `json:"next_cursor"`
+			}
+			p.do(200, l.world.xiaomi, "GET", "/v1/agreements/"+a+"/events?limit=200&after="+url.QueryEscape(after), "").decode(t, &page)
+			if len(page.Events) == 0 {
+				break
+			}
+			for _, e := range page.Events {
+				if e.Type == "milestone.commented" {
+					found[e.Data.Text]++
+				}
+			}
+			after = page.Next
+		}
+	}
+	for key := range l.sent {
+		switch found[key] {
+		case 0:
+			lost++
+		case 1:
+		default:
+			doubled++
+		}
+	}
+	require.Len(t, found, len(l.sent), "nothing is there that was not sent")
+	return lost, doubled
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// asProgram makes the test binary behave as the program itself, so that tests start, stop and
+// kill the real thing.
+const asProgram = "TANDEM_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(asProgram) != "":
+		main()
+	case os.Getenv(asReference) != "":
+		serveReference()
+	}
+	os.Exit(m.Run())
+}
+
+const operatorSecret = "operator-token-of-the-tests"
+
+// program is a running tandem.
+type program struct {
+	t      testing.TB
+	cmd    *exec.Cmd
+	url    string
+	dir    string
+	stdout bytes.Buffer // read it after the end only
+	log    *lockedBuffer
+	ended  chan error
+}
+
+// start runs tandem and waits until it is ready. The data directory outlives it.
+func start(t testing.TB, data string, args ...string) *program {
+	t.Helper()
+	p := launch(t, append(args, "--listen", "127.0.0.1:0", "--data", data)...)
+	p.dir = data
+	select {
+	case p.url = <-p.readyURL():
+	case err := <-p.ended:
+		require.FailNowf(t, "the program ended before it was ready", "%v\n%s", err, p.log)
+	}
+	return p
+}
+
+// launch runs tandem and waits for nothing.
+func launch(t testing.TB, args ...string) *program {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	p := &program{t: t, cmd: exec.Command(self, args...), log: new(lockedBuffer), ended: make(chan error, 1)}
+	p.cmd.Env = append(os.Environ(), asProgram+"=1", "TANDEM_OPERATOR_TOKEN="+operatorSecret)
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, p.log
+	require.NoError(t, p.cmd.Start())
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	return p
+}
+
+// readyURL delivers the address from the log line that says the program is ready.
+func (p *program) readyURL() <-chan string {
+	found := make(chan string, 1)
+	go func() {
+		log := p.log.follow()
+		defer log.Close()
+		lines := bufio.NewScanner(log)
+		for lines.Scan() {
+			var line struct{ Msg, URL string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" {
+				found <- line.URL
+				return
+			}
+		}
+	}()
+	return found
+}
+
+// kill ends the program as a power cut would, as far as a process can tell.
+func (p *program) kill() {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Kill())
+	<-p.ended
+}
+
+// stop ends the program as a service manager does and requires a clean exit.
+func (p *program) stop() {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(p.t, <-p.ended, "%s", p.log)
+}
+
+// answer is what the program said to a request.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) decode(t testing.TB, into any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(a.body, into), "%s", a.body)
+}
+
+func (a answer) field(t testing.TB, name string) string {
+	t.Helper()
+	var fields map[string]any
+	a.decode(t, &fields)
+	value, ok := fields[name].(string)
+	require.Truef(t, ok, "no %s in %s", name, a.body)
+	return value
+}
+
+// try sends a request; the error is that of the connection.
+func (p *program) try(ctx context.Context, token, method, path, body string, header ...string) (answer, error) {
+	r, err := http.NewRequestWithContext(ctx, method, p.url+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, content}, err
+}
+
+var client = &http.Client{
+	Timeout:   time.Minute,
+	Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+}
+
+// do sends a request and requires the status.
+func (p *program) do(status int, token, method, path, body string, header ...string) answer {
+	p.t.Helper()
+	a, err := p.try(p.t.Context(), token, method, path, body, header...)
+	require.NoError(p.t, err)
+	require.Equalf(p.t, status, a.status, "%s %s: %s", method, path, a.body)
+	return a
+}
+
+// lockedBuffer keeps what a program writes and lets one reader follow it.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	kept bytes.Buffer
+	pipe *io.PipeWriter
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	b.kept.Write(p)
+	pipe := b.pipe
+	b.mu.Unlock()
+	if pipe != nil {
+		_, _ = pipe.Write(p) // nobody follows any more
+	}
+	return len(p), nil
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kept.String()
+}
+
+// follow returns a reader of all that was and will be written. Writes wait for it until it is
+// closed.
+func (b *lockedBuffer) follow() io.ReadCloser {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, w := io.Pipe()
+	b.pipe = w
+	past := bytes.NewReader(bytes.Clone(b.kept.Bytes()))
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(past, r), r}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+)
+
+// asReference makes the test binary serve what Tandem is measured against, in the directory that
+// is its value: a bare Echo v4 with one handler that writes the bytes of the file "page", and one
+// that group-commits what it gets to SQLite. Neither checks a token, a rule or a version.
+const asReference = "TANDEM_TEST_AS_REFERENCE"
+
+const referenceTag = `"7-reference"`
+
+func serveReference() {
+	dir := os.Getenv(asReference)
+	page, err := os.ReadFile(filepath.Join(dir, "page"))
+	must(err)
+	log, err := openReferenceLog(filepath.Join(dir, "reference.db"))
+	must(err)
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.GET("/page", func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Etag", referenceTag)
+		h.Set("Cache-Control", "private, no-cache")
+		if c.Request().Header.Get("If-None-Match") == referenceTag {
+			return c.NoContent(http.StatusNotModified)
+		}
+		return c.Blob(http.StatusOK, "application/json", page)
+	})
+	e.POST("/append", func(c echo.Context) error {
+		body, err := io.ReadAll(c.Request().Body)
+		if err != nil {
+			return err
+		}
+		if err := log.append(body); err != nil {
+			return err
+		}
+		return c.Blob(http.StatusOK, "application/json", body)
+	})
+	e.Listener, err = net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	fmt.Println("http://" + e.Listener.Addr().String())
+	must(e.Start(""))
+}
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// referenceLog appends rows to SQLite: all that queued while the last fsync ran, one transaction,
+// answer all.
+type referenceLog struct {
+	db    *sql.DB
+	queue chan referenceRow
+}
+
+type referenceRow struct {
+	body []byte
+	done chan error
+}
+
+func openReferenceLog(path string) (*referenceLog, error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY, body BLOB)"); err != nil {
+		return nil, err
+	}
+	l := &referenceLog{db: db, queue: make(chan referenceRow, 1024)}
+	go l.run()
+	return l, nil
+}
+
+func (l *referenceLog) append(body []byte) error {
+	row := referenceRow{body, make(chan error, 1)}
+	l.queue <- row
+	return <-row.done
+}
+
+func (l *referenceLog) run() {
+	for first := range l.queue {
+		group := []referenceRow{first}
+		for more := true; more; {
+			select {
+			case row := <-l.queue:
+				group = append(group, row)
+			default:
+				more = false
+			}
+		}
+		err := l.commit(group)
+		for _, row := range group {
+			row.done <- err
+		}
+	}
+}
+
+func (l *referenceLog) commit(group []referenceRow) error {
+	tx, err := l.db.Begin()
+	if err != nil {
+		return err
+	}
+	insert, err := tx.Prepare("INSERT INTO log (body) VALUES (?)")
+	if err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	for _, row := range group {
+		if _, err := insert.Exec(row.body); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+	}
+	return tx.Commit()
+}
+
+// startReference runs the reference in a process of its own and returns its address.
+func startReference(t testing.TB, page []byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "page"), page, 0o600))
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), asReference+"="+dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line := make([]byte, 64)
+	n, err := out.Read(line)
+	require.NoError(t, err)
+	return strings.TrimSpace(string(line[:n]))
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// installationKey returns the configured key, else the one kept in the data directory, which it
+// makes at the first start.
+func installationKey(c config) ([]byte, error) {
+	if c.key != nil {
+		return c.key, nil
+	}
+	path := filepath.Join(c.data, "key")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		key, err := parseKey(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s is damaged: %w", path, err)
+		}
+		return key, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	key := make([]byte, keySize)
+	rand.Read(key) // never fails: crypto/rand ends the program instead
+	return key, writeSecret(path, hex.EncodeToString(key)+"\n")
+}
+
+// operatorToken returns the SHA-256 of the operator's token. The first start without a configured
+// one makes it and returns it as fresh, to be shown this once.
+func operatorToken(c config) (hash [32]byte, fresh string, err error) {
+	if c.operatorToken != "" {
+		return sha256.Sum256([]byte(c.operatorToken)), "", nil
+	}
+	path := filepath.Join(c.data, "operator-token.sha256")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		raw, err := hex.DecodeString(strings.TrimSpace(string(text)))
+		if err != nil || len(raw) != len(hash) {
+			return hash, "", fmt.Errorf("%s is damaged; remove it to get a new token", path)
+		}
+		return [32]byte(raw), "", nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return hash, "", err
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	fresh = "tdm_" + base64.RawURLEncoding.EncodeToString(secret)
+	hash = sha256.Sum256([]byte(fresh))
+	return hash, fresh, writeSecret(path, hex.EncodeToString(hash[:])+"\n")
+}
+
+// writeSecret writes a new file that only its owner can read, so that it is there whole or not at
+// all after a crash.
+func writeSecret(path, text string) error {
+	temp := path + ".new"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}

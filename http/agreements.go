@@ -1,0 +1,255 @@
+package http
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"tandem/domain"
+	"tandem/projections"
+)
+
+func agreementRoutes() []*route {
+	const all, one = "/v1/agreements", "/v1/agreements/{agreement}"
+	return []*route{
+		read("listAgreements", all, "The agreements that one's partner is party to", anyMember, nil,
+			projections.Agreements{}, listAgreements, lists()...),
+		create("draftAgreement", all, "Draft an agreement; an id chosen by anyone but the operator gets a suffix",
+			"a manager of one of the parties, or the operator between others", nil, projections.Agreement{}, writes(draftAgreement)),
+		read("getAgreement", one, "One agreement", anyParty, seesAgreement, projections.Agreement{}, getAgreement),
+		change(http.MethodPatch, "editAgreement", one, "Edit a draft; this voids the signatures", partyManager, seesAgreement,
+			projections.Agreement{}, writes(editAgreement)),
+		change(http.MethodPost, "signAgreement", one+"/sign", "Sign for one's partner; the last signature makes it active",
+			partyManager, seesAgreement, projections.Agreement{}, writes(signAgreement)),
+		{
+			method: http.MethodGet, name: "listAgreementEvents", path: one + "/events",
+			summary: "The agreement's feed, oldest first; live with Accept: text/event-stream", callers: anyParty,
+			sees: seesAgreement, answer: projections.Events{}, query: feeds(), feed: true, handle: agreementEvents,
+			success: []int{http.StatusOK, http.StatusNotModified},
+		},
+	}
+}
+
+// scope returns the agreements that the token is limited to; none: it is not.
+func (q *call) scope() []domain.AgreementID {
+	ids := []domain.AgreementID{}
+	if q.who.Scope == "" {
+		return ids
+	}
+	for id := range strings.SplitSeq(q.who.Scope, ",") {
+		ids = append(ids, domain.AgreementID(id))
+	}
+	return ids
+}
+
+func listAgreements(q *call, v *projections.View) (projections.Answer, error) {
+	a, err := q.asked()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	list, next := part(a, v.Agreements(), func(x projections.Agreement) string { return string(x.ID) })
+	return projections.Answer{Version: v.Version(), Body: projections.Agreements{Agreements: list, NextCursor: next}}, a.err()
+}
+
+func getAgreement(q *call, v *projections.View) (projections.Answer, error) {
+	if _, err := q.parameters(); err != nil {
+		return projections.Answer{}, err
+	}
+	return readAgreement(q.agreement())(v)
+}
+
+func readAgreement(id domain.AgreementID) reader {
+	return func(v *projections.View) (projections.Answer, error) {
+		a, ok := v.Agreement(id)
+		if !ok {
+			return projections.Answer{}, errNotFound
+		}
+		return projections.Answer{Version: a.Version, Body: a, Agreement: id}, nil
+	}
+}
+
+// NewAgreement is the body that drafts an agreement.
+type NewAgreement struct {
+	ID                    domain.AgreementID `json:"id,omitempty" doc:"Derived from the title unless given."`
+	Title                 string             `json:"title" maxLength:"200"`
+	Parties               []domain.PartnerID `json:"parties" minItems:"2"`
+	EffectiveOn           domain.Date        `json:"effective_on"`
+	ExpiresOn             domain.Date        `json:"expires_on,omitzero" nullable:"true" doc:"Its last day; no end unless given."`
+	AcceptanceDays        int                `json:"acceptance_days" minimum:"0" maximum:"365" doc:"Working days in which a delivery is decided; 0: no limit."`
+	DeemedAcceptance      bool               `json:"deemed_acceptance" doc:"Whether silence becomes acceptance when they have run out."`
+	ForecastToleranceDays int                `json:"forecast_tolerance_days" minimum:"0" maximum:"3650"`
+}
+
+func draftAgreement(q *writing, b *NewAgreement) (*intent, error) {
+	id := domain.AgreementID(b.ID)
+	base := q.keys.given(string(b.ID), b.Title, "agreement", q.id)
+	if q.who.Operator {
+		id = domain.AgreementID(base)
+		if err := q.identify(domain.Stream{Agreement: id}.Root()); err != nil {
+			return nil, err
+		}
+	} else {
+		if b.ID != "" && !domain.ValidSlug(string(b.ID)) {
+			return nil, invalid(domain.FieldError{Field: "id", Message: "is not an id: 1 to 63 of a-z, 0-9 and hyphen"})
+		}
+		id = q.keys.agreement(base, q.id)
+	}
+	if err := q.knows(b.Parties); err != nil {
+		return nil, err
+	}
+	in := &intent{
+		command: domain.DraftAgreement{ID: id, Terms: domain.Terms{
+			Title: b.Title, Parties: b.Parties, EffectiveOn: b.EffectiveOn, ExpiresOn: b.ExpiresOn,
+			AcceptanceDays: b.AcceptanceDays, DeemedAcceptance: b.DeemedAcceptance, ForecastToleranceDays: b.ForecastToleranceDays,
+		}},
+		status: http.StatusCreated, path: agreementPath(id), read: readAgreement(id), refused: q.limited,
+	}
+	if q.who.Operator && len(b.Parties) > 0 {
+		in.as = &projections.Viewer{Partner: b.Parties[0]} // it may read back what it has just said, and nothing later
+	}
+	return in, nil
+}
+
+// knows refuses parties that do not exist or that the caller may not know; the two look the same.
+func (q *writing) knows(parties []domain.PartnerID) error {
+	return q.Image.View(q.who.Viewer, func(v *projections.View) error {
+		for _, p := range parties {
+			if p != q.who.Partner && !v.SeesPartner(p) {
+				return &refusal{
+					status: http.StatusUnprocessableEntity, code: "unknown_partner", detail: "There is no partner " + string(p) + " that you can see.",
+					fields: []domain.FieldError{{Field: "parties", Message: "has a partner that you cannot see"}},
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// AgreementChange is the body that edits a draft; what is absent stays.
+type AgreementChange struct {
+	Title                 *string             `json:"title,omitempty" maxLength:"200"`
+	Parties               *[]domain.PartnerID `json:"parties,omitempty" minItems:"2"`
+	EffectiveOn           *domain.Date        `json:"effective_on,omitempty"`
+	ExpiresOn             *domain.Date        `json:"expires_on,omitempty" nullable:"true"`
+	AcceptanceDays        *int                `json:"acceptance_days,omitempty" minimum:"0" maximum:"365"`
+	DeemedAcceptance      *bool               `json:"deemed_acceptance,omitempty"`
+	ForecastToleranceDays *int                `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
+}
+
+func editAgreement(q *writing, b *AgreementChange) (*intent, error) {
+	if *b == (AgreementChange{}) {
+		return nil, errNothingToChange
+	}
+	if b.Parties != nil {
+		if err := q.knows(*b.Parties); err != nil {
+			return nil, err
+		}
+	}
+	id := q.agreement()
+	return &intent{
+		command: domain.EditAgreement{
+			ID: id, Title: b.Title, Parties: b.Parties, EffectiveOn: b.EffectiveOn, ExpiresOn: b.ExpiresOn,
+			AcceptanceDays: b.AcceptanceDays, DeemedAcceptance: b.DeemedAcceptance, ForecastToleranceDays: b.ForecastToleranceDays,
+		},
+		status: http.StatusOK, path: agreementPath(id), read: readAgreement(id),
+	}, nil
+}
+
+// Signing is the body that signs.
+type Signing struct {
+	Signatory string      `json:"signatory,omitempty" maxLength:"200" doc:"Who signed on paper."`
+	SignedOn  domain.Date `json:"signed_on,omitzero" doc:"Today in the partner's zone unless given."`
+}
+
+func signAgreement(q *writing, b *Signing) (*intent, error) {
+	id := q.agreement()
+	return &intent{
+		command: domain.SignAgreement{ID: id, Signatory: b.Signatory, SignedOn: b.SignedOn},
+		status:  http.StatusOK, path: agreementPath(id), read: readAgreement(id),
+	}, nil
+}
+
+func instrumentRoutes() []*route {
+	const all = "/v1/agreements/{agreement}/instruments"
+	return []*route{
+		read("listInstruments", all, "The agreement's legal parts", anyParty, seesAgreement, projections.Instruments{}, listInstruments, lists()...),
+		create("addInstrument", all, "Add a legal part to a draft; this voids the signatures", partyManager, seesAgreement,
+			projections.Instrument{}, writes(addInstrument)),
+		read("getInstrument", all+"/{instrument}", "One legal part", anyParty, seesInstrument, projections.Instrument{}, getInstrument),
+		read("getScheduleItem", all+"/{instrument}/schedule/{item}", "One line of its annex", anyParty, seesItem,
+			projections.ScheduleItem{}, getScheduleItem),
+	}
+}
+
+func listInstruments(q *call, v *projections.View) (projections.Answer, error) {
+	a, err := q.asked()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	agreement, _ := v.Agreement(q.agreement())
+	list, next := part(a, v.Instruments(q.agreement()), func(i projections.Instrument) string { return string(i.ID) })
+	return projections.Answer{
+		Version: agreement.Version, Agreement: q.agreement(),
+		Body: projections.Instruments{Agreement: q.agreement(), Instruments: list, NextCursor: next},
+	}, a.err()
+}
+
+func getInstrument(q *call, v *projections.View) (projections.Answer, error) {
+	if _, err := q.parameters(); err != nil {
+		return projections.Answer{}, err
+	}
+	return readInstrument(q.agreement(), q.instrument())(v)
+}
+
+func readInstrument(a domain.AgreementID, id domain.InstrumentID) reader {
+	return func(v *projections.View) (projections.Answer, error) {
+		i, ok := v.Instrument(a, id)
+		if !ok {
+			return projections.Answer{}, errNotFound
+		}
+		agreement, _ := v.Agreement(a)
+		return projections.Answer{Version: agreement.Version, Body: i, Agreement: a}, nil
+	}
+}
+
+func getScheduleItem(q *call, v *projections.View) (projections.Answer, error) {
+	if _, err := q.parameters(); err != nil {
+		return projections.Answer{}, err
+	}
+	item, _ := itemOf(v, q.agreement(), q.instrument(), domain.ItemID(q.c.Param("item")))
+	agreement, _ := v.Agreement(q.agreement())
+	return projections.Answer{Version: agreement.Version, Body: item, Agreement: q.agreement()}, nil
+}
+
+func itemOf(v *projections.View, a domain.AgreementID, id domain.InstrumentID, item domain.ItemID) (projections.ScheduleItem, bool) {
+	instrument, _ := v.Instrument(a, id)
+	i := slices.IndexFunc(instrument.Schedule, func(s projections.ScheduleItem) bool { return s.ID == item })
+	if i < 0 {
+		return projections.ScheduleItem{}, false
+	}
+	return instrument.Schedule[i], true
+}
+
+// NewInstrument is the body that adds a legal part.
+type NewInstrument struct {
+	ID          domain.InstrumentID                    `json:"id,omitempty" doc:"Derived from the title unless given."`
+	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
+	Title       string                                 `json:"title" maxLength:"200"`
+	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
+	EffectiveOn domain.Date                            `json:"effective_on"`
+	ExpiresOn   domain.Date                            `json:"expires_on,omitzero" nullable:"true"`
+	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
+	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
+}
+
+func addInstrument(q *writing, b *NewInstrument) (*intent, error) {
+	a := q.agreement()
+	id := domain.InstrumentID(q.keys.given(string(b.ID), b.Title, "instrument", q.id))
+	return &intent{
+		command: domain.AddInstrument{Agreement: a, Instrument: domain.Instrument{
+			ID: id, Kind: b.Kind, Title: b.Title, Roles: b.Roles, EffectiveOn: b.EffectiveOn, ExpiresOn: b.ExpiresOn,
+			Disclosure: b.Disclosure, Schedule: b.Schedule,
+		}},
+		status: http.StatusCreated, path: path(agreementPath(a)+"/instruments", id), read: readInstrument(a, id),
+	}, nil
+}

@@ -1,0 +1,259 @@
+package http
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tandem/domain"
+)
+
+const (
+	maxBody  = 1 << 20 // bytes
+	maxDepth = 32
+)
+
+// readBody returns the whole request body.
+func (q *call) readBody() ([]byte, error) {
+	tooLarge := refuse(http.StatusRequestEntityTooLarge, "body_too_large", "A request body has 1 MiB at most.")
+	if q.r.ContentLength > maxBody {
+		return nil, tooLarge
+	}
+	body, err := io.ReadAll(io.LimitReader(q.r.Body, maxBody+1))
+	if err != nil {
+		return nil, &refusal{status: http.StatusBadRequest, code: "body_unreadable", detail: "The request body ended early.", cause: err}
+	}
+	if len(body) > maxBody {
+		return nil, tooLarge
+	}
+	return body, nil
+}
+
+// mediaType refuses bodies that do not say they are JSON in UTF-8.
+func (q *call) mediaType() error {
+	wrong := refuse(http.StatusUnsupportedMediaType, "unsupported_media_type", "Send the body as application/json.")
+	if q.header("Content-Encoding") != "" {
+		return refuse(http.StatusUnsupportedMediaType, "unsupported_encoding", "Send the body without a content encoding.")
+	}
+	kind, params, err := mime.ParseMediaType(q.header("Content-Type"))
+	if err != nil {
+		return wrong
+	}
+	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return wrong
+	}
+	if kind == "application/json" || (q.r.Method == http.MethodPatch && kind == "application/merge-patch+json") {
+		return nil
+	}
+	return wrong
+}
+
+// shape is how a type of request body is decoded: its fields by name.
+type shape struct {
+	of       reflect.Type
+	fields   map[string]field
+	required []string // in the order of the type
+}
+
+type field struct {
+	index    int
+	nullable bool // null is a value, and clears
+}
+
+// shapeOf reads the shape of a struct from its tags. A field is required unless its json tag says
+// omitempty or omitzero; null is refused unless it is tagged nullable.
+func shapeOf(t reflect.Type) *shape {
+	s := &shape{of: t, fields: make(map[string]field)}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		s.fields[name] = field{i, f.Tag.Get("nullable") == "true"}
+		if options == "" {
+			s.required = append(s.required, name)
+		}
+	}
+	return s
+}
+
+// decode reads body strictly into a new value of the shape and returns a pointer to it. Every wrong
+// value is told at once; what cannot be parsed is told first and alone.
+func (s *shape) decode(body []byte) (any, error) {
+	if err := scan(body); err != nil {
+		return nil, err
+	}
+	into := reflect.New(s.of)
+	seen, faults, err := s.members(body, into.Elem())
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range s.required {
+		if !seen[name] {
+			faults = append(faults, domain.FieldError{Field: name, Message: "is required"})
+		}
+	}
+	if len(faults) > 0 {
+		return nil, invalid(faults...)
+	}
+	return into.Interface(), nil
+}
+
+// members decodes the members of the object in body one by one, so that one wrong value does not
+// hide the next.
+func (s *shape) members(body []byte, into reflect.Value) (seen map[string]bool, faults []domain.FieldError, err error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	open, err := d.ReadToken()
+	if err != nil {
+		return nil, nil, unparsable(err)
+	}
+	if open.Kind() != '{' {
+		return nil, nil, malformed("the body is not a JSON object")
+	}
+	seen = make(map[string]bool, len(s.fields))
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, nil, unparsable(err)
+		}
+		key := name.String()
+		f, known := s.fields[key]
+		if !known {
+			return nil, nil, unknownField(key)
+		}
+		value, err := d.ReadValue()
+		if err != nil {
+			return nil, nil, unparsable(err)
+		}
+		seen[key] = true
+		fault, err := f.set(key, value, into)
+		if err != nil {
+			return nil, nil, err
+		}
+		if fault != nil {
+			faults = append(faults, *fault)
+		}
+	}
+	return seen, faults, ended(d)
+}
+
+// ended checks that the object closes and that nothing follows it.
+func ended(d *jsontext.Decoder) error {
+	if _, err := d.ReadToken(); err != nil {
+		return unparsable(err)
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return malformed("there is more after the JSON object")
+	}
+	return nil
+}
+
+func (f field) set(name string, value jsontext.Value, into reflect.Value) (*domain.FieldError, error) {
+	to := into.Field(f.index)
+	if value.Kind() == 'n' {
+		if !f.nullable {
+			return &domain.FieldError{Field: name, Message: "cannot be null"}, nil
+		}
+		if to.Kind() == reflect.Pointer {
+			to.Set(reflect.New(to.Type().Elem())) // set, and set to nothing
+		}
+		return nil, nil
+	}
+	err := json.Unmarshal(value, to.Addr().Interface(), json.RejectUnknownMembers(true))
+	var wrong *json.SemanticError
+	switch {
+	case err == nil:
+		return nil, nil
+	case errors.As(err, &wrong) && errors.Is(wrong.Err, json.ErrUnknownName):
+		return nil, unknownField(name + dotted(wrong.JSONPointer))
+	case errors.As(err, &wrong):
+		return &domain.FieldError{Field: name + dotted(wrong.JSONPointer), Message: mismatch(wrong)}, nil
+	}
+	return nil, unparsable(err)
+}
+
+// dotted writes a JSON pointer as people write paths: /0/url becomes [0].url.
+func dotted(p jsontext.Pointer) string {
+	var b strings.Builder
+	for token := range p.Tokens() {
+		if strings.Trim(token, "0123456789") == "" {
+			fmt.Fprintf(&b, "[%s]", token)
+		} else {
+			b.WriteString("." + token)
+		}
+	}
+	return b.String()
+}
+
+// mismatch says what a value should have been, without the names of Go types.
+func mismatch(e *json.SemanticError) string {
+	if e.GoType == reflect.TypeFor[domain.Date]() {
+		return "is not a date such as 2018-03-30"
+	}
+	if e.GoType.String() == "time.Time" {
+		return "is not an instant such as 2018-03-30T09:00:00Z"
+	}
+	switch e.GoType.Kind() {
+	case reflect.String:
+		return "must be a string"
+	case reflect.Bool:
+		return "must be true or false"
+	case reflect.Int, reflect.Int64:
+		return "must be a whole number"
+	case reflect.Slice:
+		return "must be a list"
+	case reflect.Struct, reflect.Map:
+		return "must be an object"
+	}
+	return "has the wrong type"
+}
+
+func malformed(format string, args ...any) *refusal {
+	return refuse(http.StatusBadRequest, "invalid_json", format, args...)
+}
+
+func unparsable(err error) error {
+	var syntax *jsontext.SyntacticError
+	if !errors.As(err, &syntax) {
+		return malformed("the body ends early")
+	}
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return refuse(http.StatusBadRequest, "duplicate_field", "a name occurs twice in one object, at byte %d", syntax.ByteOffset)
+	}
+	return malformed("not JSON at byte %d", syntax.ByteOffset)
+}
+
+func unknownField(name string) *refusal {
+	e := refuse(http.StatusBadRequest, "unknown_field", "there is no field %q here", name)
+	e.fields = []domain.FieldError{{Field: name, Message: "is not known"}}
+	return e
+}
+
+// scan refuses what a JSON decoder lets through: NUL characters and deep nesting.
+func scan(body []byte) error {
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+			if bytes.HasPrefix(body[i:min(i+5, len(body))], []byte("u0000")) {
+				return refuse(http.StatusBadRequest, "invalid_character", "a string has a NUL character")
+			}
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == '{' || c == '['):
+			if depth++; depth > maxDepth {
+				return refuse(http.StatusBadRequest, "too_deep", "the body is nested more than %d deep", maxDepth)
+			}
+		case !quoted && (c == '}' || c == ']'):
+			depth--
+		}
+	}
+	return nil
+}

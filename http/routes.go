@@ -1,0 +1,123 @@
+package http
+
+import (
+	"net/http"
+	"strings"
+
+	"tandem/projections"
+)
+
+// route is one row of the table that everything else is made from.
+type route struct {
+	method, path string // the path as OpenAPI writes it: /v1/partners/{partner}
+	name         string // the operation's id: what a client calls it
+	summary      string
+	callers      string // who may call it, for people
+	query        []parameter
+	sees         sight // nil: nothing to see in the path
+	write        *writer
+	handle       func(*call) error
+	answer       any   // an example of the type of the body; nil: none
+	success      []int // statuses
+	open         bool  // no token is asked for
+	operations   bool  // served by Admin too
+	feed         bool  // next_cursor goes into after, and the answer can be an event stream
+}
+
+// echoPath is the path as Echo writes it.
+func (rt *route) echoPath() string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(rt.path)
+}
+
+// cursorName is the parameter that takes the answer's next_cursor.
+func (rt *route) cursorName() string {
+	if rt.feed {
+		return "after"
+	}
+	return "cursor"
+}
+
+const metricsPath = "/metrics"
+
+// Who may call, for people. The domain decides.
+const (
+	anyMember      = "any member, and the operator"
+	anyOfPartner   = "any member of the partner"
+	directoryRead  = "any member of the partner, and the operator"
+	directoryWrite = "a manager of the partner, and the operator"
+	anyParty       = "any member of a party"
+	partyManager   = "a manager of a party"
+	anyParticipant = "any member of a participant"
+	participants   = "a manager of a participant"
+	lead           = "a manager of the lead"
+	owner          = "a manager of the owner"
+	acceptor       = "a manager of an acceptor"
+	everybody      = "everybody, without a token"
+)
+
+// routes returns the whole table.
+func routes() []*route {
+	var all []*route
+	for _, group := range [][]*route{
+		partnerRoutes(), directoryRoutes(), agreementRoutes(), instrumentRoutes(),
+		projectRoutes(), milestoneRoutes(), actionRoutes(), operationRoutes(),
+	} {
+		all = append(all, group...)
+	}
+	for _, rt := range all {
+		if rt.write != nil {
+			rt.handle = rt.write.handle
+		}
+		if rt.method == http.MethodGet && !rt.open {
+			rt.query = append(rt.query, waitParameter)
+		}
+	}
+	return all
+}
+
+var (
+	waitParameter   = parameter{name: "wait", kind: "integer", doc: "With If-None-Match: answer at the next change, or 304 after so many seconds; 60 at most."}
+	limitParameter  = parameter{name: "limit", kind: "integer", doc: "How many to tell, 200 at most; 50 unless given."}
+	cursorParameter = parameter{name: "cursor", kind: "string", doc: "The next_cursor of the part before."}
+	afterParameter  = parameter{name: "after", kind: "string", doc: "A position: what came after it is told."}
+)
+
+func lists(more ...parameter) []parameter {
+	return append(more, limitParameter, cursorParameter)
+}
+
+func feeds() []parameter { return []parameter{afterParameter, limitParameter} }
+
+// read is a GET that the image keeps rendered.
+func read(name, path, summary, callers string, sees sight, answer any,
+	page func(*call, *projections.View) (projections.Answer, error), query ...parameter,
+) *route {
+	return &route{
+		method: http.MethodGet, path: path, name: name, summary: summary, callers: callers, sees: sees,
+		answer: answer, handle: pages(page), query: query, success: []int{http.StatusOK, http.StatusNotModified},
+	}
+}
+
+// create is a POST that makes a resource.
+func create(name, path, summary, callers string, sees sight, answer any, w *writer) *route {
+	return &route{
+		method: http.MethodPost, path: path, name: name, summary: summary, callers: callers, sees: sees,
+		answer: answer, write: w, success: []int{http.StatusCreated},
+	}
+}
+
+// change is a POST or PATCH that changes one and answers its new state.
+func change(method, name, path, summary, callers string, sees sight, answer any, w *writer) *route {
+	return &route{
+		method: method, path: path, name: name, summary: summary, callers: callers, sees: sees,
+		answer: answer, write: w, success: []int{http.StatusOK},
+	}
+}
+
+// remove is a DELETE.
+func remove(name, path, summary, callers string, sees sight, w *writer) *route {
+	return &route{
+		method: http.MethodDelete, path: path, name: name, summary: summary, callers: callers, sees: sees,
+		write: w, success: []int{http.StatusNoContent},
+	}
+}

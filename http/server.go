@@ -1,0 +1,179 @@
+package http
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tandem/bus"
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections"
+)
+
+// Commander handles commands; a *bus.Bus does.
+type Commander interface {
+	// Do sends a command and waits until its outcome is applied here, or ctx ends.
+	Do(ctx context.Context, r bus.Request) (bus.Result, error)
+	// Lookup returns how a recent command ended.
+	Lookup(id eventlog.CommandID) (bus.Result, bool)
+}
+
+// Config says what a Server works with. Commands, Image and Key are needed.
+type Config struct {
+	Commands Commander
+	Image    *projections.Image
+	// Key is the installation key, at least 32 random bytes. Command ids and secrets derive from
+	// it; with another key a repeated request is a new one.
+	Key []byte
+	// OperatorTokenHash is the SHA-256 of the operator's token; zero: nobody is the operator.
+	OperatorTokenHash [sha256.Size]byte
+	// BaseURL is where clients reach the server, without a trailing slash; it is told in the API
+	// description. Empty: the description's own origin.
+	BaseURL string
+	Now     func() time.Time // default: time.Now
+	Logger  *slog.Logger     // default: silent
+	// DurableInbox says that a command that was sent will be decided even if this process ends,
+	// so that 202 can be answered.
+	DurableInbox bool
+	// Ready returns nil while the node can serve; /readyz asks it. Default: always ready.
+	Ready func() error
+	// Metrics is what /metrics shows, beside what the Server adds to it. Default: a new one.
+	Metrics *prometheus.Registry
+	// SeparateAdmin leaves /metrics to Admin, away from Handler.
+	SeparateAdmin bool
+}
+
+func (c *Config) validate() error {
+	var faults []error
+	if c.Commands == nil || c.Image == nil {
+		faults = append(faults, errors.New("commands and an image are needed"))
+	}
+	if len(c.Key) < 32 {
+		faults = append(faults, fmt.Errorf("the installation key has %d bytes; at least 32 are needed", len(c.Key)))
+	}
+	if strings.HasSuffix(c.BaseURL, "/") {
+		faults = append(faults, fmt.Errorf("base URL %q ends with a slash", c.BaseURL))
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Ready == nil {
+		c.Ready = func() error { return nil }
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	return errors.Join(faults...)
+}
+
+// Server is the HTTP edge. Its methods are safe for concurrent use.
+type Server struct {
+	Config
+	echo     *echo.Echo
+	metrics  *metrics
+	keys     keys
+	sent     *sent
+	operator *projections.Identity
+	describe func() ([]byte, error) // the API description, made once
+
+	drain    sync.Once
+	draining chan struct{}
+}
+
+// New returns a Server with all routes.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
+	s := &Server{
+		Config:   cfg,
+		echo:     echo.New(),
+		keys:     keys{secret: cfg.Key},
+		sent:     newSent(),
+		draining: make(chan struct{}),
+		operator: &projections.Identity{
+			Viewer: projections.Viewer{Operator: true}, Member: "operator", Role: domain.Operator, TimeZone: time.UTC,
+		},
+		describe: sync.OnceValues(func() ([]byte, error) { return describe(cfg.BaseURL) }),
+	}
+	var err error
+	if s.metrics, err = newMetrics(cfg.Metrics); err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
+	s.echo.IPExtractor = echo.ExtractIPDirect()
+	s.echo.HTTPErrorHandler = s.unrouted
+	for _, rt := range routes() {
+		if rt.path == metricsPath && cfg.SeparateAdmin {
+			continue
+		}
+		s.add(rt)
+	}
+	return s, nil
+}
+
+func (s *Server) add(rt *route) {
+	handler := s.endpoint(rt, s.metrics.route(rt.method, rt.path))
+	s.echo.Add(rt.method, rt.echoPath(), handler)
+	if rt.method == http.MethodGet {
+		s.echo.Add(http.MethodHead, rt.echoPath(), handler)
+	}
+}
+
+// Handler serves the API. It also serves requests made in this process; see At.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// Admin serves /metrics, /livez and /readyz, for a listener that only the operator reaches.
+func (s *Server) Admin() http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = s.unrouted
+	for _, rt := range routes() {
+		if rt.operations {
+			e.Add(rt.method, rt.echoPath(), s.endpoint(rt, s.metrics.route("admin", rt.path)))
+		}
+	}
+	return e
+}
+
+// Drain makes the server not ready and ends long polls and event streams, so that a graceful stop
+// need not wait for them. Requests are still served.
+func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
+
+// Listener returns an http.Server for a handler of this package, with limits against slow and
+// oversized requests. Event streams extend their own write deadline.
+func Listener(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      maxWait + 30*time.Second, // a long poll, or a write that waits, and its answer
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+}
+
+type backdate struct{}
+
+// At returns a context for requests served in this process whose commands shall be recorded at t:
+// for a loader that fills an empty log. The bus refuses it at any other time, and no request from
+// the network can carry it.
+func At(ctx context.Context, t time.Time) context.Context {
+	return context.WithValue(ctx, backdate{}, t)
+}
+
+func backdated(ctx context.Context) (time.Time, bool) {
+	t, ok := ctx.Value(backdate{}).(time.Time)
+	return t, ok
+}

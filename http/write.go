@@ -1,0 +1,344 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"tandem/bus"
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections"
+)
+
+const (
+	defaultWait = 5 * time.Second
+	maxWait     = 60 * time.Second
+	maxKey      = 255 // bytes of an Idempotency-Key
+)
+
+// reader reads one resource with the caller's eyes.
+type reader func(v *projections.View) (projections.Answer, error)
+
+// intent is what a handler makes of a request that changes something.
+type intent struct {
+	command domain.Command
+	private []eventlog.KV
+	status  int    // of success; 204 has no body
+	path    string // of the resource; told as Location by a 201
+	read    reader // the resource after the change; nil with 204
+	// as is who reads the answer, if not the caller: the operator does not see the agreement that it
+	// has just created.
+	as *projections.Viewer
+	// show completes the answer with what is not in the image; nil: nothing.
+	show func(ctx context.Context, body any) (any, error)
+	// refused may exchange the domain's refusal for one that fits the request better; may be nil.
+	refused func(*domain.Error) error
+}
+
+// writer decodes a body of type T and makes an intent of it.
+type writer struct {
+	shape    *shape // nil: no body
+	optional bool   // an empty body means {}
+	intend   func(q *writing, body any) (*intent, error)
+}
+
+// writing is a call that changes something.
+type writing struct {
+	*call
+	raw   []byte
+	key   string // the client's Idempotency-Key
+	match *uint64
+	id    eventlog.CommandID
+}
+
+// writes makes a writer of a handler. A body whose fields are all optional may be left out.
+func writes[T any](intend func(q *writing, body *T) (*intent, error)) *writer {
+	s := shapeOf(reflect.TypeFor[T]())
+	return &writer{s, len(s.required) == 0, func(q *writing, body any) (*intent, error) {
+		return intend(q, body.(*T))
+	}}
+}
+
+// removes makes a writer of a handler that takes no body.
+func removes(intend func(q *writing) (*intent, error)) *writer {
+	return &writer{intend: func(q *writing, _ any) (*intent, error) { return intend(q) }}
+}
+
+func (w *writer) handle(q *call) error {
+	if err := q.visible(); err != nil {
+		return err
+	}
+	x := &writing{call: q}
+	body, err := w.body(x)
+	if err != nil {
+		return err
+	}
+	if err := x.headers(); err != nil {
+		return err
+	}
+	decoded, err := w.decode(q, body)
+	if err != nil {
+		return err
+	}
+	return x.run(w, decoded)
+}
+
+// body reads the body and checks its type, if there is one.
+func (w *writer) body(q *writing) ([]byte, error) {
+	body, err := q.readBody()
+	if err != nil {
+		return nil, err
+	}
+	q.raw = body
+	if len(body) == 0 && (w.shape == nil || w.optional) {
+		return nil, nil
+	}
+	return body, q.mediaType()
+}
+
+func (w *writer) decode(q *call, body []byte) (any, error) {
+	if _, err := q.parameters(); err != nil {
+		return nil, err
+	}
+	switch {
+	case w.shape == nil && len(body) > 0:
+		return nil, malformed("this takes no body")
+	case w.shape == nil:
+		return nil, nil
+	case len(body) == 0 && w.optional:
+		return reflect.New(w.shape.of).Interface(), nil
+	}
+	return w.shape.decode(body)
+}
+
+// headers reads Idempotency-Key and If-Match.
+func (q *writing) headers() error {
+	if keys, there := q.r.Header["Idempotency-Key"]; there {
+		if len(keys) != 1 || keys[0] == "" || len(keys[0]) > maxKey {
+			return refuse(http.StatusBadRequest, "invalid_idempotency_key", "An Idempotency-Key has 1 to %d bytes.", maxKey)
+		}
+		q.key = keys[0]
+	}
+	match := q.header("If-Match")
+	if match == "" || match == "*" {
+		return nil // what is not there is a 404 anyway
+	}
+	version, err := versionOf(match)
+	if err != nil {
+		return err
+	}
+	q.match = &version
+	return nil
+}
+
+// versionOf returns the version in an ETag. The hash in it tells representations apart; a write
+// minds only what happened.
+func versionOf(etag string) (uint64, error) {
+	tag, quoted := strings.CutPrefix(strings.TrimSpace(etag), `"`)
+	tag, closed := strings.CutSuffix(tag, `"`)
+	number, _, hashed := strings.Cut(tag, "-")
+	version, err := strconv.ParseUint(number, 10, 64)
+	if !quoted || !closed || !hashed || err != nil {
+		return 0, refuse(http.StatusBadRequest, "invalid_if_match", "If-Match takes one ETag that this server gave, or *.")
+	}
+	return version, nil
+}
+
+// identify sets the command's id, which the rest of the command may derive from.
+func (q *writing) identify(root string) (err error) {
+	if q.key != "" {
+		q.id = q.keys.command(q.actor(), root, q.key)
+		return nil
+	}
+	q.id, err = q.keys.random()
+	return err
+}
+
+func (q *writing) run(w *writer, body any) error {
+	if err := q.identify(q.root()); err != nil {
+		return err
+	}
+	in, err := w.intend(q, body)
+	if err != nil {
+		return err
+	}
+	prefer := q.preferences()
+	ctx, cancel := context.WithTimeout(q.r.Context(), prefer.wait)
+	defer cancel()
+	result, err := q.Commands.Do(ctx, q.request(in))
+	prefer.tell(q)
+	if err != nil {
+		return q.unfinished(in, err)
+	}
+	if result.Repeat {
+		q.c.Response().Header()["Idempotency-Replayed"] = headerTrue
+	}
+	if result.Rejection != nil {
+		return in.refusal(result.Rejection)
+	}
+	return q.answer(in, result)
+}
+
+// root is what an idempotency key belongs to, beside the member: the agreement or the partner in the
+// path.
+func (q *writing) root() string {
+	if a := q.agreement(); a != "" {
+		return domain.Stream{Agreement: a}.Root()
+	}
+	return domain.Stream{Partner: q.partner()}.Root()
+}
+
+func (q *writing) request(in *intent) bus.Request {
+	r := bus.Request{
+		ID: q.id, Command: in.command, Actor: q.commander(in.command), IfMatch: q.match,
+		Private: in.private, RequestedAt: q.now,
+	}
+	at := q.now
+	if t, ok := backdated(q.r.Context()); ok {
+		r.RequestedAt, r.RecordedAt, at = t, t, t
+	}
+	r.Today = domain.DateOf(at.In(q.zone()))
+	if q.key != "" {
+		r.Fingerprint = fingerprint(q.r.Method, q.r.URL.Path, q.header("If-Match"), q.raw)
+	}
+	return r
+}
+
+func (q *call) zone() *time.Location {
+	if q.who.TimeZone == nil {
+		return time.UTC
+	}
+	return q.who.TimeZone
+}
+
+// commander is the actor of a command. A token that is limited to some agreements cannot act on
+// its partner's directory, where it could make itself unlimited, nor begin an agreement: there it
+// is a viewer's.
+func (q *writing) commander(c domain.Command) domain.Actor {
+	a := q.actor()
+	_, drafts := c.(domain.DraftAgreement)
+	if q.who.Scope != "" && (drafts || c.Stream().Partner != "") {
+		a.Role = domain.Viewer
+	}
+	return a
+}
+
+// unfinished answers when the outcome did not come. A command that is sure to be decided is
+// accepted; otherwise the client learns where to ask.
+func (q *writing) unfinished(in *intent, err error) error {
+	if !errors.Is(err, bus.ErrOutcomeUnknown) {
+		return err
+	}
+	path := "/v1/commands/" + q.id.String() + fmt.Sprintf("%x", q.keys.receipt(q.actor(), q.id))
+	q.sent.add(q.id, in.path, q.now)
+	q.c.Response().Header()["Location"] = []string{path}
+	if !q.DurableInbox {
+		return err
+	}
+	q.tellPosition()
+	return q.writeJSON(http.StatusAccepted, Command{ID: strings.TrimPrefix(path, "/v1/commands/"), State: "pending"})
+}
+
+func (in *intent) refusal(e *domain.Error) error {
+	if in.refused != nil {
+		return in.refused(e)
+	}
+	return e
+}
+
+// answer tells the resource: as it is now after a command, as it was then after a repeat.
+func (q *writing) answer(in *intent, result bus.Result) error {
+	h := q.c.Response().Header()
+	if in.status == http.StatusNoContent {
+		q.tellPosition()
+		return q.c.NoContent(in.status)
+	}
+	if in.status == http.StatusCreated {
+		h["Location"] = []string{in.path}
+	}
+	out, err := q.resource(in, result)
+	if err != nil {
+		return q.vanished(err)
+	}
+	out.headers(h)
+	q.write(in.status, jsonType, out.body)
+	return nil
+}
+
+func (q *writing) resource(in *intent, result bus.Result) (reply, error) {
+	viewer := q.who.Viewer
+	if in.as != nil {
+		viewer = *in.as
+	}
+	if !result.Repeat && in.as == nil && in.show == nil {
+		page, err := q.Image.Page(viewer, in.path, in.read)
+		if err != nil {
+			return reply{}, err
+		}
+		return replyOf(page), nil
+	}
+	var a projections.Answer
+	read := func(v *projections.View) (err error) { a, err = in.read(v); return err }
+	var err error
+	if result.Repeat || in.as != nil {
+		err = q.Image.AsOf(q.r.Context(), viewer, in.command.Stream(), result.Seq, read)
+	} else {
+		err = q.Image.View(viewer, read)
+	}
+	if err == nil && in.show != nil {
+		a.Body, err = in.show(q.r.Context(), a.Body)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	return q.render(a)
+}
+
+// vanished answers a command that succeeded on something that the caller cannot read any more,
+// because another command came in between.
+func (q *writing) vanished(err error) error {
+	if refusalOf(err) != errNotFound {
+		return err
+	}
+	q.tellPosition()
+	return q.c.NoContent(http.StatusNoContent)
+}
+
+// prefer is what RFC 7240 preferences ask for.
+type prefer struct {
+	wait    time.Duration
+	applied string
+}
+
+func (q *writing) preferences() prefer {
+	p := prefer{wait: defaultWait}
+	for _, line := range q.r.Header["Prefer"] {
+		for preference := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
+			switch strings.ToLower(name) {
+			case "wait":
+				if seconds, err := strconv.Atoi(strings.Trim(value, `"`)); err == nil && seconds >= 0 {
+					p.wait = min(time.Duration(seconds)*time.Second, maxWait)
+					p.applied = "wait=" + strconv.Itoa(int(p.wait/time.Second))
+				}
+			case "respond-async":
+				if q.DurableInbox {
+					return prefer{applied: "respond-async"}
+				}
+			}
+		}
+	}
+	return p
+}
+
+func (p prefer) tell(q *writing) {
+	if p.applied != "" {
+		q.c.Response().Header()["Preference-Applied"] = []string{p.applied}
+	}
+}
