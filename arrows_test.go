@@ -21,7 +21,7 @@ var rooms = map[string]struct {
 	"eventlog":              {nil, "the log keeps bytes and knows nobody who reads them"},
 	"eventlog/eventlogtest": {[]string{"eventlog"}, "the suite tests the contract alone"},
 	"eventlog/sqlite":       {[]string{"eventlog"}, "an adapter knows the contract, never a sibling"},
-	"projections":           {[]string{"domain", "eventlog"}, "views are folded from the log, whoever writes it"},
+	"projections":           {[]string{"domain", "eventlog", "projections/sentences"}, "views are folded from the log, whoever writes it"},
 	"projections/sentences": {[]string{"domain"}, "a sentence is made of an event alone"},
 	"bus":                   {[]string{"domain", "eventlog", "projections"}, "the bus decides; it does not know who asked"},
 	"http":                  {[]string{"domain", "eventlog", "bus", "projections", "projections/sentences"}, "the edge knows the bus and the views, and no adapter"},

@@ -81,7 +81,7 @@ type NewAgreement struct {
 }
 
 func draftAgreement(q *writing, b *NewAgreement) (*intent, error) {
-	id := domain.AgreementID(b.ID)
+	var id domain.AgreementID
 	base := q.keys.given(string(b.ID), b.Title, "agreement", q.id)
 	if q.who.Operator {
 		id = domain.AgreementID(base)
