@@ -1,0 +1,335 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/bus"
+	"tandem/eventlog"
+	"tandem/eventlog/sqlite"
+	"tandem/projections"
+)
+
+const operatorSecret = "the-operator-token-of-the-tests"
+
+// env is a node with all its rooms on a log of its own, and the tokens of those who speak to it.
+type env struct {
+	*node
+	t      testing.TB
+	dir    string
+	clock  *clock
+	tokens map[string]string // by who holds them
+}
+
+// clock stands still unless it is moved.
+type clock struct{ at atomic.Int64 }
+
+func (c *clock) Now() time.Time { return time.UnixMicro(c.at.Load()).UTC() }
+
+func (c *clock) advance(d time.Duration) { c.at.Add(d.Microseconds()) }
+
+// lossy does what it is told; when it is to lose the outcome, nobody hears how it ended.
+type lossy struct {
+	*bus.Bus
+	lose atomic.Bool
+}
+
+func (l *lossy) Do(ctx context.Context, r bus.Request) (bus.Result, error) {
+	result, err := l.Bus.Do(ctx, r)
+	if err == nil && l.lose.Load() {
+		return bus.Result{}, bus.ErrOutcomeUnknown
+	}
+	return result, err
+}
+
+// node is one run of the rooms.
+type node struct {
+	commands *lossy
+	image    *projections.Image
+	api      *Server
+	server   *httptest.Server
+	client   *http.Client
+	stops    []func()
+}
+
+// newEnv starts a node on an empty log. It ends with the test.
+func newEnv(t testing.TB, change ...func(*Config)) *env {
+	t.Helper()
+	e := &env{t: t, dir: t.TempDir(), clock: &clock{}, tokens: map[string]string{
+		"operator": operatorSecret, "nobody": "", "stranger": "tdm_nobody-ever-issued-this",
+	}}
+	e.clock.at.Store(time.Date(2017, 9, 4, 8, 0, 0, 0, time.UTC).UnixMicro())
+	e.start(change...)
+	t.Cleanup(func() { e.stop() })
+	return e
+}
+
+func (e *env) start(change ...func(*Config)) {
+	e.t.Helper()
+	n := &node{}
+	e.node = n
+	log, err := sqlite.Open(e.t.Context(), sqlite.Config{Dir: e.dir, Now: e.clock.Now})
+	require.NoError(e.t, err)
+	n.stops = append(n.stops, func() { require.NoError(e.t, log.Close()) })
+	n.image, err = projections.New(projections.Config{
+		Log: log, Dir: e.dir, BaseURL: "http://tandem.test", Now: e.clock.Now, Logger: slog.New(slog.DiscardHandler),
+		Applied: func(entries []eventlog.Entry) { n.commands.Applied(entries) },
+	})
+	require.NoError(e.t, err)
+	b, err := bus.New(bus.Config{Log: log, Image: n.image, Now: e.clock.Now})
+	require.NoError(e.t, err)
+	n.commands = &lossy{Bus: b}
+	e.work(n.image.Run)
+	e.work(b.Run)
+	<-n.image.Live()
+	<-b.Ready()
+	e.serve(change...)
+}
+
+// work runs a part of the node until the node stops.
+func (e *env) work(run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	e.stops = append(e.stops, func() { cancel(); require.NoError(e.t, <-ended) })
+}
+
+func (e *env) serve(change ...func(*Config)) {
+	cfg := Config{
+		Commands: e.commands, Image: e.image, Key: bytes.Repeat([]byte("key!"), 8),
+		OperatorTokenHash: sha256.Sum256([]byte(operatorSecret)), Now: e.clock.Now,
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	var err error
+	e.api, err = New(cfg)
+	require.NoError(e.t, err)
+	e.server = httptest.NewUnstartedServer(nil)
+	e.server.Config = Listener(e.api.Handler())
+	e.server.Start()
+	e.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
+	e.stops = append(e.stops, func() {
+		e.api.Drain()
+		e.client.CloseIdleConnections()
+		e.server.Close()
+	})
+}
+
+// stop ends the node, last part first.
+func (n *node) stop() {
+	for len(n.stops) > 0 {
+		last := len(n.stops) - 1
+		n.stops[last]()
+		n.stops = n.stops[:last]
+	}
+}
+
+// restart ends the node and starts another one on the same log.
+func (e *env) restart() {
+	e.t.Helper()
+	e.stop()
+	e.start()
+}
+
+// caller speaks to the node with one token and some headers.
+type caller struct {
+	e      *env
+	who    string
+	token  string
+	header http.Header
+}
+
+// As speaks with the token that the name holds.
+func (e *env) As(who string) caller {
+	e.t.Helper()
+	token, known := e.tokens[who]
+	require.True(e.t, known, "nobody is called %s", who)
+	return caller{e, who, token, http.Header{}}
+}
+
+// With adds a header.
+func (c caller) With(name, value string) caller {
+	c.header = c.header.Clone()
+	c.header.Set(name, value)
+	return c
+}
+
+// Key adds an Idempotency-Key.
+func (c caller) Key(key string) caller { return c.With("Idempotency-Key", key) }
+
+func (c caller) GET(path string) *answer { c.e.t.Helper(); return c.do(http.MethodGet, path, nil) }
+
+func (c caller) POST(path string, body any) *answer {
+	c.e.t.Helper()
+	return c.do(http.MethodPost, path, body)
+}
+
+func (c caller) PATCH(path string, body any) *answer {
+	c.e.t.Helper()
+	return c.do(http.MethodPatch, path, body)
+}
+
+func (c caller) DELETE(path string) *answer {
+	c.e.t.Helper()
+	return c.do(http.MethodDelete, path, nil)
+}
+
+// object is a JSON object.
+type object = map[string]any
+
+// bytesOf returns a body's bytes: text as it is, anything else as JSON.
+func bytesOf(t testing.TB, body any) []byte {
+	t.Helper()
+	switch b := body.(type) {
+	case nil:
+		return nil
+	case string:
+		return []byte(b)
+	case []byte:
+		return b
+	}
+	b, err := json.Marshal(body)
+	require.NoError(t, err)
+	return b
+}
+
+// request builds the request; a body is JSON unless a header says otherwise.
+func (c caller) request(ctx context.Context, method, path string, body []byte) *http.Request {
+	c.e.t.Helper()
+	var content io.Reader
+	if body != nil {
+		content = bytes.NewReader(body)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, c.e.server.URL+path, content)
+	require.NoError(c.e.t, err)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	for name, values := range c.header {
+		r.Header[name] = values
+	}
+	return r
+}
+
+func (c caller) do(method, path string, body any) *answer {
+	t := c.e.t
+	t.Helper()
+	sent := bytesOf(t, body)
+	r := c.request(t.Context(), method, path, sent)
+	resp, err := c.e.client.Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	a := &answer{t: t, who: c.who, method: method, path: path, sent: sent, status: resp.StatusCode, header: resp.Header}
+	a.body, err = io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	a.check()
+	return a
+}
+
+// answer is what came back.
+type answer struct {
+	t                 testing.TB
+	who, method, path string
+	sent              []byte
+	status            int
+	header            http.Header
+	body              []byte
+}
+
+func (a *answer) String() string {
+	return a.who + ": " + a.method + " " + a.path + " " + string(a.sent[:min(len(a.sent), 500)]) + "\n" + string(a.body)
+}
+
+// Want requires a status.
+func (a *answer) Want(status int) *answer {
+	a.t.Helper()
+	require.Equal(a.t, status, a.status, a)
+	return a
+}
+
+// Refused requires a problem with a status and a code.
+func (a *answer) Refused(status int, code string) *answer {
+	a.t.Helper()
+	a.Want(status)
+	require.Equal(a.t, code, a.get("code"), a)
+	return a
+}
+
+// Names requires the problem to name exactly these fields.
+func (a *answer) Names(fields ...string) *answer {
+	a.t.Helper()
+	var named []string
+	for _, e := range a.list("errors") {
+		named = append(named, e["field"].(string))
+	}
+	require.ElementsMatch(a.t, fields, named, a)
+	return a
+}
+
+func (a *answer) into(v any) {
+	a.t.Helper()
+	require.NoError(a.t, json.Unmarshal(a.body, v), a)
+}
+
+// get returns a value of the body by the names on the way to it: acceptance.round.
+func (a *answer) get(path string) any {
+	a.t.Helper()
+	var v any
+	a.into(&v)
+	for name := range strings.SplitSeq(path, ".") {
+		o, ok := v.(object)
+		require.True(a.t, ok, "%s is not in %s", path, a)
+		v, ok = o[name]
+		require.True(a.t, ok, "%s is not in %s", path, a)
+	}
+	return v
+}
+
+func (a *answer) text(path string) string {
+	a.t.Helper()
+	s, ok := a.get(path).(string)
+	require.True(a.t, ok, "%s is no text in %s", path, a)
+	return s
+}
+
+// list returns a list of objects in the body.
+func (a *answer) list(name string) []object {
+	a.t.Helper()
+	var out []object
+	values, ok := a.get(name).([]any)
+	require.True(a.t, ok, "%s is no list in %s", name, a)
+	for _, v := range values {
+		out = append(out, v.(object))
+	}
+	return out
+}
+
+// ids returns one text field of every element of a list.
+func (a *answer) ids(name, field string) []string {
+	a.t.Helper()
+	ids := []string{}
+	for _, o := range a.list(name) {
+		ids = append(ids, o[field].(string))
+	}
+	return ids
+}
+
+func (a *answer) etag() string     { return a.header.Get("ETag") }
+func (a *answer) position() string { return a.header.Get("Tandem-Position") }
+func (a *answer) location() string { return a.header.Get("Location") }

@@ -1,0 +1,217 @@
+package http
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// attempt is one actor on one route at one place.
+type attempt struct {
+	actor actor
+	route *route
+	row   row
+	place place
+}
+
+// attempts makes them from the route table: every actor on every route at every place that the
+// route's parameters can name. A route without a row fails, and so does a row without a route.
+func (w *world) attempts() []attempt {
+	w.t.Helper()
+	rows, table := w.rows(), routes()
+	var list []attempt
+	for _, rt := range table {
+		r, known := rows[rt.name]
+		require.True(w.t, known, "%s %s has no row that says who may see and do it", rt.method, rt.path)
+		require.Equal(w.t, rt.write != nil, r.does != nil, "the row of %s says that it writes, or does not", rt.name)
+		delete(rows, rt.name)
+		places := w.placesOf(rt)
+		require.NotEmpty(w.t, places, "nothing fits %s", rt.path)
+		for _, a := range w.actors() {
+			for _, p := range places {
+				list = append(list, attempt{a, rt, r, p})
+			}
+		}
+	}
+	require.Empty(w.t, rows, "these rows have no route")
+	slices.SortStableFunc(list, func(x, y attempt) int { return cmp.Compare(x.order(), y.order()) })
+	return list
+}
+
+// order puts first what changes nothing, and last what takes something away.
+func (x attempt) order() int {
+	switch {
+	case x.row.does == nil:
+		return 0
+	case x.wanted()[0] >= http.StatusBadRequest:
+		return 1
+	case x.route.method == http.MethodDelete:
+		return 3
+	}
+	return 2
+}
+
+func (x attempt) wanted() []int { return x.row.wanted(x.route, x.actor, x.place) }
+
+func (w *world) placesOf(rt *route) (fitting []place) {
+	var names []string
+	for _, m := range pathParameter.FindAllStringSubmatch(rt.path, -1) {
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	for _, p := range w.places {
+		if slices.Equal(names, slices.Sorted(maps.Keys(p.params))) {
+			fitting = append(fitting, p)
+		}
+	}
+	return fitting
+}
+
+func (x attempt) path() string {
+	path := x.route.path
+	for name, id := range x.place.params {
+		path = strings.ReplaceAll(path, "{"+name+"}", id)
+	}
+	return path
+}
+
+// body fills in who acts, and with whom: a partner that takes part there too.
+func (x attempt) body(t testing.TB) []byte {
+	me := cmp.Or(x.actor.partner, "nokia")
+	other := map[string]string{"nokia": "xiaomi", "xiaomi": "nokia", "zte": "acme", "acme": "zte"}[me]
+	if x.place.agreement != "" && !slices.Contains(x.place.seers, other) {
+		other = "nokia"
+	}
+	b := bytes.ReplaceAll(bytesOf(t, x.row.body), []byte("$me"), []byte(me))
+	return bytes.ReplaceAll(b, []byte("$other"), []byte(other))
+}
+
+// run tries it and returns the answer. All have the same request id, so that what is alike must be
+// alike to the byte.
+func (w *world) run(x attempt) *answer {
+	w.t.Helper()
+	var body any
+	if x.row.body != nil {
+		body = x.body(w.t)
+	}
+	a := w.As(x.actor.name).With("X-Request-Id", "the-same").do(x.route.method, x.path(), body)
+	require.Contains(w.t, x.wanted(), a.status, a)
+	return a
+}
+
+// shows reports whether what an answer tells has the canary in it.
+func (a *answer) shows(c canary, told string) bool {
+	if c.id && (strings.Contains(a.path, c.text) || bytes.Contains(a.sent, []byte(c.text))) {
+		return false // it is the caller's own word
+	}
+	return strings.Contains(told, c.text)
+}
+
+// told is all that an answer says: its headers, its body and what is encoded in them.
+func (a *answer) told() string {
+	var b strings.Builder
+	_ = a.header.Write(&b) // a builder takes everything
+	b.Write(a.body)
+	for _, word := range strings.FieldsFunc(b.String(), outsideBase64) {
+		if plain, err := base64.RawURLEncoding.DecodeString(word); err == nil && len(word) >= 12 {
+			b.WriteString("\n" + string(plain))
+		}
+	}
+	return b.String()
+}
+
+func outsideBase64(r rune) bool {
+	return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+}
+
+// TestIsolation tries every actor on every route (P10): nobody is told what it may not see, what
+// it may not see is to the byte what does not exist, and what it may not do changes nothing.
+func TestIsolation(t *testing.T) {
+	w := newWorld(t)
+	attempts := w.attempts()
+	leaks, shown := 0, map[string]bool{}
+	hidden := map[string]*answer{}
+	var before []string
+	for n, x := range attempts {
+		if x.order() == 2 && (n == 0 || attempts[n-1].order() < 2) {
+			require.Equal(t, before, w.positions(), "what was refused has changed nothing")
+		}
+		a := w.run(x)
+		if n == 0 {
+			before = w.positions()
+		}
+		leaks += w.listen(x, a, shown)
+		if a.status == http.StatusNotFound || a.status == http.StatusUnauthorized {
+			w.alike(hidden, x, a)
+		}
+	}
+	w.requireShown(shown)
+	t.Logf("isolation: %d rows, %d leaks", len(attempts), leaks)
+	fmt.Printf("isolation: %d rows (%d routes, %d actors), %d leaks\n", len(attempts), len(routes()), len(w.actors()), leaks)
+}
+
+// listen counts the canaries that an answer should not have, and notes those that it may.
+func (w *world) listen(x attempt, a *answer, shown map[string]bool) (leaks int) {
+	w.t.Helper()
+	told := a.told()
+	for _, c := range w.canaries {
+		switch there := a.shows(c, told); {
+		case there && !c.may(x.actor):
+			leaks++
+			w.t.Errorf("%s of %v leaks to %s: %s %s\n%s", c.text, c.seers, x.actor.name, x.route.method, x.path(), told)
+		case there:
+			shown[c.text+" to "+x.actor.name] = true
+		}
+	}
+	return leaks
+}
+
+// positions tells how many events every partner, and the operator, can see.
+func (w *world) positions() (all []string) {
+	w.t.Helper()
+	for _, who := range []string{"operator", "nokia", "xiaomi", "zte", "acme"} {
+		all = append(all, w.As(who).GET("/v1/me").Want(200).position())
+	}
+	return all
+}
+
+// alike requires an answer to be the same as every other one of its status to that actor on that
+// route, wherever the path leads.
+func (w *world) alike(hidden map[string]*answer, x attempt, a *answer) {
+	w.t.Helper()
+	key := fmt.Sprint(a.status, x.actor.name, x.route.name)
+	first := hidden[key]
+	if first == nil {
+		hidden[key] = a
+		return
+	}
+	require.Equal(w.t, string(first.body), string(a.body), "%s\n%s", first, a)
+	require.Equal(w.t, withoutDate(first.header), withoutDate(a.header), "%s\n%s", first, a)
+}
+
+func withoutDate(h http.Header) http.Header {
+	h = h.Clone()
+	h.Del("Date")
+	return h
+}
+
+// requireShown makes sure that the canaries sing: each is told to every partner that may know it.
+func (w *world) requireShown(shown map[string]bool) {
+	w.t.Helper()
+	for _, c := range w.canaries {
+		for _, partner := range c.seers {
+			if c.id && partner == "operator" {
+				continue // it may know the ids of agreements, and need not be told them
+			}
+			require.True(w.t, shown[c.text+" to "+partner], "%s is never told to %s", c.text, partner)
+		}
+	}
+}

@@ -1,0 +1,331 @@
+package http
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// world is an env in which four partners work together:
+//
+//   - nokia and xiaomi under agreement a, and under next, which is a draft;
+//   - nokia, xiaomi and zte under agreement three, where project duo is nokia's and xiaomi's alone;
+//   - acme and zte under agreement other. Acme has nothing to do with the rest.
+//
+// Everything confidential in it has a canary in its text.
+type world struct {
+	*env
+	a, three, other, next string // agreements
+	duo                   string // the project of three that zte does not take part in
+	members               map[string]string
+	secret                map[string]string // by partner: its private milestone in a's routing, or wherever it has one
+	canaries              []canary
+	places                []place
+}
+
+// canary is a text that only some may ever see.
+type canary struct {
+	text      string
+	seers     []string // partners, and "operator"
+	agreement string   // a token limited to another one does not see it; empty: any token
+	id        bool     // who names it in a request may be answered with it
+}
+
+// place is what the parameters of a path can name, and who may see it.
+type place struct {
+	params    map[string]string
+	seers     []string // partners
+	agreement string   // empty: none
+	owner     string   // of a milestone; the lead of a project
+	acceptors []string
+	exploring bool
+	member    string // only the token with this name may see it
+}
+
+func newWorld(t testing.TB, change ...func(*Config)) *world {
+	t.Helper()
+	w := &world{env: newEnv(t, change...), members: map[string]string{}, secret: map[string]string{}}
+	for _, p := range []string{"nokia", "xiaomi", "zte", "acme"} {
+		w.settle(p)
+	}
+	w.a = w.agree("pact-one", "nokia", "xiaomi")
+	w.three = w.agree("pact-two", "nokia", "xiaomi", "zte")
+	w.other = w.agree("pact-six", "zte", "acme")
+	w.draft()
+	w.confine()
+	w.projects()
+	w.milestones()
+	w.whispers()
+	w.nowhere()
+	return w
+}
+
+// canary makes a text that only the named may see.
+func (w *world) canary(agreement string, seers ...string) string {
+	text := fmt.Sprintf("canary-%02d-of-%s", len(w.canaries), strings.Join(seers, "-"))
+	w.canaries = append(w.canaries, canary{text: text, seers: seers, agreement: agreement})
+	return text
+}
+
+func (w *world) canaryID(agreement, id string, seers ...string) string {
+	w.canaries = append(w.canaries, canary{text: id, seers: seers, agreement: agreement, id: true})
+	return id
+}
+
+func (w *world) place(p place) { w.places = append(w.places, p) }
+
+// settle creates a partner with a person and its tokens.
+func (w *world) settle(p string) {
+	w.t.Helper()
+	knowing := map[string][]string{"nokia": {"xiaomi", "zte"}, "xiaomi": {"nokia", "zte"}, "zte": {"nokia", "xiaomi", "acme"}, "acme": {"zte"}}
+	operator := w.As("operator")
+	operator.POST("/v1/partners", object{
+		"id": p, "name": w.canary("", append(knowing[p], p, "operator")...), "country": "FI", "time_zone": "Europe/Helsinki",
+		"holidays": []string{w.holiday(p)},
+	}).Want(201)
+	directory := "/v1/partners/" + p
+	w.tokens[p] = operator.POST(directory+"/tokens", object{"id": p + "-manager", "name": w.canary("", p, "operator"), "role": "manager"}).
+		Want(201).text("token")
+	w.members[p] = w.As(p).POST(directory+"/members", object{
+		"name": w.canary("", p, "operator"), "email": w.canary("", p, "operator") + "@partner.example", "role": "manager",
+	}).Want(201).text("id")
+	w.issue(p, p+"-viewer", object{"role": "viewer", "member": w.members[p]})
+	w.issue(p, p+"-spare", object{"role": "viewer"})
+	w.canaryID("", w.members[p], p, "operator")
+	w.place(place{params: map[string]string{"partner": p}, seers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p, "member": w.members[p]}, seers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p, "token": p + "-spare"}, seers: []string{p}})
+}
+
+// holiday is a canary too: a date that nobody else uses.
+func (w *world) holiday(p string) string {
+	day := fmt.Sprintf("2041-03-%02d", 10+len(p))
+	w.canaries = append(w.canaries, canary{text: day, seers: []string{p, "operator"}})
+	return day
+}
+
+// issue makes a token that is known by its own id.
+func (w *world) issue(p, id string, more object) *answer {
+	w.t.Helper()
+	body := object{"id": id, "name": id, "role": "manager"}
+	for k, v := range more {
+		body[k] = v
+	}
+	a := w.As(p).POST("/v1/partners/"+p+"/tokens", body).Want(201)
+	w.tokens[id] = a.text("token")
+	w.canaries = append(w.canaries, canary{text: w.tokens[id]})
+	return a
+}
+
+// confine makes the tokens of nokia that are good for less than the others, or for nothing.
+func (w *world) confine() {
+	w.t.Helper()
+	w.issue("nokia", "nokia-limited", object{"agreements": []string{w.three}})
+	w.issue("nokia", "nokia-revoked", nil)
+	w.As("nokia").DELETE("/v1/partners/nokia/tokens/nokia-revoked").Want(204)
+	w.issue("nokia", "nokia-expired", object{"expires_at": w.clock.Now().Add(time.Minute).Format(time.RFC3339)})
+	w.clock.advance(time.Hour)
+}
+
+// agree makes an active agreement with an instrument that has one schedule item.
+func (w *world) agree(id string, parties ...string) string {
+	w.t.Helper()
+	knowing := append(slices.Clone(parties), "operator")
+	w.As("operator").POST("/v1/agreements", object{
+		"id": w.canaryID(id, id, knowing...), "title": w.canary(id, parties...), "parties": parties, "effective_on": "2017-07-05",
+		"acceptance_days": 10, "deemed_acceptance": true, "forecast_tolerance_days": 14,
+	}).Want(201)
+	w.annex(id, parties...)
+	for _, p := range parties {
+		w.As(p).POST("/v1/agreements/"+id+"/sign", object{"signatory": w.canary(id, parties...)}).Want(200)
+	}
+	w.underAgreement(id, parties...)
+	return id
+}
+
+func (w *world) annex(id string, parties ...string) {
+	w.t.Helper()
+	w.As(parties[0]).POST("/v1/agreements/"+id+"/instruments", object{
+		"id": "joint", "kind": "joint_development", "title": w.canary(id, parties...), "effective_on": "2017-07-05", "disclosure": "undisclosed",
+		"schedule": []object{{"id": "lot", "title": w.canary(id, parties...), "note": w.canary(id, parties...)}},
+	}).Want(201)
+}
+
+func (w *world) underAgreement(id string, parties ...string) {
+	for _, more := range []map[string]string{{}, {"instrument": "joint"}, {"instrument": "joint", "item": "lot"}} {
+		more["agreement"] = id
+		w.place(place{params: more, seers: parties, agreement: id})
+	}
+}
+
+// draft makes the agreement that nobody has signed.
+func (w *world) draft() {
+	w.t.Helper()
+	parties := []string{"nokia", "xiaomi"}
+	title := fmt.Sprintf("canary-%02d-of-the-draft", len(w.canaries))
+	a := w.As("nokia").POST("/v1/agreements", object{
+		"id": "next", "title": title, "parties": parties, "effective_on": "2018-01-01",
+		"acceptance_days": 0, "deemed_acceptance": false, "forecast_tolerance_days": 0,
+	}).Want(201)
+	w.next = w.canaryID(a.text("id"), a.text("id"), parties...)
+	w.canaries = append(w.canaries, canary{text: title, seers: parties, agreement: w.next})
+	w.annex(w.next, parties...)
+	w.underAgreement(w.next, parties...)
+}
+
+// projects makes one project in every agreement, and the ones that are special.
+func (w *world) projects() {
+	w.t.Helper()
+	w.project(w.a, "routing", "committed", "nokia", "xiaomi")
+	w.project(w.a, "things", "exploring", "xiaomi", "nokia")
+	w.project(w.three, "radio", "committed", "zte", "nokia", "xiaomi")
+	w.duo = w.project(w.three, "duo", "committed", "nokia", "xiaomi")
+	w.project(w.other, "cloud", "committed", "acme", "zte")
+}
+
+func (w *world) project(agreement, id, stage, lead string, others ...string) string {
+	w.t.Helper()
+	participants := append([]string{lead}, others...)
+	body := object{
+		"id": id, "title": w.canary(agreement, participants...), "description": w.canary(agreement, participants...),
+		"area": w.canary(agreement, participants...), "stage": stage, "lead": lead, "participants": participants, "instrument": "joint",
+	}
+	if stage == "exploring" {
+		body["decide_by"] = "2018-06-30"
+	}
+	id = w.As(lead).POST("/v1/agreements/"+agreement+"/projects", body).Want(201).text("id")
+	if len(id) > len("routing") {
+		w.canaryID(agreement, id, participants...)
+	}
+	if stage == "committed" {
+		w.As(lead).POST(w.at(agreement, id)+"/start", nil).Want(200)
+	}
+	w.place(place{
+		params: map[string]string{"agreement": agreement, "project": id}, seers: participants, agreement: agreement,
+		owner: lead, exploring: stage == "exploring",
+	})
+	return id
+}
+
+// at is the path of what is under an agreement.
+func (w *world) at(agreement string, rest ...string) string {
+	path := "/v1/agreements/" + agreement
+	for i, id := range rest {
+		path += []string{"/projects/", "/milestones/"}[i] + id
+	}
+	return path
+}
+
+// routing is the path of a milestone of the project that most tests use.
+func (w *world) routing(milestone string) string { return w.at(w.a, "routing", milestone) }
+
+// milestones makes one in every state in routing, and one in each other project.
+func (w *world) milestones() {
+	w.t.Helper()
+	for n, state := range []string{"planned", "going", "delivered", "rejected", "accepted", "waived", "cancelled"} {
+		w.milestone(w.a, "routing", state, fmt.Sprintf("2017-10-%02d", n+1), "nokia", "xiaomi")
+	}
+	w.milestone(w.a, "routing", "overdue", "2017-08-01", "xiaomi", "nokia")
+	for _, state := range []string{"going", "delivered", "rejected", "accepted", "overdue"} {
+		owner := map[bool]string{true: "xiaomi", false: "nokia"}[state == "overdue"]
+		w.As(owner).POST(w.routing(state)+"/start", nil).Want(200)
+	}
+	for _, state := range []string{"delivered", "rejected", "accepted"} {
+		w.As("nokia").POST(w.routing(state)+"/deliver", object{
+			"on": "2017-09-04", "evidence": []object{{"title": w.canary(w.a, "nokia", "xiaomi"), "url": "https://proof.example/" + state}},
+		}).Want(200)
+	}
+	w.As("xiaomi").POST(w.routing("rejected")+"/reject", object{"reasons": []string{w.canary(w.a, "nokia", "xiaomi")}}).Want(200)
+	w.As("xiaomi").POST(w.routing("accepted")+"/accept", object{"note": w.canary(w.a, "nokia", "xiaomi")}).Want(200)
+	w.As("xiaomi").POST(w.routing("waived")+"/waive", nil).Want(200)
+	w.As("nokia").POST(w.routing("cancelled")+"/cancel", object{"reason": w.canary(w.a, "nokia", "xiaomi")}).Want(200)
+	w.milestone(w.three, "radio", "field", "2017-11-01", "zte", "nokia", "xiaomi")
+	w.milestone(w.three, w.duo, "pair", "2017-11-02", "nokia", "xiaomi")
+	w.milestone(w.other, "cloud", "move", "2017-11-03", "acme", "zte")
+}
+
+func (w *world) milestone(agreement, project, id, due, owner string, acceptors ...string) {
+	w.t.Helper()
+	all := append([]string{owner}, acceptors...)
+	w.As(owner).POST(w.at(agreement, project)+"/milestones", object{
+		"id": id, "title": w.canary(agreement, all...), "description": w.canary(agreement, all...), "owner": owner, "due_on": due,
+		"criteria": []string{w.canary(agreement, all...)}, "instrument": "joint", "schedule_item": "lot",
+	}).Want(201)
+	w.place(place{
+		params: map[string]string{"agreement": agreement, "project": project, "milestone": id}, seers: all, agreement: agreement,
+		owner: owner, acceptors: acceptors,
+	})
+}
+
+// whispers makes what is private within the shared projects.
+func (w *world) whispers() {
+	w.t.Helper()
+	for _, at := range []struct{ agreement, project, milestone, partner string }{
+		{w.a, "routing", "going", "nokia"},
+		{w.a, "routing", "going", "xiaomi"},
+		{w.three, "radio", "field", "zte"},
+		{w.other, "cloud", "move", "acme"},
+	} {
+		p := at.partner
+		shared := w.at(at.agreement, at.project, at.milestone)
+		w.As(p).POST(shared+"/forecast", object{"on": w.secretDay(at.agreement, p), "reason": w.canary(at.agreement, p), "audience": "private"}).Want(200)
+		w.As(p).POST(shared+"/comment", object{"text": w.canary(at.agreement, p), "audience": "private:" + p}).Want(200)
+		id := w.As(p).POST(w.at(at.agreement, at.project)+"/milestones", object{
+			"id": "hidden", "title": w.canary(at.agreement, p), "owner": p, "due_on": w.secretDay(at.agreement, p), "audience": "private",
+		}).Want(201).text("id")
+		require.Regexp(w.t, `^hidden-[a-z2-7]{8}$`, id)
+		w.secret[p] = w.canaryID(at.agreement, id, p)
+		w.As(p).POST(w.at(at.agreement, at.project, id)+"/comment", object{"text": w.canary(at.agreement, p)}).Want(200)
+		w.place(place{
+			params: map[string]string{"agreement": at.agreement, "project": at.project, "milestone": id}, seers: []string{p},
+			agreement: at.agreement, owner: p,
+		})
+	}
+}
+
+// secretDay is a date that nothing else has.
+func (w *world) secretDay(agreement, p string) string {
+	day := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, len(w.canaries)).Format(time.DateOnly)
+	w.canaries = append(w.canaries, canary{text: day, seers: []string{p}, agreement: agreement})
+	return day
+}
+
+// nowhere adds the places that do not exist, beside a command whose outcome got lost.
+func (w *world) nowhere() {
+	w.t.Helper()
+	for _, params := range []map[string]string{
+		{"partner": "nothing"},
+		{"partner": "NOT%20AN%20ID"},
+		{"partner": "nokia", "member": "nothing"},
+		{"partner": "nothing", "member": "nothing"},
+		{"partner": "nokia", "token": "nothing"},
+		{"partner": "nothing", "token": "nothing"},
+		{"agreement": "nothing"},
+		{"agreement": strings.Repeat("x", 500)},
+		{"agreement": "nothing", "instrument": "joint"},
+		{"agreement": w.a, "instrument": "nothing"},
+		{"agreement": w.a, "instrument": "joint", "item": "nothing"},
+		{"agreement": "nothing", "instrument": "joint", "item": "lot"},
+		{"agreement": "nothing", "project": "routing"},
+		{"agreement": w.a, "project": "nothing"},
+		{"agreement": "nothing", "project": "routing", "milestone": "going"},
+		{"agreement": w.a, "project": "nothing", "milestone": "going"},
+		{"agreement": w.a, "project": "routing", "milestone": "nothing"},
+		{"agreement": w.a, "project": "routing", "milestone": "hidden-aaaaaaaa"},
+		{"id": "nothing"},
+		{"id": strings.Repeat("0", 48)},
+		{"file": "nothing"},
+	} {
+		w.place(place{params: params})
+	}
+	w.place(place{params: map[string]string{}, seers: []string{"nokia", "xiaomi", "zte", "acme"}})
+	w.place(place{params: map[string]string{"file": "swagger-ui.css"}, seers: []string{"nokia", "xiaomi", "zte", "acme"}})
+	w.commands.lose.Store(true)
+	lost := w.As("nokia").POST(w.routing("going")+"/comment", object{"text": w.canary(w.a, "nokia", "xiaomi")}).Refused(503, "outcome_unknown")
+	w.commands.lose.Store(false)
+	w.place(place{params: map[string]string{"id": strings.TrimPrefix(lost.location(), "/v1/commands/")}, member: "nokia"})
+}
