@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,6 +28,10 @@ func (q *call) readBody() ([]byte, error) {
 	if q.r.ContentLength > maxBody {
 		return nil, tooLarge
 	}
+	// A request made in this process has no deadlines to set; it has its whole body, too.
+	control := http.NewResponseController(q.c.Response())
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(io.LimitReader(q.r.Body, maxBody+1))
 	if err != nil {
 		return nil, &refusal{status: http.StatusBadRequest, code: "body_unreadable", detail: "The request body ended early.", cause: err}

@@ -10,7 +10,10 @@ import (
 
 func partnerRoutes() []*route {
 	return []*route{
-		read("getMe", "/v1/me", "Who the token belongs to", anyMember, nil, Me{}, getMe),
+		{
+			method: http.MethodGet, name: "getMe", path: "/v1/me", summary: "Who the token belongs to", callers: anyMember,
+			answer: Me{}, handle: computes(getMe), success: []int{http.StatusOK, http.StatusNotModified},
+		},
 		read("listPartners", "/v1/partners", "Oneself and the counterparties; for the operator all partners", anyMember,
 			nil, projections.Partners{}, listPartners, lists()...),
 		create("createPartner", "/v1/partners", "Create a partner", "the operator", nil, projections.Partner{}, writes(createPartner)),
@@ -43,7 +46,8 @@ type Me struct {
 	ViaOperator bool                 `json:"via_operator" doc:"The operator issued the token."`
 }
 
-func getMe(q *call, _ *projections.View) (projections.Answer, error) {
+// getMe differs between the members of a partner, so it cannot be a page: they share pages.
+func getMe(q *call) (projections.Answer, error) {
 	if _, err := q.parameters(); err != nil {
 		return projections.Answer{}, err
 	}

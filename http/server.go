@@ -151,19 +151,6 @@ func (s *Server) Admin() http.Handler {
 // need not wait for them. Requests are still served.
 func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
 
-// Listener returns an http.Server for a handler of this package, with limits against slow and
-// oversized requests. Event streams extend their own write deadline.
-func Listener(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      maxWait + 30*time.Second, // a long poll, or a write that waits, and its answer
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-	}
-}
-
 type backdate struct{}
 
 // At returns a context for requests served in this process whose commands shall be recorded at t:

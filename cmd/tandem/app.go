@@ -281,13 +281,10 @@ func (a *app) start(front *front) servers {
 }
 
 func (s *servers) serve(l net.Listener, h http.Handler) {
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-	}
+	server := api.Listener(h)
 	s.list = append(s.list, server)
 	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(api.Coarse(l)); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
 		}
 	}()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,25 +20,30 @@ import (
 )
 
 // asReference makes the test binary serve what Tandem is measured against, in the directory that
-// is its value: a bare Echo v4 with one handler that writes the bytes of the file "page", and one
-// that group-commits what it gets to SQLite. Neither checks a token, a rule or a version.
+// is its value: a bare Echo v4 with one handler that writes the bytes of the file "page" under the
+// headers of the file "headers", and one that group-commits what it gets to SQLite. Neither checks a
+// token, a rule or a version.
 const asReference = "TANDEM_TEST_AS_REFERENCE"
-
-const referenceTag = `"7-reference"`
 
 func serveReference() {
 	dir := os.Getenv(asReference)
 	page, err := os.ReadFile(filepath.Join(dir, "page"))
 	must(err)
+	text, err := os.ReadFile(filepath.Join(dir, "headers"))
+	must(err)
+	var header http.Header
+	must(json.Unmarshal(text, &header))
+	tag, cache, position := header.Get("Etag"), header.Get("Cache-Control"), header.Get("Tandem-Position")
 	log, err := openReferenceLog(filepath.Join(dir, "reference.db"))
 	must(err)
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.GET("/page", func(c echo.Context) error {
 		h := c.Response().Header()
-		h.Set("Etag", referenceTag)
-		h.Set("Cache-Control", "private, no-cache")
-		if c.Request().Header.Get("If-None-Match") == referenceTag {
+		h.Set("Etag", tag)
+		h.Set("Cache-Control", cache)
+		h.Set("Tandem-Position", position)
+		if c.Request().Header.Get("If-None-Match") == tag {
 			return c.NoContent(http.StatusNotModified)
 		}
 		return c.Blob(http.StatusOK, "application/json", page)
@@ -133,10 +139,13 @@ func (l *referenceLog) commit(group []referenceRow) error {
 }
 
 // startReference runs the reference in a process of its own and returns its address.
-func startReference(t testing.TB, page []byte) string {
+func startReference(t testing.TB, page answer) string {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "page"), page, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "page"), page.body, 0o600))
+	header, err := json.Marshal(page.header)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "headers"), header, 0o600))
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(self)
