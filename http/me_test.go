@@ -1,0 +1,32 @@
+package http
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMe asks for several members of one partner: each is told who it is, not who asked before.
+func TestMe(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct{ who, role, token, member string }{
+		{"nokia", "manager", "nokia-manager", "nokia-manager"},
+		{"nokia-viewer", "viewer", "nokia-viewer", w.members["nokia"]},
+		{"nokia-spare", "viewer", "nokia-spare", "nokia-spare"},
+		{"nokia-limited", "manager", "nokia-limited", "nokia-limited"},
+	} {
+		a := w.As(c.who).GET("/v1/me").Want(200)
+		require.Equal(t, "nokia", a.get("partner"))
+		require.Equal(t, c.role, a.get("role"), a)
+		require.Equal(t, c.token, a.get("token"), a)
+		require.Equal(t, c.member, a.get("member"), a)
+	}
+	require.Equal(t, []any{w.three}, w.As("nokia-limited").GET("/v1/me").get("agreements"))
+	operator := w.As("operator").GET("/v1/me").Want(200)
+	require.Nil(t, operator.get("partner"))
+	require.Equal(t, "operator", operator.get("role"))
+
+	role := w.As("nokia-viewer").GET("/v1/me")
+	w.As("nokia").PATCH("/v1/partners/nokia/members/"+w.members["nokia"], object{"role": "viewer"}).Want(200)
+	w.As("nokia-viewer").With("If-None-Match", role.etag()).GET("/v1/me").Want(304)
+}
