@@ -258,6 +258,11 @@ func (a *Agreement) signers() []PartnerID {
 
 func (e AgreementEdited) apply(w *World, h Header) {
 	a := w.editAgreement(h.Stream.Agreement)
+	for _, p := range e.To.Parties {
+		if !slices.Contains(e.From.Parties, p) {
+			a.Seen.join(p)
+		}
+	}
 	a.Terms, a.Signatures = e.To, nil
 	a.Seen.Count(h.Audience, h.RecordedAt)
 }

@@ -45,6 +45,7 @@ func (a Audience) Sees(p PartnerID, those []PartnerID) bool {
 type Seen struct {
 	Shared  Mark
 	Private []PrivateMark // sorted by partner; replaced, never changed
+	Before  []PrivateMark // the shared events from before a partner joined, which it does not see; likewise
 }
 
 // Mark is a number of events and the time of the last of them, in microseconds since 1970 UTC.
@@ -62,12 +63,22 @@ type PrivateMark struct {
 // For returns the version and the time of the last change as partner p may know them.
 func (s Seen) For(p PartnerID) (version uint64, at time.Time) {
 	m := s.Shared
+	for _, unseen := range s.Before {
+		if unseen.Partner == p {
+			m.N -= unseen.Mark.N
+		}
+	}
 	for _, own := range s.Private {
 		if own.Partner == p {
 			m = Mark{m.N + own.Mark.N, max(m.At, own.Mark.At)}
 		}
 	}
 	return m.N, time.UnixMicro(m.At).UTC()
+}
+
+// join begins the count for a partner that sees from now on.
+func (s *Seen) join(p PartnerID) {
+	s.Before = put(s.Before, PrivateMark{p, s.Shared}, func(m PrivateMark) string { return string(m.Partner) })
 }
 
 // Count adds an event with audience a, recorded at the given time.
