@@ -64,6 +64,20 @@ func TestRepeatedKeyHasOneEffect(t *testing.T) {
 	require.True(t, refusedAgain.Repeat)
 }
 
+func TestKeyIsForgottenAfterADay(t *testing.T) {
+	var hours atomic.Int64
+	begin := time.Date(2018, 3, 30, 12, 0, 0, 0, time.UTC)
+	n := startNode(t, eventlogtest.NewMemory(), func(c *bus.Config) {
+		c.Now = func() time.Time { return begin.Add(time.Duration(hours.Load()) * time.Hour) }
+	})
+	n.agree()
+	first := n.send(keyed(1, 1, nokia, plan("m")))
+	hours.Store(24)
+	require.Equal(t, first.Seq, n.send(keyed(1, 1, nokia, plan("m"))).Seq)
+	hours.Store(25)
+	require.False(t, n.send(keyed(1, 2, nokia, plan("other"))).Repeat)
+}
+
 func TestForbiddenIsNotRemembered(t *testing.T) {
 	n := startNode(t, eventlogtest.NewMemory())
 	n.agree()

@@ -25,7 +25,7 @@ func (o *owner) take(msg *message.Message, offset eventlog.Offset) {
 		o.bury(r.ID, msg, err)
 		return
 	}
-	if first, known := d.records[r.ID]; known && !r.Fingerprint.IsZero() {
+	if first, known := d.records[r.ID]; known && o.now().Sub(first.At) <= recordsKept {
 		o.repeat(r, first)
 		return
 	}
