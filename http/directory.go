@@ -31,7 +31,7 @@ func directoryRoutes() []*route {
 		change(http.MethodPatch, "editMember", members+"/{member}", "Change a member's role, name or address",
 			directoryWrite, seesMember, projections.Member{}, writes(editMember)),
 		remove("removeMember", members+"/{member}", "Remove a member and erase name and address; tokens in the member's name stop working",
-			directoryWrite, seesMember, removes(removeMember)),
+			directoryWrite, seesRemovable, removes(removeMember)),
 		read("listTokens", tokens, "The partner's tokens, without their secrets", directoryRead, seesDirectory,
 			projections.Tokens{}, listTokens, lists()...),
 		create("issueToken", tokens, "Issue a token; the answer is the only one that shows it", directoryWrite, seesDirectory,
@@ -129,6 +129,16 @@ func (p profile) faults() error {
 	return nil
 }
 
+// name fills in what the request said, so that a repeat is not answered with what others said since.
+func (p profile) name(_ context.Context, body any) (any, error) {
+	m, ok := body.(projections.Member)
+	if !ok {
+		return body, nil
+	}
+	m.Name, m.Email = p.Name, p.Email
+	return m, nil
+}
+
 func (p profile) put(id domain.PartnerID, m domain.MemberID) ([]eventlog.KV, error) {
 	value, err := json.Marshal(p)
 	return []eventlog.KV{{Key: projections.ProfileKey(id, m), Value: value}}, err
@@ -147,7 +157,7 @@ func addMember(q *writing, b *NewMember) (*intent, error) {
 	return &intent{
 		command: domain.AddMember{Partner: q.partner(), Member: id, Role: b.Role}, private: private,
 		status: http.StatusCreated, path: memberPath(q.partner(), id), read: readMember(q.partner(), id),
-		show: q.named, refused: q.limited,
+		show: p.name, refused: q.limited,
 	}, nil
 }
 
@@ -184,6 +194,7 @@ func editMember(q *writing, b *MemberChange) (*intent, error) {
 	if err := p.faults(); err != nil {
 		return nil, err
 	}
+	in.show = p.name
 	in.private, err = p.put(q.partner(), q.member())
 	return in, err
 }

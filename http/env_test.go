@@ -320,16 +320,6 @@ func (a *answer) list(name string) []object {
 	return out
 }
 
-// ids returns one text field of every element of a list.
-func (a *answer) ids(name, field string) []string {
-	a.t.Helper()
-	ids := []string{}
-	for _, o := range a.list(name) {
-		ids = append(ids, o[field].(string))
-	}
-	return ids
-}
-
 func (a *answer) etag() string     { return a.header.Get("ETag") }
 func (a *answer) position() string { return a.header.Get("Tandem-Position") }
 func (a *answer) location() string { return a.header.Get("Location") }

@@ -43,7 +43,7 @@ func (q *call) render(a projections.Answer) (reply, error) {
 		return reply{}, err
 	}
 	sum := sha256.Sum256(body)
-	etag := `"` + strconv.FormatUint(a.Version, 10) + "-" + hex.EncodeToString(sum[:8]) + `"`
+	etag := `"` + strconv.FormatUint(a.Version, 10) + "-" + hex.EncodeToString(sum[:12]) + `"` // as a page has it
 	return reply{
 		body, []string{etag}, []string{q.Image.Position(q.who.Viewer, a.Agreement)}, []string{strconv.Itoa(len(body))},
 	}, nil

@@ -41,6 +41,11 @@ func seesMember(q *call, v *projections.View) bool {
 	return ok && seesDirectory(q, v)
 }
 
+// seesRemovable lets the repeat of a removal through to its first answer, though the member is gone.
+func seesRemovable(q *call, v *projections.View) bool {
+	return seesMember(q, v) || (q.header("Idempotency-Key") != "" && seesDirectory(q, v))
+}
+
 func seesToken(q *call, v *projections.View) bool {
 	_, ok := v.Token(q.partner(), domain.TokenID(q.c.Param("token")))
 	return ok && seesDirectory(q, v)
