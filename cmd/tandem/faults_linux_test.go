@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"os/signal"
 	"syscall"
 	"testing"
 
@@ -13,13 +11,6 @@ import (
 // limitFiles sets the greatest size of files that a running process may write, in bytes.
 func limitFiles(pid int, size uint64) error {
 	return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: unix.RLIM_INFINITY}, nil)
-}
-
-// A write beyond the limit must fail as one on a full disk does, and not end the process.
-func init() {
-	if os.Getenv(asProgram) != "" {
-		signal.Ignore(syscall.SIGXFSZ)
-	}
 }
 
 // TestFullDisk limits how large the program's files may grow, so that a write fails in the middle
