@@ -1,0 +1,179 @@
+package http
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+)
+
+// flaw is what is wrong with the form of a request, and the refusal that it gets.
+type flaw struct {
+	name         string
+	body         string
+	header, with string // a header with a value that is wrong, beside the body
+	query        string
+	status       int
+	code         string
+	fields       []string
+}
+
+// flawsOf makes the flaws from the shape of the route's body.
+func flawsOf(t testing.TB, rt *route, valid string) []flaw {
+	list := []flaw{
+		{name: "empty key", body: valid, header: "Idempotency-Key", status: 400, code: "invalid_idempotency_key"},
+		{name: "long key", body: valid, header: "Idempotency-Key", with: strings.Repeat("k", 256), status: 400, code: "invalid_idempotency_key"},
+		{name: "no ETag", body: valid, header: "If-Match", with: "7", status: 400, code: "invalid_if_match"},
+		{name: "weak ETag", body: valid, header: "If-Match", with: `W/"7-ab"`, status: 400, code: "invalid_if_match"},
+		{name: "unknown parameter", body: valid, query: "?verbose=1", status: 400, code: "unknown_parameter"},
+		{name: "malformed query", body: valid, query: "?%zz", status: 400, code: "invalid_query"},
+		{name: "too large", body: strings.Repeat(" ", maxBody+1), status: 413, code: "body_too_large"},
+		{name: "media type", body: "{}", header: "Content-Type", with: "application/xml", status: 415, code: "unsupported_media_type"},
+		{name: "charset", body: "{}", header: "Content-Type", with: "application/json; charset=latin1", status: 415, code: "unsupported_media_type"},
+		{name: "compressed", body: "{}", header: "Content-Encoding", with: "gzip", status: 415, code: "unsupported_encoding"},
+	}
+	s := rt.write.shape
+	if s == nil {
+		return append(list, flaw{name: "a body", body: "{}", status: 400, code: "invalid_json"})
+	}
+	return append(append(list, syntaxFlaws(s)...), valueFlaws(t, s)...)
+}
+
+func syntaxFlaws(s *shape) []flaw {
+	names := slices.Sorted(maps.Keys(s.fields))
+	member := `"unheard_of"`
+	list := []flaw{
+		{name: "no object", body: `[]`, status: 400, code: "invalid_json"},
+		{name: "null", body: `null`, status: 400, code: "invalid_json"},
+		{name: "cut short", body: `{`, status: 400, code: "invalid_json"},
+		{name: "no JSON", body: `{title: 1}`, status: 400, code: "invalid_json"},
+		{name: "a comma too many", body: `{,}`, status: 400, code: "invalid_json"},
+		{name: "unknown name", body: `{"unheard_of":1}`, status: 400, code: "unknown_field", fields: []string{"unheard_of"}},
+		{name: "deep", body: `{"unheard_of":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, status: 400, code: "too_deep"},
+		{name: "NUL", body: `{"unheard_of":"\u0000"}`, status: 400, code: "invalid_character"},
+	}
+	if len(names) > 0 {
+		member = `"` + names[0] + `"`
+		list = append(list,
+			flaw{name: "case", body: `{` + strings.ToUpper(member) + `:1}`, status: 400, code: "unknown_field", fields: []string{strings.ToUpper(names[0])}},
+			flaw{name: "twice", body: `{` + member + `:"a",` + member + `:"a"}`, status: 400, code: "duplicate_field"},
+			flaw{name: "twice inside", body: `{` + member + `:{"a":1,"a":2}}`, status: 400, code: "duplicate_field"},
+			flaw{name: "not UTF-8", body: `{` + member + ":\"a\xff\"}", status: 400, code: "invalid_json"},
+			flaw{name: "half a surrogate", body: `{` + member + `:"\ud800"}`, status: 400, code: "invalid_json"},
+			flaw{name: "bare NUL", body: `{` + member + ":\"a\x00\"}", status: 400, code: "invalid_json"},
+			flaw{name: "trailing data", body: `{` + member + `:"a"} {}`, status: 400, code: "invalid_json"},
+		)
+	}
+	return list
+}
+
+// valueFlaws gives every field a value of a wrong type, and a null; all are told at once.
+func valueFlaws(t testing.TB, s *shape) []flaw {
+	wrong, null := object{}, object{}
+	for name, f := range s.fields {
+		wrong[name] = wrongFor(s.of.Field(f.index).Type)
+		if !f.nullable {
+			null[name] = nil
+		}
+	}
+	var list []flaw
+	if len(s.required) > 0 {
+		list = append(list, flaw{name: "nothing given", body: `{}`, status: 422, code: "invalid_field", fields: s.required})
+	}
+	if len(wrong) > 0 {
+		list = append(list, flaw{
+			name: "wrong types", body: string(bytesOf(t, wrong)), status: 422, code: "invalid_field", fields: slices.Collect(maps.Keys(wrong)),
+		})
+	}
+	if len(null) > 0 {
+		fields := slices.Collect(maps.Keys(null))
+		list = append(list, flaw{name: "null", body: string(bytesOf(t, null)), status: 422, code: "invalid_field", fields: fields})
+	}
+	return list
+}
+
+func wrongFor(t reflect.Type) any {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.String || t == reflect.TypeFor[domain.Date]() {
+		return 20180330
+	}
+	return "2018-02-30"
+}
+
+// TestForm tries every flaw of form on every writing route, as somebody who may write there: each
+// is refused with its code, in the promised order of checks, and changes nothing (P11).
+func TestForm(t *testing.T) {
+	w := newWorld(t)
+	before, refusals := w.positions(), 0
+	for _, x := range w.writers() {
+		for _, f := range flawsOf(t, x.route, string(bytesOf(t, x.body(t)))) {
+			t.Run(x.route.name+"/"+f.name, func(t *testing.T) {
+				w.send(t, x, f).Refused(f.status, f.code).Names(f.fields...)
+			})
+			refusals++
+		}
+		w.checkOrder(x)
+	}
+	require.Equal(t, before, w.positions(), "nothing has changed")
+	t.Logf("%d refusals", refusals)
+}
+
+// writers returns one attempt that would succeed for each writing route.
+func (w *world) writers() (list []attempt) {
+	w.t.Helper()
+	found := map[string]bool{}
+	for _, x := range w.attempts() {
+		if x.order() >= 2 && !found[x.route.name] && (x.actor.name == "nokia" || x.route.name == "createPartner") {
+			found[x.route.name] = true
+			list = append(list, x)
+		}
+	}
+	for _, rt := range routes() {
+		require.True(w.t, rt.write == nil || found[rt.name], "nobody can call %s", rt.name)
+	}
+	return list
+}
+
+func (w *world) send(t *testing.T, x attempt, f flaw) *answer {
+	t.Helper()
+	c := w.As(x.actor.name)
+	if f.header != "" {
+		c = c.With(f.header, f.with)
+	}
+	var body any
+	if f.body != "" {
+		body = f.body
+	}
+	a := c.do(x.route.method, x.path()+f.query, body)
+	a.t = t
+	return a
+}
+
+// checkOrder gives everything that is wrong at once, and takes the faults away one by one: what is
+// told is always the first of 401, 404, 413, 415, 400, 422, 403.
+func (w *world) checkOrder(x attempt) {
+	w.t.Helper()
+	huge, broken, path := strings.Repeat("x", maxBody+1), "{", x.path()
+	w.As("stranger").With("Content-Type", "text/plain").do(x.route.method, path, huge).Refused(401, "invalid_token")
+	if strings.Contains(x.route.path, "{") {
+		hidden := strings.NewReplacer(w.a, w.other, "/partners/nokia", "/partners/acme").Replace(path)
+		hidden = strings.NewReplacer(w.three, w.other, w.next, w.other).Replace(hidden)
+		w.As(x.actor.name).With("Content-Type", "text/plain").do(x.route.method, hidden, huge).Refused(404, "not_found")
+	}
+	c := w.As(x.actor.name).With("Content-Type", "text/plain")
+	c.do(x.route.method, path, huge).Refused(413, "body_too_large")
+	c.do(x.route.method, path, broken).Refused(415, "unsupported_media_type")
+	viewer := w.As("nokia-viewer")
+	viewer.do(x.route.method, path, broken).Refused(400, "invalid_json")
+	if x.route.write.shape != nil && len(x.route.write.shape.required) > 0 {
+		viewer.do(x.route.method, path, "{}").Refused(422, "invalid_field")
+	}
+	viewer.With("If-Match", `"0-x"`).do(x.route.method, path, x.body(w.t)).Want(403)
+}

@@ -1,0 +1,240 @@
+package http
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// refused is a request that is well formed and that a rule refuses.
+type refused struct {
+	who, method, path string
+	body              any
+	match             string // If-Match
+	status            int
+	code              string
+	fields            string
+}
+
+func (w *world) refusals() []refused {
+	var all []refused
+	for _, more := range [][]refused{w.directoryRefusals(), w.agreementRefusals(), w.projectRefusals(), w.milestoneRefusals(), w.decisionRefusals()} {
+		all = append(all, more...)
+	}
+	return all
+}
+
+// with returns the object with some fields changed; nil leaves one out.
+func (o body) with(more object) object {
+	out := object{}
+	for _, fields := range []object{object(o), more} {
+		for k, v := range fields {
+			if out[k] = v; v == nil {
+				delete(out, k)
+			}
+		}
+	}
+	return out
+}
+
+type body object
+
+func (w *world) directoryRefusals() []refused {
+	partner := body{"id": "sony", "name": "Sony", "country": "JP", "time_zone": "Asia/Tokyo"}
+	token := body{"name": "New", "role": "viewer"}
+	member := body{"name": "N", "email": "n@nokia.example", "role": "viewer"}
+	const nokia, members, tokens = "/v1/partners/nokia", "/v1/partners/nokia/members", "/v1/partners/nokia/tokens"
+	person := members + "/" + w.members["nokia"]
+	return []refused{
+		{"operator", "POST", "/v1/partners", partner.with(object{"id": "nokia"}), "", 409, "partner_exists", ""},
+		{"nokia", "POST", "/v1/partners", partner.with(nil), "", 403, "operator_only", ""},
+		{"nokia", "POST", "/v1/partners", partner.with(object{"id": "nokia"}), "", 403, "operator_only", ""},
+		{"operator", "POST", "/v1/partners", partner.with(object{"time_zone": "Local"}), "", 422, "invalid_field", "time_zone"},
+		{"operator", "POST", "/v1/partners", partner.with(object{"id": "So Ny", "name": " ", "country": "Japan"}), "", 422, "invalid_field", "id name country"},
+		{"nokia", "PATCH", nokia, object{}, "", 422, "nothing_to_change", ""},
+		{"nokia", "PATCH", nokia, object{"time_zone": "Mars/Base"}, "", 422, "invalid_field", "time_zone"},
+		{"nokia", "PATCH", nokia, object{"country": "fi"}, `"99-x"`, 422, "invalid_field", "country"},
+		{"nokia", "PATCH", nokia, object{"country": "SE"}, `"99-x"`, 412, "version_mismatch", ""},
+		{"nokia-viewer", "PATCH", nokia, object{"country": "SE"}, `"99-x"`, 403, "manager_only", ""},
+		{"nokia-limited", "PATCH", nokia, object{"country": "SE"}, "", 403, "token_limited", ""},
+		{"xiaomi", "PATCH", nokia, object{"country": "SE"}, "", 403, "not_your_partner", ""},
+		{"acme", "PATCH", nokia, object{"country": "SE"}, "", 404, "not_found", ""},
+		{"nokia", "POST", members, member.with(object{"role": "operator"}), "", 422, "invalid_field", "role"},
+		{"nokia", "POST", members, member.with(object{"name": "", "email": "nokia"}), "", 422, "invalid_field", "name email"},
+		{"nokia-limited", "POST", members, member.with(nil), "", 403, "token_limited", ""},
+		{"xiaomi", "POST", members, member.with(nil), "", 404, "not_found", ""},
+		{"nokia", "PATCH", person, object{}, "", 422, "nothing_to_change", ""},
+		{"nokia", "PATCH", person, object{"email": "a b"}, "", 422, "invalid_field", "email"},
+		{"nokia", "PATCH", person, object{"role": "viewer"}, `"7-x"`, 412, "version_mismatch", ""},
+		{"nokia", "DELETE", members + "/nobody", nil, "", 404, "not_found", ""},
+		{"nokia", "DELETE", person, nil, `"7-x"`, 412, "version_mismatch", ""},
+		{"nokia-viewer", "DELETE", person, nil, "", 403, "manager_only", ""},
+		{"nokia", "POST", tokens, token.with(object{"id": "nokia-spare"}), "", 409, "token_exists", ""},
+		{"nokia", "POST", tokens, token.with(object{"id": "nokia-revoked"}), "", 409, "token_exists", ""},
+		{"nokia", "POST", tokens, token.with(object{"member": "nobody"}), "", 422, "invalid_field", "member"},
+		{"nokia", "POST", tokens, token.with(object{"member": w.members["xiaomi"]}), "", 422, "invalid_field", "member"},
+		{"nokia", "POST", tokens, token.with(object{"expires_at": "2017-01-01T00:00:00Z"}), "", 422, "invalid_field", "expires_at"},
+		{"nokia", "POST", tokens, token.with(object{"agreements": []string{w.other}}), "", 422, "invalid_field", "agreements"},
+		{"nokia", "POST", tokens, token.with(object{"agreements": []string{"nothing"}}), "", 422, "invalid_field", "agreements"},
+		{"nokia-limited", "POST", tokens, token.with(nil), "", 403, "token_limited", ""},
+		{"nokia", "DELETE", tokens + "/nokia-spare", nil, `"7-x"`, 412, "version_mismatch", ""},
+		{"nokia", "DELETE", tokens + "/nokia-revoked", nil, "", 404, "not_found", ""},
+		{"nokia-viewer", "DELETE", tokens + "/nokia-spare", nil, "", 403, "manager_only", ""},
+	}
+}
+
+func (w *world) agreementRefusals() []refused {
+	draft := body{"title": "New", "parties": []string{"nokia", "xiaomi"}, "effective_on": "2018-01-01", "acceptance_days": 5, "deemed_acceptance": false, "forecast_tolerance_days": 0}
+	part := body{"kind": "exploration", "title": "New", "effective_on": "2018-01-01", "disclosure": "disclosed"}
+	const all = "/v1/agreements"
+	return []refused{
+		{"operator", "POST", all, draft.with(object{"id": w.a}), "", 409, "agreement_exists", ""},
+		{"nokia", "POST", all, draft.with(object{"id": "No Id"}), "", 422, "invalid_field", "id"},
+		{"nokia", "POST", all, draft.with(object{"parties": []string{"xiaomi", "zte"}}), "", 403, "not_a_party", ""},
+		{"nokia", "POST", all, draft.with(object{"parties": []string{"nokia", "acme"}}), "", 422, "unknown_partner", "parties"},
+		{"nokia", "POST", all, draft.with(object{"parties": []string{"nokia"}}), "", 422, "invalid_field", "parties"},
+		{"nokia", "POST", all, draft.with(object{"parties": []string{"nokia", "nokia"}}), "", 422, "invalid_field", "parties"},
+		{"nokia", "POST", all, draft.with(object{"expires_on": "2017-01-01", "acceptance_days": -1}), "", 422, "invalid_field", "expires_on acceptance_days"},
+		{"nokia", "POST", all, draft.with(object{"title": nil, "effective_on": nil, "acceptance_days": "many"}), "", 422, "invalid_field", "title effective_on acceptance_days"},
+		{"nokia-viewer", "POST", all, draft.with(nil), "", 403, "manager_only", ""},
+		{"nokia-limited", "POST", all, draft.with(object{"parties": []string{"nokia", "zte"}}), "", 403, "token_limited", ""},
+		{"nokia", "PATCH", w.at(w.next), object{}, "", 422, "nothing_to_change", ""},
+		{"nokia", "PATCH", w.at(w.next), object{"parties": []string{"xiaomi", "zte"}}, "", 422, "invalid_field", "parties"},
+		{"nokia", "PATCH", w.at(w.next), object{"parties": []string{"nokia", "acme"}}, "", 422, "unknown_partner", "parties"},
+		{"nokia", "PATCH", w.at(w.next), object{"title": "New"}, `"99-x"`, 412, "version_mismatch", ""},
+		{"nokia", "PATCH", w.at(w.a), object{"title": "New"}, `"99-x"`, 412, "version_mismatch", ""},
+		{"nokia", "PATCH", w.at(w.a), object{"title": "New"}, "", 409, "agreement_signed", ""},
+		{"operator", "PATCH", w.at(w.next), object{"title": "New"}, "", 404, "not_found", ""},
+		{"nokia", "POST", w.at(w.next) + "/sign", object{"signed_on": "2017-09-05"}, "", 422, "invalid_field", "signed_on"},
+		{"nokia", "POST", w.at(w.a) + "/sign", object{}, "", 409, "already_signed", ""},
+		{"nokia-viewer", "POST", w.at(w.a) + "/sign", object{}, "", 403, "manager_only", ""},
+		{"nokia", "POST", w.at(w.next) + "/instruments", part.with(object{"id": "joint"}), "", 409, "instrument_exists", ""},
+		{"nokia", "POST", w.at(w.a) + "/instruments", part.with(nil), "", 409, "agreement_signed", ""},
+		{"nokia", "POST", w.at(w.next) + "/instruments", part.with(object{"kind": "supply"}), "", 422, "invalid_field", "roles roles"},
+		{"nokia", "POST", w.at(w.next) + "/instruments", part.with(object{"kind": "gift", "disclosure": "no"}), "", 422, "invalid_field", "kind disclosure"},
+		{"nokia", "POST", w.at(w.next) + "/instruments", part.with(object{"kind": "supply", "roles": object{"supplier": []string{"acme"}, "customer": []string{"nokia"}}}), "", 422, "invalid_field", "roles"},
+	}
+}
+
+func (w *world) projectRefusals() []refused {
+	project := body{"title": "New", "stage": "committed", "lead": "nokia", "participants": []string{"nokia", "xiaomi"}}
+	all, routing, things := w.at(w.a)+"/projects", w.at(w.a, "routing"), w.at(w.a, "things")
+	return []refused{
+		{"nokia", "POST", all, project.with(object{"id": "routing"}), "", 409, "project_exists", ""},
+		{"nokia", "POST", w.at(w.next) + "/projects", project.with(nil), "", 409, "agreement_not_signed", ""},
+		{"nokia", "POST", all, project.with(object{"stage": "exploring"}), "", 422, "invalid_field", "decide_by"},
+		{"nokia", "POST", all, project.with(object{"stage": "active", "lead": "zte"}), "", 422, "invalid_field", "stage lead"},
+		{"nokia", "POST", all, project.with(object{"participants": []string{"nokia", "zte"}}), "", 422, "invalid_field", "participants"},
+		{"nokia", "POST", all, project.with(object{"participants": []string{"nokia", "nothing"}}), "", 422, "invalid_field", "participants"},
+		{"nokia", "POST", all, project.with(object{"instrument": "nothing"}), "", 422, "invalid_field", "instrument"},
+		{"nokia", "POST", w.at(w.three) + "/projects", project.with(object{"lead": "zte", "participants": []string{"zte", "xiaomi"}}), "", 403, "not_a_participant", ""},
+		{"nokia-viewer", "POST", all, project.with(nil), "", 403, "manager_only", ""},
+		{"zte", "POST", all, project.with(nil), "", 404, "not_found", ""},
+		{"nokia", "PATCH", routing, object{}, "", 422, "nothing_to_change", ""},
+		{"nokia", "PATCH", routing, object{"title": ""}, "", 422, "invalid_field", "title"},
+		{"nokia", "PATCH", routing, object{"area": "x"}, `"99-x"`, 412, "version_mismatch", ""},
+		{"xiaomi", "PATCH", routing, object{"area": "x"}, `"99-x"`, 403, "not_lead", ""},
+		{"xiaomi", "PATCH", things, object{"area": "x", "decide_by": "2018-01-01"}, "", 422, "invalid_field", "decide_by"},
+		{"nokia", "PATCH", routing, object{"decide_by": "2018-01-01"}, "", 409, "wrong_stage", ""},
+		{"nokia", "POST", routing + "/commit", nil, "", 409, "wrong_stage", ""},
+		{"nokia", "POST", routing + "/start", nil, `"99-x"`, 412, "version_mismatch", ""},
+		{"nokia", "POST", routing + "/start", nil, "", 409, "wrong_stage", ""},
+		{"xiaomi", "POST", routing + "/start", nil, "", 403, "not_lead", ""},
+		{"nokia", "POST", routing + "/pause", nil, "", 422, "invalid_field", "reason"},
+		{"xiaomi", "POST", routing + "/pause", object{"reason": "x"}, "", 403, "not_lead", ""},
+		{"nokia", "POST", routing + "/resume", nil, "", 409, "wrong_stage", ""},
+		{"nokia", "POST", things + "/complete", nil, "", 409, "wrong_stage", ""},
+		{"nokia", "POST", things + "/stop", object{"reason": "x"}, "", 403, "not_lead", ""},
+		{"nokia", "POST", things + "/stop", nil, "", 422, "invalid_field", "reason"},
+	}
+}
+
+func (w *world) milestoneRefusals() []refused {
+	plan := body{"title": "New", "owner": "nokia", "due_on": "2018-01-01"}
+	all, going := w.at(w.a, "routing")+"/milestones", w.routing("going")
+	return []refused{
+		{"nokia", "POST", all, plan.with(object{"id": "going"}), "", 409, "milestone_exists", ""},
+		{"nokia", "POST", all, plan.with(object{"owner": "zte"}), "", 422, "invalid_field", "owner"},
+		{"nokia", "POST", all, plan.with(object{"owner": "nothing"}), "", 422, "invalid_field", "owner"},
+		{"nokia", "POST", all, plan.with(object{"acceptors": []string{}}), "", 422, "invalid_field", "acceptors"},
+		{"nokia", "POST", all, plan.with(object{"acceptors": []string{"nokia"}}), "", 422, "invalid_field", "acceptors"},
+		{"nokia", "POST", all, plan.with(object{"acceptors": []string{"acme"}, "title": ""}), "", 422, "invalid_field", "acceptors title"},
+		{"nokia", "POST", all, plan.with(object{"audience": "private:xiaomi"}), "", 422, "invalid_field", "audience"},
+		{"nokia", "POST", all, plan.with(object{"audience": "private", "acceptors": []string{"xiaomi"}}), "", 422, "invalid_field", "acceptors"},
+		{"nokia", "POST", all, plan.with(object{"audience": "private", "owner": "xiaomi"}), "", 422, "invalid_field", "owner"},
+		{"nokia", "POST", all, plan.with(object{"schedule_item": "lot"}), "", 422, "invalid_field", "schedule_item"},
+		{"nokia", "POST", all, plan.with(object{"instrument": "joint", "schedule_item": "nothing"}), "", 422, "invalid_field", "schedule_item"},
+		{"nokia", "POST", all, plan.with(object{"due_on": "2018-02-30", "title": nil}), "", 422, "invalid_field", "due_on title"},
+		{"nokia-viewer", "POST", all, plan.with(nil), "", 403, "manager_only", ""},
+		{"zte", "POST", all, plan.with(nil), "", 404, "not_found", ""},
+		{"nokia", "PATCH", going, object{}, "", 422, "nothing_to_change", ""},
+		{"nokia", "PATCH", going, object{"owner": "zte"}, "", 422, "invalid_field", "owner"},
+		{"nokia", "PATCH", going, object{"title": "x"}, `"99-x"`, 412, "version_mismatch", ""},
+		{"xiaomi", "PATCH", going, object{"title": "x"}, `"99-x"`, 403, "not_owner", ""},
+		{"nokia", "PATCH", w.routing("accepted"), object{"title": "x"}, "", 409, "milestone_final", ""},
+		{"nokia", "POST", going + "/start", nil, "", 409, "wrong_state", ""},
+		{"xiaomi", "POST", w.routing("planned") + "/start", nil, "", 403, "not_owner", ""},
+		{"nokia", "POST", going + "/progress", nil, "", 422, "invalid_field", "percent"},
+		{"nokia", "POST", going + "/progress", object{"percent": 101, "health": "blue"}, "", 422, "invalid_field", "percent health"},
+		{"nokia", "POST", w.routing("planned") + "/progress", object{"percent": 1}, "", 409, "wrong_state", ""},
+		{"nokia", "POST", going + "/forecast", object{"on": "2018-01-01", "audience": "private:xiaomi"}, "", 422, "invalid_field", "audience"},
+		{"nokia", "POST", going + "/forecast", object{"on": "2018-01-01", "audience": "private"}, "", 422, "invalid_field", "reason"},
+		{"nokia", "POST", w.routing("waived") + "/forecast", object{"on": "2018-01-01"}, "", 409, "milestone_final", ""},
+		{"nokia", "POST", going + "/comment", object{"text": " "}, "", 422, "invalid_field", "text"},
+		{"nokia", "POST", going + "/comment", object{"text": strings.Repeat("ä", 10001)}, "", 422, "invalid_field", "text"},
+		{"nokia-viewer", "POST", going + "/comment", object{"text": ""}, "", 422, "invalid_field", "text"},
+		{"nokia", "POST", going + "/comment", object{"text": "x"}, `"1-x"`, 412, "version_mismatch", ""},
+		{"nokia", "POST", going + "/share", nil, "", 409, "already_shared", ""},
+		{"nokia", "POST", w.routing(w.secret["nokia"]) + "/share", object{"acceptors": []string{}}, "", 422, "invalid_field", "acceptors"},
+		{"nokia", "POST", w.routing(w.secret["xiaomi"]) + "/share", nil, "", 404, "not_found", ""},
+		{"nokia", "POST", w.routing("delivered") + "/cancel", nil, "", 409, "wrong_state", ""},
+		{"xiaomi", "POST", w.routing("planned") + "/cancel", nil, "", 403, "not_owner", ""},
+	}
+}
+
+func (w *world) decisionRefusals() []refused {
+	going, delivered := w.routing("going"), w.routing("delivered")
+	return []refused{
+		{"nokia", "POST", going + "/deliver", object{"on": "2017-09-05"}, "", 422, "invalid_field", "on"},
+		{"nokia", "POST", going + "/deliver", object{"evidence": []object{{"title": "", "url": "ftp://x"}}}, "", 422, "invalid_field", "evidence evidence"},
+		{"nokia", "POST", going + "/deliver", object{"evidence": []object{{"title": "x", "url": "https://x.example", "seal": 1}}}, "", 400, "unknown_field", "evidence[0].seal"},
+		{"xiaomi", "POST", going + "/deliver", nil, "", 403, "not_owner", ""},
+		{"nokia", "POST", w.routing("planned") + "/deliver", nil, "", 409, "wrong_state", ""},
+		{"nokia", "POST", w.routing(w.secret["nokia"]) + "/deliver", nil, "", 409, "milestone_private", ""},
+		{"nokia", "POST", going + "/withdraw", nil, "", 409, "wrong_state", ""},
+		{"xiaomi", "POST", delivered + "/withdraw", nil, "", 403, "not_owner", ""},
+		{"nokia", "POST", delivered + "/accept", nil, "", 403, "not_acceptor", ""},
+		{"xiaomi", "POST", delivered + "/accept", nil, `"2-x"`, 412, "version_mismatch", ""},
+		{"xiaomi", "POST", going + "/accept", nil, "", 409, "wrong_state", ""},
+		{"xiaomi-viewer", "POST", delivered + "/accept", nil, "", 403, "manager_only", ""},
+		{"xiaomi", "POST", delivered + "/reject", object{"reasons": []string{}}, "", 422, "invalid_field", "reasons"},
+		{"xiaomi", "POST", delivered + "/reject", object{"reasons": []string{""}}, "", 422, "invalid_field", "reasons"},
+		{"nokia", "POST", delivered + "/reject", object{"reasons": []string{"x"}}, "", 403, "not_acceptor", ""},
+		{"nokia", "POST", going + "/waive", nil, "", 403, "not_acceptor", ""},
+		{"xiaomi", "POST", w.routing("accepted") + "/waive", nil, "", 409, "milestone_final", ""},
+		{"zte", "POST", going + "/waive", nil, "", 404, "not_found", ""},
+	}
+}
+
+// TestRules tries what the rules refuse. Nothing changes, and every writing route is tried.
+func TestRules(t *testing.T) {
+	w := newWorld(t)
+	before, tried := w.positions(), map[string]bool{}
+	for _, x := range w.refusals() {
+		t.Run(x.who+" "+x.method+" "+x.path+" "+x.code, func(t *testing.T) {
+			c := w.As(x.who)
+			if x.match != "" {
+				c = c.With("If-Match", x.match)
+			}
+			a := c.do(x.method, x.path, x.body)
+			a.t = t
+			a.Refused(x.status, x.code).Names(strings.Fields(x.fields)...)
+			require.Equal(t, before, w.positions())
+		})
+		tried[contractOf(t).routeOf(x.method, x.path).name] = true
+	}
+	for _, rt := range routes() {
+		require.True(t, rt.write == nil || tried[rt.name], "no rule of %s is tried", rt.name)
+	}
+}

@@ -1,0 +1,125 @@
+package http
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// write is one request that changes something, and the events that its maker's partner and the
+// other one then find in the agreement's feed.
+type write struct {
+	who, method, path string
+	body              any
+	status            int
+	events            string // that both see
+	whispers          string // that only the maker's partner sees
+}
+
+// TestEveryWrite calls every writing route, in the order of a collaboration's life.
+func TestEveryWrite(t *testing.T) {
+	w := newWorld(t)
+	member := "/v1/partners/nokia/members/" + w.members["nokia"]
+	terms := object{"id": "pact-ten", "title": "Ten", "parties": []string{"nokia", "xiaomi"}, "effective_on": "2017-01-01", "acceptance_days": 5, "deemed_acceptance": true, "forecast_tolerance_days": 3}
+	pact := "/v1/agreements/pact-ten"
+	project := pact + "/projects/lab"
+	one := project + "/milestones/one"
+	w.play([]write{
+		{"operator", "POST", "/v1/partners", object{"id": "sony", "name": "Sony", "country": "JP", "time_zone": "Asia/Tokyo"}, 201, "", ""},
+		{"nokia", "PATCH", "/v1/partners/nokia", object{"holidays": []string{"2017-12-06"}}, 200, "", ""},
+		{"nokia", "POST", "/v1/partners/nokia/members", object{"name": "A", "email": "a@nokia.example", "role": "viewer"}, 201, "", ""},
+		{"nokia", "PATCH", member, object{"role": "viewer"}, 200, "", ""},
+		{"nokia", "DELETE", member, nil, 204, "", ""},
+		{"nokia", "POST", "/v1/partners/nokia/tokens", object{"id": "robot", "name": "Robot", "role": "viewer"}, 201, "", ""},
+		{"nokia", "DELETE", "/v1/partners/nokia/tokens/robot", nil, 204, "", ""},
+		{"operator", "POST", "/v1/agreements", terms, 201, "agreement.drafted", ""},
+		{"xiaomi", "PATCH", pact, object{"title": "Ten, edited"}, 200, "agreement.edited", ""},
+		{"nokia", "POST", pact + "/instruments", object{"id": "part", "kind": "supply", "title": "Part", "roles": object{"supplier": []string{"nokia"}, "customer": []string{"xiaomi"}}, "effective_on": "2017-01-01", "disclosure": "disclosed"}, 201, "instrument.added", ""},
+		{"nokia", "POST", pact + "/sign", object{"signatory": "A. Signer", "signed_on": "2017-09-01"}, 200, "agreement.signed", ""},
+		{"xiaomi", "POST", pact + "/sign", nil, 200, "agreement.signed agreement.activated", ""},
+		{"nokia", "POST", pact + "/projects", object{"id": "lab", "title": "Lab", "stage": "exploring", "lead": "nokia", "participants": []string{"nokia", "xiaomi"}, "decide_by": "2018-01-01"}, 201, "project.created", ""},
+		{"nokia", "PATCH", project, object{"area": "IoT"}, 200, "project.edited", ""},
+		{"nokia", "PATCH", project, object{"decide_by": "2018-02-01"}, 200, "project.stage_called", ""},
+		{"xiaomi", "PATCH", project, object{"decide_by": "2018-02-01"}, 200, "project.stage_called project.decide_by_moved", ""},
+		{"xiaomi", "POST", project + "/commit", nil, 200, "project.stage_called", ""},
+		{"nokia", "POST", project + "/commit", nil, 200, "project.stage_called project.stage_changed", ""},
+		{"nokia", "POST", project + "/start", nil, 200, "project.stage_changed", ""},
+		{"nokia", "POST", project + "/pause", object{"reason": "holidays"}, 200, "project.stage_changed", ""},
+		{"nokia", "POST", project + "/resume", nil, 200, "project.stage_changed", ""},
+		{"nokia", "POST", project + "/milestones", object{"id": "one", "title": "One", "owner": "nokia", "due_on": "2018-01-01"}, 201, "milestone.planned", ""},
+		{"nokia", "POST", project + "/milestones", object{"title": "Own", "owner": "nokia", "due_on": "2018-01-01", "audience": "private"}, 201, "", "milestone.planned"},
+		{"nokia", "PATCH", one, object{"criteria": []string{"it works"}}, 200, "milestone.edited", ""},
+		{"nokia", "POST", one + "/start", nil, 200, "milestone.started", ""},
+		{"nokia", "POST", one + "/progress", object{"health": "amber", "note": "slow"}, 200, "milestone.progressed", ""},
+		{"xiaomi", "POST", one + "/forecast", object{"on": "2018-02-01"}, 200, "milestone.forecast_moved", ""},
+		{"xiaomi", "POST", one + "/forecast", object{"on": "2018-03-01", "audience": "private"}, 200, "", "milestone.forecast_moved"},
+		{"xiaomi", "POST", one + "/comment", object{"text": "hm", "audience": "private"}, 200, "", "milestone.commented"},
+		{"xiaomi", "POST", one + "/comment", object{"text": "hm"}, 200, "milestone.commented", ""},
+		{"nokia", "POST", one + "/deliver", nil, 200, "milestone.delivered", ""},
+		{"nokia", "POST", one + "/withdraw", nil, 200, "milestone.delivery_withdrawn", ""},
+		{"nokia", "POST", one + "/deliver", object{"on": "2017-09-01", "evidence": []object{{"title": "Log", "url": "https://proof.example", "sha256": strings.Repeat("0f", 32)}}}, 200, "milestone.delivered", ""},
+		{"xiaomi", "POST", one + "/reject", object{"reasons": []string{"too slow"}}, 200, "milestone.rejected", ""},
+		{"nokia", "POST", one + "/deliver", nil, 200, "milestone.delivered", ""},
+		{"xiaomi", "POST", one + "/accept", object{"note": "well done"}, 200, "milestone.accepted", ""},
+		{"nokia", "POST", project + "/milestones", object{"id": "two", "title": "Two", "owner": "xiaomi", "due_on": "2018-01-01"}, 201, "milestone.planned", ""},
+		{"nokia", "POST", project + "/milestones/two/waive", nil, 200, "milestone.waived", ""},
+		{"nokia", "POST", project + "/milestones", object{"id": "three", "title": "Three", "owner": "nokia", "due_on": "2018-01-01"}, 201, "milestone.planned", ""},
+		{"nokia", "POST", project + "/milestones/three/cancel", object{"reason": "no need"}, 200, "milestone.cancelled", ""},
+		{"nokia", "POST", project + "/complete", nil, 200, "project.stage_called", ""},
+		{"nokia", "POST", project + "/stop", object{"reason": "enough"}, 200, "project.stage_called", ""},
+		{"xiaomi", "POST", project + "/stop", object{"reason": "enough"}, 200, "project.stage_called project.stage_changed", ""},
+		{"nokia", "POST", w.routing(w.secret["nokia"]) + "/share", nil, 200, "", ""},
+	}, pact)
+}
+
+// play makes the writes and compares the feed of pact after each. Every writing route must be among
+// them.
+func (w *world) play(writes []write, pact string) {
+	t := w.t
+	t.Helper()
+	called := map[string]bool{}
+	after := map[string]string{}
+	for _, x := range writes {
+		a := w.As(x.who).do(x.method, x.path, x.body).Want(x.status)
+		called[contractOf(t).routeOf(x.method, x.path).name] = true
+		w.checkCreated(a)
+		for _, reader := range []string{"nokia", "xiaomi"} {
+			feed := w.As(reader).GET(pact + "/events?after=" + after[reader])
+			if feed.status == http.StatusNotFound {
+				continue // not drafted yet
+			}
+			after[reader] = feed.text("next_cursor")
+			wanted := strings.Fields(x.events)
+			if reader == x.who {
+				wanted = append(wanted, strings.Fields(x.whispers)...)
+			}
+			types := []string{}
+			for _, e := range feed.list("events") {
+				types = append(types, e["type"].(string))
+			}
+			require.ElementsMatch(t, wanted, types, "%s reads after %s", reader, a)
+		}
+	}
+	for _, rt := range routes() {
+		require.True(t, rt.write == nil || called[rt.name], "%s is not among the writes", rt.name)
+	}
+}
+
+// checkCreated reads what was made where Location says that it is.
+func (w *world) checkCreated(a *answer) {
+	w.t.Helper()
+	if a.status != http.StatusCreated {
+		require.Empty(w.t, a.location(), a)
+		return
+	}
+	if a.who == "operator" && strings.HasPrefix(a.path, "/v1/agreements") {
+		a.who = "nokia" // the operator does not see what it has drafted
+	}
+	read := w.As(a.who).GET(a.location()).Want(200)
+	if !strings.HasSuffix(a.path, "/tokens") { // which tells its secret once
+		require.Equal(w.t, string(a.body), string(read.body))
+		require.Equal(w.t, a.etag(), read.etag())
+	}
+}
