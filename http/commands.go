@@ -67,17 +67,20 @@ func (s *sent) get(id eventlog.CommandID) (sentCommand, bool) {
 	return c, ok
 }
 
-// getCommand tells what became of a command. Whoever was not told of it finds nothing, whether
-// or not it exists.
+// seesCommand is for who was told of the command. Everybody else finds nothing, whether or not it
+// exists.
+func seesCommand(q *call, _ *projections.View) bool {
+	_, ok := q.commandOf(q.c.Param("id"))
+	return ok
+}
+
+// getCommand tells what became of a command.
 func getCommand(q *call) (projections.Answer, error) {
 	if _, err := q.parameters(); err != nil {
 		return projections.Answer{}, err
 	}
 	given := q.c.Param("id")
-	id, ok := q.commandOf(given)
-	if !ok {
-		return projections.Answer{}, errNotFound
-	}
+	id, _ := q.commandOf(given) // seesCommand has seen that it is one
 	body := Command{ID: given, State: "pending"}
 	sent, remembered := q.sent.get(id)
 	result, decided := q.Commands.Lookup(id)

@@ -96,6 +96,9 @@ func (c *contract) find(names ...string) (v any, at []string, found bool) {
 // routeOf returns the route that serves a path, nil if none does.
 func (c *contract) routeOf(method, path string) *route {
 	path, _, _ = strings.Cut(path, "?")
+	if method == http.MethodHead {
+		method = http.MethodGet // the answer is the same, without its body
+	}
 	have := strings.Split(path, "/")
 	var best *route
 	for _, rt := range c.routes {

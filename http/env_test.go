@@ -40,18 +40,21 @@ func (c *clock) Now() time.Time { return time.UnixMicro(c.at.Load()).UTC() }
 
 func (c *clock) advance(d time.Duration) { c.at.Add(d.Microseconds()) }
 
-// lossy does what it is told; when it is to lose the outcome, nobody hears how it ended.
+// lossy does what it is told; when it is to lose the outcome, nobody hears how it ended, nor is it
+// hurried by who waits for it.
 type lossy struct {
 	*bus.Bus
 	lose atomic.Bool
 }
 
 func (l *lossy) Do(ctx context.Context, r bus.Request) (bus.Result, error) {
-	result, err := l.Bus.Do(ctx, r)
-	if err == nil && l.lose.Load() {
-		return bus.Result{}, bus.ErrOutcomeUnknown
+	if !l.lose.Load() {
+		return l.Bus.Do(ctx, r)
 	}
-	return result, err
+	if _, err := l.Bus.Do(context.WithoutCancel(ctx), r); err != nil {
+		return bus.Result{}, err
+	}
+	return bus.Result{}, bus.ErrOutcomeUnknown
 }
 
 // node is one run of the rooms.

@@ -33,7 +33,7 @@ func operationRoutes() []*route {
 		{
 			method: http.MethodGet, name: "getCommand", path: "/v1/commands/{id}",
 			summary: "What became of a write that was answered before its outcome was known",
-			callers: "the member who sent the command", answer: Command{}, handle: computes(getCommand),
+			callers: "the member who sent the command", sees: seesCommand, answer: Command{}, handle: computes(getCommand),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		{
