@@ -17,7 +17,9 @@ func TestJoiningADraftCountsFromThen(t *testing.T) {
 	joined.Parties = []PartnerID{"nokia", "xiaomi", "zte"}
 	h := Header{Stream: Stream{Agreement: "a"}, Audience: Shared}
 	for i, p := range []Payload{
-		AgreementDrafted{terms}, AgreementEdited{To: terms, From: terms}, AgreementEdited{To: joined, From: terms},
+		AgreementDrafted{terms},
+		AgreementEdited{To: terms, From: terms},
+		AgreementEdited{To: joined, From: terms},
 		AgreementEdited{To: joined, From: joined},
 	} {
 		h.Commit, h.RecordedAt = uint64(i+1), at.AddDate(0, 0, i)

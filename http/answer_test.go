@@ -24,6 +24,10 @@ func (a *answer) check() {
 		require.Regexp(a.t, `^"\d+-[0-9a-f]+"$`, a.etag(), a)
 		require.Equal(a.t, "private, no-cache", a.header.Get("Cache-Control"), a)
 	}
+	if api && (a.status == http.StatusOK || a.status == http.StatusCreated) {
+		require.NotEmpty(a.t, a.etag(), a)
+		require.Equal(a.t, jsonMedia, a.header.Get("Content-Type"), a)
+	}
 	if a.status == http.StatusNotModified || a.status == http.StatusNoContent {
 		require.Empty(a.t, a.body, a)
 	}

@@ -13,6 +13,7 @@ import (
 // TestUnauthenticated tries everything that is no good token, on a path that exists, one that is
 // another's and one that nobody has: the answers are alike.
 func TestUnauthenticated(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := w.tokens["nokia"]
 	paths := []string{w.routing("going"), "/v1/agreements/nothing", "/v1/nothing", "/v1/me"}
@@ -48,6 +49,7 @@ func TestUnauthenticated(t *testing.T) {
 // TestTokensEnd takes tokens away in every way there is; each is refused from then on, also for
 // what is kept rendered and what the client has.
 func TestTokensEnd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	person := object{"name": "P", "email": "p@nokia.example", "role": "manager"}
 	id := w.As("nokia").POST("/v1/partners/nokia/members", person).Want(201).text("id")
@@ -75,6 +77,7 @@ func TestTokensEnd(t *testing.T) {
 
 // TestLesserRole makes the member of a manager's token a viewer: the token is good for no more.
 func TestLesserRole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	person := w.members["nokia"]
 	w.issue("nokia", "of-person", object{"member": person})
@@ -87,6 +90,7 @@ func TestLesserRole(t *testing.T) {
 // TestForeignIDs names in a body what the caller cannot see, and what does not exist: the answers
 // differ in nothing but the name.
 func TestForeignIDs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	draft := body{"title": "N", "effective_on": "2018-01-01", "acceptance_days": 5, "deemed_acceptance": false, "forecast_tolerance_days": 0}
 	project := body{"title": "N", "stage": "committed", "lead": "nokia"}
@@ -119,6 +123,7 @@ func TestForeignIDs(t *testing.T) {
 
 // TestIDsCannotBeProbed takes the ids of what others have: the answer does not tell.
 func TestIDsCannotBeProbed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	draft := body{"title": "N", "effective_on": "2018-01-01", "acceptance_days": 5, "deemed_acceptance": false, "forecast_tolerance_days": 0, "parties": []string{"nokia", "xiaomi"}}
 	for _, id := range []string{w.other, "nothing-yet"} {
@@ -137,6 +142,7 @@ func TestIDsCannotBeProbed(t *testing.T) {
 
 // TestUnrouted asks for what no route has.
 func TestUnrouted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, path := range []string{"/v1", "/v1/nothing", "/v1/partners/nokia/nothing", w.routing("going") + "/explode", w.routing("going") + "/"} {
 		w.As("nokia").GET(path).Refused(404, "not_found")
@@ -155,6 +161,7 @@ func TestUnrouted(t *testing.T) {
 
 // TestLargeBodyWithoutLength sends more than a body may have without saying so before.
 func TestLargeBodyWithoutLength(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.As("nokia").request(t.Context(), http.MethodPost, w.routing("going")+"/comment", []byte{})
 	r.Body, r.ContentLength = io.NopCloser(io.LimitReader(spaces{}, 2*maxBody)), -1

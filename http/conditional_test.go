@@ -30,6 +30,7 @@ func (w *world) reads() (seen, hidden map[string][]string) {
 
 // TestReadsAreConditional holds every read against what is promised of all reads.
 func TestReadsAreConditional(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	nokia := w.As("nokia")
 	seen, hidden := w.reads()
@@ -65,6 +66,7 @@ func TestReadsAreConditional(t *testing.T) {
 // TestIfMatchComparesWhatTheCallerSees changes a milestone behind xiaomi's back, and before its
 // eyes.
 func TestIfMatchComparesWhatTheCallerSees(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	going := w.routing("going")
 	xiaomi := w.As("xiaomi")
@@ -86,6 +88,7 @@ func TestIfMatchComparesWhatTheCallerSees(t *testing.T) {
 // TestPrivateChangesAreInvisible lets nokia do all it can do in private. What the others read on any
 // route, to the byte and the header, stays as it was (R16).
 func TestPrivateChangesAreInvisible(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	others := []string{"xiaomi", "xiaomi-viewer", "acme", "zte", "nokia-limited"}
 	before := w.everything(others)
@@ -138,6 +141,7 @@ func (w *world) everything(who []string) map[string]string {
 
 // TestMinPosition asks for positions: reached, reached while it waits, and never.
 func TestMinPosition(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	going := w.routing("going")
 	xiaomi := w.As("xiaomi")
@@ -185,6 +189,7 @@ func increment(position string, by int) string {
 
 // TestPrefer asks to wait, and not to wait, which the embedded log cannot.
 func TestPrefer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	comment, text := w.routing("going")+"/comment", object{"text": "x"}
 	require.Empty(t, w.As("nokia").POST(comment, text).Want(200).header.Get("Preference-Applied"))
@@ -199,6 +204,7 @@ func TestPrefer(t *testing.T) {
 
 // TestAccepted runs on a log whose inbox is durable: an outcome that does not come in time is a 202.
 func TestAccepted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(c *Config) { c.DurableInbox = true })
 	comment := w.routing("going") + "/comment"
 	before := w.As("nokia").GET(w.routing("going")).get("version").(float64)

@@ -50,6 +50,7 @@ func (p poll) pending(t *testing.T) {
 // TestLongPoll waits on several routes: what the caller cannot see wakes nobody, what it can see
 // wakes all.
 func TestLongPoll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	xiaomi := w.As("xiaomi")
 	paths := []string{
@@ -83,6 +84,7 @@ func TestLongPoll(t *testing.T) {
 
 // TestLongPollEnds takes away what a poll waits for: its token, the node, the reader.
 func TestLongPollEnds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := "/v1/partners/nokia/status"
 	w.issue("nokia", "brief", nil)
@@ -181,6 +183,7 @@ func (s *sse) take(n int) (list []event) {
 // TestStream reads an agreement's events live, leaves, and resumes: what the reader sees has no gap,
 // and what the other side does in private leaves none.
 func TestStream(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	events, going := w.at(w.a)+"/events", w.routing("going")+"/comment"
 	past := w.As("xiaomi").GET(events + "?limit=200").Want(200)
@@ -217,6 +220,7 @@ func TestStream(t *testing.T) {
 
 // TestStreamEnds ends streams by a drain and by revocation, and refuses to begin one.
 func TestStreamEnds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	events := w.at(w.a) + "/events"
 	w.issue("nokia", "brief", nil)
@@ -247,6 +251,7 @@ func TestStreamEnds(t *testing.T) {
 // TestFeeds reads the feeds of all who see something: dense, ordered, and the same event under the
 // same id wherever it is told.
 func TestFeeds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, c := range []struct {
 		who, partner string

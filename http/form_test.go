@@ -110,6 +110,7 @@ func wrongFor(t reflect.Type) any {
 // TestForm tries every flaw of form on every writing route, as somebody who may write there: each
 // is refused with its code, in the promised order of checks, and changes nothing (P11).
 func TestForm(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	before, refusals := w.positions(), 0
 	for _, x := range w.writers() {

@@ -37,6 +37,7 @@ func (a *answer) problem() Problem {
 // TestKeyRepeatsEveryWrite sends every kind of write twice under one key, with a change in between
 // (P2): the second answer is the first one, as of then, and there is one effect.
 func TestKeyRepeatsEveryWrite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	member, spare := "/v1/partners/nokia/members/"+w.members["nokia"], "/v1/partners/nokia/tokens/nokia-spare"
 	later := func() {
@@ -92,6 +93,7 @@ func TestKeyRepeatsEveryWrite(t *testing.T) {
 
 // TestKeyOutlivesTheProcess repeats after a restart, and long after.
 func TestKeyOutlivesTheProcess(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	comment := func() *answer {
 		return w.As("nokia").Key("k").POST(w.routing("going")+"/comment", object{"text": "once"}).Want(200)
@@ -114,6 +116,7 @@ func TestKeyOutlivesTheProcess(t *testing.T) {
 
 // TestKeyOfAnotherRequest tells which differences make another request, and which another key.
 func TestKeyOfAnotherRequest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.issue("nokia", "nokia-second", nil)
 	text := object{"text": "hello"}
@@ -151,6 +154,7 @@ func TestKeyOfAnotherRequest(t *testing.T) {
 
 // TestKeyRepeatsRefusals repeats what the rules refused, after they would allow it.
 func TestKeyRepeatsRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	nokia := w.As("nokia").Key("k")
 	conflict := nokia.POST(w.routing("planned")+"/progress", object{"percent": 1}).Refused(409, "wrong_state")
@@ -168,6 +172,7 @@ func TestKeyRepeatsRefusals(t *testing.T) {
 
 // TestKeyForgets tries what is not remembered: the same key works once the cause is gone.
 func TestKeyForgets(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	comment, text := w.routing("going")+"/comment", object{"text": "hello"}
 	fresh := func(a *answer) {
@@ -198,6 +203,7 @@ func TestKeyForgets(t *testing.T) {
 
 // TestKeyOfALostOutcome repeats what nobody answered: it was done, once.
 func TestKeyOfALostOutcome(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	comment := func(text string) *answer {
 		return w.As("nokia").Key(text).POST(w.routing("going")+"/comment", object{"text": text})
@@ -225,6 +231,7 @@ func TestKeyOfALostOutcome(t *testing.T) {
 
 // TestKeyUnderAttack sends one request from many sides at once: one effect, one answer.
 func TestKeyUnderAttack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	const callers = 20
 	before := w.As("nokia").GET(w.routing("going")).get("version").(float64)
@@ -250,6 +257,7 @@ func TestKeyUnderAttack(t *testing.T) {
 
 // TestSecretsAreShownOnce looks for a token's secret wherever it might be told.
 func TestSecretsAreShownOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	issue := func() *answer {
 		return w.As("nokia").Key("k").POST("/v1/partners/nokia/tokens", object{"id": "robot", "name": "Robot", "role": "viewer"}).Want(201)

@@ -134,6 +134,7 @@ func outsideBase64(r rune) bool {
 // TestIsolation tries every actor on every route (P10): nobody is told what it may not see, what
 // it may not see is to the byte what does not exist, and what it may not do changes nothing.
 func TestIsolation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	attempts := w.attempts()
 	leaks, shown := 0, map[string]bool{}

@@ -8,6 +8,7 @@ import (
 
 // TestMe asks for several members of one partner: each is told who it is, not who asked before.
 func TestMe(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, c := range []struct{ who, role, token, member string }{
 		{"nokia", "manager", "nokia-manager", "nokia-manager"},

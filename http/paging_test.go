@@ -65,6 +65,7 @@ func (c caller) walk(path string, limit int) (all []any) {
 // TestPaging walks every list of the table in steps of 1, 2 and 7: everything is there once and in
 // the same order.
 func TestPaging(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	seen, _ := w.reads()
 	lists := 0
@@ -93,6 +94,7 @@ func TestPaging(t *testing.T) {
 
 // TestPagingWhileTheListChanges adds and removes milestones behind and before the reader.
 func TestPagingWhileTheListChanges(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := "/v1/partners/nokia/milestones"
 	var told []string
@@ -117,6 +119,7 @@ func idsIn(list []any) (ids []string) {
 // TestMilestoneFilters holds every filter, alone and with others, against a filter of its own over
 // the whole list.
 func TestMilestoneFilters(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.As("nokia").POST(w.routing("going")+"/progress", object{"health": "amber"}).Want(200)
 	w.As("nokia").POST(w.routing("rejected")+"/progress", object{"health": "red"}).Want(200)
@@ -165,6 +168,7 @@ func TestMilestoneFilters(t *testing.T) {
 }
 
 func TestWrongFilters(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := "/v1/partners/nokia/milestones?"
 	w.As("nokia").GET(path+"agreement=No&project=!&state=late&health=blue&role=friend&due_before=soon&due_after=2018-02-30&overdue=maybe&limit=0").

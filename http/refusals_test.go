@@ -219,6 +219,7 @@ func (w *world) decisionRefusals() []refused {
 
 // TestRules tries what the rules refuse. Nothing changes, and every writing route is tried.
 func TestRules(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	before, tried := w.positions(), map[string]bool{}
 	for _, x := range w.refusals() {

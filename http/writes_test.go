@@ -20,6 +20,7 @@ type write struct {
 
 // TestEveryWrite calls every writing route, in the order of a collaboration's life.
 func TestEveryWrite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	member := "/v1/partners/nokia/members/" + w.members["nokia"]
 	terms := object{"id": "pact-ten", "title": "Ten", "parties": []string{"nokia", "xiaomi"}, "effective_on": "2017-01-01", "acceptance_days": 5, "deemed_acceptance": true, "forecast_tolerance_days": 3}
