@@ -103,8 +103,9 @@ func New(cfg Config) (*Bus, error) {
 }
 
 // Run takes the partitions and handles their commands until ctx ends. Then it lets the router
-// finish, appends what is decided, gives the partitions up and returns nil. The image must be
-// followed for as long as Run runs. It can be called once.
+// finish, appends what is decided, gives the partitions up and returns nil. The image must be live
+// before and be followed for as long as Run runs. A log that cannot be read at the start ends it
+// with an error. It can be called once.
 func (b *Bus) Run(ctx context.Context) error {
 	defer close(b.ended)
 	routed := make(chan error, 1)
@@ -119,11 +120,25 @@ func (b *Bus) Run(ctx context.Context) error {
 	for _, o := range b.owners {
 		owners.Go(func() { o.run(owning) })
 	}
-	<-ctx.Done()
-	err := errors.Join(b.publisher.Close(), b.router.Close(), <-routed)
+	err := b.wait(ctx)
+	err = errors.Join(err, b.publisher.Close(), b.router.Close(), <-routed)
 	release()
 	owners.Wait()
 	return errors.Join(err, b.subscriber.Close())
+}
+
+// wait returns when ctx ends, or with the reason when the log stops before every partition has its
+// owner. Later it is left to Health: reads go on.
+func (b *Bus) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-b.ready:
+		<-ctx.Done()
+		return nil
+	case <-b.failed:
+		return b.failure
+	}
 }
 
 // Ready is closed once every partition is owned and its owner has begun.
@@ -154,7 +169,7 @@ func (b *Bus) Do(ctx context.Context, r Request) (Result, error) {
 	defer b.waiters.remove(w)
 	p := eventlog.PartitionOf(r.Command.Stream().Root())
 	msg := message.NewMessage(r.ID.String(), payload)
-	msg.SetContext(ctx)
+	msg.SetContext(context.WithoutCancel(ctx)) // however short the wait, the command is sent
 	if err := b.publisher.Publish(b.owners[p].topic, msg); err != nil {
 		if errors.Is(err, ErrClosed) {
 			return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -165,19 +180,31 @@ func (b *Bus) Do(ctx context.Context, r Request) (Result, error) {
 }
 
 func (b *Bus) await(ctx context.Context, w *waiter) (Result, error) {
+	var why error
 	select {
 	case result := <-w.done:
-		if result.Rejection != nil && result.Rejection.Code == keyReused().Code {
-			return Result{}, ErrKeyReused
-		}
-		return result, nil
+		return result.orReused()
 	case <-ctx.Done():
-		return Result{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())
+		why = ctx.Err()
 	case <-b.failed:
-		return Result{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, b.failure)
+		why = b.failure
 	case <-b.ended:
-		return Result{}, fmt.Errorf("%w: the node is stopping", ErrOutcomeUnknown)
+		why = errors.New("the node is stopping")
 	}
+	select {
+	case result := <-w.done: // it came at the same time
+		return result.orReused()
+	default:
+		return Result{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, why)
+	}
+}
+
+// orReused is the result, or ErrKeyReused if that is what it says.
+func (r Result) orReused() (Result, error) {
+	if r.Rejection != nil && r.Rejection.Code == keyReused().Code {
+		return Result{}, ErrKeyReused
+	}
+	return r, nil
 }
 
 // Applied tells the waiting callers what the image has applied. The image calls it, in order.

@@ -237,7 +237,7 @@ func TestPoisonStopsNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, letters, 1)
 	require.Equal(t, []byte("{"), letters[0].Payload)
-	require.Contains(t, letters[0].Reason, "envelope")
+	require.Contains(t, letters[0].Reason, "command id")
 
 	n.image.mu.Lock()
 	n.image.poison = "poisoned"
@@ -349,6 +349,47 @@ func TestPrivateFactsAreStoredWithTheCommit(t *testing.T) {
 	value, err = log.Get(t.Context(), p, "member/nokia/m1")
 	require.NoError(t, err)
 	require.JSONEq(t, `{"name":"somebody"}`, string(value), "a refused command changes nothing")
+
+	r = request(nokia, domain.RemoveMember{Partner: "nokia", Member: "m1"})
+	r.Private = []eventlog.KV{{Key: "member/nokia/m1"}}
+	n.send(r)
+	left, err := log.Scan(t.Context(), p, "member/")
+	require.NoError(t, err)
+	require.Empty(t, left, "what is erased is gone, not empty")
+}
+
+func TestNoWaitStillSends(t *testing.T) {
+	n := startNode(t, eventlogtest.NewMemory())
+	n.agree()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := n.bus.Do(ctx, keyed(1, 1, nokia, plan("m"))); err != nil {
+		require.ErrorIs(t, err, bus.ErrOutcomeUnknown)
+	}
+	n.send(keyed(1, 1, nokia, plan("m")))
+	require.NotNil(t, n.image.world.Milestone(ref("m")))
+	var planned int
+	for _, c := range n.commits() {
+		if c.Command == (eventlog.CommandID{1}) {
+			planned++
+		}
+	}
+	require.Equal(t, 1, planned)
+}
+
+// damagedRecords is a log whose records cannot be read.
+type damagedRecords struct{ eventlog.Log }
+
+func (damagedRecords) Records(context.Context, eventlog.Partition, time.Time) ([]eventlog.Record, error) {
+	return nil, eventlog.ErrDamaged
+}
+
+func TestDamagedLogEndsTheStart(t *testing.T) {
+	log := damagedRecords{eventlogtest.NewMemory()}
+	b, err := bus.New(bus.Config{Log: log, Image: newImage()})
+	require.NoError(t, err)
+	require.ErrorIs(t, b.Run(t.Context()), eventlog.ErrDamaged)
+	require.ErrorIs(t, b.Health(), eventlog.ErrDamaged)
 }
 
 func TestLookup(t *testing.T) {

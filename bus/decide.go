@@ -20,9 +20,16 @@ func (o *owner) take(msg *message.Message, offset eventlog.Offset) {
 	d := &o.decided
 	d.queue.To = offset
 	d.queued++
+	var r Request
+	defer func() {
+		// Watermill would bring the message again at once, for ever.
+		if v := recover(); v != nil {
+			o.bury(r, msg, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+		}
+	}()
 	r, err := decode(msg.UUID, msg.Payload)
 	if err != nil {
-		o.bury(r.ID, msg, err)
+		o.bury(r, msg, err)
 		return
 	}
 	if first, known := d.records[r.ID]; known && o.now().Sub(first.At) <= recordsKept {
@@ -38,16 +45,16 @@ func (o *owner) take(msg *message.Message, offset eventlog.Offset) {
 }
 
 // bury makes a dead letter of what is no command, and tells the sender if it left an id.
-func (o *owner) bury(id eventlog.CommandID, msg *message.Message, cause error) {
+func (o *owner) bury(r Request, msg *message.Message, cause error) {
 	d, now := &o.decided, o.now()
 	d.queue.DeadLetters = append(d.queue.DeadLetters, eventlog.DeadLetter{
 		ID: msg.UUID, Payload: msg.Payload, Reason: cause.Error(), At: now,
 	})
 	o.bus.cfg.Logger.Error("a command could not be read and is a dead letter now", "partition", o.p, "message", msg.UUID, "error", cause)
-	if !id.IsZero() {
+	if !r.ID.IsZero() {
 		refusal := &domain.Error{Kind: domain.Internal, Code: "unreadable_command", Detail: "The command could not be read; it is kept as a dead letter."}
 		d.queue.Outcomes = append(d.queue.Outcomes, eventlog.Outcome{
-			Command: id, Head: d.head.Seq, Rejection: encodeRejection(refusal), At: now,
+			Command: r.ID, Request: r.Fingerprint, Head: d.head.Seq, Rejection: encodeRejection(refusal), At: now,
 		})
 	}
 }

@@ -93,9 +93,10 @@ func (o *owner) run(ctx context.Context) {
 	}
 }
 
-// survives reports whether to go on after a failure; it waits a moment before.
+// survives reports whether to go on after a failure; it waits a moment before. What no trying again
+// can mend stops the whole bus.
 func (o *owner) survives(ctx context.Context, err error) bool {
-	if errors.Is(err, eventlog.ErrStopped) {
+	if errors.Is(err, eventlog.ErrStopped) || errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrNewer) {
 		o.bus.fail(err)
 		<-ctx.Done()
 	}

@@ -49,9 +49,15 @@ type envelope struct {
 	Fingerprint []byte         `json:"fingerprint,omitempty"`
 	Today       domain.Date    `json:"today"`
 	IfMatch     *uint64        `json:"if_match,omitempty"`
-	Private     []eventlog.KV  `json:"private,omitempty"`
+	Private     []private      `json:"private,omitempty"`
 	RequestedAt time.Time      `json:"requested_at"`
 	RecordedAt  time.Time      `json:"recorded_at,omitzero"`
+}
+
+// private is an eventlog.KV on the wire, where no value and an empty one would look the same.
+type private struct {
+	Key   string  `json:"key"`
+	Value *[]byte `json:"value"` // null deletes the key
 }
 
 func encode(r Request) ([]byte, error) {
@@ -61,7 +67,14 @@ func encode(r Request) ([]byte, error) {
 	}
 	e := envelope{
 		Name: name, Command: data, Actor: r.Actor, Today: r.Today, IfMatch: r.IfMatch,
-		Private: r.Private, RequestedAt: r.RequestedAt, RecordedAt: r.RecordedAt,
+		RequestedAt: r.RequestedAt, RecordedAt: r.RecordedAt,
+	}
+	for _, kv := range r.Private {
+		p := private{Key: kv.Key}
+		if kv.Value != nil {
+			p.Value = &kv.Value
+		}
+		e.Private = append(e.Private, p)
 	}
 	if !r.Fingerprint.IsZero() {
 		e.Fingerprint = r.Fingerprint[:]
@@ -69,21 +82,30 @@ func encode(r Request) ([]byte, error) {
 	return json.Marshal(e)
 }
 
+// decode reads what encode wrote. With an error it still returns what tells whose outcome it is, as
+// far as that can be read.
 func decode(id string, payload []byte) (r Request, err error) {
+	if r.ID, err = eventlog.ParseCommandID(id); err != nil {
+		return r, err
+	}
 	var e envelope
 	if err := json.Unmarshal(payload, &e, json.RejectUnknownMembers(true)); err != nil {
 		return r, fmt.Errorf("envelope: %w", err)
 	}
-	if r.ID, err = eventlog.ParseCommandID(id); err != nil {
-		return r, err
+	if n := copy(r.Fingerprint[:], e.Fingerprint); n != 0 && (n != len(r.Fingerprint) || n != len(e.Fingerprint)) {
+		return r, fmt.Errorf("fingerprint of %d bytes", len(e.Fingerprint))
 	}
 	if r.Command, err = domain.DecodeCommand(e.Name, e.Command); err != nil {
 		return r, err
 	}
-	if n := copy(r.Fingerprint[:], e.Fingerprint); n != 0 && (n != len(r.Fingerprint) || n != len(e.Fingerprint)) {
-		return r, fmt.Errorf("fingerprint of %d bytes", len(e.Fingerprint))
+	for _, p := range e.Private {
+		kv := eventlog.KV{Key: p.Key}
+		if p.Value != nil {
+			kv.Value = append([]byte{}, *p.Value...)
+		}
+		r.Private = append(r.Private, kv)
 	}
-	r.Actor, r.Today, r.IfMatch, r.Private = e.Actor, e.Today, e.IfMatch, e.Private
+	r.Actor, r.Today, r.IfMatch = e.Actor, e.Today, e.IfMatch
 	r.RequestedAt, r.RecordedAt = e.RequestedAt, e.RecordedAt
 	return r, nil
 }

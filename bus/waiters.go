@@ -77,8 +77,11 @@ func newRecent() *recent { return &recent{byID: make(map[eventlog.CommandID]Resu
 func (r *recent) add(id eventlog.CommandID, result Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.byID[id]; known {
-		return // the first outcome is the command's; a repeat has nothing to add
+	if first, known := r.byID[id]; known {
+		if first.Rejection != nil && !result.Repeat {
+			r.byID[id] = result // a refusal that was not remembered, and then the command was tried again
+		}
+		return
 	}
 	delete(r.byID, r.ring[r.next])
 	r.ring[r.next] = id
