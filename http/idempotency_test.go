@@ -152,6 +152,22 @@ func TestKeyOfAnotherRequest(t *testing.T) {
 		Refused(422, "idempotency_key_reused")
 }
 
+// TestKeyOfAnotherRoot uses one key in two directories: what is generated must not be the same.
+func TestKeyOfAnotherRoot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	secrets, ids := map[string]bool{}, map[string]bool{}
+	for _, p := range []string{"nokia", "xiaomi", "zte", "acme"} {
+		operator := w.As("operator").Key("k")
+		token := operator.POST("/v1/partners/"+p+"/tokens", object{"name": "Robot", "role": "viewer"}).Want(201)
+		secrets[token.text("token")] = true
+		person := object{"name": "P", "email": "p@partner.example", "role": "viewer"}
+		ids[w.As("operator").Key("l").POST("/v1/partners/"+p+"/members", person).Want(201).text("id")] = true
+	}
+	require.Len(t, secrets, 4)
+	require.Len(t, ids, 4)
+}
+
 // TestKeyRepeatsRefusals repeats what the rules refused, after they would allow it.
 func TestKeyRepeatsRefusals(t *testing.T) {
 	t.Parallel()
