@@ -74,8 +74,8 @@ func (e MilestoneProgressed) apply(w *World, h Header) {
 	x.Progress, x.Health, x.HealthNote = e.To.Percent, e.To.Health, e.To.Note
 }
 
-// MoveForecast sets the acting partner's forecast, its shared one or its private one. A private
-// milestone has but one, which is shared with it.
+// MoveForecast sets the acting partner's forecast: the one that all who see the milestone see, or its
+// private one, which stays private when a private milestone is shared.
 type MoveForecast struct {
 	Ref     MilestoneRef `json:"ref"`
 	On      Date         `json:"on"`
@@ -83,11 +83,11 @@ type MoveForecast struct {
 	Private bool         `json:"private,omitempty"`
 }
 
-// ForecastMoved carries the forecast after and before; From is zero for the first one. Its
-// audience tells a private forecast from a shared one on a shared milestone.
+// ForecastMoved carries the forecast after and before; From is zero for the first one.
 type ForecastMoved struct {
-	To   Forecast `json:"to"`
-	From Date     `json:"from,omitzero"`
+	To      Forecast `json:"to"`
+	From    Date     `json:"from,omitzero"`
+	Private bool     `json:"private,omitempty"`
 }
 
 // Stream implements Command.
@@ -100,8 +100,8 @@ func (c MoveForecast) decide(s State, m Meta) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, private := x.Forecast(m.Actor.Partner).On, c.Private && x.Audience == Shared
-	if private {
+	from := x.Forecast(m.Actor.Partner).On
+	if c.Private {
 		from = x.PrivateForecast(m.Actor.Partner).On
 	}
 	var f faults
@@ -116,8 +116,8 @@ func (c MoveForecast) decide(s State, m Meta) ([]Event, error) {
 	if err := x.in(Planned, InProgress, Delivered); err != nil {
 		return nil, err
 	}
-	events := x.event(ForecastMoved{To: Forecast{m.Actor.Partner, c.On, c.Reason}, From: from})
-	if private {
+	events := x.event(ForecastMoved{To: Forecast{m.Actor.Partner, c.On, c.Reason}, From: from, Private: c.Private})
+	if c.Private {
 		events[0].Audience = PrivateTo(m.Actor.Partner)
 	}
 	return events, nil
@@ -126,7 +126,7 @@ func (c MoveForecast) decide(s State, m Meta) ([]Event, error) {
 func (e ForecastMoved) apply(w *World, h Header) {
 	x := h.edit(w)
 	key := func(f Forecast) string { return string(f.Partner) }
-	if _, private := h.Audience.Private(); private && h.Audience != x.Audience {
+	if e.Private {
 		x.Private = put(x.Private, e.To, key)
 		return
 	}

@@ -7,8 +7,6 @@ import (
 	"net/mail"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
@@ -109,18 +107,15 @@ type NewMember struct {
 	Role  domain.Role `json:"role" enum:"manager,viewer"`
 }
 
-// profile is what the key–value space keeps of a member.
-type profile struct {
-	Name  string `json:"name"`
-	Email string `json:"email"`
-}
+// profile is what a request says of a member and the key–value space keeps; nil: nothing.
+type profile struct{ name, email *string }
 
 func (p profile) faults() error {
 	var faults []domain.FieldError
-	if len(p.Name) == 0 || len([]rune(p.Name)) > 200 {
+	if p.name != nil && (*p.name == "" || len([]rune(*p.name)) > 200) {
 		faults = append(faults, domain.FieldError{Field: "name", Message: "has 1 to 200 characters"})
 	}
-	if !address(p.Email) {
+	if p.email != nil && !address(*p.email) {
 		faults = append(faults, domain.FieldError{Field: "email", Message: "is not an address such as name@company.example"})
 	}
 	if len(faults) > 0 {
@@ -129,35 +124,47 @@ func (p profile) faults() error {
 	return nil
 }
 
-// name fills in what the request said, so that a repeat is not answered with what others said since.
-func (p profile) name(_ context.Context, body any) (any, error) {
-	m, ok := body.(projections.Member)
-	if !ok {
-		return body, nil
+// show fills in what is kept, and what the request said, so that a repeat is not answered with what
+// others said since.
+func (p profile) show(q *call) func(context.Context, any) (any, error) {
+	return func(ctx context.Context, body any) (any, error) {
+		body, err := q.named(ctx, body)
+		if m, ok := body.(projections.Member); ok && err == nil {
+			set(&m.Name, p.name)
+			set(&m.Email, p.email)
+			return m, nil
+		}
+		return body, err
 	}
-	m.Name, m.Email = p.Name, p.Email
-	return m, nil
 }
 
-func (p profile) put(id domain.PartnerID, m domain.MemberID) ([]eventlog.KV, error) {
-	value, err := json.Marshal(p)
-	return []eventlog.KV{{Key: projections.ProfileKey(id, m), Value: value}}, err
+func set[T any](field *T, to *T) {
+	if to != nil {
+		*field = *to
+	}
+}
+
+func (p profile) puts(id domain.PartnerID, m domain.MemberID) []eventlog.KV {
+	var puts []eventlog.KV
+	if p.name != nil {
+		puts = append(puts, eventlog.KV{Key: projections.NameKey(id, m), Value: []byte(*p.name)})
+	}
+	if p.email != nil {
+		puts = append(puts, eventlog.KV{Key: projections.EmailKey(id, m), Value: []byte(*p.email)})
+	}
+	return puts
 }
 
 func addMember(q *writing, b *NewMember) (*intent, error) {
-	p := profile{b.Name, b.Email}
+	p := profile{&b.Name, &b.Email}
 	if err := p.faults(); err != nil {
 		return nil, err
 	}
 	id := domain.MemberID("m-" + q.keys.suffix("member", q.id, 0)) // says nothing of the person
-	private, err := p.put(q.partner(), id)
-	if err != nil {
-		return nil, err
-	}
 	return &intent{
-		command: domain.AddMember{Partner: q.partner(), Member: id, Role: b.Role}, private: private,
+		command: domain.AddMember{Partner: q.partner(), Member: id, Role: b.Role}, private: p.puts(q.partner(), id),
 		status: http.StatusCreated, path: memberPath(q.partner(), id), read: readMember(q.partner(), id),
-		show: p.name, refused: q.limited,
+		show: p.show(q.call), refused: q.limited,
 	}, nil
 }
 
@@ -172,37 +179,21 @@ func editMember(q *writing, b *MemberChange) (*intent, error) {
 	if *b == (MemberChange{}) {
 		return nil, errNothingToChange
 	}
-	in := &intent{
-		command: domain.EditMember{Partner: q.partner(), Member: q.member(), Role: b.Role},
-		status:  http.StatusOK, path: memberPath(q.partner(), q.member()), read: readMember(q.partner(), q.member()),
-		show: q.named, refused: q.limited,
-	}
-	if b.Name == nil && b.Email == nil {
-		return in, nil
-	}
-	var p profile
-	var err error
-	if p.Name, p.Email, err = q.Image.Profile(q.r.Context(), q.partner(), q.member()); err != nil {
-		return nil, err
-	}
-	if b.Name != nil {
-		p.Name = *b.Name
-	}
-	if b.Email != nil {
-		p.Email = *b.Email
-	}
+	p := profile{b.Name, b.Email}
 	if err := p.faults(); err != nil {
 		return nil, err
 	}
-	in.show = p.name
-	in.private, err = p.put(q.partner(), q.member())
-	return in, err
+	return &intent{
+		command: domain.EditMember{Partner: q.partner(), Member: q.member(), Role: b.Role}, private: p.puts(q.partner(), q.member()),
+		status: http.StatusOK, path: memberPath(q.partner(), q.member()), read: readMember(q.partner(), q.member()),
+		show: p.show(q.call), refused: q.limited,
+	}, nil
 }
 
 func removeMember(q *writing) (*intent, error) {
 	return &intent{
 		command: domain.RemoveMember{Partner: q.partner(), Member: q.member()},
-		private: []eventlog.KV{{Key: projections.ProfileKey(q.partner(), q.member())}},
+		private: []eventlog.KV{{Key: projections.NameKey(q.partner(), q.member())}, {Key: projections.EmailKey(q.partner(), q.member())}},
 		status:  http.StatusNoContent, path: memberPath(q.partner(), q.member()), refused: q.limited,
 	}, nil
 }

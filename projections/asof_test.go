@@ -101,7 +101,10 @@ func TestProfilesComeFromOutsideTheChain(t *testing.T) {
 	p := directory("nokia")
 	require.NoError(t, h.log.Append(context.Background(), eventlog.Batch{
 		Partition: p, Fence: h.leases[p].Fence(), Head: h.heads[p],
-		Puts: []eventlog.KV{{Key: projections.ProfileKey("nokia", "anna"), Value: []byte(`{"name":"Anna","email":"anna@nokia.example"}`)}},
+		Puts: []eventlog.KV{
+			{Key: projections.NameKey("nokia", "anna"), Value: []byte("Anna")},
+			{Key: projections.EmailKey("nokia", "anna"), Value: []byte("anna@nokia.example")},
+		},
 	}))
 	i := h.follow(t, h.config())
 	members := look(i, partner("nokia"), func(v *projections.View) []projections.Member { return v.Members("nokia") })

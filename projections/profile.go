@@ -2,68 +2,53 @@ package projections
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"tandem/domain"
 	"tandem/eventlog"
 )
 
-// Profile is what is known of a member outside the chain, so that it can be erased: the value
-// under its ProfileKey in the key–value space of its partner's directory partition.
-type Profile struct {
-	Name  string `json:"name"`
-	Email string `json:"email"`
-}
+// What is known of a member beside its role is kept outside the chain, so that it can be erased: as
+// text under NameKey and EmailKey in the key–value space of its partner's directory partition. The
+// keys are two, so that changing one cannot undo a change of the other.
 
-// ProfileKey returns the key of a member's Profile.
-func ProfileKey(p domain.PartnerID, m domain.MemberID) string {
-	return profilePrefix(p) + string(m)
-}
+// NameKey returns the key of a member's name.
+func NameKey(p domain.PartnerID, m domain.MemberID) string { return profilePrefix(p, m) + "name" }
 
-func profilePrefix(p domain.PartnerID) string { return "profile/" + string(p) + "/" }
+// EmailKey returns the key of a member's address.
+func EmailKey(p domain.PartnerID, m domain.MemberID) string { return profilePrefix(p, m) + "email" }
+
+func profilePrefix(p domain.PartnerID, m domain.MemberID) string {
+	return "profile/" + string(p) + "/" + string(m) + "/"
+}
 
 // Profile returns a member's name and address; both are empty when they were erased.
 func (i *Image) Profile(ctx context.Context, p domain.PartnerID, m domain.MemberID) (name, email string, err error) {
-	value, err := i.cfg.Log.Get(ctx, directoryOf(p), ProfileKey(p, m))
-	if err != nil || value == nil {
-		return "", "", err
-	}
-	profile, err := parseProfile(value)
-	return profile.Name, profile.Email, err
+	one := []Member{{ID: m}}
+	err = i.fill(ctx, p, profilePrefix(p, m), one)
+	return one[0].Name, one[0].Email, err
 }
 
 // FillProfiles sets the names and addresses of a partner's members.
 func (i *Image) FillProfiles(ctx context.Context, p domain.PartnerID, members []Member) error {
-	values, err := i.cfg.Log.Scan(ctx, directoryOf(p), profilePrefix(p))
+	return i.fill(ctx, p, "profile/"+string(p)+"/", members)
+}
+
+func (i *Image) fill(ctx context.Context, p domain.PartnerID, prefix string, members []Member) error {
+	entries, err := i.cfg.Log.Scan(ctx, directoryOf(p), prefix)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the profiles: %w", err)
 	}
-	byKey := make(map[string][]byte, len(values))
-	for _, kv := range values {
-		byKey[kv.Key] = kv.Value
+	values := make(map[string]string, len(entries))
+	for _, kv := range entries {
+		values[kv.Key] = string(kv.Value)
 	}
 	for n := range members {
-		value, ok := byKey[ProfileKey(p, members[n].ID)]
-		if !ok {
-			continue
-		}
-		profile, err := parseProfile(value)
-		if err != nil {
-			return err
-		}
-		members[n].Name, members[n].Email = profile.Name, profile.Email
+		members[n].Name, members[n].Email = values[NameKey(p, members[n].ID)], values[EmailKey(p, members[n].ID)]
 	}
 	return nil
 }
 
 func directoryOf(p domain.PartnerID) eventlog.Partition {
 	return eventlog.PartitionOf(domain.Stream{Partner: p}.Root())
-}
-
-func parseProfile(value []byte) (p Profile, err error) {
-	if err := json.Unmarshal(value, &p); err != nil {
-		return Profile{}, fmt.Errorf("a stored profile: %w", err)
-	}
-	return p, nil
 }
