@@ -35,7 +35,7 @@ func milestoneHistory(q *call) (projections.Answer, error) {
 
 // agreementEvents tells an agreement's feed, as one part or as it comes.
 func agreementEvents(q *call) error {
-	if strings.Contains(q.header("Accept"), "text/event-stream") {
+	if q.r.Method == http.MethodGet && strings.Contains(q.header("Accept"), "text/event-stream") {
 		return q.stream()
 	}
 	return computes(func(q *call) (projections.Answer, error) { return q.feed(q.ofAgreement) })(q)

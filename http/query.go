@@ -131,22 +131,26 @@ func (a *asked) slug(name string) string {
 	return v
 }
 
+// cursorMark begins every cursor, so that a made-up one is told from ours.
+const cursorMark = "after "
+
 // part returns the part of a list that limit and cursor ask for, and the cursor of the next one.
 // A cursor is the key of the last element told. In a list that is sorted by key, that element may
 // have gone meanwhile: what follows is still neither told twice nor left out.
 func part[T any](a *asked, list []T, key func(T) string) ([]T, *string) {
 	limit := a.limit()
 	if a.values.Has("cursor") {
-		after, err := base64.RawURLEncoding.DecodeString(a.values.Get("cursor"))
-		if err != nil {
+		text, err := base64.RawURLEncoding.DecodeString(a.values.Get("cursor"))
+		after, ours := strings.CutPrefix(string(text), cursorMark)
+		if err != nil || !ours {
 			a.fault("cursor", "is not a cursor that this list gave")
 		}
-		list = list[following(list, string(after), key):]
+		list = list[following(list, after, key):]
 	}
 	if len(a.faults) > 0 || len(list) <= limit {
 		return list, nil
 	}
-	next := base64.RawURLEncoding.EncodeToString([]byte(key(list[limit-1])))
+	next := base64.RawURLEncoding.EncodeToString([]byte(cursorMark + key(list[limit-1])))
 	return list[:limit], &next
 }
 

@@ -92,10 +92,16 @@ func (t *identities) load(partners map[domain.PartnerID]*partnerNode) {
 	}
 }
 
-// identify brings the identities of the partner's tokens up to date.
-func (s *store) identify(p *partnerNode) {
+// identify brings the identities of some of the partner's tokens up to date. A replay does it once
+// for all.
+func (s *store) identify(p *partnerNode, concerned func(*domain.Token) bool) {
+	if s.replay {
+		return
+	}
 	for _, t := range p.tokens {
-		s.identities.set(t.Hash, p.bearer(t))
+		if concerned(t) {
+			s.identities.set(t.Hash, p.bearer(t))
+		}
 	}
 }
 

@@ -128,14 +128,14 @@ func (s *store) indexDirectory(p *partnerNode, c *eventlog.Commit, i int, h doma
 	case "member":
 		ref := domain.MemberRef{Partner: p.id, Member: domain.MemberID(h.Subject)}
 		p.members[ref.Member] = s.world.Member(ref)
+		s.identify(p, func(t *domain.Token) bool { return t.Member == ref.Member })
 	case "token":
 		ref := domain.TokenRef{Partner: p.id, Token: domain.TokenID(h.Subject)}
 		p.tokens[ref.Token] = s.world.Token(ref)
+		s.identify(p, func(t *domain.Token) bool { return t.Ref.Token == ref.Token })
 	default:
 		s.takeProfile(p, h.RecordedAt.UnixMicro())
-	}
-	if !s.replay {
-		s.identify(p)
+		s.identify(p, func(*domain.Token) bool { return true }) // its zone is part of who they are
 	}
 	code, err := p.root.code(s, []domain.PartnerID{"", p.id})
 	if err == nil {

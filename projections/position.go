@@ -89,6 +89,9 @@ func parseSet(set string) ([]rootCount, error) {
 		if count, b, ok = cutUvarint(b[length:]); !ok || !validRoot(root) {
 			return nil, ErrPosition
 		}
+		if n := len(roots); n > 0 && roots[n-1].root >= root {
+			return nil, ErrPosition // as encodeSet writes them, and no root twice
+		}
 		roots = append(roots, rootCount{root, count})
 	}
 	return roots, nil

@@ -48,7 +48,8 @@ func (i *Image) writeSnapshot() error {
 	if err := os.MkdirAll(i.cfg.Dir, 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(i.cfg.Dir, snapshotName+".*")
+	// One name for all: what a killed process left is overwritten, not kept beside.
+	file, err := os.OpenFile(i.snapshotPath()+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -47,48 +46,64 @@ func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error
 	logger := newLogger(stderr)
 	a := &app{cfg: cfg, logger: logger}
 	defer func() { err = errors.Join(err, a.close()) }()
-	operator, err := a.open(ctx)
-	if err != nil {
+	if err := a.open(ctx, stdout); err != nil {
 		return err
 	}
 	front := new(front)
 	servers := a.start(front)
-	if err := a.live(ctx); err != nil {
-		return errors.Join(err, servers.stop())
+	err = a.live(ctx)
+	if err == nil && ctx.Err() == nil {
+		err = a.welcome(ctx, stdout, stderr)
 	}
-	if err := a.welcome(ctx, operator, stdout, stderr); err != nil {
-		return errors.Join(err, servers.stop())
+	if err == nil && ctx.Err() == nil {
+		front.open(a.api.Handler())
+		logger.Info("ready", "url", a.url, "data", cfg.data)
+		err = a.wait(ctx, servers)
+		front.close()
+		a.api.Drain()
 	}
-	front.open(a.api.Handler())
-	logger.Info("ready", "url", a.url, "data", cfg.data)
-	err = a.wait(ctx, servers)
-	front.close()
-	a.api.Drain()
-	return errors.Join(err, servers.stop())
+	servers.stop(logger)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // told to stop in the middle of the start
+	}
+	return err
 }
 
 // open takes the address first, so that a busy port is told before anything else happens.
-func (a *app) open(ctx context.Context) (operator string, err error) {
+func (a *app) open(ctx context.Context, stdout io.Writer) error {
 	if err := a.listen(); err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(a.cfg.data, 0o700); err != nil {
-		return "", fmt.Errorf("the data directory cannot be used: %w", err)
+		return err
 	}
 	log, err := sqlite.Open(ctx, sqlite.Config{Dir: a.cfg.data, Logger: a.logger})
 	if err != nil {
-		return "", err
+		return err
 	}
 	a.log = log
-	key, err := installationKey(a.cfg)
+	empty, err := isEmpty(ctx, log)
 	if err != nil {
-		return "", err
+		return err
+	}
+	key, err := installationKey(a.cfg, empty)
+	if err != nil {
+		return err
 	}
 	hash, fresh, err := operatorToken(a.cfg)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return fresh, a.join(key, hash)
+	if fresh != "" {
+		fmt.Fprintf(stdout, "The operator's token, shown this once: %s\n", fresh)
+	}
+	return a.join(key, hash)
+}
+
+func isEmpty(ctx context.Context, log eventlog.Log) (bool, error) {
+	for p := range eventlog.Partition(eventlog.Partitions) {
+		if head, err := log.Head(ctx, p); err != nil || head.Seq > 0 {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func (a *app) listen() (err error) {
@@ -128,7 +143,7 @@ func (a *app) join(key []byte, operator [32]byte) (err error) {
 func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 	return api.New(api.Config{
 		Commands: a.bus, Image: a.image, Key: key, OperatorTokenHash: operator,
-		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready,
+		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready, SeparateAdmin: a.admin != nil,
 	})
 }
 
@@ -140,19 +155,29 @@ func (a *app) ready() error { return errors.Join(a.image.Health(), a.bus.Health(
 // ends.
 func (a *app) live(ctx context.Context) error {
 	a.following.start(a.image.Run)
-	if err := a.following.until(ctx, a.image.Live()); err != nil || ctx.Err() != nil {
-		return err
+	select {
+	case <-a.image.Live():
+	case <-a.following.done:
+		return a.following.ended("the image")
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	a.routing.start(a.bus.Run)
-	return a.routing.until(ctx, a.bus.Ready())
+	select {
+	case <-a.bus.Ready():
+		return nil
+	case <-a.following.done:
+		return a.following.ended("the image")
+	case <-a.routing.done:
+		return a.routing.ended("the bus")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-// welcome loads the example where it is due, and says what only the first start can say.
-func (a *app) welcome(ctx context.Context, operator string, stdout, stderr io.Writer) error {
-	if operator != "" {
-		fmt.Fprintf(stdout, "The operator's token, shown this once: %s\n", operator)
-	}
-	if !a.cfg.demo || ctx.Err() != nil {
+// welcome loads the example where it is due, and says how to use it.
+func (a *app) welcome(ctx context.Context, stdout, stderr io.Writer) error {
+	if !a.cfg.demo {
 		return nil
 	}
 	d, load, err := demoState(a.cfg.data, a.image.Empty())
@@ -160,8 +185,8 @@ func (a *app) welcome(ctx context.Context, operator string, stdout, stderr io.Wr
 		return err
 	}
 	if load {
-		if d, err = a.loadDemo(ctx, stderr); err != nil {
-			return err
+		if d, err = a.loadDemo(ctx, d, stderr); err != nil {
+			return fmt.Errorf("the example could not be loaded (remove %s to begin again): %w", a.cfg.data, err)
 		}
 	}
 	if !d.Complete {
@@ -172,7 +197,10 @@ func (a *app) welcome(ctx context.Context, operator string, stdout, stderr io.Wr
 	return nil
 }
 
-func (a *app) loadDemo(ctx context.Context, stderr io.Writer) (d demo, err error) {
+func (a *app) loadDemo(ctx context.Context, d demo, stderr io.Writer) (demo, error) {
+	if d.Begun.IsZero() {
+		d.Begun = time.Now().UTC()
+	}
 	if err := d.write(a.cfg.data); err != nil {
 		return d, err
 	}
@@ -191,11 +219,11 @@ func (a *app) loadDemo(ctx context.Context, stderr io.Writer) (d demo, err error
 	}
 	a.loading.Store(true)
 	defer a.loading.Store(false)
-	l := &loader{handler: door.Handler(), operator: token, today: time.Now().UTC(), saved: make(map[string]string)}
+	l := &loader{handler: door.Handler(), operator: token, today: d.Begun, saved: make(map[string]string)}
 	if err := l.load(ctx, steps, progress); err != nil {
 		return d, err
 	}
-	d = demo{Complete: true, Tokens: l.saved}
+	d.Complete, d.Tokens = true, l.saved
 	return d, d.write(a.cfg.data)
 }
 
@@ -208,9 +236,9 @@ func (a *app) wait(ctx context.Context, servers servers) error {
 	case err := <-servers.failed:
 		return err
 	case <-a.following.done:
-		return errors.Join(errors.New("the image has stopped"), a.following.err)
+		return a.following.ended("the image")
 	case <-a.routing.done:
-		return errors.Join(errors.New("the bus has stopped"), a.routing.err)
+		return a.routing.ended("the bus")
 	}
 }
 
@@ -245,15 +273,9 @@ func (w *worker) start(run func(context.Context) error) {
 	}()
 }
 
-// until waits for a signal, the end of ctx, or the end of the worker, whose error it returns.
-func (w *worker) until(ctx context.Context, signal <-chan struct{}) error {
-	select {
-	case <-signal:
-	case <-ctx.Done():
-	case <-w.done:
-		return errors.Join(errors.New("it ended before it was ready"), w.err)
-	}
-	return nil
+// ended says that the worker ended by itself, and why.
+func (w *worker) ended(name string) error {
+	return fmt.Errorf("%s has stopped: %w", name, w.err)
 }
 
 func (w *worker) stop() error {
@@ -290,15 +312,15 @@ func (s *servers) serve(l net.Listener, h http.Handler) {
 	}()
 }
 
-// stop lets the requests under way finish.
-func (s *servers) stop() error {
+// stop lets the requests under way finish, and cuts off those that take too long.
+func (s *servers) stop(logger *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	var err error
 	for _, server := range s.list {
-		err = errors.Join(err, server.Shutdown(ctx))
+		if err := server.Shutdown(ctx); err != nil {
+			logger.Warn("requests were cut off", "error", errors.Join(err, server.Close()))
+		}
 	}
-	return err
 }
 
 // front answers before the API is ready and after it is not: alive, but not ready.

@@ -54,13 +54,11 @@ func (c *config) load(flags *pflag.FlagSet, env func(string) (string, bool)) err
 }
 
 func (c *config) check() (mistakes []error) {
-	if _, _, err := net.SplitHostPort(c.listen); err != nil {
-		mistakes = append(mistakes, fmt.Errorf("--listen %q: want host:port: %w", c.listen, err))
+	if err := address(c.listen); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("--listen %q: %w", c.listen, err))
 	}
-	if c.adminListen != "" {
-		if _, _, err := net.SplitHostPort(c.adminListen); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("--admin-listen %q: want host:port: %w", c.adminListen, err))
-		}
+	if err := address(c.adminListen); c.adminListen != "" && err != nil {
+		mistakes = append(mistakes, fmt.Errorf("--admin-listen %q: %w", c.adminListen, err))
 	}
 	if c.data == "" {
 		mistakes = append(mistakes, errors.New("--data is empty: name a directory"))
@@ -73,6 +71,18 @@ func (c *config) check() (mistakes []error) {
 		c.publicURL = strings.TrimRight(c.publicURL, "/")
 	}
 	return mistakes
+}
+
+// address refuses what cannot be listened on.
+func address(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return fmt.Errorf("want host:port: %w", err)
+	}
+	return nil
 }
 
 // minToken is the least length of an operator's token that somebody chose, in bytes.

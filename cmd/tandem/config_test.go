@@ -62,6 +62,7 @@ func TestExitStatus(t *testing.T) {
 	}{
 		{[]string{"version"}, exitOK, "tandem"},
 		{[]string{"serve", "--listen", "nowhere"}, exitUsage, "want host:port"},
+		{[]string{"serve", "--listen", "127.0.0.1:99999"}, exitUsage, "invalid port"},
 		{[]string{"serve", "--unknown"}, exitUsage, "unknown flag"},
 		{[]string{"serve", "surplus"}, exitUsage, "unknown command"},
 		{[]string{"serve", "--listen", "127.0.0.1:0", "--data", "/dev/null/data"}, exitFault, "data directory"},
@@ -74,11 +75,16 @@ func TestExitStatus(t *testing.T) {
 
 func TestSecretsAreMadeOnceAndKept(t *testing.T) {
 	c := config{data: t.TempDir()}
-	key, err := installationKey(c)
+	key, err := installationKey(c, true)
 	require.NoError(t, err)
-	again, err := installationKey(c)
+	again, err := installationKey(c, true)
 	require.NoError(t, err)
 	require.Equal(t, key, again)
+	again, err = installationKey(c, false)
+	require.NoError(t, err)
+	require.Equal(t, key, again)
+	_, err = installationKey(config{data: t.TempDir()}, false)
+	require.ErrorContains(t, err, "is gone", "a log with a history is not given another key")
 	hash, fresh, err := operatorToken(c)
 	require.NoError(t, err)
 	require.NotEmpty(t, fresh)

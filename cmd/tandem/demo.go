@@ -22,6 +22,7 @@ import (
 // demo is what is known of the example: kept in the data directory, because tokens cannot be read
 // out of the log.
 type demo struct {
+	Begun    time.Time         `json:"begun"` // its relative dates count from here, however often loading is begun again
 	Complete bool              `json:"complete"`
 	Tokens   map[string]string `json:"tokens"` // by name: nokia-manager, xiaomi-viewer, …
 }

@@ -38,6 +38,44 @@ func TestBusyPort(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist, "nothing was made before the port was had")
 }
 
+// TestKeyIsGone: a log that has a history is not given another installation key.
+func TestKeyIsGone(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, "serve")
+	p.do(201, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
+	p.stop()
+	require.NoError(t, os.Remove(filepath.Join(data, "key")))
+	require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), "installation key")
+}
+
+// TestAdminListener: with a listener of its own, /metrics is nowhere else.
+func TestAdminListener(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	admin := l.Addr().String()
+	require.NoError(t, l.Close())
+	p := start(t, t.TempDir(), "serve", "--admin-listen", admin)
+	p.do(404, operatorSecret, "GET", "/metrics", "")
+	p.url = "http://" + admin
+	require.Contains(t, string(p.do(200, operatorSecret, "GET", "/metrics", "").body), "tandem_http_requests_total")
+	p.stop()
+}
+
+// TestPrivateFiles: what is in the data directory is for this user alone.
+func TestPrivateFiles(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, os.Mkdir(data, 0o755))
+	p := start(t, data, "demo")
+	files, err := os.ReadDir(data)
+	require.NoError(t, err)
+	for _, f := range files {
+		info, err := f.Info()
+		require.NoError(t, err)
+		require.Zerof(t, info.Mode().Perm()&0o077, "%s has mode %v", f.Name(), info.Mode())
+	}
+	p.stop()
+}
+
 func TestUnusableFiles(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage func(t *testing.T, file string)

@@ -14,8 +14,8 @@ import (
 )
 
 // installationKey returns the configured key, else the one kept in the data directory, which it
-// makes at the first start.
-func installationKey(c config) ([]byte, error) {
+// makes for a log that is empty. With a new key over a known log, repeated requests would be new ones.
+func installationKey(c config, empty bool) ([]byte, error) {
 	if c.key != nil {
 		return c.key, nil
 	}
@@ -30,6 +30,9 @@ func installationKey(c config) ([]byte, error) {
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if !empty {
+		return nil, fmt.Errorf("the log has a history, but its installation key %s is gone: restore it, or give it as TANDEM_KEY", path)
 	}
 	key := make([]byte, keySize)
 	rand.Read(key) // never fails: crypto/rand ends the program instead
@@ -63,6 +66,8 @@ func operatorToken(c config) (hash [32]byte, fresh string, err error) {
 
 // writeSecret writes a new file that only its owner can read, so that it is there whole or not at
 // all after a crash.
+//
+// The directory is synced too: a key that a power cut took away would make repeated requests new ones.
 func writeSecret(path, text string) error {
 	temp := path + ".new"
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -73,5 +78,12 @@ func writeSecret(path, text string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temp, path)
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }

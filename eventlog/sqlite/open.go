@@ -78,7 +78,10 @@ func openFile(cfg Config, lock *flock.Flock) (_ *Log, err error) {
 	if file, err = filepath.Abs(file); err != nil {
 		return nil, err
 	}
-	c, err := connect(file, "PRAGMA busy_timeout = 5000")
+	if err := private(file); err != nil {
+		return nil, err
+	}
+	c, err := connect(file, "PRAGMA busy_timeout = 5000", "PRAGMA secure_delete = ON") // what is erased must not stay in free pages
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +124,16 @@ func prepareFile(c *conn) (opened uint64, err error) {
 		}
 	}
 	return begin(c, known)
+}
+
+// private makes the file, if there is none, for this user alone. What SQLite puts beside it gets the
+// same permissions.
+func private(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("%w; make the data directory and what is in it writable for this user", err)
+	}
+	return f.Close()
 }
 
 // closeUnless closes c when the function that defers it fails.
