@@ -16,7 +16,7 @@
 // slow for the tail kept in memory reads the file until it has caught up, and holds nobody up.
 // Commits come in the order of their arrival over all partitions. The outcomes that wait for the
 // slowest follower are limited in number; beyond it the oldest are dropped with a warning, and
-// who waits for one finds the command's record instead.
+// who waits for one waits in vain, and may repeat the command.
 //
 // The inbox is in memory. Messages and checkpoints, also those that Append moves, end with the
 // process and begin again at the zero Offset: who sent a command waits for its end, so nothing
