@@ -66,6 +66,7 @@ func (t *tail) trim() (lost int) {
 		drop++
 	}
 	t.commits = slices.Delete(t.commits, 0, drop)
+	outcome = max(outcome, t.firstOutcome()) // a slow follower may have lost some already
 	read := min(int(outcome-t.firstOutcome()), len(t.outcomes))
 	drop = max(read, len(t.outcomes)-t.limits.tailOutcomes)
 	t.outcomes = slices.Delete(t.outcomes, 0, drop)
