@@ -167,7 +167,7 @@ func (b *Bus) Do(ctx context.Context, r Request) (Result, error) {
 	}
 	w := b.waiters.add(waitKey{r.ID, r.Fingerprint})
 	defer b.waiters.remove(w)
-	p := eventlog.PartitionOf(r.Command.Stream().Root())
+	p := eventlog.PartitionOf(r.root())
 	msg := message.NewMessage(r.ID.String(), payload)
 	msg.SetContext(context.WithoutCancel(ctx)) // however short the wait, the command is sent
 	if err := b.publisher.Publish(b.owners[p].topic, msg); err != nil {

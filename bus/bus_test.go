@@ -64,6 +64,24 @@ func TestRepeatedKeyHasOneEffect(t *testing.T) {
 	require.True(t, refusedAgain.Repeat)
 }
 
+func TestRefusalOfTheEdgeIsRemembered(t *testing.T) {
+	n := startNode(t, eventlogtest.NewMemory())
+	n.agree()
+	refused := keyed(3, 1, nokia, nil)
+	refused.Refused = &bus.Refused{Root: "agreement/a", Error: domain.Error{Kind: domain.Invalid, Code: "unknown_partner", Detail: "no"}}
+	for _, repeat := range []bool{false, true} {
+		result, err := n.bus.Do(t.Context(), refused)
+		require.NoError(t, err)
+		require.Equal(t, refused.Refused.Error, *result.Rejection)
+		require.Equal(t, repeat, result.Repeat)
+	}
+	result, err := n.bus.Do(t.Context(), keyed(3, 1, nokia, plan("m")))
+	require.NoError(t, err)
+	require.Equal(t, "unknown_partner", result.Rejection.Code, "the same request is not decided anew")
+	_, err = n.bus.Do(t.Context(), keyed(3, 2, nokia, plan("m")))
+	require.ErrorIs(t, err, bus.ErrKeyReused)
+}
+
 func TestKeyIsForgottenAfterADay(t *testing.T) {
 	var hours atomic.Int64
 	begin := time.Date(2018, 3, 30, 12, 0, 0, 0, time.UTC)

@@ -36,6 +36,10 @@ func (o *owner) take(msg *message.Message, offset eventlog.Offset) {
 		o.repeat(r, first)
 		return
 	}
+	if r.Refused != nil {
+		o.reject(r, &r.Refused.Error)
+		return
+	}
 	commit, err := o.decide(r)
 	if err != nil {
 		o.reject(r, err)

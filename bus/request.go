@@ -25,12 +25,27 @@ type Request struct {
 	ID          eventlog.CommandID
 	Fingerprint eventlog.Fingerprint // of the client's request; zero without an idempotency key
 	Command     domain.Command
+	Refused     *Refused // instead of a command: what the edge refused already
 	Actor       domain.Actor
 	Today       domain.Date   // in the acting partner's zone
 	IfMatch     *uint64       // the target's version that the caller saw; nil: any
 	Private     []eventlog.KV // facts kept outside the chain, stored with the commit
 	RequestedAt time.Time
 	RecordedAt  time.Time // zero, except for a loader that fills an empty log
+}
+
+// Refused is a refusal that was found before the bus. It is sent so that it is remembered under the
+// client's key like one that a decision found.
+type Refused struct {
+	Root  string // as domain.Stream.Root returns it
+	Error domain.Error
+}
+
+func (r Request) root() string {
+	if r.Refused != nil {
+		return r.Refused.Root
+	}
+	return r.Command.Stream().Root()
 }
 
 // Result is how a command ended.
@@ -43,8 +58,9 @@ type Result struct {
 
 // envelope is a Request on the wire. The message's UUID is the command id in hexadecimal.
 type envelope struct {
-	Name        string         `json:"name"`
-	Command     jsontext.Value `json:"command"`
+	Name        string         `json:"name,omitempty"`
+	Command     jsontext.Value `json:"command,omitempty"`
+	Refused     *Refused       `json:"refused,omitempty"`
 	Actor       domain.Actor   `json:"actor"`
 	Fingerprint []byte         `json:"fingerprint,omitempty"`
 	Today       domain.Date    `json:"today"`
@@ -61,13 +77,16 @@ type private struct {
 }
 
 func encode(r Request) ([]byte, error) {
-	name, data, err := domain.EncodeCommand(r.Command)
-	if err != nil {
-		return nil, err
-	}
 	e := envelope{
-		Name: name, Command: data, Actor: r.Actor, Today: r.Today, IfMatch: r.IfMatch,
+		Refused: r.Refused, Actor: r.Actor, Today: r.Today, IfMatch: r.IfMatch,
 		RequestedAt: r.RequestedAt, RecordedAt: r.RecordedAt,
+	}
+	if r.Refused == nil {
+		name, data, err := domain.EncodeCommand(r.Command)
+		if err != nil {
+			return nil, err
+		}
+		e.Name, e.Command = name, data
 	}
 	for _, kv := range r.Private {
 		p := private{Key: kv.Key}
@@ -95,8 +114,10 @@ func decode(id string, payload []byte) (r Request, err error) {
 	if n := copy(r.Fingerprint[:], e.Fingerprint); n != 0 && (n != len(r.Fingerprint) || n != len(e.Fingerprint)) {
 		return r, fmt.Errorf("fingerprint of %d bytes", len(e.Fingerprint))
 	}
-	if r.Command, err = domain.DecodeCommand(e.Name, e.Command); err != nil {
-		return r, err
+	if r.Refused = e.Refused; r.Refused == nil {
+		if r.Command, err = domain.DecodeCommand(e.Name, e.Command); err != nil {
+			return r, err
+		}
 	}
 	for _, p := range e.Private {
 		kv := eventlog.KV{Key: p.Key}

@@ -177,9 +177,12 @@ func TestKeyRepeatsRefusals(t *testing.T) {
 	stale := w.As("nokia").Key("l").With("If-Match", `"1-x"`)
 	moved := stale.POST(w.routing("going")+"/comment", object{"text": "old"}).Refused(412, "version_mismatch")
 	wrong := w.As("nokia").Key("m").POST(w.routing("going")+"/deliver", object{"on": "2017-09-05"}).Refused(422, "invalid_field")
+	shape := w.As("nokia").Key("n").POST(w.routing("going")+"/forecast", object{"on": "2017-02-30"}).Refused(422, "invalid_field")
 	w.As("nokia").POST(w.routing("planned")+"/start", nil).Want(200)
 	w.clock.advance(20 * time.Hour) // tomorrow
 	before := w.positions()
+	w.As("nokia").Key("n").POST(w.routing("going")+"/forecast", object{"on": "2017-02-30"}).Replayed(shape)
+	w.As("nokia").Key("n").POST(w.routing("going")+"/forecast", object{"on": "2017-12-30"}).Refused(422, "idempotency_key_reused")
 	nokia.POST(w.routing("planned")+"/progress", object{"percent": 1}).Replayed(conflict)
 	stale.POST(w.routing("going")+"/comment", object{"text": "old"}).Replayed(moved)
 	w.As("nokia").Key("m").POST(w.routing("going")+"/deliver", object{"on": "2017-09-05"}).Replayed(wrong)

@@ -84,7 +84,7 @@ func (w *writer) handle(q *call) error {
 	}
 	decoded, err := w.decode(q, body)
 	if err != nil {
-		return err
+		return x.remember(err)
 	}
 	return x.run(w, decoded)
 }
@@ -166,7 +166,7 @@ func (q *writing) run(w *writer, body any) error {
 	}
 	in, err := w.intend(q, body)
 	if err != nil {
-		return err
+		return q.remember(err)
 	}
 	prefer := q.preferences()
 	ctx, cancel := context.WithTimeout(q.r.Context(), prefer.wait)
@@ -183,6 +183,36 @@ func (q *writing) run(w *writer, body any) error {
 		return in.refusal(result.Rejection)
 	}
 	return q.answer(in, result)
+}
+
+// remember sends a refusal of values the way of a command, so that the owner of the root remembers
+// it under the client's key like one of its own. A key of a request whose path names no root is
+// remembered with a command only.
+func (q *writing) remember(found error) error {
+	e := refusalOf(found)
+	if q.key == "" || e.status != http.StatusUnprocessableEntity || q.agreement() == "" && q.partner() == "" {
+		return found
+	}
+	if err := q.identify(q.root()); err != nil {
+		return err
+	}
+	prefer := q.preferences()
+	ctx, cancel := context.WithTimeout(q.r.Context(), prefer.wait)
+	defer cancel()
+	result, err := q.Commands.Do(ctx, bus.Request{
+		ID: q.id, Fingerprint: q.fingerprint(), Actor: q.actor(), RequestedAt: q.now,
+		Refused: &bus.Refused{Root: q.root(), Error: domain.Error{Kind: domain.Invalid, Code: e.code, Detail: e.detail, Fields: e.fields}},
+	})
+	if err != nil {
+		return err
+	}
+	if result.Repeat {
+		q.c.Response().Header()["Idempotency-Replayed"] = headerTrue
+	}
+	if result.Rejection != nil {
+		return result.Rejection
+	}
+	return found
 }
 
 // root is what an idempotency key belongs to, beside the member: the agreement or the partner in the
@@ -204,10 +234,16 @@ func (q *writing) request(in *intent) bus.Request {
 		r.RequestedAt, r.RecordedAt, at = t, t, t
 	}
 	r.Today = domain.DateOf(at.In(q.zone()))
-	if q.key != "" {
-		r.Fingerprint = fingerprint(q.r.Method, q.r.URL.Path, q.header("If-Match"), q.raw)
-	}
+	r.Fingerprint = q.fingerprint()
 	return r
+}
+
+// fingerprint tells the request from another one under the same key; zero without a key.
+func (q *writing) fingerprint() eventlog.Fingerprint {
+	if q.key == "" {
+		return eventlog.Fingerprint{}
+	}
+	return fingerprint(q.r.Method, q.r.URL.Path, q.header("If-Match"), q.raw)
 }
 
 func (q *call) zone() *time.Location {
