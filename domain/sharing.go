@@ -42,6 +42,11 @@ func (c ShareMilestone) decide(s State, m Meta) ([]Event, error) {
 	if err := x.in(Planned, InProgress); err != nil {
 		return nil, err
 	}
+	if x.State == Planned { // to the others it is a new plan (R4)
+		if err := x.agreement.open(m.At); err != nil {
+			return nil, err
+		}
+	}
 	e := MilestoneShared{Plan: plan, State: x.State, Report: Report{x.Progress, x.Health, x.HealthNote}}
 	if f := x.Forecast(plan.Owner); f.On != 0 {
 		e.Forecast = &f

@@ -48,15 +48,14 @@ func (c caller) walk(path string, limit int) (all []any) {
 		all = append(all, part...)
 		at = a.next()
 		if at == "" {
-			require.Nil(t, a.get("next_cursor"), a)
+			if len(part) > 0 { // the end of a feed is empty, and its reader can ask again there
+				require.Nil(t, a.get("next_cursor"), a)
+			}
 			break
 		}
 		u, err := url.Parse(at)
 		require.NoError(t, err)
 		require.Equal(t, a.get("next_cursor"), cmp.Or(u.Query().Get("cursor"), u.Query().Get("after")))
-		if len(part) == 0 {
-			break // the end of a feed, where its reader can ask again
-		}
 		require.LessOrEqual(t, len(all), 1000, "it never ends")
 	}
 	return all

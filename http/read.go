@@ -241,7 +241,7 @@ func (q *call) send(out reply) error {
 		return nil
 	}
 	h["Content-Length"] = out.length
-	if next := nextOf(out.body); next != "" {
+	if next := nextOf(out.body); next != "" && !bytes.HasPrefix(out.body, noEvents) {
 		h["Link"] = []string{q.nextLink(next)}
 	}
 	q.write(http.StatusOK, jsonType, out.body)
@@ -264,6 +264,10 @@ func (q *call) matches(out reply) bool {
 	}
 	return false
 }
+
+// noEvents begins the end of a feed. Its next_cursor is where to go on later; who follows links until
+// there is none is done.
+var noEvents = []byte(`{"events":[],`)
 
 const nextCursor = `"next_cursor":"`
 
