@@ -74,6 +74,9 @@ func (a *app) open(ctx context.Context, stdout io.Writer) error {
 	if err := a.listen(); err != nil {
 		return err
 	}
+	if err := knownLog(a.cfg.data); err != nil {
+		return err
+	}
 	log, err := sqlite.Open(ctx, sqlite.Config{Dir: a.cfg.data, Logger: a.logger})
 	if err != nil {
 		return err

@@ -48,6 +48,18 @@ func TestKeyIsGone(t *testing.T) {
 	require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), "installation key")
 }
 
+// TestLogIsGone: no new log is begun over a known one, killed before its first snapshot though it was.
+func TestLogIsGone(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, "serve")
+	p.do(201, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
+	p.kill()
+	for _, name := range []string{"tandem.db", "tandem.db-wal", "tandem.db-shm"} {
+		require.NoError(t, os.Remove(filepath.Join(data, name)))
+	}
+	require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), "is lost")
+}
+
 // TestAdminListener: with a listener of its own, /metrics is nowhere else.
 func TestAdminListener(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,7 +11,23 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tandem/eventlog/sqlite"
 )
+
+// knownLog refuses to begin a new log where there has been one: its key is there and it is not.
+func knownLog(data string) error {
+	if _, err := os.Stat(filepath.Join(data, keyFile)); err != nil {
+		return nil // a new directory, or a key from the environment
+	}
+	path := filepath.Join(data, sqlite.FileName)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the log %s is lost: its installation key is here, but it is not. Restore it, or name another data directory to begin a new one", path)
+	}
+	return nil
+}
+
+const keyFile = "key"
 
 // installationKey returns the configured key, else the one kept in the data directory, which it
 // makes for a log that is empty. With a new key over a known log, repeated requests would be new ones.
@@ -19,7 +35,7 @@ func installationKey(c config, empty bool) ([]byte, error) {
 	if c.key != nil {
 		return c.key, nil
 	}
-	path := filepath.Join(c.data, "key")
+	path := filepath.Join(c.data, keyFile)
 	text, err := os.ReadFile(path)
 	if err == nil {
 		key, err := parseKey(string(text))

@@ -109,11 +109,11 @@ func TestOpenInReadOnlyDirectory(t *testing.T) {
 	l := mustOpen(t, Config{Dir: dir})
 	fill(t, l, 100)
 	require.NoError(t, l.Close())
-	for _, name := range []string{fileName, lockName} {
+	for _, name := range []string{FileName, lockName} {
 		require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o444))
 	}
 	refused()
-	for _, name := range []string{fileName, lockName} {
+	for _, name := range []string{FileName, lockName} {
 		require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o644))
 	}
 	l = mustOpen(t, Config{Dir: dir})

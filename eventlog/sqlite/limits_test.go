@@ -68,7 +68,7 @@ func TestRecordsOfLongAgo(t *testing.T) {
 	records, err := l.Records(t.Context(), 1, time.Time{})
 	require.NoError(t, err)
 	require.Len(t, records, 5)
-	c, err := connect(filepath.Join(cfg.Dir, fileName), "DELETE FROM records")
+	c, err := connect(filepath.Join(cfg.Dir, FileName), "DELETE FROM records")
 	require.NoError(t, err)
 	require.NoError(t, c.close())
 	write(one, time.Now().Add(-48*time.Hour))
@@ -90,7 +90,7 @@ func TestVolatileBatchesAreNotWritten(t *testing.T) {
 	c := newWriterChain(t, l, 1)
 	require.NoError(t, l.Append(t.Context(), c.batch(1)))
 	content := func() []byte {
-		b, err := os.ReadFile(filepath.Join(cfg.Dir, fileName+"-wal"))
+		b, err := os.ReadFile(filepath.Join(cfg.Dir, FileName+"-wal"))
 		require.NoError(t, err)
 		return b
 	}
@@ -180,7 +180,7 @@ func TestWriteAheadFileIsBounded(t *testing.T) {
 		b := chains[i%8].batch(10)
 		require.NoError(t, l.Append(t.Context(), b))
 		written += 10 * 500
-		info, err := os.Stat(filepath.Join(cfg.Dir, fileName+"-wal"))
+		info, err := os.Stat(filepath.Join(cfg.Dir, FileName+"-wal"))
 		require.NoError(t, err)
 		largest = max(largest, info.Size())
 	}
@@ -258,7 +258,7 @@ func TestCloseWhileAppending(t *testing.T) {
 
 func TestFileTellsItsStory(t *testing.T) {
 	cfg := closedLog(t, 10)
-	c, err := connect(filepath.Join(cfg.Dir, fileName))
+	c, err := connect(filepath.Join(cfg.Dir, FileName))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, c.close()) }()
 	stream, err := scalar(c, "SELECT stream || ' ' || seq || ' ' || datetime(recorded_at/1000000, 'unixepoch') FROM commits WHERE partition = 0 AND seq = 3")

@@ -13,10 +13,10 @@ import (
 	"tandem/eventlog"
 )
 
-const (
-	fileName = "tandem.db"
-	lockName = "tandem.lock"
-)
+// FileName is the name of the log's file in its directory.
+const FileName = "tandem.db"
+
+const lockName = "tandem.lock"
 
 // Open opens the log in the configured directory and makes it if there is none. A log that
 // another process has open is eventlog.ErrInUse, a damaged one eventlog.ErrDamaged, and one of a
@@ -36,7 +36,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	}
 	l, err := openFile(cfg, lock)
 	if err != nil {
-		file := filepath.Join(cfg.Dir, fileName)
+		file := filepath.Join(cfg.Dir, FileName)
 		return nil, errors.Join(fmt.Errorf("open the log %s: %w", file, err), lock.Close())
 	}
 	go l.writer.run()
@@ -71,7 +71,7 @@ func claim(dir string) (*flock.Flock, error) {
 }
 
 func openFile(cfg Config, lock *flock.Flock) (_ *Log, err error) {
-	file := filepath.Join(cfg.Dir, fileName)
+	file := filepath.Join(cfg.Dir, FileName)
 	if err := checkFiles(file); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func copied(t *testing.T, cfg Config) Config {
 // alter runs a statement on the file of a closed log.
 func alter(t *testing.T, cfg Config, statement string) {
 	t.Helper()
-	c, err := connect(filepath.Join(cfg.Dir, fileName), statement)
+	c, err := connect(filepath.Join(cfg.Dir, FileName), statement)
 	require.NoError(t, err)
 	require.NoError(t, c.close())
 }
@@ -69,7 +69,7 @@ func TestOpenMakesItsDirectoryOnly(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Dir(dir), 0o755))
 	l := mustOpen(t, Config{Dir: dir})
 	require.NoError(t, l.Close())
-	require.FileExists(t, filepath.Join(dir, fileName))
+	require.FileExists(t, filepath.Join(dir, FileName))
 	info, err := os.Stat(dir)
 	require.NoError(t, err)
 	require.Zero(t, info.Mode().Perm()&0o077, "the log is confidential")
@@ -105,10 +105,10 @@ func TestOpenRefusesWhatItCannotRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := copied(t, intact)
 			alter(t, cfg, c.statement)
-			before, err := os.ReadFile(filepath.Join(cfg.Dir, fileName))
+			before, err := os.ReadFile(filepath.Join(cfg.Dir, FileName))
 			require.NoError(t, err)
 			refused(t, cfg, c.cause, c.says)
-			after, err := os.ReadFile(filepath.Join(cfg.Dir, fileName))
+			after, err := os.ReadFile(filepath.Join(cfg.Dir, FileName))
 			require.NoError(t, err)
 			require.Equal(t, before, after, "the file is left as it was")
 		})
@@ -154,7 +154,7 @@ func TestOpenFindsABrokenFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := copied(t, intact)
-			file := filepath.Join(cfg.Dir, fileName)
+			file := filepath.Join(cfg.Dir, FileName)
 			content, err := os.ReadFile(file)
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(file, breakIt(content), 0o600))
@@ -177,10 +177,10 @@ func TestOpenRefusesToBeginOverAnOldLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := closedLog(t, 10)
-			file := filepath.Join(cfg.Dir, fileName)
+			file := filepath.Join(cfg.Dir, FileName)
 			require.NoError(t, os.WriteFile(file+"-wal", []byte("what was not yet moved into the database"), 0o600))
 			require.NoError(t, lose(file))
-			refused(t, cfg, eventlog.ErrDamaged, fileName+"-wal")
+			refused(t, cfg, eventlog.ErrDamaged, FileName+"-wal")
 		})
 	}
 }
