@@ -1,0 +1,22 @@
+package redistest
+
+import "time"
+
+// Patience is how long a verb waits for what it promises before it fails the test. It is generous: a
+// slow machine must not fail a test.
+const Patience = 30 * time.Second
+
+// pollEvery is the pause between two looks at something that nobody tells of.
+const pollEvery = 2 * time.Millisecond
+
+// until waits for a condition and tells whether it came true.
+func until(met func() bool) bool {
+	for end := time.Now().Add(Patience); ; time.Sleep(pollEvery) {
+		if met() {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
+}
