@@ -31,6 +31,7 @@ type Server struct {
 	mu     sync.Mutex // one verb at a time
 	proc   *process   // nil: killed
 	paused bool
+	master string // the address that ReplicaOf was told
 }
 
 // Start runs a durable server on a free port: appendonly yes, appendfsync always, no-appendfsync-on-rewrite

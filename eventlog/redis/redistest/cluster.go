@@ -1,0 +1,131 @@
+package redistest
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+const slots = 16384
+
+// Cluster is a Redis Cluster of masters without replicas: while one of them is down, its nodes refuse all keys
+// (cluster-require-full-coverage, the default), some 2 s after they have missed it.
+type Cluster struct {
+	Servers []*Server
+
+	t testing.TB
+}
+
+// StartCluster runs a cluster of n durable masters that share all slots evenly, and waits until each of them
+// says that the cluster is whole. It takes about 2 s, which Redis lets pass before a new master serves.
+func StartCluster(t testing.TB, n int) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t}
+	for i := range n {
+		s := Start(t, "cluster-enabled yes", "cluster-node-timeout 2000", "cluster-announce-ip 127.0.0.1")
+		require.NoError(t, s.client.ClusterAddSlotsRange(t.Context(), i*slots/n, (i+1)*slots/n-1).Err())
+		// Masters of one epoch would have to settle who gets another one.
+		require.NoError(t, s.client.Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
+		c.Servers = append(c.Servers, s)
+	}
+	for _, s := range c.Servers[1:] {
+		require.NoError(t, c.Servers[0].client.ClusterMeet(t.Context(), "127.0.0.1", strconv.Itoa(s.port)).Err())
+	}
+	c.AwaitOK()
+	return c
+}
+
+// URL returns the addresses as redis+cluster://127.0.0.1:p1,127.0.0.1:p2.
+func (c *Cluster) URL() string { return "redis+cluster://" + strings.Join(c.Addrs(), ",") }
+
+// Addrs returns the address of every node.
+func (c *Cluster) Addrs() []string {
+	var all []string
+	for _, s := range c.Servers {
+		all = append(all, s.Addr())
+	}
+	return all
+}
+
+// AwaitOK waits until every node says that the cluster is whole, as after the restart of one.
+func (c *Cluster) AwaitOK() {
+	c.t.Helper()
+	var said string
+	whole := until(func() bool {
+		for _, s := range c.Servers {
+			said = s.client.ClusterInfo(c.t.Context()).Val()
+			if !strings.Contains(said, "cluster_state:ok\r\n") || !strings.Contains(said, "cluster_size:"+strconv.Itoa(len(c.Servers))+"\r\n") {
+				return false
+			}
+		}
+		return true
+	})
+	require.Truef(c.t, whole, "the cluster is not whole; one node says:\n%s", said)
+}
+
+// Owner returns the node that serves the slot of a key.
+func (c *Cluster) Owner(key string) *Server {
+	c.t.Helper()
+	first := c.Servers[0].client
+	slot := c.slot(key)
+	ranges, err := first.ClusterSlots(c.t.Context()).Result()
+	require.NoError(c.t, err)
+	for _, r := range ranges {
+		if r.Start <= slot && slot <= r.End {
+			for _, s := range c.Servers {
+				if s.Addr() == r.Nodes[0].Addr {
+					return s
+				}
+			}
+		}
+	}
+	require.FailNowf(c.t, "no owner", "slot %d of %q is served by no node of %v", slot, key, ranges)
+	return nil
+}
+
+// Move gives the slot of a key, with all keys in it, to another node, one key after the other and while
+// clients go on, as a resharding does.
+func (c *Cluster) Move(key string, to *Server) {
+	c.t.Helper()
+	from, slot := c.Owner(key), c.slot(key)
+	require.NotSame(c.t, from, to)
+	source, target := c.id(from), c.id(to)
+	do := func(s *Server, args ...any) *redis.Cmd {
+		cmd := s.client.Do(c.t.Context(), args...)
+		require.NoError(c.t, cmd.Err())
+		return cmd
+	}
+	do(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", source)
+	do(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", target)
+	for {
+		keys, err := from.client.ClusterGetKeysInSlot(c.t.Context(), slot, 100).Result()
+		require.NoError(c.t, err)
+		if len(keys) == 0 {
+			break
+		}
+		for _, k := range keys {
+			do(from, "MIGRATE", "127.0.0.1", to.port, k, 0, Patience.Milliseconds())
+		}
+	}
+	do(to, "CLUSTER", "SETSLOT", slot, "NODE", target) // the new owner first, or the slot is nobody's for a moment
+	for _, s := range c.Servers {
+		do(s, "CLUSTER", "SETSLOT", slot, "NODE", target)
+	}
+}
+
+func (c *Cluster) slot(key string) int {
+	c.t.Helper()
+	slot, err := c.Servers[0].client.ClusterKeySlot(c.t.Context(), key).Result()
+	require.NoError(c.t, err)
+	return int(slot)
+}
+
+func (c *Cluster) id(s *Server) string {
+	c.t.Helper()
+	id, err := s.client.ClusterMyID(c.t.Context()).Result()
+	require.NoError(c.t, err)
+	return id
+}

@@ -1,0 +1,109 @@
+package redistest
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+// StartReplica runs a durable replica of a server, with further options as Start takes them, and waits until
+// it has the data, on its disk too. It dials its master through the proxy; with nil directly.
+func StartReplica(t testing.TB, of *Server, through *Proxy, options ...string) *Server {
+	t.Helper()
+	s := Start(t, options...)
+	if through != nil {
+		s.ReplicaOf(through.Addr())
+	} else {
+		s.ReplicaOf(of.Addr())
+	}
+	return s
+}
+
+// ReplicaOf makes the server a replica of the one at an address, which may be a proxy's, and waits until
+// it has the data, on its disk too. What it held itself is lost. It stays a replica when it is started again.
+func (s *Server) ReplicaOf(addr string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	host, port, err := net.SplitHostPort(addr)
+	require.NoError(s.t, err)
+	s.follow(host, port)
+	s.master = addr
+	s.awaitSync()
+}
+
+// Promote makes a replica a master with the data that it has. It stays one when it is started again.
+func (s *Server) Promote() {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.follow("NO", "ONE")
+	s.master = ""
+}
+
+// AwaitSync waits until a replica's link is up, its master counts it among its replicas, and it has
+// all that its master had when AwaitSync was called, on its disk too.
+func (s *Server) AwaitSync() {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.NotEmptyf(s.t, s.master, "AwaitSync: the redis-server at %s was told of no master", s.Addr())
+	s.awaitSync()
+}
+
+// follow sends REPLICAOF and has the server write it into its redis.conf.
+func (s *Server) follow(host, port string) {
+	s.t.Helper()
+	require.NoError(s.t, s.client.SlaveOf(s.t.Context(), host, port).Err())
+	require.NoError(s.t, s.client.ConfigRewrite(s.t.Context()).Err())
+}
+
+func (s *Server) awaitSync() {
+	s.t.Helper()
+	master := newClient(s.master)
+	defer master.Close()
+	var mine, its map[string]string
+	goal := ""
+	synced := until(func() bool {
+		mine, its = replication(s.t, s.client), replication(s.t, master)
+		if goal == "" {
+			goal = its["master_repl_offset"]
+		}
+		return mine["master_link_status"] == "up" && online(its, s.port) && atLeast(mine["slave_repl_offset"], goal) && s.onDisk()
+	})
+	require.Truef(s.t, synced, "the replica at %s is not in step with %s: it says %v, its master %v", s.Addr(), s.master, mine, its)
+}
+
+// onDisk tells whether the AOF goes with the data. A replica that has taken a whole copy writes a new AOF in the
+// background; until that is done, it would come up empty after a crash, even when it was promoted meanwhile.
+func (s *Server) onDisk() bool {
+	said := s.client.InfoMap(s.t.Context(), "persistence").Val()["Persistence"]
+	return said["aof_enabled"] == "0" || said["aof_rewrite_in_progress"] == "0" && said["aof_rewrite_scheduled"] == "0"
+}
+
+// replication returns what a server says of its replication, nothing when it does not answer.
+func replication(t testing.TB, c *redis.Client) map[string]string {
+	return c.InfoMap(t.Context(), "replication").Val()["Replication"]
+}
+
+// online tells whether a master counts the replica on a port among those that have the data.
+func online(master map[string]string, port int) bool {
+	want := fmt.Sprintf(",port=%d,state=online,", port)
+	for name, value := range master {
+		if strings.HasPrefix(name, "slave") && strings.Contains(value, want) {
+			return true
+		}
+	}
+	return false
+}
+
+func atLeast(offset, goal string) bool {
+	has, err := strconv.ParseInt(offset, 10, 64)
+	wants, failed := strconv.ParseInt(goal, 10, 64)
+	return err == nil && failed == nil && has >= wants
+}
