@@ -158,17 +158,20 @@ func (b *Bus) Health() error {
 // Errors are ErrOutcomeUnknown, ErrKeyReused and ErrUnavailable, wrapped with the cause; a refused
 // command is no error but a Result with a Rejection.
 func (b *Bus) Do(ctx context.Context, r Request) (Result, error) {
-	if err := b.Health(); err != nil {
-		return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
 	payload, err := encode(r)
 	if err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	w := b.waiters.add(waitKey{r.ID, r.Fingerprint})
+	return b.send(ctx, eventlog.PartitionOf(r.root()), message.NewMessage(r.ID.String(), payload), waitKey{r.ID, r.Fingerprint})
+}
+
+// send publishes a command and waits for the outcome that has the key.
+func (b *Bus) send(ctx context.Context, p eventlog.Partition, msg *message.Message, key waitKey) (Result, error) {
+	if err := b.Health(); err != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	w := b.waiters.add(key)
 	defer b.waiters.remove(w)
-	p := eventlog.PartitionOf(r.root())
-	msg := message.NewMessage(r.ID.String(), payload)
 	msg.SetContext(context.WithoutCancel(ctx)) // however short the wait, the command is sent
 	if err := b.publisher.Publish(b.owners[p].topic, msg); err != nil {
 		if errors.Is(err, ErrClosed) {

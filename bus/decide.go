@@ -56,7 +56,7 @@ func (o *owner) bury(r Request, msg *message.Message, cause error) {
 	})
 	o.bus.cfg.Logger.Error("a command could not be read and is a dead letter now", "partition", o.p, "message", msg.UUID, "error", cause)
 	if !r.ID.IsZero() {
-		refusal := &domain.Error{Kind: domain.Internal, Code: "unreadable_command", Detail: "The command could not be read; it is kept as a dead letter."}
+		refusal := &domain.Error{Kind: domain.Internal, Code: unreadable, Detail: "The command could not be read; it is kept as a dead letter."}
 		d.queue.Outcomes = append(d.queue.Outcomes, eventlog.Outcome{
 			Command: r.ID, Request: r.Fingerprint, Head: d.head.Seq, Rejection: encodeRejection(refusal), At: now,
 		})
