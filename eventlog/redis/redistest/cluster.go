@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,20 +70,15 @@ func (c *Cluster) AwaitOK() {
 // Owner returns the node that serves the slot of a key.
 func (c *Cluster) Owner(key string) *Server {
 	c.t.Helper()
-	first := c.Servers[0].client
-	slot := c.slot(key)
-	ranges, err := first.ClusterSlots(c.t.Context()).Result()
+	slot := int64(c.slot(key))
+	shards, err := c.Servers[0].client.ClusterShards(c.t.Context()).Result()
 	require.NoError(c.t, err)
-	for _, r := range ranges {
-		if r.Start <= slot && slot <= r.End {
-			for _, s := range c.Servers {
-				if s.Addr() == r.Nodes[0].Addr {
-					return s
-				}
-			}
+	for _, shard := range shards {
+		if slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End }) {
+			return c.Servers[slices.IndexFunc(c.Servers, func(s *Server) bool { return int64(s.port) == shard.Nodes[0].Port })]
 		}
 	}
-	require.FailNowf(c.t, "no owner", "slot %d of %q is served by no node of %v", slot, key, ranges)
+	require.FailNowf(c.t, "no owner", "slot %d of %q is served by no node of %v", slot, key, shards)
 	return nil
 }
 

@@ -59,7 +59,7 @@ func (s *Server) AwaitSync() {
 // follow sends REPLICAOF and has the server write it into its redis.conf.
 func (s *Server) follow(host, port string) {
 	s.t.Helper()
-	require.NoError(s.t, s.client.SlaveOf(s.t.Context(), host, port).Err())
+	require.NoError(s.t, s.client.ReplicaOf(s.t.Context(), host, port).Err())
 	require.NoError(s.t, s.client.ConfigRewrite(s.t.Context()).Err())
 }
 
