@@ -1,0 +1,163 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Durability names what an append survives.
+type Durability string
+
+const (
+	// Disk: crash and power loss of the server. It writes every append to its file and syncs it
+	// before it answers (appendonly yes, appendfsync always). A failover can lose what the replica
+	// had not got yet; that is found and named.
+	Disk Durability = "disk"
+	// Replicated: the loss of the server while every configured replica lives. An append counts when
+	// all of them have it in memory.
+	Replicated Durability = "replicated"
+)
+
+// Config says which server holds the log and how this node behaves.
+type Config struct {
+	// URL is redis://, rediss://, redis+sentinel://host,host/master or redis+cluster://host,host.
+	URL        string
+	Durability Durability // default: Disk
+	Replicas   int        // for Replicated: how many must have an append; default 1
+	// Name tells the node from others, for people; default: the host's name and the process id.
+	Name   string
+	Logger *slog.Logger     // nil drops warnings
+	Now    func() time.Time // the node's clock, compared with the server's; default: time.Now
+	// KeepRecords is how long records are kept at least; zero means 25 hours, less than 24 is refused.
+	KeepRecords time.Duration
+
+	limits limits
+}
+
+// limits are the times and sizes that tests change.
+type limits struct {
+	lease      time.Duration // a node that is silent for so long may be taken over
+	beat       time.Duration // between two signs of life
+	block      time.Duration // that one blocking read may wait
+	verify     time.Duration // between two comparisons of heads
+	wait       time.Duration // for replicas, at once
+	page       int           // commits per partition that a follower reads at once
+	pages      int           // partitions that it reads at once
+	tailBytes  int           // of appended commits that wait for a follower that is behind
+	prefetch   int           // messages of a topic that are read ahead
+	pipeline   int           // commands in one pipeline
+	clockError time.Duration // that a node's clock may differ from the server's
+}
+
+func defaultLimits() limits {
+	return limits{
+		lease: 1500 * time.Millisecond, beat: 250 * time.Millisecond, block: time.Second, verify: time.Second,
+		wait: 500 * time.Millisecond, page: 512, pages: 8, tailBytes: 16 << 20, prefetch: 1024, pipeline: 1024,
+		clockError: 500 * time.Millisecond,
+	}
+}
+
+func (c Config) withDefaults() Config {
+	if c.Durability == "" {
+		c.Durability = Disk
+	}
+	if c.Replicas == 0 {
+		c.Replicas = 1
+	}
+	if c.Name == "" {
+		host, _ := os.Hostname() // a node without a name still has its number
+		c.Name = host + ":" + strconv.Itoa(os.Getpid())
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.KeepRecords == 0 {
+		c.KeepRecords = 25 * time.Hour
+	}
+	if c.limits == (limits{}) {
+		c.limits = defaultLimits()
+	}
+	return c
+}
+
+// Validate returns every fault of the configuration.
+func (c Config) Validate() error {
+	var faults []error
+	if _, err := parseURL(c.URL); err != nil {
+		faults = append(faults, err)
+	}
+	if d := c.Durability; d != "" && d != Disk && d != Replicated {
+		faults = append(faults, fmt.Errorf("redis log: durability %q: want %s or %s", d, Disk, Replicated))
+	}
+	if c.Replicas < 0 {
+		faults = append(faults, fmt.Errorf("redis log: %d replicas: want at least 1", c.Replicas))
+	}
+	if c.KeepRecords != 0 && c.KeepRecords < 24*time.Hour {
+		faults = append(faults, fmt.Errorf("redis log: records must be kept for 24 hours or more, not %s", c.KeepRecords))
+	}
+	return errors.Join(faults...)
+}
+
+// address is a parsed URL.
+type address struct {
+	single   *redis.Options
+	sentinel *redis.FailoverOptions
+	cluster  *redis.ClusterOptions
+	place    string // for people, without the password
+}
+
+func parseURL(text string) (a address, err error) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || u.Host == "" {
+		return a, fmt.Errorf("redis log: %q is no URL with a host: want redis://HOST:PORT, rediss://, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST", redact(text))
+	}
+	a.place = u.Redacted()
+	password, _ := u.User.Password()
+	hosts := strings.Split(u.Host, ",")
+	switch u.Scheme {
+	case "redis", "rediss":
+		if a.single, err = redis.ParseURL(text); err != nil {
+			return a, fmt.Errorf("redis log: %s: %w", a.place, err)
+		}
+	case "redis+sentinel":
+		name := strings.Trim(u.Path, "/")
+		if name == "" {
+			return a, fmt.Errorf("redis log: %s: the name of the master is missing: want redis+sentinel://HOST,HOST/MASTER", a.place)
+		}
+		a.sentinel = &redis.FailoverOptions{MasterName: name, SentinelAddrs: withPort(hosts, "26379"), Username: u.User.Username(), Password: password}
+	case "redis+cluster":
+		a.cluster = &redis.ClusterOptions{Addrs: withPort(hosts, "6379"), Username: u.User.Username(), Password: password}
+	default:
+		return a, fmt.Errorf("redis log: scheme %q: want redis, rediss, redis+sentinel or redis+cluster", u.Scheme)
+	}
+	return a, nil
+}
+
+// redact drops what may be a password from a text that is no URL.
+func redact(text string) string {
+	if at := strings.LastIndex(text, "@"); at >= 0 {
+		return "…" + text[at:]
+	}
+	return text
+}
+
+func withPort(hosts []string, port string) []string {
+	out := make([]string, len(hosts))
+	for i, h := range hosts {
+		if out[i] = h; !strings.Contains(h[strings.LastIndex(h, "]")+1:], ":") {
+			out[i] += ":" + port
+		}
+	}
+	return out
+}

@@ -1,0 +1,67 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"tandem/eventlog"
+)
+
+// format is the version of the keys and of what is in them.
+const format = 1
+
+// create makes the partitions that are not there yet, and refuses what another program made, or what
+// is only partly there. The first partition is made last, so that a creation that was cut short shows
+// and is finished.
+func (l *Log) create(ctx context.Context) error {
+	there, err := l.metas(ctx, "format", "seq")
+	if err != nil {
+		return err
+	}
+	var missing []eventlog.Partition
+	used := false
+	for p, fields := range there {
+		if fields[0] == "" {
+			missing = append(missing, eventlog.Partition(p))
+		}
+		used = used || fields[1] != ""
+	}
+	if used && len(missing) > 0 {
+		l.cfg.Logger.Error("a part of the log is gone from the server", "partitions", missing)
+	} else if len(missing) == eventlog.Partitions {
+		l.cfg.Logger.Info("a new log is made", "server", l.addr.place)
+	}
+	name := uuid.NewString()
+	for i := range there {
+		p := eventlog.Partitions - 1 - i
+		if used && there[p][0] == "" {
+			continue // what was in it may be known to somebody
+		}
+		if err := l.createOne(ctx, eventlog.Partition(p), &name); err != nil {
+			return err
+		}
+	}
+	l.name = name
+	return nil
+}
+
+// createOne makes a partition if it is not there, and checks what is. The name of the log is that of
+// the first partition which has one.
+func (l *Log) createOne(ctx context.Context, p eventlog.Partition, name *string) error {
+	k := l.keys[p]
+	stored, err := l.client.Eval(ctx, l.scripts.create.source, []string{k.meta, k.inbox}, format, eventlog.Partitions, *name).StringSlice()
+	if err != nil || len(stored) != 3 {
+		return fmt.Errorf("make partition %d: %w", p, err)
+	}
+	if stored[0] != strconv.Itoa(format) {
+		return fmt.Errorf("partition %d has format %s, and this program knows %d: %w", p, stored[0], format, eventlog.ErrNewer)
+	}
+	if stored[1] != strconv.Itoa(eventlog.Partitions) {
+		return fmt.Errorf("the log has %s partitions, and this program works with %d: %w", stored[1], eventlog.Partitions, eventlog.ErrDamaged)
+	}
+	*name = stored[2]
+	return nil
+}

@@ -1,0 +1,10 @@
+#!lua
+-- Keeps that commits are lost, and takes the right to append from everybody.
+-- KEYS: meta.  ARGV: known seq, known hash, stored seq, stored hash.  Of two reports the one with more is kept.
+local lost = redis.call('HGET', KEYS[1], 'lost')
+if not lost or tonumber(string.match(lost, '^%d+')) < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'lost', ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
+end
+redis.call('HINCRBY', KEYS[1], 'fence', 1)
+redis.call('HSET', KEYS[1], 'owner', '')
+return 1

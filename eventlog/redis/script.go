@@ -1,0 +1,66 @@
+package redis
+
+import (
+	"context"
+	"crypto/sha1"
+	_ "embed" // the scripts
+	"encoding/hex"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed append.lua
+	appendSource string
+	//go:embed mark.lua
+	markSource string
+	//go:embed own.lua
+	ownSource string
+	//go:embed release.lua
+	releaseSource string
+	//go:embed beat.lua
+	beatSource string
+	//go:embed create.lua
+	createSource string
+	//go:embed loss.lua
+	lossSource string
+	//go:embed accept.lua
+	acceptSource string
+	//go:embed advance.lua
+	advanceSource string
+)
+
+// script is a Lua script and the name under which servers keep it.
+type script struct{ source, sha string }
+
+func newScript(source string) *script {
+	sum := sha1.Sum([]byte(source)) // what Redis names scripts by
+	return &script{source, hex.EncodeToString(sum[:])}
+}
+
+func (s *script) load(ctx context.Context, c *redis.Client) error {
+	return c.ScriptLoad(ctx, s.source).Err()
+}
+
+// args returns the command that runs the script.
+func (s *script) args(keys []string, args ...any) []any {
+	out := make([]any, 0, 3+len(keys)+len(args))
+	out = append(out, "EVALSHA", s.sha, len(keys))
+	for _, key := range keys {
+		out = append(out, key)
+	}
+	return append(out, args...)
+}
+
+// scripts are all that a log runs.
+type scripts struct {
+	append, mark, own, release, beat, create, loss, accept, advance *script
+}
+
+func newScripts() scripts {
+	return scripts{
+		append: newScript(appendSource), mark: newScript(markSource), own: newScript(ownSource),
+		release: newScript(releaseSource), beat: newScript(beatSource), create: newScript(createSource),
+		loss: newScript(lossSource), accept: newScript(acceptSource), advance: newScript(advanceSource),
+	}
+}
