@@ -47,6 +47,7 @@ func (i *Image) beginPast(v Viewer, stream domain.Stream, seq uint64, read func(
 	}
 	past := newStore(newIdentities())
 	past.beginReplay()
+	past.epochs = i.s.epochs
 	for id, p := range i.s.partners {
 		if id != stream.Partner && p.entity != nil {
 			n := past.partner(id)

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,75 +18,85 @@ import (
 )
 
 // History returns up to limit events about a milestone after a position (empty: from the first
-// on), oldest first; false for a milestone that v may not see. A bad position is an ErrPosition.
+// on), oldest first; false for a milestone that v may not see. A bad position is an ErrPosition, one of before an accepted loss an
+// ErrPositionLost.
 func (i *Image) History(ctx context.Context, v Viewer, ref domain.MilestoneRef, after string, limit int) (Events, bool, error) {
-	return i.feed(ctx, v, ref.Agreement, after, func(view *View, from uint64) ([]pick, bool) {
+	return i.feed(ctx, v, after, func(view *View) (*root, func(uint64) []pick) {
 		m := view.milestone(ref)
 		if m == nil {
-			return nil, false
+			return nil, nil
 		}
-		return m.project.agreement.root.among(v.Partner, m.history, from, limit), true
+		r := m.project.agreement.root
+		return r, func(from uint64) []pick { return r.among(v.Partner, m.history, from, limit) }
 	})
 }
 
 // AgreementEvents returns up to limit events of an agreement after a position; false for one that
 // v may not see.
 func (i *Image) AgreementEvents(ctx context.Context, v Viewer, a domain.AgreementID, after string, limit int) (Events, bool, error) {
-	return i.feed(ctx, v, a, after, func(view *View, from uint64) ([]pick, bool) {
+	return i.feed(ctx, v, after, func(view *View) (*root, func(uint64) []pick) {
 		n := view.agreement(a)
 		if n == nil {
-			return nil, false
+			return nil, nil
 		}
-		return n.root.after(v.Partner, from, limit), true
+		return n.root, func(from uint64) []pick { return n.root.after(v.Partner, from, limit) }
 	})
 }
 
-// feed reads the picked events of one agreement. The next cursor is the position of the last one,
-// or where the reader was.
-func (i *Image) feed(ctx context.Context, v Viewer, a domain.AgreementID, after string, choose func(*View, uint64) ([]pick, bool)) (Events, bool, error) {
-	position, err := parseAfter(after)
-	from := startIn(position, string(a))
-	i.mu.RLock()
-	picks, seen := choose(i.s.view(v, i.cfg.Now(), i.cfg.BaseURL), from)
-	i.mu.RUnlock()
+// feed reads events of the one agreement whose root find returns, with what picks them after a
+// place in it; nil for one that v may not see. The next cursor is the position of the last one, or
+// where the reader was.
+func (i *Image) feed(ctx context.Context, v Viewer, after string, find func(*View) (*root, func(from uint64) []pick)) (Events, bool, error) {
+	position, bad := parseAfter(after)
+	var picks []pick
+	var next string
+	seen := false
+	err := i.View(v, func(view *View) error {
+		r, choose := find(view)
+		if seen = r != nil; !seen || bad != nil {
+			return bad
+		}
+		start, from, err := view.s.startIn(position, r)
+		if err != nil {
+			return err
+		}
+		if picks = choose(from); len(picks) > 0 {
+			start.count = picks[len(picks)-1].position
+		}
+		next = start.String()
+		return nil
+	})
 	if !seen {
 		return Events{}, false, nil
 	}
 	if err != nil {
 		return Events{}, true, err
 	}
-	if len(picks) > 0 {
-		from = picks[len(picks)-1].position
-	}
-	next := rootCount{string(a), from}.String()
 	events, err := i.events(ctx, v, picks)
 	return Events{Events: events, NextCursor: &next}, true, err
 }
 
 // PartnerEvents returns up to limit events of all of v's agreements after a position, merged by
-// the time of recording. The next cursor is a position in all of them.
+// the time of recording. The next cursor is a position in all of them. A bad position is an
+// ErrPosition, one of before an accepted loss, whatever it names, an ErrPositionLost.
 func (i *Image) PartnerEvents(ctx context.Context, v Viewer, after string, limit int) (Events, error) {
 	position, err := parseAfter(after)
 	if err != nil {
 		return Events{}, err
 	}
 	var picks []pick
-	at := map[string]uint64{}
-	err = i.View(v, func(view *View) error {
-		picks = view.merged(position, limit, at)
-		return nil
+	at := map[string]rootCount{}
+	err = i.View(v, func(view *View) (err error) {
+		picks, err = view.merged(position, limit, at)
+		return err
 	})
 	if err != nil {
 		return Events{}, err
 	}
 	for _, p := range picks {
-		at[p.root.name] = p.position
+		at[p.root.name] = rootCount{at[p.root.name].epoch, p.root.name, p.position}
 	}
-	roots := make([]rootCount, 0, len(at))
-	for name, n := range at {
-		roots = append(roots, rootCount{name, n})
-	}
-	slices.SortFunc(roots, func(a, b rootCount) int { return cmp.Compare(a.root, b.root) })
+	roots := slices.SortedFunc(maps.Values(at), func(a, b rootCount) int { return cmp.Compare(a.root, b.root) })
 	next := encodeSet(roots)
 	events, err := i.events(ctx, v, picks)
 	return Events{Events: events, NextCursor: &next}, err
@@ -93,11 +104,16 @@ func (i *Image) PartnerEvents(ctx context.Context, v Viewer, after string, limit
 
 // merged returns the first events after the position over all of the viewer's agreements, and
 // notes in at where it begins in each.
-func (v *View) merged(position []rootCount, limit int, at map[string]uint64) []pick {
+func (v *View) merged(position []rootCount, limit int, at map[string]rootCount) ([]pick, error) {
+	for _, r := range position {
+		if _, err := v.s.reached(r); err != nil {
+			return nil, err
+		}
+	}
 	var lanes lanes
 	for _, a := range v.agreements() {
-		from := startIn(position, a.root.name)
-		at[a.root.name] = from
+		start, from, _ := v.s.startIn(position, a.root)
+		at[a.root.name] = start
 		if picks := a.root.after(v.who.Partner, from, limit); len(picks) > 0 {
 			lanes = append(lanes, picks)
 		}
@@ -112,7 +128,7 @@ func (v *View) merged(position []rootCount, limit int, at map[string]uint64) []p
 			heap.Fix(&lanes, 0)
 		}
 	}
-	return picks
+	return picks, nil
 }
 
 // lanes is a heap of lists of picks, the one with the earliest first.
@@ -188,7 +204,7 @@ func (v *View) event(book *sentences.Book, c *eventlog.Commit, index int, p pick
 	}
 	member, viaOperator := domain.ParseActorName(c.Actor)
 	shape := Event{
-		ID: eventID(c, index), Position: rootCount{p.root.name, p.position}.String(),
+		ID: eventID(c, index), Position: v.s.at(p.root, p.position).String(),
 		RecordedAt: c.RecordedAt, Partner: orNull(domain.PartnerID(c.Partner)), Member: string(member),
 		ViaOperator: viaOperator, Type: domain.PublicType(e.Type), Audience: domain.Audience(e.Audience),
 		Agreement: stream.Agreement, Project: orNull(stream.Project), Data: json.RawMessage(e.Data),
@@ -270,7 +286,7 @@ func (i *Image) Since(v Viewer, t time.Time) (position string) {
 	defer i.mu.RUnlock()
 	var roots []rootCount
 	for _, a := range i.s.view(v, i.cfg.Now(), "").agreements() {
-		roots = append(roots, rootCount{a.root.name, a.root.before(v.Partner, t.UnixMicro())})
+		roots = append(roots, i.s.at(a.root, a.root.before(v.Partner, t.UnixMicro())))
 	}
 	return encodeSet(roots)
 }

@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"tandem/domain"
 	"tandem/eventlog"
 )
 
 // Run restores the snapshot, replays what came after it and follows the log until ctx ends; then
-// it writes a snapshot and returns nil. A fault ends it with an error: an event that cannot be
-// read, a log that lost commits (*eventlog.LostTailError), or the log's own. It runs once.
+// it writes a snapshot and returns nil. A partition that has lost commits is halted, and the others
+// go on; see Lost. A fault ends Run with an error: an event that cannot be read, or the log's own.
+// ErrEpoch ends it when a loss was accepted; a new image must be made then. It runs once.
 func (i *Image) Run(ctx context.Context) error {
 	err := i.run(ctx)
 	reason := err
@@ -23,6 +25,10 @@ func (i *Image) Run(ctx context.Context) error {
 	close(i.halted)
 	if err != nil {
 		i.savings.Wait()
+		if errors.Is(err, ErrEpoch) {
+			i.cfg.Logger.Info("the memory image ends", "reason", err)
+			return err
+		}
 		i.cfg.Logger.Error("the memory image has halted", "error", err)
 		return err
 	}
@@ -31,23 +37,58 @@ func (i *Image) Run(ctx context.Context) error {
 }
 
 func (i *Image) run(ctx context.Context) error {
-	i.restore()
-	i.mu.Lock()
-	i.s.beginReplay()
-	from := i.s.heads
-	i.mu.Unlock()
-	following, stop := context.WithCancel(ctx)
-	defer stop()
-	f := &follower{image: i, replay: startPipeline(i), stop: stop}
-	err := i.cfg.Log.Follow(following, from, f.deliver, f.goLive)
-	switch {
-	case f.fault() != nil:
-		return f.fault()
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return nil
-	default:
-		return fmt.Errorf("follow the log: %w", err)
+	err := i.begin(ctx)
+	if err == nil {
+		err = i.pursue(ctx)
 	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// pursue follows the log, anew whenever partitions have lost commits, and keeps the marks.
+func (i *Image) pursue(ctx context.Context) error {
+	keeping, stop := context.WithCancel(ctx)
+	var kept sync.WaitGroup
+	kept.Go(func() { i.keepMarks(keeping) })
+	defer func() {
+		stop()
+		kept.Wait()
+		i.writeMarks()
+	}()
+	for {
+		err := i.follow(ctx)
+		if lost := eventlog.LostTails(err); len(lost) > 0 {
+			err = i.lose(ctx, lost)
+		} else if over, unknown := i.epochOver(ctx); unknown == nil && over {
+			err = ErrEpoch // what was lost and what came instead do not fit together
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// follow follows the log from what is applied.
+func (i *Image) follow(ctx context.Context) error {
+	f := &follower{image: i, began: make(chan struct{})}
+	if !i.isLive() {
+		f.replay = startPipeline(i)
+	}
+	i.mu.RLock()
+	from := i.s.heads
+	i.mu.RUnlock()
+	watch := func(ctx context.Context) error { return i.watch(ctx, f.began) }
+	err := beside(ctx, watch, func(following context.Context) error {
+		following, f.stop = context.WithCancel(following)
+		defer f.stop()
+		return i.cfg.Log.Follow(following, from, f.deliver, f.goLive)
+	})
+	if fault := f.fault(); fault != nil {
+		return fault
+	}
+	return fmt.Errorf("follow the log: %w", err)
 }
 
 // follower is where the log delivers: into the pipeline during the replay, straight into the
@@ -56,7 +97,8 @@ type follower struct {
 	image  *Image
 	replay *pipeline // nil once live
 	halt   error
-	stop   func() // ends following, for when there may be nothing more to deliver
+	stop   func()        // ends following, for when there may be nothing more to deliver
+	began  chan struct{} // closed when all that was durable at the call is applied
 }
 
 func (f *follower) deliver(entries []eventlog.Entry) error {
@@ -72,17 +114,22 @@ func (f *follower) deliver(entries []eventlog.Entry) error {
 	return f.halt
 }
 
-// goLive ends the replay.
+// goLive ends the replay, if there is one.
 func (f *follower) goLive() {
 	f.drain()
 	if f.halt != nil {
 		f.stop()
 		return
 	}
+	close(f.began)
+	if f.image.isLive() {
+		return
+	}
 	f.image.mu.Lock()
 	f.image.s.finish()
 	f.image.mu.Unlock()
 	close(f.image.live)
+	f.image.marks.note()
 	f.image.snapshotIfDue()
 }
 
@@ -141,10 +188,9 @@ func (i *Image) take(b *batch) error {
 	if i.cfg.Applied != nil && len(b.entries) > 0 {
 		i.cfg.Applied(b.entries)
 	}
-	select {
-	case <-i.live:
+	if i.isLive() {
+		i.marks.note()
 		i.snapshotIfDue()
-	default:
 	}
 	return err
 }

@@ -17,7 +17,7 @@ import (
 // Config says what an image follows and how.
 type Config struct {
 	Log     eventlog.Log
-	Dir     string // snapshots are kept here; empty: none
+	Dir     string // snapshots and marks are kept here; empty: none
 	BaseURL string // begins the url fields: "http://127.0.0.1:8080", no slash at the end
 	Now     func() time.Time
 	Logger  *slog.Logger
@@ -44,6 +44,9 @@ type Image struct {
 	fault    error         // why; set before halted is closed
 	arrivals [eventlog.Partitions]arrival
 	waiting  atomic.Int32 // goroutines in WaitHead
+	lost     atomic.Pointer[[]eventlog.LostTailError]
+	accepted atomic.Uint64 // losses
+	marks    marks
 
 	schema        *schema
 	sinceSnapshot int        // commits applied since the last one; the follower's
@@ -70,12 +73,23 @@ func New(cfg Config) (*Image, error) {
 	found := newIdentities()
 	return &Image{
 		cfg: cfg, s: newStore(found), identities: found, pages: newPageCache(), book: book, schema: schema,
-		live: make(chan struct{}), halted: make(chan struct{}),
+		marks: marks{noted: make(chan struct{}, 1)},
+		live:  make(chan struct{}), halted: make(chan struct{}),
 	}, nil
 }
 
-// Live is closed when all that was durable at the start of Run is applied.
+// Live is closed when all that was durable at the start of Run is applied, but for partitions that
+// have lost commits.
 func (i *Image) Live() <-chan struct{} { return i.live }
+
+func (i *Image) isLive() bool {
+	select {
+	case <-i.live:
+		return true
+	default:
+		return false
+	}
+}
 
 // ErrHalted says that the image follows the log no longer.
 var ErrHalted = errors.New("the image does not follow the log any more")
@@ -139,23 +153,27 @@ func (a *arrival) fire() {
 	}
 }
 
-// WaitHead waits until commit seq of the partition is applied, ctx ends or the image halts.
+// WaitHead waits until commit seq of the partition is applied, ctx ends or the image halts. In a
+// partition that has lost commits it returns the *eventlog.LostTailError.
 func (i *Image) WaitHead(ctx context.Context, p eventlog.Partition, seq uint64) error {
 	i.waiting.Add(1)
 	defer i.waiting.Add(-1)
-	return i.await(ctx, func() (bool, <-chan struct{}) {
+	return i.await(ctx, func() (bool, <-chan struct{}, error) {
 		next := i.arrivals[p].wait()
-		return i.Head(p).Seq >= seq, next
+		if loss := i.LostIn(p); loss != nil {
+			return true, nil, loss
+		}
+		return i.Head(p).Seq >= seq, next, nil
 	})
 }
 
-// await repeats ready, which returns a channel to wait on, until it is true.
-func (i *Image) await(ctx context.Context, ready func() (bool, <-chan struct{})) error {
+// await repeats ready, which returns a channel to wait on, until it is done.
+func (i *Image) await(ctx context.Context, ready func() (bool, <-chan struct{}, error)) error {
 	live := i.live // a restored snapshot and the replay wake nobody one by one
 	for {
-		done, next := ready()
+		done, next, err := ready()
 		if done {
-			return nil
+			return err
 		}
 		select {
 		case <-next:
@@ -169,15 +187,16 @@ func (i *Image) await(ctx context.Context, ready func() (bool, <-chan struct{}))
 	}
 }
 
-// WaitLatest asks the log for its heads and waits until all of them are applied.
+// WaitLatest asks the log for its heads and waits until all of them are applied, but for those of
+// partitions that have lost commits.
 func (i *Image) WaitLatest(ctx context.Context) error {
-	for n := range eventlog.Partitions {
-		p := eventlog.Partition(n)
-		head, err := i.cfg.Log.Head(ctx, p)
-		if err != nil {
-			return fmt.Errorf("ask the log for its head: %w", err)
-		}
-		if err := i.WaitHead(ctx, p, head.Seq); err != nil {
+	heads, err := i.cfg.Log.Heads(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the log for its heads: %w", err)
+	}
+	for p, head := range heads {
+		err := i.WaitHead(ctx, eventlog.Partition(p), head.Seq)
+		if _, lost := errors.AsType[*eventlog.LostTailError](err); err != nil && !lost {
 			return err
 		}
 	}

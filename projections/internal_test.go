@@ -15,7 +15,7 @@ import (
 )
 
 func keptPage(size int, changes *atomic.Uint64, used int64) *kept {
-	k := &kept{page: newPage(make([]byte, size), 1, ""), changes: changes, expires: time.Unix(1<<40, 0)}
+	k := &kept{page: newPage(make([]byte, size), "", 1, ""), changes: changes, expires: time.Unix(1<<40, 0)}
 	k.used.Store(used)
 	return k
 }
@@ -165,10 +165,20 @@ func TestTheSchemaHashFollowsTheTypes(t *testing.T) {
 	require.Equal(t, s.hash, again.hash)
 }
 
+// Clients hold positions for long: what was given out before any loss stays as it is.
+func TestPositionsOfTheFirstEpoch(t *testing.T) {
+	require.Equal(t, "1.a.7", rootCount{1, "a", 7}.String())
+	require.Equal(t, "s1.AQ", encodeSet(nil))
+	require.Equal(t, "s1.AQZAbm9raWEDAWGAAQ", encodeSet([]rootCount{{1, "@nokia", 3}, {1, "a", 128}}))
+	require.Equal(t, "s1.AAZAbm9raWEDAQFhgAEC", encodeSet([]rootCount{{1, "@nokia", 3}, {2, "a", 128}}), "of two epochs")
+}
+
 func FuzzPosition(f *testing.F) {
 	f.Add("1.nokia-xiaomi-2017.42")
 	f.Add("1.@nokia.7")
-	f.Add(encodeSet([]rootCount{{"@nokia", 3}, {"a", 1 << 60}}))
+	f.Add(encodeSet([]rootCount{{1, "@nokia", 3}, {1, "a", 1 << 60}}))
+	f.Add(encodeSet([]rootCount{{1, "@nokia", 3}, {2, "a", 1 << 60}}))
+	f.Add("3.a.1")
 	f.Fuzz(func(t *testing.T, text string) {
 		roots, err := parsePosition(text)
 		if err != nil {

@@ -25,7 +25,7 @@ type Answer struct {
 // Page is a rendered answer. It must not be changed.
 type Page struct {
 	Body     []byte
-	ETag     string // quoted: "<version>-<hash of the bytes>"
+	ETag     string // see Image.ETag
 	Position string // of what it shows
 	Version  uint64
 
@@ -33,14 +33,22 @@ type Page struct {
 	ETagHeader, PositionHeader, LengthHeader []string
 }
 
-func newPage(body []byte, version uint64, position string) *Page {
+func newPage(body []byte, etag string, version uint64, position string) *Page {
+	return &Page{
+		Body: body, ETag: etag, Position: position, Version: version,
+		ETagHeader: []string{etag}, PositionHeader: []string{position}, LengthHeader: []string{strconv.Itoa(len(body))},
+	}
+}
+
+// ETag returns the quoted ETag of an answer: "<version>-<hash of the bytes>". After accepted losses,
+// which let versions be counted anew, it is "<losses>.<version>-<hash of the bytes>".
+func (i *Image) ETag(version uint64, body []byte) string {
 	sum := sha256.Sum256(body)
-	p := &Page{Body: body, Position: position, Version: version}
-	p.ETag = `"` + strconv.FormatUint(version, 10) + "-" + hex.EncodeToString(sum[:12]) + `"`
-	p.ETagHeader = []string{p.ETag}
-	p.PositionHeader = []string{position}
-	p.LengthHeader = []string{strconv.Itoa(len(body))}
-	return p
+	tag := strconv.FormatUint(version, 10) + "-" + hex.EncodeToString(sum[:12])
+	if n := i.Losses(); n > 0 {
+		tag = strconv.FormatUint(n, 10) + "." + tag
+	}
+	return `"` + tag + `"`
 }
 
 // Render returns the bytes that Page would keep. Maps come in the order of their keys, so the same
@@ -96,7 +104,7 @@ func (i *Image) build(v Viewer, build func(*View) (Answer, error)) (*kept, error
 	if err != nil {
 		return nil, fmt.Errorf("render %T: %w", answer.Body, err)
 	}
-	k.page = newPage(body, answer.Version, position)
+	k.page = newPage(body, i.ETag(answer.Version, body), answer.Version, position)
 	return k, nil
 }
 

@@ -46,7 +46,7 @@ func TestWaitPositionForWhatNeverComes(t *testing.T) {
 func TestWhatIsNoPosition(t *testing.T) {
 	h := newHouse(t)
 	i := h.follow(t, h.config())
-	for _, text := range []string{"", "1", "1.a", "1.a.", "1.a.x", "1.a.-1", "2.a.1", "1.A.1", "1..1", "1.a.1.2", "s1.", "s1.!", "s1.AgE", "s1.AQUBYQE", "latest"} {
+	for _, text := range []string{"", "1", "1.a", "1.a.", "1.a.x", "1.a.-1", "0.a.1", "01.a.1", "18446744073709551616.a.1", "1.A.1", "1..1", "1.a.1.2", "s1.", "s1.!", "s1.AgE", "s1.AQUBYQE", "s1.AA", "s1.AAFhAQE", "s1.AAFhAQA", "latest"} {
 		require.ErrorIs(t, i.WaitPosition(context.Background(), partner("nokia"), text), projections.ErrPosition, text)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"tandem/domain"
+	"tandem/eventlog"
 )
 
 const snapshotName = "image.snapshot"
@@ -16,7 +17,8 @@ const snapshotName = "image.snapshot"
 func (i *Image) snapshotPath() string { return filepath.Join(i.cfg.Dir, snapshotName) }
 
 // restore begins with the snapshot, if there is one that can be used, and otherwise with nothing.
-func (i *Image) restore() {
+// One of before a loss that was accepted holds what is gone.
+func (i *Image) restore(epochs [eventlog.Partitions]uint64) {
 	if i.cfg.Dir == "" {
 		return
 	}
@@ -31,6 +33,13 @@ func (i *Image) restore() {
 	if err != nil {
 		i.cfg.Logger.Warn("the snapshot is put aside and the log replayed", "path", i.snapshotPath(), "reason", err)
 		return
+	}
+	for p, head := range s.heads {
+		if head.Seq > 0 && s.epochs[p] < epochs[p] {
+			i.cfg.Logger.Info("the snapshot is of before an accepted loss; it is put aside and the log replayed",
+				"path", i.snapshotPath(), "partition", p)
+			return
+		}
 	}
 	i.mu.Lock()
 	i.s = s
@@ -84,7 +93,7 @@ func (s *schema) openAll(sections []section) ([]any, error) {
 func (s *store) adopt(v any) error {
 	switch x := v.(type) {
 	case savedHeads:
-		s.heads = x.Heads
+		s.heads, s.epochs = x.Heads, x.Epochs
 	case []savedDirectory:
 		for n := range x {
 			if err := s.adoptDirectory(&x[n]); err != nil {

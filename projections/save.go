@@ -26,9 +26,7 @@ func (i *Image) snapshotIfDue() {
 // lastSnapshot writes a snapshot at the end of Run, if anything happened since the last.
 func (i *Image) lastSnapshot() {
 	i.savings.Wait()
-	select {
-	case <-i.live:
-	default:
+	if !i.isLive() {
 		return // a replay that was cut short; the entities can still change in place
 	}
 	if i.cfg.Dir != "" && i.sinceSnapshot > 0 {
@@ -80,7 +78,7 @@ func syncDir(path string) error {
 func (i *Image) writeTo(file *os.File) error {
 	out := bufio.NewWriterSize(file, 1<<20)
 	_, err := out.Write(i.schema.begin())
-	var heads savedHeads
+	heads := savedHeads{Epochs: i.s.epochs}
 	for p := range heads.Heads {
 		if err != nil {
 			return err

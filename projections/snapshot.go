@@ -34,7 +34,8 @@ const (
 // What the sections hold.
 type (
 	savedHeads struct {
-		Heads eventlog.Positions
+		Heads  eventlog.Positions
+		Epochs [eventlog.Partitions]uint64 // losses that were accepted
 	}
 	savedDirectory struct {
 		ID      domain.PartnerID

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/domain"
-	"tandem/eventlog"
 	"tandem/projections"
 )
 
@@ -58,20 +57,6 @@ func TestADamagedSnapshotIsPutAside(t *testing.T) {
 	}
 }
 
-func TestASnapshotOfCommitsThatTheLogHasLostStopsTheStart(t *testing.T) {
-	_, cfg := saved(t)
-	other := newHouse(t)
-	other.settle()
-	cfg.Log = other.log
-	i := start(t, cfg)
-	err := i.stop()
-	var lost *eventlog.LostTailError
-	require.ErrorAs(t, err, &lost)
-	require.False(t, closed(i.Live()))
-	require.ErrorAs(t, i.Health(), &lost)
-	require.FileExists(t, filepath.Join(cfg.Dir, "image.snapshot"), "it is the proof")
-}
-
 func TestSnapshotsInTheBackground(t *testing.T) {
 	h := newHouse(t)
 	h.settle()
@@ -86,7 +71,7 @@ func TestSnapshotsInTheBackground(t *testing.T) {
 	require.NoError(t, i.stop())
 	left, err := os.ReadDir(cfg.Dir)
 	require.NoError(t, err)
-	require.Len(t, left, 1, "no temporary file stays")
+	require.Len(t, left, 2, "the snapshot and the marks; no temporary file stays")
 	again := h.follow(t, cfg)
 	require.Equal(t, dump(t, i.Image, partner("xiaomi")), dump(t, again.Image, partner("xiaomi")))
 }

@@ -16,6 +16,8 @@ type store struct {
 	world   *domain.World // scratch: a fork on the nodes below, which take over what it changed
 	replay  bool          // sorted lists and tokens wait for finish
 	heads   eventlog.Positions
+	epochs  [eventlog.Partitions]uint64 // losses that were accepted
+	halted  [eventlog.Partitions]bool   // history was lost; nothing more is applied
 	streams map[string]*streamNode
 
 	partners      map[domain.PartnerID]*partnerNode
