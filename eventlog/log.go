@@ -22,6 +22,8 @@ var (
 	ErrNewer = errors.New("the log was written by a newer version")
 	// ErrInUse: another process has the log open.
 	ErrInUse = errors.New("the log is in use by another process")
+	// ErrNotSent: the inbox did not take the message; sending it again cannot double it.
+	ErrNotSent = errors.New("the message was not sent")
 )
 
 // LostTailError says that a reader knows commits which the log no longer holds.
@@ -36,6 +38,56 @@ func (e *LostTailError) Error() string {
 		return fmt.Sprintf("partition %d lost commits %d to %d: they were seen before and are gone", e.Partition, e.Stored.Seq+1, e.Known.Seq)
 	}
 	return fmt.Sprintf("partition %d has another history: commit %d has hash %.12s, known was %.12s", e.Partition, e.Known.Seq, e.Stored.Hash, e.Known.Hash)
+}
+
+// LostTails returns every LostTailError in err, also where several errors are joined.
+func LostTails(err error) []*LostTailError {
+	switch e := err.(type) {
+	case *LostTailError:
+		return []*LostTailError{e}
+	case interface{ Unwrap() error }:
+		return LostTails(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var all []*LostTailError
+		for _, part := range e.Unwrap() {
+			all = append(all, LostTails(part)...)
+		}
+		return all
+	}
+	return nil
+}
+
+// Losses is what is known about lost commits.
+type Losses struct {
+	// Open are the losses that were reported and not accepted, at most one per partition, by partition.
+	Open []LostTailError
+	// Epochs says how many losses were accepted in each partition. Positions that were given out in
+	// an earlier epoch may name commits that are gone.
+	Epochs [Partitions]uint64
+}
+
+// Status describes a log to those who run it.
+type Status struct {
+	Kind       string // "sqlite" or "redis"
+	Place      string // the file, or the server's address without its password
+	Durability string // what an append survives, in a word: "disk" or "replicated"
+	Bytes      uint64 // of the file, or of the server's memory
+	Limit      uint64 // that Bytes may reach; 0: none is set
+	Nodes      []string
+	Partitions [Partitions]PartitionStatus
+}
+
+// PartitionStatus describes one partition.
+type PartitionStatus struct {
+	Head        Head      // the end of the stored chain
+	Durable     uint64    // sequence number up to which it is durable and may be served
+	Owner       string    // the node that owns it; empty: none
+	Fence       uint64    // of the latest lease
+	Waiting     uint64    // commands in the inbox
+	Oldest      time.Time // when the oldest of them came; zero if there is none or it is not known
+	DeadLetters uint64
+	Epoch       uint64         // accepted losses
+	Loss        *LostTailError // reported and not accepted
 }
 
 // Offset is a place in an inbox topic. Offsets of a topic are ordered; the zero Offset is before
@@ -62,7 +114,8 @@ func Topic(p Partition) string { return fmt.Sprintf("commands-%02d", p) }
 // being with their first use.
 type Inbox interface {
 	// Send appends m to the topic. Concurrent sends have some order; sends of one goroutine keep
-	// theirs. How long a sent message lives is the adapter's stated promise.
+	// theirs. How long a sent message lives is the adapter's stated promise. An error that is
+	// ErrNotSent means that the topic does not have it; after any other it may have it.
 	Send(ctx context.Context, topic string, m Message) error
 	// Receive returns the messages after the given offset, oldest first, up to max of them,
 	// and waits for the first one until ctx ends, when it returns ctx.Err().
@@ -98,10 +151,11 @@ type Record struct {
 type Outcome struct {
 	Command   CommandID
 	Request   Fingerprint
-	Head      uint64 // sequence number of the head on which it was decided
-	Seq       uint64 // a repeat: the commit of the first command, else 0
-	Repeat    bool   // the command had been handled before
-	Rejection []byte // the problem; nil for the repeat of an accepted command
+	Head      uint64  // sequence number of the head on which it was decided
+	Seq       uint64  // a repeat: the commit of the first command, else 0
+	Repeat    bool    // the command had been handled before
+	Rejection []byte  // the problem; nil for the repeat of an accepted command
+	Attempt   [8]byte // opaque to the log: which of several attempts under one id this answers
 	At        time.Time
 }
 
@@ -149,7 +203,8 @@ type Positions [Partitions]Head
 type Log interface {
 	Inbox
 
-	// Own waits until this process owns the partition or ctx ends.
+	// Own waits until this process owns the partition or ctx ends. Nobody owns a partition with an
+	// open loss.
 	Own(ctx context.Context, p Partition) (Lease, error)
 	// Append stores a batch atomically and durably, or returns an error: ErrConflict when
 	// nothing was written, anything else when the outcome may be unknown. Batches of different
@@ -157,6 +212,8 @@ type Log interface {
 	Append(ctx context.Context, b Batch) error
 	// Head returns the durable end of a partition's chain.
 	Head(ctx context.Context, p Partition) (Head, error)
+	// Heads returns the durable ends of all chains, each as it was at some moment of the call.
+	Heads(ctx context.Context) (Positions, error)
 	// Read returns the commits with the given sequence numbers, in the order asked for. A number
 	// that the partition does not have is an error.
 	Read(ctx context.Context, p Partition, seqs []uint64) ([]Commit, error)
@@ -165,8 +222,22 @@ type Log interface {
 	// deliver fails (its error). Commits of one partition arrive in order; outcomes of before the
 	// call are not delivered. onLive, if not nil, is called once, as soon as all that was durable at
 	// the call has been delivered. A position that the log does not hold is a *LostTailError and
-	// nothing is delivered. deliver must not keep the slice; it may keep the commits.
+	// nothing is delivered. Partitions with an open loss are not followed: their position is not
+	// checked and nothing of them is delivered, also after the loss is accepted, until Follow is
+	// called anew. A loss that is reported while Follow runs ends it with that *LostTailError.
+	// Several losses found at once are returned together; LostTails finds them. deliver must not
+	// keep the slice; it may keep the commits.
 	Follow(ctx context.Context, from Positions, deliver func([]Entry) error, onLive func()) error
+	// ReportLoss keeps durably that commits up to loss.Known were seen and are gone, and ends the
+	// partition's lease. Of several reports the one with the highest Known.Seq is kept. It may be
+	// repeated.
+	ReportLoss(ctx context.Context, loss LostTailError) error
+	// Losses returns what was reported and how many losses were accepted.
+	Losses(ctx context.Context) (Losses, error)
+	// AcceptLoss goes on with the commits that the partition still has: it raises the partition's
+	// epoch by one and forgets the report. It is for a person to decide. A partition without an open
+	// loss is an error and nothing changes.
+	AcceptLoss(ctx context.Context, p Partition) error
 	// Records returns the partition's records that are not older than since.
 	Records(ctx context.Context, p Partition, since time.Time) ([]Record, error)
 	// DeadLetters returns the partition's dead letters, oldest first.
@@ -175,6 +246,8 @@ type Log interface {
 	Get(ctx context.Context, p Partition, key string) ([]byte, error)
 	// Scan returns the entries whose key begins with prefix, in key order.
 	Scan(ctx context.Context, p Partition, prefix string) ([]KV, error)
+	// Status describes the log; its parts may be of slightly different moments.
+	Status(ctx context.Context) (Status, error)
 	// Health returns nil while the log can append, else the reason why it cannot.
 	Health() error
 	// Close ends every lease and waits for writes under way.

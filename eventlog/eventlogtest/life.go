@@ -119,6 +119,11 @@ func (s *suite) testClosed() {
 		"Receive":     func(ctx context.Context) error { _, err := s.log.Receive(ctx, "t", eventlog.Offset{}, 1); return err },
 		"Checkpoint":  func(ctx context.Context) error { _, err := s.log.Checkpoint(ctx, "t"); return err },
 		"Advance":     func(ctx context.Context) error { return s.log.Advance(ctx, "t", eventlog.Offset{1}) },
+		"Heads":       func(ctx context.Context) error { _, err := s.log.Heads(ctx); return err },
+		"ReportLoss":  func(ctx context.Context) error { return s.log.ReportLoss(ctx, c.lossOf(1)) },
+		"AcceptLoss":  func(ctx context.Context) error { return s.log.AcceptLoss(ctx, 1) },
+		"Losses":      func(ctx context.Context) error { _, err := s.log.Losses(ctx); return err },
+		"Status":      func(ctx context.Context) error { _, err := s.log.Status(ctx); return err },
 		"Health":      func(context.Context) error { return s.log.Health() },
 	} {
 		require.ErrorIs(s, call(s.ctx), eventlog.ErrStopped, name)

@@ -34,6 +34,7 @@ type memoryStore struct {
 	entries    []eventlog.Entry // commits and outcomes in the order of their arrival
 	arrived    signal
 	topics     map[string]*memoryTopic
+	reported   []eventlog.LostTailError // every report that was kept, in order
 	partitions [eventlog.Partitions]memoryPartition
 }
 
@@ -42,6 +43,9 @@ type memoryPartition struct {
 	records []eventlog.Record
 	letters []eventlog.DeadLetter
 	values  map[string][]byte
+	fence   uint64 // of the latest lease
+	epoch   uint64
+	loss    *eventlog.LostTailError
 }
 
 func (p *memoryPartition) head() eventlog.Head {
@@ -204,6 +208,16 @@ func (m *Memory) Head(ctx context.Context, p eventlog.Partition) (eventlog.Head,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.store.partitions[p].head(), m.open(ctx)
+}
+
+// Heads returns the ends of all chains, as they are at one moment.
+func (m *Memory) Heads(ctx context.Context) (heads eventlog.Positions, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for p := range heads {
+		heads[p] = m.store.partitions[p].head()
+	}
+	return heads, m.open(ctx)
 }
 
 // Read returns the commits with the given sequence numbers.

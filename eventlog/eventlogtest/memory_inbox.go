@@ -43,12 +43,12 @@ func (m *Memory) topic(name string) *memoryTopic {
 	return t
 }
 
-// Send appends the message to the topic.
+// Send appends the message to the topic. Every error is also eventlog.ErrNotSent.
 func (m *Memory) Send(ctx context.Context, topic string, msg eventlog.Message) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.open(ctx); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", eventlog.ErrNotSent, err)
 	}
 	t := m.topic(topic)
 	t.last++

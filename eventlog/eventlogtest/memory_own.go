@@ -34,7 +34,7 @@ func (m *Memory) end(p eventlog.Partition, lease *memoryLease) {
 	m.handover[p].fire()
 }
 
-// Own waits until the partition has no owner in this Memory.
+// Own waits until the partition has no owner in this Memory and no open loss.
 func (m *Memory) Own(ctx context.Context, p eventlog.Partition) (eventlog.Lease, error) {
 	for {
 		lease, free, err := m.grant(ctx, p)
@@ -57,10 +57,12 @@ func (m *Memory) grant(ctx context.Context, p eventlog.Partition) (*memoryLease,
 	if err := cmp.Or(m.open(ctx), m.refusal()); err != nil {
 		return nil, nil, err
 	}
-	if m.owners[p] != nil {
+	stored := &m.store.partitions[p]
+	if m.owners[p] != nil || stored.loss != nil {
 		return nil, m.handover[p].wait(), nil
 	}
 	m.store.fence++
+	stored.fence = m.store.fence
 	m.owners[p] = &memoryLease{log: m, partition: p, fence: m.store.fence, lost: make(chan struct{})}
 	return m.owners[p], nil, nil
 }

@@ -24,7 +24,7 @@ type Harness struct {
 // Run runs the conformance suite. The open function is called once for every test of it.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	for _, room := range []map[string]func(*suite){
-		appendTests, ownTests, readTests, followTests, inboxTests, lifeTests,
+		appendTests, ownTests, readTests, followTests, inboxTests, lifeTests, lossTests,
 	} {
 		for name, test := range room {
 			t.Run(name, func(t *testing.T) { test(newSuite(t, open)) })

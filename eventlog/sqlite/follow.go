@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"math"
 	"slices"
 
 	"tandem/eventlog"
@@ -18,6 +21,8 @@ type follower struct {
 	more        chan struct{}               // has room for one signal
 	ahead       chan page                   // the page after, if it is being read
 	aheadOf     uint64                      // its first commit
+	skipped     [eventlog.Partitions]bool   // they had an open loss at the call
+	reported    int                         // reports of losses before the call
 	entries     []eventlog.Entry            // reused
 	commits     []*eventlog.Commit          // reused
 	late        []lateOutcome               // reused
@@ -47,7 +52,7 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, deliver func(
 			onLive = nil
 		}
 		entries, more, err := f.read()
-		if err != nil {
+		if err = cmp.Or(err, f.lost()); err != nil {
 			return err
 		}
 		if !more {
@@ -68,11 +73,18 @@ func (l *Log) startFollow(ctx context.Context, from eventlog.Positions) (*follow
 	if err != nil {
 		return nil, err
 	}
+	var lost []error
 	for i, known := range from {
-		if err := l.checkPosition(ctx, eventlog.Partition(i), known, heads[i]); err != nil {
-			f.end()
-			return nil, err
+		if f.skipped[i] {
+			continue
 		}
+		if err := l.checkPosition(ctx, eventlog.Partition(i), known, heads[i]); err != nil {
+			lost = append(lost, err)
+		}
+	}
+	if err := errors.Join(lost...); err != nil {
+		f.end()
+		return nil, err
 	}
 	return f, nil
 }
@@ -86,14 +98,19 @@ func (l *Log) register(ctx context.Context, f *follower) (eventlog.Positions, er
 	}
 	f.live = l.index.last()
 	f.next = f.live + 1
+	f.reported = len(l.losses.reported)
 	for i := range f.heads {
+		if f.skipped[i] = l.losses.open[i] != nil; f.skipped[i] {
+			f.wanted[i] = math.MaxUint64
+			continue
+		}
 		first, more := l.index.arrival(eventlog.Partition(i), f.heads[i].Seq+1)
 		if !more {
 			first = f.next
 		}
 		f.wanted[i] = first
 	}
-	f.next = slices.Min(f.wanted[:])
+	f.next = min(f.next, slices.Min(f.wanted[:]))
 	f.nextOutcome = l.tail.ended + 1
 	l.tail.followers[f] = struct{}{}
 	return l.index.heads, nil

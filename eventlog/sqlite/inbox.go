@@ -82,11 +82,18 @@ func (in *inbox) advance(name string, to eventlog.Offset) {
 	in.topic(name).advance(to)
 }
 
+// waiting returns how many messages the topic holds.
+func (in *inbox) waiting(name string) uint64 {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return uint64(len(in.topic(name).messages))
+}
+
 // Send appends the message to the topic. It lives until it is handled or the process ends.
 func (l *Log) Send(ctx context.Context, topic string, m eventlog.Message) error {
 	in := l.inbox
 	if err := in.open(ctx); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", eventlog.ErrNotSent, err)
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -28,6 +28,7 @@ type Log struct {
 	index  *index
 	owners owners
 	tail   *tail
+	losses losses
 }
 
 var _ eventlog.Log = (*Log)(nil)
@@ -39,6 +40,9 @@ func newLog(cfg Config, lock *flock.Flock, c *conn, readers *pool, x *index, ope
 	}
 	l.inbox = newInbox(l.closed)
 	var err error
+	if l.losses, err = loadLosses(c); err != nil {
+		return nil, err
+	}
 	l.writer, err = newWriter(l, c)
 	return l, err
 }
@@ -154,6 +158,9 @@ func (l *Log) published(group []*request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range group {
+		if r.meta != nil {
+			continue
+		}
 		for i := range r.batch.Commits {
 			l.index.add(&r.batch.Commits[i])
 		}

@@ -89,10 +89,10 @@ func (l *Log) withdraw(p eventlog.Partition, granted chan *lease) {
 	}
 }
 
-// grant gives a free partition to the first who waits for it. The caller holds l.mu.
+// grant gives a free partition that has no open loss to the first who waits for it. The caller holds l.mu.
 func (l *Log) grant(p eventlog.Partition) {
 	o := &l.owners.partitions[p]
-	if o.lease != nil || o.writing || len(o.waiting) == 0 {
+	if o.lease != nil || o.writing || len(o.waiting) == 0 || l.losses.open[p] != nil {
 		return
 	}
 	l.owners.fence++

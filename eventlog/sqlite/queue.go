@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"sync"
 
@@ -10,8 +11,9 @@ import (
 // request is a batch on its way through the writer.
 type request struct {
 	batch  eventlog.Batch
-	frames [][]byte // of its commits
-	bytes  int      // of its frames
+	frames [][]byte                // of its commits
+	bytes  int                     // of its frames
+	meta   map[string]driver.Value // instead of a batch: rows of table meta
 	err    error
 	done   chan error // gets err when the group is finished
 }
@@ -49,7 +51,7 @@ func frameSize(c *eventlog.Commit) int {
 // durable reports whether the batch has anything that belongs into the file.
 func (r *request) durable() bool {
 	b := &r.batch
-	return len(b.Commits)+len(b.Records)+len(b.DeadLetters)+len(b.Puts) > 0
+	return len(b.Commits)+len(b.Records)+len(b.DeadLetters)+len(b.Puts)+len(r.meta) > 0
 }
 
 func conflict(b eventlog.Batch, format string, args ...any) error {

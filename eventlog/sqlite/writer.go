@@ -26,7 +26,7 @@ type writer struct {
 
 // statements are those of the transaction.
 type statements struct {
-	begin, commit, commits, locations, records, trim, letters, put, drop, checkpoint *stmt
+	begin, commit, commits, locations, records, trim, letters, put, drop, setMeta, dropMeta, checkpoint *stmt
 }
 
 func newWriter(l *Log, c *conn) (*writer, error) {
@@ -57,6 +57,8 @@ func (w *writer) prepare() error {
 		{&s.letters, "INSERT INTO dead_letters (partition, message, reason, at, payload) VALUES (?, ?, ?, ?, coalesce(?, x''))"},
 		{&s.put, "INSERT INTO kv VALUES (?, ?, coalesce(?, x'')) ON CONFLICT DO UPDATE SET value = excluded.value"},
 		{&s.drop, "DELETE FROM kv WHERE partition = ? AND key = ?"},
+		{&s.setMeta, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"},
+		{&s.dropMeta, "DELETE FROM meta WHERE name = ?"},
 		{&s.checkpoint, "PRAGMA wal_checkpoint(PASSIVE)"},
 	} {
 		var err error
@@ -105,6 +107,9 @@ func (w *writer) handle(group []*request) bool {
 	defer w.log.mu.Unlock()
 	for _, r := range group {
 		r.err = err
+		if r.meta != nil {
+			continue
+		}
 		w.log.owners.partitions[r.batch.Partition].writing = false
 		w.log.grant(r.batch.Partition)
 	}
@@ -124,10 +129,12 @@ func (w *writer) accept(fitting, group []*request) []*request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range group {
-		if r.err = l.fault; r.err == nil {
+		if r.err = l.fault; r.err == nil && r.meta == nil {
 			r.err = w.fits(&r.batch)
 		}
-		if r.err == nil {
+		if r.err == nil && r.meta != nil {
+			fitting = append(fitting, r)
+		} else if r.err == nil {
 			l.owners.partitions[r.batch.Partition].writing = true
 			fitting = append(fitting, r)
 		}
@@ -187,6 +194,9 @@ func (w *writer) write(group []*request) error {
 			return err
 		}
 		if err := w.writeOthers(&r.batch); err != nil {
+			return err
+		}
+		if err := w.writeMeta(r.meta); err != nil {
 			return err
 		}
 		records.add(&r.batch)

@@ -1,0 +1,192 @@
+package eventlogtest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog"
+)
+
+var lossTests = map[string]func(*suite){
+	"loss/a report ends the lease and keeps owners away": (*suite).testReportLoss,
+	"loss/the report that knows more is kept":            (*suite).testReportTwice,
+	"loss/reports survive":                               (*suite).testLossReopen,
+	"loss/accepting raises the epoch":                    (*suite).testAcceptLoss,
+	"loss/what is not lost cannot be accepted":           (*suite).testAcceptNothing,
+	"loss/a lost partition is not followed":              (*suite).testLossSkipped,
+	"loss/a report ends those who follow":                (*suite).testLossEndsFollow,
+	"loss/several are found at once":                     (*suite).testSeveralLosses,
+	"status/tells what there is":                         (*suite).testStatus,
+	"heads/are those of the partitions":                  (*suite).testAllHeads,
+}
+
+// lossOf is a report that knows n commits more than the partition has.
+func (c *chain) lossOf(n uint64) eventlog.LostTailError {
+	return eventlog.LostTailError{
+		Partition: c.p, Known: eventlog.Head{Seq: c.head.Seq + n, Hash: eventlog.Hash{byte(n)}}, Stored: c.head,
+	}
+}
+
+func (s *suite) report(loss eventlog.LostTailError) {
+	s.Helper()
+	require.NoError(s, s.log.ReportLoss(s.ctx, loss))
+}
+
+func (s *suite) losses() eventlog.Losses {
+	s.Helper()
+	found, err := s.log.Losses(s.ctx)
+	require.NoError(s, err)
+	return found
+}
+
+func (s *suite) testReportLoss() {
+	c, other := s.own(4), s.own(5)
+	c.append(2)
+	require.Empty(s, s.losses().Open)
+	b := c.batch(1)
+	s.report(c.lossOf(3))
+	<-c.lease.Lost()
+	require.ErrorIs(s, s.log.Append(s.ctx, b), eventlog.ErrConflict)
+	require.Equal(s, []eventlog.LostTailError{c.lossOf(3)}, s.losses().Open)
+	s.waits(s.tryOwn(4))
+	other.append(1)
+	require.Len(s, c.stored(), 2, "what is left can be read")
+}
+
+func (s *suite) testReportTwice() {
+	c, last := s.own(4), s.own(63)
+	c.append(2)
+	s.report(last.lossOf(1))
+	s.report(c.lossOf(3))
+	s.report(c.lossOf(2))
+	s.report(c.lossOf(3))
+	require.Equal(s, []eventlog.LostTailError{c.lossOf(3), last.lossOf(1)}, s.losses().Open)
+	s.report(c.lossOf(7))
+	require.Equal(s, []eventlog.LostTailError{c.lossOf(7), last.lossOf(1)}, s.losses().Open)
+}
+
+func (s *suite) testLossReopen() {
+	c := s.own(4)
+	c.append(1)
+	s.report(c.lossOf(2))
+	require.NoError(s, s.log.AcceptLoss(s.ctx, 4))
+	s.report(c.lossOf(1))
+	s.reopen()
+	found := s.losses()
+	require.Equal(s, []eventlog.LostTailError{c.lossOf(1)}, found.Open)
+	require.EqualValues(s, 1, found.Epochs[4])
+	s.waits(s.tryOwn(4))
+	require.NoError(s, s.log.AcceptLoss(s.ctx, 4))
+	s.own(4).append(1)
+}
+
+func (s *suite) testAcceptLoss() {
+	c := s.own(4)
+	c.append(2)
+	waiting := started(func() (eventlog.Lease, error) { return s.log.Own(s.ctx, 4) })
+	s.report(c.lossOf(1))
+	require.NoError(s, s.log.AcceptLoss(s.ctx, 4))
+	r := <-waiting
+	require.NoError(s, r.err)
+	require.Greater(s, r.value.Fence(), c.lease.Fence())
+	require.NoError(s, r.value.Release(s.ctx))
+	found := s.losses()
+	require.Empty(s, found.Open)
+	require.EqualValues(s, 1, found.Epochs[4])
+	require.Zero(s, found.Epochs[5])
+	s.own(4).append(1)
+}
+
+func (s *suite) testAcceptNothing() {
+	s.own(4).append(1)
+	require.Error(s, s.log.AcceptLoss(s.ctx, 4))
+	require.Zero(s, s.losses())
+}
+
+func (s *suite) testLossSkipped() {
+	c, other := s.own(4), s.own(5)
+	c.append(2)
+	commits := other.append(3)
+	s.report(c.lossOf(1))
+	var from eventlog.Positions
+	from[4] = c.lossOf(1).Known
+	f := s.follow(from)
+	f.waitLive()
+	commits = append(commits, other.append(1)...)
+	require.Equal(s, commits, ofPartition(f.wait(4), 5))
+	f.end()
+	require.Len(s, f.entries, 4)
+}
+
+func (s *suite) testLossEndsFollow() {
+	c := s.own(4)
+	c.append(1)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	defer cancel()
+	live := make(chan struct{})
+	ended := started(func() (struct{}, error) {
+		return struct{}{}, s.log.Follow(ctx, eventlog.Positions{}, func([]eventlog.Entry) error { return nil }, func() { close(live) })
+	})
+	<-live
+	s.report(c.lossOf(1))
+	lost := eventlog.LostTails((<-ended).err)
+	require.Len(s, lost, 1)
+	require.Equal(s, c.lossOf(1), *lost[0])
+}
+
+func (s *suite) testSeveralLosses() {
+	a, b := s.own(4), s.own(5)
+	a.append(1)
+	b.append(2)
+	var from eventlog.Positions
+	from[4], from[5] = a.lossOf(1).Known, b.lossOf(9).Known
+	err := s.log.Follow(s.ctx, from, func([]eventlog.Entry) error { return errors.New("something was delivered") }, nil)
+	lost := eventlog.LostTails(err)
+	require.Len(s, lost, 2)
+	require.Equal(s, a.lossOf(1), *lost[0])
+	require.Equal(s, b.lossOf(9), *lost[1])
+}
+
+func (s *suite) testStatus() {
+	c := s.own(4)
+	require.NoError(s, c.store(s.ctx, c.full()))
+	for _, id := range []string{"a", "b"} {
+		require.NoError(s, s.log.Send(s.ctx, eventlog.Topic(4), eventlog.Message{ID: id}))
+	}
+	other := s.own(5)
+	s.report(other.lossOf(3))
+	found, err := s.log.Status(s.ctx)
+	require.NoError(s, err)
+	require.NotEmpty(s, found.Kind)
+	require.NotEmpty(s, found.Place)
+	require.NotEmpty(s, found.Nodes)
+	at := found.Partitions[4]
+	require.Equal(s, c.head, at.Head)
+	require.Equal(s, c.head.Seq, at.Durable)
+	require.Contains(s, found.Nodes, at.Owner)
+	require.Equal(s, c.lease.Fence(), at.Fence)
+	require.EqualValues(s, 2, at.Waiting)
+	require.EqualValues(s, 1, at.DeadLetters)
+	require.Nil(s, at.Loss)
+	require.Equal(s, other.lossOf(3), *found.Partitions[5].Loss)
+	require.Empty(s, found.Partitions[5].Owner)
+	require.NoError(s, s.log.AcceptLoss(s.ctx, 5))
+	found, err = s.log.Status(s.ctx)
+	require.NoError(s, err)
+	require.EqualValues(s, 1, found.Partitions[5].Epoch)
+}
+
+func (s *suite) testAllHeads() {
+	s.own(0).append(2)
+	s.own(63).append(1)
+	heads, err := s.log.Heads(s.ctx)
+	require.NoError(s, err)
+	for p := range eventlog.Partition(eventlog.Partitions) {
+		head, err := s.log.Head(s.ctx, p)
+		require.NoError(s, err)
+		require.Equal(s, head, heads[p])
+	}
+}

@@ -1,0 +1,81 @@
+package eventlogtest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"tandem/eventlog"
+)
+
+// ReportLoss keeps the report and ends the partition's lease and everybody who follows it.
+func (m *Memory) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := cmp.Or(m.open(ctx), m.refusal()); err != nil {
+		return err
+	}
+	p := &m.store.partitions[loss.Partition]
+	if p.loss != nil && p.loss.Known.Seq >= loss.Known.Seq {
+		return nil
+	}
+	p.loss = &loss
+	m.store.reported = append(m.store.reported, loss)
+	m.end(loss.Partition, m.owners[loss.Partition])
+	m.store.arrived.fire()
+	return nil
+}
+
+// Losses returns the open losses and the epochs.
+func (m *Memory) Losses(ctx context.Context) (eventlog.Losses, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found eventlog.Losses
+	for i := range m.store.partitions {
+		p := &m.store.partitions[i]
+		found.Epochs[i] = p.epoch
+		if p.loss != nil {
+			found.Open = append(found.Open, *p.loss)
+		}
+	}
+	return found, m.open(ctx)
+}
+
+// AcceptLoss lets the partition have an owner again.
+func (m *Memory) AcceptLoss(ctx context.Context, p eventlog.Partition) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := cmp.Or(m.open(ctx), m.refusal()); err != nil {
+		return err
+	}
+	stored := &m.store.partitions[p]
+	if stored.loss == nil {
+		return fmt.Errorf("partition %d has no open loss to accept", p)
+	}
+	stored.loss = nil
+	stored.epoch++
+	m.handover[p].fire()
+	return nil
+}
+
+// memoryNode is the name of the one process that a Memory has.
+const memoryNode = "memory"
+
+// Status describes the log, as it is at one moment.
+func (m *Memory) Status(ctx context.Context) (eventlog.Status, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := eventlog.Status{Kind: "memory", Place: "memory", Durability: "none", Nodes: []string{memoryNode}}
+	for i := range found.Partitions {
+		p, stored := eventlog.Partition(i), &m.store.partitions[i]
+		found.Partitions[i] = eventlog.PartitionStatus{
+			Head: stored.head(), Durable: stored.head().Seq, Fence: stored.fence,
+			Waiting: uint64(len(m.topic(eventlog.Topic(p)).messages)), DeadLetters: uint64(len(stored.letters)),
+			Epoch: stored.epoch, Loss: stored.loss,
+		}
+		if m.owners[i] != nil {
+			found.Partitions[i].Owner = memoryNode
+		}
+	}
+	return found, m.open(ctx)
+}
