@@ -35,6 +35,9 @@ type Config struct {
 	Now      func() time.Time // default: time.Now
 	Logger   *slog.Logger     // default: silent
 	Backdate func() bool      // whether commands may carry their own time now; default: never
+	// Shared says that other processes own partitions of this log too. Then Ready does not wait for
+	// ownership, and a log that cannot be read shows in Health without ending Run.
+	Shared bool
 }
 
 // validate fills in the defaults and refuses what has none.
@@ -105,7 +108,7 @@ func New(cfg Config) (*Bus, error) {
 // Run takes the partitions and handles their commands until ctx ends. Then it lets the router
 // finish, appends what is decided, gives the partitions up and returns nil. The image must be live
 // before and be followed for as long as Run runs. A log that cannot be read at the start ends it
-// with an error. It can be called once.
+// with an error, unless the log is shared. It can be called once.
 func (b *Bus) Run(ctx context.Context) error {
 	defer close(b.ended)
 	routed := make(chan error, 1)
@@ -114,6 +117,9 @@ func (b *Bus) Run(ctx context.Context) error {
 	case <-b.router.Running():
 	case err := <-routed:
 		return fmt.Errorf("watermill router: %w", err)
+	}
+	if b.cfg.Shared {
+		close(b.ready)
 	}
 	owning, release := context.WithCancel(context.WithoutCancel(ctx))
 	var owners sync.WaitGroup
@@ -141,7 +147,8 @@ func (b *Bus) wait(ctx context.Context) error {
 	}
 }
 
-// Ready is closed once every partition is owned and its owner has begun.
+// Ready is closed once every partition is owned and its owner has begun; with Config.Shared, as soon
+// as commands can be sent.
 func (b *Bus) Ready() <-chan struct{} { return b.ready }
 
 // Health returns nil while commands can be handled, else the reason why they cannot.
@@ -225,7 +232,7 @@ func (b *Bus) Lookup(id eventlog.CommandID) (Result, bool) { return b.recent.get
 
 // began counts the owners that have begun.
 func (b *Bus) began() {
-	if b.settled.Add(1) == eventlog.Partitions {
+	if b.settled.Add(1) == eventlog.Partitions && !b.cfg.Shared {
 		close(b.ready)
 	}
 }

@@ -410,6 +410,26 @@ func TestDamagedLogEndsTheStart(t *testing.T) {
 	require.ErrorIs(t, b.Health(), eventlog.ErrDamaged)
 }
 
+func TestReadyOnASharedLogWaitsForNoOwner(t *testing.T) {
+	log := eventlogtest.NewMemory()
+	p := eventlog.PartitionOf("agreement/a")
+	elsewhere, err := log.Own(t.Context(), p)
+	require.NoError(t, err)
+	n := startNode(t, log, func(c *bus.Config) { c.Shared = true }) // it returns when the bus is ready
+	sent := make(chan error, 1)
+	go func() {
+		_, err := n.bus.Do(t.Context(), request(operator, domain.DraftAgreement{ID: agreement, Terms: domain.Terms{
+			Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: today,
+		}}))
+		sent <- err
+	}()
+	inbox, err := log.Receive(t.Context(), eventlog.Topic(p), eventlog.Offset{}, 1)
+	require.NoError(t, err)
+	require.Len(t, inbox, 1, "the command waits for the owner, wherever that is")
+	require.NoError(t, elsewhere.Release(t.Context()))
+	require.NoError(t, <-sent)
+}
+
 func TestLookup(t *testing.T) {
 	n := startNode(t, eventlogtest.NewMemory())
 	r := request(operator, domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
