@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -45,6 +46,26 @@ func (l *Log) create(ctx context.Context) error {
 		}
 	}
 	l.name = name
+	return nil
+}
+
+// Claim makes sure that everybody who uses this log agrees on a secret of which text says nothing: the
+// first caller's text is kept, and another one is an error that changes nothing.
+func (l *Log) Claim(ctx context.Context, text string) error {
+	if err := l.open(ctx); err != nil {
+		return err
+	}
+	meta := l.keys[0].meta
+	if _, err := l.pipe.do(ctx, meta, nil, "HSETNX", meta, "claim", text); err != nil {
+		return fmt.Errorf("claim the log: %w", explain(err))
+	}
+	stored, err := l.client.HGet(ctx, meta, "claim").Result()
+	if err != nil {
+		return fmt.Errorf("claim the log: %w", explain(err))
+	}
+	if stored != text {
+		return errors.New("this log belongs to an installation with another key: start every node with the same TANDEM_KEY")
+	}
 	return nil
 }
 

@@ -139,7 +139,11 @@ func (h *hub) verify() {
 	for {
 		select {
 		case <-ticks.C:
-			if err := h.compare(h.log.ctx); err != nil && h.log.ctx.Err() == nil {
+			err := h.compare(h.log.ctx)
+			if err == nil {
+				err = h.log.measure(h.log.ctx)
+			}
+			if err != nil && h.log.ctx.Err() == nil {
 				h.log.state.set(err)
 			}
 		case <-h.log.ctx.Done():
@@ -200,9 +204,9 @@ func (l *Log) places(ctx context.Context) (all [eventlog.Partitions]stored, err 
 	return all, errors.Join(faults...)
 }
 
-// Fresh returns nil while this node follows the log, and otherwise for how long it has heard nothing of
-// it that it has not passed on. A node that does not follow at all is fresh.
-func (l *Log) Fresh() time.Duration {
+// Silent returns how old the newest state of the log is that this node's followers have: for how long
+// nothing was heard of the server, or not passed on yet. It is 0 while nobody follows.
+func (l *Log) Silent() time.Duration {
 	var silent time.Duration
 	l.hub.each(func(f *follower) { silent = max(silent, f.silent()) })
 	return silent

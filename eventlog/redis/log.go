@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -26,6 +27,7 @@ type Log struct {
 	owners  *owners
 	hub     *hub
 	state   condition
+	full    atomic.Pointer[fullness]
 
 	ctx     context.Context // ends with Close
 	end     context.CancelFunc

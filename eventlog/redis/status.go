@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -69,6 +70,46 @@ func (l *Log) describe(ctx context.Context, s *eventlog.Status) error {
 		if first := oldest[p].Val(); len(first) > 0 {
 			at.Oldest = time.UnixMilli(int64(offset(first[0])[0])).UTC()
 		}
+	}
+	return nil
+}
+
+// Shares of the server's memory limit.
+const (
+	warnFrom   = 0.7 // of use on, a warning is logged
+	refuseFrom = 0.9 // of use on, nothing new is begun, so that what has begun can be finished
+)
+
+// measure looks at how full the servers are.
+func (l *Log) measure(ctx context.Context) error {
+	used, limit, err := l.memory(ctx)
+	if err != nil || limit == 0 {
+		return err
+	}
+	share := float64(used) / float64(limit)
+	state := fullness{}
+	if share >= warnFrom {
+		state.warned = true
+	}
+	if share >= refuseFrom {
+		state.err = fmt.Errorf("the log's server uses %.0f %% of its memory limit of %d MB: raise maxmemory", 100*share, limit>>20)
+	}
+	if before := l.full.Swap(&state); state.warned && (before == nil || !before.warned) {
+		l.cfg.Logger.Warn("the log's server runs short of memory", "used_mb", used>>20, "limit_mb", limit>>20)
+	}
+	return nil
+}
+
+// fullness is what the last measuring found.
+type fullness struct {
+	warned bool
+	err    error
+}
+
+// Room returns an error while the server is so full that nothing new should begin.
+func (l *Log) Room() error {
+	if state := l.full.Load(); state != nil {
+		return state.err
 	}
 	return nil
 }
