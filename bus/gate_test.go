@@ -301,12 +301,15 @@ func (o *testOwner) rewind() {
 // handled every command once and in order.
 func TestRewindsLoseAndRepeatNothing(t *testing.T) {
 	for name, open := range inboxes() {
-		t.Run(name, func(t *testing.T) { runOwners(t, open(t)) })
+		t.Run(name, func(t *testing.T) {
+			before := goleak.IgnoreCurrent()
+			t.Cleanup(func() { goleak.VerifyNone(t, before) }) // when the inbox is closed too
+			runOwners(t, open(t))
+		})
 	}
 }
 
 func runOwners(t *testing.T, inbox eventlog.Inbox) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	const topics, perTopic = 4, 2000
 	pub, sub := bus.NewPublisher(inbox), bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
 	router := newRouter(t)

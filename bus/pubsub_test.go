@@ -10,15 +10,26 @@ import (
 	"tandem/bus"
 	"tandem/eventlog"
 	"tandem/eventlog/eventlogtest"
+	"tandem/eventlog/redis"
+	"tandem/eventlog/redis/redistest"
 	"tandem/eventlog/sqlite"
 )
 
-// inboxes opens the inbox of each log that needs no server.
+// inboxes opens the inbox of each log.
 func inboxes() map[string]func(*testing.T) eventlog.Inbox {
 	return map[string]func(*testing.T) eventlog.Inbox{
 		"memory": func(*testing.T) eventlog.Inbox { return eventlogtest.NewMemory() },
 		"sqlite": func(t *testing.T) eventlog.Inbox { return openSQLite(t) },
+		"redis":  func(t *testing.T) eventlog.Inbox { return openRedis(t, redistest.Start(t)) },
 	}
+}
+
+func openRedis(t testing.TB, server *redistest.Server) *redis.Log {
+	t.Helper()
+	log, err := redis.Open(t.Context(), redis.Config{URL: server.URL()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	return log
 }
 
 func openSQLite(t testing.TB) *sqlite.Log {
@@ -31,7 +42,8 @@ func openSQLite(t testing.TB) *sqlite.Log {
 
 // TestWatermillSuite runs Watermill's suite twice over each inbox. The first run has many
 // subscribers on a topic and closes them in the middle, where a message in flight may come again.
-// The second has one subscriber and forbids any repetition.
+// The second has one subscriber and forbids any repetition. Its test that restarts the server is
+// TestWatermillReconnect.
 func TestWatermillSuite(t *testing.T) {
 	runs := map[string]tests.Features{
 		"at least once": {GuaranteedOrder: true, Persistent: true},

@@ -1,0 +1,50 @@
+//go:build !race
+
+package bus_test
+
+import (
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
+	"github.com/stretchr/testify/require"
+
+	"tandem/bus"
+	"tandem/eventlog/redis/redistest"
+)
+
+// TestWatermillReconnect is the part of Watermill's suite in which the server crashes twice while a
+// hundred publishers send ten thousand messages. Each must arrive, once and in order.
+func TestWatermillReconnect(t *testing.T) {
+	server := redistest.Start(t, "enable-debug-command local")
+	_, port, err := net.SplitHostPort(server.Addr())
+	require.NoError(t, err)
+	inbox := openRedis(t, server)
+	features := tests.Features{
+		GuaranteedOrder: true, Persistent: true, ExactlyOnceDelivery: true, RequireSingleInstance: true,
+		// The server comes back as the same process; the command's own connection breaks with it.
+		RestartServiceCommand: []string{"sh", "-c", "redis-cli -p " + port + " DEBUG CRASH-AND-RECOVER || true"},
+	}
+	tests.TestReconnect(t, tests.TestContext{TestID: tests.NewTestID(), Features: features}, func(t *testing.T) (message.Publisher, message.Subscriber) {
+		sub, err := lastLate(10_000)(bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil))
+		require.NoError(t, err)
+		return bus.NewPublisher(inbox), sub
+	})
+}
+
+// lastLate holds the last message back for a moment. The suite compares what it received with what it
+// sent as soon as it has the last one, and notes without any lock, in another goroutine, what it sent.
+func lastLate(messages int) message.SubscriberDecorator {
+	var mu sync.Mutex
+	seen := make(map[string]bool, messages)
+	return message.MessageTransformSubscriberDecorator(func(msg *message.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[msg.UUID] = true; len(seen) == messages {
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+}
