@@ -180,10 +180,10 @@ func (b *Bus) send(ctx context.Context, p eventlog.Partition, msg *message.Messa
 	w := b.waiters.add(key)
 	defer b.waiters.remove(w)
 	msg.SetContext(context.WithoutCancel(ctx)) // however short the wait, the command is sent
-	if err := b.publisher.Publish(b.owners[p].topic, msg); err != nil {
-		if errors.Is(err, ErrClosed) {
-			return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
+	switch err := b.publisher.Publish(b.owners[p].topic, msg); {
+	case errors.Is(err, ErrClosed), errors.Is(err, eventlog.ErrNotSent):
+		return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case err != nil:
 		return Result{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
 	return b.await(ctx, w)

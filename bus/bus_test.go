@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -314,6 +315,30 @@ func TestWaitRunsOut(t *testing.T) {
 	again := n.send(keyed(1, 1, nokia, plan("m")))
 	require.True(t, again.Repeat)
 	require.Equal(t, first.Seq, again.Seq, "it had its effect all the same, once")
+}
+
+// badInbox is a log whose inbox takes nothing, as far as it knows.
+type badInbox struct {
+	eventlog.Log
+	err error
+}
+
+func (l badInbox) Send(context.Context, string, eventlog.Message) error { return l.err }
+
+func TestFailedSend(t *testing.T) {
+	broken := errors.New("the connection broke")
+	for name, test := range map[string]struct{ failure, want, not error }{
+		"surely not sent": {fmt.Errorf("%w: %w", eventlog.ErrNotSent, broken), bus.ErrUnavailable, bus.ErrOutcomeUnknown},
+		"perhaps sent":    {broken, bus.ErrOutcomeUnknown, bus.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := startNode(t, badInbox{eventlogtest.NewMemory(), test.failure})
+			_, err := n.bus.Do(t.Context(), request(nokia, plan("m")))
+			require.ErrorIs(t, err, test.want)
+			require.NotErrorIs(t, err, test.not)
+			require.ErrorIs(t, err, broken)
+		})
+	}
 }
 
 func TestTimeNeverRunsBackwards(t *testing.T) {
