@@ -158,6 +158,10 @@ func (o *owner) begin(ctx context.Context, lease eventlog.Lease) error {
 	if err := o.bus.cfg.Image.WaitHead(ctx, o.p, head.Seq); err != nil {
 		return fmt.Errorf("wait for the image: %w", err)
 	}
+	// What is decided on another history than the one it is appended to may be wrong without any trace.
+	if shown := o.bus.cfg.Image.Head(o.p); shown != head {
+		return fmt.Errorf("the image is at commit %d (%.12s), the log at %d (%.12s)", shown.Seq, shown.Hash, head.Seq, head.Hash)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.decided = decided{
