@@ -258,9 +258,7 @@ func TestPoisonStopsNothingElse(t *testing.T) {
 	require.Equal(t, []byte("{"), letters[0].Payload)
 	require.Contains(t, letters[0].Reason, "command id")
 
-	n.image.mu.Lock()
-	n.image.poison = "poisoned"
-	n.image.mu.Unlock()
+	n.image.poisoned("poisoned", 0)
 	result, err := n.bus.Do(t.Context(), request(nokia, plan("poisoned")))
 	require.NoError(t, err)
 	require.Equal(t, domain.Internal, result.Rejection.Kind)

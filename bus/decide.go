@@ -102,7 +102,8 @@ func (o *owner) refusal(r Request, err error) *domain.Error {
 }
 
 // decide returns the commit that the command causes, folded into the owner's state already. A
-// panic is an error like any other: the state is changed only after the last thing that can fail.
+// panic is an error like any other. If it came while folding, though folding cannot fail, the state is
+// torn: the owner stores what is queued, this refusal last, and begins again with a fresh state.
 func (o *owner) decide(r Request) (c eventlog.Commit, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -127,6 +128,7 @@ func (o *owner) decide(r Request) (c eventlog.Commit, err error) {
 	}
 	c.Version = o.version(c.Stream) + 1
 	c.Seal(o.decided.head)
+	o.decided.torn = true // until add has queued it
 	o.fold(stream, &c, events, r.Actor.Partner)
 	return c, nil
 }
@@ -188,6 +190,7 @@ func (d *decided) add(r Request, c eventlog.Commit, now time.Time) {
 	if !r.Fingerprint.IsZero() {
 		d.record(eventlog.Record{Command: r.ID, Request: r.Fingerprint, Seq: c.Seq, At: now})
 	}
+	d.torn = false
 }
 
 // record queues a record and knows it from now on.

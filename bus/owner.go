@@ -16,8 +16,10 @@ import (
 const (
 	maxQueued   = 1024           // decided commands that wait for an append; more make the handler wait
 	recordsKept = 24 * time.Hour // how long a client's key is remembered
-	retryAfter  = 100 * time.Millisecond
 )
+
+// errTorn: a panic left the state with a part of a command that was refused for it.
+var errTorn = errors.New("the state holds a part of a command")
 
 // owner decides the commands of one partition while this process owns it.
 //
@@ -25,12 +27,13 @@ const (
 // queued. Whatever goes wrong with an append, all that was not durable is dropped and the inbox is
 // read again from the stored checkpoint.
 type owner struct {
-	bus   *Bus
-	p     eventlog.Partition
-	topic string
-	wake  chan struct{} // holds a signal while something is queued
-	room  *sync.Cond    // on mu; signalled when the queue was taken or given up
-	begun sync.Once
+	bus      *Bus
+	p        eventlog.Partition
+	topic    string
+	wake     chan struct{} // holds a signal while something is queued
+	room     *sync.Cond    // on mu; signalled when the queue was taken or given up
+	begun    sync.Once
+	setbacks setbacks
 
 	mu         sync.Mutex
 	running    bool
@@ -47,11 +50,13 @@ type decided struct {
 	head     eventlog.Head
 	last     time.Time // of the last commit
 	queue    eventlog.Batch
-	queued   int // commands in queue
+	queued   int  // commands in queue
+	torn     bool // state is ahead of queue, or was when something panicked: nothing can be decided on it
 }
 
 func newOwner(b *Bus, p eventlog.Partition) *owner {
 	o := &owner{bus: b, p: p, topic: eventlog.Topic(p), wake: make(chan struct{}, 1)}
+	o.setbacks.logger = b.cfg.Logger.With("partition", p)
 	o.room = sync.NewCond(&o.mu)
 	return o
 }
@@ -65,7 +70,7 @@ func (o *owner) handle(msg *message.Message) error {
 	for o.running && generation == o.generation && o.decided.queued >= maxQueued {
 		o.room.Wait()
 	}
-	if !o.running || generation != o.generation {
+	if !o.running || generation != o.generation || o.decided.torn {
 		return nil
 	}
 	o.take(msg, offset)
@@ -81,7 +86,7 @@ func (o *owner) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		lease, err := o.bus.cfg.Log.Own(ctx, o.p)
 		if err != nil {
-			if !o.survives(ctx, err) {
+			if !o.survives(ctx, nil, fmt.Errorf("own the partition: %w", err), false) {
 				return
 			}
 			continue
@@ -93,9 +98,9 @@ func (o *owner) run(ctx context.Context) {
 	}
 }
 
-// survives reports whether to go on after a failure; it waits a moment before. What no trying again
-// can mend stops the whole bus.
-func (o *owner) survives(ctx context.Context, err error) bool {
+// survives reports whether to go on after a failure, of an append or of what comes before; it waits
+// a moment first, unless the lease is lost. What no trying again can mend stops the whole bus.
+func (o *owner) survives(ctx context.Context, lost <-chan struct{}, err error, appends bool) bool {
 	if errors.Is(err, eventlog.ErrStopped) || errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrNewer) {
 		o.bus.fail(err)
 		<-ctx.Done()
@@ -103,9 +108,10 @@ func (o *owner) survives(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	o.bus.cfg.Logger.Warn("a partition begins again at its checkpoint", "partition", o.p, "error", err)
 	select {
-	case <-time.After(retryAfter):
+	case <-time.After(o.setbacks.failed(err, appends)):
+		return true
+	case <-lost:
 		return true
 	case <-ctx.Done():
 		return false
@@ -115,13 +121,18 @@ func (o *owner) survives(ctx context.Context, err error) bool {
 // serve begins at the stored head and checkpoint and appends what is decided, until the lease or
 // ctx ends.
 func (o *owner) serve(ctx context.Context, lease eventlog.Lease) {
-	for {
+	for !ended(lease) {
 		err := o.begin(ctx, lease)
-		if err == nil {
+		began := err == nil
+		if began {
+			o.setbacks.worked(false)
 			err = o.commit(ctx, lease)
 		}
 		o.stop()
-		if err == nil || ended(lease) || !o.survives(ctx, err) {
+		if errors.Is(err, errTorn) && ctx.Err() == nil {
+			continue // the command over which it was torn is behind the checkpoint
+		}
+		if err == nil || ended(lease) || !o.survives(ctx, lease.Lost(), err, began) {
 			return
 		}
 	}
@@ -220,30 +231,34 @@ func (o *owner) commit(ctx context.Context, lease eventlog.Lease) error {
 }
 
 // flush appends what is queued. The append is not cut short by the end of ctx, so that its
-// outcome is known.
+// outcome is known. After errTorn it is stored all the same.
 func (o *owner) flush(ctx context.Context) error {
-	batch, any := o.dequeue()
-	if !any {
+	batch, found, torn := o.dequeue()
+	if !found {
 		return nil
 	}
 	if err := o.bus.cfg.Log.Append(context.WithoutCancel(ctx), batch); err != nil {
 		return fmt.Errorf("append %d commits: %w", len(batch.Commits), err)
 	}
+	o.setbacks.worked(true)
+	if torn {
+		return errTorn
+	}
 	return nil
 }
 
 // dequeue takes what is queued and lets the handler go on behind it.
-func (o *owner) dequeue() (batch eventlog.Batch, any bool) {
+func (o *owner) dequeue() (batch eventlog.Batch, found, torn bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d := &o.decided
 	if d.queued == 0 {
-		return batch, false
+		return batch, false, false
 	}
 	batch = d.queue
 	d.queue = eventlog.Batch{Partition: o.p, Fence: batch.Fence, Head: d.head, From: batch.To, To: batch.To}
 	d.queued = 0
 	d.prune(o.bus.cfg.Image.Head(o.p).Seq)
 	o.room.Broadcast()
-	return batch, true
+	return batch, true, d.torn
 }
