@@ -177,8 +177,9 @@ func (b *Bus) send(ctx context.Context, p eventlog.Partition, msg *message.Messa
 	if err := b.Health(); err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	w := b.waiters.add(key)
+	w := b.waiters.add(key, newAttempt())
 	defer b.waiters.remove(w)
+	w.attempt.mark(msg)
 	msg.SetContext(context.WithoutCancel(ctx)) // however short the wait, the command is sent
 	switch err := b.publisher.Publish(b.owners[p].topic, msg); {
 	case errors.Is(err, ErrClosed), errors.Is(err, eventlog.ErrNotSent):
@@ -211,19 +212,41 @@ func (b *Bus) await(ctx context.Context, w *waiter) (Result, error) {
 
 // orReused is the result, or ErrKeyReused if that is what it says.
 func (r Result) orReused() (Result, error) {
-	if r.Rejection != nil && r.Rejection.Code == keyReused().Code {
+	if r.reused() {
 		return Result{}, ErrKeyReused
 	}
 	return r, nil
 }
 
+// reused reports whether this is the answer to another request than the one that has the key.
+func (r Result) reused() bool { return r.Rejection != nil && r.Rejection.Code == codeReused }
+
 // Applied tells the waiting callers what the image has applied. The image calls it, in order.
+//
+// Refusals of one attempt go first: in a batch the commits stand before the outcomes, and a caller
+// that was refused would take the commit of a later attempt under its key for its own.
 func (b *Bus) Applied(entries []eventlog.Entry) {
 	for _, e := range entries {
-		key, result := outcomeOf(e)
-		b.recent.add(key.id, result)
-		b.waiters.complete(key, result)
+		if e.Outcome != nil && ofOneAttempt(e.Outcome) {
+			b.answer(e, e.Outcome.Attempt)
+		}
 	}
+	for _, e := range entries {
+		if e.Outcome == nil || !ofOneAttempt(e.Outcome) {
+			b.answer(e, attempt{})
+		}
+	}
+}
+
+// ofOneAttempt reports whether other attempts under the same key may end otherwise.
+func ofOneAttempt(o *eventlog.Outcome) bool { return !o.Repeat && o.Attempt != attempt{} }
+
+func (b *Bus) answer(e eventlog.Entry, a attempt) {
+	key, result := outcomeOf(e)
+	if !result.reused() {
+		b.recent.add(key.id, result)
+	}
+	b.waiters.complete(key, a, result)
 }
 
 // Lookup returns how a command ended, if it did lately: the last some ten thousand of this node

@@ -17,7 +17,6 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/eventlog/eventlogtest"
-	"tandem/eventlog/sqlite"
 )
 
 func TestAcceptedCommandIsInTheLogAndTheImage(t *testing.T) {
@@ -42,124 +41,6 @@ func TestRejectedCommandIsAnAnswerAndNoEvent(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "not_found", result.Rejection.Code)
 	require.Equal(t, before, n.commits())
-}
-
-func TestRepeatedKeyHasOneEffect(t *testing.T) {
-	log := eventlogtest.NewMemory()
-	n := startNode(t, log)
-	n.agree()
-	first := n.send(keyed(1, 1, nokia, plan("m")))
-	again := n.send(keyed(1, 1, nokia, plan("m")))
-	require.True(t, again.Repeat)
-	require.Equal(t, first.Seq, again.Seq)
-	_, err := n.bus.Do(t.Context(), keyed(1, 2, nokia, plan("other")))
-	require.ErrorIs(t, err, bus.ErrKeyReused)
-
-	refused, err := n.bus.Do(t.Context(), keyed(2, 1, nokia, plan("m")))
-	require.NoError(t, err)
-	require.Equal(t, "milestone_exists", refused.Rejection.Code)
-	n.do(nokia, domain.CancelMilestone{Ref: ref("m")})
-	refusedAgain, err := n.bus.Do(t.Context(), keyed(2, 1, nokia, plan("m")))
-	require.NoError(t, err)
-	require.Equal(t, refused.Rejection, refusedAgain.Rejection, "a remembered refusal is not decided again")
-	require.True(t, refusedAgain.Repeat)
-}
-
-func TestRefusalOfTheEdgeIsRemembered(t *testing.T) {
-	n := startNode(t, eventlogtest.NewMemory())
-	n.agree()
-	refused := keyed(3, 1, nokia, nil)
-	refused.Refused = &bus.Refused{Root: "agreement/a", Error: domain.Error{Kind: domain.Invalid, Code: "unknown_partner", Detail: "no"}}
-	for _, repeat := range []bool{false, true} {
-		result, err := n.bus.Do(t.Context(), refused)
-		require.NoError(t, err)
-		require.Equal(t, refused.Refused.Error, *result.Rejection)
-		require.Equal(t, repeat, result.Repeat)
-	}
-	result, err := n.bus.Do(t.Context(), keyed(3, 1, nokia, plan("m")))
-	require.NoError(t, err)
-	require.Equal(t, "unknown_partner", result.Rejection.Code, "the same request is not decided anew")
-	_, err = n.bus.Do(t.Context(), keyed(3, 2, nokia, plan("m")))
-	require.ErrorIs(t, err, bus.ErrKeyReused)
-}
-
-func TestKeyIsForgottenAfterADay(t *testing.T) {
-	var hours atomic.Int64
-	begin := time.Date(2018, 3, 30, 12, 0, 0, 0, time.UTC)
-	n := startNode(t, eventlogtest.NewMemory(), func(c *bus.Config) {
-		c.Now = func() time.Time { return begin.Add(time.Duration(hours.Load()) * time.Hour) }
-	})
-	n.agree()
-	first := n.send(keyed(1, 1, nokia, plan("m")))
-	hours.Store(24)
-	require.Equal(t, first.Seq, n.send(keyed(1, 1, nokia, plan("m"))).Seq)
-	hours.Store(25)
-	require.False(t, n.send(keyed(1, 2, nokia, plan("other"))).Repeat)
-}
-
-func TestForbiddenIsNotRemembered(t *testing.T) {
-	n := startNode(t, eventlogtest.NewMemory())
-	n.agree()
-	for range 2 {
-		result, err := n.bus.Do(t.Context(), keyed(7, 1, xiaomi, domain.StartMilestone{Ref: ref("m")}))
-		require.NoError(t, err)
-		require.Equal(t, domain.NotFound, result.Rejection.Kind)
-		require.False(t, result.Repeat)
-	}
-	n.do(nokia, domain.PlanMilestone{Ref: ref("m"), Plan: domain.Plan{Title: "M", Owner: "xiaomi", DueOn: today}})
-	n.send(keyed(7, 1, xiaomi, domain.StartMilestone{Ref: ref("m")}))
-}
-
-func TestRepeatAfterRestart(t *testing.T) {
-	dir := t.TempDir()
-	open := func() eventlog.Log {
-		log, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir})
-		require.NoError(t, err)
-		return log
-	}
-	log := open()
-	n := startNode(t, log)
-	n.agree()
-	first := n.send(keyed(1, 1, nokia, plan("m")))
-	n.stop()
-	require.NoError(t, log.Close())
-
-	log = open()
-	defer func() { require.NoError(t, log.Close()) }()
-	n = startNode(t, log)
-	defer n.stop()
-	again := n.send(keyed(1, 1, nokia, plan("m")))
-	require.True(t, again.Repeat)
-	require.Equal(t, first.Seq, again.Seq)
-	_, err := n.bus.Do(t.Context(), keyed(1, 2, nokia, plan("x")))
-	require.ErrorIs(t, err, bus.ErrKeyReused)
-}
-
-func TestSameKeyAtTheSameTime(t *testing.T) {
-	log := eventlogtest.NewMemory()
-	n := startNode(t, log)
-	n.agree()
-	held := log.Hold()
-	results := make(chan error, 3)
-	for _, r := range []bus.Request{keyed(1, 1, nokia, plan("m")), keyed(1, 1, nokia, plan("m")), keyed(1, 2, nokia, plan("x"))} {
-		go func() {
-			_, err := n.bus.Do(t.Context(), r)
-			results <- err
-		}()
-		if r.Fingerprint == (eventlog.Fingerprint{1}) {
-			<-held.Arrived() // the other request comes second
-		}
-	}
-	held.Release()
-	var reused int
-	for range 3 {
-		if err := <-results; err != nil {
-			require.ErrorIs(t, err, bus.ErrKeyReused)
-			reused++
-		}
-	}
-	require.Equal(t, 1, reused)
-	require.Nil(t, n.image.world.Milestone(ref("x")))
 }
 
 func TestFailedAppendIsDecidedAgainOnce(t *testing.T) {

@@ -28,6 +28,7 @@ func (o *owner) take(msg *message.Message, offset eventlog.Offset) {
 		}
 	}()
 	r, err := decode(msg.UUID, msg.Payload)
+	r.attempt = attemptOf(msg)
 	if err != nil {
 		o.bury(r, msg, err)
 		return
@@ -58,7 +59,7 @@ func (o *owner) bury(r Request, msg *message.Message, cause error) {
 	if !r.ID.IsZero() {
 		refusal := &domain.Error{Kind: domain.Internal, Code: unreadable, Detail: "The command could not be read; it is kept as a dead letter."}
 		d.queue.Outcomes = append(d.queue.Outcomes, eventlog.Outcome{
-			Command: r.ID, Request: r.Fingerprint, Head: d.head.Seq, Rejection: encodeRejection(refusal), At: now,
+			Command: r.ID, Request: r.Fingerprint, Attempt: r.attempt, Head: d.head.Seq, Rejection: encodeRejection(refusal), At: now,
 		})
 	}
 }
@@ -66,7 +67,7 @@ func (o *owner) bury(r Request, msg *message.Message, cause error) {
 // repeat answers a command that was handled before, or another one under the same key.
 func (o *owner) repeat(r Request, first eventlog.Record) {
 	out := eventlog.Outcome{
-		Command: r.ID, Request: r.Fingerprint, Head: o.decided.head.Seq,
+		Command: r.ID, Request: r.Fingerprint, Attempt: r.attempt, Head: o.decided.head.Seq,
 		Seq: first.Seq, Repeat: true, Rejection: first.Rejection, At: o.now(),
 	}
 	if first.Request != r.Fingerprint {
@@ -81,7 +82,7 @@ func (o *owner) reject(r Request, err error) {
 	refusal := o.refusal(r, err)
 	d, now, problem := &o.decided, o.now(), encodeRejection(refusal)
 	d.queue.Outcomes = append(d.queue.Outcomes, eventlog.Outcome{
-		Command: r.ID, Request: r.Fingerprint, Head: d.head.Seq, Rejection: problem, At: now,
+		Command: r.ID, Request: r.Fingerprint, Attempt: r.attempt, Head: d.head.Seq, Rejection: problem, At: now,
 	})
 	if r.Fingerprint.IsZero() || !remembers(refusal.Kind) {
 		return
@@ -218,9 +219,11 @@ func (d *decided) prune(applied uint64) {
 	}
 }
 
+const codeReused = "idempotency_key_reused"
+
 func keyReused() *domain.Error {
 	return &domain.Error{
-		Kind: domain.Invalid, Code: "idempotency_key_reused",
+		Kind: domain.Invalid, Code: codeReused,
 		Detail: "This idempotency key was used for another request.",
 	}
 }

@@ -13,7 +13,8 @@
 // again at the checkpoint.
 //
 // A command with a client's key has one effect for 24 hours; a repeat gets the first outcome, and
-// another request under the same key is refused.
+// another request under the same key is refused. Of repeats that overlap each gets its own answer: a
+// refusal that is not remembered goes to the caller whose attempt it was, and to nobody else.
 //
 // Nothing a command does can stop the next one: what cannot be decoded becomes a dead letter, what
 // panics or breaks a rule becomes an outcome. No handler returns an error and nothing is nacked.

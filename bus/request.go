@@ -32,6 +32,8 @@ type Request struct {
 	Private     []eventlog.KV // facts kept outside the chain, stored with the commit
 	RequestedAt time.Time
 	RecordedAt  time.Time // zero, except for a loader that fills an empty log
+
+	attempt attempt // that brought it to its owner
 }
 
 // Refused is a refusal that was found before the bus. It is sent so that it is remembered under the

@@ -14,8 +14,9 @@ type waitKey struct {
 }
 
 type waiter struct {
-	key  waitKey
-	done chan Result // buffered, gets at most one
+	key     waitKey
+	attempt attempt
+	done    chan Result // buffered, gets at most one
 }
 
 // waiters are the callers that wait, by what they wait for.
@@ -26,8 +27,8 @@ type waiters struct {
 
 func newWaiters() *waiters { return &waiters{byKey: make(map[waitKey][]*waiter)} }
 
-func (ws *waiters) add(key waitKey) *waiter {
-	w := &waiter{key: key, done: make(chan Result, 1)}
+func (ws *waiters) add(key waitKey, a attempt) *waiter {
+	w := &waiter{key: key, attempt: a, done: make(chan Result, 1)}
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	ws.byKey[key] = append(ws.byKey[key], w)
@@ -52,11 +53,21 @@ func (ws *waiters) remove(w *waiter) {
 	ws.byKey[w.key] = rest
 }
 
-func (ws *waiters) complete(key waitKey, result Result) {
+// complete answers the waiters of an attempt, or all that have the key if the attempt is zero.
+func (ws *waiters) complete(key waitKey, a attempt, result Result) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
+	var others []*waiter
 	for _, w := range ws.byKey[key] {
+		if a != (attempt{}) && w.attempt != a {
+			others = append(others, w)
+			continue
+		}
 		w.done <- result
+	}
+	if len(others) > 0 {
+		ws.byKey[key] = others
+		return
 	}
 	delete(ws.byKey, key)
 }
