@@ -119,3 +119,12 @@ func TestReplayWaitsNoLongerThanItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, id.IsZero(), "so that its outcome can be looked up")
 }
+
+func TestOwns(t *testing.T) {
+	n := startNode(t, eventlogtest.NewMemory())
+	for p := range eventlog.Partition(eventlog.Partitions) {
+		require.True(t, n.bus.Owns(p))
+	}
+	n.stop()
+	require.False(t, n.bus.Owns(0))
+}

@@ -57,8 +57,17 @@ func (l *lossy) Do(ctx context.Context, r bus.Request) (bus.Result, error) {
 	return bus.Result{}, bus.ErrOutcomeUnknown
 }
 
+// operations is what the operator asks, as the program joins it.
+type operations struct {
+	eventlog.Log
+	*lossy
+}
+
+func (o operations) Health() error { return o.Log.Health() }
+
 // node is one run of the rooms.
 type node struct {
+	log      eventlog.Log
 	commands *lossy
 	image    *projections.Image
 	api      *Server
@@ -85,6 +94,7 @@ func (e *env) start(change ...func(*Config)) {
 	e.node = n
 	log, err := sqlite.Open(e.t.Context(), sqlite.Config{Dir: e.dir, Now: e.clock.Now})
 	require.NoError(e.t, err)
+	n.log = log
 	n.stops = append(n.stops, func() { require.NoError(e.t, log.Close()) })
 	n.image, err = projections.New(projections.Config{
 		Log: log, Dir: e.dir, BaseURL: "http://tandem.test", Now: e.clock.Now, Logger: slog.New(slog.DiscardHandler),
@@ -113,6 +123,7 @@ func (e *env) serve(change ...func(*Config)) {
 	cfg := Config{
 		Commands: e.commands, Image: e.image, Key: bytes.Repeat([]byte("key!"), 8),
 		OperatorTokenHash: sha256.Sum256([]byte(operatorSecret)), Now: e.clock.Now,
+		Operations: operations{e.log, e.commands},
 	}
 	for _, c := range change {
 		c(&cfg)

@@ -131,7 +131,7 @@ func (w *world) rows() map[string]row {
 		"isReady":               {sees: anybody},
 		"getMetrics":            {sees: anybody},
 	}
-	for _, more := range []map[string]row{w.agreementRows(), projectRows(), milestoneRows()} {
+	for _, more := range []map[string]row{w.agreementRows(), projectRows(), milestoneRows(), logRows()} {
 		for name, r := range more {
 			all[name] = r
 		}
@@ -199,6 +199,17 @@ func milestoneRows() map[string]row {
 		"waiveMilestone":      act(acceptors, object{}),
 		"shareMilestone":      act(owners, object{}),
 		"commentMilestone":    act(managers, object{"text": "try"}),
+	}
+}
+
+func logRows() map[string]row {
+	letter := func(a actor, p place) bool { return operators(a, p) && exists(a, p) }
+	return map[string]row{
+		"getLog":           {sees: operators},
+		"acceptLoss":       {sees: operators, does: operators, body: object{"partitions": []int{0}}},
+		"listDeadLetters":  {sees: operators},
+		"getDeadLetter":    {sees: letter},
+		"replayDeadLetter": {sees: letter, does: operators},
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"tandem/eventlog"
 )
 
 const (
@@ -75,7 +77,7 @@ func (rt *route) tag() string {
 			return tag
 		}
 	}
-	if strings.HasPrefix(rt.path, "/v1/") {
+	if strings.HasPrefix(rt.path, "/v1/") && !rt.fresh {
 		return "partners"
 	}
 	return "operations"
@@ -104,7 +106,10 @@ func pathSchema(name string) *huma.Schema {
 	switch name {
 	case "id":
 		return &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9a-f]{48}$"}
-	case "file":
+	case "partition":
+		first, last := 0.0, float64(eventlog.Partitions-1)
+		return &huma.Schema{Type: huma.TypeInteger, Minimum: &first, Maximum: &last}
+	case "file", "letter":
 		return &huma.Schema{Type: huma.TypeString}
 	}
 	return &huma.Schema{Type: huma.TypeString, Pattern: "^" + slugPattern + "$"}
@@ -130,6 +135,10 @@ func (rt *route) headers() []string {
 		return []string{"If-None-Match", "Tandem-Min-Position", "Last-Event-ID"}
 	case rt.write == nil:
 		return []string{"If-None-Match", "Tandem-Min-Position"}
+	case rt.write.waits:
+		return []string{"Prefer"}
+	case rt.write.act != nil:
+		return nil
 	case rt.success[0] == http.StatusCreated:
 		return []string{"Idempotency-Key", "Prefer"}
 	}
@@ -172,7 +181,7 @@ func (d *document) responses(rt *route) map[string]*huma.Response {
 	for _, status := range rt.refusals() {
 		all[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/Problem"}
 	}
-	if rt.write != nil {
+	if rt.write != nil && rt.write.act == nil {
 		all["202"] = &huma.Response{Ref: "#/components/responses/Accepted"}
 	}
 	for _, status := range rt.success {
@@ -186,7 +195,7 @@ func (d *document) responses(rt *route) map[string]*huma.Response {
 // refusals are the statuses that a client of the route should know; default stands for the rest.
 func (rt *route) refusals() []int {
 	var list []int
-	if strings.Contains(rt.path, "{") {
+	if strings.Contains(rt.path, "{") || rt.fresh {
 		list = append(list, http.StatusNotFound)
 	}
 	if rt.path == "/readyz" || !rt.open {
@@ -199,8 +208,10 @@ func (rt *route) refusals() []int {
 		list = append(list, http.StatusGone)
 	}
 	if rt.write != nil {
-		list = append(list, http.StatusForbidden, http.StatusConflict, http.StatusPreconditionFailed,
-			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		list = append(list, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if rt.write != nil && rt.write.act == nil {
+		list = append(list, http.StatusForbidden, http.StatusPreconditionFailed)
 	}
 	return list
 }
@@ -238,8 +249,12 @@ func headersOf(rt *route, status int) map[string]*huma.Header {
 	if status == http.StatusCreated {
 		names = append(names, "Location")
 	}
-	if rt.write != nil {
+	if rt.write != nil && rt.write.waits {
+		names = append(names, "Preference-Applied")
+	} else if rt.write != nil && rt.write.act == nil {
 		names = append(names, "Idempotency-Replayed", "Preference-Applied")
+	} else if rt.write != nil {
+		return headerRefs(names...)
 	} else if _, list := reflect.TypeOf(rt.answer).FieldByName("NextCursor"); list && status == http.StatusOK {
 		names = append(names, "Link")
 	}

@@ -214,6 +214,9 @@ func (w *world) decisionRefusals() []refused {
 		{"nokia", "POST", going + "/waive", nil, "", 403, "not_acceptor", ""},
 		{"xiaomi", "POST", w.routing("accepted") + "/waive", nil, "", 409, "milestone_final", ""},
 		{"zte", "POST", going + "/waive", nil, "", 404, "not_found", ""},
+		{"operator", "POST", "/v1/log/accept-loss", object{"partitions": []int{7}}, "", 409, "no_open_loss", ""},
+		{"nokia", "POST", "/v1/log/accept-loss", object{"partitions": []int{7}}, "", 404, "not_found", ""},
+		{"operator", "POST", "/v1/deadletters/7/nothing/replay", nil, "", 404, "not_found", ""},
 	}
 }
 

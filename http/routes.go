@@ -22,6 +22,7 @@ type route struct {
 	open         bool  // no token is asked for
 	operations   bool  // served by Admin too
 	feed         bool  // next_cursor goes into after, and the answer can be an event stream
+	fresh        bool  // asked of the log every time, for the operator
 }
 
 // echoPath is the path as Echo writes it.
@@ -60,7 +61,7 @@ func routes() []*route {
 	var all []*route
 	for _, group := range [][]*route{
 		partnerRoutes(), directoryRoutes(), agreementRoutes(), instrumentRoutes(),
-		projectRoutes(), milestoneRoutes(), actionRoutes(), operationRoutes(),
+		projectRoutes(), milestoneRoutes(), actionRoutes(), logRoutes(), deadLetterRoutes(), operationRoutes(),
 	} {
 		all = append(all, group...)
 	}
@@ -68,7 +69,7 @@ func routes() []*route {
 		if rt.write != nil {
 			rt.handle = rt.write.handle
 		}
-		if rt.method == http.MethodGet && !rt.open {
+		if rt.method == http.MethodGet && !rt.open && !rt.fresh {
 			rt.query = append(rt.query, waitParameter)
 		}
 	}

@@ -45,6 +45,9 @@ type Config struct {
 	// DurableInbox says that a command that was sent will be decided even if this process ends,
 	// so that 202 can be answered.
 	DurableInbox bool
+	// Operations is asked for what the operator wants to know of the log; nil: there are no such
+	// routes and metrics.
+	Operations Operations
 	// Ready returns nil while the node can serve; /readyz asks it. Default: always ready.
 	Ready func() error
 	// Metrics is what /metrics shows, beside what the Server adds to it. Default: a new one.
@@ -112,6 +115,11 @@ func New(cfg Config) (*Server, error) {
 	var err error
 	if s.metrics, err = newMetrics(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
+	}
+	if cfg.Operations != nil {
+		if err := cfg.Metrics.Register(newLogMetrics(cfg.Operations, cfg.Image, cfg.Now)); err != nil {
+			return nil, fmt.Errorf("http: %w", err)
+		}
 	}
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.unrouted

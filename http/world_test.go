@@ -60,6 +60,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	w.projects()
 	w.milestones()
 	w.whispers()
+	w.dead()
 	w.nowhere()
 	return w
 }

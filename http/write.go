@@ -46,6 +46,10 @@ type writer struct {
 	shape    *shape // nil: no body
 	optional bool   // an empty body means {}
 	intend   func(q *writing, body any) (*intent, error)
+	// act does what is no command of the caller's, instead of intend. It calls read for the body, or
+	// what is wrong with the request, once it knows that what the path names is there.
+	act   func(q *writing, read func() (any, error)) error
+	waits bool // act heeds Prefer
 }
 
 // writing is a call that changes something.
@@ -60,7 +64,7 @@ type writing struct {
 // writes makes a writer of a handler. A body whose fields are all optional may be left out.
 func writes[T any](intend func(q *writing, body *T) (*intent, error)) *writer {
 	s := shapeOf(reflect.TypeFor[T]())
-	return &writer{s, len(s.required) == 0, func(q *writing, body any) (*intent, error) {
+	return &writer{shape: s, optional: len(s.required) == 0, intend: func(q *writing, body any) (*intent, error) {
 		return intend(q, body.(*T))
 	}}
 }
@@ -75,6 +79,9 @@ func (w *writer) handle(q *call) error {
 		return err
 	}
 	x := &writing{call: q}
+	if w.act != nil {
+		return w.act(x, func() (any, error) { return w.read(x) })
+	}
 	body, err := w.body(x)
 	if err != nil {
 		return err
@@ -87,6 +94,37 @@ func (w *writer) handle(q *call) error {
 		return x.remember(err)
 	}
 	return x.run(w, decoded)
+}
+
+// acts makes a writer of a handler that takes a body and does something by itself.
+func acts[T any](act func(q *writing, read func() (*T, error)) error) *writer {
+	s := shapeOf(reflect.TypeFor[T]())
+	return &writer{shape: s, optional: len(s.required) == 0, act: func(q *writing, read func() (any, error)) error {
+		return act(q, func() (*T, error) {
+			body, err := read()
+			if err != nil {
+				return nil, err
+			}
+			return body.(*T), nil
+		})
+	}}
+}
+
+// read returns the decoded body for act. What an act does it does anew every time, so a key and a
+// version are refused that it would not heed.
+func (w *writer) read(q *writing) (any, error) {
+	body, err := w.body(q)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.headers(); err != nil {
+		return nil, err
+	}
+	if q.key != "" || q.match != nil {
+		return nil, refuse(http.StatusBadRequest, "header_not_taken",
+			"This is done every time that it is asked for; it takes neither Idempotency-Key nor If-Match.")
+	}
+	return w.decode(q.call, body)
 }
 
 // body reads the body and checks its type, if there is one.

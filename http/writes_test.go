@@ -104,7 +104,8 @@ func (w *world) play(writes []write, pact string) {
 		}
 	}
 	for _, rt := range routes() {
-		require.True(t, rt.write == nil || called[rt.name], "%s is not among the writes", rt.name)
+		commands := rt.write != nil && rt.write.act == nil
+		require.True(t, !commands || called[rt.name], "%s is not among the writes", rt.name)
 	}
 }
 
