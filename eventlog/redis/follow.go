@@ -47,8 +47,10 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, deliver func(
 	f := &follower{log: l, deliver: deliver, more: make(chan struct{}, 1), fresh: time.Now()}
 	l.hub.join(f)
 	defer l.hub.leave(f)
-	if err := f.begin(ctx, from); err != nil {
-		return err
+	for err := f.begin(ctx, from); err != nil; err = f.begin(ctx, from) {
+		if !f.bears(ctx, err) {
+			return f.ended(ctx, err)
+		}
 	}
 	for live := false; ; {
 		if err := f.advance(ctx, !live); err != nil {
@@ -76,6 +78,22 @@ func (f *follower) ended(ctx context.Context, err error) error {
 		return closed
 	}
 	return err
+}
+
+// bears waits a moment after a failure that may pass: the server cannot be reached, or cannot be read
+// now. It reports whether to try again. What a follower has delivered does not change meanwhile.
+func (f *follower) bears(ctx context.Context, err error) bool {
+	if len(eventlog.LostTails(err)) > 0 || errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrNewer) || f.log.open(ctx) != nil {
+		return false
+	}
+	f.log.state.set(err)
+	select {
+	case <-time.After(retryAfter):
+		return true
+	case <-ctx.Done():
+	case <-f.log.ctx.Done():
+	}
+	return false
 }
 
 // begin checks the positions and takes what is durable now as the first target.
@@ -321,7 +339,11 @@ func (f *follower) catchUp(ctx context.Context, targets *[eventlog.Partitions]pl
 	for next.more || len(next.entries) > 0 || next.err != nil {
 		got := next
 		if got.err != nil {
-			return got.err
+			if !f.bears(ctx, got.err) {
+				return got.err
+			}
+			next = f.log.readPage(ctx, f.at, f.open, targets)
+			continue
 		}
 		var ahead chan page
 		if got.more {
