@@ -13,7 +13,7 @@ func agreementRoutes() []*route {
 	const all, one = "/v1/agreements", "/v1/agreements/{agreement}"
 	return []*route{
 		read("listAgreements", all, "The agreements that one's partner is party to", anyMember, nil,
-			projections.Agreements{}, listAgreements, lists()...),
+			projections.Agreements{}, listAgreements, lists()...).over((*projections.View).Intact),
 		create("draftAgreement", all, "Draft an agreement; an id chosen by anyone but the operator gets a suffix",
 			"a manager of one of the parties, or the operator between others", nil, projections.Agreement{}, writes(draftAgreement)),
 		read("getAgreement", one, "One agreement", anyParty, seesAgreement, projections.Agreement{}, getAgreement),
@@ -95,6 +95,9 @@ func draftAgreement(q *writing, b *NewAgreement) (*intent, error) {
 		id = q.keys.agreement(base, q.id)
 	}
 	if err := q.knows(b.Parties); err != nil {
+		return nil, err
+	}
+	if err := q.acceptNew(); err != nil {
 		return nil, err
 	}
 	in := &intent{

@@ -73,20 +73,33 @@ func (q *call) authenticate() error {
 	if !ok {
 		return errNoToken
 	}
+	old := q.Fresh()
 	if err := q.Image.Health(); err != nil {
 		return unavailable("unavailable", "This node does not follow the log any more.", err) // and would not see a revocation
 	}
-	hash := sha256.Sum256([]byte(token))
-	if who, ok := q.Image.Authenticate(hash, q.now); ok {
-		q.who = who
-		return nil
+	known := q.holds(sha256.Sum256([]byte(token)))
+	switch {
+	case old != nil:
+		return unavailable("stale", "What this node knows may be out of date: "+old.Error()+".", nil)
+	case !known:
+		return errBadToken
+	case !q.who.Operator && !q.Image.Intact(domain.Stream{Partner: q.who.Partner}):
+		return errHistoryLost // and with it perhaps the end of the token
+	}
+	return nil
+}
+
+// holds finds out who holds the token, if anybody does.
+func (q *call) holds(hash [sha256.Size]byte) (known bool) {
+	if q.who, known = q.Image.Authenticate(hash, q.now); known {
+		return true
 	}
 	none := [sha256.Size]byte{}
 	if q.OperatorTokenHash != none && subtle.ConstantTimeCompare(hash[:], q.OperatorTokenHash[:]) == 1 {
 		q.who = q.operator
-		return nil
+		return true
 	}
-	return errBadToken
+	return false
 }
 
 func bearer(headers []string) (string, bool) {

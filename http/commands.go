@@ -37,18 +37,19 @@ type sent struct {
 }
 
 type sentCommand struct {
-	path string // of the resource
-	at   time.Time
+	path      string // of the resource
+	partition eventlog.Partition
+	at        time.Time
 }
 
 func newSent() *sent { return &sent{known: make(map[eventlog.CommandID]sentCommand)} }
 
 // add remembers a command; the oldest gives way. A repeat of one keeps its place.
-func (s *sent) add(id eventlog.CommandID, path string, at time.Time) {
+func (s *sent) add(id eventlog.CommandID, c sentCommand) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, repeat := s.known[id]
-	s.known[id] = sentCommand{path, at}
+	s.known[id] = c
 	switch {
 	case repeat:
 	case len(s.order) < sentLimit:
@@ -85,6 +86,8 @@ func getCommand(q *call) (projections.Answer, error) {
 	sent, remembered := q.sent.get(id)
 	result, decided := q.Commands.Lookup(id)
 	switch {
+	case decided && q.Image.LostIn(result.Partition) != nil, !decided && remembered && q.Image.LostIn(sent.partition) != nil:
+		return projections.Answer{}, errHistoryLost // and whatever is told of it may not be so
 	case decided && result.Rejection != nil:
 		body.State, body.Problem = "rejected", rejected(given, result.Rejection)
 	case decided:

@@ -152,14 +152,13 @@ func TestCommandNeedsTheReceipt(t *testing.T) {
 
 func TestSentForgetsTheOldest(t *testing.T) {
 	s := newSent()
-	var at time.Time
 	number := func(n int) (id eventlog.CommandID) {
 		binary.BigEndian.PutUint64(id[:], uint64(n))
 		return id
 	}
 	for n := range sentLimit + 2 {
-		s.add(number(n), "/v1/me", at)
-		s.add(number(n), "/v1/me", at) // a repeat takes no second place
+		s.add(number(n), sentCommand{path: "/v1/me"})
+		s.add(number(n), sentCommand{path: "/v1/me"}) // a repeat takes no second place
 	}
 	require.Len(t, s.known, sentLimit)
 	for n, there := range map[int]bool{0: false, 1: false, 2: true, sentLimit + 1: true} {

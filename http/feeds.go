@@ -99,7 +99,7 @@ func (q *call) stream() error {
 			return nil
 		}
 		changed = q.Image.Changed(q.who.Viewer)
-		if q.now = q.Now(); q.authenticate() != nil {
+		if q.now = q.Now(); q.authenticate() != nil || q.guard() != nil {
 			return nil // the client finds out when it connects again
 		}
 		if events, err = q.next(*events.NextCursor); err != nil {

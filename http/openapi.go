@@ -154,7 +154,7 @@ func headerParameters() map[string]*huma.Param {
 		{Name: "If-Match", Schema: text, Description: "The ETag of what the client has seen; 412 if it has changed since."},
 		{Name: "If-None-Match", Schema: text, Description: "The ETag of what the client has; 304 if it is still that."},
 		{Name: "Prefer", Schema: text, Description: "wait=N: wait so many seconds for the outcome, 5 unless given, 60 at most. respond-async: do not wait."},
-		{Name: "Tandem-Min-Position", Schema: text, Description: "A position, or latest: wait, 2 seconds at most, until this node has reached it."},
+		{Name: "Tandem-Min-Position", Schema: text, Description: "A position, or latest: wait, 2 seconds at most, until this node has reached it. One of before a loss of history gets 410 position_lost."},
 		{Name: "Last-Event-ID", Schema: text, Description: "With Accept: text/event-stream, the position after which the stream goes on."},
 	} {
 		p.In = "header"
@@ -204,7 +204,7 @@ func (rt *route) refusals() []int {
 	if !rt.open {
 		list = append(list, http.StatusUnauthorized, http.StatusBadRequest, http.StatusUnprocessableEntity)
 	}
-	if rt.name == "getCommand" {
+	if rt.name == "getCommand" || rt.feed {
 		list = append(list, http.StatusGone)
 	}
 	if rt.write != nil {

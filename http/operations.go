@@ -104,8 +104,8 @@ func getReady(q *call) error {
 		return unavailable("not_ready", "The node is shutting down.", nil)
 	default:
 	}
-	if err := q.Ready(); err != nil {
-		return unavailable("not_ready", err.Error(), nil) // no cause: a probe comes every second, and the answer says it all
+	if why := q.readiness(); why != "" {
+		return unavailable("not_ready", why, nil) // no cause: a probe comes every second, and the answer says it all
 	}
 	return q.writeJSON(http.StatusOK, Probe{"ok"})
 }

@@ -15,22 +15,22 @@ func partnerRoutes() []*route {
 			answer: Me{}, handle: computes(getMe), success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		read("listPartners", "/v1/partners", "Oneself and the counterparties; for the operator all partners", anyMember,
-			nil, projections.Partners{}, listPartners, lists()...),
+			nil, projections.Partners{}, listPartners, lists()...).over((*projections.View).IntactPartners),
 		create("createPartner", "/v1/partners", "Create a partner", "the operator", nil, projections.Partner{}, writes(createPartner)),
 		read("getPartner", "/v1/partners/{partner}", "One partner", anyMember, seesPartner, projections.Partner{}, getPartner),
 		change(http.MethodPatch, "editPartner", "/v1/partners/{partner}", "Change what a partner says of itself",
 			directoryWrite, seesPartner, projections.Partner{}, writes(editPartner)),
 		read("listPartnerMilestones", "/v1/partners/{partner}/milestones",
 			"All milestones that the partner may see, by due date, agreement, project and id", anyOfPartner,
-			seesOwn, projections.Milestones{}, listPartnerMilestones, lists(milestoneFilters()...)...),
+			seesOwn, projections.Milestones{}, listPartnerMilestones, lists(milestoneFilters()...)...).over((*projections.View).Intact),
 		read("getPartnerStatus", "/v1/partners/{partner}/status", "Counts over all that the partner may see",
-			anyOfPartner, seesOwn, projections.Status{}, getPartnerStatus),
+			anyOfPartner, seesOwn, projections.Status{}, getPartnerStatus).over((*projections.View).Intact),
 		read("getInbox", "/v1/partners/{partner}/inbox", "What waits for the partner, oldest first", anyOfPartner,
-			seesOwn, projections.Inbox{}, getInbox, lists()...),
+			seesOwn, projections.Inbox{}, getInbox, lists()...).over((*projections.View).Intact),
 		{
 			method: http.MethodGet, name: "listPartnerEvents", path: "/v1/partners/{partner}/events",
 			summary: "The feed over all of the partner's agreements, oldest first", callers: anyOfPartner, sees: seesOwn,
-			answer: projections.Events{}, query: feeds(), feed: true, handle: computes(listPartnerEvents),
+			whole: (*projections.View).Intact, answer: projections.Events{}, query: feeds(), feed: true, handle: computes(listPartnerEvents),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 	}
@@ -98,6 +98,9 @@ func createPartner(q *writing, b *NewPartner) (*intent, error) {
 		return nil, err
 	}
 	if err := timeZone(b.TimeZone); err != nil {
+		return nil, err
+	}
+	if err := q.acceptNew(); err != nil {
 		return nil, err
 	}
 	return &intent{

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -35,7 +36,7 @@ type refusal struct {
 	code   string
 	detail string
 	fields []domain.FieldError
-	retry  bool  // Retry-After is told
+	retry  int   // seconds that Retry-After tells; 0: it is not told
 	cause  error // for the log only
 }
 
@@ -54,7 +55,12 @@ func refuse(status int, code, format string, args ...any) *refusal {
 
 // unavailable is a refusal that a repeat may not meet.
 func unavailable(code, detail string, cause error) *refusal {
-	return &refusal{status: http.StatusServiceUnavailable, code: code, detail: detail, retry: true, cause: cause}
+	return &refusal{status: http.StatusServiceUnavailable, code: code, detail: detail, retry: 1, cause: cause}
+}
+
+// suspended is a refusal that a repeat meets until somebody has done something about it.
+func suspended(code, detail string, cause error) *refusal {
+	return &refusal{status: http.StatusServiceUnavailable, code: code, detail: detail, retry: 60, cause: cause}
 }
 
 // invalid refuses values of fields or parameters.
@@ -112,6 +118,9 @@ func refusalOf(err error) *refusal {
 		return invalid(domain.FieldError{Field: "cursor", Message: "is not a cursor that this list gave"})
 	case errors.Is(err, projections.ErrPosition):
 		return refuse(http.StatusBadRequest, "invalid_position", "The position is not one that this server gave.")
+	case errors.Is(err, projections.ErrPositionLost):
+		return refuse(http.StatusGone, "position_lost",
+			"History was lost since this position was given, and what it counts may be gone. Begin anew without it.")
 	case errors.Is(err, context.Canceled):
 		return unavailable("cancelled", "The request was given up.", err)
 	}
@@ -160,8 +169,8 @@ func (q *call) fail(err error) {
 	} else if e.status != http.StatusNotFound {
 		q.tellPosition()
 	}
-	if e.retry || e.status == http.StatusTooManyRequests {
-		h["Retry-After"] = []string{"1"}
+	if e.retry > 0 || e.status == http.StatusTooManyRequests {
+		h["Retry-After"] = []string{strconv.Itoa(max(e.retry, 1))}
 	}
 	h["X-Request-Id"] = []string{id}
 	body, err := json.Marshal(e.problem(id))

@@ -3,8 +3,6 @@ package http
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -42,10 +40,8 @@ func (q *call) render(a projections.Answer) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	sum := sha256.Sum256(body)
-	etag := `"` + strconv.FormatUint(a.Version, 10) + "-" + hex.EncodeToString(sum[:12]) + `"` // as a page has it
 	return reply{
-		body, []string{etag}, []string{q.Image.Position(q.who.Viewer, a.Agreement)}, []string{strconv.Itoa(len(body))},
+		body, []string{q.Image.ETag(a.Version, body)}, []string{q.Image.Position(q.who.Viewer, a.Agreement)}, []string{strconv.Itoa(len(body))},
 	}, nil
 }
 
@@ -88,6 +84,9 @@ func pages(read func(q *call, v *projections.View) (projections.Answer, error)) 
 			return read(q, v)
 		}
 		if q.plain() {
+			if err := q.guard(); err != nil {
+				return err
+			}
 			page, err := q.Image.Page(q.who.Viewer, q.target(), build)
 			if err != nil {
 				return err
@@ -96,6 +95,9 @@ func pages(read func(q *call, v *projections.View) (projections.Answer, error)) 
 		}
 		key := q.withoutWait()
 		return q.patient(func() (reply, error) {
+			if err := q.guard(); err != nil {
+				return reply{}, err
+			}
 			page, err := q.Image.Page(q.who.Viewer, key, build)
 			if err != nil {
 				return reply{}, err
@@ -115,6 +117,9 @@ func computes(make func(q *call) (projections.Answer, error)) func(*call) error 
 			return err
 		}
 		return q.await(func() (reply, error) {
+			if err := q.guard(); err != nil {
+				return reply{}, err
+			}
 			a, err := make(q)
 			if err != nil {
 				return reply{}, err

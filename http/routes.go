@@ -14,7 +14,8 @@ type route struct {
 	summary      string
 	callers      string // who may call it, for people
 	query        []parameter
-	sees         sight // nil: nothing to see in the path
+	sees         sight                        // nil: nothing to see in the path
+	whole        func(*projections.View) bool // nothing is lost of what the answer is made of; nil: what the path names
 	write        *writer
 	handle       func(*call) error
 	answer       any   // an example of the type of the body; nil: none
@@ -80,7 +81,7 @@ var (
 	waitParameter   = parameter{name: "wait", kind: "integer", doc: "With If-None-Match: answer at the next change, or 304 after so many seconds; 60 at most."}
 	limitParameter  = parameter{name: "limit", kind: "integer", doc: "How many to tell, 200 at most; 50 unless given."}
 	cursorParameter = parameter{name: "cursor", kind: "string", doc: "The next_cursor of the part before."}
-	afterParameter  = parameter{name: "after", kind: "string", doc: "A position: what came after it is told."}
+	afterParameter  = parameter{name: "after", kind: "string", doc: "A position: what came after it is told. One of before a loss of history gets 410 position_lost: begin without it."}
 )
 
 func lists(more ...parameter) []parameter {
@@ -97,6 +98,12 @@ func read(name, path, summary, callers string, sees sight, answer any,
 		method: http.MethodGet, path: path, name: name, summary: summary, callers: callers, sees: sees,
 		answer: answer, handle: pages(page), query: query, success: []int{http.StatusOK, http.StatusNotModified},
 	}
+}
+
+// over says what a route's answer is made of, where it is more than its path names.
+func (rt *route) over(whole func(*projections.View) bool) *route {
+	rt.whole = whole
+	return rt
 }
 
 // create is a POST that makes a resource.

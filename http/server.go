@@ -50,6 +50,13 @@ type Config struct {
 	Operations Operations
 	// Ready returns nil while the node can serve; /readyz asks it. Default: always ready.
 	Ready func() error
+	// Fresh returns nil while the node knows the present state of the log, else why not. Every request
+	// with a token asks it, before anything else of it is looked at; it must cost next to nothing.
+	// Default: always fresh.
+	Fresh func() error
+	// AcceptNew returns nil while the log has room for new partners and agreements, else why not, for
+	// the operator. Default: always.
+	AcceptNew func() error
 	// Metrics is what /metrics shows, beside what the Server adds to it. Default: a new one.
 	Metrics *prometheus.Registry
 	// SeparateAdmin leaves /metrics to Admin, away from Handler.
@@ -73,8 +80,10 @@ func (c *Config) validate() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Ready == nil {
-		c.Ready = func() error { return nil }
+	for _, ask := range []*func() error{&c.Ready, &c.Fresh, &c.AcceptNew} {
+		if *ask == nil {
+			*ask = func() error { return nil }
+		}
 	}
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
@@ -114,6 +123,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	var err error
 	if s.metrics, err = newMetrics(cfg.Metrics); err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
+	if err := cfg.Metrics.Register(newLossCollector(cfg.Image)); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}
 	if cfg.Operations != nil {

@@ -11,11 +11,14 @@ import (
 // the request is looked at.
 type sight func(q *call, v *projections.View) bool
 
-// visible refuses what the caller may not see.
+// visible refuses what the caller may not see, and then what is made of lost history.
 func (q *call) visible() error {
 	return q.Image.View(q.who.Viewer, func(v *projections.View) error {
-		if !q.rt.seenBy(q, v) {
+		switch {
+		case !q.rt.seenBy(q, v):
 			return errNotFound
+		case !q.intact(v):
+			return errHistoryLost
 		}
 		return nil
 	})

@@ -167,25 +167,34 @@ func (q *writing) headers() error {
 	if match == "" || match == "*" {
 		return nil // what is not there is a 404 anyway
 	}
-	version, err := versionOf(match)
+	losses, version, err := versionOf(match)
 	if err != nil {
 		return err
+	}
+	if losses != q.Image.Losses() {
+		return errOldMatch
 	}
 	q.match = &version
 	return nil
 }
 
-// versionOf returns the version in an ETag. The hash in it tells representations apart; a write
-// minds only what happened.
-func versionOf(etag string) (uint64, error) {
+// versionOf returns the version in an ETag, and how many losses were accepted before it was counted.
+// The hash in it tells representations apart; a write minds only what happened.
+func versionOf(etag string) (losses, version uint64, err error) {
 	tag, quoted := strings.CutPrefix(strings.TrimSpace(etag), `"`)
 	tag, closed := strings.CutSuffix(tag, `"`)
 	number, _, hashed := strings.Cut(tag, "-")
-	version, err := strconv.ParseUint(number, 10, 64)
-	if !quoted || !closed || !hashed || err != nil {
-		return 0, refuse(http.StatusBadRequest, "invalid_if_match", "If-Match takes one ETag that this server gave, or *.")
+	if before, after, some := strings.Cut(number, "."); some {
+		number = after
+		if losses, err = strconv.ParseUint(before, 10, 64); losses == 0 {
+			quoted = false // no ETag of ours
+		}
 	}
-	return version, nil
+	version, fault := strconv.ParseUint(number, 10, 64)
+	if !quoted || !closed || !hashed || err != nil || fault != nil {
+		return 0, 0, refuse(http.StatusBadRequest, "invalid_if_match", "If-Match takes one ETag that this server gave, or *.")
+	}
+	return losses, version, nil
 }
 
 // identify sets the command's id, which the rest of the command may derive from.
@@ -205,6 +214,9 @@ func (q *writing) run(w *writer, body any) error {
 	in, err := w.intend(q, body)
 	if err != nil {
 		return q.remember(err)
+	}
+	if !q.Image.Intact(in.command.Stream()) {
+		return errHistoryLost // of what the path does not name
 	}
 	prefer := q.preferences()
 	ctx, cancel := context.WithTimeout(q.r.Context(), prefer.wait)
@@ -309,8 +321,11 @@ func (q *writing) unfinished(in *intent, err error) error {
 	if !errors.Is(err, bus.ErrOutcomeUnknown) {
 		return err
 	}
+	if !q.Image.Intact(in.command.Stream()) {
+		return errHistoryLost // meanwhile; it is not sure that it will ever be decided
+	}
 	path := "/v1/commands/" + q.id.String() + fmt.Sprintf("%x", q.keys.receipt(q.actor(), q.id))
-	q.sent.add(q.id, in.path, q.now)
+	q.sent.add(q.id, sentCommand{in.path, eventlog.PartitionOf(in.command.Stream().Root()), q.now})
 	q.c.Response().Header()["Location"] = []string{path}
 	if !q.DurableInbox {
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -50,29 +51,23 @@ func byPartition(l eventlog.LostTailError, p eventlog.Partition) int {
 }
 
 // Intact reports whether nothing is lost of what the viewer has a part in: its directory and its
-// agreements; for the operator all directories.
+// agreements.
 func (v *View) Intact() bool {
-	halted := &v.s.halted
-	switch {
-	case *halted == [eventlog.Partitions]bool{}:
+	if v.who.Operator || v.s.halted == [eventlog.Partitions]bool{} {
 		return true
-	case v.who.Operator:
-		for _, p := range v.s.partners {
-			if p.entity != nil && halted[p.root.partition] {
-				return false
-			}
-		}
-		return true
-	case halted[v.me.root.partition]:
-		return false
 	}
-	return !slices.ContainsFunc(v.agreements(), func(a *agreementNode) bool { return halted[a.root.partition] })
+	lost := func(a *agreementNode) bool { return v.s.halted[a.root.partition] }
+	return !v.s.halted[v.me.root.partition] && !slices.ContainsFunc(v.agreements(), lost)
 }
 
-// IntactPartners reports whether beside that nothing is lost of the directories of its
-// counterparties.
+// IntactPartners reports whether beside that nothing is lost of the directories of all partners
+// that the viewer may know.
 func (v *View) IntactPartners() bool {
-	return v.Intact() && !slices.ContainsFunc(v.counterparties(), func(id domain.PartnerID) bool {
+	known := v.counterparties()
+	if v.who.Operator {
+		known = slices.Collect(maps.Keys(v.s.partners))
+	}
+	return v.Intact() && !slices.ContainsFunc(known, func(id domain.PartnerID) bool {
 		p := v.s.partners[id]
 		return p != nil && v.s.halted[p.root.partition]
 	})

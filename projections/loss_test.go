@@ -48,19 +48,6 @@ func (h *house) truncated(t require.TestingT, missing map[eventlog.Partition]uin
 	return short
 }
 
-// on goes on with the house's history on another log.
-func (h *house) on(t require.TestingT, log eventlog.Log) *house {
-	again := newHouseOn(t, log)
-	again.clock, again.state, again.n = h.clock, h.state, h.n+1000
-	again.count = h.count
-	heads, err := log.Heads(context.Background())
-	require.NoError(t, err)
-	for p, head := range heads {
-		again.heads[eventlog.Partition(p)] = head
-	}
-	return again
-}
-
 // seen returns a house with a milestone, and the configuration of an image that has seen all of it.
 // Only its marks are left.
 func seen(t *testing.T) (*house, projections.Config) {
@@ -115,7 +102,7 @@ func TestALossIsFoundAtTheStart(t *testing.T) {
 			require.True(t, i.Intact(domain.Stream{Partner: "nokia"}))
 			require.False(t, look(i, partner("nokia"), (*projections.View).Intact))
 			require.True(t, look(i, partner("sony"), (*projections.View).Intact))
-			require.True(t, look(i, projections.Viewer{Operator: true}, (*projections.View).Intact))
+			require.True(t, look(i, projections.Viewer{Operator: true}, (*projections.View).IntactPartners))
 			require.True(t, look(i, partner("nokia"), func(v *projections.View) bool { return v.SeesAgreement(agreementID) }),
 				"who may be told of the loss is known")
 			require.NoError(t, i.WaitLatest(t.Context()))
@@ -151,7 +138,8 @@ func TestTwoPartitionsAreLostAtOnce(t *testing.T) {
 		want[0], want[1] = want[1], want[0]
 	}
 	require.Equal(t, want, missing(i.Lost()))
-	require.False(t, look(i, projections.Viewer{Operator: true}, (*projections.View).Intact))
+	require.False(t, look(i, projections.Viewer{Operator: true}, (*projections.View).IntactPartners))
+	require.False(t, look(i, partner("xiaomi"), (*projections.View).IntactPartners))
 	require.True(t, i.Intact(domain.Stream{Partner: "xiaomi"}))
 }
 
