@@ -41,10 +41,30 @@ type app struct {
 	following, routing worker
 }
 
-// serve opens everything, runs until ctx ends, and closes everything.
-func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error) {
+// serve runs everything until ctx ends. When a loss was accepted it begins again, on the same
+// addresses: what was folded from the log is no longer what the log says.
+func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	logger := newLogger(stderr)
-	a := &app{cfg: cfg, logger: logger}
+	for {
+		a := &app{cfg: cfg, logger: logger}
+		err := a.run(ctx, stdout, stderr)
+		if !errors.Is(err, projections.ErrEpoch) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		logger.Info("beginning again", "reason", err)
+		cfg.listen = a.listener.Addr().String() // the port was perhaps any
+		if a.admin != nil {
+			cfg.adminListen = a.admin.Addr().String()
+		}
+	}
+}
+
+// run opens everything, runs until ctx ends, and closes everything.
+func (a *app) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
+	logger := a.logger
 	defer func() { err = errors.Join(err, a.close()) }()
 	if err := a.open(ctx, stdout); err != nil {
 		return err
@@ -57,7 +77,7 @@ func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) (err error
 	}
 	if err == nil && ctx.Err() == nil {
 		front.open(a.api.Handler())
-		logger.Info("ready", "url", a.url, "data", cfg.data)
+		logger.Info("ready", "url", a.url, "data", a.cfg.data)
 		err = a.wait(ctx, servers)
 		front.close()
 		a.api.Drain()
@@ -154,8 +174,8 @@ func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 func (a *app) ready() error { return errors.Join(a.image.Health(), a.bus.Health()) }
 
 // live starts the image, and the bus once all that was durable is applied: owners decide on
-// entities that a replay changes in place. It returns when every partition has its owner, or ctx
-// ends.
+// entities that a replay changes in place. It returns when every partition has its owner, or one has
+// lost commits and can have none, or ctx ends.
 func (a *app) live(ctx context.Context) error {
 	a.following.start(a.image.Run)
 	select {
@@ -166,8 +186,14 @@ func (a *app) live(ctx context.Context) error {
 		return ctx.Err()
 	}
 	a.routing.start(a.bus.Run)
+	halting := a.image.Changed(projections.Viewer{Operator: true})
+	if a.image.Lost() != nil {
+		return nil
+	}
 	select {
 	case <-a.bus.Ready():
+		return nil
+	case <-halting: // or a partner was created on another node; commands wait for their owners anyway
 		return nil
 	case <-a.following.done:
 		return a.following.ended("the image")
