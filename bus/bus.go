@@ -162,7 +162,7 @@ func (b *Bus) Health() error {
 }
 
 // Do sends a command to its owner and waits until this node has applied its outcome, or ctx ends.
-// Errors are ErrOutcomeUnknown, ErrKeyReused and ErrUnavailable, wrapped with the cause; a refused
+// Errors are ErrOutcomeUnknown, perhaps with ErrPending, ErrKeyReused and ErrUnavailable, wrapped with the cause; a refused
 // command is no error but a Result with a Rejection.
 func (b *Bus) Do(ctx context.Context, r Request) (Result, error) {
 	payload, err := encode(r)
@@ -206,7 +206,7 @@ func (b *Bus) await(ctx context.Context, w *waiter) (Result, error) {
 	case result := <-w.done: // it came at the same time
 		return result.orReused()
 	default:
-		return Result{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, why)
+		return Result{}, fmt.Errorf("%w: %w: %w", ErrOutcomeUnknown, ErrPending, why)
 	}
 }
 

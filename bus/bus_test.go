@@ -209,6 +209,7 @@ func TestFailedSend(t *testing.T) {
 	for name, test := range map[string]struct{ failure, want, not error }{
 		"surely not sent": {fmt.Errorf("%w: %w", eventlog.ErrNotSent, broken), bus.ErrUnavailable, bus.ErrOutcomeUnknown},
 		"perhaps sent":    {broken, bus.ErrOutcomeUnknown, bus.ErrUnavailable},
+		"not known to be": {broken, bus.ErrOutcomeUnknown, bus.ErrPending},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := startNode(t, badInbox{eventlogtest.NewMemory(), test.failure})
@@ -287,6 +288,7 @@ func TestNoWaitStillSends(t *testing.T) {
 	cancel()
 	if _, err := n.bus.Do(ctx, keyed(1, 1, nokia, plan("m"))); err != nil {
 		require.ErrorIs(t, err, bus.ErrOutcomeUnknown)
+		require.ErrorIs(t, err, bus.ErrPending)
 	}
 	n.send(keyed(1, 1, nokia, plan("m")))
 	require.NotNil(t, n.image.world.Milestone(ref("m")))

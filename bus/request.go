@@ -16,8 +16,11 @@ import (
 // it with the same key is safe. After the others it had none.
 var (
 	ErrOutcomeUnknown = errors.New("the outcome of the command is not known")
-	ErrKeyReused      = errors.New("the idempotency key was used for another request")
-	ErrUnavailable    = errors.New("commands cannot be handled now")
+	// ErrPending comes with ErrOutcomeUnknown when the inbox took the command: where inboxes outlive
+	// processes it will be decided.
+	ErrPending     = errors.New("the command is sent and not decided yet")
+	ErrKeyReused   = errors.New("the idempotency key was used for another request")
+	ErrUnavailable = errors.New("commands cannot be handled now")
 )
 
 // Request is a command with its circumstances, as the edge gives it.

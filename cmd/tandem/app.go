@@ -15,7 +15,6 @@ import (
 
 	"tandem/bus"
 	"tandem/eventlog"
-	"tandem/eventlog/sqlite"
 	api "tandem/http"
 	"tandem/projections"
 )
@@ -32,7 +31,7 @@ type app struct {
 	url      string
 	key      []byte // of the installation
 
-	log     eventlog.Log
+	log     openedLog
 	image   *projections.Image
 	bus     *bus.Bus
 	api     *api.Server
@@ -94,14 +93,14 @@ func (a *app) open(ctx context.Context, stdout io.Writer) error {
 	if err := a.listen(); err != nil {
 		return err
 	}
-	if err := knownLog(a.cfg.data); err != nil {
-		return err
-	}
-	log, err := sqlite.Open(ctx, sqlite.Config{Dir: a.cfg.data, Logger: a.logger})
+	log, err := openLog(ctx, a.cfg, a.logger)
 	if err != nil {
 		return err
 	}
 	a.log = log
+	if err := copying(ctx, log); err != nil {
+		return err
+	}
 	empty, err := isEmpty(ctx, log)
 	if err != nil {
 		return err
@@ -110,7 +109,10 @@ func (a *app) open(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	hash, fresh, err := operatorToken(a.cfg)
+	if err := log.claim(ctx, key); err != nil {
+		return err
+	}
+	hash, fresh, err := operatorToken(a.cfg, key)
 	if err != nil {
 		return err
 	}
@@ -121,12 +123,8 @@ func (a *app) open(ctx context.Context, stdout io.Writer) error {
 }
 
 func isEmpty(ctx context.Context, log eventlog.Log) (bool, error) {
-	for p := range eventlog.Partition(eventlog.Partitions) {
-		if head, err := log.Head(ctx, p); err != nil || head.Seq > 0 {
-			return false, err
-		}
-	}
-	return true, nil
+	heads, err := log.Heads(ctx)
+	return heads == eventlog.Positions{}, err
 }
 
 func (a *app) listen() (err error) {
@@ -153,7 +151,7 @@ func (a *app) join(key []byte, operator [32]byte) (err error) {
 		return err
 	}
 	a.bus, err = bus.New(bus.Config{
-		Log: a.log, Image: a.image, Logger: a.logger, Backdate: a.loading.Load,
+		Log: a.log, Image: a.image, Logger: a.logger, Backdate: a.loading.Load, Shared: a.log.shared != nil,
 	})
 	if err != nil {
 		return err
@@ -166,7 +164,8 @@ func (a *app) join(key []byte, operator [32]byte) (err error) {
 func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 	return api.New(api.Config{
 		Commands: a.bus, Image: a.image, Key: key, OperatorTokenHash: operator,
-		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready, SeparateAdmin: a.admin != nil,
+		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
+		DurableInbox: a.log.shared != nil, Fresh: a.log.fresh, AcceptNew: a.log.acceptNew, SeparateAdmin: a.admin != nil,
 	})
 }
 
@@ -275,7 +274,7 @@ func (a *app) wait(ctx context.Context, servers servers) error {
 // still follows, the image writes its snapshot, the log closes last.
 func (a *app) close() error {
 	err := errors.Join(a.routing.stop(), a.following.stop())
-	if a.log != nil {
+	if a.log.Log != nil {
 		err = errors.Join(err, a.log.Close())
 	}
 	for _, l := range []net.Listener{a.listener, a.admin} {

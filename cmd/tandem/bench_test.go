@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog/redis/redistest"
 )
 
 // The benchmarks measure Tandem and a reference, each in a process of its own, in many interleaved
@@ -73,6 +75,36 @@ func BenchmarkCommand(b *testing.B) {
 					return storm(b, reference, callers, requests, "200", func(int, int) string { return post("/append", "", body) })
 				})
 			r.report(b, fmt.Sprintf("commands, %d callers", callers), "bare Echo + SQLite group commit")
+		})
+	}
+}
+
+// BenchmarkRedisCommand is the same over a Redis server that syncs every write, against a bare Echo POST
+// that runs the append script alone on that server. A command takes two such writes: one into the
+// inbox, one into the log.
+func BenchmarkRedisCommand(b *testing.B) {
+	server := redistest.Start(b)
+	p := start(b, b.TempDir(), "serve", "--redis", server.URL())
+	w := arrange(p)
+	paths := benchMilestones(p, w)
+	sample := p.do(200, w.nokia, "POST", paths[0]+"/progress", `{"percent":1}`)
+	reference := startRedisReference(b, server.URL(), sample)
+	for _, callers := range []int{1, 32} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			requests := 250 * min(callers, 32)
+			r := compare(b,
+				func() []time.Duration {
+					return storm(b, p.url, callers, requests, "200", func(caller, n int) string {
+						return post(paths[caller%len(paths)]+"/progress", w.nokia, fmt.Sprintf(`{"percent":%d}`, n%100))
+					})
+				},
+				func() []time.Duration {
+					body := `{"milestone":"bench-1","percent":17,"before":16}`
+					return storm(b, reference, callers, requests, "200", func(caller, _ int) string {
+						return post(fmt.Sprintf("/append/%d", caller), "", body)
+					})
+				})
+			r.report(b, fmt.Sprintf("commands on Redis, %d callers", callers), "bare Echo + append script")
 		})
 	}
 }

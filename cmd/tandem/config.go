@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"tandem/eventlog/redis"
 )
 
 // config is what flags, environment and defaults say, in this order of weight. Every flag has an
@@ -19,6 +21,9 @@ type config struct {
 	listen            string
 	adminListen       string
 	data              string
+	redis             string // empty: the embedded log
+	durability        string
+	replicas          int
 	publicURL         string
 	operatorTokenFile string
 
@@ -32,6 +37,9 @@ func bindConfig(flags *pflag.FlagSet) *config {
 	flags.StringVar(&c.listen, "listen", "127.0.0.1:8080", "address to serve on")
 	flags.StringVar(&c.adminListen, "admin-listen", "", "address for /metrics (default: the same as --listen)")
 	flags.StringVar(&c.data, "data", "./data", "directory of the log, the keys and the snapshots")
+	flags.StringVar(&c.redis, "redis", "", "server of a log that many nodes share: redis://, rediss://, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST (default: the embedded log under --data)")
+	flags.StringVar(&c.durability, "redis-durability", string(redis.Disk), "what an acknowledged command survives: disk (crash of the server) or replicated (loss of the server)")
+	flags.IntVar(&c.replicas, "redis-replicas", 1, "with replicated: how many replicas must have a command")
 	flags.StringVar(&c.publicURL, "public-url", "", "address under which users reach the server (default: http://LISTEN)")
 	flags.StringVar(&c.operatorTokenFile, "operator-token-file", "", "file with the operator's token (or TANDEM_OPERATOR_TOKEN)")
 	return c
@@ -62,6 +70,9 @@ func (c *config) check() (mistakes []error) {
 	}
 	if c.data == "" {
 		mistakes = append(mistakes, errors.New("--data is empty: name a directory"))
+	}
+	if err := redisConfig(*c, nil).Validate(); c.redis != "" && err != nil {
+		mistakes = append(mistakes, fmt.Errorf("--redis: %w", err))
 	}
 	if c.publicURL != "" {
 		u, err := url.Parse(c.publicURL)

@@ -58,6 +58,7 @@ func serveReference() {
 		}
 		return c.Blob(http.StatusOK, "application/json", body)
 	})
+	serveRedisReference(e, dir)
 	e.Listener, err = net.Listen("tcp", "127.0.0.1:0")
 	must(err)
 	fmt.Println("http://" + e.Listener.Addr().String())
@@ -138,14 +139,20 @@ func (l *referenceLog) commit(group []referenceRow) error {
 	return tx.Commit()
 }
 
-// startReference runs the reference in a process of its own and returns its address.
-func startReference(t testing.TB, page answer) string {
+// startReference runs the reference in a process of its own, with more files if need be, and returns
+// its address.
+func startReference(t testing.TB, page answer, more ...map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "page"), page.body, 0o600))
 	header, err := json.Marshal(page.header)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "headers"), header, 0o600))
+	for _, files := range more {
+		for name, content := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+		}
+	}
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(self)

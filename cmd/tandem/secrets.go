@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -56,8 +57,9 @@ func installationKey(c config, empty bool) ([]byte, error) {
 }
 
 // operatorToken returns the SHA-256 of the operator's token. The first start without a configured
-// one makes it and returns it as fresh, to be shown this once.
-func operatorToken(c config) (hash [32]byte, fresh string, err error) {
+// one makes it and returns it as fresh, to be shown this once. On a shared log it derives from the
+// installation key, so that it is the same on every node.
+func operatorToken(c config, key []byte) (hash [32]byte, fresh string, err error) {
 	if c.operatorToken != "" {
 		return sha256.Sum256([]byte(c.operatorToken)), "", nil
 	}
@@ -75,6 +77,11 @@ func operatorToken(c config) (hash [32]byte, fresh string, err error) {
 	}
 	secret := make([]byte, 32)
 	rand.Read(secret)
+	if c.redis != "" {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte("the operator's token"))
+		secret = mac.Sum(nil)
+	}
 	fresh = "tdm_" + base64.RawURLEncoding.EncodeToString(secret)
 	hash = sha256.Sum256([]byte(fresh))
 	return hash, fresh, writeSecret(path, hex.EncodeToString(hash[:])+"\n")

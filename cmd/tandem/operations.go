@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+
+	"tandem/bus"
+	"tandem/eventlog"
+	api "tandem/http"
+)
+
+// operations joins the log and the bus to what the operator is served.
+type operations struct {
+	eventlog.Log
+	bus *bus.Bus
+}
+
+var _ api.Operations = operations{}
+
+// Owns reports whether this node decides a partition's commands.
+func (o operations) Owns(p eventlog.Partition) bool { return o.bus.Owns(p) }
+
+// Replay sends a dead letter again.
+func (o operations) Replay(ctx context.Context, p eventlog.Partition, letter eventlog.DeadLetter) (eventlog.CommandID, bus.Result, error) {
+	return o.bus.Replay(ctx, p, letter)
+}
