@@ -7,47 +7,47 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"tandem/domain"
-	"tandem/eventlog/sqlite"
+	"tandem/eventlog"
 )
 
-// BenchmarkDo is a command from the call to the applied outcome, fsync included, over SQLite.
+// BenchmarkDo is a command from the call to the applied outcome, fsyncs included: one over SQLite, and
+// two over Redis, for the inbox and for the append.
 func BenchmarkDo(b *testing.B) {
-	for _, callers := range []int{1, 32} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			log, err := sqlite.Open(b.Context(), sqlite.Config{Dir: b.TempDir()})
-			require.NoError(b, err)
-			defer func() { require.NoError(b, log.Close()) }()
-			n := startNode(b, log)
-			defer n.stop()
-			n.agree()
-			for i := range callers {
-				n.do(nokia, plan(milestone(i)))
-				n.do(nokia, domain.StartMilestone{Ref: ref(milestone(i))})
+	for _, name := range []string{"sqlite", "redis"} {
+		for _, callers := range []int{1, 32} {
+			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) { benchmarkDo(b, logs()[name](b), callers) })
+		}
+	}
+}
+
+func benchmarkDo(b *testing.B, log eventlog.Log, callers int) {
+	n := startNode(b, log)
+	defer n.stop()
+	n.agree()
+	for i := range callers {
+		n.do(nokia, plan(milestone(i)))
+		n.do(nokia, domain.StartMilestone{Ref: ref(milestone(i))})
+	}
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	b.ReportAllocs()
+	b.ResetTimer()
+	var all sync.WaitGroup
+	for i := range callers {
+		all.Go(func() {
+			for left.Add(-1) >= 0 {
+				percent := 50
+				result, err := n.bus.Do(context.Background(), request(nokia, domain.ReportProgress{Ref: ref(milestone(i)), Percent: &percent}))
+				if err != nil || result.Rejection != nil {
+					b.Errorf("%v %v", err, result.Rejection)
+					return
+				}
 			}
-			var left atomic.Int64
-			left.Store(int64(b.N))
-			b.ReportAllocs()
-			b.ResetTimer()
-			var all sync.WaitGroup
-			for i := range callers {
-				all.Go(func() {
-					for left.Add(-1) >= 0 {
-						percent := 50
-						result, err := n.bus.Do(context.Background(), request(nokia, domain.ReportProgress{Ref: ref(milestone(i)), Percent: &percent}))
-						if err != nil || result.Rejection != nil {
-							b.Errorf("%v %v", err, result.Rejection)
-							return
-						}
-					}
-				})
-			}
-			all.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commands/s")
 		})
 	}
+	all.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commands/s")
 }
 
 func milestone(i int) domain.MilestoneID { return domain.MilestoneID(fmt.Sprintf("m%d", i)) }

@@ -165,11 +165,11 @@ func (l *gated) Append(ctx context.Context, b eventlog.Batch) error {
 }
 
 // logs opens each log.
-func logs() map[string]func(*testing.T) eventlog.Log {
-	return map[string]func(*testing.T) eventlog.Log{
-		"memory": func(*testing.T) eventlog.Log { return eventlogtest.NewMemory() },
-		"sqlite": func(t *testing.T) eventlog.Log { return openSQLite(t) },
-		"redis":  func(t *testing.T) eventlog.Log { return openRedis(t, redistest.Start(t)) },
+func logs() map[string]func(testing.TB) eventlog.Log {
+	return map[string]func(testing.TB) eventlog.Log{
+		"memory": func(testing.TB) eventlog.Log { return eventlogtest.NewMemory() },
+		"sqlite": func(t testing.TB) eventlog.Log { return openSQLite(t) },
+		"redis":  func(t testing.TB) eventlog.Log { return openRedis(t, redistest.Start(t)) },
 	}
 }
 
