@@ -26,10 +26,10 @@ func (l *Log) Append(ctx context.Context, b eventlog.Batch) error {
 	if lease == nil {
 		return fmt.Errorf("partition %d: this process does not own it: %w", b.Partition, eventlog.ErrConflict)
 	}
-	end := end(&b)
-	args := l.appendArgs(lease.nextBatch(), &b, end)
+	a := &appending{log: l, lease: lease, batch: &b, end: end(&b)}
+	a.args = l.appendArgs(lease, &b, a.end)
 	for patience := time.Now().Add(appendPatience); ; {
-		done, err := l.tryAppend(ctx, lease, &b, end, args)
+		done, err := a.try(ctx)
 		if done || time.Now().After(patience) {
 			return err
 		}
@@ -74,39 +74,60 @@ func end(b *eventlog.Batch) eventlog.Head {
 	return b.Head
 }
 
-// tryAppend sends the script once. It reports whether that was the end of it.
-func (l *Log) tryAppend(ctx context.Context, lease *lease, b *eventlog.Batch, end eventlog.Head, args []any) (done bool, err error) {
-	k := l.keys[b.Partition]
-	cmd, err := l.pipe.do(ctx, k.meta, l.scripts.append, args...)
+// appending is one call of Append.
+type appending struct {
+	log   *Log
+	lease *lease
+	batch *eventlog.Batch
+	end   eventlog.Head
+	args  []any
+	open  bool // an attempt before may have stored the batch
+}
+
+// try sends the script once. It reports whether that was the end of it.
+func (a *appending) try(ctx context.Context) (done bool, err error) {
+	l, p := a.log, a.batch.Partition
+	cmd, err := l.pipe.do(ctx, l.keys[p].meta, l.scripts.append, a.args...)
 	if errors.Is(err, errTooFew) {
-		lease.end() // whoever owns the partition next makes sure of the replicas first
-		return true, fmt.Errorf("partition %d: %w", b.Partition, err)
+		a.lease.end() // whoever owns the partition next makes sure of the replicas first
+		return true, fmt.Errorf("partition %d: %w", p, err)
 	}
 	if err != nil {
-		return errors.Is(err, eventlog.ErrStopped) || ctx.Err() != nil, fmt.Errorf("partition %d: %w", b.Partition, explain(err))
+		a.open = a.open || !refused(err)
+		return errors.Is(err, eventlog.ErrStopped) || ctx.Err() != nil, fmt.Errorf("partition %d: %w", p, explain(err))
 	}
 	result, before, after, err := answer(cmd)
-	switch {
-	case err != nil:
+	if err != nil {
 		return true, err
-	case result == "OK":
-		if err := l.moveMark(ctx, lease, end, after); err != nil {
-			return true, err
-		}
-		return true, l.hub.appended(b, end, before, after)
-	case result == "AGAIN":
-		if err := l.moveMark(ctx, lease, end, after); err != nil {
-			return true, err
-		}
-		return true, l.hub.notice(b.Partition, end, after)
-	case result == "CONFLICT":
-		if before != formatFence(lease.fence) {
-			lease.end()
-		}
-		return true, fmt.Errorf("partition %d: %w", b.Partition, eventlog.ErrConflict)
-	default:
-		return true, fmt.Errorf("partition %d: %w: %w", b.Partition, errGone, eventlog.ErrConflict)
 	}
+	switch result {
+	case "OK", "AGAIN":
+		if err := l.moveMark(ctx, a.lease, a.end, after); err != nil {
+			return true, err
+		}
+		if result == "AGAIN" {
+			return true, l.hub.notice(p, a.end, after)
+		}
+		return true, l.hub.appended(a.batch, a.end, before, after)
+	case "CONFLICT":
+		if before != formatFence(a.lease.fence) || after != l.owners.node {
+			a.lease.end()
+		}
+		return true, a.conflict(errors.New("it fits neither the owner, nor the head, nor the checkpoint"))
+	case "MISSING":
+		return true, a.conflict(errors.New("the inbox no longer holds the last command that it handles"))
+	default:
+		return true, a.conflict(errGone)
+	}
+}
+
+// conflict says that the batch was not stored now. If it may have been stored before, and others followed
+// it, nobody can tell any more.
+func (a *appending) conflict(why error) error {
+	if a.open {
+		return fmt.Errorf("partition %d: an answer got lost, and then: %w", a.batch.Partition, why)
+	}
+	return fmt.Errorf("partition %d: %w: %w", a.batch.Partition, why, eventlog.ErrConflict)
 }
 
 // answer reads what append.lua returned.
@@ -124,7 +145,7 @@ func (l *Log) moveMark(ctx context.Context, lease *lease, end eventlog.Head, out
 		return nil
 	}
 	k := l.keys[lease.p]
-	args := l.scripts.mark.args([]string{k.meta, k.mark}, formatFence(lease.fence), formatSeq(end.Seq), formatHash(end), out)
+	args := l.scripts.mark.args([]string{k.meta, k.mark}, formatFence(lease.fence), l.owners.node, formatSeq(end.Seq), formatHash(end), out)
 	cmd, err := l.pipe.do(ctx, k.meta, l.scripts.mark, args...)
 	if err == nil {
 		var moved int
@@ -148,7 +169,7 @@ func formatHash(h eventlog.Head) string {
 }
 
 // appendArgs returns the command that appends the batch under a name of its own.
-func (l *Log) appendArgs(name string, b *eventlog.Batch, end eventlog.Head) []any {
+func (l *Log) appendArgs(lease *lease, b *eventlog.Batch, end eventlog.Head) []any {
 	k := l.keys[b.Partition]
 	mark := "1"
 	if l.cfg.Durability == Replicated {
@@ -157,7 +178,7 @@ func (l *Log) appendArgs(name string, b *eventlog.Batch, end eventlog.Head) []an
 	oldest := l.cfg.Now().Add(-l.cfg.KeepRecords).UnixMilli()
 	args := l.scripts.append.args(
 		[]string{k.meta, k.log, k.outcomes, k.inbox, k.records, k.deadLetters, k.values, k.mark},
-		name, formatFence(b.Fence), formatSeq(b.Head.Seq), headHash(b.Head), formatID(b.From), formatID(b.To), formatID(next(b.To)),
+		lease.nextBatch(), formatFence(b.Fence), l.owners.node, formatSeq(b.Head.Seq), headHash(b.Head), formatID(b.From), formatID(b.To), formatID(next(b.To)),
 		formatSeq(end.Seq), formatHash(end), mark, max(oldest, 0), packRecords(b.Records),
 		len(b.Commits), len(b.Outcomes), len(b.DeadLetters), len(b.Puts),
 	)

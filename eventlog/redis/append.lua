@@ -4,27 +4,33 @@
 -- because its answer got lost, is recognised by its name and changes nothing.
 --
 -- KEYS: meta, log, outcomes, inbox, records, dead letters, values, mark
--- ARGV: batch, fence, head seq, head hash, from, to, trim inbox below, end seq, end hash,
+-- ARGV: batch, fence, owner, head seq, head hash, from, to, trim inbox below, end seq, end hash,
 --       mark at once (1 or 0), drop records of before (ms), records ('' for none), and the numbers
 --       of commits, outcomes, dead letters and values, followed by those: a value is key, '+' or
 --       '-', and bytes.
--- Returns what happened, and the last outcome's id before and after; a conflict returns the fence.
-local fence, seq, hash, cp, out, last, format =
-  unpack(redis.call('HMGET', KEYS[1], 'fence', 'seq', 'hash', 'cp', 'out', 'batch', 'format'))
+-- Returns what happened, and the last outcome's id before and after; a conflict returns fence and owner.
+local fence, owner, seq, hash, cp, out, last, format =
+  unpack(redis.call('HMGET', KEYS[1], 'fence', 'owner', 'seq', 'hash', 'cp', 'out', 'batch', 'format'))
 out = out or '0-0'
 if not format then return {'GONE', '', ''} end
-if last == ARGV[1] then return {'AGAIN', out, out} end
-if fence ~= ARGV[2] or (seq or '0') ~= ARGV[3] or (hash or '') ~= ARGV[4] or (cp or '0-0') ~= ARGV[5] then
-  return {'CONFLICT', fence or '0', ''}
+if last == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'batch', last) -- so that a WAIT on this connection speaks of it
+  return {'AGAIN', out, out}
 end
-local commits, outcomes, letters, values = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16])
-local at, first, before = 16, tonumber(ARGV[3]), out
+if fence ~= ARGV[2] or owner ~= ARGV[3] or (seq or '0') ~= ARGV[4] or (hash or '') ~= ARGV[5] or (cp or '0-0') ~= ARGV[6] then
+  return {'CONFLICT', fence or '0', owner or ''}
+end
+if ARGV[7] ~= ARGV[6] and #redis.call('XRANGE', KEYS[4], ARGV[7], ARGV[7]) == 0 then
+  return {'MISSING', '', ''} -- it was read on a server that had more, and what came instead may have smaller ids
+end
+local commits, outcomes, letters, values = tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
+local at, first, before = 17, tonumber(ARGV[4]), out
 for i = 1, commits do
   redis.call('XADD', KEYS[2], string.format('%.0f-0', first + i), 'c', ARGV[at + i])
 end
 at = at + commits
 for i = 1, outcomes do
-  out = redis.call('XADD', KEYS[3], 'MAXLEN', '~', '4096', ARGV[8] .. '-*', 'o', ARGV[at + i])
+  out = redis.call('XADD', KEYS[3], 'MAXLEN', '~', '4096', ARGV[9] .. '-*', 'o', ARGV[at + i])
 end
 at = at + outcomes
 for i = 1, letters do
@@ -39,14 +45,14 @@ for i = 1, values do
   end
   at = at + 3
 end
-if ARGV[12] ~= '' then
-  redis.call('XADD', KEYS[5], 'MINID', '~', ARGV[11], '*', 'r', ARGV[12])
+if ARGV[13] ~= '' then
+  redis.call('XADD', KEYS[5], 'MINID', '~', ARGV[12], '*', 'r', ARGV[13])
 end
-if ARGV[6] ~= ARGV[5] then
-  redis.call('XTRIM', KEYS[4], 'MINID', '=', ARGV[7])
+if ARGV[7] ~= ARGV[6] then
+  redis.call('XTRIM', KEYS[4], 'MINID', '=', ARGV[8])
 end
-redis.call('HSET', KEYS[1], 'seq', ARGV[8], 'hash', ARGV[9], 'cp', ARGV[6], 'out', out, 'batch', ARGV[1])
-if ARGV[10] == '1' then
-  redis.call('XADD', KEYS[8], 'MAXLEN', '1', '*', 'seq', ARGV[8], 'hash', ARGV[9], 'out', out)
+redis.call('HSET', KEYS[1], 'seq', ARGV[9], 'hash', ARGV[10], 'cp', ARGV[7], 'out', out, 'batch', ARGV[1])
+if ARGV[11] == '1' then
+  redis.call('XADD', KEYS[8], 'MAXLEN', '1', '*', 'seq', ARGV[9], 'hash', ARGV[10], 'out', out)
 end
 return {'OK', before, out}

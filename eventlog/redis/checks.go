@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -25,38 +28,126 @@ var onDisk = []setting{
 // inMemory are those that Replicated needs.
 var inMemory = onDisk[3:]
 
-// checkServers looks at every server that holds a part of the log.
-func (l *Log) checkServers(ctx context.Context) error {
-	cluster, ok := l.client.(*redis.ClusterClient)
-	if !ok {
-		c, err := server(ctx, l.client, nodesKey)
-		if err != nil {
-			return err
-		}
-		return l.checkServer(ctx, c)
-	}
-	return cluster.ForEachMaster(ctx, l.checkServer)
+// checks look at every server before it is trusted: at the start, after a failover, after a restart.
+type checks struct {
+	log *Log
+
+	mu     sync.Mutex
+	passed map[string]bool // by run id and replication id
 }
 
-func (l *Log) checkServer(ctx context.Context, c *redis.Client) error {
-	info, err := c.InfoMap(ctx, "server", "replication", "memory").Result()
+// unfit is why a server cannot be trusted.
+type unfit struct {
+	faults  string
+	passing bool // it will be fit by itself
+}
+
+func (u *unfit) Error() string { return u.faults }
+
+// greet is the greeting of connections over which something is written.
+func (c *checks) greet(ctx context.Context, server *redis.Conn) error {
+	info, err := server.InfoMap(ctx, "server", "replication", "memory", "persistence").Result()
 	if err != nil {
 		return err
 	}
-	faults := []error{l.checkVersion(info), l.checkRole(info)}
+	id := info["Server"]["run_id"] + " " + info["Replication"]["master_replid"]
+	c.mu.Lock()
+	passed := c.passed[id]
+	c.mu.Unlock()
+	if passed {
+		return nil
+	}
+	if err := c.check(ctx, server, info); err != nil {
+		return err
+	}
+	if info["Persistence"]["loading"] == "0" {
+		c.mu.Lock()
+		c.passed[id] = true
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// check returns an *unfit error that names everything that is wrong with a server.
+func (c *checks) check(ctx context.Context, server *redis.Conn, info map[string]map[string]string) error {
+	faults := []error{checkVersion(info), checkRole(info)}
 	needed := onDisk
-	if l.cfg.Durability == Replicated {
+	if c.log.cfg.Durability == Replicated {
 		needed = inMemory
+		faults = append(faults, checkWait(ctx, server))
 	}
 	for _, s := range needed {
-		faults = append(faults, l.checkSetting(ctx, c, s, info))
+		faults = append(faults, checkSetting(ctx, server, s, info))
 	}
-	return errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return &unfit{faults: err.Error()}
+	}
+	if c.log.cfg.Durability == Disk && fileIncomplete(info) {
+		return &unfit{passing: true, faults: "the server was a replica before and is still writing its first append-only file: until that is done, a crash would lose everything"}
+	}
+	return nil
+}
+
+// fileIncomplete reports whether a server that was promoted has not got all its data on its disk. A replica
+// that has taken a whole copy of its master writes a new append-only file in the background, and what it
+// holds does not survive a crash before that is done, with appendfsync always too. Later rewrites do no harm.
+func fileIncomplete(info map[string]map[string]string) bool {
+	was := strings.Trim(info["Replication"]["master_replid2"], "0") != ""
+	p := info["Persistence"]
+	return was && (p["aof_rewrite_in_progress"] == "1" || p["aof_rewrite_scheduled"] == "1")
+}
+
+// checkServers looks at every server that holds a part of the log, and waits for those that will soon
+// be fit.
+func (l *Log) checkServers(ctx context.Context) error {
+	patience := time.Now().Add(l.cfg.limits.fit)
+	for told := false; ; told = true {
+		var faults []error
+		err := masters(ctx, l.client, func(ctx context.Context, name string, c *redis.Client) error {
+			faults = append(faults, l.checkServer(ctx, name, c))
+			return nil
+		})
+		if err = errors.Join(append(faults, err)...); !passing(err) || time.Now().After(patience) {
+			return err
+		}
+		if !told {
+			l.cfg.Logger.Warn("the log's server is waited for", "server", l.addr.place, "reason", err)
+		}
+		select {
+		case <-time.After(retryAfter):
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// passing reports whether every part of err is a server that will be fit by itself.
+func passing(err error) bool {
+	if parts, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(parts.Unwrap(), func(part error) bool { return !passing(part) })
+	}
+	var reason *unfit
+	return errors.As(err, &reason) && reason.passing
+}
+
+func (l *Log) checkServer(ctx context.Context, name string, c *redis.Client) error {
+	info, err := c.InfoMap(ctx, "replication").Result() // the connection was greeted, which is what counts
+	if err != nil {
+		if name != "" {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return err
+	}
+	connected, _ := strconv.Atoi(info["Replication"]["connected_slaves"])
+	if l.cfg.Durability == Replicated && connected < l.cfg.Replicas {
+		l.cfg.Logger.Warn("fewer replicas are connected than every append needs; commands wait for them", "server", name, "connected", connected, "needed", l.cfg.Replicas)
+	}
+	return nil
 }
 
 // checkVersion wants Redis 7.0: stream ids of which the server completes the second part, and scripts
 // that are refused before they begin when memory is short.
-func (l *Log) checkVersion(info map[string]map[string]string) error {
+func checkVersion(info map[string]map[string]string) error {
 	version := info["Server"]["redis_version"]
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err == nil && n < 7 {
@@ -65,24 +156,28 @@ func (l *Log) checkVersion(info map[string]map[string]string) error {
 	return nil
 }
 
-func (l *Log) checkRole(info map[string]map[string]string) error {
+func checkRole(info map[string]map[string]string) error {
 	replication := info["Replication"]
-	if replication["role"] == "slave" {
-		return fmt.Errorf("the server is a replica of %s:%s: name the master in --redis, or use redis+sentinel://", replication["master_host"], replication["master_port"])
+	if replication["role"] != "slave" {
+		return nil
 	}
-	connected, _ := strconv.Atoi(replication["connected_slaves"])
-	if l.cfg.Durability == Replicated && connected < l.cfg.Replicas {
-		l.cfg.Logger.Warn("fewer replicas are connected than every append needs; commands wait for them", "connected", connected, "needed", l.cfg.Replicas)
+	return fmt.Errorf("the server is a replica of %s:%s: name the master in --redis, or use redis+sentinel://", replication["master_host"], replication["master_port"])
+}
+
+// checkWait asks for nothing, to see whether it may ask.
+func checkWait(ctx context.Context, server *redis.Conn) error {
+	if err := server.Wait(ctx, 0, time.Millisecond).Err(); err != nil && !hasWord(err, "LOADING") {
+		return fmt.Errorf("WAIT cannot be used, and every append needs it: %w", err)
 	}
 	return nil
 }
 
-func (l *Log) checkSetting(ctx context.Context, c *redis.Client, s setting, info map[string]map[string]string) error {
-	found, err := c.ConfigGet(ctx, s.name).Result()
+func checkSetting(ctx context.Context, server *redis.Conn, s setting, info map[string]map[string]string) error {
+	found, err := server.ConfigGet(ctx, s.name).Result()
 	value, known := found[s.name]
 	if err != nil || !known {
 		if value, known = info["Memory"][strings.ReplaceAll(s.name, "-", "_")]; !known {
-			return fmt.Errorf("%s cannot be read (%w): allow CONFIG GET to this user, or use --redis-durability replicated where a service keeps it from you", s.name, errors.Join(err, errors.New("no answer")))
+			return fmt.Errorf("%s cannot be read (%v): allow CONFIG GET to this user, or use --redis-durability replicated where a service keeps it from you", s.name, err)
 		}
 	}
 	if value == s.want {

@@ -49,6 +49,7 @@ type limits struct {
 	block      time.Duration // that one blocking read may wait
 	verify     time.Duration // between two comparisons of heads
 	wait       time.Duration // for replicas, at once
+	fit        time.Duration // for a server that will soon keep the promise
 	page       int           // commits per partition that a follower reads at once
 	pages      int           // partitions that it reads at once
 	tailBytes  int           // of appended commits that wait for a follower that is behind
@@ -60,7 +61,7 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		lease: 1500 * time.Millisecond, beat: 250 * time.Millisecond, block: time.Second, verify: time.Second,
-		wait: 500 * time.Millisecond, page: 512, pages: 8, tailBytes: 16 << 20, prefetch: 1024, pipeline: 1024,
+		wait: 500 * time.Millisecond, fit: time.Minute, page: 512, pages: 8, tailBytes: 16 << 20, prefetch: 1024, pipeline: 1024,
 		clockError: 500 * time.Millisecond,
 	}
 }

@@ -74,8 +74,14 @@ func (l *Log) Claim(ctx context.Context, text string) error {
 func (l *Log) createOne(ctx context.Context, p eventlog.Partition, name *string) error {
 	k := l.keys[p]
 	stored, err := l.client.Eval(ctx, l.scripts.create.source, []string{k.meta, k.inbox}, format, eventlog.Partitions, *name).StringSlice()
-	if err != nil || len(stored) != 3 {
+	if err == nil && len(stored) != 3 {
+		err = fmt.Errorf("the script answered %q", stored)
+	}
+	if err != nil {
 		return fmt.Errorf("make partition %d: %w", p, err)
+	}
+	if stored[0] == "" {
+		return nil // there is nothing but a loss, which a person has to accept
 	}
 	if stored[0] != strconv.Itoa(format) {
 		return fmt.Errorf("partition %d has format %s, and this program knows %d: %w", p, stored[0], format, eventlog.ErrNewer)

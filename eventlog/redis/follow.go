@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"tandem/eventlog"
 )
 
@@ -39,21 +37,26 @@ type local struct {
 	from, to place
 }
 
-// Follow delivers what is durable after the given positions, and goes on as more becomes durable.
+// Follow delivers what is durable after the given positions, and goes on as more becomes durable. While
+// the server cannot be read it waits; only what would be the same again ends it.
 func (l *Log) Follow(ctx context.Context, from eventlog.Positions, deliver func([]eventlog.Entry) error, onLive func()) error {
 	if err := l.open(ctx); err != nil {
 		return err
 	}
-	f := &follower{log: l, deliver: deliver, more: make(chan struct{}, 1), fresh: time.Now()}
+	f := &follower{log: l, more: make(chan struct{}, 1), fresh: time.Now()}
+	f.deliver = func(entries []eventlog.Entry) error {
+		if err := deliver(entries); err != nil {
+			return undelivered{err}
+		}
+		return nil
+	}
 	l.hub.join(f)
 	defer l.hub.leave(f)
-	for err := f.begin(ctx, from); err != nil; err = f.begin(ctx, from) {
-		if !f.bears(ctx, err) {
-			return f.ended(ctx, err)
-		}
+	if err := f.insist(ctx, func() error { return f.begin(ctx, from) }); err != nil {
+		return f.ended(ctx, err)
 	}
 	for live := false; ; {
-		if err := f.advance(ctx, !live); err != nil {
+		if err := f.insist(ctx, func() error { return f.advance(ctx, !live) }); err != nil {
 			return f.ended(ctx, err)
 		}
 		if !live {
@@ -72,28 +75,37 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, deliver func(
 	}
 }
 
+// undelivered is an error of the caller's deliver.
+type undelivered struct{ error }
+
+func (e undelivered) Unwrap() error { return e.error }
+
+// insist repeats do while the server cannot be read.
+func (f *follower) insist(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		var callers undelivered
+		if err == nil || lasting(err) || errors.As(err, &callers) || f.log.open(ctx) != nil {
+			return err
+		}
+		f.log.state.set(source{concern: reading}, err)
+		select {
+		case <-time.After(retryAfter):
+		case <-ctx.Done():
+		case <-f.log.ctx.Done():
+		}
+	}
+}
+
 // ended returns why following ended: the caller's wish and the log's end come before their consequences.
 func (f *follower) ended(ctx context.Context, err error) error {
 	if closed := f.log.open(ctx); closed != nil {
 		return closed
 	}
+	if callers := (undelivered{}); errors.As(err, &callers) {
+		return callers.error
+	}
 	return err
-}
-
-// bears waits a moment after a failure that may pass: the server cannot be reached, or cannot be read
-// now. It reports whether to try again. What a follower has delivered does not change meanwhile.
-func (f *follower) bears(ctx context.Context, err error) bool {
-	if len(eventlog.LostTails(err)) > 0 || errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrNewer) || f.log.open(ctx) != nil {
-		return false
-	}
-	f.log.state.set(err)
-	select {
-	case <-time.After(retryAfter):
-		return true
-	case <-ctx.Done():
-	case <-f.log.ctx.Done():
-	}
-	return false
 }
 
 // begin checks the positions and takes what is durable now as the first target.
@@ -107,7 +119,7 @@ func (f *follower) begin(ctx context.Context, from eventlog.Positions) error {
 		if f.open[p] = all[p].loss != nil; f.open[p] {
 			continue
 		}
-		if err := f.log.held(ctx, eventlog.Partition(p), from[p], all[p].head); err != nil {
+		if err := f.log.held(ctx, eventlog.Partition(p), from[p], &all[p]); err != nil {
 			lost = append(lost, err)
 		}
 		f.at[p] = place{from[p], all[p].out}
@@ -124,14 +136,12 @@ func (f *follower) begin(ctx context.Context, from eventlog.Positions) error {
 	return nil
 }
 
-// held returns a *eventlog.LostTailError unless the partition, whose end is given, still has the known
-// commit.
-func (l *Log) held(ctx context.Context, p eventlog.Partition, known, end eventlog.Head) error {
-	lost := &eventlog.LostTailError{Partition: p, Known: known, Stored: end}
-	switch {
-	case known.Seq == 0 || known == end:
+// held returns a *eventlog.LostTailError unless the partition still has the known commit.
+func (l *Log) held(ctx context.Context, p eventlog.Partition, known eventlog.Head, s *stored) error {
+	if known.Seq == 0 || known == s.end {
 		return nil
-	case known.Seq >= end.Seq:
+	}
+	if lost := s.lost(p, known); lost != nil {
 		return lost
 	}
 	entries, err := l.client.XRange(ctx, l.keys[p].log, commitID(known.Seq), commitID(known.Seq)).Result()
@@ -146,8 +156,7 @@ func (l *Log) held(ctx context.Context, p eventlog.Partition, known, end eventlo
 		return err
 	}
 	if c.Hash != known.Hash {
-		lost.Stored = c.Head()
-		return lost
+		return &eventlog.LostTailError{Partition: p, Known: known, Stored: c.Head()}
 	}
 	return nil
 }
@@ -166,9 +175,12 @@ func (f *follower) notice(p eventlog.Partition, to place) {
 	f.wake()
 }
 
+// batchSize is what a batch takes in memory beside its events' data, about.
+const batchSize = 500
+
 // append takes a batch of this node. A follower that is far behind gets only its place.
 func (f *follower) append(b local) {
-	size := 0
+	size := batchSize
 	for i := range b.Commits {
 		for k := range b.Commits[i].Events {
 			size += len(b.Commits[i].Events[k].Data)
@@ -218,13 +230,13 @@ func (f *follower) compare(delivered eventlog.Positions, all *[eventlog.Partitio
 	var lost []error
 	f.mu.Lock()
 	for p, known := range delivered {
-		s := &all[p]
-		switch {
-		case f.skip[p]:
-		case s.loss != nil:
+		if f.skip[p] {
+			continue
+		}
+		if s := &all[p]; s.loss != nil {
 			lost = append(lost, s.loss)
-		case known.Seq > s.head.Seq || known.Seq == s.head.Seq && known != s.head:
-			lost = append(lost, &eventlog.LostTailError{Partition: eventlog.Partition(p), Known: known, Stored: s.head})
+		} else if gone := s.lost(eventlog.Partition(p), known); gone != nil {
+			lost = append(lost, gone)
 		}
 	}
 	if f.asked.IsZero() {
@@ -247,7 +259,8 @@ func (f *follower) silent() time.Duration {
 	return time.Since(f.fresh)
 }
 
-// advance delivers all that is known to be durable. In a replay this is a lot, and is read ahead.
+// advance delivers all that is known to be durable. In a replay this is a lot, and is read ahead. After an
+// error it can be called again.
 func (f *follower) advance(ctx context.Context, replay bool) error {
 	for {
 		batches, targets, behind, err := f.take()
@@ -255,12 +268,15 @@ func (f *follower) advance(ctx context.Context, replay bool) error {
 			return err
 		}
 		for i := range batches {
-			if err := f.local(&batches[i], &targets, &behind); err != nil {
+			if err := f.local(&batches[i]); err != nil {
 				return err
 			}
 		}
 		if behind {
 			if err := f.catchUp(ctx, &targets); err != nil {
+				f.mu.Lock()
+				f.behind = true
+				f.mu.Unlock()
 				return err
 			}
 		}
@@ -294,20 +310,13 @@ func (f *follower) arrived() {
 
 // local delivers a batch of this node if it continues what was delivered, and leaves it to catchUp
 // otherwise.
-func (f *follower) local(b *local, targets *[eventlog.Partitions]place, behind *bool) error {
+func (f *follower) local(b *local) error {
 	at := &f.at[b.Partition]
 	if f.open[b.Partition] {
 		return nil
 	}
 	if at.head != b.from.head || at.out != b.from.out {
-		to := &targets[b.Partition]
-		if b.to.head.Seq > to.head.Seq {
-			to.head = b.to.head
-		}
-		if b.to.out.Compare(to.out) > 0 {
-			to.out = b.to.out
-		}
-		*behind = true
+		f.notice(b.Partition, b.to)
 		return nil
 	}
 	*at = b.to
@@ -322,187 +331,4 @@ func (f *follower) local(b *local, targets *[eventlog.Partitions]place, behind *
 		return nil
 	}
 	return f.deliver(entries)
-}
-
-// page is what one round of reading brought.
-type page struct {
-	entries []eventlog.Entry
-	at      [eventlog.Partitions]place // after it
-	more    bool
-	err     error
-}
-
-// catchUp reads from the log up to the targets. The next page is read while the one before is
-// delivered.
-func (f *follower) catchUp(ctx context.Context, targets *[eventlog.Partitions]place) error {
-	next := f.log.readPage(ctx, f.at, f.open, targets)
-	for next.more || len(next.entries) > 0 || next.err != nil {
-		got := next
-		if got.err != nil {
-			if !f.bears(ctx, got.err) {
-				return got.err
-			}
-			next = f.log.readPage(ctx, f.at, f.open, targets)
-			continue
-		}
-		var ahead chan page
-		if got.more {
-			ahead = make(chan page, 1)
-			go func() { ahead <- f.log.readPage(ctx, got.at, f.open, targets) }()
-		}
-		f.at = got.at
-		var err error
-		if len(got.entries) > 0 {
-			err = f.deliver(got.entries)
-		}
-		next = page{}
-		if ahead != nil {
-			next = <-ahead
-		}
-		if err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readPage reads what comes next in some of the partitions that are behind.
-func (l *Log) readPage(ctx context.Context, at [eventlog.Partitions]place, open [eventlog.Partitions]bool, targets *[eventlog.Partitions]place) (result page) {
-	result.at = at
-	var parts []*part
-	for p := range at {
-		to := targets[p]
-		if open[p] || at[p].head.Seq >= to.head.Seq && at[p].out.Compare(to.out) >= 0 {
-			continue
-		}
-		if len(parts) == l.cfg.limits.pages {
-			result.more = true
-			break
-		}
-		parts = append(parts, &part{p: eventlog.Partition(p), at: at[p], to: to})
-	}
-	if len(parts) == 0 {
-		return result
-	}
-	count := int64(l.cfg.limits.page)
-	_, err := l.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
-		for _, part := range parts {
-			part.ask(ctx, pipeline, l.keys[part.p], count)
-		}
-		return nil
-	})
-	if err != nil {
-		result.err = explain(err)
-		return result
-	}
-	for _, part := range parts {
-		if result.err = part.read(ctx, l, count, &result); result.err != nil {
-			return result
-		}
-	}
-	return result
-}
-
-// part is what is read of one partition for a page.
-type part struct {
-	p        eventlog.Partition
-	at, to   place
-	commits  *redis.XMessageSliceCmd
-	outcomes *redis.XMessageSliceCmd
-}
-
-func (part *part) ask(ctx context.Context, pipeline redis.Pipeliner, k keys, count int64) {
-	if part.to.head.Seq > part.at.head.Seq {
-		part.commits = pipeline.XRangeN(ctx, k.log, commitID(part.at.head.Seq+1), commitID(part.to.head.Seq), count)
-	}
-	if part.to.out.Compare(part.at.out) > 0 {
-		part.outcomes = pipeline.XRangeN(ctx, k.outcomes, "("+formatID(part.at.out), formatID(part.to.out), count)
-	}
-}
-
-// read puts commits and outcomes in the order in which they were written: an outcome's id begins with
-// the number of the commit that it came after. Where a page ends early, what lies behind its end is left
-// for the next one.
-func (part *part) read(ctx context.Context, l *Log, count int64, result *page) error {
-	commits, err := part.chain(ctx, l)
-	if err != nil {
-		return err
-	}
-	outcomes := []redis.XMessage(nil)
-	if part.outcomes != nil {
-		outcomes = part.outcomes.Val()
-	}
-	commitsEnd, outcomesEnd := part.to.head.Seq, part.to.out
-	if int64(len(commits)) == count {
-		commitsEnd = commits[len(commits)-1].Seq
-	}
-	if int64(len(outcomes)) == count {
-		outcomesEnd = offset(outcomes[len(outcomes)-1])
-		commitsEnd = min(commitsEnd, max(outcomesEnd[0], part.at.head.Seq))
-	}
-	at := part.at
-	for _, c := range commits {
-		if c.Seq > commitsEnd {
-			break
-		}
-		if outcomes, err = part.outcomesBefore(c.Seq, outcomes, &at, result); err != nil {
-			return err
-		}
-		result.entries = append(result.entries, eventlog.Entry{Partition: part.p, Commit: c})
-		at.head = c.Head()
-	}
-	if _, err = part.outcomesBefore(at.head.Seq+1, outcomes, &at, result); err != nil {
-		return err
-	}
-	if at.head.Seq == part.to.head.Seq && outcomesEnd == part.to.out {
-		at.out = part.to.out // the last ones may have been trimmed
-	}
-	result.at[part.p] = at
-	result.more = result.more || at.head.Seq < part.to.head.Seq || at.out.Compare(part.to.out) < 0
-	return nil
-}
-
-// outcomesBefore adds the outcomes that came before the commit with the given number.
-func (part *part) outcomesBefore(seq uint64, outcomes []redis.XMessage, at *place, result *page) ([]redis.XMessage, error) {
-	for len(outcomes) > 0 && offset(outcomes[0])[0] < seq {
-		text, _ := outcomes[0].Values["o"].(string)
-		o, err := unpackOutcome(text)
-		if err != nil {
-			return nil, fmt.Errorf("partition %d: %w", part.p, err)
-		}
-		result.entries = append(result.entries, eventlog.Entry{Partition: part.p, Outcome: &o})
-		at.out = offset(outcomes[0])
-		outcomes = outcomes[1:]
-	}
-	return outcomes, nil
-}
-
-// chain returns the commits that were read, checked against the place before them. A chain that does
-// not continue there is a lost tail.
-func (part *part) chain(ctx context.Context, l *Log) ([]*eventlog.Commit, error) {
-	if part.commits == nil {
-		return nil, nil
-	}
-	var commits []*eventlog.Commit
-	head := part.at.head
-	for _, e := range part.commits.Val() {
-		c, err := parseCommit(part.p, e)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.Verify(head); err != nil {
-			if lost := l.held(ctx, part.p, part.at.head, part.to.head); lost != nil {
-				return nil, lost
-			}
-			return nil, err
-		}
-		commits, head = append(commits, c), c.Head()
-	}
-	if len(commits) == 0 {
-		return nil, &eventlog.LostTailError{Partition: part.p, Known: part.to.head, Stored: part.at.head}
-	}
-	return commits, nil
 }

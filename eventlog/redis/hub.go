@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type hub struct {
 	log   *Log
 	marks *tailers
 
+	tuning    sync.Mutex // one at a time; before mu
 	mu        sync.Mutex
 	followers map[*follower]struct{}
 	tails     [eventlog.Partitions]*tail // of the marks, while anybody follows
@@ -49,47 +51,53 @@ func (h *hub) join(f *follower) {
 	h.mu.Lock()
 	h.followers[f] = struct{}{}
 	h.mu.Unlock()
-	var others []eventlog.Partition
-	for p := range eventlog.Partition(eventlog.Partitions) {
-		if !h.log.owners.owns(p) {
-			others = append(others, p)
-		}
-	}
-	h.watch(others...)
+	h.tune(everyPartition()...)
 }
 
+// leave drops a follower; the last one ends the reading of marks.
 func (h *hub) leave(f *follower) {
 	h.mu.Lock()
 	delete(h.followers, f)
 	h.mu.Unlock()
+	h.tune(everyPartition()...)
 }
 
-// watch reads the marks of partitions that this node does not own, if anybody follows.
-func (h *hub) watch(partitions ...eventlog.Partition) {
-	var added []*tail
+func everyPartition() (all []eventlog.Partition) {
+	for p := range eventlog.Partition(eventlog.Partitions) {
+		all = append(all, p)
+	}
+	return all
+}
+
+// tune has the marks of partitions read exactly while somebody follows and this node does not own them:
+// what it owns it hears of from its own appends. It is called after every change of either.
+func (h *hub) tune(partitions ...eventlog.Partition) {
+	h.tuning.Lock()
+	defer h.tuning.Unlock()
+	var added, dropped []*tail
 	h.mu.Lock()
 	for _, p := range partitions {
-		if h.tails[p] != nil || len(h.followers) == 0 {
-			continue
+		wanted := len(h.followers) > 0 && h.log.owners.any(p) == nil
+		switch t := h.tails[p]; {
+		case wanted && t == nil:
+			h.tails[p] = h.newTail(p)
+			added = append(added, h.tails[p])
+		case !wanted && t != nil:
+			h.tails[p] = nil
+			dropped = append(dropped, t)
 		}
-		h.tails[p] = &tail{
-			key: h.log.keys[p].mark, wants: func() bool { return true },
-			deliver: func(entries []redis.XMessage) { h.marked(p, entries[len(entries)-1]) },
-		}
-		added = append(added, h.tails[p])
 	}
 	h.mu.Unlock()
 	h.marks.add(added...)
+	for _, t := range dropped {
+		h.marks.drop(t)
+	}
 }
 
-// unwatch stops reading the marks of a partition that this node owns now.
-func (h *hub) unwatch(p eventlog.Partition) {
-	h.mu.Lock()
-	t := h.tails[p]
-	h.tails[p] = nil
-	h.mu.Unlock()
-	if t != nil {
-		h.marks.drop(t)
+func (h *hub) newTail(p eventlog.Partition) *tail {
+	return &tail{
+		key: h.log.keys[p].mark, wants: func() bool { return true },
+		deliver: func(entries []redis.XMessage) { h.marked(p, entries[len(entries)-1]) },
 	}
 }
 
@@ -143,9 +151,7 @@ func (h *hub) verify() {
 			if err == nil {
 				err = h.log.measure(h.log.ctx)
 			}
-			if err != nil && h.log.ctx.Err() == nil {
-				h.log.state.set(err)
-			}
+			h.log.state.set(source{concern: reading}, err)
 		case <-h.log.ctx.Done():
 			return
 		}
@@ -155,42 +161,61 @@ func (h *hub) verify() {
 func (h *hub) compare(ctx context.Context) error {
 	known := make(map[*follower]eventlog.Positions) // of before asking: what is delivered meanwhile is not lost
 	h.each(func(f *follower) { known[f] = f.delivered() })
-	if len(known) == 0 {
-		return nil
-	}
 	asked := time.Now()
 	stored, err := h.log.places(ctx)
 	if err != nil {
 		return err
 	}
+	h.log.state.set(source{concern: history}, missing(&stored))
 	for f, heads := range known {
 		f.compare(heads, &stored, asked)
-	}
-	for p := range stored {
-		if !stored[p].made {
-			return errGone
-		}
 	}
 	return nil
 }
 
-// stored is what the log says about a partition.
-type stored struct {
-	place
-	made bool                    // it exists at all
-	loss *eventlog.LostTailError // reported and not accepted
+// missing returns errGone with the numbers of the partitions that the server does not have.
+func missing(all *[eventlog.Partitions]stored) error {
+	var gone []int
+	for p := range all {
+		if !all[p].made {
+			gone = append(gone, p)
+		}
+	}
+	switch len(gone) {
+	case 0:
+		return nil
+	case eventlog.Partitions:
+		return errGone
+	}
+	return fmt.Errorf("%w: partitions %d", errGone, gone)
 }
 
-// places reads the durable end of every partition.
+// stored is what the log says about a partition.
+type stored struct {
+	place                         // up to where it is durable
+	end   eventlog.Head           // of its chain: with Replicated, and after a failover, it can be further
+	made  bool                    // it exists at all
+	loss  *eventlog.LostTailError // reported and not accepted
+}
+
+// lost returns an error unless what is stored can be the continuation of a known head.
+func (s *stored) lost(p eventlog.Partition, known eventlog.Head) *eventlog.LostTailError {
+	if known.Seq > s.end.Seq || known.Seq == s.end.Seq && known != s.end {
+		return &eventlog.LostTailError{Partition: p, Known: known, Stored: s.end}
+	}
+	return nil
+}
+
+// places reads the ends of every partition.
 func (l *Log) places(ctx context.Context) (all [eventlog.Partitions]stored, err error) {
-	got, err := l.metas(ctx, append(l.headFields(), "format", "lost")...)
+	got, err := l.metas(ctx, append(l.headFields(), "format", "lost", "seq", "hash")...)
 	if err != nil {
 		return all, err
 	}
 	var faults []error
 	for p, fields := range got {
 		s := &all[p]
-		var errs [3]error
+		var errs [4]error
 		s.head, errs[0] = parseHead(fields[0], fields[1])
 		if fields[2] != "" {
 			s.out, errs[1] = parseID(fields[2])
@@ -199,6 +224,7 @@ func (l *Log) places(ctx context.Context) (all [eventlog.Partitions]stored, err 
 		if fields[4] != "" {
 			s.loss, errs[2] = parseLoss(eventlog.Partition(p), fields[4])
 		}
+		s.end, errs[3] = parseHead(fields[5], fields[6])
 		faults = append(faults, errs[:]...)
 	}
 	return all, errors.Join(faults...)

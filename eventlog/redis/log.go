@@ -21,7 +21,9 @@ type Log struct {
 	name    string // of the log, as stored
 	keys    [eventlog.Partitions]keys
 	scripts scripts
-	client  redis.UniversalClient // for reading, and for what happens rarely
+	client  redis.UniversalClient // for writing, and for reading what is there
+	tailing redis.UniversalClient // for reading what comes
+	checks  checks
 	pipe    *pipe
 	inbox   *inbox
 	owners  *owners
@@ -50,19 +52,29 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, addr: addr, keys: allKeys(), scripts: newScripts(), client: addr.dial(16)}
+	l := &Log{cfg: cfg, addr: addr, keys: allKeys(), scripts: newScripts()}
 	l.ctx, l.end = context.WithCancel(context.Background())
 	l.state.notify = l.told
+	l.checks = checks{log: l, passed: make(map[string]bool)}
+	l.client = addr.dial(connections, l.checks.greet)
 	if err := l.begin(ctx); err != nil {
 		l.end()
 		return nil, errors.Join(fmt.Errorf("open the log at %s: %w", addr.place, explain(err)), l.client.Close())
 	}
-	l.pipe = newPipe(l.client, cfg, l.state.set)
+	l.tailing = addr.dial(tailConnections, nil)
+	l.pipe = newPipe(l.client, cfg, l.wrote)
 	l.inbox = newInbox(l)
 	l.hub = newHub(l)
 	l.owners = newOwners(l)
 	return l, nil
 }
+
+// How many connections there may be to one server. A tailer has one, and needs another for a moment; on a
+// cluster there are two tailers for each partition.
+const (
+	connections     = 16
+	tailConnections = 2*eventlog.Partitions + 16
+)
 
 // begin checks the servers and makes what is missing.
 func (l *Log) begin(ctx context.Context) error {
@@ -72,8 +84,20 @@ func (l *Log) begin(ctx context.Context) error {
 	return l.create(ctx)
 }
 
+// wrote takes how a pipeline to a server went.
+func (l *Log) wrote(c *redis.Client, err error) {
+	s := source{concern: writing}
+	if l.addr.cluster != nil {
+		s.server = c.Options().Addr
+	}
+	l.state.set(s, err)
+}
+
 // told logs that the server began to refuse, or takes things again.
 func (l *Log) told(fault error, lasted time.Duration) {
+	if l.ctx.Err() != nil {
+		return
+	}
 	if fault != nil {
 		l.cfg.Logger.Warn("the log's server cannot be used; it is tried again", "server", l.addr.place, "error", fault)
 		return
@@ -94,16 +118,21 @@ func (l *Log) Health() error {
 }
 
 // Close ends every lease, every follower and whoever waits, and writes what is queued. They get
-// eventlog.ErrStopped.
+// eventlog.ErrStopped. The partitions are given up behind the last write, so that other nodes take them at
+// once.
 func (l *Log) Close() error {
 	l.closing.Do(func() {
-		l.owners.close()
 		l.end()
+		had := l.owners.stop()
 		l.pipe.close()
+		ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+		defer cancel()
+		_ = l.owners.release(ctx, had, true) // if it fails, they run out
 		l.inbox.close()
 		l.hub.close()
+		l.closed = l.tailing.Close() // ends the reads under way
 		l.loops.Wait()
-		l.closed = l.client.Close()
+		l.closed = errors.Join(l.closed, l.client.Close())
 	})
 	return l.closed
 }

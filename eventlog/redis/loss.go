@@ -69,7 +69,8 @@ func (l *Log) Losses(ctx context.Context) (found eventlog.Losses, err error) {
 	return found, nil
 }
 
-// AcceptLoss goes on with what the partition holds. On a server that was flushed it begins anew.
+// AcceptLoss goes on with what the partition holds. On a server that was flushed it begins anew, and so do
+// the partitions of which nobody has missed anything.
 func (l *Log) AcceptLoss(ctx context.Context, p eventlog.Partition) error {
 	if err := l.open(ctx); err != nil {
 		return err
@@ -82,6 +83,12 @@ func (l *Log) AcceptLoss(ctx context.Context, p eventlog.Partition) error {
 	}
 	if done, err := cmd.Int(); err != nil || done != 1 {
 		return fmt.Errorf("partition %d has no loss to accept", p)
+	}
+	name := l.name
+	for other := range eventlog.Partition(eventlog.Partitions) {
+		if err := l.createOne(ctx, other, &name); err != nil {
+			return fmt.Errorf("after the loss in partition %d was accepted: %w", p, explain(err))
+		}
 	}
 	l.owners.wake()
 	return explain(l.client.Publish(ctx, ownersSignal, "accepted").Err())

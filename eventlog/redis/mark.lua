@@ -1,8 +1,18 @@
 #!lua
--- Moves the durable mark of a partition to where its replicas are known to be, for the owner alone.
--- KEYS: meta, mark.  ARGV: fence, seq, hash, last outcome.  Returns 1 if it moved.
-local fence, seq = unpack(redis.call('HMGET', KEYS[1], 'fence', 'mseq'))
-if fence ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'mseq', ARGV[2], 'mhash', ARGV[3], 'mout', ARGV[4])
-redis.call('XADD', KEYS[2], 'MAXLEN', '1', '*', 'seq', ARGV[2], 'hash', ARGV[3], 'out', ARGV[4])
+-- Moves the durable mark of a partition to where its replicas are known to be, for the owner alone and
+-- never back.
+-- KEYS: meta, mark.  ARGV: fence, owner, seq, hash, last outcome.  Returns 0 to one that is not the owner.
+local fence, owner, seq, out = unpack(redis.call('HMGET', KEYS[1], 'fence', 'owner', 'mseq', 'mout'))
+if fence ~= ARGV[1] or owner ~= ARGV[2] then return 0 end
+local had, wanted = tonumber(seq or '0'), tonumber(ARGV[3])
+if wanted == had then
+  local a, b = string.match(out or '0-0', '(%d+)-(%d+)')
+  local c, d = string.match(ARGV[5], '(%d+)-(%d+)')
+  a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
+  if c < a or (c == a and d <= b) then return 1 end
+elseif wanted < had then
+  return 1
+end
+redis.call('HSET', KEYS[1], 'mseq', ARGV[3], 'mhash', ARGV[4], 'mout', ARGV[5])
+redis.call('XADD', KEYS[2], 'MAXLEN', '1', '*', 'seq', ARGV[3], 'hash', ARGV[4], 'out', ARGV[5])
 return 1

@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,18 +19,23 @@ import (
 // A node says every beat that it is alive. A partition belongs to the node that its meta hash names,
 // until that node is silent for longer than a lease lasts, gives it up, or another one takes it
 // because the first has more than its share. The right to append does not hang on any clock: taking a
-// partition raises its fencing token, and the append script refuses an older one.
+// partition raises its fencing token and names the owner, and the append script compares both. (The
+// token alone would not do: a server that has lost its latest writes gives the same one out again.)
 type owners struct {
-	log  *Log
-	node string
-	poke chan struct{}
+	log   *Log
+	node  string
+	poke  chan struct{}
+	ended chan struct{}
 
 	mu      sync.Mutex
 	leases  [eventlog.Partitions]*lease
 	waiting [eventlog.Partitions][]chan *lease // callers of Own
 	begun   bool                               // somebody has called Own: this node takes part
-	clock   error                              // the node's clock is wrong
-	ended   chan struct{}
+
+	// Of run's goroutine alone:
+	compared, wrong bool      // the clock
+	last            time.Time // when the last beat was answered
+	steady          time.Time // until then nothing is taken from others: like this node, they may have been cut off
 }
 
 func newOwners(l *Log) *owners {
@@ -47,146 +50,11 @@ func newOwners(l *Log) *owners {
 	return o
 }
 
-// lease is the right to append to a partition.
-type lease struct {
-	owners *owners
-	p      eventlog.Partition
-	fence  uint64
-	once   sync.Once
-	lost   chan struct{}
-	batch  atomic.Uint64
-}
-
-var _ eventlog.Lease = (*lease)(nil)
-
-func (l *lease) Fence() uint64         { return l.fence }
-func (l *lease) Lost() <-chan struct{} { return l.lost }
-
-// nextBatch returns a name for a batch that no other one has.
-func (l *lease) nextBatch() string {
-	return l.owners.node + "-" + formatFence(l.fence) + "-" + strconv.FormatUint(l.batch.Add(1), 10)
-}
-
-// end makes the lease worthless in this process. The partition stays this node's until Release.
-func (l *lease) end() {
-	l.once.Do(func() {
-		o := l.owners
-		o.mu.Lock()
-		if o.leases[l.p] == l {
-			o.leases[l.p] = nil
-		}
-		o.mu.Unlock()
-		close(l.lost)
-		if o.log.ctx.Err() == nil {
-			o.log.hub.watch(l.p)
-		}
-	})
-}
-
-// Release gives the partition up, so that another node can have it at once.
-func (l *lease) Release(ctx context.Context) error {
-	l.end()
-	log := l.owners.log
-	if log.ctx.Err() != nil {
-		return nil // Close has done it
-	}
-	return log.release(ctx, l)
-}
-
-func (l *Log) release(ctx context.Context, lease *lease) error {
-	meta := l.keys[lease.p].meta
-	if err := l.eval(ctx, l.scripts.release, meta, []string{meta}, formatFence(lease.fence)).Err(); err != nil {
-		return fmt.Errorf("release partition %d: %w", lease.p, explain(err))
-	}
-	l.owners.wake()
-	return l.client.Publish(ctx, ownersSignal, formatFence(lease.fence)).Err()
-}
-
-// Own waits until this process owns the partition or ctx ends.
-func (l *Log) Own(ctx context.Context, p eventlog.Partition) (eventlog.Lease, error) {
-	if err := l.open(ctx); err != nil {
-		return nil, err
-	}
-	got := l.owners.ask(p)
-	select {
-	case lease := <-got:
-		return lease, nil
-	case <-ctx.Done():
-	case <-l.ctx.Done():
-	}
-	if lease := l.owners.withdraw(p, got); lease != nil {
-		return lease, nil // it came at the same time
-	}
-	return nil, l.open(ctx)
-}
-
-func (o *owners) ask(p eventlog.Partition) chan *lease {
-	got := make(chan *lease, 1)
-	o.mu.Lock()
-	o.waiting[p] = append(o.waiting[p], got)
-	o.begun = true
-	o.mu.Unlock()
-	o.wake()
-	return got
-}
-
-// withdraw takes a request back, or returns what was given already.
-func (o *owners) withdraw(p eventlog.Partition, got chan *lease) *lease {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.waiting[p] = slices.DeleteFunc(o.waiting[p], func(other chan *lease) bool { return other == got })
-	select {
-	case lease := <-got:
-		return lease
-	default:
-		return nil
-	}
-}
-
 func (o *owners) wake() {
 	select {
 	case o.poke <- struct{}{}:
 	default:
 	}
-}
-
-// lease returns the partition's lease if it has this fence.
-func (o *owners) lease(p eventlog.Partition, fence uint64) *lease {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if l := o.leases[p]; l != nil && l.fence == fence {
-		return l
-	}
-	return nil
-}
-
-// any returns the partition's lease here, whatever its fence.
-func (o *owners) any(p eventlog.Partition) *lease {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.leases[p]
-}
-
-// alive returns the nodes that have given a sign of life.
-func (o *owners) alive(ctx context.Context) ([]string, error) { return o.beat(ctx, "") }
-
-// owns reports whether this node has the partition and followers hear of it from here.
-func (o *owners) owns(p eventlog.Partition) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.leases[p] != nil
-}
-
-// held returns the leases of this node.
-func (o *owners) held() (held []*lease) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, l := range o.leases {
-		if l != nil {
-			held = append(held, l)
-		}
-	}
-	return held
 }
 
 // listen wakes run when another node gave a partition up.
@@ -218,14 +86,14 @@ func (o *owners) run() {
 		begun := o.begun
 		o.mu.Unlock()
 		if begun {
-			o.log.state.set(o.turn(o.log.ctx))
+			o.log.state.set(source{concern: beating}, o.turn(o.log.ctx))
 		}
 	}
 }
 
 // turn is one beat: a sign of life, a look at who owns what, and what follows from that.
 func (o *owners) turn(ctx context.Context) error {
-	alive, err := o.beat(ctx, o.node)
+	alive, err := o.beat(ctx)
 	if err != nil {
 		return err
 	}
@@ -234,25 +102,30 @@ func (o *owners) turn(ctx context.Context) error {
 		return err
 	}
 	for _, l := range o.held() {
-		if s := seen[l.p]; s.fence != l.fence || s.lost {
+		if s := seen[l.p]; s.fence != l.fence || s.owner != o.node || s.lost {
 			l.end()
 		}
 	}
-	o.mu.Lock()
-	wrong := o.clock != nil
-	o.mu.Unlock()
-	share := (eventlog.Partitions + len(alive) - 1) / len(alive)
-	if wrong {
-		share = 0
+	held, share := o.held(), o.share(alive)
+	var wanted []candidate
+	if len(held) < share {
+		wanted = o.free(seen, alive, share-len(held))
 	}
-	held := o.held()
+	if err := o.tidy(ctx, seen, wanted); err != nil {
+		return err
+	}
 	for _, l := range held[min(share, len(held)):] {
 		l.end() // its owner gives it up, and another node takes it
 	}
-	if wrong || len(held) >= share {
-		return nil
+	return o.take(ctx, wanted)
+}
+
+// share is how many partitions this node may have.
+func (o *owners) share(alive []string) int {
+	if o.wrong || len(alive) == 0 {
+		return 0
 	}
-	return o.take(ctx, o.free(seen, alive, share-len(held)))
+	return (eventlog.Partitions + len(alive) - 1) / len(alive)
 }
 
 // ownership is what a partition's meta hash says about its owner.
@@ -275,9 +148,16 @@ func (o *owners) look(ctx context.Context) (seen [eventlog.Partitions]ownership,
 	return seen, nil
 }
 
+// candidate is a partition that may be taken if its fence is still the same.
+type candidate struct {
+	p     eventlog.Partition
+	fence uint64
+}
+
 // free returns up to n partitions that somebody here waits for and no living node has. They begin at
 // another number on every node, so that nodes that start together do not all grasp at the same ones.
 func (o *owners) free(seen [eventlog.Partitions]ownership, alive []string, n int) (found []candidate) {
+	unsteady := time.Now().Before(o.steady)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	first := 0
@@ -287,7 +167,8 @@ func (o *owners) free(seen [eventlog.Partitions]ownership, alive []string, n int
 	for i := range eventlog.Partitions {
 		p := eventlog.Partition((first + i) % eventlog.Partitions)
 		s := seen[p]
-		taken := s.owner != o.node && slices.Contains(alive, s.owner) // our own name without a lease is left from a failure
+		others := s.owner != "" && s.owner != o.node // our own name without a lease is left from a failure
+		taken := others && (unsteady || slices.Contains(alive, s.owner))
 		if len(found) == n || len(o.waiting[p]) == 0 || s.lost || !s.made || o.leases[p] != nil || taken {
 			continue
 		}
@@ -296,10 +177,37 @@ func (o *owners) free(seen [eventlog.Partitions]ownership, alive []string, n int
 	return found
 }
 
-// candidate is a partition that may be taken if its fence is still the same.
-type candidate struct {
-	p     eventlog.Partition
-	fence uint64
+// tidy gives up what stands under this node's name although it has no lease and wants none: a release
+// has failed, or nobody made one.
+func (o *owners) tidy(ctx context.Context, seen [eventlog.Partitions]ownership, wanted []candidate) error {
+	var left []candidate
+	for p, s := range seen {
+		c := candidate{eventlog.Partition(p), s.fence}
+		if s.owner == o.node && o.any(c.p) == nil && !slices.Contains(wanted, c) {
+			left = append(left, c)
+		}
+	}
+	return o.release(ctx, left, false)
+}
+
+// release gives partitions up, all at once, and with them the node's place among the living if it is
+// leaving.
+func (o *owners) release(ctx context.Context, all []candidate, leaving bool) error {
+	if len(all) == 0 && !leaving {
+		return nil
+	}
+	l := o.log
+	_, err := l.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
+		for _, c := range all {
+			pipeline.Eval(ctx, l.scripts.release.source, []string{l.keys[c.p].meta}, formatFence(c.fence), o.node)
+		}
+		if leaving {
+			pipeline.HDel(ctx, nodesKey, o.node)
+		}
+		pipeline.Publish(ctx, ownersSignal, o.node)
+		return nil
+	})
+	return explain(err)
 }
 
 // take takes partitions over, all at once.
@@ -319,7 +227,7 @@ func (o *owners) take(ctx context.Context, wanted []candidate) error {
 			o.settle(ctx, c.p, got)
 		}
 	}
-	return err
+	return explain(err)
 }
 
 // settle makes sure that what the partition holds is durable and known here, and hands the lease out.
@@ -351,14 +259,13 @@ func (o *owners) settle(ctx context.Context, p eventlog.Partition, got []string)
 func (o *owners) inherit(ctx context.Context, lease *lease, end eventlog.Head, out string) bool {
 	l := o.log
 	for l.cfg.Durability == Replicated {
-		err := l.confirm(ctx, lease.p, lease.fence)
+		err := l.confirm(ctx, lease)
 		if err == nil {
 			err = l.moveMark(ctx, lease, end, out)
 		}
 		if err == nil {
 			break
 		}
-		l.state.set(err)
 		select {
 		case <-time.After(retryAfter):
 		case <-lease.lost:
@@ -370,96 +277,31 @@ func (o *owners) inherit(ctx context.Context, lease *lease, end eventlog.Head, o
 	if l.hub.notice(lease.p, end, out) != nil {
 		return false
 	}
-	l.hub.unwatch(lease.p) // what comes from now on comes from here
+	l.hub.tune(lease.p) // what comes from now on comes from here
 	return true
 }
 
 // confirm waits until the replicas have all that the partition's server has.
-func (l *Log) confirm(ctx context.Context, p eventlog.Partition, fence uint64) error {
-	c, err := server(ctx, l.client, l.keys[p].meta)
+func (l *Log) confirm(ctx context.Context, lease *lease) error {
+	meta := l.keys[lease.p].meta
+	args := l.scripts.confirm.args([]string{meta}, formatFence(lease.fence), l.owners.node)
+	cmd, err := l.pipe.do(ctx, meta, l.scripts.confirm, args...)
 	if err != nil {
 		return err
 	}
-	conn := c.Conn() // WAIT speaks of the writes of its own connection
-	defer conn.Close()
-	if err := conn.HSet(ctx, l.keys[p].meta, "confirmed", formatFence(fence)).Err(); err != nil {
-		return err
-	}
-	n, err := conn.Wait(ctx, l.cfg.Replicas, l.cfg.limits.wait).Result()
-	if err == nil && n < int64(l.cfg.Replicas) {
-		err = fmt.Errorf("%w: %d of %d", errTooFew, n, l.cfg.Replicas)
+	mine, err := cmd.Int()
+	if err == nil && mine != 1 {
+		lease.end()
 	}
 	return err
 }
 
-// hand gives the lease to whoever waited longest.
-func (o *owners) hand(l *lease) {
-	o.mu.Lock()
-	waiting := o.waiting[l.p]
-	if len(waiting) > 0 {
-		waiting[0] <- l // has room for one
-		o.waiting[l.p] = waiting[1:]
-	}
-	o.mu.Unlock()
-	if len(waiting) == 0 {
-		_ = l.Release(o.log.ctx) // nobody wants it any more; if that fails, it counts as this node's until it ends
-	}
-}
-
-// beat says that the node is alive, compares the clocks and returns who else is.
-func (o *owners) beat(ctx context.Context, node string) (alive []string, err error) {
-	l := o.log
-	sent := l.cfg.Now()
-	got, err := l.eval(ctx, l.scripts.beat, nodesKey, []string{nodesKey}, node, l.cfg.limits.lease.Milliseconds()).StringSlice()
-	if err != nil {
-		return nil, err
-	}
-	answered := l.cfg.Now()
-	micros, err := strconv.ParseInt(got[0], 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("the server's clock: %w", err)
-	}
-	o.compare(time.UnixMicro(micros), sent, answered)
-	alive = got[1:]
-	slices.Sort(alive)
-	return alive, nil
-}
-
-// compare checks the node's clock: what it records carries its time.
-func (o *owners) compare(server, sent, answered time.Time) {
-	off := time.Duration(0)
-	if server.Before(sent) {
-		off = sent.Sub(server)
-	} else if server.After(answered) {
-		off = server.Sub(answered)
-	}
-	var wrong error
-	if off > o.log.cfg.limits.clockError {
-		wrong = fmt.Errorf("this node's clock is %s off the server's: it owns nothing until they agree (set it with NTP)", off.Round(time.Millisecond))
-	}
-	o.mu.Lock()
-	before := o.clock
-	o.clock = wrong
-	o.mu.Unlock()
-	if (before == nil) != (wrong == nil) {
-		o.log.cfg.Logger.Warn("the node's clock was compared with the server's", "error", wrong)
-	}
-}
-
-// close ends every lease and gives all partitions up, so that other nodes take them at once.
-func (o *owners) close() {
-	o.log.end()
+// stop ends every lease, so that nothing more is appended, and returns what they were of.
+func (o *owners) stop() (had []candidate) {
 	<-o.ended
-	held := o.held()
-	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
-	defer cancel()
-	_, _ = o.log.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error { // if it fails, they run out
-		for _, l := range held {
-			l.end()
-			pipeline.Eval(ctx, o.log.scripts.release.source, []string{o.log.keys[l.p].meta}, formatFence(l.fence))
-		}
-		pipeline.HDel(ctx, nodesKey, o.node)
-		pipeline.Publish(ctx, ownersSignal, "closed")
-		return nil
-	})
+	for _, l := range o.held() {
+		had = append(had, candidate{l.p, l.fence})
+		l.end()
+	}
+	return had
 }

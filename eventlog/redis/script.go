@@ -14,6 +14,8 @@ var (
 	appendSource string
 	//go:embed mark.lua
 	markSource string
+	//go:embed confirm.lua
+	confirmSource string
 	//go:embed own.lua
 	ownSource string
 	//go:embed release.lua
@@ -54,12 +56,12 @@ func (s *script) args(keys []string, args ...any) []any {
 
 // scripts are all that a log runs.
 type scripts struct {
-	append, mark, own, release, beat, create, loss, accept, advance *script
+	append, mark, confirm, own, release, beat, create, loss, accept, advance *script
 }
 
 func newScripts() scripts {
 	return scripts{
-		append: newScript(appendSource), mark: newScript(markSource), own: newScript(ownSource),
+		append: newScript(appendSource), mark: newScript(markSource), confirm: newScript(confirmSource), own: newScript(ownSource),
 		release: newScript(releaseSource), beat: newScript(beatSource), create: newScript(createSource),
 		loss: newScript(lossSource), accept: newScript(acceptSource), advance: newScript(advanceSource),
 	}

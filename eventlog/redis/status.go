@@ -17,18 +17,14 @@ func (l *Log) Status(ctx context.Context) (eventlog.Status, error) {
 	if err := l.open(ctx); err != nil {
 		return s, err
 	}
-	var err error
-	if s.Bytes, s.Limit, err = l.memory(ctx); err != nil {
+	err := l.usages(ctx, func(_ string, u usage) { s.Bytes, s.Limit = s.Bytes+u.used, s.Limit+u.limit })
+	if err != nil {
 		return s, explain(err)
 	}
 	if s.Nodes, err = l.owners.alive(ctx); err != nil {
 		return s, explain(err)
 	}
-	var faults error
-	if err := l.describe(ctx, &s); err != nil {
-		faults = explain(err)
-	}
-	return s, faults
+	return s, explain(l.describe(ctx, &s))
 }
 
 // describe fills in the partitions.
@@ -80,22 +76,26 @@ const (
 	refuseFrom = 0.9 // of use on, nothing new is begun, so that what has begun can be finished
 )
 
-// measure looks at how full the servers are.
+// measure looks at how full the fullest server is, and which servers there are.
 func (l *Log) measure(ctx context.Context) error {
-	used, limit, err := l.memory(ctx)
-	if err != nil || limit == 0 {
+	var fullest usage
+	var names []string
+	err := l.usages(ctx, func(name string, u usage) {
+		names = append(names, name)
+		if u.share() >= fullest.share() {
+			fullest = u
+		}
+	})
+	if err != nil {
 		return err
 	}
-	share := float64(used) / float64(limit)
-	state := fullness{}
-	if share >= warnFrom {
-		state.warned = true
-	}
-	if share >= refuseFrom {
-		state.err = fmt.Errorf("the log's server uses %.0f %% of its memory limit of %d MB: raise maxmemory", 100*share, limit>>20)
+	l.state.keep(names)
+	state := fullness{warned: fullest.share() >= warnFrom}
+	if fullest.share() >= refuseFrom {
+		state.err = fmt.Errorf("the log's server uses %.0f %% of its memory limit of %d MB: raise maxmemory", 100*fullest.share(), fullest.limit>>20)
 	}
 	if before := l.full.Swap(&state); state.warned && (before == nil || !before.warned) {
-		l.cfg.Logger.Warn("the log's server runs short of memory", "used_mb", used>>20, "limit_mb", limit>>20)
+		l.cfg.Logger.Warn("the log's server runs short of memory", "used_mb", fullest.used>>20, "limit_mb", fullest.limit>>20)
 	}
 	return nil
 }
@@ -114,32 +114,26 @@ func (l *Log) Room() error {
 	return nil
 }
 
-// memory returns what the servers use and what they may use; 0 where one has no limit.
-func (l *Log) memory(ctx context.Context) (used, limit uint64, err error) {
-	add := func(ctx context.Context, c *redis.Client) error {
+// usage is what a server uses of its memory; the limit is 0 if it has none.
+type usage struct{ used, limit uint64 }
+
+func (u usage) share() float64 {
+	if u.limit == 0 {
+		return 0
+	}
+	return float64(u.used) / float64(u.limit)
+}
+
+// usages calls f for every server of the log.
+func (l *Log) usages(ctx context.Context, f func(name string, u usage)) error {
+	return masters(ctx, l.client, func(ctx context.Context, name string, c *redis.Client) error {
 		info, err := c.InfoMap(ctx, "memory").Result()
 		if err != nil {
 			return err
 		}
-		u, _ := strconv.ParseUint(info["Memory"]["used_memory"], 10, 64)
-		m, _ := strconv.ParseUint(info["Memory"]["maxmemory"], 10, 64)
-		used, limit = used+u, limit+m
+		used, _ := strconv.ParseUint(info["Memory"]["used_memory"], 10, 64)
+		limit, _ := strconv.ParseUint(info["Memory"]["maxmemory"], 10, 64)
+		f(name, usage{used, limit})
 		return nil
-	}
-	cluster, ok := l.client.(*redis.ClusterClient)
-	if !ok {
-		c, err := server(ctx, l.client, nodesKey)
-		if err != nil {
-			return 0, 0, err
-		}
-		err = add(ctx, c)
-		return used, limit, err
-	}
-	one := make(chan struct{}, 1) // the servers are asked side by side
-	err = cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error {
-		one <- struct{}{}
-		defer func() { <-one }()
-		return add(ctx, c)
 	})
-	return used, limit, err
 }

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -18,9 +17,8 @@ import (
 // A read ends after a finite time anyway, and is cut short by CLIENT UNBLOCK when the set of streams
 // changes.
 type tailer struct {
-	log    *Log
-	client redis.UniversalClient // for the blocking read and for cutting it short
-	count  int                   // entries of one stream that a read may return
+	log   *Log
+	count int // entries of one stream that a read may return
 
 	mu      sync.Mutex
 	streams map[string][]*tail
@@ -30,6 +28,7 @@ type tailer struct {
 	id      int64         // of its connection
 	idle    *sync.Cond
 	closed  bool
+	ended   chan struct{} // closed then
 
 	unblocking bool // a goroutine is at it
 
@@ -50,50 +49,62 @@ type tailers struct {
 	log   *Log
 	count int // entries of one stream that a read may return
 
-	mu    sync.Mutex
-	byKey map[string]*tailer // on a cluster
-	one   *tailer            // otherwise
+	mu     sync.Mutex
+	byKey  map[string]*tailer // on a cluster
+	one    *tailer            // otherwise
+	closed bool
 }
 
 func newTailers(l *Log, count int) *tailers {
 	return &tailers{log: l, count: count, byKey: make(map[string]*tailer)}
 }
 
-// of returns the tailer for a stream.
+// of returns the tailer for a stream, nil after close.
 func (ts *tailers) of(key string) *tailer {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if ts.log.addr.cluster == nil {
-		if ts.one == nil {
-			ts.one = ts.log.newTailer(ts.count)
+	if ts.log.addr.cluster != nil {
+		if ts.byKey[key] == nil && !ts.closed {
+			ts.byKey[key] = ts.log.newTailer(ts.count)
 		}
-		return ts.one
+		return ts.byKey[key]
 	}
-	if ts.byKey[key] == nil {
-		ts.byKey[key] = ts.log.newTailer(ts.count)
+	if ts.one == nil && !ts.closed {
+		ts.one = ts.log.newTailer(ts.count)
 	}
-	return ts.byKey[key]
+	return ts.one
 }
 
 // add begins to read streams, each after the place where its reader stands.
 func (ts *tailers) add(readers ...*tail) {
 	groups := make(map[*tailer][]*tail, 1)
 	for _, r := range readers {
-		t := ts.of(r.key)
-		groups[t] = append(groups[t], r)
+		if t := ts.of(r.key); t != nil {
+			groups[t] = append(groups[t], r)
+		}
 	}
 	for t, group := range groups {
 		t.add(group)
 	}
 }
 
-func (ts *tailers) resume(t *tail) { ts.of(t.key).resume(t) }
-func (ts *tailers) drop(t *tail)   { ts.of(t.key).drop(t) }
+func (ts *tailers) resume(r *tail) {
+	if t := ts.of(r.key); t != nil {
+		t.resume(r)
+	}
+}
 
-// close ends all reading.
+func (ts *tailers) drop(r *tail) {
+	if t := ts.of(r.key); t != nil {
+		t.drop(r)
+	}
+}
+
+// close ends all reading, together with the end of the connections.
 func (ts *tailers) close() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	ts.closed = true
 	for _, t := range ts.byKey {
 		t.close()
 	}
@@ -103,7 +114,7 @@ func (ts *tailers) close() {
 }
 
 func (l *Log) newTailer(count int) *tailer {
-	t := &tailer{log: l, client: l.addr.dial(2), count: count, streams: make(map[string][]*tail), reading: make(map[string][]*tail)}
+	t := &tailer{log: l, count: count, streams: make(map[string][]*tail), reading: make(map[string][]*tail), ended: make(chan struct{})}
 	t.idle = sync.NewCond(&t.mu)
 	l.loops.Go(t.run)
 	return t
@@ -141,7 +152,7 @@ func (t *tailer) resume(r *tail) {
 func (t *tailer) changed() {
 	t.changes++
 	t.idle.Broadcast()
-	if t.node != nil && !t.unblocking {
+	if t.node != nil && !t.unblocking && !t.closed {
 		t.unblocking = true
 		t.log.loops.Go(t.unblock)
 	}
@@ -169,12 +180,16 @@ func (t *tailer) unblock() {
 
 func (t *tailer) close() {
 	t.mu.Lock()
-	t.closed = true
-	t.idle.Broadcast()
-	t.mu.Unlock()
-	_ = t.client.Close() // ends the read under way
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.closed = true
+		close(t.ended)
+		t.idle.Broadcast()
+	}
 }
 
+// run reads until close. What goes wrong is tried again; that the server cannot be used is found and told
+// elsewhere.
 func (t *tailer) run() {
 	for {
 		if _, ok := t.next(); !ok {
@@ -183,15 +198,13 @@ func (t *tailer) run() {
 		err := t.connected()
 		t.mu.Lock()
 		t.node = nil
-		closed := t.closed
 		t.mu.Unlock()
-		if closed {
-			return
+		if cluster, ok := t.log.tailing.(*redis.ClusterClient); ok && hasWord(err, "MOVED") {
+			cluster.ReloadState(t.log.ctx)
 		}
-		t.log.state.set(err)
 		select {
 		case <-time.After(retryAfter):
-		case <-t.log.ctx.Done():
+		case <-t.ended:
 		}
 	}
 }
@@ -239,7 +252,7 @@ func (t *tailer) connected() error {
 		return nil
 	}
 	ctx := t.log.ctx
-	node, err := server(ctx, t.client, args[0])
+	node, err := server(ctx, t.log.tailing, args[0])
 	if err != nil {
 		return err
 	}
@@ -256,14 +269,22 @@ func (t *tailer) connected() error {
 		if args, ok = t.next(); !ok {
 			return nil
 		}
-		streams, err := conn.XRead(ctx, &redis.XReadArgs{Streams: args, Count: int64(t.count), Block: t.log.cfg.limits.block}).Result()
-		if err != nil && !errors.Is(err, redis.Nil) && !hasWord(err, "UNBLOCKED") {
+		streams, err := t.read(ctx, conn, args)
+		if err != nil && !isNil(err) && !hasWord(err, "UNBLOCKED") {
 			return err
 		}
 		for i := range streams {
 			t.hand(&streams[i])
 		}
 	}
+}
+
+// read waits for entries. A server that says nothing for much longer than it was asked to is given up.
+func (t *tailer) read(ctx context.Context, conn *redis.Conn, args []string) ([]redis.XStream, error) {
+	block := t.log.cfg.limits.block
+	ctx, cancel := context.WithTimeout(ctx, block+readTimeout)
+	defer cancel()
+	return conn.XRead(ctx, &redis.XReadArgs{Streams: args, Count: int64(t.count), Block: block}).Result()
 }
 
 // hand delivers what one stream had to those of its readers that are still there.
