@@ -162,8 +162,9 @@ func (b *Bus) Health() error {
 }
 
 // Do sends a command to its owner and waits until this node has applied its outcome, or ctx ends.
-// Errors are ErrOutcomeUnknown, perhaps with ErrPending, ErrKeyReused and ErrUnavailable, wrapped with the cause; a refused
-// command is no error but a Result with a Rejection.
+// Before the inbox has taken the command, or failed to, it does not return even then. Errors are
+// ErrOutcomeUnknown, perhaps with ErrPending, ErrKeyReused and ErrUnavailable, wrapped with the cause;
+// a refused command is no error but a Result with a Rejection.
 func (b *Bus) Do(ctx context.Context, r Request) (Result, error) {
 	payload, err := encode(r)
 	if err != nil {

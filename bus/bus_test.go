@@ -188,7 +188,9 @@ func TestWaitRunsOut(t *testing.T) {
 	}()
 	<-held.Arrived()
 	cancel()
-	require.ErrorIs(t, <-done, bus.ErrOutcomeUnknown)
+	err := <-done
+	require.ErrorIs(t, err, bus.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, bus.ErrPending)
 	held.Release()
 	first := n.send(keyed(1, 1, nokia, plan("m")))
 	again := n.send(keyed(1, 1, nokia, plan("m")))
