@@ -74,6 +74,8 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	root.AddCommand(
 		serveCommand("serve", "Serve the API on the log under --data", stdout, stderr, false),
 		serveCommand("demo", "Serve with the Nokia–Xiaomi example, loaded when the log is empty", stdout, stderr, true),
+		logCommand(stdout),
+		deadLetterCommand(stdout),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: noArgs,
 			Run: func(*cobra.Command, []string) { fmt.Fprintln(stdout, "tandem", version()) },

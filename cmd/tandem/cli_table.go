@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// newTable returns a table without borders, which reads as well in a file as on a terminal. Columns
+// that are named have numbers.
+func newTable(out io.Writer, numbers ...string) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(out)
+	style := table.StyleLight
+	style.Options = table.Options{SeparateHeader: true, SeparateFooter: true}
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header, style.Format.Footer = text.FormatDefault, text.FormatDefault
+	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
+	var columns []table.ColumnConfig
+	for _, name := range numbers {
+		columns = append(columns, table.ColumnConfig{Name: name, Align: text.AlignRight, AlignHeader: text.AlignRight, AlignFooter: text.AlignRight})
+	}
+	t.SetColumnConfigs(columns)
+	return t
+}
+
+// facts prints names and what is to be said of them, one below the other.
+func facts(out io.Writer, pairs ...string) {
+	width := 0
+	for i := 0; i < len(pairs); i += 2 {
+		width = max(width, len(pairs[i]))
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		lines := strings.Split(pairs[i+1], "\n")
+		fmt.Fprintf(out, "%-*s  %s\n", width, pairs[i], lines[0])
+		for _, line := range lines[1:] {
+			fmt.Fprintln(out, strings.TrimRight(strings.Repeat(" ", width+2)+line, " "))
+		}
+	}
+}
+
+// count writes a number in groups of three digits.
+func count(n uint64) string {
+	digits := strconv.FormatUint(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// some writes how many there are of something.
+func some(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
+}
+
+// size writes a number of bytes.
+func size(n uint64) string {
+	if n < 1<<10 {
+		return some(n, "byte", "bytes")
+	}
+	value, unit := float64(n), 0
+	for value >= 1023.95 && unit < 4 {
+		value /= 1 << 10
+		unit++
+	}
+	return fmt.Sprintf("%.1f %ciB", value, " KMGT"[unit])
+}
+
+// age writes how long something has lasted.
+func age(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", seconds)
+	case d < time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+}

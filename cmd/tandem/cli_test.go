@@ -1,0 +1,340 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/eventlog/sqlite"
+	api "tandem/http"
+)
+
+// said is what a run of the program wrote, and its exit status.
+type said struct {
+	stdout, stderr string
+	status         int
+}
+
+// tandem runs the program to its end, with more environment.
+func tandem(t testing.TB, env []string, args ...string) said {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(append(os.Environ(), asProgram+"=1", "TANDEM_OPERATOR_TOKEN="+operatorSecret), env...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		require.ErrorAs(t, err, new(*exec.ExitError))
+	}
+	return said{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// cli runs a command of the program on a server.
+func (p *program) cli(args ...string) said {
+	p.t.Helper()
+	return tandem(p.t, []string{"TANDEM_URL=" + p.url}, args...)
+}
+
+// text is what the program wrote when it went well, without what differs from run to run.
+func (p *program) text(args ...string) string {
+	p.t.Helper()
+	s := p.cli(args...)
+	require.Zero(p.t, s.status, s.stderr)
+	require.Empty(p.t, s.stderr)
+	text := strings.ReplaceAll(s.stdout, p.dir, "DATA")
+	text = strings.ReplaceAll(text, "process "+strconv.Itoa(p.cmd.Process.Pid), "process PID")
+	text = regexp.MustCompile(`Size          \d+\.\d KiB`).ReplaceAllString(text, "Size          SIZE")
+	return regexp.MustCompile(`─+`).ReplaceAllString(text, "──")
+}
+
+const sony = `{"id":"sony","name":"Sony","country":"JP","time_zone":"Asia/Tokyo"}`
+
+// inTheLog changes the log of a server that is not running.
+func inTheLog(t testing.TB, data string, change func(*sqlite.Log)) {
+	t.Helper()
+	log, err := sqlite.Open(t.Context(), sqlite.Config{Dir: data})
+	require.NoError(t, err)
+	change(log)
+	require.NoError(t, log.Close())
+}
+
+func TestLogStatus(t *testing.T) {
+	p := start(t, t.TempDir(), "serve")
+	require.Equal(t, `Log           sqlite at DATA/tandem.db
+Durability    disk
+Nodes         process PID owns 64
+Size          SIZE
+Commits       0, all of them applied
+Waiting       nothing
+Owners        every partition has one
+Dead letters  none
+Losses        none
+`, p.text("log", "status"), "there is nothing to put into a table")
+	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	require.Equal(t, `Log           sqlite at DATA/tandem.db
+Durability    disk
+Nodes         process PID owns 64
+Size          SIZE
+Commits       1, all of them applied
+Waiting       nothing
+Owners        every partition has one
+Dead letters  none
+Losses        none
+
+Partition  Head  Durable  Applied  Lag  Waiting  Oldest  Dead  Epoch  Owner
+──
+       53     1        1        1    0        0             0      0  process PID
+──
+  1 of 64     1                      0        0             0
+`, p.text("log", "status"))
+	require.Equal(t, 64, strings.Count(p.text("log", "status", "--all"), "process PID\n"))
+
+	var printed, answered api.LogState
+	require.NoError(t, json.Unmarshal([]byte(p.cli("log", "status", "--json").stdout), &printed))
+	p.do(200, operatorSecret, "GET", "/v1/log", "").decode(t, &answered)
+	printed.Bytes = answered.Bytes
+	require.Equal(t, answered, printed)
+	p.stop()
+}
+
+func TestLogStatusOfManyNodes(t *testing.T) {
+	state := api.LogState{
+		Kind: "redis", Place: "redis://127.0.0.1:6379", Durability: "replicated", Bytes: 750 << 20, Limit: 1 << 30,
+		Node: "b:2", Nodes: []string{"a:1", "b:2"}, Partitions: make([]api.LogPartition, 4),
+		Totals: api.LogTotals{Commits: 1_234_567, Lag: 3, Waiting: 1, OldestSeconds: 75, DeadLetters: 2, Unowned: 2, Losses: 2},
+	}
+	state.Partitions[0] = api.LogPartition{Head: 1_234_560, Durable: 1_234_559, Applied: 1_234_556, Lag: 3, Owner: "a:1", Waiting: 1, OldestSeconds: 75, DeadLetters: 2}
+	state.Partitions[1] = api.LogPartition{Partition: 1, Owner: "b:2"}
+	state.Partitions[2] = api.LogPartition{Partition: 2, Head: 5, Durable: 5, Applied: 8, Loss: &api.LogLoss{Known: 8, Stored: 5}}
+	state.Partitions[3] = api.LogPartition{Partition: 3, Head: 2, Durable: 2, Applied: 2, Epoch: 1, Loss: &api.LogLoss{Known: 2, Stored: 2}}
+	var out bytes.Buffer
+	printLog(&out, &state, false)
+	require.Equal(t, `Log           redis at redis://127.0.0.1:6379
+Durability    replicated
+Nodes         a:1 owns 1
+              b:2 owns 1, answers here
+Memory        750.0 MiB of 1.0 GiB (73 %)
+Commits       1,234,567, 3 not applied yet on the node that answers
+Waiting       1 command, the oldest for 1m15s
+Owners        2 partitions have none: 2 3
+Dead letters  2; see tandem deadletter list
+Losses        2 partitions have lost commits; see below
+
+Partition       Head    Durable    Applied  Lag  Waiting  Oldest  Dead  Epoch  Owner
+──
+        0  1,234,560  1,234,559  1,234,556    3        1   1m15s     2      0  a:1
+        2          5          5          8    0        0             0      0  none: it has lost commits
+        3          2          2          2    0        0             0      1  none: it has lost commits
+──
+   3 of 4  1,234,567                          3        1   1m15s     2
+
+Partition 2 lost commits 6 to 8: they were seen before and are gone.
+Nothing is read or written there until the commits are restored, or given up with:
+
+    tandem log accept-loss 2
+
+Partition 3 has another history: commit 2 is not the one that was seen before.
+Nothing is read or written there until the commits are restored, or given up with:
+
+    tandem log accept-loss 3
+`, regexp.MustCompile(`─+`).ReplaceAllString(out.String(), "──"))
+}
+
+func TestAcceptLossOfAServer(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, "serve")
+	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	p.stop()
+	inTheLog(t, data, func(log *sqlite.Log) {
+		require.NoError(t, log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: 53, Known: eventlog.Head{Seq: 3}, Stored: eventlog.Head{Seq: 1}}))
+	})
+	p = start(t, data, "serve")
+	require.Contains(t, p.text("log", "status"), "\n    tandem log accept-loss 53\n")
+	s := p.cli("log", "accept-loss", "53")
+	require.Equal(t, said{"", "tandem: this cannot be undone, and there is nobody to ask: add --yes if it is meant\n", exitUsage}, s)
+	s = p.cli("log", "accept-loss", "53", "7", "--yes")
+	require.Equal(t, exitFault, s.status)
+	require.Equal(t, "tandem: partition 7 has lost nothing; nothing was accepted\n", s.stderr)
+	require.Equal(t, `Partition 53 lost commits 2 to 3: they were seen before and are gone.
+Partition 53 goes on after commit 1, in epoch 1.
+`, p.text("log", "accept-loss", "53", "--yes"))
+	p.stop()
+}
+
+func TestConfirmed(t *testing.T) {
+	for answer, wanted := range map[string]bool{"yes\n": true, " yes \n": true, "yes": true, "y\n": false, "YES\n": false, "no\n": false, "\n": false, "": false} {
+		var asked bytes.Buffer
+		require.Equal(t, wanted, confirmed(strings.NewReader(answer), &asked), "%q", answer)
+		require.Contains(t, asked.String(), "Type yes")
+	}
+}
+
+// TestCLITellsWhatIsWrong checks that every mistake gets its own words, and the exit status.
+func TestCLITellsWhatIsWrong(t *testing.T) {
+	p := start(t, t.TempDir(), "serve")
+	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	token := p.do(201, operatorSecret, "POST", "/v1/partners/sony/tokens", `{"name":"M","role":"manager"}`).field(t, "token")
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "<html>") }))
+	defer other.Close()
+	elsewhere := httptest.NewServer(http.RedirectHandler(p.url, http.StatusFound))
+	defer elsewhere.Close()
+	file := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(file, []byte(operatorSecret+"\n"), 0o600))
+	none := "TANDEM_OPERATOR_TOKEN="
+	for name, c := range map[string]struct {
+		env    []string
+		args   string
+		status int
+		tells  string
+	}{
+		"token in a file":           {[]string{none}, "log status --operator-token-file " + file, exitOK, ""},
+		"token in a file, named":    {[]string{none, "TANDEM_OPERATOR_TOKEN_FILE=" + file}, "log status", exitOK, ""},
+		"server's own key":          {[]string{"TANDEM_KEY=x"}, "log status", exitOK, ""},
+		"trailing slash":            {nil, "log status --url " + p.url + "/", exitOK, ""},
+		"no token":                  {[]string{none}, "log status", exitUsage, "set TANDEM_OPERATOR_TOKEN"},
+		"no file":                   {[]string{none}, "log status --operator-token-file " + file + "x", exitUsage, "no such file"},
+		"short token":               {[]string{none + "short"}, "log status", exitUsage, "at least 16"},
+		"wrong token":               {[]string{none + "0123456789abcdef"}, "log status", exitFault, "does not know this token"},
+		"a partner's token":         {[]string{none + token}, "log status", exitFault, "for the operator only, and the token is a manager's of sony"},
+		"a partner's, for a letter": {[]string{none + token}, "deadletter replay 7 x", exitFault, "for the operator only"},
+		"nobody there":              {nil, "log status --url http://127.0.0.1:1", exitFault, "cannot reach http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused. Is Tandem running there?"},
+		"somebody else there":       {nil, "log status --url " + other.URL, exitFault, "but not as Tandem does"},
+		"sent elsewhere":            {nil, "log status --url " + elsewhere.URL, exitFault, "status 302, but not as Tandem does"},
+		"a path too much":           {nil, "log status --url " + p.url + "/more", exitFault, "has no state of its log"},
+		"no URL":                    {nil, "log status --url 127.0.0.1:8080", exitUsage, "want http:// or https://"},
+		"two mistakes":              {[]string{none, "TANDEM_URL=x"}, "log status", exitUsage, "\nthe operator's token is needed"},
+		"no partition":              {nil, "log accept-loss --yes", exitUsage, "want tandem log accept-loss PARTITION..."},
+		"wrong partition":           {nil, "log accept-loss 64 --yes", exitUsage, `"64" is not a partition: want 0 to 63`},
+		"no such letter":            {nil, "deadletter show 7 x", exitFault, "has no dead letter x in partition 7; tandem deadletter list tells"},
+		"no letter":                 {nil, "deadletter show 7", exitUsage, "want tandem deadletter show PARTITION ID"},
+		"too much":                  {nil, "deadletter list 7", exitUsage, "tandem deadletter list"},
+		"no command":                {nil, "deadletter lst", exitUsage, `tandem deadletter has no command "lst"`},
+		"no flag":                   {nil, "deadletter list --all", exitUsage, "unknown flag: --all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tandem(t, append([]string{"TANDEM_URL=" + p.url}, c.env...), strings.Fields(c.args)...)
+			require.Equal(t, c.status, s.status, s.stderr)
+			require.Contains(t, s.stderr, c.tells)
+			if c.status != exitOK {
+				require.Empty(t, s.stdout)
+				require.True(t, strings.HasPrefix(s.stderr, "tandem: "), s.stderr)
+			}
+		})
+	}
+	p.stop()
+}
+
+// letter makes a dead letter of a readable command by giving it another name.
+func readable(t testing.TB, c domain.Command) []byte {
+	t.Helper()
+	name, command, err := domain.EncodeCommand(c)
+	require.NoError(t, err)
+	return fmt.Appendf(nil, `{"name":"%s","command":%s,"actor":{"member":"operator","role":"operator"},"today":"2018-03-30","requested_at":"2018-03-30T07:00:00Z"}`, name, command)
+}
+
+func TestDeadLetterCommands(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, "serve")
+	require.Equal(t, "There are no dead letters.\n", p.text("deadletter", "list"))
+	require.Equal(t, `{"dead_letters":[],"next_cursor":null}`+"\n", p.text("deadletter", "list", "--json"))
+	p.stop()
+	create := readable(t, domain.CreatePartner{ID: "sony", Profile: domain.PartnerProfile{Name: "Sony Secret", Country: "JP", TimeZone: "Asia/Tokyo"}})
+	at := time.Date(2026, 11, 20, 9, 30, 0, 0, time.UTC)
+	inTheLog(t, data, func(log *sqlite.Log) {
+		lease, err := log.Own(t.Context(), 53)
+		require.NoError(t, err)
+		require.NoError(t, log.Append(t.Context(), eventlog.Batch{Partition: 53, Fence: lease.Fence(), To: eventlog.Offset{0, 1}, DeadLetters: []eventlog.DeadLetter{
+			{ID: "00aa", Payload: create, At: at, Reason: `command "partner.create" is not known`},
+			{ID: "it's\x1b[31m/odd", Payload: []byte("our secret"), At: at.Add(time.Hour), Reason: "panic: " + strings.Repeat("long ", 30) + "\ngoroutine 7 [running]:\n\ttandem/bus"},
+		}}))
+	})
+	p = start(t, data, "serve")
+	require.Equal(t, fmt.Sprintf(`Partition  At                            Size  ID                     Reason
+──
+       53  2026-11-20 09:30:00 UTC  %d bytes  00aa                   command "partner.create" is not known
+       53  2026-11-20 10:30:00 UTC   10 bytes  it%%27s%%1B%%5B31m%%2Fodd  panic: long long long long long long long long long long long long long long lo…
+
+2 dead letters. See the newest with:
+
+    tandem deadletter show 53 it%%27s%%1B%%5B31m%%2Fodd
+`, len(create)), p.text("deadletter", "list"))
+	require.Equal(t, fmt.Sprintf(`Dead letter  00aa
+Partition    53
+At           2026-11-20 09:30:00 UTC
+Size         %d bytes
+Command      partner.create, 86 bytes
+Sender       member operator, operator
+Requested    2018-03-30 07:00:00 UTC
+Reason       command "partner.create" is not known
+
+What the command says belongs to the partners and is not shown.
+When the program can read it now, and nobody has sent it again since, send it with:
+
+    tandem deadletter replay 53 00aa
+`, len(create)), p.text("deadletter", "show", "53", "00aa"))
+	odd := p.text("deadletter", "show", "53", "it%27s%1B%5B31m%2Fodd")
+	require.Contains(t, odd, "\nPayload      is not as commands are sent; SHA-256 ")
+	require.Contains(t, odd, "long long\n             goroutine 7 [running]:\n                 tandem/bus\n")
+	require.Equal(t, odd, p.text("deadletter", "show", "53", "it's\x1b[31m/odd"), "an id may be given as it is, too")
+	for _, text := range []string{odd, p.text("deadletter", "list", "--json"), p.text("deadletter", "show", "53", "00aa", "--json")} {
+		require.NotContains(t, strings.ToLower(text), "secret")
+		require.NotContains(t, text, "\x1b")
+	}
+	p.replays()
+	p.stop()
+}
+
+// replays sends the letters again: one can be read now and is refused the second time, one cannot.
+func (p *program) replays() {
+	p.t.Helper()
+	require.Regexp(p.t, `^Done, as command [0-9a-f]{32}\. The dead letter is kept\.\n$`, p.text("deadletter", "replay", "53", "00aa"))
+	p.do(200, operatorSecret, "GET", "/v1/partners/sony", "")
+	s := p.cli("deadletter", "replay", "53", "00aa")
+	require.Equal(p.t, exitFault, s.status)
+	require.Regexp(p.t, `^tandem: command [0-9a-f]{32} was rejected by the rule \w+; it changed nothing\n$`, s.stderr)
+	s = p.cli("deadletter", "replay", "53", "it's\x1b[31m/odd", "--json")
+	require.Equal(p.t, exitFault, s.status)
+	require.Regexp(p.t, `^tandem: it still cannot be read, and is one more dead letter now: [0-9a-f]{32}\n$`, s.stderr)
+	var sent api.Replayed
+	require.NoError(p.t, json.Unmarshal([]byte(s.stdout), &sent))
+	require.Equal(p.t, "dead", sent.State)
+	require.Contains(p.t, p.text("deadletter", "list"), "\n3 dead letters.")
+	require.Contains(p.t, p.text("log", "status"), "Dead letters  3; see tandem deadletter list\n")
+}
+
+func TestBecameOf(t *testing.T) {
+	for state, tells := range map[string]string{"pending": "is not decided yet", "dead": "one more dead letter", "rejected": "was rejected; it changed nothing"} {
+		require.ErrorContains(t, becameOf(api.Replayed{Command: "00aa", State: state}), tells)
+	}
+	require.NoError(t, becameOf(api.Replayed{State: "done"}))
+}
+
+func TestUnits(t *testing.T) {
+	for n, text := range map[uint64]string{0: "0 bytes", 1: "1 byte", 1023: "1,023 bytes", 1024: "1.0 KiB", 1<<20 - 1: "1.0 MiB", 1 << 20: "1.0 MiB", 5 << 40: "5.0 TiB", 5 << 50: "5120.0 TiB"} {
+		require.Equal(t, text, size(n))
+	}
+	for seconds, text := range map[float64]string{0.04: "0.0 s", 59.94: "59.9 s", 60: "1m0s", 3599.6: "1h0m0s", 3600: "1h0m", 90_061: "25h1m"} {
+		require.Equal(t, text, age(seconds))
+	}
+	for text, wanted := range map[string]string{"": "''", "00aa": "00aa", "a%2Fb": "a%2Fb", "a b": "'a b'", "$x": "'$x'", "it's": `'it'\''s'`} {
+		require.Equal(t, wanted, quoted(text))
+	}
+	require.Equal(t, []string{"0", "999", "1,000", "1,234,567"}, []string{count(0), count(999), count(1000), count(1_234_567)})
+	require.Error(t, errors.Unwrap(&usageError{errors.New("x")}))
+}
