@@ -1,10 +1,10 @@
 package http
 
 import (
-	"crypto/subtle"
-	"encoding/hex"
+	"crypto/hmac"
+	"encoding/base64"
+	"encoding/binary"
 	"net/http"
-	"sync"
 	"time"
 
 	"tandem/domain"
@@ -16,62 +16,61 @@ import (
 type Command struct {
 	ID       string   `json:"id"`
 	State    string   `json:"state" enum:"pending,done,rejected"`
-	Resource *string  `json:"resource" doc:"The path of what it made or changed, once done; null if this node did not take the command."`
+	Resource *string  `json:"resource" doc:"The path of what it made or changed, once done."`
 	Problem  *Problem `json:"problem" doc:"Why it was rejected."`
 }
 
-const (
-	sentLimit = 10_000
-	// sentFor is for how long a command without an outcome counts as pending. What is not decided
-	// by then was decided, and its outcome has been forgotten.
-	sentFor = 10 * time.Minute
-)
+// sentFor is for how long a command without an outcome counts as pending. What is not decided by then
+// was decided, and its outcome has been forgotten.
+const sentFor = 10 * time.Minute
 
-// sent remembers the latest commands whose outcome was open when their request was answered. It is
-// safe for concurrent use.
-type sent struct {
-	mu    sync.Mutex
-	known map[eventlog.CommandID]sentCommand
-	order []eventlog.CommandID // a ring, once full
-	next  int                  // the oldest in the ring
+// receipt is what the caller of an unfinished write is given to ask with. It says all that a node must
+// know to answer, so that every node can, also after a restart.
+type receipt struct {
+	id   eventlog.CommandID
+	root eventlog.Partition
+	sent time.Time // to the second
+	path string    // of the resource
 }
 
-type sentCommand struct {
-	path      string // of the resource
-	partition eventlog.Partition
-	at        time.Time
+// receiptMAC is the length of the proof at a receipt's end: nobody finds one in 2^96 by trying.
+const receiptMAC = 12
+
+// seal writes the receipt for the actor; for others it proves nothing.
+func (k keys) seal(a domain.Actor, r receipt) string {
+	b := append(r.id[:], byte(r.root))
+	b = binary.BigEndian.AppendUint32(b, uint32(r.sent.Unix()))
+	b = append(b, r.path...)
+	return base64.RawURLEncoding.EncodeToString(append(b, k.receiptMAC(a, b)...))
 }
 
-func newSent() *sent { return &sent{known: make(map[eventlog.CommandID]sentCommand)} }
-
-// add remembers a command; the oldest gives way. A repeat of one keeps its place.
-func (s *sent) add(id eventlog.CommandID, c sentCommand) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, repeat := s.known[id]
-	s.known[id] = c
-	switch {
-	case repeat:
-	case len(s.order) < sentLimit:
-		s.order = append(s.order, id)
-	default:
-		delete(s.known, s.order[s.next])
-		s.order[s.next] = id
-		s.next = (s.next + 1) % sentLimit
+// unseal reads a receipt of the actor. It is false for everything else.
+func (k keys) unseal(a domain.Actor, text string) (r receipt, ok bool) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	const fixed = len(r.id) + 1 + 4
+	if err != nil || len(b) < fixed+receiptMAC {
+		return r, false
 	}
+	b, mac := b[:len(b)-receiptMAC], b[len(b)-receiptMAC:]
+	if !hmac.Equal(mac, k.receiptMAC(a, b)) {
+		return r, false
+	}
+	copy(r.id[:], b)
+	r.root = eventlog.Partition(b[len(r.id)])
+	r.sent = time.Unix(int64(binary.BigEndian.Uint32(b[len(r.id)+1:])), 0)
+	r.path = string(b[fixed:])
+	return r, true
 }
 
-func (s *sent) get(id eventlog.CommandID) (sentCommand, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, ok := s.known[id]
-	return c, ok
+func (k keys) receiptMAC(a domain.Actor, b []byte) []byte {
+	sum := k.derive("receipt", string(a.Role), string(a.Partner), string(a.Member), string(b))
+	return sum[:receiptMAC]
 }
 
 // seesCommand is for who was told of the command. Everybody else finds nothing, whether or not it
 // exists.
 func seesCommand(q *call, _ *projections.View) bool {
-	_, ok := q.commandOf(q.c.Param("id"))
+	_, ok := q.keys.unseal(q.actor(), q.c.Param("id"))
 	return ok
 }
 
@@ -81,21 +80,18 @@ func getCommand(q *call) (projections.Answer, error) {
 		return projections.Answer{}, err
 	}
 	given := q.c.Param("id")
-	id, _ := q.commandOf(given) // seesCommand has seen that it is one
-	body := Command{ID: given, State: "pending"}
-	sent, remembered := q.sent.get(id)
-	result, decided := q.Commands.Lookup(id)
-	switch {
-	case decided && q.Image.LostIn(result.Partition) != nil, !decided && remembered && q.Image.LostIn(sent.partition) != nil:
+	r, _ := q.keys.unseal(q.actor(), given) // seesCommand has seen that it is one
+	if q.Image.LostIn(r.root) != nil {
 		return projections.Answer{}, errHistoryLost // and whatever is told of it may not be so
+	}
+	body := Command{ID: given, State: "pending"}
+	result, decided := q.Commands.Lookup(r.id)
+	switch {
 	case decided && result.Rejection != nil:
 		body.State, body.Problem = "rejected", rejected(given, result.Rejection)
 	case decided:
-		body.State = "done"
-		if remembered {
-			body.Resource = &sent.path
-		}
-	case !remembered || q.now.Sub(sent.at) > sentFor:
+		body.State, body.Resource = "done", &r.path
+	case q.now.Sub(r.sent) > sentFor:
 		return projections.Answer{}, refuse(http.StatusGone, "command_forgotten",
 			"What became of this command is not remembered any more. Repeat it with the same Idempotency-Key.")
 	}
@@ -107,18 +103,4 @@ func getCommand(q *call) (projections.Answer, error) {
 func rejected(id string, e *domain.Error) *Problem {
 	p := refusalOf(e).problem(id)
 	return &p
-}
-
-// commandOf reads what unfinished wrote: the command's id and the caller's receipt for it.
-func (q *call) commandOf(given string) (eventlog.CommandID, bool) {
-	const digits = 2 * len(eventlog.CommandID{})
-	if len(given) < digits {
-		return eventlog.CommandID{}, false
-	}
-	id, err := eventlog.ParseCommandID(given[:digits])
-	if err != nil || id.String() != given[:digits] {
-		return id, false
-	}
-	receipt := hex.EncodeToString(q.keys.receipt(q.actor(), id))
-	return id, subtle.ConstantTimeCompare([]byte(receipt), []byte(given[digits:])) == 1
 }

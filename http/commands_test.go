@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -27,11 +26,12 @@ import (
 type silentBus struct {
 	last     eventlog.CommandID
 	outcomes map[eventlog.CommandID]bus.Result
+	failure  error
 }
 
 func (b *silentBus) Do(_ context.Context, r bus.Request) (bus.Result, error) {
 	b.last = r.ID
-	return bus.Result{}, bus.ErrOutcomeUnknown
+	return bus.Result{}, b.failure
 }
 
 func (b *silentBus) Lookup(id eventlog.CommandID) (bus.Result, bool) {
@@ -51,7 +51,9 @@ const edgeToken = "the-operator-of-the-edge"
 
 func newEdge(t *testing.T, change ...func(*Config)) *edge {
 	t.Helper()
-	e := &edge{t: t, bus: &silentBus{outcomes: make(map[eventlog.CommandID]bus.Result)}, now: time.Date(2017, 9, 4, 8, 0, 0, 0, time.UTC)}
+	e := &edge{t: t, bus: &silentBus{
+		outcomes: make(map[eventlog.CommandID]bus.Result), failure: fmt.Errorf("%w: %w", bus.ErrOutcomeUnknown, bus.ErrPending),
+	}, now: time.Date(2017, 9, 4, 8, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return e.now }
 	image, err := projections.New(projections.Config{Log: eventlogtest.NewMemory(), Now: now, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
@@ -128,41 +130,38 @@ func TestCommandForgotten(t *testing.T) {
 	w := e.get(location)
 	require.Equal(t, http.StatusGone, w.Code)
 	require.Contains(t, w.Body.String(), `"command_forgotten"`)
-	other := newEdge(t) // another node with the same key, which did not take the command
-	require.Equal(t, http.StatusGone, other.get(location).Code)
+}
+
+// TestCommandOnAnotherNode asks a node that did not take the command, and has the same key.
+func TestCommandOnAnotherNode(t *testing.T) {
+	e, other := newEdge(t), newEdge(t)
+	location := e.send()
+	require.Equal(t, "pending", other.command(location).State)
 	other.bus.outcomes[e.bus.last] = bus.Result{}
-	require.Nil(t, other.command(location).Resource)
+	require.Equal(t, "/v1/partners/nokia", *other.command(location).Resource)
+}
+
+// TestNotKnownToBeSent shows that 202 is for commands that are in the inbox for certain.
+func TestNotKnownToBeSent(t *testing.T) {
+	e := newEdge(t)
+	e.bus.failure = fmt.Errorf("%w: the connection broke", bus.ErrOutcomeUnknown)
+	w := e.do(e.api.Handler(), http.MethodPost, "/v1/partners", `{"id":"nokia","name":"Nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Contains(t, w.Body.String(), `"outcome_unknown"`)
+	require.Equal(t, "pending", e.command(w.Header().Get("Location")).State)
 }
 
 func TestCommandNeedsTheReceipt(t *testing.T) {
 	e := newEdge(t)
 	location := e.send()
 	id := strings.TrimPrefix(location, "/v1/commands/")
-	foreign := e.api.keys.receipt(domain.Actor{Partner: "nokia", Member: "m", Role: domain.Manager}, e.bus.last)
+	foreign := e.api.keys.seal(domain.Actor{Partner: "nokia", Member: "m", Role: domain.Manager}, receipt{id: e.bus.last, path: "/v1/partners/nokia"})
 	for name, wrong := range map[string]string{
-		"no receipt": id[:32], "a wrong receipt": id[:32] + strings.Repeat("0", 16), "another's receipt": id[:32] + hex.EncodeToString(foreign),
-		"another command": strings.Repeat("0", 32) + id[32:], "upper case": strings.ToUpper(id), "more": id + "00",
-		"no id": "nonsense", "no hexadecimal": strings.Repeat("g", 48),
+		"cut": id[:32], "another's": foreign, "another command": "A" + "B" + id[2:], "upper case": strings.ToUpper(id), "more": id + "00",
+		"no id": "nonsense", "nothing but a proof": id[len(id)-16:], "padded": id + "=",
 	} {
 		w := e.get("/v1/commands/" + wrong)
 		require.Equal(t, http.StatusNotFound, w.Code, name)
 		require.Contains(t, w.Body.String(), `"not_found"`, name)
-	}
-}
-
-func TestSentForgetsTheOldest(t *testing.T) {
-	s := newSent()
-	number := func(n int) (id eventlog.CommandID) {
-		binary.BigEndian.PutUint64(id[:], uint64(n))
-		return id
-	}
-	for n := range sentLimit + 2 {
-		s.add(number(n), sentCommand{path: "/v1/me"})
-		s.add(number(n), sentCommand{path: "/v1/me"}) // a repeat takes no second place
-	}
-	require.Len(t, s.known, sentLimit)
-	for n, there := range map[int]bool{0: false, 1: false, 2: true, sentLimit + 1: true} {
-		_, ok := s.get(number(n))
-		require.Equal(t, there, ok, n)
 	}
 }

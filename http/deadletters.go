@@ -238,8 +238,8 @@ func replayDeadLetter(q *writing, read func() (any, error)) error {
 	defer cancel()
 	id, result, err := q.Operations.Replay(ctx, l.partition, l.DeadLetter)
 	prefer.tell(q)
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
+	if err != nil && !q.pending(err) {
+		return unsent(err)
 	}
 	out := Replayed{Command: id.String(), State: stateOf(result, err)}
 	if result.Rejection != nil {
@@ -252,6 +252,24 @@ func replayDeadLetter(q *writing, read func() (any, error)) error {
 	rendered.headers(q.c.Response().Header())
 	q.write(http.StatusOK, jsonType, rendered.body)
 	return nil
+}
+
+// pending reports whether a command that was waited for in vain will be decided: its inbox outlives
+// processes, or all that happened is that the time ran out.
+func (q *call) pending(err error) bool {
+	return errors.Is(err, bus.ErrPending) && (q.DurableInbox || errors.Is(err, context.DeadlineExceeded))
+}
+
+// unsent is the refusal for what may have been sent again. It does not ask for a repeat, which would
+// do it twice.
+func unsent(err error) error {
+	if !errors.Is(err, bus.ErrOutcomeUnknown) {
+		return err
+	}
+	return &refusal{
+		status: http.StatusServiceUnavailable, code: "outcome_unknown", cause: err,
+		detail: "Whether it was sent again is not known. Find out whether it is done before you send it once more.",
+	}
 }
 
 func stateOf(result bus.Result, err error) string {

@@ -214,7 +214,8 @@ func TestReplay(t *testing.T) {
 		"done":        {bus.Result{Seq: 4}, nil, 200, "done", ""},
 		"rejected":    {bus.Result{Rejection: secretive}, nil, 200, "rejected", "wrong_state"},
 		"dead":        {bus.Result{Rejection: dead}, nil, 200, "dead", "unreadable_command"},
-		"slow":        {bus.Result{}, fmt.Errorf("%w: %w", bus.ErrOutcomeUnknown, context.DeadlineExceeded), 200, "pending", ""},
+		"slow":        {bus.Result{}, fmt.Errorf("%w: %w: %w", bus.ErrOutcomeUnknown, bus.ErrPending, context.DeadlineExceeded), 200, "pending", ""},
+		"stopping":    {bus.Result{}, fmt.Errorf("%w: %w: it stops", bus.ErrOutcomeUnknown, bus.ErrPending), 200, "pending", ""},
 		"stopped":     {bus.Result{}, fmt.Errorf("%w: no space left", bus.ErrOutcomeUnknown), 503, "", "outcome_unknown"},
 		"unavailable": {bus.Result{}, bus.ErrUnavailable, 503, "", "unavailable"},
 	} {
@@ -227,6 +228,7 @@ func TestReplay(t *testing.T) {
 			require.NotContains(t, w.Body.String(), "secret")
 			if c.status != 200 {
 				require.Contains(t, w.Body.String(), c.code)
+				require.Equal(t, c.code == "unavailable", w.Header().Get("Retry-After") != "", "a repeat would do it twice")
 				return
 			}
 			var out Replayed

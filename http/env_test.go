@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,7 +20,6 @@ import (
 
 	"tandem/bus"
 	"tandem/eventlog"
-	"tandem/eventlog/sqlite"
 	"tandem/projections"
 )
 
@@ -30,6 +30,7 @@ type env struct {
 	*node
 	t      testing.TB
 	dir    string
+	store  store
 	clock  *clock
 	tokens map[string]string // by who holds them
 }
@@ -55,7 +56,7 @@ func (l *lossy) Do(ctx context.Context, r bus.Request) (bus.Result, error) {
 	if _, err := l.Bus.Do(context.WithoutCancel(ctx), r); err != nil {
 		return bus.Result{}, err
 	}
-	return bus.Result{}, bus.ErrOutcomeUnknown
+	return bus.Result{}, fmt.Errorf("%w: %w", bus.ErrOutcomeUnknown, bus.ErrPending)
 }
 
 // operations is what the operator asks, as the program joins it.
@@ -93,10 +94,13 @@ func (e *env) start(change ...func(*Config)) {
 	e.t.Helper()
 	n := &node{}
 	e.node = n
-	log, err := sqlite.Open(e.t.Context(), sqlite.Config{Dir: e.dir, Now: e.clock.Now})
-	require.NoError(e.t, err)
+	if e.store == nil {
+		e.store = newStore(e)
+	}
+	log := e.store.open()
 	n.log = log
 	n.stops = append(n.stops, func() { require.NoError(e.t, log.Close()) })
+	var err error
 	n.image, err = projections.New(projections.Config{
 		Log: log, Dir: e.dir, BaseURL: "http://tandem.test", Now: e.clock.Now, Logger: slog.New(slog.DiscardHandler),
 		Applied: func(entries []eventlog.Entry) { n.commands.Applied(entries) },

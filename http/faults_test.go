@@ -17,6 +17,7 @@ import (
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/eventlog"
+	"tandem/projections"
 )
 
 // broken is a Commander that does nothing but fail.
@@ -53,6 +54,7 @@ func TestFaults(t *testing.T) {
 		{"fault of the owner", broken{result: bus.Result{Rejection: &domain.Error{Kind: domain.Internal, Code: "internal", Detail: cause}}}, 500, "internal", true},
 		{"unknown outcome", broken{err: errors.Join(bus.ErrOutcomeUnknown, errors.New(cause))}, 503, "outcome_unknown", true},
 		{"unavailable", broken{err: errors.Join(bus.ErrUnavailable, errors.New(cause))}, 503, "unavailable", true},
+		{"unreadable log", broken{err: errors.Join(projections.ErrUnreadable, errors.New(cause))}, 503, "log_unreachable", true},
 		{"key reused", broken{err: bus.ErrKeyReused}, 422, "idempotency_key_reused", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -62,12 +62,6 @@ func (k keys) token(id eventlog.CommandID) string {
 	return "tdm_" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// receipt proves that the command belongs to the actor who was told of it.
-func (k keys) receipt(a domain.Actor, id eventlog.CommandID) []byte {
-	sum := k.derive("receipt", string(a.Role), string(a.Partner), string(a.Member), string(id[:]))
-	return sum[:8]
-}
-
 // fingerprint tells one request from another that used the same key.
 func fingerprint(method, path, ifMatch string, body []byte) (f eventlog.Fingerprint) {
 	h := sha256.New()

@@ -20,7 +20,7 @@ func TestLogTellsCountsOnly(t *testing.T) {
 	require.NotRegexp(t, "[0-9a-f]{64}", string(a.body), "hashes stay inside")
 	var state LogState
 	a.into(&state)
-	require.Equal(t, "sqlite", state.Kind)
+	require.Equal(t, w.store.kind(), state.Kind)
 	require.Equal(t, "disk", state.Durability)
 	require.Equal(t, []string{state.Node}, state.Nodes)
 	require.NotZero(t, state.Bytes)
@@ -38,7 +38,6 @@ func TestLogTellsCountsOnly(t *testing.T) {
 	}
 	require.Equal(t, LogTotals{Commits: commits, DeadLetters: 4}, state.Totals)
 	require.EqualValues(t, 4, state.Partitions[partitionOf(w.a)].DeadLetters)
-	w.As("operator").With("If-None-Match", a.etag()).GET("/v1/log").Want(304)
 	for _, who := range []string{"nokia", "acme", "nokia-viewer"} {
 		same := w.As(who).With("X-Request-Id", "x")
 		require.Equal(t, same.GET("/v1/nothing").Want(404).body, same.GET("/v1/log").Want(404).body)

@@ -14,7 +14,6 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog"
-	"tandem/eventlog/sqlite"
 	"tandem/projections"
 )
 
@@ -22,8 +21,7 @@ import (
 func (e *env) copyLog() string {
 	e.t.Helper()
 	e.stop()
-	older := filepath.Join(e.t.TempDir(), sqlite.FileName)
-	e.replace(older, filepath.Join(e.dir, sqlite.FileName))
+	older := e.store.backup()
 	e.start()
 	return older
 }
@@ -33,16 +31,9 @@ func (e *env) copyLog() string {
 func (e *env) putBack(older string) {
 	e.t.Helper()
 	e.stop()
-	e.replace(filepath.Join(e.dir, sqlite.FileName), older)
+	e.store.restore(older)
 	require.NoError(e.t, os.Remove(filepath.Join(e.dir, "image.snapshot")))
 	e.start()
-}
-
-func (e *env) replace(to, from string) {
-	e.t.Helper()
-	b, err := os.ReadFile(from)
-	require.NoError(e.t, err)
-	require.NoError(e.t, os.WriteFile(to, b, 0o600))
 }
 
 func atAgreement(id string) eventlog.Partition {

@@ -121,6 +121,8 @@ func refusalOf(err error) *refusal {
 	case errors.Is(err, projections.ErrPositionLost):
 		return refuse(http.StatusGone, "position_lost",
 			"History was lost since this position was given, and what it counts may be gone. Begin anew without it.")
+	case errors.Is(err, projections.ErrUnreadable):
+		return unavailable("log_unreachable", "The log did not answer; the server's own log has the cause under this request_id.", err)
 	case errors.Is(err, context.Canceled):
 		return unavailable("cancelled", "The request was given up.", err)
 	}

@@ -97,7 +97,6 @@ type Server struct {
 	echo     *echo.Echo
 	metrics  *metrics
 	keys     keys
-	sent     *sent
 	operator *projections.Identity
 	describe func() ([]byte, error) // the API description, made once
 
@@ -114,7 +113,6 @@ func New(cfg Config) (*Server, error) {
 		Config:   cfg,
 		echo:     echo.New(),
 		keys:     keys{secret: cfg.Key},
-		sent:     newSent(),
 		draining: make(chan struct{}),
 		operator: &projections.Identity{
 			Viewer: projections.Viewer{Operator: true}, Member: "operator", Role: domain.Operator, TimeZone: time.UTC,

@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -324,14 +323,13 @@ func (q *writing) unfinished(in *intent, err error) error {
 	if !q.Image.Intact(in.command.Stream()) {
 		return errHistoryLost // meanwhile; it is not sure that it will ever be decided
 	}
-	path := "/v1/commands/" + q.id.String() + fmt.Sprintf("%x", q.keys.receipt(q.actor(), q.id))
-	q.sent.add(q.id, sentCommand{in.path, eventlog.PartitionOf(in.command.Stream().Root()), q.now})
-	q.c.Response().Header()["Location"] = []string{path}
-	if !q.DurableInbox {
+	id := q.keys.seal(q.actor(), receipt{q.id, eventlog.PartitionOf(in.command.Stream().Root()), q.now, in.path})
+	q.c.Response().Header()["Location"] = []string{"/v1/commands/" + id}
+	if !q.DurableInbox || !errors.Is(err, bus.ErrPending) {
 		return err
 	}
 	q.tellPosition()
-	return q.writeJSON(http.StatusAccepted, Command{ID: strings.TrimPrefix(path, "/v1/commands/"), State: "pending"})
+	return q.writeJSON(http.StatusAccepted, Command{ID: id, State: "pending"})
 }
 
 func (in *intent) refusal(e *domain.Error) error {

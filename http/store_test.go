@@ -1,0 +1,96 @@
+package http
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog"
+	"tandem/eventlog/redis"
+	"tandem/eventlog/redis/redistest"
+	"tandem/eventlog/sqlite"
+)
+
+// onRedis makes this package's tests run on real Redis servers instead of the embedded log.
+const onRedis = "TANDEM_TEST_HTTP_ON_REDIS"
+
+// TestOnRedis runs all tests of this package a second time, unchanged, each environment on a Redis
+// server of its own.
+func TestOnRedis(t *testing.T) {
+	if os.Getenv(onRedis) != "" {
+		return // this is the second time
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	again := exec.Command(self, "-test.timeout=15m")
+	again.Env = append(os.Environ(), onRedis+"=1")
+	out, err := again.CombinedOutput()
+	require.NoErrorf(t, err, "%s", out)
+	t.Logf("%s", out)
+}
+
+// store is where an environment's log is while no node has it open.
+type store interface {
+	kind() string
+	open() eventlog.Log
+	// backup copies it, while it is not open.
+	backup() string
+	// restore puts a copy in its place.
+	restore(backup string)
+}
+
+func newStore(e *env) store {
+	if os.Getenv(onRedis) != "" {
+		return &redisStore{e.t, redistest.Start(e.t)}
+	}
+	return &sqliteStore{e.t, sqlite.Config{Dir: e.dir, Now: e.clock.Now}}
+}
+
+type sqliteStore struct {
+	t   testing.TB
+	cfg sqlite.Config
+}
+
+func (s *sqliteStore) kind() string { return "sqlite" }
+
+func (s *sqliteStore) open() eventlog.Log {
+	log, err := sqlite.Open(s.t.Context(), s.cfg)
+	require.NoError(s.t, err)
+	return log
+}
+
+func (s *sqliteStore) backup() string {
+	to := filepath.Join(s.t.TempDir(), sqlite.FileName)
+	s.replace(to, filepath.Join(s.cfg.Dir, sqlite.FileName))
+	return to
+}
+
+func (s *sqliteStore) restore(backup string) {
+	s.replace(filepath.Join(s.cfg.Dir, sqlite.FileName), backup)
+}
+
+func (s *sqliteStore) replace(to, from string) {
+	s.t.Helper()
+	b, err := os.ReadFile(from)
+	require.NoError(s.t, err)
+	require.NoError(s.t, os.WriteFile(to, b, 0o600))
+}
+
+type redisStore struct {
+	t      testing.TB
+	server *redistest.Server
+}
+
+func (s *redisStore) kind() string { return "redis" }
+
+func (s *redisStore) open() eventlog.Log {
+	log, err := redis.Open(s.t.Context(), redis.Config{URL: s.server.URL()})
+	require.NoError(s.t, err)
+	return log
+}
+
+func (s *redisStore) backup() string        { return s.server.Backup() }
+func (s *redisStore) restore(backup string) { s.server.Restore(backup) }
