@@ -24,7 +24,7 @@ func (i *Image) AsOf(ctx context.Context, v Viewer, stream domain.Stream, seq ui
 	for chunk := range slices.Chunk(seqs, readAhead) {
 		commits, err := i.cfg.Log.Read(ctx, p, chunk)
 		if err != nil {
-			return fmt.Errorf("read the past of %s: %w", stream.Root(), err)
+			return fmt.Errorf("read the past of %s: %w", stream.Root(), unreadable(err))
 		}
 		for n := range commits {
 			if err := past.again(&commits[n]); err != nil {

@@ -182,7 +182,7 @@ func (i *Image) commits(ctx context.Context, picks []pick) (map[commitKey]*event
 		slices.Sort(seqs)
 		commits, err := i.cfg.Log.Read(ctx, p, slices.Compact(seqs))
 		if err != nil {
-			return nil, fmt.Errorf("read events: %w", err)
+			return nil, fmt.Errorf("read events: %w", unreadable(err))
 		}
 		for n := range commits {
 			found[commitKey{p, commits[n].Seq}] = &commits[n]

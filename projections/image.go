@@ -94,6 +94,18 @@ func (i *Image) isLive() bool {
 // ErrHalted says that the image follows the log no longer.
 var ErrHalted = errors.New("the image does not follow the log any more")
 
+// ErrUnreadable says that a read needs something of the log that could not be read now; the same read
+// may succeed later.
+var ErrUnreadable = errors.New("the log cannot be read now")
+
+// unreadable adds that to an error of the log, unless what is there can never be read.
+func unreadable(err error) error {
+	if errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrNewer) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnreadable, err)
+}
+
 // Health returns nil while the image follows, or will; afterwards an ErrHalted with the reason.
 func (i *Image) Health() error {
 	select {
@@ -192,7 +204,7 @@ func (i *Image) await(ctx context.Context, ready func() (bool, <-chan struct{}, 
 func (i *Image) WaitLatest(ctx context.Context) error {
 	heads, err := i.cfg.Log.Heads(ctx)
 	if err != nil {
-		return fmt.Errorf("ask the log for its heads: %w", err)
+		return fmt.Errorf("ask the log for its heads: %w", unreadable(err))
 	}
 	for p, head := range heads {
 		err := i.WaitHead(ctx, eventlog.Partition(p), head.Seq)

@@ -37,7 +37,7 @@ func (i *Image) FillProfiles(ctx context.Context, p domain.PartnerID, members []
 func (i *Image) fill(ctx context.Context, p domain.PartnerID, prefix string, members []Member) error {
 	entries, err := i.cfg.Log.Scan(ctx, directoryOf(p), prefix)
 	if err != nil {
-		return fmt.Errorf("read the profiles: %w", err)
+		return fmt.Errorf("read the profiles: %w", unreadable(err))
 	}
 	values := make(map[string]string, len(entries))
 	for _, kv := range entries {
