@@ -56,7 +56,8 @@ func (l *Log) Claim(ctx context.Context, text string) error {
 		return err
 	}
 	meta := l.keys[0].meta
-	if _, err := l.pipe.do(ctx, meta, nil, "HSETNX", meta, "claim", text); err != nil {
+	// No replica is waited for: a text that is lost with its server is claimed again by the next start.
+	if err := l.client.HSetNX(ctx, meta, "claim", text).Err(); err != nil {
 		return fmt.Errorf("claim the log: %w", explain(err))
 	}
 	stored, err := l.client.HGet(ctx, meta, "claim").Result()
