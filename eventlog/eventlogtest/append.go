@@ -58,7 +58,7 @@ func (c *chain) full() eventlog.Batch {
 		{Command: commandID(c.p, 1001), Request: eventlog.Fingerprint{8}, Rejection: []byte(`{"code":"forbidden"}`), At: at},
 	}
 	b.Outcomes = []eventlog.Outcome{
-		{Command: commandID(c.p, 1001), Request: eventlog.Fingerprint{8}, Head: b.Commits[1].Seq, Rejection: []byte(`{"code":"forbidden"}`), At: at},
+		{Command: commandID(c.p, 1001), Request: eventlog.Fingerprint{8}, Attempt: [8]byte{7, 0xff}, Head: b.Commits[1].Seq, Rejection: []byte(`{"code":"forbidden"}`), At: at},
 	}
 	b.DeadLetters = []eventlog.DeadLetter{{ID: "broken", Payload: []byte{0, 0xff, 1}, Reason: "it is no command", At: at}}
 	b.Puts = []eventlog.KV{{Key: "lane/a", Value: []byte("1")}, {Key: "lane/gone", Value: nil}}

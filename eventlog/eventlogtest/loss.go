@@ -13,6 +13,8 @@ import (
 var lossTests = map[string]func(*suite){
 	"loss/a report ends the lease and keeps owners away": (*suite).testReportLoss,
 	"loss/the report that knows more is kept":            (*suite).testReportTwice,
+	"loss/many report and accept at once":                (*suite).testLossRace,
+	"loss/a closed log takes no report":                  (*suite).testLossClosed,
 	"loss/reports survive":                               (*suite).testLossReopen,
 	"loss/accepting raises the epoch":                    (*suite).testAcceptLoss,
 	"loss/what is not lost cannot be accepted":           (*suite).testAcceptNothing,
@@ -68,6 +70,43 @@ func (s *suite) testReportTwice() {
 	require.Equal(s, []eventlog.LostTailError{c.lossOf(7), last.lossOf(1)}, s.losses().Open)
 }
 
+func (s *suite) testLossRace() {
+	c := s.own(4)
+	c.append(2)
+	const reporters = 16
+	errs := make(chan error, reporters)
+	for n := range uint64(reporters) {
+		go func() { errs <- s.log.ReportLoss(s.ctx, c.lossOf(n+1)) }()
+	}
+	for range reporters {
+		require.NoError(s, <-errs)
+	}
+	require.Equal(s, []eventlog.LostTailError{c.lossOf(reporters)}, s.losses().Open)
+	for range reporters {
+		go func() { errs <- s.log.AcceptLoss(s.ctx, 4) }()
+	}
+	accepted := 0
+	for range reporters {
+		if err := <-errs; err == nil {
+			accepted++
+		}
+	}
+	require.Equal(s, 1, accepted, "a loss is accepted once")
+	s.reopen()
+	require.Empty(s, s.losses().Open)
+	require.EqualValues(s, 1, s.losses().Epochs[4])
+}
+
+func (s *suite) testLossClosed() {
+	c := s.own(4)
+	s.report(c.lossOf(2))
+	require.NoError(s, s.log.Close())
+	for _, known := range []uint64{1, 2, 3} {
+		require.ErrorIs(s, s.log.ReportLoss(s.ctx, c.lossOf(known)), eventlog.ErrStopped)
+	}
+	require.ErrorIs(s, s.log.AcceptLoss(s.ctx, 4), eventlog.ErrStopped)
+}
+
 func (s *suite) testLossReopen() {
 	c := s.own(4)
 	c.append(1)
@@ -117,8 +156,17 @@ func (s *suite) testLossSkipped() {
 	f.waitLive()
 	commits = append(commits, other.append(1)...)
 	require.Equal(s, commits, ofPartition(f.wait(4), 5))
+	require.NoError(s, s.log.AcceptLoss(s.ctx, 4))
+	c = s.own(4)
+	require.NoError(s, c.store(s.ctx, c.full()))
+	commits = append(commits, other.append(1)...)
+	require.Equal(s, commits, ofPartition(f.wait(5), 5))
 	f.end()
-	require.Len(s, f.entries, 4)
+	require.Len(s, f.entries, 5, "nothing of the other, whatever becomes of it")
+	again := s.follow(eventlog.Positions{})
+	again.waitLive()
+	require.Equal(s, c.stored(), ofPartition(again.wait(9), 4))
+	again.end()
 }
 
 func (s *suite) testLossEndsFollow() {
@@ -177,6 +225,12 @@ func (s *suite) testStatus() {
 	found, err = s.log.Status(s.ctx)
 	require.NoError(s, err)
 	require.EqualValues(s, 1, found.Partitions[5].Epoch)
+	require.Nil(s, found.Partitions[5].Loss)
+	require.NoError(s, c.lease.Release(s.ctx))
+	found, err = s.log.Status(s.ctx)
+	require.NoError(s, err)
+	require.Empty(s, found.Partitions[4].Owner)
+	require.Equal(s, c.lease.Fence(), found.Partitions[4].Fence, "of the latest lease")
 }
 
 func (s *suite) testAllHeads() {

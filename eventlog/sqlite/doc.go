@@ -31,6 +31,9 @@
 // array in memory, loaded at open from the blobs of table locations and the rows after the last
 // of them. A file of one million commits opens in a few hundredths of a second.
 //
+// Rows "loss NN" of table meta are what was reported as lost in partition NN and not accepted yet, rows
+// "epoch NN" how many losses were accepted there. Most files have neither.
+//
 // A lock on tandem.lock keeps a second process out. To make a copy of a log in use, take the
 // sqlite3 shell's ".backup"; copying tandem.db alone leaves out what is still in tandem.db-wal.
 //

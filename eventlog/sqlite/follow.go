@@ -210,9 +210,11 @@ func (f *follower) outcomes(last uint64) {
 		if o.after > last {
 			break
 		}
-		f.late = append(f.late, o)
+		f.nextOutcome++
+		if !f.skipped[o.entry.Partition] {
+			f.late = append(f.late, o)
+		}
 	}
-	f.nextOutcome += uint64(len(f.late))
 	f.next = last + 1
 }
 

@@ -89,7 +89,8 @@ func (in *inbox) waiting(name string) uint64 {
 	return uint64(len(in.topic(name).messages))
 }
 
-// Send appends the message to the topic. It lives until it is handled or the process ends.
+// Send appends the message to the topic. It lives until it is handled or the process ends. Every
+// error is also eventlog.ErrNotSent.
 func (l *Log) Send(ctx context.Context, topic string, m eventlog.Message) error {
 	in := l.inbox
 	if err := in.open(ctx); err != nil {

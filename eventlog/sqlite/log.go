@@ -40,7 +40,7 @@ func newLog(cfg Config, lock *flock.Flock, c *conn, readers *pool, x *index, ope
 	}
 	l.inbox = newInbox(l.closed)
 	var err error
-	if l.losses, err = loadLosses(c); err != nil {
+	if err = l.losses.load(c); err != nil {
 		return nil, err
 	}
 	l.writer, err = newWriter(l, c)

@@ -3,59 +3,98 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"tandem/eventlog"
 )
 
-// losses is what was reported as lost, and accepted. Log.mu guards it; the file has it in table meta.
+// losses is what was reported as lost, and accepted. Table meta has it too, in rows that a program
+// which does not know them leaves alone.
 type losses struct {
+	changing sync.Mutex // held from looking at what is stored until the change of it is visible
+
+	// Log.mu guards what follows.
 	open     [eventlog.Partitions]*eventlog.LostTailError
 	epochs   [eventlog.Partitions]uint64
 	reported []eventlog.LostTailError // since the log was opened, for followers
 }
 
-// The names of a partition's rows in table meta.
+// The names of a partition's rows in table meta begin so and end with its number in two digits. An
+// epoch is a number, a loss the text of a storedLoss.
 const (
 	lossPrefix  = "loss "
 	epochPrefix = "epoch "
 )
 
-// loadLosses reads what was reported and accepted before.
-func loadLosses(c *conn) (found losses, err error) {
-	err = c.query("SELECT name, value FROM meta WHERE name LIKE 'loss %' OR name LIKE 'epoch %'", func(row []driver.Value) error {
-		name, _ := row[0].(string)
-		_, number, _ := strings.Cut(name, " ")
-		p, err := strconv.ParseUint(number, 10, 8)
-		if err != nil || p >= eventlog.Partitions {
-			return fmt.Errorf("row %q of table meta: %w", name, eventlog.ErrDamaged)
-		}
-		switch value := row[1].(type) {
-		case int64:
-			found.epochs[p] = uint64(value)
-		case string:
-			found.open[p] = new(eventlog.LostTailError)
-			err = json.Unmarshal([]byte(value), found.open[p])
-		}
-		return err
-	})
-	return found, err
+// storedLoss is an open loss in table meta, for those who inspect it as well.
+type storedLoss struct {
+	Known  storedHead `json:"known"`
+	Stored storedHead `json:"stored"`
 }
 
-// ReportLoss keeps the loss in the file.
-func (l *Log) ReportLoss(_ context.Context, loss eventlog.LostTailError) error {
-	l.mu.Lock()
-	known := l.losses.open[loss.Partition]
-	l.mu.Unlock()
-	if known != nil && known.Known.Seq >= loss.Known.Seq {
+type storedHead struct {
+	Seq  uint64 `json:"seq"`
+	Hash string `json:"hash"` // hexadecimal
+}
+
+func storeHead(h eventlog.Head) storedHead { return storedHead{h.Seq, h.Hash.String()} }
+
+func (h storedHead) head() (head eventlog.Head, ok bool) {
+	hash, err := hex.DecodeString(h.Hash)
+	head.Seq = h.Seq
+	return head, err == nil && len(hash) == copy(head.Hash[:], hash) && len(hash) == len(head.Hash)
+}
+
+// load reads what was reported and accepted before.
+func (x *losses) load(c *conn) error {
+	return c.query("SELECT name, value FROM meta WHERE name LIKE 'loss %' OR name LIKE 'epoch %'", func(row []driver.Value) error {
+		name, _ := row[0].(string)
+		if !x.loadRow(name, row[1]) {
+			return fmt.Errorf("row '%s' of table meta: %w; restore a backup", name, eventlog.ErrDamaged)
+		}
 		return nil
+	})
+}
+
+func (x *losses) loadRow(name string, value driver.Value) (ok bool) {
+	prefix, digits, _ := strings.Cut(name, " ")
+	p, err := strconv.ParseUint(digits, 10, 8)
+	if err != nil || p >= eventlog.Partitions {
+		return false
 	}
-	value, err := json.Marshal(loss)
+	if prefix+" " == epochPrefix {
+		epoch, ok := value.(int64)
+		x.epochs[p] = uint64(epoch)
+		return ok && epoch > 0
+	}
+	var stored storedLoss
+	text, _ := value.(string)
+	if json.Unmarshal([]byte(text), &stored) != nil {
+		return false
+	}
+	loss := &eventlog.LostTailError{Partition: eventlog.Partition(p)}
+	known, found := false, false
+	loss.Known, known = stored.Known.head()
+	loss.Stored, found = stored.Stored.head()
+	x.open[p] = loss
+	return known && found
+}
+
+// ReportLoss keeps the loss in the file. Batches that came before it may still be stored.
+func (l *Log) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error {
+	l.losses.changing.Lock()
+	defer l.losses.changing.Unlock()
+	open, _, err := l.loss(ctx, loss.Partition)
+	if err != nil || open != nil && open.Known.Seq >= loss.Known.Seq {
+		return err
+	}
+	value, err := json.Marshal(storedLoss{storeHead(loss.Known), storeHead(loss.Stored)})
 	if err != nil {
 		return err
 	}
@@ -66,12 +105,41 @@ func (l *Log) ReportLoss(_ context.Context, loss eventlog.LostTailError) error {
 	defer l.mu.Unlock()
 	l.losses.open[loss.Partition] = &loss
 	l.losses.reported = append(l.losses.reported, loss)
-	if o := &l.owners.partitions[loss.Partition]; o.lease != nil {
-		close(o.lease.lost)
-		o.lease = nil
-	}
+	l.owners.partitions[loss.Partition].revoke()
 	l.tail.wake()
 	return nil
+}
+
+// AcceptLoss goes on with what the file holds.
+func (l *Log) AcceptLoss(ctx context.Context, p eventlog.Partition) error {
+	l.losses.changing.Lock()
+	defer l.losses.changing.Unlock()
+	open, epoch, err := l.loss(ctx, p)
+	if err != nil {
+		return err
+	}
+	if open == nil {
+		return fmt.Errorf("partition %d has no open loss to accept", p)
+	}
+	epoch++
+	if err := l.setMeta(map[string]driver.Value{lossPrefix + number(p): nil, epochPrefix + number(p): int64(epoch)}); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.losses.open[p], l.losses.epochs[p] = nil, epoch
+	l.grant(p)
+	return nil
+}
+
+// loss returns the partition's open loss, if any, and its epoch, unless nothing can be changed.
+func (l *Log) loss(ctx context.Context, p eventlog.Partition) (open *eventlog.LostTailError, epoch uint64, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.open(ctx); err != nil {
+		return nil, 0, err
+	}
+	return l.losses.open[p], l.losses.epochs[p], l.refusal()
 }
 
 // Losses returns what was reported and how many losses were accepted.
@@ -87,36 +155,10 @@ func (l *Log) Losses(ctx context.Context) (found eventlog.Losses, err error) {
 	return found, l.open(ctx)
 }
 
-// AcceptLoss goes on with what the file holds.
-func (l *Log) AcceptLoss(ctx context.Context, p eventlog.Partition) error {
-	l.mu.Lock()
-	err := l.open(ctx)
-	if err == nil && l.losses.open[p] == nil {
-		err = fmt.Errorf("partition %d has no loss to accept", p)
-	}
-	epoch := l.losses.epochs[p] + 1
-	l.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	err = l.setMeta(map[string]driver.Value{lossPrefix + number(p): nil, epochPrefix + number(p): int64(epoch)})
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.losses.open[p], l.losses.epochs[p] = nil, epoch
-	l.grant(p)
-	return nil
-}
-
 func number(p eventlog.Partition) string { return fmt.Sprintf("%02d", p) }
 
 // setMeta writes rows of table meta through the writer; nil deletes one.
 func (l *Log) setMeta(rows map[string]driver.Value) error {
-	if err := l.Health(); err != nil {
-		return err
-	}
 	r := &request{meta: rows, done: make(chan error, 1)}
 	if !l.writer.queue.put(r) {
 		return errClosed()
@@ -142,48 +184,10 @@ func (f *follower) lost() error {
 	f.log.mu.Lock()
 	defer f.log.mu.Unlock()
 	var lost []error
-	for i, loss := range f.log.losses.reported {
-		if i >= f.reported && !f.skipped[loss.Partition] {
+	for _, loss := range f.log.losses.reported[f.reported:] {
+		if !f.skipped[loss.Partition] {
 			lost = append(lost, &loss)
 		}
 	}
 	return errors.Join(lost...)
-}
-
-// Status describes the log; the file's size includes what is written ahead of it.
-func (l *Log) Status(ctx context.Context) (eventlog.Status, error) {
-	file, node := l.readers.file, fmt.Sprintf("process %d", os.Getpid())
-	s := eventlog.Status{Kind: "sqlite", Place: file, Durability: "disk", Nodes: []string{node}}
-	for _, name := range []string{file, file + "-wal"} {
-		if info, err := os.Stat(name); err == nil {
-			s.Bytes += uint64(info.Size())
-		}
-	}
-	err := l.lookUp(ctx, "SELECT partition, count(*) FROM dead_letters GROUP BY partition", func(row []driver.Value) {
-		p, _ := row[0].(int64)
-		n, _ := row[1].(int64)
-		s.Partitions[p].DeadLetters = uint64(n)
-	})
-	if err != nil {
-		return s, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := range s.Partitions {
-		p, at := eventlog.Partition(i), &s.Partitions[i]
-		at.Head, at.Durable = l.index.heads[p], l.index.heads[p].Seq
-		at.Epoch, at.Loss = l.losses.epochs[p], l.losses.open[p]
-		at.Waiting = l.inbox.waiting(eventlog.Topic(p))
-		if lease := l.owners.partitions[p].lease; lease != nil {
-			at.Owner, at.Fence = node, lease.fence
-		}
-	}
-	return s, l.open(ctx)
-}
-
-// Heads returns the durable ends of all chains, as they are at one moment.
-func (l *Log) Heads(ctx context.Context) (eventlog.Positions, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.index.heads, l.open(ctx)
 }

@@ -130,6 +130,11 @@ func TestOpenFindsDamage(t *testing.T) {
 		"a block of locations is gone":   {"DELETE FROM locations; DELETE FROM commits WHERE id = 1", "commit 2 by arrival"},
 		"a block of locations is cut":    {"UPDATE locations SET partitions = substr(partitions, 2)", "row 1 of table locations"},
 		"a location is beyond the count": {"UPDATE locations SET partitions = CAST(x'FF' || substr(partitions, 2) AS BLOB)", "commit 1 by arrival is in partition 255"},
+		"a loss is unreadable":           {"INSERT INTO meta VALUES ('loss 04', '{')", "'loss 04' of table meta"},
+		"a loss is of no partition":      {"INSERT INTO meta VALUES ('loss 64', '{}')", "'loss 64' of table meta"},
+		"a loss is a number":             {"INSERT INTO meta VALUES ('loss 04', 1)", "'loss 04' of table meta"},
+		"a loss knows nothing":           {"INSERT INTO meta VALUES ('loss 04', '{}')", "'loss 04' of table meta"},
+		"an epoch is a text":             {"INSERT INTO meta VALUES ('epoch 04', 'two')", "'epoch 04' of table meta"},
 		"a location was swapped":         {"UPDATE locations SET partitions = CAST(x'02' || substr(partitions, 2) AS BLOB)", "partition 0"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,10 +10,21 @@ import (
 // owners says who may append to which partition.
 type owners struct {
 	fence      uint64 // the last one granted
-	partitions [eventlog.Partitions]struct {
-		lease   *lease
-		writing bool          // a transaction under way holds a batch of it
-		waiting []chan *lease // in the order in which they came
+	partitions [eventlog.Partitions]ownership
+}
+
+type ownership struct {
+	lease   *lease
+	fence   uint64        // of the latest lease; 0 if there was none since Open
+	writing bool          // a transaction under way holds a batch of it
+	waiting []chan *lease // in the order in which they came
+}
+
+// revoke ends the lease, if there is one. The caller holds Log.mu.
+func (o *ownership) revoke() {
+	if o.lease != nil {
+		close(o.lease.lost)
+		o.lease = nil
 	}
 }
 
@@ -35,14 +46,13 @@ func (l *lease) Release(context.Context) error {
 	defer l.log.mu.Unlock()
 	o := &l.log.owners.partitions[l.partition]
 	if o.lease == l {
-		close(l.lost)
-		o.lease = nil
+		o.revoke()
 		l.log.grant(l.partition)
 	}
 	return nil
 }
 
-// Own waits until the partition is free in this process; the file's lock keeps others out. A log
+// Own waits until the partition is free in this process and has no open loss; the file's lock keeps others out. A log
 // that has stopped gives nothing away: an owner could do nothing.
 func (l *Log) Own(ctx context.Context, p eventlog.Partition) (eventlog.Lease, error) {
 	granted, err := l.ask(ctx, p)
@@ -96,7 +106,8 @@ func (l *Log) grant(p eventlog.Partition) {
 		return
 	}
 	l.owners.fence++
-	o.lease = &lease{log: l, partition: p, fence: l.owners.fence, lost: make(chan struct{})}
+	o.fence = l.owners.fence
+	o.lease = &lease{log: l, partition: p, fence: o.fence, lost: make(chan struct{})}
 	o.waiting[0] <- o.lease
 	o.waiting = o.waiting[1:]
 }
@@ -110,9 +121,6 @@ func (o *owners) owns(p eventlog.Partition, fence uint64) bool {
 // end takes every lease away. The caller holds Log.mu.
 func (o *owners) end() {
 	for p := range o.partitions {
-		if lease := o.partitions[p].lease; lease != nil {
-			close(lease.lost)
-			o.partitions[p].lease = nil
-		}
+		o.partitions[p].revoke()
 	}
 }

@@ -17,7 +17,7 @@ const pageSize = 4096
 // schema is stored in the file with its comments, for those who inspect it.
 var schema = []string{
 	`CREATE TABLE meta (
-	name  TEXT PRIMARY KEY, -- format, partitions, id (of this log), opened (times)
+	name  TEXT PRIMARY KEY, -- format, partitions, id (of this log), opened (times), loss and epoch of partitions that lost commits
 	value
 ) WITHOUT ROWID`,
 	`CREATE TABLE commits (
