@@ -166,7 +166,7 @@ func (o *owner) begin(ctx context.Context, lease eventlog.Lease) error {
 	if err != nil {
 		return fmt.Errorf("read the last commit: %w", err)
 	}
-	if err := o.bus.cfg.Image.WaitHead(ctx, o.p, head.Seq); err != nil {
+	if err := o.waitImage(ctx, lease, head.Seq); err != nil {
 		return fmt.Errorf("wait for the image: %w", err)
 	}
 	// What is decided on another history than the one it is appended to may be wrong without any trace.
@@ -190,6 +190,22 @@ func (o *owner) begin(ctx context.Context, lease eventlog.Lease) error {
 	o.generation = o.bus.subscriber.Resume(o.topic, checkpoint)
 	o.begun.Do(o.bus.began)
 	return nil
+}
+
+// waitImage waits as long as the lease holds: a commit that is lost never comes.
+func (o *owner) waitImage(ctx context.Context, lease eventlog.Lease, seq uint64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	watching.Go(func() {
+		select {
+		case <-lease.Lost():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return o.bus.cfg.Image.WaitHead(ctx, o.p, seq)
 }
 
 func (o *owner) lastTime(ctx context.Context, head eventlog.Head) (time.Time, error) {

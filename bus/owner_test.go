@@ -296,3 +296,58 @@ func TestPartitionThatKeepsFailingAndRecoveringFloodsNothing(t *testing.T) {
 		require.Len(t, said.about(p, "works again"), 2)
 	})
 }
+
+// stuckImage never gets as far as the log in one partition, until it is mended.
+type stuckImage struct {
+	*image
+	p      eventlog.Partition
+	mended chan struct{}
+	asked  chan struct{}
+}
+
+func (i *stuckImage) WaitHead(ctx context.Context, p eventlog.Partition, seq uint64) error {
+	if p == i.p {
+		select {
+		case i.asked <- struct{}{}:
+		case <-i.mended:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-i.mended:
+		}
+	}
+	return i.image.WaitHead(ctx, p, seq)
+}
+
+// leaseLog hands the leases of one partition to the test too, which can end them.
+type leaseLog struct {
+	*eventlogtest.Memory
+	p      eventlog.Partition
+	leases chan eventlog.Lease
+}
+
+func (l leaseLog) Own(ctx context.Context, p eventlog.Partition) (eventlog.Lease, error) {
+	lease, err := l.Memory.Own(ctx, p)
+	if err == nil && p == l.p {
+		l.leases <- lease
+	}
+	return lease, err
+}
+
+// An owner may wait for a commit that is lost: it must not miss that its lease ended over that.
+func TestWaitForTheImageEndsWithTheLease(t *testing.T) {
+	p := eventlog.PartitionOf("agreement/a")
+	log := leaseLog{eventlogtest.NewMemory(), p, make(chan eventlog.Lease, 2)}
+	var stuck *stuckImage
+	n := startNode(t, log, func(c *bus.Config) {
+		stuck = &stuckImage{image: c.Image.(*image), p: p, mended: make(chan struct{}), asked: make(chan struct{})}
+		c.Image, c.Shared = stuck, true
+	})
+	<-stuck.asked
+	require.NoError(t, (<-log.leases).Release(t.Context()))
+	<-stuck.asked
+	require.Len(t, log.leases, 1, "it owns the partition anew")
+	close(stuck.mended)
+	n.agree()
+}
