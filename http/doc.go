@@ -20,6 +20,9 @@
 // A read of something cached costs a token check, a look into the image and a write of ready
 // bytes.
 //
+// The operator is told how the log is getting on, in counts, and of dead letters who sent them and
+// where reading them failed: never what is under an agreement.
+//
 // This package alone knows Echo. It reads through package projections, which enforces who may see
 // what, and writes through a [Commander].
 package http

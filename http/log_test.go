@@ -74,6 +74,20 @@ func TestLogState(t *testing.T) {
 	require.Equal(t, LogTotals{Commits: 17, Lag: 15, Waiting: 4, OldestSeconds: 1.5, DeadLetters: 2, Unowned: 1, Losses: 1}, state.Totals)
 }
 
+// wrongPartitions are bodies with the status that refuses them.
+var wrongPartitions = map[string]int{
+	`{}`:                    422,
+	`{"partitions":[]}`:     422,
+	`{"partitions":[7,64]}`: 422,
+	`{"partitions":[-1]}`:   422,
+	`{"partitions":["7"]}`:  422,
+	`{"partitions":7}`:      422,
+	`{"partitions":[7]} x`:  400,
+	`{"everything":true}`:   400,
+	`[7]`:                   400,
+	``:                      400,
+}
+
 func TestAcceptLoss(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	e := newEdge(t, func(c *Config) { c.Operations = operations{log, &lossy{Bus: new(bus.Bus)}} })
@@ -94,18 +108,7 @@ func TestAcceptLoss(t *testing.T) {
 		}
 		return partitions
 	}
-	for body, status := range map[string]int{
-		`{}`:                    422,
-		`{"partitions":[]}`:     422,
-		`{"partitions":[7,64]}`: 422,
-		`{"partitions":[-1]}`:   422,
-		`{"partitions":["7"]}`:  422,
-		`{"partitions":7}`:      422,
-		`{"partitions":[7]} x`:  400,
-		`{"everything":true}`:   400,
-		`[7]`:                   400,
-		``:                      400,
-	} {
+	for body, status := range wrongPartitions {
 		accept(status, body)
 	}
 	require.Contains(t, accept(409, `{"partitions":[7,8,9,10]}`), "in partition 8, 10.")

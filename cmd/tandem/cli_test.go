@@ -58,7 +58,7 @@ func (p *program) text(args ...string) string {
 	require.Zero(p.t, s.status, s.stderr)
 	require.Empty(p.t, s.stderr)
 	text := strings.ReplaceAll(s.stdout, p.dir, "DATA")
-	text = strings.ReplaceAll(text, "process "+strconv.Itoa(p.cmd.Process.Pid), "process PID")
+	text = regexp.MustCompile(`\S+:`+strconv.Itoa(p.cmd.Process.Pid)).ReplaceAllString(text, "NODE")
 	text = regexp.MustCompile(`Size          \d+\.\d KiB`).ReplaceAllString(text, "Size          SIZE")
 	return regexp.MustCompile(`─+`).ReplaceAllString(text, "──")
 }
@@ -78,7 +78,7 @@ func TestLogStatus(t *testing.T) {
 	p := start(t, t.TempDir(), "serve")
 	require.Equal(t, `Log           sqlite at DATA/tandem.db
 Durability    disk
-Nodes         process PID owns 64
+Nodes         NODE owns 64
 Size          SIZE
 Commits       0, all of them applied
 Waiting       nothing
@@ -89,7 +89,7 @@ Losses        none
 	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
 	require.Equal(t, `Log           sqlite at DATA/tandem.db
 Durability    disk
-Nodes         process PID owns 64
+Nodes         NODE owns 64
 Size          SIZE
 Commits       1, all of them applied
 Waiting       nothing
@@ -99,11 +99,11 @@ Losses        none
 
 Partition  Head  Durable  Applied  Lag  Waiting  Oldest  Dead  Epoch  Owner
 ──
-       53     1        1        1    0        0             0      0  process PID
+       53     1        1        1    0        0             0      0  NODE
 ──
   1 of 64     1                      0        0             0
 `, p.text("log", "status"))
-	require.Equal(t, 64, strings.Count(p.text("log", "status", "--all"), "process PID\n"))
+	require.Equal(t, 64, strings.Count(p.text("log", "status", "--all"), "NODE\n"))
 
 	var printed, answered api.LogState
 	require.NoError(t, json.Unmarshal([]byte(p.cli("log", "status", "--json").stdout), &printed))
@@ -185,24 +185,44 @@ func TestConfirmed(t *testing.T) {
 	}
 }
 
+// mistake is how the program is started wrongly, and what it says.
+type mistake struct {
+	env    []string
+	args   string
+	status int
+	tells  string
+}
+
 // TestCLITellsWhatIsWrong checks that every mistake gets its own words, and the exit status.
 func TestCLITellsWhatIsWrong(t *testing.T) {
 	p := start(t, t.TempDir(), "serve")
 	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	for name, c := range p.mistakes() {
+		t.Run(name, func(t *testing.T) {
+			s := tandem(t, append([]string{"TANDEM_URL=" + p.url}, c.env...), strings.Fields(c.args)...)
+			require.Equal(t, c.status, s.status, s.stderr)
+			require.Contains(t, s.stderr, c.tells)
+			if c.status != exitOK {
+				require.Empty(t, s.stdout)
+				require.True(t, strings.HasPrefix(s.stderr, "tandem: "), s.stderr)
+			}
+		})
+	}
+	p.stop()
+}
+
+func (p *program) mistakes() map[string]mistake {
+	t := p.t
+	t.Helper()
 	token := p.do(201, operatorSecret, "POST", "/v1/partners/sony/tokens", `{"name":"M","role":"manager"}`).field(t, "token")
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "<html>") }))
-	defer other.Close()
+	t.Cleanup(other.Close)
 	elsewhere := httptest.NewServer(http.RedirectHandler(p.url, http.StatusFound))
-	defer elsewhere.Close()
+	t.Cleanup(elsewhere.Close)
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte(operatorSecret+"\n"), 0o600))
 	none := "TANDEM_OPERATOR_TOKEN="
-	for name, c := range map[string]struct {
-		env    []string
-		args   string
-		status int
-		tells  string
-	}{
+	return map[string]mistake{
 		"token in a file":           {[]string{none}, "log status --operator-token-file " + file, exitOK, ""},
 		"token in a file, named":    {[]string{none, "TANDEM_OPERATOR_TOKEN_FILE=" + file}, "log status", exitOK, ""},
 		"server's own key":          {[]string{"TANDEM_KEY=x"}, "log status", exitOK, ""},
@@ -226,21 +246,10 @@ func TestCLITellsWhatIsWrong(t *testing.T) {
 		"too much":                  {nil, "deadletter list 7", exitUsage, "tandem deadletter list"},
 		"no command":                {nil, "deadletter lst", exitUsage, `tandem deadletter has no command "lst"`},
 		"no flag":                   {nil, "deadletter list --all", exitUsage, "unknown flag: --all"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := tandem(t, append([]string{"TANDEM_URL=" + p.url}, c.env...), strings.Fields(c.args)...)
-			require.Equal(t, c.status, s.status, s.stderr)
-			require.Contains(t, s.stderr, c.tells)
-			if c.status != exitOK {
-				require.Empty(t, s.stdout)
-				require.True(t, strings.HasPrefix(s.stderr, "tandem: "), s.stderr)
-			}
-		})
 	}
-	p.stop()
 }
 
-// letter makes a dead letter of a readable command by giving it another name.
+// readable is a command as it is sent.
 func readable(t testing.TB, c domain.Command) []byte {
 	t.Helper()
 	name, command, err := domain.EncodeCommand(c)
@@ -248,6 +257,7 @@ func readable(t testing.TB, c domain.Command) []byte {
 	return fmt.Appendf(nil, `{"name":"%s","command":%s,"actor":{"member":"operator","role":"operator"},"today":"2018-03-30","requested_at":"2018-03-30T07:00:00Z"}`, name, command)
 }
 
+// TestDeadLetterCommands has one letter that can be read by now, and one that can hardly be named.
 func TestDeadLetterCommands(t *testing.T) {
 	data := t.TempDir()
 	p := start(t, data, "serve")
@@ -261,19 +271,35 @@ func TestDeadLetterCommands(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, log.Append(t.Context(), eventlog.Batch{Partition: 53, Fence: lease.Fence(), To: eventlog.Offset{0, 1}, DeadLetters: []eventlog.DeadLetter{
 			{ID: "00aa", Payload: create, At: at, Reason: `command "partner.create" is not known`},
-			{ID: "it's\x1b[31m/odd", Payload: []byte("our secret"), At: at.Add(time.Hour), Reason: "panic: " + strings.Repeat("long ", 30) + "\ngoroutine 7 [running]:\n\ttandem/bus"},
+			{ID: oddID, Payload: []byte("our secret"), At: at.Add(time.Hour), Reason: "panic: " + strings.Repeat("long ", 30) + "\ngoroutine 7 [running]:\n\ttandem/bus"},
 		}}))
 	})
 	p = start(t, data, "serve")
-	require.Equal(t, fmt.Sprintf(`Partition  At                            Size  ID                     Reason
+	p.lists(len(create))
+	p.shows(len(create))
+	p.replays()
+	p.stop()
+}
+
+// oddID is an id that would paint a terminal red.
+const oddID, oddPathID = "it's\x1b[31m/odd", "it%27s%1B%5B31m%2Fodd"
+
+func (p *program) lists(size int) {
+	p.t.Helper()
+	require.Equal(p.t, fmt.Sprintf(`Partition  At                            Size  ID                     Reason
 ──
-       53  2026-11-20 09:30:00 UTC  %d bytes  00aa                   command "partner.create" is not known
-       53  2026-11-20 10:30:00 UTC   10 bytes  it%%27s%%1B%%5B31m%%2Fodd  panic: long long long long long long long long long long long long long long lo…
+       53  2026-11-20 09:30:00 UTC  %[1]d bytes  00aa                   command "partner.create" is not known
+       53  2026-11-20 10:30:00 UTC   10 bytes  %[2]s  panic: long long long long long long long long long long long long long long lo…
 
 2 dead letters. See the newest with:
 
-    tandem deadletter show 53 it%%27s%%1B%%5B31m%%2Fodd
-`, len(create)), p.text("deadletter", "list"))
+    tandem deadletter show 53 %[2]s
+`, size, oddPathID), p.text("deadletter", "list"))
+}
+
+func (p *program) shows(size int) {
+	t := p.t
+	t.Helper()
 	require.Equal(t, fmt.Sprintf(`Dead letter  00aa
 Partition    53
 At           2026-11-20 09:30:00 UTC
@@ -287,17 +313,15 @@ What the command says belongs to the partners and is not shown.
 When the program can read it now, and nobody has sent it again since, send it with:
 
     tandem deadletter replay 53 00aa
-`, len(create)), p.text("deadletter", "show", "53", "00aa"))
-	odd := p.text("deadletter", "show", "53", "it%27s%1B%5B31m%2Fodd")
+`, size), p.text("deadletter", "show", "53", "00aa"))
+	odd := p.text("deadletter", "show", "53", oddPathID)
 	require.Contains(t, odd, "\nPayload      is not as commands are sent; SHA-256 ")
 	require.Contains(t, odd, "long long\n             goroutine 7 [running]:\n                 tandem/bus\n")
-	require.Equal(t, odd, p.text("deadletter", "show", "53", "it's\x1b[31m/odd"), "an id may be given as it is, too")
+	require.Equal(t, odd, p.text("deadletter", "show", "53", oddID), "an id may be given as it is, too")
 	for _, text := range []string{odd, p.text("deadletter", "list", "--json"), p.text("deadletter", "show", "53", "00aa", "--json")} {
 		require.NotContains(t, strings.ToLower(text), "secret")
 		require.NotContains(t, text, "\x1b")
 	}
-	p.replays()
-	p.stop()
 }
 
 // replays sends the letters again: one can be read now and is refused the second time, one cannot.
@@ -308,7 +332,7 @@ func (p *program) replays() {
 	s := p.cli("deadletter", "replay", "53", "00aa")
 	require.Equal(p.t, exitFault, s.status)
 	require.Regexp(p.t, `^tandem: command [0-9a-f]{32} was rejected by the rule \w+; it changed nothing\n$`, s.stderr)
-	s = p.cli("deadletter", "replay", "53", "it's\x1b[31m/odd", "--json")
+	s = p.cli("deadletter", "replay", "53", oddID, "--json")
 	require.Equal(p.t, exitFault, s.status)
 	require.Regexp(p.t, `^tandem: it still cannot be read, and is one more dead letter now: [0-9a-f]{32}\n$`, s.stderr)
 	var sent api.Replayed
