@@ -50,6 +50,9 @@ func (c *checks) greet(ctx context.Context, server *redis.Conn) error {
 	if err != nil {
 		return err
 	}
+	if info["Server"]["redis_mode"] == "sentinel" {
+		return nil // it is asked for the master, over a connection of its own
+	}
 	id := info["Server"]["run_id"] + " " + info["Replication"]["master_replid"]
 	c.mu.Lock()
 	passed := c.passed[id]

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
 
@@ -47,6 +48,14 @@ func (a address) dial(connections int, greet greeting) redis.UniversalClient {
 		c.AddHook(dialling{})
 		return c
 	}
+}
+
+// chatter takes what go-redis writes for its own developers, which is to the standard error otherwise. There
+// is one such logger in a process.
+type chatter struct{ to *slog.Logger }
+
+func (c chatter) Printf(ctx context.Context, format string, v ...any) {
+	c.to.DebugContext(ctx, "go-redis: "+fmt.Sprintf(format, v...))
 }
 
 // dialling marks the errors of connecting, of whatever kind they are: no name, no route, no sentinel, a

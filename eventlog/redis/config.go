@@ -4,13 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Durability names what an append survives.
@@ -60,7 +56,7 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{
-		lease: 1500 * time.Millisecond, beat: 250 * time.Millisecond, block: time.Second, verify: time.Second,
+		lease: time.Second, beat: 200 * time.Millisecond, block: time.Second, verify: time.Second,
 		wait: 500 * time.Millisecond, fit: time.Minute, page: 512, pages: 8, tailBytes: 16 << 20, prefetch: 1024, pipeline: 1024,
 		clockError: 500 * time.Millisecond,
 	}
@@ -108,57 +104,4 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("redis log: records must be kept for 24 hours or more, not %s", c.KeepRecords))
 	}
 	return errors.Join(faults...)
-}
-
-// address is a parsed URL.
-type address struct {
-	single   *redis.Options
-	sentinel *redis.FailoverOptions
-	cluster  *redis.ClusterOptions
-	place    string // for people, without the password
-}
-
-func parseURL(text string) (a address, err error) {
-	u, err := url.Parse(strings.TrimSpace(text))
-	if err != nil || u.Host == "" {
-		return a, fmt.Errorf("redis log: %q is no URL with a host: want redis://HOST:PORT, rediss://, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST", redact(text))
-	}
-	a.place = u.Redacted()
-	password, _ := u.User.Password()
-	hosts := strings.Split(u.Host, ",")
-	switch u.Scheme {
-	case "redis", "rediss":
-		if a.single, err = redis.ParseURL(text); err != nil {
-			return a, fmt.Errorf("redis log: %s: %w", a.place, err)
-		}
-	case "redis+sentinel":
-		name := strings.Trim(u.Path, "/")
-		if name == "" {
-			return a, fmt.Errorf("redis log: %s: the name of the master is missing: want redis+sentinel://HOST,HOST/MASTER", a.place)
-		}
-		a.sentinel = &redis.FailoverOptions{MasterName: name, SentinelAddrs: withPort(hosts, "26379"), Username: u.User.Username(), Password: password}
-	case "redis+cluster":
-		a.cluster = &redis.ClusterOptions{Addrs: withPort(hosts, "6379"), Username: u.User.Username(), Password: password}
-	default:
-		return a, fmt.Errorf("redis log: scheme %q: want redis, rediss, redis+sentinel or redis+cluster", u.Scheme)
-	}
-	return a, nil
-}
-
-// redact drops what may be a password from a text that is no URL.
-func redact(text string) string {
-	if at := strings.LastIndex(text, "@"); at >= 0 {
-		return "…" + text[at:]
-	}
-	return text
-}
-
-func withPort(hosts []string, port string) []string {
-	out := make([]string, len(hosts))
-	for i, h := range hosts {
-		if out[i] = h; !strings.Contains(h[strings.LastIndex(h, "]")+1:], ":") {
-			out[i] += ":" + port
-		}
-	}
-	return out
 }

@@ -56,6 +56,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l.ctx, l.end = context.WithCancel(context.Background())
 	l.state.notify = l.told
 	l.checks = checks{log: l, passed: make(map[string]bool)}
+	redis.SetLogger(chatter{cfg.Logger})
 	l.client = addr.dial(connections, l.checks.greet)
 	if err := l.begin(ctx); err != nil {
 		l.end()

@@ -87,14 +87,15 @@ func appendNullable(b, v []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(v))+1), v...)
 }
 
-// unpacker takes stored text apart; after the first fault every read returns nothing.
+// unpacker takes stored text apart; after the first fault every read returns nothing. All of it must be
+// read.
 type unpacker struct {
 	rest   string
 	broken bool
 }
 
 func (u *unpacker) err(what string) error {
-	if u.broken {
+	if u.broken || u.rest != "" {
 		return fmt.Errorf("a stored %s: %w", what, eventlog.ErrDamaged)
 	}
 	return nil

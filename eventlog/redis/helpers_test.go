@@ -1,0 +1,77 @@
+package redis
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog/redis/redistest"
+)
+
+// open opens a log and closes it after the test.
+func open(t *testing.T, cfg Config) *Log {
+	t.Helper()
+	l, err := Open(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	return l
+}
+
+// lines collects what is logged.
+type lines struct {
+	mu   sync.Mutex
+	all  []string
+	more chan struct{}
+}
+
+func newLines() *lines { return &lines{more: make(chan struct{})} }
+
+func (l *lines) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+func (l *lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, string(line))
+	close(l.more)
+	l.more = make(chan struct{})
+	return len(line), nil
+}
+
+// await waits for a line that holds the text and returns it.
+func (l *lines) await(t *testing.T, text string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), redistest.Patience)
+	defer cancel()
+	for {
+		l.mu.Lock()
+		all, more := l.all, l.more
+		l.mu.Unlock()
+		for _, line := range all {
+			if strings.Contains(line, text) {
+				return line
+			}
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			require.FailNowf(t, "nothing like it was logged", "%q is not in %q", text, all)
+		}
+	}
+}
+
+func (l *lines) count(text string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.all {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,248 @@
+package redis
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tandem/eventlog"
+)
+
+func anyTime(t *rapid.T) time.Time {
+	return time.UnixMicro(rapid.Int64Range(-1e16, 1e16).Draw(t, "time")).UTC()
+}
+
+// anyBytes draws nil too, which is something else than empty.
+func anyBytes(t *rapid.T, name string) []byte {
+	if rapid.Bool().Draw(t, name+" is nil") {
+		return nil
+	}
+	return append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, name)...)
+}
+
+func anyArray(t *rapid.T, dst []byte, name string) {
+	copy(dst, rapid.SliceOfN(rapid.Byte(), len(dst), len(dst)).Draw(t, name))
+}
+
+func anyRecord(t *rapid.T) (r eventlog.Record) {
+	anyArray(t, r.Command[:], "command")
+	anyArray(t, r.Request[:], "request")
+	r.Seq, r.Rejection, r.At = rapid.Uint64().Draw(t, "seq"), anyBytes(t, "rejection"), anyTime(t)
+	return r
+}
+
+// TestPackedIsUnpacked: records, outcomes and dead letters come back as they were, be they strange.
+func TestPackedIsUnpacked(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		records := make([]eventlog.Record, rapid.IntRange(0, 5).Draw(t, "records"))
+		for i := range records {
+			records[i] = anyRecord(t)
+		}
+		read := make([]eventlog.Record, 0, len(records))
+		require.NoError(t, unpackRecords(string(packRecords(records)), func(r eventlog.Record) { read = append(read, r) }))
+		require.Empty(t, cmp.Diff(records, read))
+
+		o := eventlog.Outcome{
+			Head: rapid.Uint64().Draw(t, "head"), Seq: rapid.Uint64().Draw(t, "seq"), Repeat: rapid.Bool().Draw(t, "repeat"),
+			Rejection: anyBytes(t, "rejection"), At: anyTime(t),
+		}
+		anyArray(t, o.Command[:], "command")
+		anyArray(t, o.Request[:], "request")
+		anyArray(t, o.Attempt[:], "attempt")
+		outcome, err := unpackOutcome(string(packOutcome(&o)))
+		require.NoError(t, err)
+		require.Empty(t, cmp.Diff(o, outcome))
+
+		d := eventlog.DeadLetter{
+			ID: string(anyBytes(t, "id")), Reason: rapid.String().Draw(t, "reason"), At: anyTime(t),
+			Payload: append([]byte{}, anyBytes(t, "payload")...),
+		}
+		letter, err := unpackLetter(string(packLetter(&d)))
+		require.NoError(t, err)
+		require.Empty(t, cmp.Diff(d, letter))
+	})
+}
+
+// TestCutIsDamaged: what was cut short anywhere is damage, never something else. A list of records may end
+// behind any of them.
+func TestCutIsDamaged(t *testing.T) {
+	outcome := string(packOutcome(&eventlog.Outcome{Head: 300, Seq: 7, Rejection: []byte("no"), At: time.UnixMicro(1e15)}))
+	for n := range len(outcome) {
+		_, err := unpackOutcome(outcome[:n])
+		require.ErrorIs(t, err, eventlog.ErrDamaged)
+	}
+	letter := string(packLetter(&eventlog.DeadLetter{ID: "a", Payload: []byte("b"), Reason: "c", At: time.UnixMicro(1e15)}))
+	for n := range len(letter) {
+		_, err := unpackLetter(letter[:n])
+		require.ErrorIs(t, err, eventlog.ErrDamaged)
+	}
+	one := eventlog.Record{Seq: 300, Rejection: []byte("no"), At: time.UnixMicro(1e15)}
+	records := string(packRecords([]eventlog.Record{one, one}))
+	for n := range len(records) {
+		read := 0
+		err := unpackRecords(records[:n], func(eventlog.Record) { read++ })
+		if n%(len(records)/2) == 0 {
+			require.NoError(t, err)
+			require.Equal(t, n/(len(records)/2), read)
+			continue
+		}
+		require.ErrorIs(t, err, eventlog.ErrDamaged)
+	}
+}
+
+// TestMoreIsDamaged: bytes behind the end are damage too.
+func TestMoreIsDamaged(t *testing.T) {
+	_, err := unpackOutcome(string(packOutcome(&eventlog.Outcome{})) + "x")
+	require.ErrorIs(t, err, eventlog.ErrDamaged)
+	_, err = unpackLetter(string(packLetter(&eventlog.DeadLetter{})) + "x")
+	require.ErrorIs(t, err, eventlog.ErrDamaged)
+}
+
+// FuzzUnpack: whatever stands in a stream, it is read or it is damage; and what was read is stored as the
+// same again.
+func FuzzUnpack(f *testing.F) {
+	f.Add("")
+	f.Add(string(packRecords([]eventlog.Record{{Seq: 1, Rejection: []byte{}}, {}})))
+	f.Add(string(packOutcome(&eventlog.Outcome{Head: 1 << 63, Rejection: []byte("no"), At: time.UnixMicro(-1)})))
+	f.Add(string(packLetter(&eventlog.DeadLetter{ID: "id", Payload: []byte{0xff}, Reason: "why"})))
+	f.Add(strings.Repeat("\xff", 60))
+	f.Fuzz(func(t *testing.T, text string) {
+		var records []eventlog.Record
+		if err := unpackRecords(text, func(r eventlog.Record) { records = append(records, r) }); err != nil {
+			require.ErrorIs(t, err, eventlog.ErrDamaged)
+		} else {
+			var again []eventlog.Record
+			require.NoError(t, unpackRecords(string(packRecords(records)), func(r eventlog.Record) { again = append(again, r) }))
+			require.Empty(t, cmp.Diff(records, again))
+		}
+		if o, err := unpackOutcome(text); err != nil {
+			require.ErrorIs(t, err, eventlog.ErrDamaged)
+		} else {
+			again, err := unpackOutcome(string(packOutcome(&o)))
+			require.NoError(t, err)
+			require.Empty(t, cmp.Diff(o, again))
+		}
+		if d, err := unpackLetter(text); err != nil {
+			require.ErrorIs(t, err, eventlog.ErrDamaged)
+		} else {
+			again, err := unpackLetter(string(packLetter(&d)))
+			require.NoError(t, err)
+			require.Empty(t, cmp.Diff(d, again))
+		}
+	})
+}
+
+// TestIDs: offsets are stream ids, and next is the smallest id after one.
+func TestIDs(t *testing.T) {
+	for _, o := range []eventlog.Offset{{}, {0, 1}, {1700000000000, 3}, {1<<64 - 1, 1<<64 - 2}} {
+		read, err := parseID(formatID(o))
+		require.NoError(t, err)
+		require.Equal(t, o, read)
+		require.Equal(t, 1, next(o).Compare(o))
+	}
+	require.Equal(t, eventlog.Offset{8, 0}, next(eventlog.Offset{7, 1<<64 - 1}))
+	for _, wrong := range []string{"", "-", "1", "1-", "-1", "1-2-3", "a-1", "1-b", "-1-1", "+1-1", " 1-1", "18446744073709551616-0"} {
+		_, err := parseID(wrong)
+		require.ErrorIs(t, err, eventlog.ErrDamaged, wrong)
+	}
+}
+
+// FuzzParseID: an id that is read is written as the same.
+func FuzzParseID(f *testing.F) {
+	f.Add("1700000000000-3")
+	f.Add("1-")
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := parseID(text)
+		if err != nil {
+			require.ErrorIs(t, err, eventlog.ErrDamaged)
+			return
+		}
+		again, err := parseID(formatID(o))
+		require.NoError(t, err)
+		require.Equal(t, o, again)
+	})
+}
+
+// TestLosses: a reported loss comes back as it was, and anything else in its place is damage.
+func TestLosses(t *testing.T) {
+	known, left := eventlog.Head{Seq: 9, Hash: eventlog.Hash{1, 31: 2}}, eventlog.Head{Seq: 4, Hash: eventlog.Hash{3}}
+	text := "9 " + known.Hash.String() + " 4 " + left.Hash.String()
+	loss, err := parseLoss(7, text)
+	require.NoError(t, err)
+	require.Equal(t, &eventlog.LostTailError{Partition: 7, Known: known, Stored: left}, loss)
+	for _, wrong := range []string{"", "9", text + " 1", text[1:], text[:len(text)-1], strings.Replace(text, "0", "g", 1), "x" + text} {
+		_, err := parseLoss(7, wrong)
+		require.ErrorIs(t, err, eventlog.ErrDamaged, wrong)
+	}
+}
+
+// FuzzParseLoss: no text is a panic.
+func FuzzParseLoss(f *testing.F) {
+	f.Add("9 " + strings.Repeat("0a", 32) + " 4 " + strings.Repeat("00", 32))
+	f.Fuzz(func(t *testing.T, text string) {
+		if loss, err := parseLoss(1, text); err != nil {
+			require.ErrorIs(t, err, eventlog.ErrDamaged)
+		} else {
+			require.NotEmpty(t, loss.Error())
+		}
+	})
+}
+
+// TestMalformedEntries: what somebody else put into an inbox becomes a message that can be looked at, with an id
+// made of its place; it ends as a dead letter, and those behind it are handled.
+func TestMalformedEntries(t *testing.T) {
+	full := message(redis.XMessage{ID: "5-1", Values: map[string]any{"id": "a", "payload": "b", "meta:actor": "mei", "meta:": "x", "other": "y"}})
+	require.Equal(t, eventlog.Message{
+		Offset: eventlog.Offset{5, 1}, ID: "a", Payload: []byte("b"), Metadata: map[string]string{"actor": "mei", "": "x"},
+	}, full)
+	for name, e := range map[string]struct {
+		values map[string]any
+		want   string
+	}{
+		"no fields":     {map[string]any{}, `[]`},
+		"no payload":    {map[string]any{"id": "a", "z": "1"}, `["id","a","z","1"]`},
+		"no id":         {map[string]any{"payload": "b"}, `["payload","b"]`},
+		"foreign":       {map[string]any{"b": "2", "a": "\"1\""}, `["a","\"1\"","b","2"]`},
+		"not text":      {map[string]any{"a": "\xff\xfe"}, `["a","\ufffd\ufffd"]`},
+		"not a string":  {map[string]any{"id": 1, "payload": nil}, `["id",1,"payload",null]`},
+		"unmarshalable": {map[string]any{"id": make(chan int)}, `json: unsupported type: chan int`},
+	} {
+		m := message(redis.XMessage{ID: "7-2", Values: e.values})
+		require.Equal(t, eventlog.Message{Offset: eventlog.Offset{7, 2}, ID: "unnamed-7-2", Payload: []byte(e.want)}, m, name)
+	}
+	require.Zero(t, message(redis.XMessage{ID: "no id at all"}).Offset)
+}
+
+// FuzzMessage: no entry is a panic, and all that it says is kept.
+func FuzzMessage(f *testing.F) {
+	f.Add("id", "a", "payload", "b")
+	f.Add("meta:x", "", "", "")
+	f.Fuzz(func(t *testing.T, k1, v1, k2, v2 string) {
+		m := message(redis.XMessage{ID: "7-2", Values: map[string]any{k1: v1, k2: v2}})
+		require.Equal(t, eventlog.Offset{7, 2}, m.Offset)
+		require.True(t, m.ID != "" || k1 == "id" && v1 == "" || k2 == "id" && v2 == "")
+	})
+}
+
+// TestPatterns: a prefix is looked for as it is, whatever it means to Redis.
+func TestPatterns(t *testing.T) {
+	require.Equal(t, `lane/\*\?\[a\]\\*`, pattern(`lane/*?[a]\`))
+}
+
+// TestTopics: only the very names of the partitions' topics are those.
+func TestTopics(t *testing.T) {
+	for p := range eventlog.Partition(eventlog.Partitions) {
+		got, ok := partitionOf(eventlog.Topic(p))
+		require.True(t, ok)
+		require.Equal(t, p, got)
+	}
+	for _, other := range []string{"", "commands-", "commands-1", "commands-001", "commands-64", "commands-+1", "commands-0x", "Commands-01", "x"} {
+		_, ok := partitionOf(other)
+		require.False(t, ok, other)
+	}
+}
