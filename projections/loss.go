@@ -51,10 +51,14 @@ func byPartition(l eventlog.LostTailError, p eventlog.Partition) int {
 }
 
 // Intact reports whether nothing is lost of what the viewer has a part in: its directory and its
-// agreements.
+// agreements. Where all of a partition was lost before this image has seen any of it, nobody knows whose
+// it was: then nothing is intact.
 func (v *View) Intact() bool {
 	if v.who.Operator || v.s.halted == [eventlog.Partitions]bool{} {
 		return true
+	}
+	if v.s.unseen {
+		return false
 	}
 	lost := func(a *agreementNode) bool { return v.s.halted[a.root.partition] }
 	return !v.s.halted[v.me.root.partition] && !slices.ContainsFunc(v.agreements(), lost)
@@ -67,7 +71,7 @@ func (v *View) IntactPartners() bool {
 	if v.who.Operator {
 		known = slices.Collect(maps.Keys(v.s.partners))
 	}
-	return v.Intact() && !slices.ContainsFunc(known, func(id domain.PartnerID) bool {
+	return !v.s.unseen && v.Intact() && !slices.ContainsFunc(known, func(id domain.PartnerID) bool {
 		p := v.s.partners[id]
 		return p != nil && v.s.halted[p.root.partition]
 	})
@@ -92,6 +96,7 @@ func (i *Image) halt(losses []eventlog.LostTailError) {
 		i.cfg.Logger.Error("history was lost; its partition is not served until the operator accepts the loss",
 			"partition", l.Partition, "missing", l.Error())
 	}
+	i.s.unseen = slices.ContainsFunc(list, func(l eventlog.LostTailError) bool { return i.s.heads[l.Partition].Seq == 0 && l.Stored.Seq == 0 })
 	i.lost.Store(&list)
 	for _, p := range i.s.partners {
 		i.s.touch(p, "")

@@ -112,6 +112,18 @@ func TestALossIsFoundAtTheStart(t *testing.T) {
 	}
 }
 
+// Of a log that was emptied an image that starts anew knows nothing, not even whose loss it is. It does
+// not tell anybody that there is nothing.
+func TestALossOfEverything(t *testing.T) {
+	h, cfg := seen(t)
+	cfg.Log = eventlogtest.NewMemory()
+	i := h.follow(t, cfg)
+	require.Len(t, i.Lost(), 3)
+	require.False(t, look(i, projections.Viewer{Operator: true}, (*projections.View).IntactPartners))
+	require.False(t, look(i, partner("sony"), (*projections.View).Intact))
+	require.False(t, look(i, partner("sony"), (*projections.View).IntactPartners))
+}
+
 func TestAnotherHistoryIsALoss(t *testing.T) {
 	h, cfg := seen(t)
 	other := newHouse(t)

@@ -18,6 +18,7 @@ type store struct {
 	heads   eventlog.Positions
 	epochs  [eventlog.Partitions]uint64 // losses that were accepted
 	halted  [eventlog.Partitions]bool   // history was lost; nothing more is applied
+	unseen  bool                        // all of a partition was lost before any of it was applied here
 	streams map[string]*streamNode
 
 	partners      map[domain.PartnerID]*partnerNode
