@@ -170,7 +170,7 @@ func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 }
 
 // ready says whether the node can do all it is there for.
-func (a *app) ready() error { return errors.Join(a.image.Health(), a.bus.Health()) }
+func (a *app) ready() error { return errors.Join(a.image.Health(), a.bus.Health(), a.log.fresh()) }
 
 // live starts the image, and the bus once all that was durable is applied: owners decide on
 // entities that a replay changes in place. It returns when every partition has its owner, or one has
