@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +119,20 @@ func TestLostHistory(t *testing.T) {
 	}
 	require.Greater(t, refused, 100)
 	require.Greater(t, served, 100)
+}
+
+// TestWideRoutesSayWhatTheyAreMadeOf: what is not made of what its path names alone must say so, or it
+// would leave out silently what is lost.
+func TestWideRoutesSayWhatTheyAreMadeOf(t *testing.T) {
+	own := reflect.ValueOf(sight(seesOwn)).Pointer()
+	narrow := []string{"getMe", "createPartner", "draftAgreement", "getCommand"} // these ask by themselves
+	for _, rt := range routes() {
+		named := strings.Contains(rt.path, "{agreement}") || strings.Contains(rt.path, "{partner}")
+		if rt.open || rt.fresh || slices.Contains(narrow, rt.name) || named && reflect.ValueOf(rt.sees).Pointer() != own {
+			continue
+		}
+		require.NotNil(t, rt.whole, "%s is not over anything; see route.over", rt.name)
+	}
 }
 
 // TestLossIsTold names what is missing where the operator looks.
