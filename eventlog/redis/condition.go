@@ -75,6 +75,18 @@ func (c *condition) tell(before int) {
 	}
 }
 
+// has reports whether any source of the concern tells of a fault.
+func (c *condition) has(what concern) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.faults {
+		if s.concern == what {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *condition) get() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -67,6 +67,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l.inbox = newInbox(l)
 	l.hub = newHub(l)
 	l.owners = newOwners(l)
+	l.loops.Go(l.probe)
 	return l, nil
 }
 
