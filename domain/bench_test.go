@@ -53,10 +53,16 @@ func BenchmarkDecide(b *testing.B) {
 			{nokia, DeliverMilestone{Ref: ref}},
 			{xiaomi, RejectMilestone{Ref: ref, Reasons: []string{"41 h only"}}},
 		},
-		"deliver, accept by one of two, withdraw": {
+		"deliver, accept by one of two, reject": {
 			{nokia, DeliverMilestone{Ref: ref, Evidence: []Evidence{{Title: "Trial report", URL: "https://example.com/trial.pdf"}}}},
 			{xiaomi, AcceptMilestone{Ref: ref, Note: "72 h passed"}},
-			{nokia, WithdrawDelivery{Ref: ref}},
+			{"zte", RejectMilestone{Ref: ref, Reasons: []string{"41 h only"}}},
+		},
+		"deliver, accept on conditions, close them, reject": {
+			{nokia, DeliverMilestone{Ref: ref}},
+			{xiaomi, AcceptMilestone{Ref: ref, Conditions: []Requirement{{"Signed report", 2018_04_13}, {"Spare optics", 2018_04_30}}}},
+			{xiaomi, AcceptMilestone{Ref: ref}},
+			{"zte", RejectMilestone{Ref: ref, Reasons: []string{"41 h only"}}},
 		},
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -11,7 +11,8 @@
 //
 //   - R1 to R5 agreements: see [Agreement]
 //   - R6, R7, R8 projects: see [Project]
-//   - R9, R10, R11, R14 milestones: see [Milestone]
+//   - R9 to R11, R14 milestones: see [Milestone]
+//   - R12 conditions and disputes: see [Condition] and [Dispute]
 //   - R16, R17 audiences: see [Audience]
 //
 // Events and commands have a name and a JSON form. An event's are stored for ever: the examples

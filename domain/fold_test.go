@@ -36,9 +36,9 @@ var drawStream = rapid.SampledFrom([]Stream{{}, {Partner: "nokia"}, {Agreement: 
 
 func drawPayload(t *rapid.T, stored string) any {
 	v := filled(payloads[stored].kind)
-	if stored == "milestone.accepted.v1" && rapid.Bool().Draw(t, "last") {
-		e := v.Interface().(MilestoneAccepted)
-		e.Remaining = nil
+	if stored == "milestone.settled.v1" {
+		e := v.Interface().(MilestoneSettled)
+		e.Outcome = rapid.SampledFrom(Outcomes()).Draw(t, "outcome")
 		return e
 	}
 	return v.Interface()

@@ -11,32 +11,39 @@ import (
 // R9: a milestone has one owner; its acceptors, never the owner, default to all other
 // participants.
 //
-// R10: only the owner starts, reports, delivers and withdraws a delivery; only an acceptor
-// decides; neither alone can finish it.
+// R10: only the owner starts, reports, delivers and withdraws a delivery, the latter while nobody
+// has decided it; only an acceptor decides; neither alone can finish it.
 //
 // R11: a rejection carries reasons, ends the round and voids its other decisions; the milestone
 // is in progress again with its history kept. All acceptors must accept.
+//
+// R12 (without the acceptance clock): acceptance on conditions, see [Condition], and disputes, see
+// [Dispute].
 //
 // R14: each participant keeps its own forecast; moving one needs a reason; forecasts further apart
 // than the agreement's tolerance are a disagreement.
 //
 // Until a baseline is agreed the owner alone edits or cancels. Waiving takes every acceptor.
 type Milestone struct {
-	Ref         MilestoneRef
-	Plan        Plan
-	Audience    Audience
-	State       MilestoneState
-	Health      Health // empty: not declared
-	HealthNote  string
-	Progress    int // percent
-	Forecasts   []Forecast
-	Private     []Forecast // private forecasts, each seen by its partner only
-	Round       int        // deliveries so far
-	Decisions   []Decision // of this round, sorted by acceptor
-	DeliveredOn Date
-	AcceptedOn  Date
-	Waivers     []PartnerID // acceptors that waived
-	Seen        Seen
+	Ref           MilestoneRef
+	Plan          Plan
+	Audience      Audience
+	State         MilestoneState
+	Health        Health // empty: not declared
+	HealthNote    string
+	Progress      int // percent
+	Forecasts     []Forecast
+	Private       []Forecast     // private forecasts, each seen by its partner only
+	Round         int            // deliveries so far
+	Decisions     []Decision     // of this round, sorted by acceptor
+	Conditions    []OwnCondition // of this round, by number
+	LastCondition int            // the greatest number given so far
+	Rejection     *Rejection     // what ended the last round; nil: no rejection did. Replaced, never changed
+	Dispute       *Dispute       // nil unless disputed; likewise
+	DeliveredOn   Date
+	AcceptedOn    Date
+	Waivers       []PartnerID // acceptors that waived
+	Seen          Seen
 }
 
 // Plan is what the owner sets out to do.
@@ -56,17 +63,19 @@ type MilestoneState string
 
 // The states of a milestone.
 const (
-	Planned    MilestoneState = "planned"
-	InProgress MilestoneState = "in_progress"
-	Delivered  MilestoneState = "delivered"
-	Accepted   MilestoneState = "accepted"
-	Waived     MilestoneState = "waived"
-	Cancelled  MilestoneState = "cancelled"
+	Planned               MilestoneState = "planned"
+	InProgress            MilestoneState = "in_progress"
+	Delivered             MilestoneState = "delivered"
+	ConditionallyAccepted MilestoneState = "conditionally_accepted" // all have said yes, some on conditions
+	Accepted              MilestoneState = "accepted"
+	Disputed              MilestoneState = "disputed"
+	Waived                MilestoneState = "waived"
+	Cancelled             MilestoneState = "cancelled"
 )
 
 // MilestoneStates lists the states in the order of a milestone's life.
 func MilestoneStates() []MilestoneState {
-	return []MilestoneState{Planned, InProgress, Delivered, Accepted, Waived, Cancelled}
+	return []MilestoneState{Planned, InProgress, Delivered, ConditionallyAccepted, Accepted, Disputed, Waived, Cancelled}
 }
 
 // Final reports whether nothing more can happen to the milestone itself.
@@ -97,9 +106,10 @@ type DecisionState string
 
 // The states of a decision.
 const (
-	DecisionPending  DecisionState = "pending"
-	DecisionAccepted DecisionState = "accepted"
-	DecisionRejected DecisionState = "rejected"
+	DecisionPending     DecisionState = "pending"
+	DecisionAccepted    DecisionState = "accepted"
+	DecisionConditional DecisionState = "conditional" // yes, once its conditions are closed
+	DecisionRejected    DecisionState = "rejected"
 )
 
 // Decision is one acceptor's on the present delivery.
@@ -151,11 +161,19 @@ func (m *Milestone) Overdue(today Date) bool {
 	return (m.State == Planned || m.State == InProgress) && m.Plan.DueOn < today
 }
 
+// Decision returns p's decision of this round; zero if it has none to make.
+func (m *Milestone) Decision(p PartnerID) Decision {
+	for _, d := range m.Decisions {
+		if d.Partner == p {
+			return d
+		}
+	}
+	return Decision{}
+}
+
 // Awaits reports whether p still has to decide the present delivery.
 func (m *Milestone) Awaits(p PartnerID) bool {
-	return m.State == Delivered && slices.ContainsFunc(m.Decisions, func(d Decision) bool {
-		return d.Partner == p && d.State == DecisionPending
-	})
+	return m.State == Delivered && m.Decision(p).State == DecisionPending
 }
 
 func (m *Milestone) seen() *Seen {
@@ -255,6 +273,10 @@ func (x located) in(states ...MilestoneState) error {
 	}
 	if x.State.Final() {
 		return conflict("milestone_final", "Milestone %s is %s; nothing more happens to it.", x.Ref.Milestone, x.State)
+	}
+	if x.State == Disputed {
+		return conflict("milestone_disputed",
+			"Milestone %s is disputed; until owner and acceptors name the same outcome nothing else happens to it.", x.Ref.Milestone)
 	}
 	return conflict("wrong_state", "Milestone %s is %s; this takes one that is %s.", x.Ref.Milestone, x.State.words(), either(states))
 }

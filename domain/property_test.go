@@ -58,13 +58,16 @@ type round struct {
 	accepted  []PartnerID
 }
 
+// watchDays is the acceptance period of the watched agreement.
+const watchDays = 10
+
 // newWatch begins with a signed agreement, an active project and an exploration.
 func newWatch(t *rapid.T, partners []PartnerID) *watch {
 	w := &watch{t: t, ledger: newLedger(t), rounds: map[MilestoneRef]*round{}}
 	by := func(p PartnerID) Meta {
 		return Meta{Actor: Actor{Partner: p, Member: "m", Role: Manager}, At: time.Unix(1515369600, 0).UTC(), Today: 2018_01_08}
 	}
-	w.step(DraftAgreement{"a", Terms{Title: "A", Parties: partners, EffectiveOn: 2018_01_01, ExpiresOn: 2018_12_31}}, by("nokia"))
+	w.step(DraftAgreement{"a", Terms{Title: "A", Parties: partners, EffectiveOn: 2018_01_01, ExpiresOn: 2018_12_31, AcceptanceDays: watchDays}}, by("nokia"))
 	for _, p := range partners {
 		w.step(SignAgreement{ID: "a"}, by(p))
 	}
@@ -107,6 +110,14 @@ func (w *watch) follow(ref MilestoneRef, e Event, m Meta) {
 	case MilestoneAccepted:
 		require.Equal(w.t, m.Actor.Partner, p.Acceptor)
 		w.rounds[ref].accepted = append(w.rounds[ref].accepted, p.Acceptor)
+	case ConditionClosed:
+		require.Equal(w.t, m.Actor.Partner, p.Author, "R12")
+	case MilestoneDisputed:
+		w.rounds[ref] = &round{deliverer: m.Actor.Partner}
+	case OutcomeNamed:
+		if p.Outcome == SettledAccepted && p.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
+			w.rounds[ref].accepted = append(w.rounds[ref].accepted, p.Partner)
+		}
 	case DeliveryWithdrawn, MilestoneRejected:
 		delete(w.rounds, ref)
 	}
@@ -127,15 +138,34 @@ func (w *watch) holds(ref MilestoneRef, x *Milestone) {
 		return
 	}
 	require.NotEmpty(w.t, x.Plan.Acceptors, "R9")
-	if x.State == Delivered || x.State == Accepted {
+	if x.State == Delivered || x.State == ConditionallyAccepted || x.State == Accepted {
 		require.NotEqual(w.t, Exploring, p.Stage, "R8")
 		require.Equal(w.t, x.Plan.Owner, w.rounds[ref].deliverer, "R10")
 	}
 	if x.State == Accepted {
-		require.ElementsMatch(w.t, x.Plan.Acceptors, w.rounds[ref].accepted, "R11: all accepted this delivery")
+		require.Subset(w.t, w.rounds[ref].accepted, x.Plan.Acceptors, "R11: all accepted this delivery")
 	}
+	w.conditionsHold(x)
+	require.Equal(w.t, x.State == Disputed, x.Dispute != nil, "R12")
 	if x.State == Waived {
 		require.ElementsMatch(w.t, x.Plan.Acceptors, x.Waivers, "all acceptors waived")
+	}
+}
+
+// conditionsHold checks that an acceptor has said yes on conditions for as long as one of its own is
+// open (R12).
+func (w *watch) conditionsHold(x *Milestone) {
+	for _, d := range x.Decisions {
+		open := x.OpenConditions(d.Partner)
+		require.Equal(w.t, d.State == DecisionConditional, len(open) > 0, "R12")
+		for _, c := range open {
+			require.GreaterOrEqual(w.t, c.DueOn, x.DeliveredOn, "R12")
+		}
+	}
+	for i, c := range x.Conditions {
+		require.Contains(w.t, x.Plan.Acceptors, c.Author, "R12")
+		require.LessOrEqual(w.t, c.Number, x.LastCondition, "R12")
+		require.True(w.t, i == 0 || x.Conditions[i-1].Number < c.Number, "R12: numbers are given once")
 	}
 }
 
@@ -235,17 +265,32 @@ func drawWork(t *rapid.T, ref MilestoneRef) Command {
 }
 
 func drawDecision(t *rapid.T, ref MilestoneRef) Command {
-	switch rapid.IntRange(0, 5).Draw(t, "decision") {
+	switch rapid.IntRange(0, 9).Draw(t, "decision") {
 	case 0, 1:
-		return AcceptMilestone{ref, drawText.Draw(t, "note")}
+		return AcceptMilestone{ref, drawText.Draw(t, "note"), drawRequirements(t)}
 	case 2:
 		return RejectMilestone{ref, rapid.SliceOfN(drawText, 0, 2).Draw(t, "reasons")}
 	case 3:
 		return WaiveMilestone{ref}
 	case 4:
 		return CommentMilestone{ref, drawText.Draw(t, "text"), rapid.Bool().Draw(t, "private")}
+	case 5:
+		return DisputeMilestone{ref, drawText.Draw(t, "reason")}
+	case 6, 7:
+		return SettleMilestone{ref, rapid.SampledFrom([]Outcome{SettledAccepted, SettledAccepted, SettledRejected, "maybe"}).Draw(t, "outcome"), drawText.Draw(t, "note")}
+	case 8:
+		return CloseCondition{ref, rapid.IntRange(0, 4).Draw(t, "number")}
 	}
 	return DeliverMilestone{Ref: ref}
+}
+
+// drawRequirements draws none half the time.
+func drawRequirements(t *rapid.T) []Requirement {
+	var list []Requirement
+	for range max(0, rapid.IntRange(-2, 2).Draw(t, "conditions")) {
+		list = append(list, Requirement{drawText.Draw(t, "condition"), drawDate.Draw(t, "condition due")})
+	}
+	return list
 }
 
 func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Command {

@@ -113,7 +113,7 @@ func (c MoveForecast) decide(s State, m Meta) ([]Event, error) {
 	if err := m.manager(); err != nil {
 		return nil, err
 	}
-	if err := x.in(Planned, InProgress, Delivered); err != nil {
+	if err := x.in(Planned, InProgress, Delivered, ConditionallyAccepted, Disputed); err != nil {
 		return nil, err
 	}
 	events := x.event(ForecastMoved{To: Forecast{m.Actor.Partner, c.On, c.Reason}, From: from, Private: c.Private})

@@ -25,20 +25,26 @@ func TestFieldsAreChecked(t *testing.T) {
 	m := MilestoneRef{"a", "p", "m"}
 	long := strings.Repeat("ä", 2001)
 	for name, c := range map[string]Command{
-		"schedule":   item(ScheduleItem{ID: "i", Title: "I", Count: -1}),
-		"schedule 2": item(ScheduleItem{ID: "i", Title: "I", Kind: long}),
-		"schedule 3": item(ScheduleItem{ID: "I", Title: "I"}),
-		"evidence":   DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/" + long}}},
-		"evidence 2": DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/", SHA256: "abc"}}},
-		"evidence 3": DeliverMilestone{Ref: m, Evidence: make([]Evidence, 51)},
-		"holidays":   EditPartner{ID: "nokia", Holidays: &[]Date{0}},
-		"decide_by":  CallStage{Ref: m.ProjectRef(), Move: Commit, DecideBy: 2018_06_30},
-		"move":       CallStage{Ref: m.ProjectRef(), Move: "abandon"},
-		"criteria":   EditMilestone{Ref: m, Criteria: new(make([]string, 101))},
-		"reason":     CancelMilestone{Ref: m, Reason: long},
-		"note":       ReportProgress{Ref: m, Note: &long},
-		"text":       CommentMilestone{Ref: m, Text: strings.Repeat(long, 6)},
-		"expires_at": IssueToken{Partner: "nokia", Token: "t", Name: "T", Role: Viewer, Hash: make([]byte, 32), ExpiresAt: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))},
+		"schedule":     item(ScheduleItem{ID: "i", Title: "I", Count: -1}),
+		"schedule 2":   item(ScheduleItem{ID: "i", Title: "I", Kind: long}),
+		"schedule 3":   item(ScheduleItem{ID: "I", Title: "I"}),
+		"evidence":     DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/" + long}}},
+		"evidence 2":   DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/", SHA256: "abc"}}},
+		"evidence 3":   DeliverMilestone{Ref: m, Evidence: make([]Evidence, 51)},
+		"holidays":     EditPartner{ID: "nokia", Holidays: &[]Date{0}},
+		"decide_by":    CallStage{Ref: m.ProjectRef(), Move: Commit, DecideBy: 2018_06_30},
+		"move":         CallStage{Ref: m.ProjectRef(), Move: "abandon"},
+		"criteria":     EditMilestone{Ref: m, Criteria: new(make([]string, 101))},
+		"reason":       CancelMilestone{Ref: m, Reason: long},
+		"conditions":   AcceptMilestone{Ref: m, Conditions: make([]Requirement, 51)},
+		"conditions 2": AcceptMilestone{Ref: m, Conditions: []Requirement{{Text: long, DueOn: 2018_03_30}}},
+		"number":       CloseCondition{Ref: m, Number: -1},
+		"outcome":      SettleMilestone{Ref: m, Outcome: "waived"},
+		"note 2":       SettleMilestone{Ref: m, Outcome: SettledAccepted, Note: long},
+		"reason 2":     DisputeMilestone{Ref: m, Reason: long},
+		"note":         ReportProgress{Ref: m, Note: &long},
+		"text":         CommentMilestone{Ref: m, Text: strings.Repeat(long, 6)},
+		"expires_at":   IssueToken{Partner: "nokia", Token: "t", Name: "T", Role: Viewer, Hash: make([]byte, 32), ExpiresAt: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			events, err := Decide(s.ledger.plain, c, s.meta("nokia"))
@@ -104,7 +110,7 @@ func TestStatesAreAllListed(t *testing.T) {
 	for _, s := range MilestoneStates() {
 		require.Equal(t, final[s], s.Final(), s)
 	}
-	require.Len(t, MilestoneStates(), 6)
+	require.Len(t, MilestoneStates(), 8)
 	require.Equal(t, []Health{Green, Amber, Red}, Healths())
 }
 

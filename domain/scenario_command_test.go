@@ -49,6 +49,9 @@ var verbs = map[string]verb{
 	"withdraw":       {"milestone.withdraw", "milestone", ""},
 	"accept":         {"milestone.accept", "milestone", ""},
 	"reject":         {"milestone.reject", "milestone", ""},
+	"close":          {"milestone.close_condition", "milestone", ""},
+	"dispute":        {"milestone.dispute", "milestone", ""},
+	"settle":         {"milestone.settle", "milestone", ""},
 	"cancel":         {"milestone.cancel", "milestone", ""},
 	"waive":          {"milestone.waive", "milestone", ""},
 	"share":          {"milestone.share", "milestone", ""},
@@ -150,6 +153,15 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 		for _, one := range values {
 			i := strings.LastIndexByte(one, ' ')
 			*x = append(*x, Evidence{Title: one[:max(i, 0)], URL: one[i+1:]})
+		}
+	case *[]Requirement:
+		for _, one := range values {
+			i := strings.LastIndex(one, " by ")
+			r := Requirement{Text: one[:max(i, 0)]}
+			if day := one[i+len(" by "):]; day != "none" {
+				r.DueOn, err = ParseDate(day)
+			}
+			*x = append(*x, r)
 		}
 	case *[]ScheduleItem:
 		for _, one := range values {

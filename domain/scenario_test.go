@@ -36,7 +36,7 @@ func TestScenarios(t *testing.T) {
 }
 
 func TestEveryRuleHasAScenarioWithARefusal(t *testing.T) {
-	for _, rule := range []string{"R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R14", "R16", "R17"} {
+	for _, rule := range []string{"R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R14", "R16", "R17"} {
 		files, err := filepath.Glob("testdata/scenarios/" + rule + "-*.txt")
 		require.NoError(t, err)
 		refusals := 0
@@ -157,7 +157,7 @@ func refusalLine(e *Error) string {
 var sentence = map[string]*regexp.Regexp{
 	"agreement": regexp.MustCompile(`^an? (draft|signed) agreement ([a-z0-9-]+) between (.+?)(?: with (.+))?$`),
 	"project":   regexp.MustCompile(`^an? (exploring|committed|active|paused|stopped|completed) project ([a-z0-9-]+) of (.+?)(?: with (.+))?$`),
-	"milestone": regexp.MustCompile(`^an? (planned|started|delivered|accepted|private) milestone (\S+) of ([a-z0-9-]+)(?: with (.+))?$`),
+	"milestone": regexp.MustCompile(`^an? (planned|started|delivered|rejected|disputed|accepted|private) milestone (\S+) of ([a-z0-9-]+)(?: with (.+))?$`),
 	"partner":   regexp.MustCompile(`^a partner ([a-z0-9-]+)$`),
 }
 
@@ -247,9 +247,16 @@ func (s *scenario) givenMilestone(state, path string, owner PartnerID, fields st
 	if state == "delivered" {
 		return
 	}
-	ref := s.milestone(path)
-	for _, p := range s.ledger.plain.Milestone(ref).Plan.Acceptors {
-		s.must(p, "accept %s", path)
+	acceptors := s.ledger.plain.Milestone(s.milestone(path)).Plan.Acceptors
+	if state == "accepted" {
+		for _, p := range acceptors {
+			s.must(p, "accept %s", path)
+		}
+		return
+	}
+	s.must(acceptors[0], `reject %s reasons="given"`, path)
+	if state == "disputed" {
+		s.must(owner, `dispute %s reason="given"`, path)
 	}
 }
 

@@ -180,6 +180,7 @@ func (s *scenario) seesMilestone(p PartnerID, ref MilestoneRef) string {
 	for _, d := range x.Decisions {
 		words = append(words, fmt.Sprintf("%s %s", d.Partner, d.State))
 	}
+	words = append(words, roundWords(x, s.meta(p).At)...)
 	for _, w := range x.Waivers {
 		words = append(words, string(w)+" waived")
 	}
@@ -187,6 +188,28 @@ func (s *scenario) seesMilestone(p PartnerID, ref MilestoneRef) string {
 		words = append(words, "overdue")
 	}
 	return strings.Join(append(words, version(x.Seen, p)), ", ")
+}
+
+// roundWords tells of conditions and disputes.
+func roundWords(x *Milestone, at time.Time) []string {
+	var words []string
+	for _, c := range x.Conditions {
+		fate := "open, due " + c.DueOn.String()
+		if c.ClosedOn != 0 {
+			fate = "closed on " + c.ClosedOn.String()
+		}
+		words = append(words, fmt.Sprintf("condition %d of %s %s", c.Number, c.Author, fate))
+	}
+	if r := x.Disputable(at); r != nil {
+		words = append(words, strings.TrimSuffix("can be disputed until "+r.DisputeBy.String(), " until "))
+	}
+	if d := x.Dispute; d != nil {
+		words = append(words, fmt.Sprintf("disputed by %s", d.By))
+		for _, n := range d.Named {
+			words = append(words, fmt.Sprintf("%s names %s", n.Partner, n.Outcome))
+		}
+	}
+	return words
 }
 
 func forecastWords(x *Milestone, p PartnerID, a *Agreement) []string {

@@ -58,18 +58,21 @@ var probes = map[string]struct {
 	"milestone.plan": {aboutProject, func(x targets) Command {
 		return PlanMilestone{Ref: MilestoneRef{x.agreement, x.project, "new"}, Plan: Plan{Title: "T", Owner: "nokia", DueOn: 2018_03_30}}
 	}},
-	"milestone.edit":     {aboutMilestone, func(x targets) Command { return EditMilestone{Ref: x.ref(), Title: new("T")} }},
-	"milestone.start":    {aboutMilestone, func(x targets) Command { return StartMilestone{x.ref()} }},
-	"milestone.progress": {aboutMilestone, func(x targets) Command { return ReportProgress{Ref: x.ref(), Percent: new(50)} }},
-	"milestone.forecast": {aboutMilestone, func(x targets) Command { return MoveForecast{Ref: x.ref(), On: 2018_05_01, Reason: "r"} }},
-	"milestone.deliver":  {aboutMilestone, func(x targets) Command { return DeliverMilestone{Ref: x.ref()} }},
-	"milestone.withdraw": {aboutMilestone, func(x targets) Command { return WithdrawDelivery{x.ref()} }},
-	"milestone.accept":   {aboutMilestone, func(x targets) Command { return AcceptMilestone{Ref: x.ref()} }},
-	"milestone.reject":   {aboutMilestone, func(x targets) Command { return RejectMilestone{x.ref(), []string{"r"}} }},
-	"milestone.cancel":   {aboutMilestone, func(x targets) Command { return CancelMilestone{Ref: x.ref()} }},
-	"milestone.waive":    {aboutMilestone, func(x targets) Command { return WaiveMilestone{x.ref()} }},
-	"milestone.share":    {aboutMilestone, func(x targets) Command { return ShareMilestone{Ref: x.ref()} }},
-	"milestone.comment":  {aboutMilestone, func(x targets) Command { return CommentMilestone{Ref: x.ref(), Text: "t"} }},
+	"milestone.edit":            {aboutMilestone, func(x targets) Command { return EditMilestone{Ref: x.ref(), Title: new("T")} }},
+	"milestone.start":           {aboutMilestone, func(x targets) Command { return StartMilestone{x.ref()} }},
+	"milestone.progress":        {aboutMilestone, func(x targets) Command { return ReportProgress{Ref: x.ref(), Percent: new(50)} }},
+	"milestone.forecast":        {aboutMilestone, func(x targets) Command { return MoveForecast{Ref: x.ref(), On: 2018_05_01, Reason: "r"} }},
+	"milestone.deliver":         {aboutMilestone, func(x targets) Command { return DeliverMilestone{Ref: x.ref()} }},
+	"milestone.withdraw":        {aboutMilestone, func(x targets) Command { return WithdrawDelivery{x.ref()} }},
+	"milestone.accept":          {aboutMilestone, func(x targets) Command { return AcceptMilestone{Ref: x.ref()} }},
+	"milestone.reject":          {aboutMilestone, func(x targets) Command { return RejectMilestone{x.ref(), []string{"r"}} }},
+	"milestone.close_condition": {aboutMilestone, func(x targets) Command { return CloseCondition{x.ref(), 1} }},
+	"milestone.dispute":         {aboutMilestone, func(x targets) Command { return DisputeMilestone{x.ref(), "r"} }},
+	"milestone.settle":          {aboutMilestone, func(x targets) Command { return SettleMilestone{x.ref(), SettledAccepted, ""} }},
+	"milestone.cancel":          {aboutMilestone, func(x targets) Command { return CancelMilestone{Ref: x.ref()} }},
+	"milestone.waive":           {aboutMilestone, func(x targets) Command { return WaiveMilestone{x.ref()} }},
+	"milestone.share":           {aboutMilestone, func(x targets) Command { return ShareMilestone{Ref: x.ref()} }},
+	"milestone.comment":         {aboutMilestone, func(x targets) Command { return CommentMilestone{Ref: x.ref(), Text: "t"} }},
 }
 
 // hidden is a world in which there is something that huawei, zte or xiaomi may not see.

@@ -19,7 +19,7 @@ type Milestone struct {
 	Description     string                           `json:"description"`
 	Owner           domain.PartnerID                 `json:"owner"`
 	Acceptors       []domain.PartnerID               `json:"acceptors"`
-	State           domain.MilestoneState            `json:"state" enum:"planned,in_progress,delivered,accepted,waived,cancelled"`
+	State           domain.MilestoneState            `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
 	Health          *domain.Health                   `json:"health" enum:"green,amber,red" doc:"Declared by the owner; null before the first report."`
 	HealthNote      string                           `json:"health_note"`
 	Progress        int                              `json:"progress" minimum:"0" maximum:"100" doc:"Percent, as the owner reports it."`
@@ -51,7 +51,9 @@ type Acceptance struct {
 	DecideBy        *domain.Date                  `json:"decide_by" doc:"The earliest deadline of those who still decide."`
 	WorkingDaysLeft *int                          `json:"working_days_left"`
 	Decisions       map[domain.PartnerID]Decision `json:"decisions"`
-	Conditions      []Condition                   `json:"conditions"`
+	Conditions      []Condition                   `json:"conditions" doc:"Of this round; numbers are given once in a milestone's life."`
+	Rejection       *Rejection                    `json:"rejection" doc:"What ended the last round, until it is delivered again; null if no rejection did."`
+	Dispute         *Dispute                      `json:"dispute" doc:"null unless the milestone is disputed."`
 }
 
 // Decision is one acceptor's.
@@ -63,11 +65,29 @@ type Decision struct {
 
 // Condition is what a conditional acceptance asks for.
 type Condition struct {
-	Number int              `json:"number"`
-	Text   string           `json:"text"`
-	DueOn  domain.Date      `json:"due_on"`
-	Author domain.PartnerID `json:"author"`
-	Closed bool             `json:"closed"`
+	Number   int              `json:"number"`
+	Text     string           `json:"text"`
+	DueOn    domain.Date      `json:"due_on"`
+	Author   domain.PartnerID `json:"author" doc:"The acceptor that asks for it; it alone closes it."`
+	Closed   bool             `json:"closed"`
+	ClosedOn *domain.Date     `json:"closed_on"`
+}
+
+// Rejection is an acceptor's no.
+type Rejection struct {
+	Partner    domain.PartnerID `json:"partner"`
+	On         domain.Date      `json:"on"`
+	Reasons    []string         `json:"reasons"`
+	Disputable bool             `json:"disputable" doc:"The owner may dispute it now."`
+	DisputeBy  *domain.Date     `json:"dispute_by" doc:"The last day, in UTC, on which the owner may dispute it; null: no limit."`
+}
+
+// Dispute is the owner's word against a rejection.
+type Dispute struct {
+	By     domain.PartnerID                     `json:"by"`
+	On     domain.Date                          `json:"on"`
+	Reason string                               `json:"reason"`
+	Named  map[domain.PartnerID]*domain.Outcome `json:"named" doc:"The outcome, accepted or rejected, that the owner and each acceptor wants; null for one that has named none."`
 }
 
 // Dependency names a milestone that must be accepted before.
@@ -134,6 +154,7 @@ type InboxItem struct {
 	Project         *domain.ProjectID   `json:"project"`
 	Milestone       *domain.MilestoneID `json:"milestone"`
 	Change          *int                `json:"change"`
+	Condition       *int                `json:"condition" doc:"The number of the condition, with kind condition."`
 	Title           string              `json:"title"`
 	Reason          string              `json:"reason"`
 	Since           time.Time           `json:"since"`

@@ -25,7 +25,7 @@ func (v *View) milestoneShape(n *milestoneNode) Milestone {
 		Disagreement:    m.Disagreement(n.project.agreement.tolerance()),
 		Overdue:         v.overdue(m),
 		DeliveredOn:     orNull(m.DeliveredOn), AcceptedOn: orNull(m.AcceptedOn),
-		Acceptance: acceptance(m), WaivedBy: list(m.Waivers),
+		Acceptance: v.acceptance(m), WaivedBy: list(m.Waivers),
 		DependsOn: []Dependency{}, Criteria: list(m.Plan.Criteria),
 		Instrument: orNull(m.Plan.Instrument), ScheduleItem: orNull(m.Plan.ScheduleItem),
 		Audience: m.Audience, URL: v.milestoneURL(m.Ref),
@@ -52,9 +52,9 @@ func forecasts(m *domain.Milestone) map[domain.PartnerID]domain.Date {
 	return shared
 }
 
-func acceptance(m *domain.Milestone) Acceptance {
+func (v *View) acceptance(m *domain.Milestone) Acceptance {
 	shape := Acceptance{
-		Round: m.Round, Conditions: []Condition{},
+		Round: m.Round, Conditions: []Condition{}, Rejection: v.rejection(m), Dispute: dispute(m),
 		Decisions: make(map[domain.PartnerID]Decision, len(m.Plan.Acceptors)),
 	}
 	for _, p := range m.Plan.Acceptors {
@@ -64,6 +64,32 @@ func acceptance(m *domain.Milestone) Acceptance {
 		if _, acceptor := shape.Decisions[d.Partner]; acceptor {
 			shape.Decisions[d.Partner] = Decision{State: string(d.State), DecidedOn: orNull(d.DecidedOn)}
 		}
+	}
+	for _, c := range m.Conditions {
+		shape.Conditions = append(shape.Conditions, Condition{
+			Number: c.Number, Text: c.Text, DueOn: c.DueOn, Author: c.Author, Closed: c.ClosedOn != 0, ClosedOn: orNull(c.ClosedOn),
+		})
+	}
+	return shape
+}
+
+func (v *View) rejection(m *domain.Milestone) *Rejection {
+	r := m.Rejection
+	if r == nil {
+		return nil
+	}
+	return &Rejection{
+		Partner: r.Acceptor, On: r.On, Reasons: list(r.Reasons), Disputable: m.Disputable(v.now) != nil, DisputeBy: orNull(r.DisputeBy),
+	}
+}
+
+func dispute(m *domain.Milestone) *Dispute {
+	if m.Dispute == nil {
+		return nil
+	}
+	shape := &Dispute{By: m.Dispute.By, On: m.Dispute.On, Reason: m.Dispute.Reason, Named: map[domain.PartnerID]*domain.Outcome{}}
+	for _, p := range m.Settlers() {
+		shape.Named[p] = orNull(m.Dispute.NamedBy(p))
 	}
 	return shape
 }

@@ -79,8 +79,20 @@ func (v *voice) milestone(f Fact) (string, args) {
 		return "", args{"Round": e.Round}
 	case domain.MilestoneAccepted:
 		return "", args{"Round": e.Round, "Note": e.Note, "Remaining": v.names(f, e.Remaining)}
+	case domain.MilestoneConditionallyAccepted:
+		return "", args{
+			"Round": e.Round, "Note": e.Note, "Conditions": v.conditions(e.Conditions), "Remaining": v.names(f, e.Remaining),
+		}
+	case domain.ConditionClosed:
+		return "", args{"Number": e.Number, "Text": e.Text, "Open": e.StillOpen}
+	case domain.MilestoneDisputed:
+		return "", args{"Round": e.Round, "Acceptor": f.Name(e.Acceptor), "Reason": e.Reason}
+	case domain.OutcomeNamed:
+		return string(e.Outcome), args{"Round": e.Round, "Note": e.Note, "Remaining": v.names(f, e.Remaining)}
+	case domain.MilestoneSettled:
+		return string(e.Outcome), args{"Round": e.Round}
 	case domain.MilestoneRejected:
-		return "", args{"Round": e.Round, "Reasons": strings.Join(e.Reasons, "; ")}
+		return "", args{"Round": e.Round, "Reasons": strings.Join(e.Reasons, v.style.semicolon)}
 	case domain.MilestoneCancelled:
 		return "", args{"Reason": e.Reason}
 	case domain.MilestoneWaived:
@@ -89,6 +101,15 @@ func (v *voice) milestone(f Fact) (string, args) {
 		return privately(f, ""), args{"Text": e.Text}
 	}
 	return "", args{}
+}
+
+// conditions writes "1. Signed report (by 13 April 2018); 2. Spare optics (by 30 April 2018)".
+func (v *voice) conditions(list []domain.Condition) string {
+	words := make([]string, len(list))
+	for i, c := range list {
+		words[i] = v.say("condition", args{"Number": c.Number, "Text": c.Text, "On": v.style.date(c.DueOn)})
+	}
+	return strings.Join(words, v.style.semicolon)
 }
 
 // privately names the variant of a message for what only one partner sees.

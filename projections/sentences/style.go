@@ -10,17 +10,18 @@ import (
 // style is how a language writes dates and lists.
 type style struct {
 	comma, and string
+	semicolon  string // between things that are longer than a name
 	date       func(domain.Date) string
 	span       func(from, to domain.Date) string
 }
 
 func styles() map[string]style {
 	return map[string]style{
-		English: {", ", " and ", englishDate, englishSpan},
-		Chinese: {"、", "和", chineseDate, func(from, to domain.Date) string {
+		English: {", ", " and ", "; ", englishDate, englishSpan},
+		Chinese: {"、", "和", "；", chineseDate, func(from, to domain.Date) string {
 			return "从" + chineseDate(from) + "改为" + chineseDate(to)
 		}},
-		Finnish: {", ", " ja ", finnishDate, func(from, to domain.Date) string {
+		Finnish: {", ", " ja ", "; ", finnishDate, func(from, to domain.Date) string {
 			return finnishDate(from) + " → " + finnishDate(to)
 		}},
 	}
