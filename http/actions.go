@@ -16,9 +16,14 @@ func actionRoutes() []*route {
 		action("progress", "Report progress and health", owner, writes(reportProgress)),
 		action("forecast", "Move one's own forecast", participants, writes(moveForecast)),
 		action("deliver", "Claim that it is done", owner, writes(deliverMilestone)),
-		action("withdraw", "Take the delivery back before it is decided", owner, writes(withdrawDelivery)),
-		action("accept", "Accept the delivery; the last acceptor's yes finishes the milestone", acceptor, writes(acceptMilestone)),
+		action("withdraw", "Take the delivery back while nobody has decided it", owner, writes(withdrawDelivery)),
+		action("accept", "Accept the delivery, fully or on conditions; the last acceptor's full yes finishes the milestone", acceptor, writes(acceptMilestone)),
+		change(http.MethodPost, "closeCondition", onePath+"/close-condition",
+			"Say that a condition is met; the last closing makes the acceptance a full one", author, seesMilestone,
+			projections.Milestone{}, writes(closeCondition)),
 		action("reject", "Reject the delivery, with reasons", acceptor, writes(rejectMilestone)),
+		action("dispute", "Object to the rejection of the last delivery, within the acceptance period", owner, writes(disputeMilestone)),
+		action("settle", "Name the outcome of a dispute; it is settled when the owner and all acceptors name the same", settler, writes(settleMilestone)),
 		action("cancel", "Cancel a milestone that is not delivered", owner, writes(cancelMilestone)),
 		action("waive", "Give up the claim to the result; it takes every acceptor", acceptor, writes(waiveMilestone)),
 		action("share", "Show a private milestone to all participants; nothing goes back", owner, writes(shareMilestone)),
@@ -75,11 +80,21 @@ func withdrawDelivery(q *writing, _ *Nothing) (*intent, error) {
 
 // Acceptance is the body that accepts.
 type Acceptance struct {
-	Note string `json:"note,omitempty" maxLength:"2000"`
+	Note       string               `json:"note,omitempty" maxLength:"2000"`
+	Conditions []domain.Requirement `json:"conditions,omitempty" maxItems:"50" doc:"What must be done, and by when, not before the delivery; none: a full yes, which closes one's open conditions."`
 }
 
 func acceptMilestone(q *writing, b *Acceptance) (*intent, error) {
-	return q.onMilestone(domain.AcceptMilestone{Ref: q.milestone(), Note: b.Note}), nil
+	return q.onMilestone(domain.AcceptMilestone{Ref: q.milestone(), Note: b.Note, Conditions: b.Conditions}), nil
+}
+
+// Closing is the body that closes a condition.
+type Closing struct {
+	Number int `json:"number" minimum:"1" doc:"As acceptance.conditions tells it."`
+}
+
+func closeCondition(q *writing, b *Closing) (*intent, error) {
+	return q.onMilestone(domain.CloseCondition{Ref: q.milestone(), Number: b.Number}), nil
 }
 
 // Rejection is the body that rejects.
@@ -89,6 +104,25 @@ type Rejection struct {
 
 func rejectMilestone(q *writing, b *Rejection) (*intent, error) {
 	return q.onMilestone(domain.RejectMilestone{Ref: q.milestone(), Reasons: b.Reasons}), nil
+}
+
+// Objection is the body that disputes.
+type Objection struct {
+	Reason string `json:"reason" maxLength:"2000"`
+}
+
+func disputeMilestone(q *writing, b *Objection) (*intent, error) {
+	return q.onMilestone(domain.DisputeMilestone{Ref: q.milestone(), Reason: b.Reason}), nil
+}
+
+// Settlement is the body that names the outcome of a dispute.
+type Settlement struct {
+	Outcome domain.Outcome `json:"outcome" enum:"accepted,rejected" doc:"accepted: the delivery is; rejected: the rejection stands. A later one replaces an earlier one."`
+	Note    string         `json:"note,omitempty" maxLength:"2000"`
+}
+
+func settleMilestone(q *writing, b *Settlement) (*intent, error) {
+	return q.onMilestone(domain.SettleMilestone{Ref: q.milestone(), Outcome: b.Outcome, Note: b.Note}), nil
 }
 
 // Cancellation is the body that cancels.

@@ -96,6 +96,9 @@ func owners(a actor, p place) bool { return a.manages() && a.partner == p.owner 
 
 func acceptors(a actor, p place) bool { return a.manages() && slices.Contains(p.acceptors, a.partner) }
 
+// settlers name the outcome of a dispute.
+func settlers(a actor, p place) bool { return owners(a, p) || acceptors(a, p) }
+
 // stoppers stop a project: an exploration is the lead's alone.
 func stoppers(a actor, p place) bool { return owners(a, p) || (managers(a, p) && !p.exploring) }
 
@@ -194,7 +197,10 @@ func milestoneRows() map[string]row {
 		"deliverMilestone":    act(owners, object{}),
 		"withdrawMilestone":   act(owners, object{}),
 		"acceptMilestone":     act(acceptors, object{}),
+		"closeCondition":      act(acceptors, object{"number": 1}),
 		"rejectMilestone":     act(acceptors, object{"reasons": []string{"try"}}),
+		"disputeMilestone":    act(owners, object{"reason": "try"}),
+		"settleMilestone":     act(settlers, object{"outcome": "accepted", "note": "try"}),
 		"cancelMilestone":     act(owners, object{}),
 		"waiveMilestone":      act(acceptors, object{}),
 		"shareMilestone":      act(owners, object{}),

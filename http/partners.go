@@ -1,6 +1,7 @@
 package http
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -185,5 +186,8 @@ func inboxKey(i projections.InboxItem) string {
 	if i.Milestone != nil {
 		key += "/" + string(*i.Milestone)
 	}
-	return key + "/" + i.Kind
+	if key += "/" + i.Kind; i.Condition != nil {
+		key += fmt.Sprintf("/%09d", *i.Condition)
+	}
+	return key
 }

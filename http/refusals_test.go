@@ -195,7 +195,7 @@ func (w *world) milestoneRefusals() []refused {
 
 func (w *world) decisionRefusals() []refused {
 	going, delivered := w.routing("going"), w.routing("delivered")
-	return []refused{
+	return append([]refused{
 		{"nokia", "POST", going + "/deliver", object{"on": "2017-09-05"}, "", 422, "invalid_field", "on"},
 		{"nokia", "POST", going + "/deliver", object{"evidence": []object{{"title": "", "url": "ftp://x"}}}, "", 422, "invalid_field", "evidence evidence"},
 		{"nokia", "POST", going + "/deliver", object{"evidence": []object{{"title": "x", "url": "https://x.example", "seal": 1}}}, "", 400, "unknown_field", "evidence[0].seal"},
@@ -217,6 +217,44 @@ func (w *world) decisionRefusals() []refused {
 		{"operator", "POST", "/v1/log/accept-loss", object{"partitions": []int{7}}, "", 409, "no_open_loss", ""},
 		{"nokia", "POST", "/v1/log/accept-loss", object{"partitions": []int{7}}, "", 404, "not_found", ""},
 		{"operator", "POST", "/v1/deadletters/7/nothing/replay", nil, "", 404, "not_found", ""},
+	}, w.roundRefusals()...)
+}
+
+// roundRefusals are about conditions and disputes.
+func (w *world) roundRefusals() []refused {
+	going, delivered := w.routing("going"), w.routing("delivered")
+	conditional, disputed, rejected := w.routing("conditional"), w.routing("disputed"), w.routing("rejected")
+	asks := func(text any, due string) object {
+		return object{"conditions": []object{{"text": text, "due_on": due}}}
+	}
+	return []refused{
+		{"xiaomi", "POST", delivered + "/accept", asks("a report", "2017-09-03"), "", 422, "invalid_field", "conditions"},
+		{"xiaomi", "POST", delivered + "/accept", asks(" ", "2017-12-24"), "", 422, "invalid_field", "conditions"},
+		{"xiaomi", "POST", delivered + "/accept", asks(7, "2017-12-24"), "", 422, "invalid_field", "conditions[0].text"},
+		{"xiaomi", "POST", delivered + "/accept", asks("a report", "soon"), "", 422, "invalid_field", "conditions[0].due_on"},
+		{"xiaomi", "POST", delivered + "/accept", object{"conditions": []object{{"text": "a report"}}}, "", 422, "invalid_field", "conditions"},
+		{"xiaomi", "POST", delivered + "/accept", object{"conditions": []object{{"number": 7}}}, "", 400, "unknown_field", "conditions[0].number"},
+		{"nokia", "POST", delivered + "/accept", asks("a report", "2017-12-24"), "", 403, "not_acceptor", ""},
+		{"xiaomi", "POST", conditional + "/accept", asks("more", "2017-12-24"), "", 409, "no_more_conditions", ""},
+		{"nokia", "POST", conditional + "/withdraw", nil, "", 409, "delivery_decided", ""},
+		{"nokia", "POST", conditional + "/close-condition", object{"number": 1}, "", 403, "not_acceptor", ""},
+		{"xiaomi-viewer", "POST", conditional + "/close-condition", object{"number": 1}, "", 403, "manager_only", ""},
+		{"xiaomi", "POST", conditional + "/close-condition", object{"number": 0}, "", 422, "invalid_field", "number"},
+		{"xiaomi", "POST", conditional + "/close-condition", object{"number": 3}, "", 409, "no_such_condition", ""},
+		{"xiaomi", "POST", conditional + "/close-condition", object{"number": 1}, `"2-x"`, 412, "version_mismatch", ""},
+		{"xiaomi", "POST", going + "/close-condition", object{"number": 1}, "", 409, "wrong_state", ""},
+		{"nokia", "POST", conditional + "/dispute", object{"reason": "x"}, "", 409, "nothing_to_dispute", ""},
+		{"nokia", "POST", rejected + "/dispute", object{"reason": ""}, "", 422, "invalid_field", "reason"},
+		{"xiaomi", "POST", rejected + "/dispute", object{"reason": "x"}, "", 403, "not_owner", ""},
+		{"zte", "POST", rejected + "/dispute", object{"reason": "x"}, "", 404, "not_found", ""},
+		{"nokia", "POST", rejected + "/settle", object{"outcome": "accepted"}, "", 409, "wrong_state", ""},
+		{"nokia", "POST", disputed + "/dispute", object{"reason": "x"}, "", 409, "milestone_disputed", ""},
+		{"nokia", "POST", disputed + "/deliver", nil, "", 409, "milestone_disputed", ""},
+		{"xiaomi", "POST", disputed + "/accept", nil, "", 409, "milestone_disputed", ""},
+		{"nokia", "POST", disputed + "/settle", object{"outcome": "waived"}, "", 422, "invalid_field", "outcome"},
+		{"nokia-viewer", "POST", disputed + "/settle", object{"outcome": "accepted"}, "", 403, "manager_only", ""},
+		{"xiaomi", "POST", disputed + "/settle", object{"outcome": "rejected"}, "", 409, "already_named", ""},
+		{"zte", "POST", disputed + "/settle", object{"outcome": "accepted"}, "", 404, "not_found", ""},
 	}
 }
 

@@ -54,6 +54,8 @@ const (
 	lead           = "a manager of the lead"
 	owner          = "a manager of the owner"
 	acceptor       = "a manager of an acceptor"
+	author         = "a manager of the acceptor that asks for it"
+	settler        = "a manager of the owner or of an acceptor"
 	everybody      = "everybody, without a token"
 )
 

@@ -244,9 +244,27 @@ func (w *world) milestones() {
 	w.As("xiaomi").POST(w.routing("accepted")+"/accept", object{"note": w.canary(w.a, "nokia", "xiaomi")}).Want(200)
 	w.As("xiaomi").POST(w.routing("waived")+"/waive", nil).Want(200)
 	w.As("nokia").POST(w.routing("cancelled")+"/cancel", object{"reason": w.canary(w.a, "nokia", "xiaomi")}).Want(200)
+	w.rounds()
 	w.milestone(w.three, "radio", "field", "2017-11-01", "zte", "nokia", "xiaomi")
 	w.milestone(w.three, w.duo, "pair", "2017-11-02", "nokia", "xiaomi")
 	w.milestone(w.other, "cloud", "move", "2017-11-03", "acme", "zte")
+}
+
+// rounds makes one that is accepted on conditions and one that is disputed.
+func (w *world) rounds() {
+	w.t.Helper()
+	for n, state := range []string{"conditional", "disputed"} {
+		w.milestone(w.a, "routing", state, fmt.Sprintf("2017-12-%02d", n+1), "nokia", "xiaomi")
+		w.As("nokia").POST(w.routing(state)+"/start", nil).Want(200)
+		w.As("nokia").POST(w.routing(state)+"/deliver", nil).Want(200)
+	}
+	said := func() string { return w.canary(w.a, "nokia", "xiaomi") }
+	w.As("xiaomi").POST(w.routing("conditional")+"/accept", object{
+		"note": said(), "conditions": []object{{"text": said(), "due_on": "2017-12-24"}, {"text": said(), "due_on": "2017-12-31"}},
+	}).Want(200)
+	w.As("xiaomi").POST(w.routing("disputed")+"/reject", object{"reasons": []string{said()}}).Want(200)
+	w.As("nokia").POST(w.routing("disputed")+"/dispute", object{"reason": said()}).Want(200)
+	w.As("xiaomi").POST(w.routing("disputed")+"/settle", object{"outcome": "rejected", "note": said()}).Want(200)
 }
 
 func (w *world) milestone(agreement, project, id, due, owner string, acceptors ...string) {
