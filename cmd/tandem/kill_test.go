@@ -49,8 +49,13 @@ func (w world) milestone(agreement string) string {
 	return "/v1/agreements/" + agreement + "/projects/p/milestones/m"
 }
 
-// arrange makes the world through the API.
+// arrange makes the world of four agreements through the API.
 func arrange(p *program) world {
+	p.t.Helper()
+	return arrangeAgreements(p, 4)
+}
+
+func arrangeAgreements(p *program, agreements int) world {
 	p.t.Helper()
 	var w world
 	for id, zone := range map[string]string{"nokia": "Europe/Helsinki", "xiaomi": "Asia/Shanghai"} {
@@ -59,7 +64,7 @@ func arrange(p *program) world {
 	}
 	w.nokia = p.do(201, operatorSecret, "POST", "/v1/partners/nokia/tokens", `{"name":"tests","role":"manager"}`).field(p.t, "token")
 	w.xiaomi = p.do(201, operatorSecret, "POST", "/v1/partners/xiaomi/tokens", `{"name":"tests","role":"manager"}`).field(p.t, "token")
-	for i := range 4 {
+	for i := range agreements {
 		a := fmt.Sprintf("agreement-%d", i)
 		w.agreements = append(w.agreements, a)
 		p.do(201, operatorSecret, "POST", "/v1/agreements", fmt.Sprintf(`{"id":%q,"title":"T","parties":["nokia","xiaomi"],"effective_on":"2017-07-05","acceptance_days":10,"deemed_acceptance":false,"forecast_tolerance_days":7}`, a))

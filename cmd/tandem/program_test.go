@@ -50,7 +50,13 @@ type program struct {
 // start runs tandem and waits until it is ready. The data directory outlives it.
 func start(t testing.TB, data string, args ...string) *program {
 	t.Helper()
-	p := launch(t, append(args, "--listen", "127.0.0.1:0", "--data", data)...)
+	return startWith(t, nil, data, args...)
+}
+
+// startWith is start with more environment.
+func startWith(t testing.TB, env []string, data string, args ...string) *program {
+	t.Helper()
+	p := launchWith(t, env, append(args, "--listen", "127.0.0.1:0", "--data", data)...)
 	p.dir = data
 	select {
 	case p.url = <-p.readyURL():
@@ -63,10 +69,15 @@ func start(t testing.TB, data string, args ...string) *program {
 // launch runs tandem and waits for nothing.
 func launch(t testing.TB, args ...string) *program {
 	t.Helper()
+	return launchWith(t, nil, args...)
+}
+
+func launchWith(t testing.TB, env []string, args ...string) *program {
+	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	p := &program{t: t, cmd: exec.Command(self, args...), log: new(lockedBuffer), ended: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1", "TANDEM_OPERATOR_TOKEN="+operatorSecret)
+	p.cmd.Env = append(append(os.Environ(), asProgram+"=1", "TANDEM_OPERATOR_TOKEN="+operatorSecret), env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, p.log
 	require.NoError(t, p.cmd.Start())
 	go func() { p.ended <- p.cmd.Wait() }()

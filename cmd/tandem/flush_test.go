@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog"
+	"tandem/eventlog/redis/redistest"
+)
+
+// TestFlushedRunning empties the log's server under the nodes' feet. They name every partition that had
+// something, serve nothing of it, acknowledge nothing, and go on from nothing when the operator says so.
+func TestFlushedRunning(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	ns := startNodes(t, 2, server.URL())
+	w := arrangeAgreements(ns.at(0), trafficWriters)
+	load := startTraffic(ns, w)
+	load.more(100)
+	load.stop()
+	missing := behind(t, nil, server)
+	silent := newSilence(t, ns, w)
+	require.NoError(t, server.Client().FlushAll(t.Context()).Err())
+	flushed := time.Now()
+	silent.watch()
+	ns.requireLost(missing)
+	named := time.Since(flushed)
+
+	ns.at(0).stop()
+	ns.start(0)
+	ns.requireLost(missing)
+	ns.at(1).kill()
+	ns.start(1)
+	ns.requireLost(missing)
+	silent.stop()
+
+	stranger := startNodes(t, 1, server.URL()) // it has never seen this log
+	ready := string(stranger.at(0).do(503, "", "GET", "/readyz", "").body)
+	require.Contains(t, ready, "lost commits")
+	stranger.at(0).do(503, operatorSecret, "GET", "/v1/partners", "")
+	stranger.stop()
+
+	ns.accept(missing)
+	for i := range ns.live {
+		var none struct{ Partners []any }
+		ns.at(i).do(200, operatorSecret, "GET", "/v1/partners", "").decode(t, &none)
+		require.Empty(t, none.Partners)
+	}
+	arrangeAgreements(ns.at(1), 2)
+	t.Logf("a server flushed under 2 nodes: %d partitions with %d commits named after %v, by nodes that started later too; %d reads and writes meanwhile, none served",
+		len(missing), missing.commits(), named.Round(time.Millisecond), silent.reads)
+	ns.stop()
+}
+
+// TestFlushedDown empties the server while no node runs, stopped in good order or killed.
+func TestFlushedDown(t *testing.T) {
+	for name, end := range map[string]func(*program){"stopped": (*program).stop, "killed": (*program).kill} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			ns := startNodes(t, 1, server.URL())
+			w := arrangeAgreements(ns.at(0), 2)
+			missing := behind(t, nil, server)
+			for p, tail := range missing {
+				eventually(t, 10*time.Second, "the marks", func() bool { return noted(t, ns.data[0])[p] == tail[1] })
+			}
+			end(ns.at(0))
+			require.NoError(t, server.Client().FlushAll(t.Context()).Err())
+			p := ns.start(0)
+			ns.requireLost(missing)
+			p.do(503, operatorSecret, "GET", "/v1/partners", "")
+			p.do(503, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
+			a, err := p.try(t.Context(), w.nokia, "GET", w.milestone(w.agreements[0]), "")
+			require.NoError(t, err)
+			require.Contains(t, []int{401, 503}, a.status, "the token may be among what is lost")
+			ns.stop()
+		})
+	}
+}
+
+// noted returns how far a node has seen each partition, as its file of marks says.
+func noted(t *testing.T, data string) map[eventlog.Partition]uint64 {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(data, "marks"))
+	require.NoError(t, err)
+	var list []struct {
+		Partition eventlog.Partition
+		Seq       uint64
+	}
+	require.NoError(t, json.Unmarshal(b, &list))
+	seen := make(map[eventlog.Partition]uint64)
+	for _, m := range list {
+		seen[m.Partition] = m.Seq
+	}
+	return seen
+}

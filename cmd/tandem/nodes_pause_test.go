@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog"
+	"tandem/eventlog/redis/redistest"
+)
+
+const (
+	nodePauses = 10
+	pauseTime  = 3 * time.Second // twice as long as a lease lasts
+)
+
+// TestNodesPaused stops the owner of a partition with SIGSTOP past its lease, under load. Another node
+// takes over; after SIGCONT the old owner goes on where it stood, and nothing that it appends under its
+// old lease gets into the log.
+func TestNodesPaused(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	ns := startNodes(t, 2, server.URL())
+	w := arrangeAgreements(ns.at(0), trafficWriters)
+	seen := watchAppends(t, server)
+	load := startImpatientTraffic(ns, w, time.Second)
+	var takeovers []time.Duration
+	for round := range nodePauses {
+		load.more(300)
+		owner := ns.at(ownerOf(t, ns, server, w.agreements[round%len(w.agreements)]))
+		paused := time.Now()
+		require.NoError(t, owner.cmd.Process.Signal(syscall.SIGSTOP))
+		takeovers = append(takeovers, load.recovery(paused))
+		time.Sleep(time.Until(paused.Add(pauseTime)))
+		require.NoError(t, owner.cmd.Process.Signal(syscall.SIGCONT))
+		eventually(t, 10*time.Second, "the old owner to be ready", func() bool {
+			a, err := owner.try(t.Context(), "", "GET", "/readyz", "")
+			return err == nil && a.status == 200
+		})
+	}
+	load.recovery(time.Now())
+	comments := load.stop()
+	load.requireWhole()
+	appended, refused, stale := seen.stop()
+	require.GreaterOrEqual(t, appended, comments/2, "the server told of its commands")
+	t.Logf("%d pauses of an owner of %v: %d comments acknowledged, 0 lost, 0 doubled, 0 out of order; %d appends in the log, %d refused, %d by an old owner; takeover median %v, worst %v",
+		nodePauses, pauseTime, comments, appended, refused, len(stale), median(takeovers).Round(time.Millisecond), slices.Max(takeovers).Round(time.Millisecond))
+	require.Empty(t, stale)
+	require.Less(t, median(takeovers), takeoverGoal)
+	ns.stop()
+}
+
+// ownerOf waits until one of the nodes owns the agreement's partition, and returns which.
+func ownerOf(t *testing.T, ns *fleet, server *redistest.Server, agreement string) (node int) {
+	t.Helper()
+	meta := fmt.Sprintf("tandem:{%02d}:meta", eventlog.PartitionOf("agreement/"+agreement))
+	eventually(t, 10*time.Second, "an owner", func() bool {
+		name, err := server.Client().HGet(t.Context(), meta, "owner").Result()
+		require.NoError(t, err)
+		for node = range ns.live {
+			if strings.Contains(name, fmt.Sprintf(":%d/", ns.at(node).cmd.Process.Pid)) {
+				return true
+			}
+		}
+		return false
+	})
+	return node
+}
+
+// appends is what a server executed of the append script, as it tells whoever watches it.
+type appends struct {
+	conn net.Conn
+	done sync.WaitGroup
+
+	tried    map[string]bool   // batches, by meta hash and name
+	appended map[string]bool   // those of them that wrote something
+	fences   map[string]uint64 // the highest fence that was taken, by meta hash
+	stale    []string          // batches that were appended with a lower one
+}
+
+// watchAppends has the server tell of every command that it executes, those of scripts too.
+func watchAppends(t *testing.T, server *redistest.Server) *appends {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Addr())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = conn.Write([]byte("MONITOR\r\n"))
+	require.NoError(t, err)
+	lines := bufio.NewReader(conn)
+	ok, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "+OK\r\n", ok)
+	a := &appends{conn: conn, tried: make(map[string]bool), appended: make(map[string]bool), fences: make(map[string]uint64)}
+	a.done.Go(func() {
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				return
+			}
+			a.take(arguments.FindAllString(line, -1))
+		}
+	})
+	return a
+}
+
+// arguments finds those of a command in a line of MONITOR, with their quotes.
+var arguments = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// take looks for three commands: append.lua as it is called, with eight keys and then the batch's name;
+// HSET of the head and the batch's name, with which it ends when it has appended; and HSET of the fence
+// by a new owner.
+func (a *appends) take(command []string) {
+	if len(command) < 5 {
+		return
+	}
+	last := command[len(command)-1]
+	switch {
+	case strings.EqualFold(command[0], `"EVALSHA"`) && command[2] == `"8"`:
+		a.tried[command[3]+command[11]] = true
+	case command[0] != `"HSET"`:
+	case command[2] == `"fence"`:
+		a.fences[command[1]] = max(a.fences[command[1]], number(command[3]))
+	case command[2] == `"seq"` && command[len(command)-2] == `"batch"`:
+		a.appended[command[1]+last] = true
+		if part := strings.Split(last, "-"); number(part[len(part)-2]) < a.fences[command[1]] {
+			a.stale = append(a.stale, command[1]+last)
+		}
+	}
+}
+
+func number(quoted string) uint64 {
+	n, _ := strconv.ParseUint(strings.Trim(quoted, `"`), 10, 64)
+	return n
+}
+
+// stop ends the watching and returns how many batches were appended, how many were refused, and
+// which were appended by somebody who was not the owner any more.
+func (a *appends) stop() (appended, refused int, stale []string) {
+	_ = a.conn.Close()
+	a.done.Wait()
+	return len(a.appended), len(a.tried) - len(a.appended), a.stale
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// traffic is writers that comment without a pause, each on the milestone of one agreement: "w3 17" is
+// the 17th comment of writer 3. A comment that was not acknowledged is sent again with its key, to
+// the next node, until it is.
+type traffic struct {
+	t        testing.TB
+	name     string // ends the name of every writer, so that two traffics are told apart
+	ns       *fleet
+	world    world
+	patience time.Duration // with one attempt
+	end      chan struct{}
+	work     sync.WaitGroup
+
+	mu      sync.Mutex
+	acked   [][]ack // by writer, in the order of its comments
+	failed  map[failure]int
+	changed chan struct{}
+	broken  error
+}
+
+// ack is an acknowledged comment.
+type ack struct{ begun, at time.Time }
+
+// failure is how an attempt failed: at which node, with which status; 0 is a broken connection or no
+// answer.
+type failure struct{ node, status int }
+
+const (
+	trafficWriters = 12
+	recoveryLimit  = time.Minute           // for one comment; a service that is gone for so long will not come back
+	retryPause     = 20 * time.Millisecond // before another attempt
+	attemptLimit   = 10 * time.Second      // longer than a write waits for its outcome
+	thinkTime      = 2 * time.Millisecond  // between two comments: the machine has more to do than to take them
+)
+
+// startTraffic starts the writers; writer n begins at node n.
+func startTraffic(ns *fleet, w world) *traffic {
+	return startImpatientTraffic(ns, w, attemptLimit)
+}
+
+// startNamedTraffic is for one of several traffics, one after the other, with the same agreements.
+func startNamedTraffic(ns *fleet, w world, number int) *traffic {
+	return beginTraffic(&traffic{t: ns.t, ns: ns, world: w, patience: attemptLimit, name: fmt.Sprintf("-%d", number)})
+}
+
+// startImpatientTraffic is for nodes that hang.
+func startImpatientTraffic(ns *fleet, w world, patience time.Duration) *traffic {
+	return beginTraffic(&traffic{t: ns.t, ns: ns, world: w, patience: patience})
+}
+
+func beginTraffic(l *traffic) *traffic {
+	l.end, l.changed = make(chan struct{}), make(chan struct{})
+	l.acked, l.failed = make([][]ack, trafficWriters), make(map[failure]int)
+	for n := range trafficWriters {
+		l.work.Go(func() { l.write(n) })
+	}
+	return l
+}
+
+// text is a writer's nth comment.
+func (l *traffic) text(writer, n int) string { return fmt.Sprintf("w%d%s %d", writer, l.name, n) }
+
+// parse reads what text wrote, and nothing else.
+func (l *traffic) parse(text string) (writer, n int, ok bool) {
+	_, err := fmt.Sscanf(text, "w%d"+l.name+" %d", &writer, &n)
+	return writer, n, err == nil && text == l.text(writer, n)
+}
+
+func (l *traffic) agreement(writer int) string {
+	return l.world.agreements[writer%len(l.world.agreements)]
+}
+
+func (l *traffic) write(writer int) {
+	at := writer
+	for n := 1; ; n++ {
+		begun := time.Now()
+		if err := l.insist(writer, n, &at, begun); err != nil {
+			l.update(func() { l.broken = err })
+			return
+		}
+		l.update(func() { l.acked[writer] = append(l.acked[writer], ack{begun, time.Now()}) })
+		select {
+		case <-l.end:
+			return
+		case <-time.After(thinkTime):
+		}
+	}
+}
+
+// insist sends one comment until it is acknowledged. Only what a client may meet is borne: a broken
+// connection, a command that is not decided yet (202), and a node that cannot do it now (503).
+func (l *traffic) insist(writer, n int, at *int, begun time.Time) error {
+	text := l.text(writer, n)
+	for {
+		ctx, cancel := context.WithTimeout(context.Background(), l.patience)
+		a, err := l.ns.at(*at).comment(ctx, l.world, l.agreement(writer), text, "Idempotency-Key", text)
+		cancel()
+		switch {
+		case err == nil && a.status == 200:
+			return nil
+		case err == nil && a.status != 202 && a.status != 503:
+			return fmt.Errorf("comment %q got %d: %s", text, a.status, a.body)
+		case time.Since(begun) > recoveryLimit:
+			return fmt.Errorf("comment %q was not acknowledged in %v; the last answer was %d %s, error %v", text, recoveryLimit, a.status, a.body, err)
+		}
+		l.update(func() { l.failed[failure{*at % len(l.ns.live), a.status}]++ })
+		if err != nil || a.status == 503 {
+			*at++
+		}
+		time.Sleep(retryPause)
+	}
+}
+
+// update changes what the writers have in common, and wakes who waits for it.
+func (l *traffic) update(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// await waits until something has become true of what was acknowledged.
+func (l *traffic) await(met func() bool) {
+	l.t.Helper()
+	for {
+		l.mu.Lock()
+		done, changed, broken := met(), l.changed, l.broken
+		l.mu.Unlock()
+		require.NoError(l.t, broken)
+		if done {
+			return
+		}
+		<-changed // a writer that gets nothing breaks in the end
+	}
+}
+
+// recovery waits until every writer has an acknowledged comment that it began after the given
+// moment, and returns how long after it the last one had it.
+func (l *traffic) recovery(since time.Time) (last time.Duration) {
+	l.t.Helper()
+	l.await(func() (all bool) {
+		last, all = l.recovered(since)
+		return all
+	})
+	return last
+}
+
+// more waits until all writers are at work and so many more comments are acknowledged.
+func (l *traffic) more(comments int) {
+	l.t.Helper()
+	l.recovery(time.Now())
+	first := -1
+	l.await(func() bool {
+		if first < 0 {
+			first = l.comments()
+		}
+		return l.comments() >= first+comments
+	})
+}
+
+// comments counts those that are acknowledged.
+func (l *traffic) comments() (n int) {
+	for _, acked := range l.acked {
+		n += len(acked)
+	}
+	return n
+}
+
+func (l *traffic) recovered(since time.Time) (last time.Duration, all bool) {
+	for _, acked := range l.acked {
+		i, _ := slices.BinarySearchFunc(acked, since, func(a ack, t time.Time) int { return a.begun.Compare(t) })
+		if i == len(acked) {
+			return 0, false
+		}
+		last = max(last, acked[i].at.Sub(since))
+	}
+	return last, true
+}
+
+// stop lets every writer finish the comment that it is at. It returns how many there are.
+func (l *traffic) stop() (comments int) {
+	l.t.Helper()
+	close(l.end)
+	l.work.Wait()
+	require.NoError(l.t, l.broken)
+	return l.comments()
+}
+
+// again counts the attempts that were not the first.
+func (l *traffic) again() (n int) {
+	for _, times := range l.failed {
+		n += times
+	}
+	return n
+}
+
+// gap is the longest time in which a writer had no comment acknowledged.
+func (l *traffic) gap() (longest time.Duration) {
+	for _, acked := range l.acked {
+		for i := 1; i < len(acked); i++ {
+			longest = max(longest, acked[i].at.Sub(acked[i-1].at))
+		}
+	}
+	return longest
+}
+
+// findings is what the history says of acknowledged comments.
+type findings struct{ lost, doubled, disordered int }
+
+// check compares the whole history, as one node tells it, with what was acknowledged. It returns the
+// histories of all agreements.
+func (l *traffic) check(p *program) (found findings, all map[string]history) {
+	l.t.Helper()
+	all = make(map[string]history)
+	seen := make([][]int, len(l.acked))
+	for _, agreement := range l.world.agreements {
+		h := p.history(l.world, agreement)
+		all[agreement] = h
+		h.requireDense(l.t, agreement)
+		for _, e := range h.events {
+			writer, n, ok := l.parse(e.Data.Text)
+			if !ok {
+				continue // of the arrangement
+			}
+			require.Equal(l.t, l.agreement(writer), agreement)
+			require.LessOrEqual(l.t, n, len(l.acked[writer]), "nothing is there that was not sent")
+			seen[writer] = append(seen[writer], n)
+		}
+	}
+	for writer, numbers := range seen {
+		if !slices.IsSorted(numbers) {
+			found.disordered++
+		}
+		slices.Sort(numbers)
+		once := slices.Compact(slices.Clone(numbers))
+		found.doubled += len(numbers) - len(once)
+		found.lost += len(l.acked[writer]) - len(once)
+	}
+	return found, all
+}
+
+// requireWhole requires that every acknowledged comment is there once and in order, on every node, and
+// that all nodes tell the same.
+func (l *traffic) requireWhole() {
+	l.t.Helper()
+	var first map[string]history
+	for i := range l.ns.live {
+		found, all := l.check(l.ns.at(i))
+		require.Zerof(l.t, found, "node %d", i)
+		if first == nil {
+			first = all
+		}
+		for agreement, h := range all {
+			require.Equalf(l.t, string(first[agreement].raw), string(h.raw), "%s on node %d", agreement, i)
+		}
+	}
+}
+
+func median(of []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[len(sorted)/2]
+}

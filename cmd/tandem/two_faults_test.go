@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog"
+	"tandem/eventlog/redis/redistest"
+)
+
+// TestTwoFaults promotes a replica that misses acknowledged commands: its link was cut, and the master and
+// the replica that had confirmed them are gone. No design can save those; every loss is named on every
+// node, nothing of what they touch is served, and when the operator accepts that, it goes on.
+func TestTwoFaults(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t)
+	good := redistest.StartReplica(t, master, nil)
+	link := redistest.NewProxy(t, master.Addr())
+	stale := redistest.StartReplica(t, master, link)
+	door := redistest.NewProxy(t, master.Addr())
+	ns := startNodes(t, 2, "redis://"+door.Addr(), "--redis-durability", "replicated", "--redis-replicas", "1")
+	w := arrangeAgreements(ns.at(0), trafficWriters)
+	busy, idle := w, w.agreements[8:]
+	busy.agreements = w.agreements[1:8] // the first one lies in the partition of a partner's directory
+	load := startTraffic(ns, busy)
+	load.more(200)
+	link.Cut()
+	load.more(200)
+	load.stop()
+	load.requireWhole()
+	positions := make(map[string]string) // of the busy agreements
+	for _, a := range busy.agreements {
+		positions[a] = ns.at(0).do(200, w.xiaomi, "GET", "/v1/agreements/"+a, "").header.Get("Tandem-Position")
+	}
+	missing := behind(t, stale, master)
+	require.Len(t, missing, len(busy.agreements))
+
+	silent := newSilence(t, ns, busy)
+	master.Kill()
+	good.Kill()
+	silent.watch()
+	stale.Promote()
+	promoted := time.Now()
+	door.Retarget(stale.Addr())
+	ns.requireLost(missing)
+	named := time.Since(promoted)
+
+	good.Begin()
+	good.ReplicaOf(stale.Addr())
+	for i, a := range idle { // what has lost nothing goes on
+		eventually(t, 30*time.Second, "a write where nothing is lost", func() bool {
+			wrote, err := ns.at(i).comment(t.Context(), w, a, "meanwhile", "Idempotency-Key", "meanwhile")
+			require.NoError(t, err)
+			return wrote.status == 200
+		})
+	}
+	ns.at(1).kill()
+	ns.start(1)
+	ns.requireLost(missing)
+	silent.stop()
+	ns.accept(missing)
+
+	for a, position := range positions {
+		for i := range ns.live {
+			ns.at(i).do(410, w.xiaomi, "GET", "/v1/agreements/"+a+"/events?after="+position, "")
+			ns.at(i).do(410, w.xiaomi, "GET", "/v1/agreements/"+a, "", "Tandem-Min-Position", position)
+		}
+	}
+	found, _ := load.check(ns.at(0))
+	// What was under way when the link broke is still in the stale server's inbox, and is decided now.
+	require.InDelta(t, missing.commits(), found.lost, trafficWriters, "what was named is what is gone")
+	require.Equal(t, findings{lost: found.lost}, found)
+	again := load.repeat()
+	load.requireWhole()
+	t.Logf("a stale replica promoted: %d commits of %d partitions lost, all named on both nodes after %v, and by a node that started later; %d reads and writes meanwhile, none of them served from a shortened history; %d positions of before got 410; the repeats of all %d comments brought back what was lost",
+		missing.commits(), len(missing), named.Round(time.Millisecond), silent.reads, 2*len(positions), again)
+	ns.stop()
+}
+
+// lostTails are the commits that a partition has lost: the last that it still has, and the last that it had.
+type lostTails map[eventlog.Partition][2]uint64
+
+func (l lostTails) commits() (n int) {
+	for _, tail := range l {
+		n += int(tail[1] - tail[0])
+	}
+	return n
+}
+
+// behind compares the ends of all chains on two servers; nil is one that has nothing.
+func behind(t *testing.T, stale, master *redistest.Server) lostTails {
+	t.Helper()
+	lost := make(lostTails)
+	for p := range eventlog.Partition(eventlog.Partitions) {
+		has, had := uint64(0), headOf(t, master, p)
+		if stale != nil {
+			has = headOf(t, stale, p)
+		}
+		if has < had {
+			lost[p] = [2]uint64{has, had}
+		}
+	}
+	return lost
+}
+
+func headOf(t *testing.T, server *redistest.Server, p eventlog.Partition) uint64 {
+	t.Helper()
+	got, err := server.Client().HMGet(t.Context(), fmt.Sprintf("tandem:{%02d}:meta", p), "seq").Result()
+	require.NoError(t, err)
+	text, _ := got[0].(string)
+	seq, _ := strconv.ParseUint(text, 10, 64)
+	return seq
+}
+
+// requireLost waits until every node names just these losses: in its log, on /readyz and in its metrics.
+func (ns *fleet) requireLost(lost lostTails) {
+	ns.t.Helper()
+	for i := range ns.live {
+		p := ns.at(i)
+		eventually(ns.t, 30*time.Second, "the losses to be named", func() bool {
+			a, err := p.try(ns.t.Context(), "", "GET", "/metrics", "")
+			return err == nil && strings.Contains(string(a.body), fmt.Sprintf("\ntandem_log_lost_partitions %d\n", len(lost)))
+		})
+		ready := string(p.do(503, "", "GET", "/readyz", "").body)
+		metrics := string(p.do(200, "", "GET", "/metrics", "").body)
+		for number, tail := range lost {
+			missing := fmt.Sprintf("partition %d lost commits %d to %d:", number, tail[0]+1, tail[1])
+			require.Contains(ns.t, ready, missing)
+			require.Contains(ns.t, metrics, fmt.Sprintf("\ntandem_log_lost{partition=\"%02d\"} 1\n", number))
+			require.Contains(ns.t, p.log.String(), missing)
+		}
+		require.Equal(ns.t, slices.Sorted(maps.Keys(lost)), p.namedLost())
+	}
+}
+
+// namedLost returns the partitions of which the program's log says that history was lost.
+func (p *program) namedLost() []eventlog.Partition {
+	named := make(map[eventlog.Partition]bool)
+	lines := bufio.NewScanner(strings.NewReader(p.log.String()))
+	for lines.Buffer(nil, 1<<20); lines.Scan(); {
+		var line struct {
+			Msg       string
+			Partition eventlog.Partition
+		}
+		if json.Unmarshal(lines.Bytes(), &line) == nil && strings.HasPrefix(line.Msg, "history was lost") {
+			named[line.Partition] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(named))
+}
+
+// accept has the operator accept the losses, and waits until every node is ready.
+func (ns *fleet) accept(lost lostTails) {
+	ns.t.Helper()
+	var partitions []int
+	for p := range lost {
+		partitions = append(partitions, int(p))
+	}
+	body, err := json.Marshal(map[string]any{"partitions": partitions})
+	require.NoError(ns.t, err)
+	ns.at(0).do(200, operatorSecret, "POST", "/v1/log/accept-loss", string(body))
+	for i := range ns.live {
+		eventually(ns.t, 30*time.Second, "the node to be ready", func() bool {
+			a, err := ns.at(i).try(ns.t.Context(), "", "GET", "/readyz", "")
+			return err == nil && a.status == 200
+		})
+	}
+}
+
+// repeat sends every comment of the writers once more, with its key, and returns how many there are.
+func (l *traffic) repeat() int {
+	l.t.Helper()
+	for writer := range l.acked {
+		at := writer
+		for n := range l.acked[writer] {
+			require.NoError(l.t, l.insist(writer, n+1, &at, time.Now()))
+		}
+	}
+	return l.comments()
+}
+
+// silence watches that no node serves less than it did, as if that were all.
+type silence struct {
+	t     *testing.T
+	ns    *fleet
+	world world
+	whole map[string]uint64 // agreement → version of its milestone
+	end   chan struct{}
+	work  sync.WaitGroup
+
+	mu     sync.Mutex
+	reads  int
+	broken []string
+}
+
+// newSilence takes what the milestones are as the least that may be served.
+func newSilence(t *testing.T, ns *fleet, w world) *silence {
+	s := &silence{t: t, ns: ns, world: w, whole: make(map[string]uint64), end: make(chan struct{})}
+	for _, agreement := range w.agreements {
+		s.whole[agreement] = versionIn(t, ns.at(0).do(200, w.nokia, "GET", w.milestone(agreement), ""))
+	}
+	return s
+}
+
+// watch reads the milestones of every node, and tries to write, until it is stopped. From now on
+// nothing that is written is acknowledged.
+func (s *silence) watch() {
+	for i := range s.ns.live {
+		s.work.Go(func() { s.read(i) })
+	}
+}
+
+func (s *silence) read(node int) {
+	for n := 0; ; n++ {
+		select {
+		case <-s.end:
+			return
+		case <-time.After(thinkTime):
+		}
+		agreement := s.world.agreements[n%len(s.world.agreements)]
+		p := s.ns.at(node)
+		if n%10 == 0 {
+			a, err := p.comment(s.t.Context(), s.world, agreement, "into a lost history", "Prefer", "wait=0")
+			s.saw(err != nil || a.status == 202 || a.status == 401 || a.status == 503, "a write got", a)
+		}
+		a, err := p.try(s.t.Context(), s.world.nokia, "GET", s.world.milestone(agreement), "")
+		if err != nil {
+			continue
+		}
+		var m struct{ Version uint64 }
+		// A node that started anew cannot know a token whose directory is lost.
+		whole := a.status == 503 || a.status == 401 || a.status == 200 && json.Unmarshal(a.body, &m) == nil && m.Version >= s.whole[agreement]
+		s.saw(whole, "a read got", a)
+	}
+}
+
+func (s *silence) saw(right bool, what string, a answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	if !right && len(s.broken) < 5 {
+		s.broken = append(s.broken, fmt.Sprintf("%s %d: %s", what, a.status, a.body))
+	}
+}
+
+func (s *silence) stop() {
+	s.t.Helper()
+	close(s.end)
+	s.work.Wait()
+	require.Empty(s.t, s.broken)
+	require.NotZero(s.t, s.reads)
+}
