@@ -64,3 +64,14 @@ func (l *lines) await(t *testing.T, text string) string {
 		}
 	}
 }
+
+func (l *lines) count(text string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.all {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}

@@ -148,11 +148,13 @@ func (r *reader) deliver(entries []eventlog.Entry) error {
 	return nil
 }
 
-func (r *reader) at(p eventlog.Partition) eventlog.Head {
+func (r *reader) positions() eventlog.Positions {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.heads[p]
+	return r.heads
 }
+
+func (r *reader) at(p eventlog.Partition) eventlog.Head { return r.positions()[p] }
 
 // await waits until the reader is where the owner is.
 func (r *reader) await(o *owner) {
