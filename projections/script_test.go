@@ -40,13 +40,30 @@ func opening() []step {
 			Ref: domain.ProjectRef{Agreement: a, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
 		}})
 	}
-	waiting := domain.MilestoneRef{Agreement: "a0", Project: "p0", Milestone: "m0"}
+	steps = append(steps, delivery("a0", "m0")...)
+	conditional, disputed := milestoneOf("a1", "m0"), milestoneOf("a1", "m1")
+	steps = append(steps, delivery("a1", "m0")...)
+	steps = append(steps, delivery("a1", "m1")...)
 	return append(
 		steps,
-		step{"nokia", domain.PlanMilestone{Ref: waiting, Plan: domain.Plan{Title: "Waits for a decision", Owner: "nokia", DueOn: 20170704}}},
-		step{"nokia", domain.StartMilestone{Ref: waiting}},
-		step{"nokia", domain.DeliverMilestone{Ref: waiting}},
+		step{"xiaomi", domain.AcceptMilestone{Ref: conditional, Conditions: []domain.Requirement{{Text: "a report", DueOn: 20180101}}}},
+		step{"xiaomi", domain.RejectMilestone{Ref: disputed, Reasons: []string{"too slow"}}},
+		step{"nokia", domain.DisputeMilestone{Ref: disputed, Reason: "it is fast"}},
 	)
+}
+
+func milestoneOf(a domain.AgreementID, m domain.MilestoneID) domain.MilestoneRef {
+	return domain.MilestoneRef{Agreement: a, Project: "p0", Milestone: m}
+}
+
+// delivery makes a milestone that nokia has delivered.
+func delivery(a domain.AgreementID, m domain.MilestoneID) []step {
+	ref := milestoneOf(a, m)
+	return []step{
+		{"nokia", domain.PlanMilestone{Ref: ref, Plan: domain.Plan{Title: "Waits for a decision", Owner: "nokia", DueOn: 20170704}}},
+		{"nokia", domain.StartMilestone{Ref: ref}},
+		{"nokia", domain.DeliverMilestone{Ref: ref}},
+	}
 }
 
 // drawScript draws a history of up to n commands after the opening.
