@@ -128,17 +128,49 @@ func (i *inbox) enter(name string, after eventlog.Offset) *topic {
 }
 
 func (i *inbox) newTopic(name string, after eventlog.Offset) *topic {
-	key, _ := topicKeys(name)
-	if p, ok := partitionOf(name); ok {
-		key = i.log.keys[p].inbox
-	}
 	t := &topic{base: after, busy: true, more: make(chan struct{})}
 	t.tail = &tail{
-		key: key, after: after,
+		after:   after,
 		deliver: func(entries []redis.XMessage) { i.add(t, entries) },
 		wants:   func() bool { return i.wants(t) },
 	}
+	t.tail.key, _ = topicKeys(name)
+	if p, ok := partitionOf(name); ok {
+		t.tail.key = i.log.keys[p].inbox
+		t.tail.inspect = func(ctx context.Context, c *redis.Conn, at eventlog.Offset) error {
+			return i.inspect(ctx, c, p, t, at)
+		}
+	}
 	return t
+}
+
+// inspect looks whether a partition's inbox still has what was read of it and is not handled. If not, a
+// server was put in the place of one that had more: messages that come now may have smaller ids than those
+// that are gone, and a reader that went on behind them would pass them over. So the reader ends, and with
+// it the lease; the next owner begins at the stored checkpoint.
+func (i *inbox) inspect(ctx context.Context, c *redis.Conn, p eventlog.Partition, t *topic, at eventlog.Offset) error {
+	k := i.log.keys[p]
+	stored, err := c.HGet(ctx, k.meta, "cp").Result()
+	if err != nil && !isNil(err) {
+		return err
+	}
+	checkpoint, err := parseID(stored)
+	if stored == "" {
+		checkpoint, err = eventlog.Offset{}, nil
+	}
+	if err != nil || at.Compare(checkpoint) <= 0 {
+		return err
+	}
+	there, err := c.XRange(ctx, k.inbox, formatID(at), formatID(at)).Result()
+	if err != nil || len(there) > 0 {
+		return err
+	}
+	i.log.cfg.Logger.Warn("the server has lost commands that were read from it; their partition begins again at its checkpoint", "partition", p)
+	if lease := i.log.owners.any(p); lease != nil {
+		lease.end()
+	}
+	i.leave(eventlog.Topic(p), t)
+	return nil
 }
 
 // leave ends the reading of somebody who gave up waiting.

@@ -17,6 +17,7 @@ import (
 // load sends commands and has them handled, as the product does, and remembers what it was told.
 type load struct {
 	t       *testing.T
+	most    int // partitions, from the first one on
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	sending sync.WaitGroup
@@ -35,7 +36,7 @@ func begin(t *testing.T, partitions int, logs ...*Log) *load {
 	ctx, stop := context.WithCancel(context.Background())
 	sending, halt := context.WithCancel(ctx)
 	w := &load{
-		t: t, stop: stop, halt: halt, sent: make(map[string]eventlog.Partition), unknown: make(map[string]eventlog.Partition),
+		t: t, most: partitions, stop: stop, halt: halt, sent: make(map[string]eventlog.Partition), unknown: make(map[string]eventlog.Partition),
 		refused: make(map[string]eventlog.Partition), acked: make(map[eventlog.Partition][]eventlog.Commit),
 	}
 	for p := range eventlog.Partition(partitions) {
@@ -148,7 +149,7 @@ func (w *load) check(l *Log) {
 			return false
 		}
 		waiting := uint64(0)
-		for _, p := range s.Partitions {
+		for _, p := range s.Partitions[:w.most] {
 			waiting += p.Waiting
 		}
 		return waiting == 0

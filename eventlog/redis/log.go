@@ -119,6 +119,9 @@ func (l *Log) Health() error {
 	return nil
 }
 
+// farewell is how long Close waits until the other nodes may take over.
+const farewell = time.Second
+
 // Close ends every lease, every follower and whoever waits, and writes what is queued. They get
 // eventlog.ErrStopped. The partitions are given up behind the last write, so that other nodes take them at
 // once.
@@ -127,7 +130,7 @@ func (l *Log) Close() error {
 		l.end()
 		had := l.owners.stop()
 		l.pipe.close()
-		ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), farewell)
 		defer cancel()
 		_ = l.owners.release(ctx, had, true) // if it fails, they run out
 		l.inbox.close()

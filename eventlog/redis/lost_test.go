@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog"
@@ -169,4 +170,58 @@ func TestFenceOfALostServer(t *testing.T) {
 	within(t, first.lease.Lost(), "the end of the lease")
 	require.NoError(t, first.lease.Release(t.Context()))
 	second.must(1)
+}
+
+// lostCommand is an owner that has read a command which the server then lost, by restoring a backup of before.
+// The next command that comes has a smaller id, as on a server whose clock is behind.
+func lostCommand(t *testing.T) (l *Log, o *owner, lost eventlog.Message) {
+	s := redistest.Start(t)
+	said := newLines()
+	l = open(t, Config{URL: s.URL(), Logger: said.logger()})
+	o = own(t, l, 3).must(1)
+	backup := s.Backup()
+	require.NoError(t, l.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "lost"}))
+	got, err := l.Receive(t.Context(), eventlog.Topic(3), o.done, 10)
+	require.NoError(t, err)
+	s.Restore(backup)
+	smaller := formatID(eventlog.Offset{got[0].Offset[0] - 1, 0})
+	require.NoError(t, s.Client().XAdd(t.Context(), &redis.XAddArgs{Stream: keysOf(3).inbox, ID: smaller, Values: []string{"id", "next", "payload", ""}}).Err())
+	require.NoError(t, s.Client().XAdd(t.Context(), &redis.XAddArgs{Stream: keysOf(3).inbox, Values: []string{"id", "last", "payload", ""}}).Err())
+	said.await(t, "the server has lost commands that were read from it")
+	return l, o, got[0]
+}
+
+// TestLostCommand: an owner that had read a command which is gone from the server now begins again at its
+// checkpoint, so that no other one is passed over.
+func TestLostCommand(t *testing.T) {
+	t.Parallel()
+	l, o, lost := lostCommand(t)
+	within(t, o.lease.Lost(), "the end of the lease")
+	b := o.batch(1)
+	b.To = lost.Offset
+	require.ErrorIs(t, l.Append(t.Context(), b), eventlog.ErrConflict)
+	o = own(t, l, 3)
+	got, err := l.Receive(t.Context(), eventlog.Topic(3), o.done, 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{"next", "last"}, []string{got[0].ID, got[1].ID})
+}
+
+// TestLostCommandIsNotAppended: an append that handles a command which the inbox does not hold writes nothing,
+// even before anybody has noticed.
+func TestLostCommandIsNotAppended(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	l := open(t, Config{URL: s.URL()})
+	o := own(t, l, 3).must(1)
+	require.NoError(t, l.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "lost"}))
+	got, err := l.Receive(t.Context(), eventlog.Topic(3), o.done, 10)
+	require.NoError(t, err)
+	require.NoError(t, s.Client().XDel(t.Context(), keysOf(3).inbox, formatID(got[0].Offset)).Err())
+	b := o.batch(1)
+	b.To = got[0].Offset
+	err = l.Append(t.Context(), b)
+	require.ErrorIs(t, err, eventlog.ErrConflict)
+	require.ErrorContains(t, err, "the inbox no longer holds the last command that it handles")
+	require.Len(t, chain(t, l, 3), 1)
+	o.must(1)
 }

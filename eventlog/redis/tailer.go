@@ -42,6 +42,9 @@ type tail struct {
 	deliver func([]redis.XMessage)
 	wants   func() bool // whether more can be delivered now; called with the tailer locked
 	paused  bool        // the read under way leaves it out
+	// inspect, if not nil, is told of every new connection, before anything is read over it, and where the
+	// reader stands: the server may be another one.
+	inspect func(context.Context, *redis.Conn, eventlog.Offset) error
 }
 
 // tailers are as many tailers as the kind of server needs.
@@ -261,6 +264,16 @@ func (t *tailer) connected() error {
 	id, err := conn.ClientID(ctx).Result()
 	if err != nil {
 		return err
+	}
+	for _, readers := range t.reading {
+		for _, r := range readers {
+			if r.inspect == nil {
+				continue
+			}
+			if err := r.inspect(ctx, conn, r.after); err != nil {
+				return err
+			}
+		}
 	}
 	t.mu.Lock()
 	t.node, t.id = node, id
