@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// redial is how long go-redis waits between two attempts to connect, after many that failed. Another node may
+// notice so much later that a server is back.
+const redial = time.Second
+
 // beat gives a sign of life and returns the living nodes. A node whose clock is wrong gives none, so that
 // the others share out all partitions without it.
 func (o *owners) beat(ctx context.Context) (alive []string, err error) {
@@ -26,7 +30,7 @@ func (o *owners) beat(ctx context.Context) (alive []string, err error) {
 	case !o.wrong && name == "":
 		alive, _, err = o.signal(ctx, o.node, o.log.cfg.limits.lease)
 	case !o.wrong && now.Sub(o.last) > o.log.cfg.limits.lease && !o.last.IsZero():
-		o.steady = now.Add(o.log.cfg.limits.lease)
+		o.steady = now.Add(o.log.cfg.limits.lease + redial)
 	}
 	o.last = time.Now()
 	return alive, err

@@ -21,13 +21,16 @@ const (
 // error ends the connection.
 type greeting func(context.Context, *redis.Conn) error
 
-// dial returns a client with its own connections, at most so many per server. It repeats nothing by
-// itself: what may be sent twice is for each caller to know.
-func (a address) dial(connections int, greet greeting) redis.UniversalClient {
+// dial returns a client with its own connections, at most so many per server, and buffers of the given size
+// for each. It repeats nothing by itself: what may be sent twice is for each caller to know. Pipelines have
+// no pool of their own, which would be tried before the other one, each for as long as a silent server is
+// waited for.
+func (a address) dial(connections, buffer int, greet greeting) redis.UniversalClient {
 	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a handshake that only one vendor's servers know
 	switch {
 	case a.cluster != nil:
 		o := *a.cluster
+		o.PipelinePoolSize, o.ReadBufferSize, o.WriteBufferSize = -1, buffer, buffer
 		o.PoolSize, o.MaxRetries, o.DialerRetries, o.MaxRedirects, o.OnConnect = connections, -1, 1, 3, greet
 		o.DialTimeout, o.ReadTimeout, o.ContextTimeoutEnabled, o.MaintNotificationsConfig = dialTimeout, readTimeout, true, quiet
 		c := redis.NewClusterClient(&o)
@@ -35,6 +38,7 @@ func (a address) dial(connections int, greet greeting) redis.UniversalClient {
 		return c
 	case a.sentinel != nil:
 		o := *a.sentinel
+		o.PipelinePoolSize, o.ReadBufferSize, o.WriteBufferSize = -1, buffer, buffer
 		o.PoolSize, o.MaxRetries, o.DialerRetries, o.OnConnect = connections, -1, 1, greet
 		o.DialTimeout, o.ReadTimeout, o.ContextTimeoutEnabled = dialTimeout, readTimeout, true
 		c := redis.NewFailoverClient(&o)
@@ -42,6 +46,7 @@ func (a address) dial(connections int, greet greeting) redis.UniversalClient {
 		return c
 	default:
 		o := *a.single
+		o.PipelinePoolSize, o.ReadBufferSize, o.WriteBufferSize = -1, buffer, buffer
 		o.PoolSize, o.MaxRetries, o.DialerRetries, o.OnConnect = connections, -1, 1, greet
 		o.DialTimeout, o.ReadTimeout, o.ContextTimeoutEnabled, o.MaintNotificationsConfig = dialTimeout, readTimeout, true, quiet
 		c := redis.NewClient(&o)

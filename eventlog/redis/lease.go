@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 
 	"tandem/eventlog"
 )
@@ -18,7 +17,6 @@ type lease struct {
 	fence  uint64
 	once   sync.Once
 	lost   chan struct{}
-	batch  atomic.Uint64
 }
 
 var _ eventlog.Lease = (*lease)(nil)
@@ -26,9 +24,9 @@ var _ eventlog.Lease = (*lease)(nil)
 func (l *lease) Fence() uint64         { return l.fence }
 func (l *lease) Lost() <-chan struct{} { return l.lost }
 
-// nextBatch returns a name for a batch that no other one has.
+// nextBatch returns a name for a batch that no other one has, also where a server has given a fence out twice.
 func (l *lease) nextBatch() string {
-	return l.owners.node + "-" + formatFence(l.fence) + "-" + strconv.FormatUint(l.batch.Add(1), 10)
+	return l.owners.node + "-" + formatFence(l.fence) + "-" + strconv.FormatUint(l.owners.batches.Add(1), 10)
 }
 
 // end makes the lease worthless in this process. The partition stays this node's until Release.
@@ -56,8 +54,18 @@ func (l *lease) Release(ctx context.Context) error {
 	if err := log.eval(ctx, log.scripts.release, meta, []string{meta}, formatFence(l.fence), l.owners.node).Err(); err != nil {
 		return fmt.Errorf("release partition %d: %w", l.p, explain(err))
 	}
+	l.owners.forget(l)
 	l.owners.wake()
 	return log.client.Publish(ctx, ownersSignal, formatFence(l.fence)).Err()
+}
+
+// forget notes that the partition no longer stands under this node's name.
+func (o *owners) forget(l *lease) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.named[l.p] == l.fence {
+		o.named[l.p] = 0
+	}
 }
 
 // Own waits until this process owns the partition or ctx ends.

@@ -57,12 +57,12 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l.state.notify = l.told
 	l.checks = checks{log: l, passed: make(map[string]bool)}
 	redis.SetLogger(chatter{cfg.Logger})
-	l.client = addr.dial(connections, l.checks.greet)
+	l.client = addr.dial(connections, pipelineBuffer, l.checks.greet)
 	if err := l.begin(ctx); err != nil {
 		l.end()
 		return nil, errors.Join(fmt.Errorf("open the log at %s: %w", addr.place, explain(err)), l.client.Close())
 	}
-	l.tailing = addr.dial(tailConnections, nil)
+	l.tailing = addr.dial(tailConnections, 0, nil)
 	l.pipe = newPipe(l.client, cfg, l.wrote)
 	l.inbox = newInbox(l)
 	l.hub = newHub(l)
@@ -76,6 +76,8 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 const (
 	connections     = 16
 	tailConnections = 2*eventlog.Partitions + 16
+
+	pipelineBuffer = 128 << 10 // what go-redis gives to pipelines that have a pool of their own
 )
 
 // begin checks the servers and makes what is missing.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,8 +28,11 @@ type owners struct {
 	poke  chan struct{}
 	ended chan struct{}
 
+	batches atomic.Uint64 // that were given a name
+
 	mu      sync.Mutex
 	leases  [eventlog.Partitions]*lease
+	named   [eventlog.Partitions]uint64        // fence of what stands under this node's name, as far as it knows
 	waiting [eventlog.Partitions][]chan *lease // callers of Own
 	begun   bool                               // somebody has called Own: this node takes part
 
@@ -238,7 +242,7 @@ func (o *owners) settle(ctx context.Context, p eventlog.Partition, got []string)
 	}
 	lease := &lease{owners: o, p: p, fence: fence, lost: make(chan struct{})}
 	o.mu.Lock()
-	o.leases[p] = lease
+	o.leases[p], o.named[p] = lease, fence
 	o.mu.Unlock()
 	end, err := parseHead(got[1], got[2])
 	if err != nil {
@@ -296,12 +300,18 @@ func (l *Log) confirm(ctx context.Context, lease *lease) error {
 	return err
 }
 
-// stop ends every lease, so that nothing more is appended, and returns what they were of.
-func (o *owners) stop() (had []candidate) {
+// stop ends every lease, so that nothing more is appended, and returns what was not given up yet.
+func (o *owners) stop() (left []candidate) {
 	<-o.ended
 	for _, l := range o.held() {
-		had = append(had, candidate{l.p, l.fence})
 		l.end()
 	}
-	return had
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for p, fence := range o.named {
+		if fence > 0 {
+			left = append(left, candidate{eventlog.Partition(p), fence})
+		}
+	}
+	return left
 }

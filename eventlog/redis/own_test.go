@@ -239,7 +239,7 @@ func TestOutageMovesNothing(t *testing.T) {
 	}
 	eventually(t, "the first node's health", back(first))
 	eventually(t, "the second node's health", back(second))
-	time.Sleep(silence() + defaultLimits().lease)
+	time.Sleep(silence() + defaultLimits().lease + redial)
 	require.Equal(t, a, first.held())
 	require.Equal(t, b, second.held())
 }
