@@ -22,7 +22,7 @@ func configured(t *testing.T, env map[string]string, args ...string) (config, er
 func TestConfigDefaults(t *testing.T) {
 	c, err := configured(t, nil)
 	require.NoError(t, err)
-	require.Equal(t, config{listen: "127.0.0.1:8080", data: "./data"}, c)
+	require.Equal(t, config{listen: "127.0.0.1:8080", data: "./data", durability: "disk", replicas: 1}, c)
 }
 
 func TestConfigFlagsWeighMoreThanTheEnvironment(t *testing.T) {

@@ -93,11 +93,25 @@ type history struct {
 	events []event
 }
 
+// patiently reads until the node serves: after a fault it may be stale for a moment.
+func (p *program) patiently(token, path string, header ...string) answer {
+	p.t.Helper()
+	for begun := time.Now(); ; time.Sleep(retryPause) {
+		a, err := p.try(p.t.Context(), token, "GET", path, "", header...)
+		require.NoError(p.t, err)
+		if a.status == 200 {
+			return a
+		}
+		require.Equalf(p.t, 503, a.status, "%s", a.body)
+		require.Less(p.t, time.Since(begun), recoveryLimit, "%s", a.body)
+	}
+}
+
 // history reads an agreement's feed as the log has it now.
 func (p *program) history(w world, agreement string) (h history) {
 	p.t.Helper()
 	for after := ""; ; {
-		a := p.do(200, w.xiaomi, "GET", "/v1/agreements/"+agreement+"/events?limit=200&after="+url.QueryEscape(after), "", "Tandem-Min-Position", "latest")
+		a := p.patiently(w.xiaomi, "/v1/agreements/"+agreement+"/events?limit=200&after="+url.QueryEscape(after), "Tandem-Min-Position", "latest")
 		var page struct {
 			Events []event
 			Next   string `json:"next_cursor"`

@@ -1,12 +1,12 @@
 #!lua
 -- Says that a node is alive, or is no more, and who is. A node that has ended is dropped after a minute.
--- KEYS: nodes.  ARGV: name ('' only looks), how long it may be silent (ms; 0: it is no more).
+-- KEYS: nodes.  ARGV: name, how long it may be silent (ms; 0: it is no more).
 -- Returns the server's clock in microseconds and the names of the living.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if ARGV[1] ~= '' and ARGV[2] == '0' then
+if ARGV[2] == '0' then
   redis.call('HDEL', KEYS[1], ARGV[1])
-elseif ARGV[1] ~= '' then
+else
   redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[2]))
 end
 local all, alive = redis.call('HGETALL', KEYS[1]), {t[1] .. string.format('%06d', t[2])}

@@ -57,7 +57,7 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		lease: time.Second, beat: 200 * time.Millisecond, block: time.Second, verify: time.Second,
-		wait: 500 * time.Millisecond, fit: time.Minute, page: 512, pages: 8, tailBytes: 16 << 20, prefetch: 1024, pipeline: 1024,
+		wait: 1500 * time.Millisecond, fit: time.Minute, page: 512, pages: 8, tailBytes: 16 << 20, prefetch: 1024, pipeline: 1024,
 		clockError: 500 * time.Millisecond,
 	}
 }

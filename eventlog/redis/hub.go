@@ -140,18 +140,21 @@ func (h *hub) appended(b *eventlog.Batch, end eventlog.Head, before, after strin
 }
 
 // verify compares what the log holds with what the followers know, every second: a tail may be lost,
-// or a mark may have been missed.
+// or a mark may have been missed. After a failure it does not wait so long: until it succeeds the node
+// grows stale.
 func (h *hub) verify() {
-	ticks := time.NewTicker(h.log.cfg.limits.verify)
-	defer ticks.Stop()
-	for {
+	most := h.log.cfg.limits
+	for pause := most.verify; ; {
 		select {
-		case <-ticks.C:
+		case <-time.After(pause):
 			err := h.compare(h.log.ctx)
 			if err == nil {
 				err = h.log.measure(h.log.ctx)
 			}
 			h.log.state.set(source{concern: reading}, err)
+			if pause = most.verify; err != nil {
+				pause = min(pause, most.beat)
+			}
 		case <-h.log.ctx.Done():
 			return
 		}

@@ -184,6 +184,27 @@ func (i *inbox) leave(name string, t *topic) {
 	i.tailers.drop(t.tail)
 }
 
+// rest ends the reading ahead of a partition's topic, when its owner is here no more.
+func (i *inbox) rest(p eventlog.Partition) {
+	name := eventlog.Topic(p)
+	var busy, left []*topic
+	i.mu.Lock()
+	for _, t := range i.topics[name] {
+		if t.busy {
+			busy = append(busy, t)
+		} else {
+			left = append(left, t)
+		}
+	}
+	if i.topics[name] = busy; len(busy) == 0 {
+		delete(i.topics, name)
+	}
+	i.mu.Unlock()
+	for _, t := range left {
+		i.tailers.drop(t.tail)
+	}
+}
+
 func (i *inbox) wants(t *topic) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -40,6 +40,7 @@ func (l *lease) end() {
 		o.mu.Unlock()
 		close(l.lost)
 		o.log.hub.tune(l.p)
+		o.log.inbox.rest(l.p)
 	})
 }
 

@@ -101,7 +101,7 @@ func (o *owners) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	seen, err := o.look(ctx)
+	seen, err := o.ownerships(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ type ownership struct {
 	made  bool
 }
 
-func (o *owners) look(ctx context.Context) (seen [eventlog.Partitions]ownership, err error) {
+func (o *owners) ownerships(ctx context.Context) (seen [eventlog.Partitions]ownership, err error) {
 	got, err := o.log.metas(ctx, "fence", "owner", "lost", "format")
 	if err != nil {
 		return seen, err

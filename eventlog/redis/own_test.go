@@ -243,3 +243,47 @@ func TestOutageMovesNothing(t *testing.T) {
 	require.Equal(t, a, first.held())
 	require.Equal(t, b, second.held())
 }
+
+// TestNodesHearOfEachOther: whoever owns a partition, the followers of all nodes are told of what is appended, at
+// once and not only by the comparison of every second.
+func TestNodesHearOfEachOther(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	never := defaultLimits()
+	never.verify = time.Hour
+	cfg := Config{URL: s.URL(), limits: never}
+	logs := []*Log{open(t, cfg), open(t, cfg)}
+	readers := []*reader{follow(t, logs[0], eventlog.Positions{}), follow(t, logs[1], eventlog.Positions{})}
+	for i := range 20 {
+		o := own(t, logs[i%2], 3)
+		for range 2 {
+			o.must(1)
+			for _, r := range readers {
+				r.await(o)
+			}
+		}
+		require.NoError(t, o.lease.Release(t.Context()))
+	}
+	for _, r := range readers {
+		r.end()
+	}
+}
+
+// TestNothingIsReadAheadForOthers: a node that has lost a partition reads no more of its commands.
+func TestNothingIsReadAheadForOthers(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{URL: redistest.Start(t).URL()})
+	o := own(t, l, 3)
+	require.NoError(t, l.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"}))
+	_, err := l.Receive(t.Context(), eventlog.Topic(3), o.done, 10)
+	require.NoError(t, err)
+	tailer := l.inbox.tailers.of(keysOf(3).inbox)
+	streams := func() int {
+		tailer.mu.Lock()
+		defer tailer.mu.Unlock()
+		return len(tailer.streams)
+	}
+	require.Equal(t, 1, streams())
+	require.NoError(t, o.lease.Release(t.Context()))
+	require.Zero(t, streams())
+}

@@ -21,7 +21,7 @@ func (l *Log) Status(ctx context.Context) (eventlog.Status, error) {
 	if err != nil {
 		return s, explain(err)
 	}
-	if s.Nodes, err = l.owners.alive(ctx); err != nil {
+	if s.Nodes, _, err = l.alive(ctx); err != nil {
 		return s, explain(err)
 	}
 	return s, explain(l.describe(ctx, &s))
