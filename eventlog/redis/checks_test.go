@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/eventlog"
 	"tandem/eventlog/redis/redistest"
 )
 
@@ -180,4 +181,38 @@ func TestPromotedReplicaIsWaitedFor(t *testing.T) {
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL), "the server begins again, and is quick now")
 	require.NoError(t, <-opened)
 	require.Equal(t, "0", info("Persistence", "aof_rewrite_in_progress"))
+}
+
+// TestLeastRights: these are all the rights that a user of the log needs.
+func TestLeastRights(t *testing.T) {
+	t.Parallel()
+	s := startPair(t)
+	rights := "~tandem:* &tandem:* +@stream +@hash +get +set +exists +evalsha +eval +script|load +publish +subscribe +info +time +client|id +client|unblock"
+	for d, more := range map[Durability]string{Disk: " +config|get", Replicated: " +wait"} {
+		require.NoError(t, s.master.Client().ACLSetUser(t.Context(), string(d), strings.Fields("on >secret "+rights+more)...).Err())
+		l := open(t, Config{URL: "redis://" + string(d) + ":secret@" + s.master.Addr(), Durability: d})
+		w := begin(t, 2, l)
+		r := follow(t, l, eventlog.Positions{})
+		w.progress(20)
+		w.check(l)
+		o := own(t, l, 5).must(1)
+		r.await(o)
+		r.end()
+		require.NoError(t, l.Send(t.Context(), "other", eventlog.Message{ID: "a"}))
+		got, err := l.Receive(t.Context(), "other", eventlog.Offset{}, 1)
+		require.NoError(t, err)
+		require.NoError(t, l.Advance(t.Context(), "other", got[0].Offset))
+		loss := eventlog.LostTailError{Partition: 5, Known: eventlog.Head{Seq: 9}}
+		require.NoError(t, l.ReportLoss(t.Context(), loss))
+		require.NoError(t, l.AcceptLoss(t.Context(), 5))
+		require.NoError(t, l.Claim(t.Context(), "claim"))
+		require.NoError(t, l.measure(t.Context()))
+		require.NoError(t, l.Health())
+		require.NoError(t, l.Close())
+		require.NoError(t, s.master.Client().FlushAll(t.Context()).Err())
+	}
+	refused, err := s.master.Client().ACLLog(t.Context(), 10).Result()
+	require.NoError(t, err)
+	require.Len(t, refused, 1, "what INFO tells instead: %v", refused)
+	require.Equal(t, "config|get", refused[0].Object)
 }
