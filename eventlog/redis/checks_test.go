@@ -183,13 +183,16 @@ func TestPromotedReplicaIsWaitedFor(t *testing.T) {
 	require.Equal(t, "0", info("Persistence", "aof_rewrite_in_progress"))
 }
 
+// leastRights are those of the manual.
+const leastRights = "~tandem:* &tandem:* +@stream +@hash +get +set +exists +evalsha +eval +script|load " +
+	"+publish +subscribe +info +time +client|id +client|unblock"
+
 // TestLeastRights: these are all the rights that a user of the log needs.
 func TestLeastRights(t *testing.T) {
 	t.Parallel()
 	s := startPair(t)
-	rights := "~tandem:* &tandem:* +@stream +@hash +get +set +exists +evalsha +eval +script|load +publish +subscribe +info +time +client|id +client|unblock"
 	for d, more := range map[Durability]string{Disk: " +config|get", Replicated: " +wait"} {
-		require.NoError(t, s.master.Client().ACLSetUser(t.Context(), string(d), strings.Fields("on >secret "+rights+more)...).Err())
+		require.NoError(t, s.master.Client().ACLSetUser(t.Context(), string(d), strings.Fields("on >secret "+leastRights+more)...).Err())
 		l := open(t, Config{URL: "redis://" + string(d) + ":secret@" + s.master.Addr(), Durability: d})
 		w := begin(t, 2, l)
 		r := follow(t, l, eventlog.Positions{})
@@ -215,4 +218,23 @@ func TestLeastRights(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, refused, 1, "what INFO tells instead: %v", refused)
 	require.Equal(t, "config|get", refused[0].Object)
+}
+
+// TestLeastRightsOnACluster: there a user needs two more.
+func TestLeastRightsOnACluster(t *testing.T) {
+	t.Parallel()
+	c := redistest.StartCluster(t, 3)
+	rights := "on >secret " + leastRights + " +config|get +cluster|slots +command"
+	for _, s := range c.Servers {
+		require.NoError(t, s.Client().ACLSetUser(t.Context(), "tandem", strings.Fields(rights)...).Err())
+	}
+	l := open(t, Config{URL: strings.Replace(c.URL(), "://", "://tandem:secret@", 1)})
+	w := begin(t, 6, l)
+	r := follow(t, l, eventlog.Positions{})
+	w.progress(20)
+	w.check(l)
+	r.end()
+	for _, s := range c.Servers {
+		require.Empty(t, s.Client().ACLLog(t.Context(), 10).Val())
+	}
 }

@@ -75,8 +75,8 @@
 // replica and a master again meanwhile, is not looked at over those, and a setting that is changed at a
 // running server is found with its next start or change of role.
 //
-// These are all the rights that a user needs, with config|get for Disk and wait for Replicated, and cluster|slots
-// and cluster|shards on a cluster:
+// These are all the rights that a user needs, with config|get for Disk, wait for Replicated, and cluster|slots
+// and command on a cluster:
 //
 //	~tandem:* &tandem:* +@stream +@hash +get +set +exists +evalsha +eval +script|load
 //	+publish +subscribe +info +time +client|id +client|unblock
