@@ -52,7 +52,7 @@ func TestFlushedRunning(t *testing.T) {
 		require.Empty(t, none.Partners)
 	}
 	arrangeAgreements(ns.at(1), 2)
-	t.Logf("a server flushed under 2 nodes: %d partitions with %d commits named after %v, by nodes that started later too; %d reads and writes meanwhile, none served",
+	t.Logf("a server flushed under 2 nodes: %d partitions with %d commits named after %v, by nodes that started later too; %d reads and writes meanwhile, none answered from a shortened history, none acknowledged",
 		len(missing), missing.commits(), named.Round(time.Millisecond), silent.reads)
 	ns.stop()
 }

@@ -25,7 +25,7 @@ func TestNodesKill(t *testing.T) {
 	load := startTraffic(ns, w)
 	var takeovers []time.Duration
 	for range nodeKills {
-		load.more(rand.IntN(500))
+		load.more(rand.IntN(300))
 		i := rand.IntN(len(ns.live))
 		killed := time.Now()
 		ns.at(i).kill()
@@ -37,5 +37,6 @@ func TestNodesKill(t *testing.T) {
 	t.Logf("%d kills of one of 3 nodes under %d writers: %d comments acknowledged, %d attempts repeated, 0 lost, 0 doubled, 0 out of order; takeover median %v, worst %v",
 		nodeKills, trafficWriters, comments, load.again(), median(takeovers).Round(time.Millisecond), slices.Max(takeovers).Round(time.Millisecond))
 	require.Less(t, median(takeovers), takeoverGoal)
+	require.Less(t, slices.Max(takeovers), 3*takeoverGoal, "a machine that does much else may be late now and then")
 	ns.stop()
 }

@@ -36,7 +36,7 @@ func TestNodesPaused(t *testing.T) {
 	load := startImpatientTraffic(ns, w, time.Second)
 	var takeovers []time.Duration
 	for round := range nodePauses {
-		load.more(300)
+		load.more(150)
 		owner := ns.at(ownerOf(t, ns, server, w.agreements[round%len(w.agreements)]))
 		paused := time.Now()
 		require.NoError(t, owner.cmd.Process.Signal(syscall.SIGSTOP))

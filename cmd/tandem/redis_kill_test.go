@@ -21,7 +21,7 @@ func TestRedisKilled(t *testing.T) {
 	load := startTraffic(ns, w)
 	var recoveries []time.Duration
 	for range serverKills {
-		load.more(300)
+		load.more(200)
 		server.Kill()
 		time.Sleep(rand.N(time.Second)) // as long as somebody takes to start it again
 		server.Begin()
