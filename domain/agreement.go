@@ -16,7 +16,7 @@ import (
 //
 // R3 (drafts): a draft is edited by any party's manager, and an edit voids the signatures.
 //
-// R4: after the end nothing new is planned or started; started milestones can still be delivered,
+// R4: after the end nothing new is planned or started and no baseline moves; started milestones can still be delivered,
 // decided, waived or cancelled, and history stays readable. An agreement ends with its last day,
 // in UTC.
 //

@@ -75,6 +75,9 @@ type Event struct {
 // come in the order of the API: not found, a wrong value, forbidden, moved on, a conflict.
 func Decide(s State, c Command, m Meta) ([]Event, error) {
 	events, err := c.decide(s, m)
+	if err == nil {
+		events = append(events, voids(s, c.Stream(), events, m)...)
+	}
 	var refusal *Error
 	if m.IfMatch != nil && (err == nil || (errors.As(err, &refusal) && refusal.Kind == Conflict)) {
 		if err := matches(s, c, m); err != nil {
@@ -114,6 +117,10 @@ var commands = map[string]format{
 	"project.create":            formatOf(CreateProject{}),
 	"project.edit":              formatOf(EditProject{}),
 	"project.call":              formatOf(CallStage{}),
+	"change.propose":            formatOf(ProposeChange{}),
+	"change.approve":            formatOf(ApproveChange{}),
+	"change.reject":             formatOf(RejectChange{}),
+	"change.withdraw":           formatOf(WithdrawChange{}),
 	"milestone.plan":            formatOf(PlanMilestone{}),
 	"milestone.edit":            formatOf(EditMilestone{}),
 	"milestone.start":           formatOf(StartMilestone{}),

@@ -13,6 +13,7 @@
 //   - R6, R7, R8 projects: see [Project]
 //   - R9 to R11, R14 milestones: see [Milestone]
 //   - R12 conditions and disputes: see [Condition] and [Dispute]
+//   - R15 change control: see [ChangeRequest]
 //   - R16, R17 audiences: see [Audience]
 //
 // Events and commands have a name and a JSON form. An event's are stored for ever: the examples

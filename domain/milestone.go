@@ -23,7 +23,8 @@ import (
 // R14: each participant keeps its own forecast; moving one needs a reason; forecasts further apart
 // than the agreement's tolerance are a disagreement.
 //
-// Until a baseline is agreed the owner alone edits or cancels. Waiving takes every acceptor.
+// R15: until a baseline is agreed the owner alone edits or cancels; then see [ChangeRequest]. Waiving
+// takes every acceptor.
 type Milestone struct {
 	Ref           MilestoneRef
 	Plan          Plan
@@ -43,6 +44,7 @@ type Milestone struct {
 	DeliveredOn   Date
 	AcceptedOn    Date
 	Waivers       []PartnerID // acceptors that waived
+	BaselineOn    Date        // the agreed date, which is then the plan's; zero: none is agreed
 	Seen          Seen
 }
 
@@ -159,6 +161,19 @@ func (m *Milestone) Disagreement(toleranceDays int) bool {
 // date in the owner's zone. It is derived, never stored.
 func (m *Milestone) Overdue(today Date) bool {
 	return (m.State == Planned || m.State == InProgress) && m.Plan.DueOn < today
+}
+
+// Variance returns by how many days the date of delivery, else the owner's shared forecast, is later than
+// the baseline; false without a baseline, or without such a date.
+func (m *Milestone) Variance() (days int, known bool) {
+	on := m.DeliveredOn
+	if on == 0 {
+		on = m.Forecast(m.Plan.Owner).On
+	}
+	if m.BaselineOn == 0 || on == 0 {
+		return 0, false
+	}
+	return on.DaysSince(m.BaselineOn), true
 }
 
 // Decision returns p's decision of this round; zero if it has none to make.

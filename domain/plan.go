@@ -64,7 +64,8 @@ func (e MilestonePlanned) apply(w *World, h Header) {
 	x.Ref, x.Plan, x.Audience, x.State = h.milestone(), e.Plan, h.Audience, Planned
 }
 
-// EditMilestone replaces what is set. The owner alone edits, until the delivery.
+// EditMilestone replaces what is set. The owner alone edits, until the delivery; once a baseline is
+// agreed not what is agreed (R15).
 type EditMilestone struct {
 	Ref          MilestoneRef  `json:"ref"`
 	Title        *string       `json:"title,omitempty"`
@@ -107,6 +108,11 @@ func (c EditMilestone) decide(s State, m Meta) ([]Event, error) {
 	}
 	if err := x.in(Planned, InProgress); err != nil {
 		return nil, err
+	}
+	if c.DueOn != nil || c.Owner != nil || c.Acceptors != nil || c.Criteria != nil {
+		if err := x.keepsAgreed("due date, owner, acceptors and criteria change"); err != nil {
+			return nil, err
+		}
 	}
 	return x.event(MilestoneEdited{To: to, From: x.Plan}), nil
 }
@@ -166,16 +172,18 @@ func (c StartMilestone) decide(s State, m Meta) ([]Event, error) {
 
 func (MilestoneStarted) apply(w *World, h Header) { h.edit(w).State = InProgress }
 
-// CancelMilestone ends a milestone that is no longer wanted; the owner alone, until the delivery.
+// CancelMilestone ends a milestone that is no longer wanted; the owner alone, until the delivery, while
+// no baseline is agreed (R15).
 type CancelMilestone struct {
 	Ref    MilestoneRef `json:"ref"`
 	Reason string       `json:"reason,omitempty"`
 }
 
-// MilestoneCancelled is final.
+// MilestoneCancelled is final. Change is the request that did it; 0: the owner alone.
 type MilestoneCancelled struct {
 	Reason string         `json:"reason,omitempty"`
 	From   MilestoneState `json:"from"`
+	Change int            `json:"change,omitempty"`
 }
 
 // Stream implements Command.
@@ -199,7 +207,10 @@ func (c CancelMilestone) decide(s State, m Meta) ([]Event, error) {
 	if err := x.in(Planned, InProgress); err != nil {
 		return nil, err
 	}
-	return x.event(MilestoneCancelled{c.Reason, x.State}), nil
+	if err := x.keepsAgreed("it is cancelled"); err != nil {
+		return nil, err
+	}
+	return x.event(MilestoneCancelled{Reason: c.Reason, From: x.State}), nil
 }
 
 func (MilestoneCancelled) apply(w *World, h Header) { h.edit(w).State = Cancelled }

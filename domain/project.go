@@ -23,7 +23,8 @@ type Project struct {
 	Participants []PartnerID
 	Instrument   InstrumentID
 	DecideBy     Date
-	Calls        []Call // open ones, in the order of calling
+	Calls        []Call           // open ones, in the order of calling
+	Changes      []*ChangeRequest // by number; replaced, never changed
 	Seen         Seen
 }
 

@@ -82,13 +82,16 @@ func newWatch(t *rapid.T, partners []PartnerID) *watch {
 }
 
 func (w *watch) step(c Command, m Meta) {
+	before := w.plans()
 	events, refusal := w.ledger.do(c, m)
 	if refusal != nil {
 		return
 	}
 	require.NotEmpty(w.t, events, "a command either says why not or causes something")
 	for _, e := range events {
-		w.follow(MilestoneRef{c.Stream().Agreement, c.Stream().Project, MilestoneID(e.Subject)}, e, m)
+		ref := MilestoneRef{c.Stream().Agreement, c.Stream().Project, MilestoneID(e.Subject)}
+		w.follow(ref, e, m)
+		w.agreedHolds(ref, e, before[ref])
 	}
 	for ref, r := range w.ledger.plain.milestones {
 		w.holds(ref, r.value)
@@ -98,6 +101,58 @@ func (w *watch) step(c Command, m Meta) {
 		require.True(w.t, p.Participant(p.Lead), "R6")
 		for _, x := range p.Participants {
 			require.True(w.t, a.Party(x), "R6")
+		}
+		w.changesHold(p)
+	}
+}
+
+// plans returns the milestones as they are.
+func (w *watch) plans() map[MilestoneRef]Milestone {
+	all := map[MilestoneRef]Milestone{}
+	for ref, r := range w.ledger.plain.milestones {
+		all[ref] = *r.value
+	}
+	return all
+}
+
+// agreedHolds checks that what is agreed changes only with the approval of all whom it concerns (R15).
+func (w *watch) agreedHolds(ref MilestoneRef, e Event, before Milestone) {
+	switch p := e.Payload.(type) {
+	case MilestoneEdited:
+		if before.BaselineOn != 0 {
+			require.Equal(w.t, p.From.agreed(), p.To.agreed(), "R15")
+		}
+	case MilestoneCancelled:
+		require.True(w.t, before.BaselineOn == 0 || p.Change != 0, "R15")
+		w.approved(ref, p.Change, before.Plan.agreed())
+	case MilestoneAgreed:
+		require.Equal(w.t, before.Plan.agreed(), p.From)
+		require.Equal(w.t, before.BaselineOn, p.BaselineFrom)
+		w.approved(ref, p.Change, p.From, p.To)
+	}
+}
+
+func (w *watch) approved(ref MilestoneRef, change int, plans ...AgreedPlan) {
+	if change == 0 {
+		return
+	}
+	c := w.ledger.plain.Project(ref.ProjectRef()).Change(change)
+	require.Equal(w.t, ChangeAgreed, c.State)
+	for _, p := range plans {
+		require.Subset(w.t, c.Approvals, append([]PartnerID{p.Owner}, p.Acceptors...), "R15")
+	}
+}
+
+// changesHold checks what is true of the requests of a project at any time (R15).
+func (w *watch) changesHold(p *Project) {
+	for i, c := range p.Changes {
+		require.Equal(w.t, i+1, c.Number, "R15: numbers are dense")
+		require.Equal(w.t, c.State == ChangeOpen, c.DecidedAt == 0)
+		_, broken := c.broken(w.ledger.plain, p.Ref)
+		require.False(w.t, c.State == ChangeOpen && broken, "R15: what lost its ground is void")
+		if c.State == ChangeOpen {
+			waiting := slices.ContainsFunc(p.Participants, func(x PartnerID) bool { return c.Awaits(x, w.ledger.plain, p.Ref) })
+			require.True(w.t, waiting, "R15: an open request waits for somebody")
 		}
 	}
 }
@@ -118,6 +173,8 @@ func (w *watch) follow(ref MilestoneRef, e Event, m Meta) {
 		if p.Outcome == SettledAccepted && p.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
 			w.rounds[ref].accepted = append(w.rounds[ref].accepted, p.Partner)
 		}
+	case ChangeApproved:
+		require.Equal(w.t, m.Actor.Partner, p.Partner, "R15")
 	case DeliveryWithdrawn, MilestoneRejected:
 		delete(w.rounds, ref)
 	}
@@ -135,9 +192,11 @@ func (w *watch) holds(ref MilestoneRef, x *Milestone) {
 		require.Equal(w.t, owner, x.Plan.Owner, "R16")
 		require.Empty(w.t, x.Plan.Acceptors, "R16")
 		require.Zero(w.t, x.Round, "R16: nothing private is delivered")
+		require.Zero(w.t, x.BaselineOn, "R15: nothing private is agreed")
 		return
 	}
 	require.NotEmpty(w.t, x.Plan.Acceptors, "R9")
+	require.True(w.t, x.BaselineOn == 0 || x.BaselineOn == x.Plan.DueOn, "R15")
 	if x.State == Delivered || x.State == ConditionallyAccepted || x.State == Accepted {
 		require.NotEqual(w.t, Exploring, p.Stage, "R8")
 		require.Equal(w.t, x.Plan.Owner, w.rounds[ref].deliverer, "R10")
@@ -213,13 +272,15 @@ func maybe[T any](t *rapid.T, g *rapid.Generator[T], label string) *T {
 func drawCommand(t *rapid.T, partners []PartnerID) Command {
 	project := ProjectRef{"a", rapid.SampledFrom([]ProjectID{"p", "p", "p", "q", "none"}).Draw(t, "project")}
 	ref := MilestoneRef{project.Agreement, project.Project, drawID.Draw(t, "milestone")}
-	switch rapid.IntRange(0, 3).Draw(t, "sort") {
+	switch rapid.IntRange(0, 4).Draw(t, "sort") {
 	case 0:
 		return drawPlanning(t, ref)
 	case 1:
 		return drawWork(t, ref)
 	case 2:
 		return drawDecision(t, ref)
+	case 3:
+		return drawChange(t, project)
 	}
 	return drawProjectCommand(t, project, partners)
 }
@@ -289,6 +350,37 @@ func drawRequirements(t *rapid.T) []Requirement {
 	var list []Requirement
 	for range max(0, rapid.IntRange(-2, 2).Draw(t, "conditions")) {
 		list = append(list, Requirement{drawText.Draw(t, "condition"), drawDate.Draw(t, "condition due")})
+	}
+	return list
+}
+
+func drawChange(t *rapid.T, ref ProjectRef) Command {
+	number := rapid.IntRange(0, 4).Draw(t, "change")
+	switch rapid.IntRange(0, 6).Draw(t, "change control") {
+	case 0, 1:
+		return ProposeChange{ref, drawText.Draw(t, "reason"), drawWanted(t)}
+	case 2:
+		return RejectChange{ref, number, drawText.Draw(t, "reason")}
+	case 3:
+		return WithdrawChange{ref, number}
+	}
+	return ApproveChange{ref, number}
+}
+
+func drawWanted(t *rapid.T) (list []WantedChange) {
+	for range rapid.IntRange(0, 2).Draw(t, "milestones") {
+		w := WantedChange{Milestone: drawID.Draw(t, "milestone")}
+		switch rapid.IntRange(0, 5).Draw(t, "wanted") {
+		case 0:
+			w.Cancel = true
+		case 1:
+			w.To.Owner, w.To.Acceptors = drawOwner.Draw(t, "owner"), drawPartners(t, "acceptors")
+		case 2:
+			w.To.Criteria = maybe(t, rapid.SliceOfN(drawText, 0, 2), "criteria")
+		default:
+			w.To.DueOn = drawDate.Draw(t, "due")
+		}
+		list = append(list, w)
 	}
 	return list
 }

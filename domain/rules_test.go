@@ -17,6 +17,7 @@ func TestFieldsAreChecked(t *testing.T) {
 	s.given("a signed agreement a between nokia and xiaomi")
 	s.given("an exploring project p of nokia and xiaomi")
 	s.given("a started milestone p/m of nokia")
+	s.must("nokia", "propose-change p reason=agree milestones=m")
 	item := func(i ScheduleItem) Command {
 		return AddInstrument{"draft", Instrument{
 			ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2017_07_05, Disclosure: Disclosed, Schedule: []ScheduleItem{i},
@@ -36,6 +37,10 @@ func TestFieldsAreChecked(t *testing.T) {
 		"move":         CallStage{Ref: m.ProjectRef(), Move: "abandon"},
 		"criteria":     EditMilestone{Ref: m, Criteria: new(make([]string, 101))},
 		"reason":       CancelMilestone{Ref: m, Reason: long},
+		"reason 3":     RejectChange{m.ProjectRef(), 1, long},
+		"reason 4":     ProposeChange{m.ProjectRef(), long, []WantedChange{{Milestone: "m"}}},
+		"milestones":   ProposeChange{m.ProjectRef(), "r", make([]WantedChange, 101)},
+		"milestones 2": ProposeChange{m.ProjectRef(), "r", []WantedChange{{Milestone: "m", To: ChangeFields{Criteria: &[]string{long}}}}},
 		"conditions":   AcceptMilestone{Ref: m, Conditions: make([]Requirement, 51)},
 		"conditions 2": AcceptMilestone{Ref: m, Conditions: []Requirement{{Text: long, DueOn: 2018_03_30}}},
 		"number":       CloseCondition{Ref: m, Number: -1},

@@ -20,42 +20,46 @@ type verb struct {
 }
 
 var verbs = map[string]verb{
-	"create-partner": {"partner.create", "partner", "name=Partner country=FI time_zone=Europe/Helsinki"},
-	"edit-partner":   {"partner.edit", "partner", ""},
-	"add-member":     {"member.add", "member", "role=manager"},
-	"edit-member":    {"member.edit", "member", ""},
-	"remove-member":  {"member.remove", "member", ""},
-	"issue-token":    {"token.issue", "token", "name=token role=viewer hash=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
-	"revoke-token":   {"token.revoke", "token", ""},
-	"draft":          {"agreement.draft", "agreement", "title=Collaboration effective_on=2017-07-05"},
-	"edit-agreement": {"agreement.edit", "agreement", ""},
-	"sign":           {"agreement.sign", "agreement", ""},
-	"add-instrument": {"instrument.add", "instrument", "title=Instrument effective_on=2017-07-05 disclosure=disclosed"},
-	"create-project": {"project.create", "project", "title=Project decide_by=2018-06-30"},
-	"edit-project":   {"project.edit", "project", ""},
-	"commit":         {"project.call", "project", "move=commit"},
-	"start-project":  {"project.call", "project", "move=start"},
-	"pause":          {"project.call", "project", "move=pause"},
-	"resume":         {"project.call", "project", "move=resume"},
-	"complete":       {"project.call", "project", "move=complete"},
-	"stop":           {"project.call", "project", "move=stop"},
-	"decide-by":      {"project.call", "project", "move=move_decide_by"},
-	"plan":           {"milestone.plan", "milestone", "title=Milestone due_on=2018-03-30"},
-	"edit":           {"milestone.edit", "milestone", ""},
-	"start":          {"milestone.start", "milestone", ""},
-	"progress":       {"milestone.progress", "milestone", ""},
-	"forecast":       {"milestone.forecast", "milestone", ""},
-	"deliver":        {"milestone.deliver", "milestone", ""},
-	"withdraw":       {"milestone.withdraw", "milestone", ""},
-	"accept":         {"milestone.accept", "milestone", ""},
-	"reject":         {"milestone.reject", "milestone", ""},
-	"close":          {"milestone.close_condition", "milestone", ""},
-	"dispute":        {"milestone.dispute", "milestone", ""},
-	"settle":         {"milestone.settle", "milestone", ""},
-	"cancel":         {"milestone.cancel", "milestone", ""},
-	"waive":          {"milestone.waive", "milestone", ""},
-	"share":          {"milestone.share", "milestone", ""},
-	"comment":        {"milestone.comment", "milestone", ""},
+	"create-partner":  {"partner.create", "partner", "name=Partner country=FI time_zone=Europe/Helsinki"},
+	"edit-partner":    {"partner.edit", "partner", ""},
+	"add-member":      {"member.add", "member", "role=manager"},
+	"edit-member":     {"member.edit", "member", ""},
+	"remove-member":   {"member.remove", "member", ""},
+	"issue-token":     {"token.issue", "token", "name=token role=viewer hash=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
+	"revoke-token":    {"token.revoke", "token", ""},
+	"draft":           {"agreement.draft", "agreement", "title=Collaboration effective_on=2017-07-05"},
+	"edit-agreement":  {"agreement.edit", "agreement", ""},
+	"sign":            {"agreement.sign", "agreement", ""},
+	"add-instrument":  {"instrument.add", "instrument", "title=Instrument effective_on=2017-07-05 disclosure=disclosed"},
+	"create-project":  {"project.create", "project", "title=Project decide_by=2018-06-30"},
+	"edit-project":    {"project.edit", "project", ""},
+	"commit":          {"project.call", "project", "move=commit"},
+	"start-project":   {"project.call", "project", "move=start"},
+	"pause":           {"project.call", "project", "move=pause"},
+	"resume":          {"project.call", "project", "move=resume"},
+	"complete":        {"project.call", "project", "move=complete"},
+	"stop":            {"project.call", "project", "move=stop"},
+	"decide-by":       {"project.call", "project", "move=move_decide_by"},
+	"propose-change":  {"change.propose", "project", ""},
+	"approve-change":  {"change.approve", "project", ""},
+	"reject-change":   {"change.reject", "project", ""},
+	"withdraw-change": {"change.withdraw", "project", ""},
+	"plan":            {"milestone.plan", "milestone", "title=Milestone due_on=2018-03-30"},
+	"edit":            {"milestone.edit", "milestone", ""},
+	"start":           {"milestone.start", "milestone", ""},
+	"progress":        {"milestone.progress", "milestone", ""},
+	"forecast":        {"milestone.forecast", "milestone", ""},
+	"deliver":         {"milestone.deliver", "milestone", ""},
+	"withdraw":        {"milestone.withdraw", "milestone", ""},
+	"accept":          {"milestone.accept", "milestone", ""},
+	"reject":          {"milestone.reject", "milestone", ""},
+	"close":           {"milestone.close_condition", "milestone", ""},
+	"dispute":         {"milestone.dispute", "milestone", ""},
+	"settle":          {"milestone.settle", "milestone", ""},
+	"cancel":          {"milestone.cancel", "milestone", ""},
+	"waive":           {"milestone.waive", "milestone", ""},
+	"share":           {"milestone.share", "milestone", ""},
+	"comment":         {"milestone.comment", "milestone", ""},
 }
 
 // command reads "deliver ip-routing/fp4-trial on=2018-03-29".
@@ -163,6 +167,10 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 			}
 			*x = append(*x, r)
 		}
+	case *[]WantedChange:
+		for _, one := range values {
+			*x = append(*x, wanted(t, one))
+		}
 	case *[]ScheduleItem:
 		for _, one := range values {
 			id, title, _ := strings.Cut(one, " ")
@@ -193,4 +201,28 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 		err = json.Unmarshal(quotedValue, x)
 	}
 	require.NoError(t, err, fmt.Sprint(values))
+}
+
+// wanted reads "fp4-trial, due_on 2018-04-30, acceptors xiaomi zte, cancel".
+func wanted(t require.TestingT, text string) WantedChange {
+	parts := strings.Split(text, ", ")
+	w := WantedChange{Milestone: MilestoneID(parts[0])}
+	for _, part := range parts[1:] {
+		name, value, _ := strings.Cut(part, " ")
+		switch name {
+		case "due_on":
+			fillWith(t, reflect.ValueOf(&w.To.DueOn).Elem(), []string{value})
+		case "owner":
+			w.To.Owner = PartnerID(value)
+		case "acceptors":
+			w.To.Acceptors = names(value)
+		case "criteria":
+			w.To.Criteria = new(strings.FieldsFunc(value, func(r rune) bool { return r == '+' }))
+		case "cancel":
+			w.Cancel = true
+		default:
+			require.FailNow(t, "not a field of a change", part)
+		}
+	}
+	return w
 }

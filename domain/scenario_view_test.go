@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -111,7 +112,7 @@ func plain(value json.RawMessage) string {
 	return s
 }
 
-var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (agreement|project|milestone) (\S+)$`)
+var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (agreement|project|change|milestone) (\S+)$`)
 
 // then plays a line such as "xiaomi sees milestone ip-routing/fp4-trial".
 func (s *scenario) then(rest string) []string {
@@ -124,6 +125,8 @@ func (s *scenario) then(rest string) []string {
 		seen = s.seesAgreement(p, AgreementID(parts[3]))
 	case "project":
 		seen = s.seesProject(p, s.project(parts[3]))
+	case "change":
+		seen = s.seesChange(p, parts[3])
 	case "milestone":
 		seen = s.seesMilestone(p, s.milestone(parts[3]))
 	}
@@ -167,12 +170,43 @@ func (s *scenario) seesProject(p PartnerID, ref ProjectRef) string {
 	return strings.Join(append(words, version(x.Seen, p)), ", ")
 }
 
+// seesChange tells of a change request, named as "project/number".
+func (s *scenario) seesChange(p PartnerID, path string) string {
+	i := strings.LastIndexByte(path, '/')
+	ref := s.project(path[:i])
+	x := s.ledger.plain.Project(ref)
+	number, err := strconv.Atoi(path[i+1:])
+	require.NoError(s.t, err)
+	if x == nil || !x.Participant(p) || x.Change(number) == nil {
+		return nothingSeen
+	}
+	c := x.Change(number)
+	words := []string{string(c.State), "proposed by " + string(c.By)}
+	for _, party := range c.Parties(s.ledger.plain, ref) {
+		if slices.Contains(c.Approvals, party) {
+			words = append(words, string(party)+" approved")
+		} else if c.Awaits(party, s.ledger.plain, ref) {
+			words = append(words, string(party)+" pending")
+		}
+	}
+	if c.State == ChangeVoid {
+		words = append(words, fmt.Sprintf("%s of %s changed", c.Broken.Field, c.Broken.Milestone))
+	}
+	return strings.Join(append(words, version(c.Seen, p)), ", ")
+}
+
 func (s *scenario) seesMilestone(p PartnerID, ref MilestoneRef) string {
 	in, x := s.ledger.plain.Project(ref.ProjectRef()), s.ledger.plain.Milestone(ref)
 	if in == nil || x == nil || !x.Sees(p, in) {
 		return nothingSeen
 	}
 	words := []string{string(x.State), fmt.Sprintf("owner %s, due %s", x.Plan.Owner, x.Plan.DueOn)}
+	if x.BaselineOn != 0 {
+		words[1] += " as agreed"
+	}
+	if days, has := x.Variance(); has && days != 0 {
+		words = append(words, fmt.Sprintf("%+d days", days))
+	}
 	if x.Progress > 0 || x.Health != "" {
 		words = append(words, strings.TrimSpace(fmt.Sprintf("%d %% %s %s", x.Progress, x.Health, x.HealthNote)))
 	}

@@ -55,6 +55,12 @@ var probes = map[string]struct {
 	}},
 	"project.edit": {aboutProject, func(x targets) Command { return EditProject{Ref: x.projectRef(), Title: new("T")} }},
 	"project.call": {aboutProject, func(x targets) Command { return CallStage{Ref: x.projectRef(), Move: Complete} }},
+	"change.propose": {aboutProject, func(x targets) Command {
+		return ProposeChange{x.projectRef(), "r", []WantedChange{{Milestone: x.milestone}}}
+	}},
+	"change.approve":  {aboutProject, func(x targets) Command { return ApproveChange{x.projectRef(), 1} }},
+	"change.reject":   {aboutProject, func(x targets) Command { return RejectChange{x.projectRef(), 1, "r"} }},
+	"change.withdraw": {aboutProject, func(x targets) Command { return WithdrawChange{x.projectRef(), 1} }},
 	"milestone.plan": {aboutProject, func(x targets) Command {
 		return PlanMilestone{Ref: MilestoneRef{x.agreement, x.project, "new"}, Plan: Plan{Title: "T", Owner: "nokia", DueOn: 2018_03_30}}
 	}},
@@ -85,6 +91,7 @@ func hidden(t *testing.T) *scenario {
 	s.given("an active project p of nokia and xiaomi")
 	s.given("a started milestone p/m of nokia")
 	s.given("a private milestone p/secret-k3v9 of nokia")
+	s.must("nokia", "propose-change p reason=agree milestones=m")
 	return s
 }
 

@@ -69,6 +69,8 @@ func (v *voice) milestone(f Fact) (string, args) {
 		return privately(f, ""), args{"On": v.style.date(e.Plan.DueOn)}
 	case domain.MilestoneEdited:
 		return v.edited(e)
+	case domain.MilestoneAgreed:
+		return v.agreed(e)
 	case domain.MilestoneProgressed:
 		return v.progressed(e)
 	case domain.ForecastMoved:
@@ -94,6 +96,9 @@ func (v *voice) milestone(f Fact) (string, args) {
 	case domain.MilestoneRejected:
 		return "", args{"Round": e.Round, "Reasons": strings.Join(e.Reasons, v.style.semicolon)}
 	case domain.MilestoneCancelled:
+		if e.Change != 0 {
+			return "agreed", args{"Reason": e.Reason, "Change": e.Change}
+		}
 		return "", args{"Reason": e.Reason}
 	case domain.MilestoneWaived:
 		return "", args{"Remaining": v.names(f, e.Remaining)}

@@ -114,6 +114,8 @@ func (v *voice) describe(f Fact) (string, args) {
 		suffix, data = v.agreement(f)
 	case "project":
 		suffix, data = v.project(f)
+	case "change":
+		suffix, data = v.change(f)
 	case "milestone":
 		suffix, data = v.milestone(f)
 	}
