@@ -99,7 +99,7 @@ func (d *dumper) projects(v *projections.View, a domain.AgreementID) {
 		require.Equal(d.t, ok, seen)
 		list, _, err := v.Milestones(projections.MilestoneQuery{Agreement: a, Project: p, Limit: 200})
 		require.NoError(d.t, err)
-		d.add("project", one, ok, status, list)
+		d.add("project", one, ok, status, list, v.Changes(a, p))
 		ids := sharedIDs()
 		for _, who := range cast() {
 			ids = append(ids, secretIDs(who)...)

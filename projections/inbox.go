@@ -21,6 +21,7 @@ func (v *View) Inbox() []InboxItem {
 		items = append(items, v.signatureItems(a)...)
 		for _, p := range v.projectsOf(a) {
 			items = append(items, v.stageItems(p)...)
+			items = append(items, v.changeItems(p)...)
 		}
 	}
 	slices.SortStableFunc(items, func(a, b InboxItem) int { return a.Since.Compare(b.Since) })

@@ -84,6 +84,8 @@ func drawCommand(t *rapid.T, who domain.PartnerID) domain.Command {
 		return drawAgreement(t, who)
 	case n < 9:
 		return drawProject(t)
+	case n < 14:
+		return drawChange(t, who)
 	default:
 		return drawMilestone(t, who)
 	}
@@ -136,6 +138,27 @@ func drawProject(t *rapid.T) domain.Command {
 		domain.EditProject{Ref: ref, DecideBy: &day},
 		domain.CallStage{Ref: ref, Move: move, Reason: "because"},
 	}).Draw(t, "change")
+}
+
+func drawChange(t *rapid.T, who domain.PartnerID) domain.Command {
+	ref := domain.ProjectRef{Agreement: domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 1).Draw(t, "agreement"))), Project: "p0"}
+	number := rapid.IntRange(1, 3).Draw(t, "number")
+	wanted := domain.WantedChange{Milestone: rapid.SampledFrom(append(sharedIDs(), secretIDs(who)...)).Draw(t, "milestone")}
+	later := wanted
+	later.To.DueOn = domain.NewDate(2017, 7, rapid.IntRange(2, 20).Draw(t, "day"))
+	never := wanted
+	never.Cancel = true
+	propose := func(w domain.WantedChange) domain.Command {
+		return domain.ProposeChange{Ref: ref, Reason: "so be it", Milestones: []domain.WantedChange{w}}
+	}
+	return rapid.SampledFrom([]domain.Command{
+		propose(wanted), propose(later), propose(never),
+		domain.ApproveChange{Ref: ref, Number: number},
+		domain.ApproveChange{Ref: ref, Number: number},
+		domain.ApproveChange{Ref: ref, Number: number},
+		domain.RejectChange{Ref: ref, Number: number, Reason: "no"},
+		domain.WithdrawChange{Ref: ref, Number: number},
+	}).Draw(t, "change control")
 }
 
 func sharedIDs() []domain.MilestoneID { return []domain.MilestoneID{"m0", "m1", "m2"} }

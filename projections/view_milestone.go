@@ -20,7 +20,7 @@ func (v *View) milestoneShape(n *milestoneNode) Milestone {
 		Title: m.Plan.Title, Description: m.Plan.Description,
 		Owner: m.Plan.Owner, Acceptors: list(m.Plan.Acceptors),
 		State: m.State, Health: orNull(m.Health), HealthNote: m.HealthNote, Progress: m.Progress,
-		DueOn: m.Plan.DueOn, Forecasts: forecasts(m),
+		DueOn: m.Plan.DueOn, BaselineOn: orNull(m.BaselineOn), VarianceDays: variance(m), Forecasts: forecasts(m),
 		PrivateForecast: orNull(m.PrivateForecast(v.who.Partner).On),
 		Disagreement:    m.Disagreement(n.project.agreement.tolerance()),
 		Overdue:         v.overdue(m),
@@ -32,6 +32,14 @@ func (v *View) milestoneShape(n *milestoneNode) Milestone {
 	}
 	shape.Version, shape.UpdatedAt = m.Seen.For(v.who.Partner)
 	return shape
+}
+
+func variance(m *domain.Milestone) *int {
+	days, known := m.Variance()
+	if !known {
+		return nil
+	}
+	return &days
 }
 
 func (a *agreementNode) tolerance() int {
