@@ -24,6 +24,7 @@ import "slices"
 //     be agreed, and every request rejected and withdrawn.
 type ChangeRequest struct {
 	Number     int
+	Key        string // finds it before its number is known; empty: none
 	Reason     string
 	State      ChangeState
 	By         PartnerID

@@ -9,9 +9,11 @@ type WantedChange struct {
 	Cancel    bool         `json:"cancel,omitempty"`
 }
 
-// ProposeChange begins a change request; its number is the next of the project.
+// ProposeChange begins a change request; its number is the next of the project. Who proposes can give it
+// a key of its own, to find it by.
 type ProposeChange struct {
 	Ref        ProjectRef     `json:"ref"`
+	Key        string         `json:"key,omitempty"`
 	Reason     string         `json:"reason"`
 	Milestones []WantedChange `json:"milestones"`
 }
@@ -19,6 +21,7 @@ type ProposeChange struct {
 // ChangeProposed is the first event of a change request. Parties are those whose approval it takes.
 type ChangeProposed struct {
 	Change     int              `json:"change"`
+	Key        string           `json:"key,omitempty"`
 	By         PartnerID        `json:"by"`
 	Reason     string           `json:"reason"`
 	Milestones []ProposedChange `json:"milestones"`
@@ -45,7 +48,7 @@ func (c ProposeChange) decide(s State, m Meta) ([]Event, error) {
 	if err := c.allowed(s, a, m); err != nil {
 		return nil, err
 	}
-	return shared("", ChangeProposed{len(p.Changes) + 1, m.Actor.Partner, c.Reason, proposed, parties(s, c.Ref, proposed)}), nil
+	return shared("", ChangeProposed{len(p.Changes) + 1, c.Key, m.Actor.Partner, c.Reason, proposed, parties(s, c.Ref, proposed)}), nil
 }
 
 func (c ProposeChange) milestone(s State, id MilestoneID) *Milestone {
@@ -112,7 +115,7 @@ func (c ProposeChange) allowed(s State, a *Agreement, m Meta) error {
 
 func (e ChangeProposed) apply(w *World, h Header) {
 	c := h.editChange(w, e.Change)
-	c.State, c.By, c.Reason, c.Milestones, c.Asked = ChangeOpen, e.By, e.Reason, e.Milestones, e.Parties
+	c.Key, c.State, c.By, c.Reason, c.Milestones, c.Asked = e.Key, ChangeOpen, e.By, e.Reason, e.Milestones, e.Parties
 	c.ProposedAt, c.DecidedAt, c.Approvals = h.RecordedAt.UnixMicro(), 0, nil
 	if slices.Contains(e.Parties, e.By) {
 		c.Approvals = []PartnerID{e.By}

@@ -358,7 +358,7 @@ func drawChange(t *rapid.T, ref ProjectRef) Command {
 	number := rapid.IntRange(0, 4).Draw(t, "change")
 	switch rapid.IntRange(0, 6).Draw(t, "change control") {
 	case 0, 1:
-		return ProposeChange{ref, drawText.Draw(t, "reason"), drawWanted(t)}
+		return ProposeChange{ref, "", drawText.Draw(t, "reason"), drawWanted(t)}
 	case 2:
 		return RejectChange{ref, number, drawText.Draw(t, "reason")}
 	case 3:

@@ -134,7 +134,7 @@ func (w *world) rows() map[string]row {
 		"isReady":               {sees: anybody},
 		"getMetrics":            {sees: anybody},
 	}
-	for _, more := range []map[string]row{w.agreementRows(), projectRows(), milestoneRows(), logRows()} {
+	for _, more := range []map[string]row{w.agreementRows(), projectRows(), changeRows(), milestoneRows(), logRows()} {
 		for name, r := range more {
 			all[name] = r
 		}
@@ -180,6 +180,19 @@ func projectRows() map[string]row {
 		"resumeProject":    move(owners),
 		"completeProject":  move(managers),
 		"stopProject":      move(stoppers),
+	}
+}
+
+func changeRows() map[string]row {
+	return map[string]row{
+		"listChanges": {sees: itself},
+		"proposeChange": {sees: itself, does: managers, body: object{
+			"reason": "try", "milestones": []object{{"id": "$milestone"}},
+		}},
+		"getChange":      {sees: itself},
+		"approveChange":  {sees: itself, does: acceptors},
+		"rejectChange":   {sees: itself, does: acceptors, body: object{"reason": "try"}},
+		"withdrawChange": {sees: itself, does: owners},
 	}
 }
 

@@ -94,6 +94,7 @@ func (x attempt) body(t testing.TB) any {
 		other = "nokia"
 	}
 	b := bytes.ReplaceAll(bytesOf(t, x.row.body), []byte("$me"), []byte(me))
+	b = bytes.ReplaceAll(b, []byte("$milestone"), []byte(cmp.Or(x.place.milestone, "going")))
 	return bytes.ReplaceAll(b, []byte("$other"), []byte(other))
 }
 

@@ -109,6 +109,8 @@ func pathSchema(name string) *huma.Schema {
 	case "partition":
 		first, last := 0.0, float64(eventlog.Partitions-1)
 		return &huma.Schema{Type: huma.TypeInteger, Minimum: &first, Maximum: &last}
+	case "change":
+		return &huma.Schema{Type: huma.TypeString, Pattern: "^([1-9][0-9]*|c-[a-z2-7]+)$"}
 	case "file", "letter":
 		return &huma.Schema{Type: huma.TypeString}
 	}

@@ -56,6 +56,8 @@ const (
 	acceptor       = "a manager of an acceptor"
 	author         = "a manager of the acceptor that asks for it"
 	settler        = "a manager of the owner or of an acceptor"
+	concerned      = "a manager of an owner or acceptor, before or after, of one of its milestones"
+	proposer       = "a manager of the partner that proposed it"
 	everybody      = "everybody, without a token"
 )
 
@@ -64,7 +66,7 @@ func routes() []*route {
 	var all []*route
 	for _, group := range [][]*route{
 		partnerRoutes(), directoryRoutes(), agreementRoutes(), instrumentRoutes(),
-		projectRoutes(), milestoneRoutes(), actionRoutes(), logRoutes(), deadLetterRoutes(), operationRoutes(),
+		projectRoutes(), milestoneRoutes(), actionRoutes(), changeRoutes(), logRoutes(), deadLetterRoutes(), operationRoutes(),
 	} {
 		all = append(all, group...)
 	}

@@ -41,7 +41,8 @@ type place struct {
 	seers     []string // partners
 	agreement string   // empty: none
 	owner     string   // of a milestone; the lead of a project
-	acceptors []string
+	acceptors []string // of a milestone; the parties of a change request, whose owner proposed it
+	milestone string   // of a project: one that is in it
 	exploring bool
 	member    string // only the token with this name may see it
 }
@@ -59,6 +60,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	w.confine()
 	w.projects()
 	w.milestones()
+	w.requests()
 	w.whispers()
 	w.dead()
 	w.nowhere()
@@ -198,6 +200,7 @@ func (w *world) project(agreement, id, stage, lead string, others ...string) str
 	if stage == "exploring" {
 		body["decide_by"] = "2018-06-30"
 	}
+	name := id
 	id = w.As(lead).POST("/v1/agreements/"+agreement+"/projects", body).Want(201).text("id")
 	if len(id) > len("routing") {
 		w.canaryID(agreement, id, participants...)
@@ -208,6 +211,7 @@ func (w *world) project(agreement, id, stage, lead string, others ...string) str
 	w.place(place{
 		params: map[string]string{"agreement": agreement, "project": id}, seers: participants, agreement: agreement,
 		owner: lead, exploring: stage == "exploring",
+		milestone: map[string]string{"routing": "planned", "things": "sketch", "radio": "field", "cloud": "move", "duo": "pair"}[name],
 	})
 	return id
 }
@@ -245,6 +249,7 @@ func (w *world) milestones() {
 	w.As("xiaomi").POST(w.routing("waived")+"/waive", nil).Want(200)
 	w.As("nokia").POST(w.routing("cancelled")+"/cancel", object{"reason": w.canary(w.a, "nokia", "xiaomi")}).Want(200)
 	w.rounds()
+	w.milestone(w.a, "things", "sketch", "2018-06-01", "xiaomi", "nokia")
 	w.milestone(w.three, "radio", "field", "2017-11-01", "zte", "nokia", "xiaomi")
 	w.milestone(w.three, w.duo, "pair", "2017-11-02", "nokia", "xiaomi")
 	w.milestone(w.other, "cloud", "move", "2017-11-03", "acme", "zte")
@@ -265,6 +270,26 @@ func (w *world) rounds() {
 	w.As("xiaomi").POST(w.routing("disputed")+"/reject", object{"reasons": []string{said()}}).Want(200)
 	w.As("nokia").POST(w.routing("disputed")+"/dispute", object{"reason": said()}).Want(200)
 	w.As("xiaomi").POST(w.routing("disputed")+"/settle", object{"outcome": "rejected", "note": said()}).Want(200)
+}
+
+// requests makes an open change request in two projects.
+func (w *world) requests() {
+	w.t.Helper()
+	for _, at := range []struct {
+		agreement, project, milestone, by string
+		parties, seers                    []string
+	}{
+		{w.a, "routing", "planned", "nokia", []string{"nokia", "xiaomi"}, []string{"nokia", "xiaomi"}},
+		{w.three, w.duo, "pair", "xiaomi", []string{"nokia", "xiaomi"}, []string{"nokia", "xiaomi"}},
+	} {
+		w.As(at.by).POST(w.at(at.agreement, at.project)+"/changes", object{
+			"reason": w.canary(at.agreement, at.seers...), "milestones": []object{{"id": at.milestone, "due_on": "2017-12-31"}},
+		}).Want(201)
+		w.place(place{
+			params: map[string]string{"agreement": at.agreement, "project": at.project, "change": "1"}, seers: at.seers,
+			agreement: at.agreement, owner: at.by, acceptors: at.parties,
+		})
+	}
 }
 
 func (w *world) milestone(agreement, project, id, due, owner string, acceptors ...string) {
@@ -331,6 +356,11 @@ func (w *world) nowhere() {
 		{"agreement": "nothing", "instrument": "joint", "item": "lot"},
 		{"agreement": "nothing", "project": "routing"},
 		{"agreement": w.a, "project": "nothing"},
+		{"agreement": "nothing", "project": "routing", "change": "1"},
+		{"agreement": w.a, "project": "nothing", "change": "1"},
+		{"agreement": w.a, "project": "routing", "change": "99"},
+		{"agreement": w.a, "project": "routing", "change": "01"},
+		{"agreement": w.a, "project": "routing", "change": "c-aaaaaaaa"},
 		{"agreement": "nothing", "project": "routing", "milestone": "going"},
 		{"agreement": w.a, "project": "nothing", "milestone": "going"},
 		{"agreement": w.a, "project": "routing", "milestone": "nothing"},

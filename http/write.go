@@ -31,6 +31,8 @@ type intent struct {
 	status  int    // of success; 204 has no body
 	path    string // of the resource; told as Location by a 201
 	read    reader // the resource after the change; nil with 204
+	// place finds the path of a resource that the decision named, and path only until then; may be nil.
+	place func(*projections.View) string
 	// as is who reads the answer, if not the caller: the operator does not see the agreement that it
 	// has just created.
 	as *projections.Viewer
@@ -345,6 +347,12 @@ func (q *writing) answer(in *intent, result bus.Result) error {
 	if in.status == http.StatusNoContent {
 		q.tellPosition()
 		return q.c.NoContent(in.status)
+	}
+	if in.place != nil {
+		_ = q.Image.View(q.who.Viewer, func(v *projections.View) error { // never an error
+			in.path = in.place(v)
+			return nil
+		})
 	}
 	if in.status == http.StatusCreated {
 		h["Location"] = []string{in.path}

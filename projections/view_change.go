@@ -33,6 +33,18 @@ func (v *View) Change(a domain.AgreementID, id domain.ProjectID, number int) (Ch
 	return v.changeShape(p.entity, c), true
 }
 
+// ChangeNumber returns the number of the request that was proposed with the given key; 0: there is none.
+func (v *View) ChangeNumber(a domain.AgreementID, id domain.ProjectID, key string) int {
+	if p := v.project(a, id); p != nil && key != "" {
+		for _, c := range p.entity.Changes {
+			if c.Key == key {
+				return c.Number
+			}
+		}
+	}
+	return 0
+}
+
 func (v *View) changeShape(p *domain.Project, c *domain.ChangeRequest) Change {
 	shape := Change{
 		Agreement: p.Ref.Agreement, Project: p.Ref.Project, Number: c.Number, Reason: c.Reason, State: c.State,
