@@ -36,9 +36,9 @@ func (w *world) changeRefusals() []refused {
 func TestChangeControl(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	changes, going := w.at(w.three, "radio")+"/changes", w.at(w.three, "radio", "mast")
+	changes, mast := w.at(w.three, "radio")+"/changes", w.at(w.three, "radio", "mast")
 	w.milestone(w.three, "radio", "mast", "2017-12-01", "zte", "nokia", "xiaomi")
-	w.As("zte").PATCH(going, object{"acceptors": []string{"nokia"}}).Want(200)
+	w.As("zte").PATCH(mast, object{"acceptors": []string{"nokia"}}).Want(200)
 
 	propose := object{"reason": "our plan", "milestones": []object{{"id": "mast"}}}
 	a := w.As("xiaomi").With("Idempotency-Key", "plan").POST(changes, propose).Want(201)
@@ -53,14 +53,14 @@ func TestChangeControl(t *testing.T) {
 
 	w.As("xiaomi").POST(changes+"/1/approve", nil).Refused(403, "not_concerned")
 	w.As("nokia").POST(changes+"/1/approve", nil).Want(200)
-	require.Nil(t, w.As("zte").GET(going).Want(200).get("baseline_on"))
+	require.Nil(t, w.As("zte").GET(mast).Want(200).get("baseline_on"))
 	a = w.As("zte").POST(changes+"/1/approve", nil).Want(200)
 	require.Equal(t, "approved", a.get("state"))
-	require.Equal(t, "2017-12-01", w.As("nokia").GET(going).Want(200).get("baseline_on"))
+	require.Equal(t, "2017-12-01", w.As("nokia").GET(mast).Want(200).get("baseline_on"))
 
-	w.As("zte").PATCH(going, object{"due_on": "2017-12-24"}).Refused(409, "baseline_agreed")
-	w.As("zte").POST(going+"/cancel", nil).Refused(409, "baseline_agreed")
-	w.As("zte").PATCH(going, object{"description": "higher"}).Want(200)
+	w.As("zte").PATCH(mast, object{"due_on": "2017-12-24"}).Refused(409, "baseline_agreed")
+	w.As("zte").POST(mast+"/cancel", nil).Refused(409, "baseline_agreed")
+	w.As("zte").PATCH(mast, object{"description": "higher"}).Want(200)
 
 	a = w.As("zte").POST(changes, object{"reason": "storms", "milestones": []object{
 		{"id": "mast", "due_on": "2017-12-24", "acceptors": []string{"xiaomi"}},
@@ -78,9 +78,9 @@ func TestChangeControl(t *testing.T) {
 
 	w.As("zte").POST(changes, object{"reason": "storms", "milestones": []object{{"id": "mast", "due_on": "2017-12-24"}}}).Want(201)
 	w.As("nokia").POST(changes+"/3/approve", nil).Want(200)
-	w.As("zte").POST(going+"/start", nil).Want(200)
-	w.As("zte").POST(going+"/forecast", object{"on": "2017-12-31"}).Want(200)
-	m := w.As("xiaomi").GET(going).Want(200)
+	w.As("zte").POST(mast+"/start", nil).Want(200)
+	w.As("zte").POST(mast+"/forecast", object{"on": "2017-12-31"}).Want(200)
+	m := w.As("xiaomi").GET(mast).Want(200)
 	require.Equal(t, "2017-12-24", m.get("due_on"))
 	require.Equal(t, "2017-12-24", m.get("baseline_on"))
 	require.EqualValues(t, 7, m.get("variance_days"))
