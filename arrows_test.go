@@ -26,8 +26,9 @@ var rooms = map[string]struct {
 	"projections":              {[]string{"domain", "eventlog", "projections/sentences"}, "views are folded from the log, whoever writes it"},
 	"projections/sentences":    {[]string{"domain"}, "a sentence is made of an event alone"},
 	"bus":                      {[]string{"domain", "eventlog", "projections"}, "the bus decides; it does not know who asked"},
-	"http":                     {[]string{"domain", "eventlog", "bus", "projections", "projections/sentences"}, "the edge knows the bus and the views, and no adapter"},
-	"cmd":                      {[]string{"domain", "eventlog", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/sentences", "http"}, "cmd joins the rooms"},
+	"webhooks":                 {[]string{"domain", "eventlog", "projections", "projections/sentences"}, "deliveries are made of the log and the views, whoever changed them"},
+	"http":                     {[]string{"domain", "eventlog", "bus", "projections", "projections/sentences", "webhooks"}, "the edge knows the bus and the views, and no adapter"},
+	"cmd":                      {[]string{"domain", "eventlog", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/sentences", "webhooks", "http"}, "cmd joins the rooms"},
 }
 
 // only says which rooms alone may import a library, by the prefix of its path.

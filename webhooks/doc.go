@@ -1,0 +1,2 @@
+// Package webhooks tells programs and chat rooms what happened.
+package webhooks

@@ -1,0 +1,55 @@
+package webhooks
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+)
+
+// Keyring seals addresses and secrets with the installation key: in the log they are only ever sealed.
+type Keyring struct {
+	box   cipher.AEAD
+	nonce []byte // key of the nonces
+}
+
+// NewKeyring returns the keyring of an installation key.
+func NewKeyring(installation []byte) (*Keyring, error) {
+	keys, err := hkdf.Key(sha256.New, installation, nil, "tandem webhooks v1", 64)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(keys[:32])
+	if err != nil {
+		return nil, err
+	}
+	box, err := cipher.NewGCM(block)
+	return &Keyring{box, keys[32:]}, err
+}
+
+// Seal encrypts and authenticates a text (AES-256-GCM) for one purpose, such as "secret/nokia/ops". The
+// same text for the same purpose gives the same bytes, so that a repeated command does too.
+func (k *Keyring) Seal(purpose, text string) []byte {
+	mac := hmac.New(sha256.New, k.nonce)
+	mac.Write([]byte(purpose + "\x00" + text))
+	nonce := mac.Sum(nil)[:k.box.NonceSize()]
+	return k.box.Seal(nonce, nonce, []byte(text), []byte(purpose))
+}
+
+// ErrSealed says that a text was sealed with another key, for another purpose, or is damaged.
+var ErrSealed = errors.New("this was not sealed with the installation key for this purpose")
+
+// Open returns what was sealed for a purpose, or ErrSealed.
+func (k *Keyring) Open(purpose string, sealed []byte) (string, error) {
+	n := k.box.NonceSize()
+	if len(sealed) < n {
+		return "", ErrSealed
+	}
+	text, err := k.box.Open(nil, sealed[:n], sealed[n:], []byte(purpose))
+	if err != nil {
+		return "", ErrSealed
+	}
+	return string(text), nil
+}
