@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ func BenchmarkDecide(b *testing.B) {
 		Command
 	}{
 		"progress": {{nokia, ReportProgress{Ref: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
+		openChange + "progress": {{nokia, ReportProgress{Ref: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
 		"forecast": {{xiaomi, MoveForecast{Ref: ref, On: 2018_05_01, Reason: "optics late"}}},
 		"comment":  {{xiaomi, CommentMilestone{Ref: ref, Text: "Optics arrive on Monday."}}},
 		"deliver and reject": {
@@ -67,6 +69,9 @@ func BenchmarkDecide(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			w := benchWorld(b)
+			if strings.HasPrefix(name, openChange) {
+				propose(b, w)
+			}
 			h := Header{Stream: streamOf(ref), Subject: "m", RecordedAt: time.Unix(1515369600, 0)}
 			m := Meta{At: h.RecordedAt, Today: 2018_03_30}
 			b.ReportAllocs()
@@ -78,8 +83,9 @@ func BenchmarkDecide(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
+					h.Commit++
 					for _, e := range events {
-						h.Commit, h.Audience = h.Commit+1, e.Audience
+						h.Audience = e.Audience
 						w.Apply(h, e.Payload)
 					}
 					n++
@@ -87,6 +93,19 @@ func BenchmarkDecide(b *testing.B) {
 			}
 			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "decisions/s")
 		})
+	}
+}
+
+const openChange = "with a change request open, "
+
+// propose opens a change request of the milestone.
+func propose(b *testing.B, w *World) {
+	b.Helper()
+	c := ProposeChange{Ref: ProjectRef{"a", "p"}, Reason: "optics late", Milestones: []WantedChange{{Milestone: "m"}}}
+	events, err := Decide(w, c, Meta{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: time.Unix(1515369600, 0)})
+	require.NoError(b, err)
+	for _, e := range events {
+		w.Apply(Header{Stream: c.Stream(), Subject: e.Subject, Audience: e.Audience, RecordedAt: time.Unix(1515369600, 0)}, e.Payload)
 	}
 }
 

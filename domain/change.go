@@ -222,6 +222,9 @@ func voids(s State, stream Stream, events []Event, m Meta) []Event {
 	if p == nil || !slices.ContainsFunc(p.Changes, func(c *ChangeRequest) bool { return c.State == ChangeOpen }) {
 		return nil
 	}
+	if !slices.ContainsFunc(events, func(e Event) bool { return !keepsGround(e.Payload) }) {
+		return nil
+	}
 	after := NewFork(s)
 	for _, e := range events {
 		after.Apply(Header{Stream: stream, Subject: e.Subject, Audience: e.Audience, Partner: m.Actor.Partner, RecordedAt: m.At}, e.Payload)
@@ -236,6 +239,16 @@ func voids(s State, stream Stream, events []Event, m Meta) []Event {
 		}
 	}
 	return void
+}
+
+// keepsGround reports whether an event certainly leaves every request its ground. It is about the events
+// that are told all day; for any other the ground is looked at.
+func keepsGround(p Payload) bool {
+	switch p.(type) {
+	case MilestoneProgressed, ForecastMoved, MilestoneCommented, MilestoneDelivered, MilestoneRejected, ConditionClosed:
+		return true
+	}
+	return false
 }
 
 // keepsAgreed refuses what only a change request may do, once a baseline is agreed.

@@ -76,8 +76,12 @@ func TestReplaceInPlaceKeepsTheEntity(t *testing.T) {
 	w.Apply(h, AgreementActivated{})
 	require.Same(t, first, w.Agreement("a"))
 	w.ReplaceInPlace(false)
+	h.Commit = 2
 	w.Apply(h, AgreementActivated{})
-	require.NotSame(t, first, w.Agreement("a"))
+	second := w.Agreement("a")
+	require.NotSame(t, first, second)
+	w.Apply(h, AgreementActivated{})
+	require.Same(t, second, w.Agreement("a"), "one copy for all events of a commit")
 }
 
 func TestVersionsCountWhatTheReaderSees(t *testing.T) {

@@ -44,7 +44,8 @@ func NewFork(base State) *World {
 }
 
 // ReplaceInPlace says whether Apply may change the entities it handed out before. It makes a
-// replay cheaper while nobody else reads the world; the default is not to.
+// replay cheaper while nobody else reads the world; the default is to copy an entity once for each
+// commit that changes it, so nobody may keep what it read between two events of one commit.
 func (w *World) ReplaceInPlace(yes bool) { w.inPlace = yes }
 
 // Prune forgets the changes of a fork that commits up to the given number made, once the base
@@ -126,10 +127,11 @@ func edit[K comparable, V any](w *World, t table[K, V], key K, base func(K) *V) 
 	if !own {
 		r.value = base(key)
 	}
+	thisCommit := own && r.commit == w.commit && w.commit != 0 // copied for an earlier event of it
 	switch {
 	case r.value == nil:
 		r.value = new(V)
-	case !own || !w.inPlace:
+	case !own || !(w.inPlace || thisCommit):
 		fresh := *r.value
 		r.value = &fresh
 	}
