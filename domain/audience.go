@@ -12,20 +12,25 @@ import (
 // milestone ends in a random suffix, so that ids cannot be probed; it needs no acceptor and cannot
 // be delivered. A private forecast stands beside the shared one and never replaces it.
 //
-// R17: sharing appends one event with the present state; earlier events stay private. Nothing
-// goes back.
+// R17: sharing appends one event with the present state; earlier events stay private. Something becomes
+// public only when every participant approved it by a change request, see [ChangeRequest]. Nothing goes
+// back.
 type Audience string
 
 // Shared is the audience of all who take part: a project's participants, an agreement's parties,
 // or the partner itself for its directory.
 const Shared Audience = "shared"
 
+// Public is the audience of everybody. There is no feed for the public: who takes part sees such an
+// event among the shared ones, and everybody else the state that it made public.
+const Public Audience = "public"
+
 const privatePrefix = "private:"
 
 // PrivateTo returns the audience of one partner.
 func PrivateTo(p PartnerID) Audience { return Audience(privatePrefix + string(p)) }
 
-// Private returns the one partner that may see it; false for a shared audience.
+// Private returns the one partner that may see it; false for a shared or public audience.
 func (a Audience) Private() (PartnerID, bool) {
 	p, ok := strings.CutPrefix(string(a), privatePrefix)
 	return PartnerID(p), ok

@@ -31,3 +31,17 @@ func TestJoiningADraftCountsFromThen(t *testing.T) {
 		require.Equal(t, want, version, p)
 	}
 }
+
+func TestWhatIsPublicIsAlsoForThoseWhoTakePart(t *testing.T) {
+	those := []PartnerID{"nokia", "xiaomi"}
+	_, private := Public.Private()
+	require.False(t, private)
+	require.True(t, Public.Sees("xiaomi", those))
+	require.False(t, Public.Sees("zte", those), "who takes no part reads the public state, not the events")
+	var seen Seen
+	seen.Count(Shared, time.Unix(1, 0))
+	seen.Count(Public, time.Unix(2, 0))
+	version, at := seen.For("xiaomi")
+	require.EqualValues(t, 2, version)
+	require.Equal(t, time.Unix(2, 0).UTC(), at)
+}

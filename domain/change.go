@@ -20,8 +20,13 @@ import "slices"
 //   - A request is void from the moment at which its ground changed, and the event says what did. If owner
 //     or acceptors changed by another request, the new ones are asked too.
 //   - A private milestone cannot be in a request, and has no baseline.
-//   - R4: after the agreement's end no baseline is set or moved; a request that only cancels can still
-//     be agreed, and every request rejected and withdrawn.
+//   - R17: a request can name milestones that become public with it, with or without other changes; then
+//     every participant of the project is a party. It is open to milestones in any state, final too. That
+//     stands on no ground: whatever changes meanwhile, the milestone is still there, and the public
+//     follows its state anyway, see [MilestonePublished]. What another request published meanwhile is
+//     public once.
+//   - R4: after the agreement's end no baseline is set or moved; a request that only cancels and publishes
+//     can still be agreed, and every request rejected and withdrawn.
 type ChangeRequest struct {
 	Number     int
 	Key        string // finds it before its number is known; empty: none
@@ -29,10 +34,11 @@ type ChangeRequest struct {
 	State      ChangeState
 	By         PartnerID
 	Milestones []ProposedChange
-	Asked      []PartnerID // the parties when it was proposed, sorted
-	Approvals  []PartnerID // sorted
-	ProposedAt int64       // microseconds since 1970 UTC
-	DecidedAt  int64       // likewise; 0: open
+	Publish    []MilestoneID // become public; never changed
+	Asked      []PartnerID   // the parties when it was proposed, sorted
+	Approvals  []PartnerID   // sorted
+	ProposedAt int64         // microseconds since 1970 UTC
+	DecidedAt  int64         // likewise; 0: open
 	RejectedBy PartnerID
 	Why        string // of the rejection
 	Broken     Ground // what made it void
@@ -165,7 +171,7 @@ func (p *Project) Change(number int) *ChangeRequest {
 func (c *ChangeRequest) Parties(s State, in ProjectRef) []PartnerID {
 	ids := slices.Clone(c.Asked)
 	if c.State == ChangeOpen {
-		ids = append(ids, parties(s, in, c.Milestones)...)
+		ids = append(ids, parties(s, in, c.Milestones, c.Publish)...)
 	} else {
 		ids = append(ids, c.Approvals...)
 	}
@@ -173,8 +179,12 @@ func (c *ChangeRequest) Parties(s State, in ProjectRef) []PartnerID {
 	return slices.Compact(ids)
 }
 
-// parties returns the owners and acceptors, before and after, of every milestone.
-func parties(s State, in ProjectRef, milestones []ProposedChange) (ids []PartnerID) {
+// parties returns the owners and acceptors, before and after, of every milestone; every participant if
+// anything becomes public.
+func parties(s State, in ProjectRef, milestones []ProposedChange, publish []MilestoneID) (ids []PartnerID) {
+	if len(publish) > 0 {
+		ids = slices.Clone(s.Project(in).Participants)
+	}
 	for _, pc := range milestones {
 		m := s.Milestone(MilestoneRef{in.Agreement, in.Project, pc.Milestone})
 		if m == nil {
@@ -193,9 +203,9 @@ func (c *ChangeRequest) Awaits(p PartnerID, s State, in ProjectRef) bool {
 	return c.State == ChangeOpen && !slices.Contains(c.Approvals, p) && slices.Contains(c.Parties(s, in), p)
 }
 
-// onlyCancels reports whether the request moves no baseline.
-func (c *ChangeRequest) onlyCancels() bool {
-	return !slices.ContainsFunc(c.Milestones, func(p ProposedChange) bool { return !p.Cancel })
+// agrees reports whether the request sets or moves a baseline, or agrees anything else of a plan.
+func (c *ChangeRequest) agrees() bool {
+	return slices.ContainsFunc(c.Milestones, func(p ProposedChange) bool { return !p.Cancel })
 }
 
 // broken returns what changed since the request was proposed.
@@ -225,10 +235,7 @@ func voids(s State, stream Stream, events []Event, m Meta) []Event {
 	if !slices.ContainsFunc(events, func(e Event) bool { return !keepsGround(e.Payload) }) {
 		return nil
 	}
-	after := NewFork(s)
-	for _, e := range events {
-		after.Apply(Header{Stream: stream, Subject: e.Subject, Audience: e.Audience, Partner: m.Actor.Partner, RecordedAt: m.At}, e.Payload)
-	}
+	after := ahead(s, stream, events, m)
 	var void []Event
 	for _, c := range after.Project(ref).Changes {
 		if c.State != ChangeOpen {
@@ -249,6 +256,15 @@ func keepsGround(p Payload) bool {
 		return true
 	}
 	return false
+}
+
+// ahead returns the state after the events, which are not in s yet.
+func ahead(s State, stream Stream, events []Event, m Meta) *World {
+	after := NewFork(s)
+	for _, e := range events {
+		after.Apply(Header{Stream: stream, Subject: e.Subject, Audience: e.Audience, Partner: m.Actor.Partner, RecordedAt: m.At}, e.Payload)
+	}
+	return after
 }
 
 // keepsAgreed refuses what only a change request may do, once a baseline is agreed.

@@ -10,12 +10,13 @@ type WantedChange struct {
 }
 
 // ProposeChange begins a change request; its number is the next of the project. Who proposes can give it
-// a key of its own, to find it by.
+// a key of its own, to find it by. Publish names milestones that become public with it (R17).
 type ProposeChange struct {
 	Ref        ProjectRef     `json:"ref"`
 	Key        string         `json:"key,omitempty"`
 	Reason     string         `json:"reason"`
 	Milestones []WantedChange `json:"milestones"`
+	Publish    []MilestoneID  `json:"publish,omitempty"`
 }
 
 // ChangeProposed is the first event of a change request. Parties are those whose approval it takes.
@@ -26,6 +27,7 @@ type ChangeProposed struct {
 	Reason     string           `json:"reason"`
 	Milestones []ProposedChange `json:"milestones"`
 	Parties    []PartnerID      `json:"parties"`
+	Publish    []MilestoneID    `json:"publish,omitempty"`
 }
 
 // Stream implements Command.
@@ -48,7 +50,9 @@ func (c ProposeChange) decide(s State, m Meta) ([]Event, error) {
 	if err := c.allowed(s, a, m); err != nil {
 		return nil, err
 	}
-	return shared("", ChangeProposed{len(p.Changes) + 1, c.Key, m.Actor.Partner, c.Reason, proposed, parties(s, c.Ref, proposed)}), nil
+	return shared("", ChangeProposed{
+		len(p.Changes) + 1, c.Key, m.Actor.Partner, c.Reason, proposed, parties(s, c.Ref, proposed, c.Publish), c.Publish,
+	}), nil
 }
 
 func (c ProposeChange) milestone(s State, id MilestoneID) *Milestone {
@@ -56,9 +60,10 @@ func (c ProposeChange) milestone(s State, id MilestoneID) *Milestone {
 }
 
 func (c ProposeChange) proposals(s State, a *Agreement, p *Project, m Meta) (proposed []ProposedChange, f faults) {
+	proposed = []ProposedChange{}
 	f.text("reason", c.Reason, 2000, true)
-	if len(c.Milestones) == 0 || len(c.Milestones) > 100 {
-		f.add("milestones", "name 1 to 100")
+	if n := len(c.Milestones); n > 100 || (n == 0 && len(c.Publish) == 0) {
+		f.add("milestones", "name 1 to 100, or something to publish")
 		return nil, f
 	}
 	var named []MilestoneID
@@ -76,6 +81,7 @@ func (c ProposeChange) proposals(s State, a *Agreement, p *Project, m Meta) (pro
 		}
 		named = append(named, w.Milestone)
 	}
+	c.publishable(s, p, m, &f)
 	return proposed, f
 }
 
@@ -116,6 +122,7 @@ func (c ProposeChange) allowed(s State, a *Agreement, m Meta) error {
 func (e ChangeProposed) apply(w *World, h Header) {
 	c := h.editChange(w, e.Change)
 	c.Key, c.State, c.By, c.Reason, c.Milestones, c.Asked = e.Key, ChangeOpen, e.By, e.Reason, e.Milestones, e.Parties
+	c.Publish = e.Publish
 	c.ProposedAt, c.DecidedAt, c.Approvals = h.RecordedAt.UnixMicro(), 0, nil
 	if slices.Contains(e.Parties, e.By) {
 		c.Approvals = []PartnerID{e.By}
@@ -188,7 +195,8 @@ func (c asked) open() error {
 	return nil
 }
 
-// ApproveChange is one party's yes. With the last one the request takes effect.
+// ApproveChange is one party's yes. With the last one the request takes effect. Of a request that publishes
+// it is a yes to all that the public will see of those milestones from then on, see [MilestonePublished].
 type ApproveChange struct {
 	Ref    ProjectRef `json:"ref"`
 	Number int        `json:"number"`
@@ -216,7 +224,7 @@ func (c ApproveChange) decide(s State, m Meta) ([]Event, error) {
 	if err := x.party(s, m); err != nil {
 		return nil, err
 	}
-	if !x.onlyCancels() {
+	if x.agrees() {
 		if err := x.agreement.open(m.At); err != nil {
 			return nil, err
 		}
@@ -238,7 +246,7 @@ func (c ApproveChange) decide(s State, m Meta) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(events, effects...), nil
+	return append(append(events, effects...), x.published(ahead(s, c.Stream(), effects, m))...), nil
 }
 
 // effects returns what the request does once all have approved it.

@@ -30,6 +30,11 @@ func (w *watch) agreedHolds(ref MilestoneRef, e Event, before Milestone) {
 		require.Equal(w.t, before.Plan.agreed(), p.From)
 		require.Equal(w.t, before.BaselineOn, p.BaselineFrom)
 		w.approved(ref, p.Change, p.From, p.To)
+	case MilestonePublished:
+		require.False(w.t, before.Public, "R17: it becomes public once")
+		require.Equal(w.t, Shared, before.Audience, "R17")
+		project := w.ledger.plain.Project(ref.ProjectRef())
+		require.Subset(w.t, project.Change(p.Change).Approvals, project.Participants, "R17: every participant approved it")
 	}
 }
 
@@ -62,13 +67,21 @@ func drawChange(t *rapid.T, ref ProjectRef) Command {
 	number := rapid.IntRange(0, 4).Draw(t, "change")
 	switch rapid.IntRange(0, 6).Draw(t, "change control") {
 	case 0, 1:
-		return ProposeChange{ref, "", drawText.Draw(t, "reason"), drawWanted(t)}
+		return ProposeChange{ref, "", drawText.Draw(t, "reason"), drawWanted(t), drawPublished(t)}
 	case 2:
 		return RejectChange{ref, number, drawText.Draw(t, "reason")}
 	case 3:
 		return WithdrawChange{ref, number}
 	}
 	return ApproveChange{ref, number}
+}
+
+// drawPublished draws none most of the time.
+func drawPublished(t *rapid.T) (list []MilestoneID) {
+	for range max(0, rapid.IntRange(-4, 2).Draw(t, "published")) {
+		list = append(list, drawID.Draw(t, "to publish"))
+	}
+	return list
 }
 
 func drawWanted(t *rapid.T) (list []WantedChange) {

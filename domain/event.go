@@ -80,6 +80,7 @@ var payloads = map[string]format{
 	"milestone.cancelled.v1":              formatOf(MilestoneCancelled{}),
 	"milestone.waived.v1":                 formatOf(MilestoneWaived{}),
 	"milestone.shared.v1":                 formatOf(MilestoneShared{}),
+	"milestone.published.v1":              formatOf(MilestonePublished{}),
 	"milestone.commented.v1":              formatOf(MilestoneCommented{}),
 }
 

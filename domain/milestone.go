@@ -45,6 +45,7 @@ type Milestone struct {
 	AcceptedOn    Date
 	Waivers       []PartnerID // acceptors that waived
 	BaselineOn    Date        // the agreed date, which is then the plan's; zero: none is agreed
+	Public        bool        // everybody sees it; see [MilestonePublished]
 	Seen          Seen
 }
 

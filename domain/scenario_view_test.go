@@ -27,6 +27,9 @@ func eventLine(t require.TestingT, e Event) string {
 	if p, private := e.Audience.Private(); private {
 		words = append(words, fmt.Sprintf("(only %s sees this)", p))
 	}
+	if e.Audience == Public {
+		words = append(words, "(everybody sees this)")
+	}
 	return strings.Join(words, " ")
 }
 
@@ -220,6 +223,9 @@ func (s *scenario) seesMilestone(p PartnerID, ref MilestoneRef) string {
 	}
 	if x.Overdue(s.today) {
 		words = append(words, "overdue")
+	}
+	if x.Public {
+		words = append(words, "public")
 	}
 	return strings.Join(append(words, version(x.Seen, p)), ", ")
 }

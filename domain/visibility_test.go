@@ -56,7 +56,7 @@ var probes = map[string]struct {
 	"project.edit": {aboutProject, func(x targets) Command { return EditProject{Ref: x.projectRef(), Title: new("T")} }},
 	"project.call": {aboutProject, func(x targets) Command { return CallStage{Ref: x.projectRef(), Move: Complete} }},
 	"change.propose": {aboutProject, func(x targets) Command {
-		return ProposeChange{x.projectRef(), "", "r", []WantedChange{{Milestone: x.milestone}}}
+		return ProposeChange{Ref: x.projectRef(), Reason: "r", Milestones: []WantedChange{{Milestone: x.milestone}}}
 	}},
 	"change.approve":  {aboutProject, func(x targets) Command { return ApproveChange{x.projectRef(), 1} }},
 	"change.reject":   {aboutProject, func(x targets) Command { return RejectChange{x.projectRef(), 1, "r"} }},

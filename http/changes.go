@@ -21,11 +21,11 @@ func changeRoutes() []*route {
 	return []*route{
 		read("listChanges", changesPath, "The project's change requests, by number", anyParticipant, seesProject,
 			projections.Changes{}, listChanges, lists()...),
-		create("proposeChange", changesPath, "Propose to agree milestones, or to change or cancel agreed ones; it takes every owner and acceptor, before and after",
+		create("proposeChange", changesPath, "Propose to agree milestones, to change or cancel agreed ones, or to make some public; it takes every owner and acceptor, before and after, and for what becomes public every participant",
 			participants, seesProject, projections.Change{}, writes(proposeChange)),
 		read("getChange", oneChangePath, "One change request; approvals shows who has approved", anyParticipant, seesChange,
 			projections.Change{}, getChange),
-		action("approve", "Approve for one's partner; the last approval makes all of it binding", concerned, writes(approveChange)),
+		action("approve", "Approve for one's partner; the last approval makes all of it binding, and public what is published", concerned, writes(approveChange)),
 		action("reject", "Reject, with a reason; this closes the request", concerned, writes(rejectChange)),
 		action("withdraw", "Take back one's own request", proposer, writes(withdrawChange)),
 	}
@@ -87,8 +87,9 @@ func readChange(ref domain.ProjectRef, number func(*projections.View) int) reade
 
 // NewChange is the body that proposes a change.
 type NewChange struct {
-	Reason     string            `json:"reason" maxLength:"2000"`
-	Milestones []MilestoneWanted `json:"milestones" minItems:"1" maxItems:"100"`
+	Reason     string               `json:"reason" maxLength:"2000"`
+	Milestones []MilestoneWanted    `json:"milestones,omitempty" maxItems:"100" doc:"Can be absent when something is published."`
+	Publish    []domain.MilestoneID `json:"publish,omitempty" maxItems:"100" doc:"Milestones that become public. It takes every participant, and nothing takes it back: from then on everybody sees their title, owner, acceptors, state and dates as they are and become."`
 }
 
 // MilestoneWanted says what a change request wants of one milestone; what is absent stays. With nothing
@@ -104,7 +105,7 @@ type MilestoneWanted struct {
 
 func proposeChange(q *writing, b *NewChange) (*intent, error) {
 	ref, key := q.project(), "c-"+q.keys.suffix("change", q.id, 0)
-	c := domain.ProposeChange{Ref: ref, Key: key, Reason: b.Reason}
+	c := domain.ProposeChange{Ref: ref, Key: key, Reason: b.Reason, Publish: b.Publish}
 	for _, m := range b.Milestones {
 		w := domain.WantedChange{Milestone: m.ID, Cancel: m.Cancel, To: domain.ChangeFields{DueOn: m.DueOn, Owner: m.Owner, Criteria: m.Criteria}}
 		acceptors, err := chosen(m.Acceptors, false)

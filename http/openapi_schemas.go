@@ -74,7 +74,7 @@ func (s *schemas) scalar(t reflect.Type) *huma.Schema {
 		if s.request {
 			return &huma.Schema{Type: huma.TypeString, Pattern: "^(shared|private|private:" + slugPattern + ")$"}
 		}
-		return &huma.Schema{Type: huma.TypeString, Pattern: "^(shared|private:" + slugPattern + ")$"}
+		return &huma.Schema{Type: huma.TypeString, Pattern: "^(shared|public|private:" + slugPattern + ")$"}
 	case reflect.TypeFor[domain.PartnerID](), reflect.TypeFor[domain.MemberID](), reflect.TypeFor[domain.TokenID](),
 		reflect.TypeFor[domain.AgreementID](), reflect.TypeFor[domain.InstrumentID](), reflect.TypeFor[domain.ItemID](),
 		reflect.TypeFor[domain.ProjectID](), reflect.TypeFor[domain.MilestoneID]():

@@ -145,6 +145,7 @@ func TestDescribedValues(t *testing.T) {
 		{"acceptors", []any{"Xiaomi"}, false},
 		{"acceptors", nil, false},
 		{"audience", "private:nokia", true},
+		{"audience", "public", true},
 		{"audience", "private", false},
 	} {
 		err := milestone.Properties[c.field].Value.VisitJSON(c.value, openapi3.EnableJSONSchema2020())

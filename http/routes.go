@@ -56,7 +56,7 @@ const (
 	acceptor       = "a manager of an acceptor"
 	author         = "a manager of the acceptor that asks for it"
 	settler        = "a manager of the owner or of an acceptor"
-	concerned      = "a manager of an owner or acceptor, before or after, of one of its milestones"
+	concerned      = "a manager of an owner or acceptor, before or after, of one of its milestones; of every participant, if it publishes"
 	proposer       = "a manager of the partner that proposed it"
 	everybody      = "everybody, without a token"
 )

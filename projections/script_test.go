@@ -153,6 +153,7 @@ func drawChange(t *rapid.T, who domain.PartnerID) domain.Command {
 	}
 	return rapid.SampledFrom([]domain.Command{
 		propose(wanted), propose(later), propose(never),
+		domain.ProposeChange{Ref: ref, Reason: "tell everybody", Publish: []domain.MilestoneID{wanted.Milestone}},
 		domain.ApproveChange{Ref: ref, Number: number},
 		domain.ApproveChange{Ref: ref, Number: number},
 		domain.ApproveChange{Ref: ref, Number: number},

@@ -39,7 +39,7 @@ type Milestone struct {
 	Target          *Target                          `json:"target"`
 	Instrument      *domain.InstrumentID             `json:"instrument"`
 	ScheduleItem    *domain.ItemID                   `json:"schedule_item"`
-	Audience        domain.Audience                  `json:"audience" doc:"shared, or private:<partner>."`
+	Audience        domain.Audience                  `json:"audience" doc:"shared, private:<partner>, or public: everybody sees its title, owner, acceptors, state and dates."`
 	Version         uint64                           `json:"version" doc:"Counts the events about it that the caller may see."`
 	UpdatedAt       time.Time                        `json:"updated_at"`
 	URL             string                           `json:"url" format:"uri"`

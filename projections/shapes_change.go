@@ -16,6 +16,7 @@ type Change struct {
 	ProposedBy domain.PartnerID            `json:"proposed_by"`
 	ProposedAt time.Time                   `json:"proposed_at"`
 	Milestones []ChangedMilestone          `json:"milestones"`
+	Publish    []domain.MilestoneID        `json:"publish" doc:"Milestones that become public with it, which takes every participant: from then on everybody sees their title, owner, acceptors, state and dates as they are."`
 	Approvals  map[domain.PartnerID]string `json:"approvals" doc:"Every party: approved, pending, rejected, or none when it was closed without its word."`
 	Rejection  *ChangeRejection            `json:"rejection" doc:"Who rejected it and why; null if nobody did."`
 	Void       *ChangeVoid                 `json:"void" doc:"What changed since it was proposed and so made it void; null if nothing did."`

@@ -48,7 +48,7 @@ func (v *View) ChangeNumber(a domain.AgreementID, id domain.ProjectID, key strin
 func (v *View) changeShape(p *domain.Project, c *domain.ChangeRequest) Change {
 	shape := Change{
 		Agreement: p.Ref.Agreement, Project: p.Ref.Project, Number: c.Number, Reason: c.Reason, State: c.State,
-		ProposedBy: c.By, ProposedAt: time.UnixMicro(c.ProposedAt).UTC(), Milestones: []ChangedMilestone{},
+		ProposedBy: c.By, ProposedAt: time.UnixMicro(c.ProposedAt).UTC(), Milestones: []ChangedMilestone{}, Publish: list(c.Publish),
 		Approvals: map[domain.PartnerID]string{}, URL: v.changeURL(p.Ref, c.Number),
 	}
 	for _, x := range c.Milestones {
@@ -68,6 +68,19 @@ func (v *View) changeShape(p *domain.Project, c *domain.ChangeRequest) Change {
 	}
 	shape.Version, shape.UpdatedAt = c.Seen.For(v.who.Partner)
 	return shape
+}
+
+// onlyMilestone returns the milestone that the request is about, nil if there are several.
+func onlyMilestone(c *domain.ChangeRequest) *domain.MilestoneID {
+	ids := slices.Clone(c.Publish)
+	for _, x := range c.Milestones {
+		ids = append(ids, x.Milestone)
+	}
+	slices.Sort(ids)
+	if ids = slices.Compact(ids); len(ids) != 1 {
+		return nil
+	}
+	return &ids[0]
 }
 
 func approval(c *domain.ChangeRequest, party domain.PartnerID) string {
@@ -109,9 +122,7 @@ func (v *View) changeItems(n *projectNode) (items []InboxItem) {
 			Reason: fmt.Sprintf("%s proposes change %d: %s", v.name(c.By), c.Number, c.Reason),
 			Since:  time.UnixMicro(c.ProposedAt).UTC(), URL: v.changeURL(p.Ref, c.Number),
 		}
-		if len(c.Milestones) == 1 {
-			item.Milestone = &c.Milestones[0].Milestone
-		}
+		item.Milestone = onlyMilestone(c)
 		items = append(items, item)
 	}
 	return items

@@ -28,10 +28,18 @@ func (v *View) milestoneShape(n *milestoneNode) Milestone {
 		Acceptance: v.acceptance(m), WaivedBy: list(m.Waivers),
 		DependsOn: []Dependency{}, Criteria: list(m.Plan.Criteria),
 		Instrument: orNull(m.Plan.Instrument), ScheduleItem: orNull(m.Plan.ScheduleItem),
-		Audience: m.Audience, URL: v.milestoneURL(m.Ref),
+		Audience: audienceOf(m), URL: v.milestoneURL(m.Ref),
 	}
 	shape.Version, shape.UpdatedAt = m.Seen.For(v.who.Partner)
 	return shape
+}
+
+// audienceOf returns who sees that there is the milestone.
+func audienceOf(m *domain.Milestone) domain.Audience {
+	if m.Public {
+		return domain.Public
+	}
+	return m.Audience
 }
 
 func variance(m *domain.Milestone) *int {

@@ -71,6 +71,8 @@ func (v *voice) milestone(f Fact) (string, args) {
 		return v.edited(e)
 	case domain.MilestoneAgreed:
 		return v.agreed(e)
+	case domain.MilestonePublished:
+		return "", args{"Change": e.Change}
 	case domain.MilestoneProgressed:
 		return v.progressed(e)
 	case domain.ForecastMoved:

@@ -10,7 +10,7 @@ import (
 func (v *voice) change(f Fact) (string, args) {
 	switch e := f.Payload.(type) {
 	case domain.ChangeProposed:
-		return "", args{"Change": e.Change, "Reason": e.Reason, "Milestones": v.proposed(f, e.Milestones)}
+		return "", args{"Change": e.Change, "Reason": e.Reason, "Milestones": v.proposed(f, e)}
 	case domain.ChangeApproved:
 		return "", args{"Change": e.Change, "Remaining": v.names(f, e.Remaining)}
 	case domain.ChangeRejected:
@@ -28,14 +28,17 @@ func (v *voice) change(f Fact) (string, args) {
 }
 
 // proposed writes "fp4-trial: due date from 15 to 30 April 2018; report: cancelled".
-func (v *voice) proposed(f Fact, list []domain.ProposedChange) string {
-	words := make([]string, len(list))
-	for i, c := range list {
+func (v *voice) proposed(f Fact, e domain.ChangeProposed) string {
+	words := make([]string, len(e.Milestones), len(e.Milestones)+len(e.Publish))
+	for i, c := range e.Milestones {
 		what := v.fields(f, c)
 		if c.Cancel {
 			what = v.say("agreed.cancelled", nil)
 		}
 		words[i] = v.say("change.milestone", args{"Milestone": c.Milestone, "What": what})
+	}
+	for _, id := range e.Publish {
+		words = append(words, v.say("change.milestone", args{"Milestone": id, "What": v.say("agreed.public", nil)}))
 	}
 	return strings.Join(words, v.style.semicolon)
 }
