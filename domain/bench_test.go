@@ -47,10 +47,10 @@ func BenchmarkDecide(b *testing.B) {
 		by PartnerID
 		Command
 	}{
-		"progress": {{nokia, ReportProgress{Ref: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
+		"progress":              {{nokia, ReportProgress{Ref: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
 		openChange + "progress": {{nokia, ReportProgress{Ref: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
-		"forecast": {{xiaomi, MoveForecast{Ref: ref, On: 2018_05_01, Reason: "optics late"}}},
-		"comment":  {{xiaomi, CommentMilestone{Ref: ref, Text: "Optics arrive on Monday."}}},
+		"forecast":              {{xiaomi, MoveForecast{Ref: ref, On: 2018_05_01, Reason: "optics late"}}},
+		"comment":               {{xiaomi, CommentMilestone{Ref: ref, Text: "Optics arrive on Monday."}}},
 		"deliver and reject": {
 			{nokia, DeliverMilestone{Ref: ref}},
 			{xiaomi, RejectMilestone{Ref: ref, Reasons: []string{"41 h only"}}},

@@ -331,3 +331,19 @@ func BenchmarkApply(b *testing.B) {
 	}
 	b.ReportMetric(32*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
+
+// BenchmarkFeed reads a page of 50 events of an agreement from the middle of its feed.
+func BenchmarkFeed(b *testing.B) {
+	log := openLog(b, bigLog(b))
+	i := start(b, benchConfig(log))
+	v := partner("one-00")
+	page, _, err := i.AgreementEvents(b.Context(), v, "agreement-00", "", 200)
+	require.NoError(b, err)
+	require.Len(b, page.Events, 200)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := i.AgreementEvents(b.Context(), v, "agreement-00", *page.NextCursor, 50); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -165,24 +165,25 @@ func (r *root) among(p domain.PartnerID, places []uint32, position uint64, limit
 	if !ok {
 		return nil
 	}
+	first := sort.Search(len(places), func(i int) bool { return r.rank(x, places[i]) > position })
 	var picks []pick
-	for _, place := range places {
+	for _, place := range places[first:] {
 		if len(picks) == limit {
 			break
 		}
-		if !x.sees[r.refs[place].Audience] {
-			continue
-		}
-		if at := r.rank(x, place); at > position {
-			picks = append(picks, pick{r, r.refs[place], at})
+		if x.sees[r.refs[place].Audience] {
+			picks = append(picks, pick{r, r.refs[place], r.rank(x, place)})
 		}
 	}
 	return picks
 }
 
-// rank returns the position of the event at a place that x sees.
+// rank returns how many events x sees up to a place: the position of the event there, if x sees it.
 func (r *root) rank(x *seer, place uint32) uint64 {
 	block := sort.Search(len(x.marks), func(i int) bool { return x.marks[i] > place }) - 1
+	if block < 0 {
+		return 0
+	}
 	n := uint64(block) * stride
 	for i := x.marks[block]; i <= place; i++ {
 		if x.sees[r.refs[i].Audience] {
