@@ -114,6 +114,10 @@ func (w lockedWorld) Partner(id domain.PartnerID) *domain.Partner {
 }
 func (w lockedWorld) Member(r domain.MemberRef) *domain.Member { return read(w, w.world.Member, r) }
 func (w lockedWorld) Token(r domain.TokenRef) *domain.Token    { return read(w, w.world.Token, r) }
+func (w lockedWorld) Webhook(r domain.WebhookRef) *domain.Webhook {
+	return read(w, w.world.Webhook, r)
+}
+
 func (w lockedWorld) Agreement(id domain.AgreementID) *domain.Agreement {
 	return read(w, w.world.Agreement, id)
 }

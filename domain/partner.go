@@ -1,13 +1,14 @@
 package domain
 
-// Partner is an organisation that is party to agreements. Its directory (members, tokens) is a
+// Partner is an organisation that is party to agreements. Its directory (members, tokens, webhooks) is a
 // stream of its own; the operator creates it, its managers keep it.
 type Partner struct {
 	ID       PartnerID
 	Name     string
-	Country  string // ISO 3166-1 alpha-2, upper case
-	TimeZone string // IANA name
-	Holidays []Date // own days off, beside the country's
+	Country  string      // ISO 3166-1 alpha-2, upper case
+	TimeZone string      // IANA name
+	Holidays []Date      // own days off, beside the country's
+	Webhooks []WebhookID // those not removed, sorted
 	Seen     Seen
 }
 

@@ -15,7 +15,7 @@ import (
 // is taken for granted unless said otherwise.
 type verb struct {
 	command string
-	target  string // partner, member, agreement, instrument, project or milestone
+	target  string // partner, member, token, webhook, agreement, instrument, project or milestone
 	usual   string
 }
 
@@ -27,6 +27,15 @@ var verbs = map[string]verb{
 	"remove-member":   {"member.remove", "member", ""},
 	"issue-token":     {"token.issue", "token", "name=token role=viewer hash=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
 	"revoke-token":    {"token.revoke", "token", ""},
+	"add-webhook":     {"webhook.add", "webhook", "format=standard address=c2VhbGVk place=https://ops.example/… events=* language=en order=ordered"},
+	"edit-webhook":    {"webhook.edit", "webhook", ""},
+	"rotate-secret":   {"webhook.rotate_secret", "webhook", "secret=bmV3"},
+	"remove-webhook":  {"webhook.remove", "webhook", ""},
+	"disable-webhook": {"webhook.disable", "webhook", ""},
+	"enable-webhook":  {"webhook.enable", "webhook", ""},
+	"test-webhook":    {"webhook.test", "webhook", ""},
+	"redeliver":       {"webhook.redeliver", "webhook", ""},
+	"replay":          {"webhook.replay", "webhook", ""},
 	"draft":           {"agreement.draft", "agreement", "title=Collaboration effective_on=2017-07-05"},
 	"edit-agreement":  {"agreement.edit", "agreement", ""},
 	"sign":            {"agreement.sign", "agreement", ""},
@@ -123,6 +132,9 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 	case "token":
 		c.FieldByName("Partner").SetString(first)
 		c.FieldByName("Token").SetString(second)
+	case "webhook":
+		c.FieldByName("Partner").SetString(first)
+		c.FieldByName("Webhook").SetString(second)
 	default:
 		c.FieldByName("ID").SetString(path)
 	}

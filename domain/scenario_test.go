@@ -132,6 +132,9 @@ func (s *scenario) meta(by PartnerID) Meta {
 	if by == "operator" {
 		actor = Actor{Member: "operator", Role: Operator}
 	}
+	if by == "tandem" {
+		actor = Actor{Member: "system", Role: System}
+	}
 	return Meta{Actor: actor, At: s.today.Time().Add(12 * time.Hour), Today: s.today}
 }
 

@@ -115,7 +115,7 @@ func plain(value json.RawMessage) string {
 	return s
 }
 
-var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (agreement|project|change|milestone) (\S+)$`)
+var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (webhook|agreement|project|change|milestone) (\S+)$`)
 
 // then plays a line such as "xiaomi sees milestone ip-routing/fp4-trial".
 func (s *scenario) then(rest string) []string {
@@ -124,6 +124,8 @@ func (s *scenario) then(rest string) []string {
 	p := PartnerID(parts[1])
 	var seen string
 	switch parts[2] {
+	case "webhook":
+		seen = s.seesWebhook(p, parts[3])
 	case "agreement":
 		seen = s.seesAgreement(p, AgreementID(parts[3]))
 	case "project":
@@ -151,6 +153,26 @@ func (s *scenario) seesAgreement(p PartnerID, id AgreementID) string {
 		words = append(words, fmt.Sprintf("instrument %s %s %s", i.ID, i.Kind, i.Disclosure))
 	}
 	return strings.Join(append(words, version(a.Seen, p)), ", ")
+}
+
+// seesWebhook tells of a webhook, named as "partner/webhook".
+func (s *scenario) seesWebhook(p PartnerID, path string) string {
+	of, id, _ := strings.Cut(path, "/")
+	x := s.ledger.plain.Webhook(WebhookRef{PartnerID(of), WebhookID(id)})
+	if x == nil || x.Removed || p != PartnerID(of) {
+		return nothingSeen
+	}
+	words := []string{fmt.Sprintf("%s to %s", x.Settings.Format, x.Settings.Place)}
+	if x.Disabled != "" {
+		words = append(words, fmt.Sprintf("disabled since %s: %s", x.Halted.Format(time.DateOnly), x.Disabled))
+	}
+	if len(x.Old) > 0 {
+		words = append(words, "the old secret signs until "+x.OldUntil.Format(time.RFC3339))
+	}
+	for _, r := range x.Requests {
+		words = append(words, fmt.Sprintf("request %d: %s", r.Number, r.Kind))
+	}
+	return strings.Join(append(words, version(x.Seen, p)), ", ")
 }
 
 func version(seen Seen, p PartnerID) string {

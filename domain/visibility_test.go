@@ -23,6 +23,8 @@ func (x targets) ref() MilestoneRef { return MilestoneRef{x.agreement, x.project
 // What a command is about decides who may know that it exists.
 const (
 	aboutDirectory = "directory"
+	aboutWebhook   = "webhook"
+	aboutDisabling = "disabling a webhook"
 	aboutAgreement = "agreement"
 	aboutProject   = "project"
 	aboutMilestone = "milestone"
@@ -44,9 +46,22 @@ var probes = map[string]struct {
 	"token.issue": {aboutDirectory, func(x targets) Command {
 		return IssueToken{Partner: x.partner, Token: "new", Name: "N", Role: Viewer, Hash: make([]byte, 32)}
 	}},
-	"token.revoke":   {aboutDirectory, func(x targets) Command { return RevokeToken{x.partner, "poller"} }},
-	"agreement.edit": {aboutAgreement, func(x targets) Command { return EditAgreement{ID: x.agreement, Title: new("T")} }},
-	"agreement.sign": {aboutAgreement, func(x targets) Command { return SignAgreement{ID: x.agreement} }},
+	"token.revoke": {aboutDirectory, func(x targets) Command { return RevokeToken{x.partner, "poller"} }},
+	"webhook.add": {aboutWebhook, func(x targets) Command {
+		return AddWebhook{Partner: x.partner, Webhook: "new", Settings: WebhookSettings{
+			Format: "standard", Address: []byte("sealed"), Place: "p", Events: []string{"*"}, Language: "en", Order: Ordered,
+		}}
+	}},
+	"webhook.edit":          {aboutWebhook, func(x targets) Command { return EditWebhook{Partner: x.partner, Webhook: "ops", Title: new("T")} }},
+	"webhook.rotate_secret": {aboutWebhook, func(x targets) Command { return RotateWebhookSecret{x.partner, "ops", []byte("sealed")} }},
+	"webhook.remove":        {aboutWebhook, func(x targets) Command { return RemoveWebhook{x.partner, "ops"} }},
+	"webhook.enable":        {aboutWebhook, func(x targets) Command { return EnableWebhook{x.partner, "ops"} }},
+	"webhook.test":          {aboutWebhook, func(x targets) Command { return TestWebhook{x.partner, "ops"} }},
+	"webhook.redeliver":     {aboutWebhook, func(x targets) Command { return Redeliver{x.partner, "ops", "d"} }},
+	"webhook.replay":        {aboutWebhook, func(x targets) Command { return ReplayWebhook{Partner: x.partner, Webhook: "ops", After: "a"} }},
+	"webhook.disable":       {aboutDisabling, func(x targets) Command { return DisableWebhook{x.partner, "ops", "r"} }},
+	"agreement.edit":        {aboutAgreement, func(x targets) Command { return EditAgreement{ID: x.agreement, Title: new("T")} }},
+	"agreement.sign":        {aboutAgreement, func(x targets) Command { return SignAgreement{ID: x.agreement} }},
 	"instrument.add": {aboutAgreement, func(x targets) Command {
 		return AddInstrument{x.agreement, Instrument{ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}}
 	}},
@@ -87,6 +102,7 @@ func hidden(t *testing.T) *scenario {
 	s.given("a partner nokia")
 	s.must("nokia", "add-member nokia/anna")
 	s.must("nokia", "issue-token nokia/poller")
+	s.must("nokia", "add-webhook nokia/ops")
 	s.given("a signed agreement three between nokia, xiaomi and zte")
 	s.given("an active project p of nokia and xiaomi")
 	s.given("a started milestone p/m of nokia")
@@ -106,14 +122,14 @@ func TestWhatIsInvisibleDoesNotExist(t *testing.T) {
 		exists targets
 		blind  []string // what of it the actor may not see
 	}{
-		{"another partner", Actor{"huawei", "h", Manager, false}, there, []string{aboutDirectory, aboutAgreement, aboutProject, aboutMilestone}},
-		{"another partner's viewer", Actor{"huawei", "h", Viewer, false}, there, []string{aboutDirectory, aboutAgreement, aboutProject, aboutMilestone}},
-		{"a party that does not take part", Actor{"zte", "z", Manager, false}, there, []string{aboutDirectory, aboutProject, aboutMilestone}},
-		{"its viewer", Actor{"zte", "z", Viewer, false}, there, []string{aboutDirectory, aboutProject, aboutMilestone}},
-		{"the other participant", Actor{"xiaomi", "x", Manager, false}, secret, []string{aboutDirectory, aboutMilestone}},
-		{"its viewer", Actor{"xiaomi", "x", Viewer, false}, secret, []string{aboutDirectory, aboutMilestone}},
-		{"the operator", Actor{"", "operator", Operator, false}, there, []string{aboutAgreement, aboutProject, aboutMilestone}},
-		{"the system", Actor{"", "system", System, false}, there, []string{aboutDirectory, aboutAgreement, aboutProject, aboutMilestone}},
+		{"another partner", Actor{"huawei", "h", Manager, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
+		{"another partner's viewer", Actor{"huawei", "h", Viewer, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
+		{"a party that does not take part", Actor{"zte", "z", Manager, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutProject, aboutMilestone}},
+		{"its viewer", Actor{"zte", "z", Viewer, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutProject, aboutMilestone}},
+		{"the other participant", Actor{"xiaomi", "x", Manager, false}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutMilestone}},
+		{"its viewer", Actor{"xiaomi", "x", Viewer, false}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutMilestone}},
+		{"the operator", Actor{"", "operator", Operator, false}, there, []string{aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
+		{"the system", Actor{"", "system", System, false}, there, []string{aboutDirectory, aboutWebhook, aboutAgreement, aboutProject, aboutMilestone}},
 	} {
 		t.Run(c.who, func(t *testing.T) {
 			s := hidden(t)
@@ -148,7 +164,7 @@ func requireUnknown(t *testing.T, s *scenario, name string, command func(targets
 // aimOnly returns c with nothing but what it is for: wrong values are no way to learn what exists.
 func aimOnly(c Command) Command {
 	bare := reflect.New(reflect.TypeOf(c)).Elem()
-	for _, name := range []string{"Ref", "ID", "Partner", "Member", "Token", "Agreement"} {
+	for _, name := range []string{"Ref", "ID", "Partner", "Member", "Token", "Webhook", "Agreement"} {
 		if f := bare.FieldByName(name); f.IsValid() {
 			f.Set(reflect.ValueOf(c).FieldByName(name))
 		}

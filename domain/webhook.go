@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // WebhookID names a webhook of a partner.
 type WebhookID string
@@ -11,16 +14,30 @@ type WebhookRef struct {
 	Webhook WebhookID
 }
 
-// Webhook is an endpoint that a partner wants to be told at: a program, or a room of a chat tool.
+// MaxWebhooks is how many webhooks a partner may have at a time.
+const MaxWebhooks = 50
+
+// Webhook is an endpoint that a partner wants to be told at: a program, or a room of a chat tool. The
+// rules:
+//
+// Only managers of the partner itself keep its webhooks: what is delivered is the partner's content, so
+// that to the operator there are none. All events about webhooks are private to the partner.
+//
+// Addresses and secrets are sealed before they reach a command; nothing here can read them. A secret that
+// was rotated away signs for SecretOverlap longer.
+//
+// Tandem itself disables a webhook whose endpoint is gone; only a manager enables it again, and nothing is
+// lost in between.
 type Webhook struct {
 	Ref      WebhookRef
 	Settings WebhookSettings
-	Secret   []byte    // sealed; empty: none
-	Old      []byte    // sealed: the secret before the last rotation, which still signs until OldUntil
-	OldUntil time.Time // zero: there is none
-	Disabled string    // why nothing is delivered; empty: it is
-	Since    time.Time // what was recorded before is not delivered: when it was added
-	Requests []WebhookRequest
+	Secret   []byte           // sealed; empty: none
+	Old      []byte           // sealed: the secret before the last rotation, which still signs until OldUntil
+	OldUntil time.Time        // zero: there is none
+	Disabled string           // why nothing is delivered; empty: it is
+	Halted   time.Time        // since when it is disabled
+	Since    time.Time        // what was recorded before is not delivered: when it was added
+	Requests []WebhookRequest // the latest, oldest first
 	Removed  bool
 	Seen     Seen
 }
@@ -38,6 +55,56 @@ type WebhookSettings struct {
 	IncludePrivate bool          `json:"include_private,omitempty"`
 	Digest         Digest        `json:"digest,omitempty"`
 	Order          DeliveryOrder `json:"order"`
+}
+
+func (s WebhookSettings) faults() (f faults) {
+	f.text("title", s.Title, 200, false)
+	f.slug("format", s.Format)
+	f.sealed("address", s.Address, true)
+	f.text("place", s.Place, 300, true)
+	f.eventPatterns(s.Events)
+	for _, a := range s.Agreements {
+		f.slug("agreements", string(a))
+	}
+	if twice, has := duplicate(s.Agreements); has {
+		f.add("agreements", "names %s twice", twice)
+	}
+	if !slices.Contains([]string{"en", "zh", "fi"}, s.Language) {
+		f.add("language", "%q is not one of en, zh, fi", s.Language)
+	}
+	if !slices.Contains([]Digest{"", Daily, Weekly}, s.Digest) {
+		f.add("digest", "%q is neither daily nor weekly", s.Digest)
+	}
+	if s.Order != Ordered && s.Order != SkipAhead {
+		f.add("order", "%q is neither ordered nor skip_ahead", s.Order)
+	}
+	return f
+}
+
+// maxSealed is the greatest length of something sealed, in bytes: more than any address or secret has.
+const maxSealed = 10_000
+
+func (f *faults) sealed(field string, b []byte, required bool) {
+	switch {
+	case len(b) == 0 && required:
+		f.add(field, "is required")
+	case len(b) > maxSealed:
+		f.add(field, "is too long")
+	}
+}
+
+func (f *faults) eventPatterns(patterns []string) {
+	if len(patterns) == 0 {
+		f.add("events", "is required; * stands for all")
+	}
+	for _, p := range patterns {
+		if !knownPattern(p) {
+			f.add("events", "%q is neither *, nor an area such as milestone.*, nor a type of event", p)
+		}
+	}
+	if twice, has := duplicate(patterns); has {
+		f.add("events", "has %s twice", twice)
+	}
 }
 
 // Digest says how often one message sums up what happened; empty: every event has its own.

@@ -6,6 +6,7 @@ type State interface {
 	Partner(PartnerID) *Partner
 	Member(MemberRef) *Member
 	Token(TokenRef) *Token
+	Webhook(WebhookRef) *Webhook
 	Agreement(AgreementID) *Agreement
 	Project(ProjectRef) *Project
 	Milestone(MilestoneRef) *Milestone
@@ -22,6 +23,7 @@ type World struct {
 	partners   table[PartnerID, Partner]
 	members    table[MemberRef, Member]
 	tokens     table[TokenRef, Token]
+	webhooks   table[WebhookRef, Webhook]
 	agreements table[AgreementID, Agreement]
 	projects   table[ProjectRef, Project]
 	milestones table[MilestoneRef, Milestone]
@@ -37,6 +39,7 @@ func NewFork(base State) *World {
 		partners:   table[PartnerID, Partner]{},
 		members:    table[MemberRef, Member]{},
 		tokens:     table[TokenRef, Token]{},
+		webhooks:   table[WebhookRef, Webhook]{},
 		agreements: table[AgreementID, Agreement]{},
 		projects:   table[ProjectRef, Project]{},
 		milestones: table[MilestoneRef, Milestone]{},
@@ -54,6 +57,7 @@ func (w *World) Prune(commit uint64) {
 	w.partners.prune(commit)
 	w.members.prune(commit)
 	w.tokens.prune(commit)
+	w.webhooks.prune(commit)
 	w.agreements.prune(commit)
 	w.projects.prune(commit)
 	w.milestones.prune(commit)
@@ -67,6 +71,9 @@ func (w *World) Member(ref MemberRef) *Member { return w.members.get(ref, w.base
 
 // Token implements State.
 func (w *World) Token(ref TokenRef) *Token { return w.tokens.get(ref, w.base.Token) }
+
+// Webhook implements State.
+func (w *World) Webhook(ref WebhookRef) *Webhook { return w.webhooks.get(ref, w.base.Webhook) }
 
 // Agreement implements State.
 func (w *World) Agreement(id AgreementID) *Agreement { return w.agreements.get(id, w.base.Agreement) }
@@ -84,6 +91,8 @@ func (w *World) editPartner(id PartnerID) *Partner { return edit(w, w.partners, 
 func (w *World) editMember(ref MemberRef) *Member { return edit(w, w.members, ref, w.base.Member) }
 
 func (w *World) editToken(ref TokenRef) *Token { return edit(w, w.tokens, ref, w.base.Token) }
+
+func (w *World) editWebhook(ref WebhookRef) *Webhook { return edit(w, w.webhooks, ref, w.base.Webhook) }
 
 func (w *World) editAgreement(id AgreementID) *Agreement {
 	return edit(w, w.agreements, id, w.base.Agreement)
@@ -146,6 +155,7 @@ type nothing struct{}
 func (nothing) Partner(PartnerID) *Partner        { return nil }
 func (nothing) Member(MemberRef) *Member          { return nil }
 func (nothing) Token(TokenRef) *Token             { return nil }
+func (nothing) Webhook(WebhookRef) *Webhook       { return nil }
 func (nothing) Agreement(AgreementID) *Agreement  { return nil }
 func (nothing) Project(ProjectRef) *Project       { return nil }
 func (nothing) Milestone(MilestoneRef) *Milestone { return nil }

@@ -75,7 +75,7 @@ func (s *schemas) scalar(t reflect.Type) *huma.Schema {
 			return &huma.Schema{Type: huma.TypeString, Pattern: "^(shared|private|private:" + slugPattern + ")$"}
 		}
 		return &huma.Schema{Type: huma.TypeString, Pattern: "^(shared|public|private:" + slugPattern + ")$"}
-	case reflect.TypeFor[domain.PartnerID](), reflect.TypeFor[domain.MemberID](), reflect.TypeFor[domain.TokenID](),
+	case reflect.TypeFor[domain.PartnerID](), reflect.TypeFor[domain.MemberID](), reflect.TypeFor[domain.TokenID](), reflect.TypeFor[domain.WebhookID](),
 		reflect.TypeFor[domain.AgreementID](), reflect.TypeFor[domain.InstrumentID](), reflect.TypeFor[domain.ItemID](),
 		reflect.TypeFor[domain.ProjectID](), reflect.TypeFor[domain.MilestoneID]():
 		return &huma.Schema{Type: huma.TypeString, Pattern: "^" + slugPattern + "$"}

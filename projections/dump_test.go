@@ -77,7 +77,7 @@ func (d *dumper) view(v *projections.View) {
 	d.add("partners", v.Partners())
 	for _, p := range []domain.PartnerID{"nokia", "xiaomi", "sony"} {
 		one, ok := v.Partner(p)
-		d.add("directory", one, ok, v.Members(p), v.Tokens(p))
+		d.add("directory", one, ok, v.Members(p), v.Tokens(p), v.Webhooks(p))
 	}
 	d.add("status", v.Status())
 	d.add("inbox", v.Inbox())

@@ -248,6 +248,10 @@ func (st partitionState) Token(ref domain.TokenRef) *domain.Token {
 	return read(st, domain.Stream{Partner: ref.Partner}, func(s *store) *domain.Token { return s.Token(ref) })
 }
 
+func (st partitionState) Webhook(ref domain.WebhookRef) *domain.Webhook {
+	return read(st, domain.Stream{Partner: ref.Partner}, func(s *store) *domain.Webhook { return s.Webhook(ref) })
+}
+
 func (st partitionState) Agreement(id domain.AgreementID) *domain.Agreement {
 	return read(st, domain.Stream{Agreement: id}, func(s *store) *domain.Agreement { return s.Agreement(id) })
 }

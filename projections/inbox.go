@@ -24,6 +24,7 @@ func (v *View) Inbox() []InboxItem {
 			items = append(items, v.changeItems(p)...)
 		}
 	}
+	items = append(items, v.webhookItems()...)
 	slices.SortStableFunc(items, func(a, b InboxItem) int { return a.Since.Compare(b.Since) })
 	return items
 }

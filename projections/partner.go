@@ -14,12 +14,13 @@ import (
 
 // partnerNode is a partner: its directory, and the lists of what it may see.
 type partnerNode struct {
-	id      domain.PartnerID
-	entity  *domain.Partner // nil before its first event
-	zone    *time.Location
-	members map[domain.MemberID]*domain.Member
-	tokens  map[domain.TokenID]*domain.Token
-	root    *root
+	id       domain.PartnerID
+	entity   *domain.Partner // nil before its first event
+	zone     *time.Location
+	members  map[domain.MemberID]*domain.Member
+	tokens   map[domain.TokenID]*domain.Token
+	webhooks map[domain.WebhookID]*domain.Webhook
+	root     *root
 
 	face       face             // what its counterparties see of it
 	profile    domain.Mark      // events that changed the face
@@ -48,7 +49,8 @@ func newPartnerNode(id domain.PartnerID) *partnerNode {
 	return &partnerNode{
 		id: id, zone: time.UTC,
 		members: map[domain.MemberID]*domain.Member{}, tokens: map[domain.TokenID]*domain.Token{},
-		root: newRoot(domain.Stream{Partner: id}.Root(), "@"+string(id)), waiters: map[string]waiter{},
+		webhooks: map[domain.WebhookID]*domain.Webhook{},
+		root:     newRoot(domain.Stream{Partner: id}.Root(), "@"+string(id)), waiters: map[string]waiter{},
 	}
 }
 
@@ -133,6 +135,10 @@ func (s *store) indexDirectory(p *partnerNode, c *eventlog.Commit, i int, h doma
 		ref := domain.TokenRef{Partner: p.id, Token: domain.TokenID(h.Subject)}
 		p.tokens[ref.Token] = s.world.Token(ref)
 		s.identify(p, func(t *domain.Token) bool { return t.Ref.Token == ref.Token })
+	case "webhook":
+		ref := domain.WebhookRef{Partner: p.id, Webhook: domain.WebhookID(h.Subject)}
+		p.webhooks[ref.Webhook] = s.world.Webhook(ref)
+		p.entity = s.world.Partner(p.id) // it lists them
 	default:
 		s.takeProfile(p, h.RecordedAt.UnixMicro())
 		s.identify(p, func(*domain.Token) bool { return true }) // its zone is part of who they are

@@ -126,6 +126,9 @@ func (s *store) adoptDirectory(x *savedDirectory) error {
 	for _, t := range x.Tokens {
 		p.tokens[t.Ref.Token] = t
 	}
+	for _, w := range x.Webhooks {
+		p.webhooks[w.Ref.Webhook] = w
+	}
 	return p.root.adopt(s, x.Root)
 }
 

@@ -148,6 +148,9 @@ func (p *partnerNode) cut(version uint64) savedDirectory {
 	for _, t := range p.tokens {
 		x.Tokens = append(x.Tokens, t)
 	}
+	for _, w := range p.webhooks {
+		x.Webhooks = append(x.Webhooks, w)
+	}
 	return x
 }
 

@@ -106,7 +106,18 @@ func drawDirectory(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.RevokeToken{Partner: who, Token: domain.TokenID("t" + id)},
 		domain.EditPartner{ID: who, Holidays: &[]domain.Date{domain.NewDate(2017, 12, rapid.IntRange(1, 28).Draw(t, "holiday"))}},
 		domain.EditPartner{ID: who, TimeZone: &zone},
+		addWebhook(who, domain.WebhookID("w"+id)),
+		domain.EditWebhook{Partner: who, Webhook: domain.WebhookID("w" + id), Title: &zone},
+		domain.RotateWebhookSecret{Partner: who, Webhook: domain.WebhookID("w" + id), Secret: []byte(zone)},
+		domain.TestWebhook{Partner: who, Webhook: domain.WebhookID("w" + id)},
+		domain.RemoveWebhook{Partner: who, Webhook: domain.WebhookID("w" + id)},
 	}).Draw(t, "directory")
+}
+
+func addWebhook(who domain.PartnerID, id domain.WebhookID) domain.AddWebhook {
+	return domain.AddWebhook{Partner: who, Webhook: id, Secret: []byte{0, 255}, Settings: domain.WebhookSettings{
+		Format: "standard", Address: []byte{1, 2}, Place: "https://ops.example/…", Events: []string{"*"}, Language: "en", Order: domain.Ordered,
+	}}
 }
 
 func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {

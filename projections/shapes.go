@@ -314,6 +314,37 @@ type Tokens struct {
 	NextCursor *string          `json:"next_cursor"`
 }
 
+// Webhook is a partner's subscription. Its address is never told, because it may hold a tool's secret.
+type Webhook struct {
+	Partner        domain.PartnerID     `json:"partner"`
+	ID             domain.WebhookID     `json:"id"`
+	Title          string               `json:"title"`
+	Format         string               `json:"format"`
+	Place          string               `json:"place" doc:"What may be shown of the address: https://hooks.slack.com/…"`
+	Events         []string             `json:"events" doc:"Types, with * for any rest."`
+	Agreements     []domain.AgreementID `json:"agreements" doc:"Empty: all of the partner's."`
+	Language       string               `json:"language" enum:"en,zh,fi"`
+	IncludePrivate bool                 `json:"include_private"`
+	Digest         *domain.Digest       `json:"digest" enum:"daily,weekly" doc:"Null: every event has a message of its own."`
+	Order          domain.DeliveryOrder `json:"order" enum:"ordered,skip_ahead"`
+	State          string               `json:"state" enum:"enabled,disabled"`
+	DisabledReason *string              `json:"disabled_reason"`
+	DisabledAt     *time.Time           `json:"disabled_at"`
+	Signed         bool                 `json:"signed" doc:"There is a secret."`
+	OldSecretUntil *time.Time           `json:"old_secret_until" doc:"Until when the secret before the present one signs too, or did; null if there was none."`
+	Version        uint64               `json:"version"`
+	CreatedAt      time.Time            `json:"created_at" doc:"What was recorded before is delivered only when it is replayed."`
+	UpdatedAt      time.Time            `json:"updated_at"`
+	URL            string               `json:"url" format:"uri"`
+}
+
+// Webhooks is one page of a partner's webhooks, sorted by id.
+type Webhooks struct {
+	Partner    domain.PartnerID `json:"partner"`
+	Webhooks   []Webhook        `json:"webhooks"`
+	NextCursor *string          `json:"next_cursor"`
+}
+
 // Event is one fact of the history.
 type Event struct {
 	ID          string              `json:"id" doc:"Stable; the same in feeds, history and webhooks."`

@@ -38,13 +38,14 @@ type (
 		Epochs [eventlog.Partitions]uint64 // losses that were accepted
 	}
 	savedDirectory struct {
-		ID      domain.PartnerID
-		Entity  *domain.Partner
-		Version uint64 // commits of the stream
-		Profile domain.Mark
-		Members []*domain.Member
-		Tokens  []*domain.Token
-		Root    savedRoot
+		ID       domain.PartnerID
+		Entity   *domain.Partner
+		Version  uint64 // commits of the stream
+		Profile  domain.Mark
+		Members  []*domain.Member
+		Tokens   []*domain.Token
+		Webhooks []*domain.Webhook
+		Root     savedRoot
 	}
 	savedRoot struct {
 		Audiences [][]domain.PartnerID

@@ -232,6 +232,14 @@ func (s *store) Token(ref domain.TokenRef) *domain.Token {
 	return nil
 }
 
+// Webhook implements domain.State.
+func (s *store) Webhook(ref domain.WebhookRef) *domain.Webhook {
+	if p, ok := s.partners[ref.Partner]; ok {
+		return p.webhooks[ref.Webhook]
+	}
+	return nil
+}
+
 // Agreement implements domain.State.
 func (s *store) Agreement(id domain.AgreementID) *domain.Agreement {
 	if a, ok := s.agreements[id]; ok {

@@ -18,6 +18,18 @@ func (v *voice) directory(f Fact) (string, args) {
 		return "", args{"Role": v.role(e.To)}
 	case domain.TokenIssued:
 		return "", args{"Name": e.Name, "Role": v.role(e.Role)}
+	case domain.WebhookAdded:
+		return "", args{"Place": e.Settings.Place}
+	case domain.WebhookEdited:
+		if e.To.Place != e.From.Place {
+			return "moved", args{"Place": e.To.Place}
+		}
+	case domain.WebhookDisabled:
+		return "", args{"Reason": e.Reason}
+	case domain.WebhookReplayRequested:
+		if !e.Since.IsZero() {
+			return "since", args{"Since": v.style.date(domain.DateOf(e.Since.UTC()))}
+		}
 	}
 	return "", args{}
 }

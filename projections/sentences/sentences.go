@@ -108,7 +108,7 @@ func (v *voice) describe(f Fact) (string, args) {
 	area, _, _ := strings.Cut(stored, ".")
 	suffix, data := "", args{}
 	switch area {
-	case "partner", "member", "token":
+	case "partner", "member", "token", "webhook":
 		suffix, data = v.directory(f)
 	case "agreement", "instrument":
 		suffix, data = v.agreement(f)
