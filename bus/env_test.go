@@ -135,6 +135,12 @@ func (w lockedWorld) Milestone(r domain.MilestoneRef) *domain.Milestone {
 	return w.world.Milestone(r)
 }
 
+func (w lockedWorld) Serving(a domain.AgreementID, i domain.InstrumentID) []*domain.Milestone {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.world.Serving(a, i)
+}
+
 func read[K, V any](w lockedWorld, get func(K) V, key K) V {
 	w.mu.Lock()
 	defer w.mu.Unlock()

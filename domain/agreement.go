@@ -27,6 +27,7 @@ type Agreement struct {
 	Signatures  []Signature // sorted by partner
 	Active      bool        // every party has signed
 	Instruments []Instrument
+	Moved       []MovedItem // schedule items that are not as planned any more, sorted
 	Seen        Seen
 }
 

@@ -123,6 +123,7 @@ var commands = map[string]format{
 	"agreement.edit":            formatOf(EditAgreement{}),
 	"agreement.sign":            formatOf(SignAgreement{}),
 	"instrument.add":            formatOf(AddInstrument{}),
+	"instrument.move_item":      formatOf(MoveItem{}),
 	"project.create":            formatOf(CreateProject{}),
 	"project.edit":              formatOf(EditProject{}),
 	"project.call":              formatOf(CallStage{}),

@@ -61,6 +61,7 @@ var payloads = map[string]format{
 	"agreement.signed.v1":                 formatOf(AgreementSigned{}),
 	"agreement.activated.v1":              formatOf(AgreementActivated{}),
 	"instrument.added.v1":                 formatOf(InstrumentAdded{}),
+	"instrument.item_moved.v1":            formatOf(ItemMoved{}),
 	"project.created.v1":                  formatOf(ProjectCreated{}),
 	"project.edited.v1":                   formatOf(ProjectEdited{}),
 	"project.stage_called.v1":             formatOf(StageCalled{}),

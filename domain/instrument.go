@@ -57,6 +57,7 @@ type Instrument struct {
 	ExpiresOn   Date                     `json:"expires_on,omitzero"`
 	Disclosure  Disclosure               `json:"disclosure"`
 	Schedule    []ScheduleItem           `json:"schedule,omitempty"`
+	Obligations []Obligation             `json:"obligations,omitempty"`
 }
 
 // ScheduleItem is a line of an instrument's annex.
@@ -90,6 +91,7 @@ func (i *Instrument) faults(a *Agreement) (f faults) {
 	}
 	i.roleFaults(a, &f)
 	i.scheduleFaults(&f)
+	i.obligationFaults(a, &f)
 	return f
 }
 

@@ -59,6 +59,7 @@ type Plan struct {
 	Criteria     []string     `json:"criteria,omitempty"`
 	Instrument   InstrumentID `json:"instrument,omitempty"`
 	ScheduleItem ItemID       `json:"schedule_item,omitempty"`
+	Clause       string       `json:"clause,omitempty"` // of its instrument: the obligation that it serves
 }
 
 // MilestoneState is where a milestone stands.
@@ -214,6 +215,7 @@ func (p Plan) faults(a *Agreement, in *Project, private bool) (f faults) {
 	}
 	p.acceptorFaults(in, private, &f)
 	f.instrument(a, p.Instrument, p.ScheduleItem)
+	f.clause(a, p)
 	return f
 }
 

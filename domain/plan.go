@@ -76,6 +76,7 @@ type EditMilestone struct {
 	Criteria     *[]string     `json:"criteria,omitempty"`
 	Instrument   *InstrumentID `json:"instrument,omitempty"`
 	ScheduleItem *ItemID       `json:"schedule_item,omitempty"`
+	Clause       *string       `json:"clause,omitempty"`
 }
 
 // MilestoneEdited carries the plan after and before.
@@ -126,6 +127,7 @@ func (c EditMilestone) merged(p Plan) Plan {
 	setList(&p.Criteria, c.Criteria)
 	set(&p.Instrument, c.Instrument)
 	set(&p.ScheduleItem, c.ScheduleItem)
+	set(&p.Clause, c.Clause)
 	return p
 }
 

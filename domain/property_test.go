@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -68,6 +69,10 @@ func newWatch(t *rapid.T, partners []PartnerID) *watch {
 		return Meta{Actor: Actor{Partner: p, Member: "m", Role: Manager}, At: time.Unix(1515369600, 0).UTC(), Today: 2018_01_08}
 	}
 	w.step(DraftAgreement{"a", Terms{Title: "A", Parties: partners, EffectiveOn: 2018_01_01, ExpiresOn: 2018_12_31, AcceptanceDays: watchDays}}, by("nokia"))
+	w.step(AddInstrument{"a", Instrument{
+		ID: "i", Kind: Supply, Title: "I", Roles: map[RoleName][]PartnerID{Supplier: {"nokia"}, Customer: {"xiaomi"}},
+		EffectiveOn: 2018_01_01, Disclosure: Disclosed, Schedule: []ScheduleItem{{ID: "lot", Title: "Lot"}},
+	}}, by("nokia"))
 	for _, p := range partners {
 		w.step(SignAgreement{ID: "a"}, by(p))
 	}
@@ -76,7 +81,9 @@ func newWatch(t *rapid.T, partners []PartnerID) *watch {
 		Ref: ProjectRef{"a", "q"}, Title: "Q", Stage: Exploring, Lead: "xiaomi",
 		Participants: []PartnerID{"nokia", "xiaomi"}, DecideBy: 2018_06_30,
 	}, by("nokia"))
-	w.step(PlanMilestone{Ref: MilestoneRef{"a", "p", "m"}, Plan: Plan{Title: "M", Owner: "nokia", DueOn: 2018_03_30}}, by("nokia"))
+	w.step(PlanMilestone{Ref: MilestoneRef{"a", "p", "m"}, Plan: Plan{
+		Title: "M", Owner: "nokia", DueOn: 2018_03_30, Instrument: "i", ScheduleItem: "lot",
+	}}, by("nokia"))
 	w.step(StartMilestone{MilestoneRef{"a", "p", "m"}}, by("nokia"))
 	return w
 }
@@ -122,6 +129,11 @@ func (w *watch) follow(ref MilestoneRef, e Event, m Meta) {
 		if p.Outcome == SettledAccepted && p.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
 			w.rounds[ref].accepted = append(w.rounds[ref].accepted, p.Partner)
 		}
+	case ItemMoved:
+		require.Equal(w.t, ItemPlanned, p.From, "nothing goes back")
+		require.Contains(w.t, []PartnerID{"nokia", "xiaomi"}, m.Actor.Partner, "a partner with a role")
+		accepted := func(r row[Milestone]) bool { return r.value.State == Accepted && r.value.Plan.ScheduleItem == p.Item }
+		require.True(w.t, slices.ContainsFunc(slices.Collect(maps.Values(w.ledger.plain.milestones)), accepted), "through its milestones")
 	case ChangeApproved:
 		require.Equal(w.t, m.Actor.Partner, p.Partner, "R15")
 	case DeliveryWithdrawn, MilestoneRejected:
@@ -240,6 +252,7 @@ func drawPlanning(t *rapid.T, ref MilestoneRef) Command {
 		return PlanMilestone{ref, Plan{
 			Title: "M", Owner: drawOwner.Draw(t, "owner"), Acceptors: drawPartners(t, "acceptors"),
 			DueOn: drawDate.Draw(t, "due"), Description: drawText.Draw(t, "description"),
+			Instrument: "i", ScheduleItem: rapid.SampledFrom([]ItemID{"", "lot"}).Draw(t, "item"),
 		}, rapid.Bool().Draw(t, "private")}
 	case 1:
 		c := EditMilestone{
@@ -304,7 +317,9 @@ func drawRequirements(t *rapid.T) []Requirement {
 }
 
 func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Command {
-	switch rapid.IntRange(0, 4).Draw(t, "project command") {
+	switch rapid.IntRange(0, 5).Draw(t, "project command") {
+	case 5:
+		return MoveItem{"a", "i", "lot", rapid.SampledFrom([]ItemState{ItemDelivered, ItemDelivered, ItemRecorded}).Draw(t, "item state")}
 	case 0:
 		return EditProject{
 			Ref: ref, Title: maybe(t, drawText, "title"), Area: maybe(t, drawText, "area"), DecideBy: maybe(t, drawDate, "decide by"),

@@ -15,7 +15,7 @@ import (
 // is taken for granted unless said otherwise.
 type verb struct {
 	command string
-	target  string // partner, member, token, webhook, agreement, instrument, project or milestone
+	target  string // partner, member, token, webhook, agreement, instrument, item, project or milestone
 	usual   string
 }
 
@@ -40,6 +40,7 @@ var verbs = map[string]verb{
 	"edit-agreement":  {"agreement.edit", "agreement", ""},
 	"sign":            {"agreement.sign", "agreement", ""},
 	"add-instrument":  {"instrument.add", "instrument", "title=Instrument effective_on=2017-07-05 disclosure=disclosed"},
+	"move-item":       {"instrument.move_item", "item", ""},
 	"create-project":  {"project.create", "project", "title=Project decide_by=2018-06-30"},
 	"edit-project":    {"project.edit", "project", ""},
 	"commit":          {"project.call", "project", "move=commit"},
@@ -126,6 +127,10 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 		}
 		c.FieldByName("Agreement").SetString(first)
 		c.FieldByName("Instrument").FieldByName("ID").SetString(second)
+	case "item":
+		c.FieldByName("Agreement").SetString(string(s.agreement))
+		c.FieldByName("Instrument").SetString(first)
+		c.FieldByName("Item").SetString(second)
 	case "member":
 		c.FieldByName("Partner").SetString(first)
 		c.FieldByName("Member").SetString(second)
@@ -187,6 +192,11 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 		for _, one := range values {
 			id, title, _ := strings.Cut(one, " ")
 			*x = append(*x, ScheduleItem{ID: ItemID(id), Title: title})
+		}
+	case *[]Obligation:
+		for _, one := range values {
+			words := strings.SplitN(one, " ", 3)
+			*x = append(*x, Obligation{Clause: words[0], Partner: PartnerID(words[1]), Text: words[2]})
 		}
 	case *map[RoleName][]PartnerID:
 		*x = map[RoleName][]PartnerID{}

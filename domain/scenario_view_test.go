@@ -151,6 +151,7 @@ func (s *scenario) seesAgreement(p PartnerID, id AgreementID) string {
 	}
 	for _, i := range a.Instruments {
 		words = append(words, fmt.Sprintf("instrument %s %s %s", i.ID, i.Kind, i.Disclosure))
+		words = append(words, itemWords(a, i)...)
 	}
 	return strings.Join(append(words, version(a.Seen, p)), ", ")
 }
@@ -173,6 +174,17 @@ func (s *scenario) seesWebhook(p PartnerID, path string) string {
 		words = append(words, fmt.Sprintf("request %d: %s", r.Number, r.Kind))
 	}
 	return strings.Join(append(words, version(x.Seen, p)), ", ")
+}
+
+// itemWords tells of the schedule items that are not as planned any more.
+func itemWords(a *Agreement, i Instrument) []string {
+	var words []string
+	for _, item := range i.Schedule {
+		if state := a.ItemState(i.ID, item.ID); state != ItemPlanned {
+			words = append(words, fmt.Sprintf("item %s %s", item.ID, state))
+		}
+	}
+	return words
 }
 
 func version(seen Seen, p PartnerID) string {

@@ -63,8 +63,9 @@ var probes = map[string]struct {
 	"agreement.edit":        {aboutAgreement, func(x targets) Command { return EditAgreement{ID: x.agreement, Title: new("T")} }},
 	"agreement.sign":        {aboutAgreement, func(x targets) Command { return SignAgreement{ID: x.agreement} }},
 	"instrument.add": {aboutAgreement, func(x targets) Command {
-		return AddInstrument{x.agreement, Instrument{ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}}
+		return AddInstrument{x.agreement, Instrument{ID: "new", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}}
 	}},
+	"instrument.move_item": {aboutAgreement, func(x targets) Command { return MoveItem{x.agreement, "i", "lot", ItemDelivered} }},
 	"project.create": {aboutAgreement, func(x targets) Command {
 		return CreateProject{Ref: ProjectRef{x.agreement, "new"}, Title: "T", Stage: Committed, Lead: "nokia", Participants: []PartnerID{"nokia", "xiaomi"}}
 	}},
@@ -103,7 +104,11 @@ func hidden(t *testing.T) *scenario {
 	s.must("nokia", "add-member nokia/anna")
 	s.must("nokia", "issue-token nokia/poller")
 	s.must("nokia", "add-webhook nokia/ops")
-	s.given("a signed agreement three between nokia, xiaomi and zte")
+	s.given("a draft agreement three between nokia, xiaomi and zte")
+	s.must("nokia", `add-instrument i kind=collaboration schedule="lot First lot"`)
+	for _, p := range []PartnerID{"nokia", "xiaomi", "zte"} {
+		s.must(p, "sign three")
+	}
 	s.given("an active project p of nokia and xiaomi")
 	s.given("a started milestone p/m of nokia")
 	s.given("a private milestone p/secret-k3v9 of nokia")

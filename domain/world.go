@@ -1,5 +1,10 @@
 package domain
 
+import (
+	"cmp"
+	"slices"
+)
+
 // State is what decisions read. A method returns nil for what does not exist; what it returns
 // must not be changed.
 type State interface {
@@ -10,6 +15,8 @@ type State interface {
 	Agreement(AgreementID) *Agreement
 	Project(ProjectRef) *Project
 	Milestone(MilestoneRef) *Milestone
+	// Serving returns the milestones whose plan names the instrument, sorted by project and id.
+	Serving(AgreementID, InstrumentID) []*Milestone
 }
 
 // World is a state that events are folded into. It stands alone, or as a fork on another state,
@@ -86,6 +93,27 @@ func (w *World) Milestone(ref MilestoneRef) *Milestone {
 	return w.milestones.get(ref, w.base.Milestone)
 }
 
+// Serving implements State.
+func (w *World) Serving(a AgreementID, i InstrumentID) []*Milestone {
+	var list []*Milestone
+	for _, m := range w.base.Serving(a, i) {
+		if _, newer := w.milestones[m.Ref]; !newer {
+			list = append(list, m)
+		}
+	}
+	for ref, r := range w.milestones {
+		if ref.Agreement == a && r.value.Plan.Instrument == i {
+			list = append(list, r.value)
+		}
+	}
+	slices.SortFunc(list, compareRefs)
+	return list
+}
+
+func compareRefs(x, y *Milestone) int {
+	return cmp.Or(cmp.Compare(x.Ref.Project, y.Ref.Project), cmp.Compare(x.Ref.Milestone, y.Ref.Milestone))
+}
+
 func (w *World) editPartner(id PartnerID) *Partner { return edit(w, w.partners, id, w.base.Partner) }
 
 func (w *World) editMember(ref MemberRef) *Member { return edit(w, w.members, ref, w.base.Member) }
@@ -152,10 +180,11 @@ func edit[K comparable, V any](w *World, t table[K, V], key K, base func(K) *V) 
 // nothing is the state below a world that stands alone.
 type nothing struct{}
 
-func (nothing) Partner(PartnerID) *Partner        { return nil }
-func (nothing) Member(MemberRef) *Member          { return nil }
-func (nothing) Token(TokenRef) *Token             { return nil }
-func (nothing) Webhook(WebhookRef) *Webhook       { return nil }
-func (nothing) Agreement(AgreementID) *Agreement  { return nil }
-func (nothing) Project(ProjectRef) *Project       { return nil }
-func (nothing) Milestone(MilestoneRef) *Milestone { return nil }
+func (nothing) Partner(PartnerID) *Partner                     { return nil }
+func (nothing) Member(MemberRef) *Member                       { return nil }
+func (nothing) Token(TokenRef) *Token                          { return nil }
+func (nothing) Webhook(WebhookRef) *Webhook                    { return nil }
+func (nothing) Agreement(AgreementID) *Agreement               { return nil }
+func (nothing) Project(ProjectRef) *Project                    { return nil }
+func (nothing) Milestone(MilestoneRef) *Milestone              { return nil }
+func (nothing) Serving(AgreementID, InstrumentID) []*Milestone { return nil }

@@ -181,6 +181,9 @@ func instrumentRoutes() []*route {
 		read("getInstrument", all+"/{instrument}", "One legal part", anyParty, seesInstrument, projections.Instrument{}, getInstrument),
 		read("getScheduleItem", all+"/{instrument}/schedule/{item}", "One line of its annex", anyParty, seesItem,
 			projections.ScheduleItem{}, getScheduleItem),
+		change(http.MethodPatch, "moveScheduleItem", all+"/{instrument}/schedule/{item}",
+			"Say that an item is delivered, or recorded at the patent office, once the milestones that name it are accepted", roleManager,
+			seesItem, projections.ScheduleItem{}, writes(moveItem)),
 	}
 }
 
@@ -219,9 +222,31 @@ func getScheduleItem(q *call, v *projections.View) (projections.Answer, error) {
 	if _, err := q.parameters(); err != nil {
 		return projections.Answer{}, err
 	}
-	item, _ := itemOf(v, q.agreement(), q.instrument(), domain.ItemID(q.c.Param("item")))
-	agreement, _ := v.Agreement(q.agreement())
-	return projections.Answer{Version: agreement.Version, Body: item, Agreement: q.agreement()}, nil
+	return readItem(q.agreement(), q.instrument(), domain.ItemID(q.c.Param("item")))(v)
+}
+
+func readItem(a domain.AgreementID, i domain.InstrumentID, id domain.ItemID) reader {
+	return func(v *projections.View) (projections.Answer, error) {
+		item, ok := itemOf(v, a, i, id)
+		if !ok {
+			return projections.Answer{}, errNotFound
+		}
+		agreement, _ := v.Agreement(a)
+		return projections.Answer{Version: agreement.Version, Body: item, Agreement: a}, nil
+	}
+}
+
+// ItemChange is the body that moves a schedule item.
+type ItemChange struct {
+	State domain.ItemState `json:"state" enum:"delivered,recorded" doc:"recorded is for a patent_assignment; nothing goes back."`
+}
+
+func moveItem(q *writing, b *ItemChange) (*intent, error) {
+	a, i, item := q.agreement(), q.instrument(), domain.ItemID(q.c.Param("item"))
+	return &intent{
+		command: domain.MoveItem{Agreement: a, Instrument: i, Item: item, State: b.State},
+		status:  http.StatusOK, path: path(path(agreementPath(a)+"/instruments", i)+"/schedule", item), read: readItem(a, i, item),
+	}, nil
 }
 
 func itemOf(v *projections.View, a domain.AgreementID, id domain.InstrumentID, item domain.ItemID) (projections.ScheduleItem, bool) {
@@ -243,6 +268,7 @@ type NewInstrument struct {
 	ExpiresOn   domain.Date                            `json:"expires_on,omitzero" nullable:"true"`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
+	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"What its clauses oblige whom to."`
 }
 
 func addInstrument(q *writing, b *NewInstrument) (*intent, error) {
@@ -251,7 +277,7 @@ func addInstrument(q *writing, b *NewInstrument) (*intent, error) {
 	return &intent{
 		command: domain.AddInstrument{Agreement: a, Instrument: domain.Instrument{
 			ID: id, Kind: b.Kind, Title: b.Title, Roles: b.Roles, EffectiveOn: b.EffectiveOn, ExpiresOn: b.ExpiresOn,
-			Disclosure: b.Disclosure, Schedule: b.Schedule,
+			Disclosure: b.Disclosure, Schedule: b.Schedule, Obligations: b.Obligations,
 		}},
 		status: http.StatusCreated, path: path(agreementPath(a)+"/instruments", id), read: readInstrument(a, id),
 	}, nil

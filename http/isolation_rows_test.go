@@ -157,8 +157,9 @@ func (w *world) agreementRows() map[string]row {
 		"addInstrument": {sees: itself, does: managers, body: object{
 			"kind": "exploration", "title": "New", "effective_on": "2018-01-01", "disclosure": "disclosed",
 		}},
-		"getInstrument":   {sees: itself},
-		"getScheduleItem": {sees: itself},
+		"getInstrument":    {sees: itself},
+		"getScheduleItem":  {sees: itself},
+		"moveScheduleItem": {sees: itself, does: managers, body: object{"state": "delivered"}},
 	}
 }
 

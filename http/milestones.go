@@ -132,6 +132,7 @@ type NewMilestone struct {
 	Audience     domain.Audience     `json:"audience,omitempty" doc:"shared unless given, or private for one's own partner."`
 	Instrument   domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
 	ScheduleItem domain.ItemID       `json:"schedule_item,omitempty" nullable:"true"`
+	Clause       string              `json:"clause,omitempty" nullable:"true" maxLength:"50" doc:"Of the instrument: the obligation that it serves."`
 }
 
 func planMilestone(q *writing, b *NewMilestone) (*intent, error) {
@@ -152,7 +153,7 @@ func planMilestone(q *writing, b *NewMilestone) (*intent, error) {
 	return &intent{
 		command: domain.PlanMilestone{Ref: ref, Private: private, Plan: domain.Plan{
 			Title: b.Title, Description: b.Description, Owner: b.Owner, Acceptors: acceptors, DueOn: b.DueOn,
-			Criteria: b.Criteria, Instrument: b.Instrument, ScheduleItem: b.ScheduleItem,
+			Criteria: b.Criteria, Instrument: b.Instrument, ScheduleItem: b.ScheduleItem, Clause: b.Clause,
 		}},
 		status: http.StatusCreated, path: milestonePath(ref), read: readMilestone(ref),
 	}, nil
@@ -180,6 +181,7 @@ type MilestoneChange struct {
 	Criteria     *[]string            `json:"criteria,omitempty" maxItems:"100"`
 	Instrument   *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
 	ScheduleItem *domain.ItemID       `json:"schedule_item,omitempty" nullable:"true"`
+	Clause       *string              `json:"clause,omitempty" nullable:"true" maxLength:"50"`
 }
 
 func editMilestone(q *writing, b *MilestoneChange) (*intent, error) {
@@ -188,7 +190,7 @@ func editMilestone(q *writing, b *MilestoneChange) (*intent, error) {
 	}
 	return q.onMilestone(domain.EditMilestone{
 		Ref: q.milestone(), Title: b.Title, Description: b.Description, Owner: b.Owner, Acceptors: b.Acceptors,
-		DueOn: b.DueOn, Criteria: b.Criteria, Instrument: b.Instrument, ScheduleItem: b.ScheduleItem,
+		DueOn: b.DueOn, Criteria: b.Criteria, Instrument: b.Instrument, ScheduleItem: b.ScheduleItem, Clause: b.Clause,
 	}), nil
 }
 

@@ -49,6 +49,7 @@ const (
 	directoryWrite = "a manager of the partner, and the operator"
 	anyParty       = "any member of a party"
 	partyManager   = "a manager of a party"
+	roleManager    = "a manager of a partner that has a role in it; where the kind has no roles, of any party"
 	anyParticipant = "any member of a participant"
 	participants   = "a manager of a participant"
 	lead           = "a manager of the lead"

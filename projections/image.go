@@ -226,6 +226,16 @@ type partitionState struct {
 	p eventlog.Partition
 }
 
+// Serving implements domain.State. It is decided with, so it is the whole truth, not one partner's.
+func (st partitionState) Serving(a domain.AgreementID, i domain.InstrumentID) (list []*domain.Milestone) {
+	if eventlog.PartitionOf(domain.Stream{Agreement: a}.Root()) != st.p {
+		return nil
+	}
+	st.i.mu.RLock()
+	defer st.i.mu.RUnlock()
+	return st.i.s.Serving(a, i)
+}
+
 // read returns what get finds, if stream lies in the state's partition.
 func read[T any](st partitionState, stream domain.Stream, get func(*store) *T) *T {
 	if eventlog.PartitionOf(stream.Root()) != st.p {

@@ -143,6 +143,7 @@ func (s *store) indexMilestone(p *projectNode, c *eventlog.Commit, i int, h doma
 	}
 	if !s.replay {
 		s.relist(m, before)
+		p.agreement.serve(m)
 	}
 	place, err := s.record(p.agreement.root, c, i, h, p.shared)
 	m.history = append(m.history, place)
@@ -165,6 +166,20 @@ func (s *store) relist(m *milestoneNode, before *domain.Milestone) {
 	m.due = now.Plan.DueOn
 	for _, p := range seenBy(now, m.project.participants()) {
 		s.partner(p).addMilestone(m)
+	}
+}
+
+// serve keeps a milestone in the list of the instrument that it names.
+func (a *agreementNode) serve(m *milestoneNode) {
+	i := m.entity.Plan.Instrument
+	if i == m.serves {
+		return
+	}
+	if m.serves != "" {
+		a.serving[m.serves] = slices.DeleteFunc(a.serving[m.serves], func(x *milestoneNode) bool { return x == m })
+	}
+	if m.serves = i; i != "" {
+		a.serving[i] = append(a.serving[i], m)
 	}
 }
 
@@ -219,6 +234,7 @@ func (s *store) buildLists() {
 		for _, in := range a.projects {
 			for _, m := range in.milestones {
 				m.due = m.entity.Plan.DueOn
+				a.serve(m)
 				for _, p := range seenBy(m.entity, in.participants()) {
 					s.partner(p).milestones = append(s.partner(p).milestones, m)
 				}

@@ -33,6 +33,11 @@ func opening() []step {
 		if n == 2 {
 			continue // stays a draft unless the history signs it
 		}
+		steps = append(steps, step{parties[0], domain.AddInstrument{Agreement: a, Instrument: domain.Instrument{
+			ID: "i0", Kind: domain.JointDevelopment, Title: "Research", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
+			Schedule:    []domain.ScheduleItem{{ID: "s0", Title: "Study"}, {ID: "s1", Title: "Report"}},
+			Obligations: []domain.Obligation{{Clause: "1", Text: "Do it.", Partner: parties[0]}},
+		}}})
 		for _, p := range parties {
 			steps = append(steps, step{p, domain.SignAgreement{ID: a}})
 		}
@@ -60,7 +65,9 @@ func milestoneOf(a domain.AgreementID, m domain.MilestoneID) domain.MilestoneRef
 func delivery(a domain.AgreementID, m domain.MilestoneID) []step {
 	ref := milestoneOf(a, m)
 	return []step{
-		{"nokia", domain.PlanMilestone{Ref: ref, Plan: domain.Plan{Title: "Waits for a decision", Owner: "nokia", DueOn: 20170704}}},
+		{"nokia", domain.PlanMilestone{Ref: ref, Plan: domain.Plan{
+			Title: "Waits for a decision", Owner: "nokia", DueOn: 20170704, Instrument: "i0", ScheduleItem: "s0", Clause: "1",
+		}}},
 		{"nokia", domain.StartMilestone{Ref: ref}},
 		{"nokia", domain.DeliverMilestone{Ref: ref}},
 	}
@@ -123,6 +130,7 @@ func addWebhook(who domain.PartnerID, id domain.WebhookID) domain.AddWebhook {
 func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
 	a := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 2).Draw(t, "agreement")))
 	title := rapid.SampledFrom([]string{"One", "Two <&>", "三"}).Draw(t, "title")
+	item := rapid.SampledFrom([]domain.ItemID{"s0", "s1"}).Draw(t, "item")
 	parties := rapid.SampledFrom([][]domain.PartnerID{{"sony", "xiaomi"}, {"sony", "xiaomi", "nokia"}, {"sony", "nokia"}}).Draw(t, "parties")
 	return rapid.SampledFrom([]domain.Command{
 		domain.EditAgreement{ID: a, Title: &title},
@@ -130,9 +138,12 @@ func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.SignAgreement{ID: a, Signatory: "A. Signer"},
 		domain.AddInstrument{Agreement: a, Instrument: domain.Instrument{
 			ID: "i1", Kind: domain.PatentAssignment, Title: "Patents", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
-			Roles:    map[domain.RoleName][]domain.PartnerID{domain.Assignor: {who}, domain.Assignee: {who}},
+			Roles:    map[domain.RoleName][]domain.PartnerID{domain.Assignor: {who}, domain.Assignee: {"sony"}},
 			Schedule: []domain.ScheduleItem{{ID: "s1", Title: "Family", Count: 3}},
 		}},
+		domain.MoveItem{Agreement: a, Instrument: "i0", Item: item, State: domain.ItemDelivered},
+		domain.MoveItem{Agreement: a, Instrument: "i0", Item: item, State: domain.ItemDelivered},
+		domain.MoveItem{Agreement: a, Instrument: "i1", Item: "s1", State: domain.ItemRecorded},
 	}).Draw(t, "change")
 }
 
@@ -191,7 +202,11 @@ func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
 	private := rapid.Bool().Draw(t, "private")
 	percent, health, note := rapid.IntRange(0, 100).Draw(t, "percent"), domain.Amber, "so so"
 	plan := domain.Plan{Title: fmt.Sprintf("Milestone %s until %s", ref.Milestone, day), Owner: who, DueOn: day, Criteria: []string{"it works"}}
+	if rapid.Bool().Draw(t, "serves") {
+		plan.Instrument, plan.ScheduleItem, plan.Clause = "i0", rapid.SampledFrom([]domain.ItemID{"", "s0", "s1"}).Draw(t, "item"), "1"
+	}
 	return rapid.SampledFrom([]domain.Command{
+		domain.EditMilestone{Ref: ref, Instrument: &plan.Instrument, ScheduleItem: &plan.ScheduleItem, Clause: &plan.Clause},
 		domain.PlanMilestone{Ref: ref, Plan: plan, Private: secret},
 		domain.PlanMilestone{Ref: ref, Plan: plan, Private: secret},
 		domain.EditMilestone{Ref: ref, DueOn: &day},

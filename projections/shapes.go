@@ -40,6 +40,7 @@ type Milestone struct {
 	Instrument      *domain.InstrumentID             `json:"instrument"`
 	ScheduleItem    *domain.ItemID                   `json:"schedule_item"`
 	Audience        domain.Audience                  `json:"audience" doc:"shared, private:<partner>, or public: everybody sees its title, owner, acceptors, state and dates."`
+	Clause          *string                          `json:"clause" doc:"Of the instrument: the obligation that it serves."`
 	Version         uint64                           `json:"version" doc:"Counts the events about it that the caller may see."`
 	UpdatedAt       time.Time                        `json:"updated_at"`
 	URL             string                           `json:"url" format:"uri"`
@@ -237,16 +238,19 @@ type Instrument struct {
 	ExpiresOn   *domain.Date                           `json:"expires_on"`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []ScheduleItem                         `json:"schedule"`
+	Obligations []Obligation                           `json:"obligations"`
 	URL         string                                 `json:"url" format:"uri"`
 }
 
 // ScheduleItem is a line of an instrument's annex.
 type ScheduleItem struct {
-	ID    domain.ItemID `json:"id"`
-	Title string        `json:"title"`
-	Kind  string        `json:"kind"`
-	Count *int          `json:"count" doc:"As reported; null if not known."`
-	Note  string        `json:"note"`
+	ID         domain.ItemID      `json:"id"`
+	Title      string             `json:"title"`
+	Kind       string             `json:"kind"`
+	Count      *int               `json:"count" doc:"As reported; null if not known."`
+	Note       string             `json:"note"`
+	State      domain.ItemState   `json:"state" enum:"planned,delivered,recorded"`
+	Milestones []ServingMilestone `json:"milestones" doc:"Those that name the item, as far as the caller may see them."`
 }
 
 // Instruments lists an agreement's instruments in the order of adding.

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,6 +50,7 @@ type agreementNode struct {
 	shared   uint16 // audience code of the parties
 	waiting  []waitingSince
 	projects []*projectNode // sorted by id
+	serving  map[domain.InstrumentID][]*milestoneNode
 }
 
 // waitingSince says since when a party's signature is awaited.
@@ -77,9 +79,10 @@ type callSince struct {
 type milestoneNode struct {
 	entity      *domain.Milestone
 	project     *projectNode
-	due         domain.Date // by which it is listed
-	history     []uint32    // places in the root's refs
-	deliveredAt int64       // when the present delivery was recorded; microseconds since 1970
+	due         domain.Date         // by which it is listed
+	serves      domain.InstrumentID // under which it is listed
+	history     []uint32            // places in the root's refs
+	deliveredAt int64               // when the present delivery was recorded; microseconds since 1970
 }
 
 var _ domain.State = (*store)(nil)
@@ -172,7 +175,9 @@ func (s *store) place(stream domain.Stream) *streamNode {
 func (s *store) agreement(id domain.AgreementID) *agreementNode {
 	a, ok := s.agreements[id]
 	if !ok {
-		a = &agreementNode{id: id, root: newRoot(domain.Stream{Agreement: id}.Root(), string(id))}
+		a = &agreementNode{
+			id: id, root: newRoot(domain.Stream{Agreement: id}.Root(), string(id)), serving: map[domain.InstrumentID][]*milestoneNode{},
+		}
 		s.agreements[id] = a
 		s.agreementsIn[a.root.partition] = append(s.agreementsIn[a.root.partition], a)
 	}
@@ -264,6 +269,22 @@ func (s *store) Milestone(ref domain.MilestoneRef) *domain.Milestone {
 		}
 	}
 	return nil
+}
+
+// Serving implements domain.State. It is sorted here, when somebody asks, not with every event.
+func (s *store) Serving(a domain.AgreementID, i domain.InstrumentID) []*domain.Milestone {
+	n, ok := s.agreements[a]
+	if !ok {
+		return nil
+	}
+	list := make([]*domain.Milestone, 0, len(n.serving[i]))
+	for _, m := range n.serving[i] {
+		list = append(list, m.entity)
+	}
+	slices.SortFunc(list, func(x, y *domain.Milestone) int {
+		return cmp.Or(cmp.Compare(x.Ref.Project, y.Ref.Project), cmp.Compare(x.Ref.Milestone, y.Ref.Milestone))
+	})
+	return list
 }
 
 func (s *store) projectNode(ref domain.ProjectRef) *projectNode {

@@ -48,7 +48,7 @@ func (v *View) Instrument(a domain.AgreementID, id domain.InstrumentID) (Instrum
 	if n == nil || n.entity.Instrument(id) == nil {
 		return Instrument{}, false
 	}
-	return v.instrumentShape(a, n.entity.Instrument(id)), true
+	return v.instrumentShape(n.entity, n.entity.Instrument(id)), true
 }
 
 // Instruments returns an agreement's instruments in the order of adding.
@@ -56,23 +56,22 @@ func (v *View) Instruments(a domain.AgreementID) []Instrument {
 	shapes := []Instrument{}
 	if n := v.agreement(a); n != nil {
 		for i := range n.entity.Instruments {
-			shapes = append(shapes, v.instrumentShape(a, &n.entity.Instruments[i]))
+			shapes = append(shapes, v.instrumentShape(n.entity, &n.entity.Instruments[i]))
 		}
 	}
 	return shapes
 }
 
-func (v *View) instrumentShape(a domain.AgreementID, i *domain.Instrument) Instrument {
+func (v *View) instrumentShape(a *domain.Agreement, i *domain.Instrument) Instrument {
+	all := v.serving(a.ID, i.ID)
 	shape := Instrument{
-		Agreement: a, ID: i.ID, Kind: i.Kind, Title: i.Title, Roles: i.Roles,
+		Agreement: a.ID, ID: i.ID, Kind: i.Kind, Title: i.Title, Roles: i.Roles,
 		EffectiveOn: i.EffectiveOn, ExpiresOn: orNull(i.ExpiresOn), Disclosure: i.Disclosure,
-		Schedule: []ScheduleItem{}, URL: v.url("agreements", string(a), "instruments", string(i.ID)),
+		Schedule: v.schedule(a, i, all), Obligations: obligations(i, all),
+		URL: v.url("agreements", string(a.ID), "instruments", string(i.ID)),
 	}
 	if shape.Roles == nil {
 		shape.Roles = map[domain.RoleName][]domain.PartnerID{}
-	}
-	for _, item := range i.Schedule {
-		shape.Schedule = append(shape.Schedule, ScheduleItem{item.ID, item.Title, item.Kind, orNull(item.Count), item.Note})
 	}
 	return shape
 }

@@ -27,7 +27,7 @@ func (v *View) milestoneShape(n *milestoneNode) Milestone {
 		DeliveredOn:     orNull(m.DeliveredOn), AcceptedOn: orNull(m.AcceptedOn),
 		Acceptance: v.acceptance(m), WaivedBy: list(m.Waivers),
 		DependsOn: []Dependency{}, Criteria: list(m.Plan.Criteria),
-		Instrument: orNull(m.Plan.Instrument), ScheduleItem: orNull(m.Plan.ScheduleItem),
+		Instrument: orNull(m.Plan.Instrument), ScheduleItem: orNull(m.Plan.ScheduleItem), Clause: orNull(m.Plan.Clause),
 		Audience: audienceOf(m), URL: v.milestoneURL(m.Ref),
 	}
 	shape.Version, shape.UpdatedAt = m.Seen.For(v.who.Partner)

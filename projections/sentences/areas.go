@@ -45,6 +45,8 @@ func (v *voice) agreement(f Fact) (string, args) {
 		return "", args{"Signatory": e.Signature.Signatory, "On": v.style.date(e.Signature.SignedOn)}
 	case domain.InstrumentAdded:
 		return "", args{"Instrument": e.Instrument.Title, "Voided": v.names(f, e.Voided)}
+	case domain.ItemMoved:
+		return string(e.To), args{"Item": e.Title}
 	}
 	return "", args{}
 }
