@@ -7,6 +7,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
+	"time"
+
+	"tandem/domain"
 )
 
 // Keyring seals addresses and secrets with the installation key: in the log they are only ever sealed.
@@ -52,4 +56,44 @@ func (k *Keyring) Open(purpose string, sealed []byte) (string, error) {
 		return "", ErrSealed
 	}
 	return string(text), nil
+}
+
+func addressPurpose(ref domain.WebhookRef) string {
+	return "webhook address/" + string(ref.Partner) + "/" + string(ref.Webhook)
+}
+
+func secretPurpose(ref domain.WebhookRef) string {
+	return "webhook secret/" + string(ref.Partner) + "/" + string(ref.Webhook)
+}
+
+// SealAddress seals a webhook's address for its settings.
+func (k *Keyring) SealAddress(ref domain.WebhookRef, address string) []byte {
+	return k.Seal(addressPurpose(ref), address)
+}
+
+// SealSecret seals a webhook's secret.
+func (k *Keyring) SealSecret(ref domain.WebhookRef, secret string) []byte {
+	return k.Seal(secretPurpose(ref), secret)
+}
+
+// Target opens where a webhook's deliveries go at a time: its address and the secrets that sign then.
+func (k *Keyring) Target(w *domain.Webhook, at time.Time) (t Target, err error) {
+	if t.URL, err = k.Open(addressPurpose(w.Ref), w.Settings.Address); err != nil {
+		return Target{}, fmt.Errorf("the address of webhook %s of %s: %w", w.Ref.Webhook, w.Ref.Partner, err)
+	}
+	sealed := [][]byte{w.Secret}
+	if at.Before(w.OldUntil) {
+		sealed = append(sealed, w.Old)
+	}
+	for _, s := range sealed {
+		if len(s) == 0 {
+			continue
+		}
+		secret, err := k.Open(secretPurpose(w.Ref), s)
+		if err != nil {
+			return Target{}, fmt.Errorf("a secret of webhook %s of %s: %w", w.Ref.Webhook, w.Ref.Partner, err)
+		}
+		t.Secrets = append(t.Secrets, secret)
+	}
+	return t, nil
 }
