@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -167,10 +168,20 @@ type DeadLetter struct {
 	At      time.Time
 }
 
-// KV is an entry of a partition's key–value space. A nil Value deletes the key.
+// KV is an entry of a partition's key–value space. A nil Value deletes the key. Puts of one batch
+// are applied in their order.
 type KV struct {
 	Key   string
 	Value []byte
+	// Erase says that what the key held before must leave the log's files too, not only its answers.
+	// The log sees to it soon after the append and says so where it cannot; see each adapter. It
+	// costs more than an append and is for what a person may ask to be forgotten.
+	Erase bool
+}
+
+// Erases reports whether the batch has a put that erases.
+func (b *Batch) Erases() bool {
+	return slices.ContainsFunc(b.Puts, func(kv KV) bool { return kv.Erase })
 }
 
 // Batch is what an owner writes in one step.

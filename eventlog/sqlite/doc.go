@@ -24,6 +24,14 @@
 //
 // Records are kept for Config.KeepRecords and dropped some time after.
 //
+// # Erasing
+//
+// When an append that erases has returned, the bytes of what it erased are in no file of the log:
+// deleted rows are overwritten, the table of values is written anew, and the write-ahead file is
+// cut to nothing, before anybody is told. While another program reads the file the last of these
+// waits, with a warning. Copies and backups made before are for those who keep them to deal with,
+// and what a disk keeps of freed blocks is for its encryption.
+//
 // # File
 //
 // Table commits has one row per commit, with the columns to find one's way in the sqlite3 shell;

@@ -81,13 +81,16 @@ func openFile(cfg Config, lock *flock.Flock) (_ *Log, err error) {
 	if err := private(file); err != nil {
 		return nil, err
 	}
-	c, err := connect(file, "PRAGMA busy_timeout = 5000", "PRAGMA secure_delete = ON") // what is erased must not stay in free pages
+	c, err := connect(file, busyTimeout, "PRAGMA secure_delete = ON") // what is erased must not stay in free pages
 	if err != nil {
 		return nil, err
 	}
 	defer closeUnless(&err, c)
 	opened, err := prepareFile(c)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := emptyWAL(c); err != nil { // a process that was killed may have left there what it had erased
 		return nil, err
 	}
 	if err := syncDir(cfg.Dir); err != nil {

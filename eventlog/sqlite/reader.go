@@ -18,7 +18,7 @@ type reader struct {
 }
 
 func openReader(file string, gate *sync.RWMutex) (*reader, error) {
-	c, err := connect(file, "PRAGMA busy_timeout = 5000", "PRAGMA query_only = 1")
+	c, err := connect(file, busyTimeout, "PRAGMA query_only = 1")
 	if err != nil {
 		return nil, err
 	}

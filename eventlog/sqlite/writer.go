@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"slices"
 
 	"tandem/eventlog"
 )
@@ -20,6 +21,7 @@ type writer struct {
 	partitions  []uint8                              // of the commits after the last row of locations
 	arrived     uint64                               // number of the newest commit
 	unsettled   int                                  // bytes written since the last checkpoint of the file
+	uncut       bool                                 // something was erased, and the write-ahead file still has it
 	untrimmed   int                                  // groups with records since the last trim
 	recordRow   int64                                // number of the newest row of records
 }
@@ -176,8 +178,15 @@ func (w *writer) store(group []*request) error {
 	if err == nil {
 		err = w.write(group)
 	}
+	erases := slices.ContainsFunc(group, func(r *request) bool { return r.batch.Erases() })
+	if err == nil && erases {
+		err = w.rewriteValues()
+	}
 	if err == nil {
 		err = w.statements.commit.exec()
+	}
+	if err == nil && erases {
+		err = w.emptyWAL() // before anybody hears that it is gone
 	}
 	if err != nil {
 		// The file can be read on. SQLite may have ended the transaction already, so an error of
@@ -261,7 +270,11 @@ func (w *writer) settle() {
 		return
 	}
 	w.unsettled = 0
-	if err := w.beginAgain(); err != nil {
+	begin := w.beginAgain
+	if w.uncut {
+		begin = w.emptyWAL
+	}
+	if err := begin(); err != nil {
 		_ = w.log.stop(err) // it returns what the next append will get
 	}
 }

@@ -1,0 +1,100 @@
+package sqlite
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog"
+)
+
+// foundIn returns the files of a directory that hold the text.
+func foundIn(t testing.TB, dir, text string) (files []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		if bytes.Contains(content, []byte(text)) {
+			files = append(files, e.Name())
+		}
+	}
+	return files
+}
+
+// TestErase puts values of all sizes under keys that come and go, which splits and merges the pages
+// of the table, and erases some of them again and again: what was erased is in no file, while the
+// log is open.
+func TestErase(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := mustOpen(t, Config{Dir: dir})
+	c := newWriterChain(t, l, 7)
+	random := rand.New(rand.NewPCG(1, 2))
+	kept := map[string]string{}
+	for round := range 60 {
+		b := c.batch(1)
+		for n := range 20 {
+			key := fmt.Sprintf("profile/%d/%d", random.IntN(1000), n)
+			kept[key] = fmt.Sprintf("<%d-%d>", round, n) + strings.Repeat("x", random.IntN(3)*random.IntN(700))
+			b.Puts = append(b.Puts, eventlog.KV{Key: key, Value: []byte(kept[key])})
+		}
+		require.NoError(t, l.Append(t.Context(), b))
+		b = c.batch(1)
+		var gone []string
+		for key, value := range kept {
+			if len(gone) == 15 {
+				break
+			}
+			b.Puts = append(b.Puts, eventlog.KV{Key: key, Erase: true})
+			gone = append(gone, value[:strings.Index(value, ">")+1])
+			delete(kept, key)
+		}
+		require.NoError(t, l.Append(t.Context(), b))
+		for _, text := range gone {
+			require.Emptyf(t, foundIn(t, dir, text), "%s in round %d", text, round)
+		}
+	}
+	require.NoError(t, l.Close())
+}
+
+// TestEraseBesideAnotherReader erases while another program reads the file: the log goes on, and the
+// bytes are gone when it is opened again.
+func TestEraseBesideAnotherReader(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := mustOpen(t, Config{Dir: dir})
+	c := newWriterChain(t, l, 7)
+	put := func(kv eventlog.KV) {
+		t.Helper()
+		b := c.batch(1)
+		b.Puts = []eventlog.KV{kv}
+		require.NoError(t, l.Append(t.Context(), b))
+	}
+	put(eventlog.KV{Key: "profile/a", Value: []byte("Unmistakable Person")})
+	other, err := connect(filepath.Join(dir, FileName), "BEGIN", "SELECT count(*) FROM kv")
+	require.NoError(t, err)
+	put(eventlog.KV{Key: "profile/a", Erase: true})
+	require.NoError(t, l.Health())
+	require.Equal(t, []string{FileName + "-wal"}, foundIn(t, dir, "Unmistakable Person"))
+	put(eventlog.KV{Key: "profile/b", Value: []byte("x")})
+
+	require.NoError(t, other.close())
+	l.writer.close() // as a kill would, without cutting the file
+	require.NoError(t, l.lock.Close())
+	again := mustOpen(t, Config{Dir: dir})
+	require.Empty(t, foundIn(t, dir, "Unmistakable Person"))
+	value, err := again.Get(t.Context(), 7, "profile/b")
+	require.NoError(t, err)
+	require.Equal(t, "x", string(value))
+	require.NoError(t, again.Close())
+	require.NoError(t, errors.Join(l.readers.close(), l.writer.conn.close()))
+}
