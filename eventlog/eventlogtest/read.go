@@ -138,6 +138,11 @@ func (s *suite) testValues() {
 		b.Puts = []eventlog.KV{{Key: "twice", Value: []byte("1")}, {Key: "twice"}, {Key: "twice", Value: []byte("3")}}
 	})
 	require.Equal(s, []byte("3"), s.get(6, "twice"), "puts of one batch take effect in order")
+	c.put(func(b *eventlog.Batch) {
+		b.Puts = []eventlog.KV{{Key: "cursor", Value: []byte("4"), Erase: true}, {Key: "twice", Erase: true}}
+	})
+	require.Equal(s, []byte("4"), s.get(6, "cursor"), "the value before was to be erased, not this one")
+	require.Nil(s, s.get(6, "twice"))
 }
 
 func (s *suite) testScan() {

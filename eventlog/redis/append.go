@@ -28,6 +28,10 @@ func (l *Log) Append(ctx context.Context, b eventlog.Batch) error {
 	}
 	a := &appending{log: l, lease: lease, batch: &b, end: end(&b)}
 	a.args = l.appendArgs(lease, &b, a.end)
+	if b.Erases() {
+		l.eraser.before(ctx)
+		defer l.eraser.after() // however it ends: an answer may have got lost
+	}
 	for patience := time.Now().Add(appendPatience); ; {
 		done, err := a.try(ctx)
 		if done || time.Now().After(patience) {

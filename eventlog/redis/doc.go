@@ -14,6 +14,7 @@
 //	values        hash    the partition's key–value space
 //	meta          hash    head, mark, checkpoint, owner, fencing token, last batch, epoch, reported loss
 //
+// "tandem:erasure" says when something was erased that may still be in a server's file; empty: nothing.
 // "tandem:nodes" says until when each node counts as alive, by the server's clock, and the channel
 // "tandem:owners" that a partition was given up. Other topics than those of the partitions have
 // "tandem:{topic NAME}:inbox" and ":checkpoint".
@@ -81,8 +82,20 @@
 //	~tandem:* &tandem:* +@stream +@hash +get +set +exists +evalsha +eval +script|load
 //	+publish +subscribe +info +time +client|id +client|unblock
 //
+// And +bgrewriteaof, so that what is erased leaves the append-only file at once; see Erasing.
+//
 // One server may be reached with TLS (rediss://) and in another database (/2); Sentinels and clusters
 // without both, and Sentinels without a password of their own.
+//
+// # Erasing
+//
+// What an append erases is gone from every key when it returns. The append-only file still has the commands
+// that wrote it, so the node has every server write that file anew (BGREWRITEAOF), and again after a restart
+// if it ended before that was done; some seconds later the bytes are in no file of that server. Where the
+// server refuses, as managed services do, a warning says so, and the bytes go with the server's next rewrite
+// (auto-aof-rewrite-percentage). Not reached from here: the files of replicas, which need a BGREWRITEAOF
+// each; dump.rdb, which the next snapshot replaces ("save" settings, or BGSAVE); SLOWLOG, in memory; copies
+// and backups.
 //
 // # Faults
 //
@@ -122,7 +135,8 @@
 // # Goroutines
 //
 // A log has one goroutine each for signs of life, for signals of other nodes, for the comparison of
-// every second, and to find out whether a server that refused takes writes again; two that wait with
+// every second, to find out whether a server that refused takes writes again, and to have files written anew
+// after an erasure; two that wait with
 // XREAD, for inboxes and for marks (on a cluster two for each partition, with a connection each); one
 // for each server that is being written to, and one for each partition that is being taken over.
 //

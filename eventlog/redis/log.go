@@ -28,6 +28,7 @@ type Log struct {
 	inbox   *inbox
 	owners  *owners
 	hub     *hub
+	eraser  *eraser
 	state   condition
 	full    atomic.Pointer[fullness]
 
@@ -67,7 +68,9 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l.inbox = newInbox(l)
 	l.hub = newHub(l)
 	l.owners = newOwners(l)
+	l.eraser = newEraser(l)
 	l.loops.Go(l.probe)
+	l.loops.Go(l.eraser.run)
 	return l, nil
 }
 

@@ -1,0 +1,148 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The append-only file holds every command that wrote, so what an append erases stays in it until the
+// file is written anew. The node that erased asks every server for that, and until it is done "tandem:erasure"
+// says so, for the node that opens the log next if this one ends meanwhile.
+
+// erasureKey holds when something was last erased; empty or absent: no file has any of it.
+const erasureKey = "tandem:erasure"
+
+const (
+	rewriteLook  = 100 * time.Millisecond // between two looks at a rewrite under way
+	rewriteAgain = 30 * time.Second       // after one that failed
+)
+
+// eraser has the servers' files written anew, in the background.
+type eraser struct {
+	log  *Log
+	more chan struct{} // has room for one signal
+}
+
+func newEraser(l *Log) *eraser { return &eraser{l, make(chan struct{}, 1)} }
+
+// before is called before an append that erases. That the reminder cannot be written matters only to
+// those who come after a crash.
+func (e *eraser) before(ctx context.Context) {
+	if err := e.log.client.Set(ctx, erasureKey, time.Now().UTC().Format(time.RFC3339Nano), 0).Err(); err != nil {
+		e.log.cfg.Logger.Warn("an erasure could not be noted", "key", erasureKey, "error", err)
+	}
+}
+
+// after is called when something was erased, or may have been.
+func (e *eraser) after() {
+	select {
+	case e.more <- struct{}{}:
+	default:
+	}
+}
+
+// run ends with the log.
+func (e *eraser) run() {
+	ctx, l := e.log.ctx, e.log
+	if noted, err := l.client.Get(ctx, erasureKey).Result(); err == nil && noted != "" {
+		e.after()
+	}
+	for {
+		select {
+		case <-e.more:
+		case <-ctx.Done():
+			return
+		}
+		err := e.rewrite(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			l.cfg.Logger.Info("what was erased has left the server's file too", "server", l.addr.place)
+			continue
+		}
+		l.cfg.Logger.Warn("what was erased is still in the server's append-only file, until it is written anew: allow BGREWRITEAOF to this user, or run it by hand",
+			"server", l.addr.place, "error", err)
+		if !hasWord(err, "NOPERM") && !unknownCommand(err) {
+			time.AfterFunc(rewriteAgain, e.after)
+		}
+	}
+}
+
+// rewrite has every server write its file anew, from what it holds now, and waits until that is done.
+func (e *eraser) rewrite(ctx context.Context) error {
+	noted, err := e.log.client.Get(ctx, erasureKey).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	err = masters(ctx, e.log.client, func(ctx context.Context, name string, c *redis.Client) error {
+		err := e.rewriteOne(ctx, c)
+		if err != nil && name != "" {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if now, err := e.log.client.Get(ctx, erasureKey).Result(); err != nil || now != noted {
+		return nil // something more was erased, and whoever did asks again
+	}
+	return e.log.client.Set(ctx, erasureKey, "", 0).Err()
+}
+
+func (e *eraser) rewriteOne(ctx context.Context, c *redis.Client) error {
+	info, err := c.InfoMap(ctx, "persistence", "replication").Result()
+	if err != nil {
+		return err
+	}
+	if info["Persistence"]["aof_enabled"] != "1" {
+		return nil
+	}
+	if n := info["Replication"]["connected_slaves"]; n != "" && n != "0" {
+		e.log.cfg.Logger.Warn("replicas write files of their own, which nobody here can have written anew: run BGREWRITEAOF there too", "replicas", n)
+	}
+	// One under way began before, and may have what was erased: it is waited for, and then asked again.
+	for {
+		err := c.BgRewriteAOF(ctx).Err()
+		if err == nil {
+			return e.awaitRewrite(ctx, c)
+		}
+		if !strings.Contains(err.Error(), "in progress") {
+			return err
+		}
+		if err := e.awaitRewrite(ctx, c); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitRewrite waits until no rewrite is under way, nor waits for a snapshot to end.
+func (e *eraser) awaitRewrite(ctx context.Context, c *redis.Client) error {
+	for {
+		info, err := c.InfoMap(ctx, "persistence").Result()
+		if err != nil {
+			return err
+		}
+		p := info["Persistence"]
+		if p["aof_rewrite_in_progress"] == "0" && p["aof_rewrite_scheduled"] == "0" {
+			if status := p["aof_last_bgrewrite_status"]; status != "ok" {
+				return fmt.Errorf("the server's last BGREWRITEAOF ended as %q: see its log", status)
+			}
+			return nil
+		}
+		select {
+		case <-time.After(rewriteLook):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// unknownCommand reports whether a server has no such command, or a service keeps it from everybody.
+func unknownCommand(err error) bool { return err != nil && strings.Contains(err.Error(), "unknown command") }
