@@ -53,7 +53,7 @@ func (o *owner) take(msg *message.Message, offset eventlog.Offset) {
 func (o *owner) bury(r Request, msg *message.Message, cause error) {
 	d, now := &o.decided, o.now()
 	d.queue.DeadLetters = append(d.queue.DeadLetters, eventlog.DeadLetter{
-		ID: msg.UUID, Payload: msg.Payload, Reason: cause.Error(), At: now,
+		ID: msg.UUID, Payload: withoutPrivate(msg.Payload), Reason: cause.Error(), At: now,
 	})
 	o.bus.cfg.Logger.Error("a command could not be read and is a dead letter now", "partition", o.p, "message", msg.UUID, "error", cause)
 	if !r.ID.IsZero() {
@@ -185,7 +185,7 @@ func (o *owner) now() time.Time { return o.bus.cfg.Now().UTC().Truncate(time.Mic
 // add queues a commit. The record's age counts from now, not from a time that a loader set.
 func (d *decided) add(r Request, c eventlog.Commit, now time.Time) {
 	d.queue.Commits = append(d.queue.Commits, c)
-	d.queue.Puts = append(d.queue.Puts, r.Private...)
+	d.queue.Puts = append(d.queue.Puts, erasing(r.Private)...)
 	d.head, d.last = c.Head(), c.RecordedAt
 	d.versions[c.Stream] = c.Version
 	if !r.Fingerprint.IsZero() {

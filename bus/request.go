@@ -32,7 +32,7 @@ type Request struct {
 	Actor       domain.Actor
 	Today       domain.Date   // in the acting partner's zone
 	IfMatch     *uint64       // the target's version that the caller saw; nil: any
-	Private     []eventlog.KV // facts kept outside the chain, stored with the commit
+	Private     []eventlog.KV // facts kept outside the chain, stored with the commit; a nil Value erases the one before
 	RequestedAt time.Time
 	RecordedAt  time.Time // zero, except for a loader that fills an empty log
 

@@ -125,7 +125,8 @@ func (p profile) faults() error {
 }
 
 // show fills in what is kept, and what the request said, so that a repeat is not answered with what
-// others said since.
+// others said since. What the request did not say, as the address in a change of the name, is shown as
+// it is now: what it was then is erased.
 func (p profile) show(q *call) func(context.Context, any) (any, error) {
 	return func(ctx context.Context, body any) (any, error) {
 		body, err := q.named(ctx, body)
@@ -151,6 +152,16 @@ func (p profile) puts(id domain.PartnerID, m domain.MemberID) []eventlog.KV {
 	}
 	if p.email != nil {
 		puts = append(puts, eventlog.KV{Key: projections.EmailKey(id, m), Value: []byte(*p.email)})
+	}
+	return puts
+}
+
+// replaces is puts over what is there: the former name or address is erased like that of a member who
+// is removed.
+func (p profile) replaces(id domain.PartnerID, m domain.MemberID) []eventlog.KV {
+	var puts []eventlog.KV
+	for _, kv := range p.puts(id, m) {
+		puts = append(puts, eventlog.KV{Key: kv.Key}, kv)
 	}
 	return puts
 }
@@ -184,7 +195,7 @@ func editMember(q *writing, b *MemberChange) (*intent, error) {
 		return nil, err
 	}
 	return &intent{
-		command: domain.EditMember{Partner: q.partner(), Member: q.member(), Role: b.Role}, private: p.puts(q.partner(), q.member()),
+		command: domain.EditMember{Partner: q.partner(), Member: q.member(), Role: b.Role}, private: p.replaces(q.partner(), q.member()),
 		status: http.StatusOK, path: memberPath(q.partner(), q.member()), read: readMember(q.partner(), q.member()),
 		show: p.show(q.call), refused: q.limited,
 	}, nil
@@ -229,7 +240,7 @@ func readToken(p domain.PartnerID, id domain.TokenID) reader {
 // NewToken is the body that issues a token.
 type NewToken struct {
 	ID         domain.TokenID       `json:"id,omitempty" doc:"Derived from the name unless given."`
-	Name       string               `json:"name" maxLength:"200"`
+	Name       string               `json:"name" maxLength:"200" doc:"Stays in the history: name the device or the program, not the person."`
 	Member     domain.MemberID      `json:"member,omitempty" doc:"In whose name it acts; without one it stands for a program of its own."`
 	Role       domain.Role          `json:"role" enum:"manager,viewer"`
 	ExpiresAt  time.Time            `json:"expires_at,omitzero" doc:"Never unless given."`

@@ -62,16 +62,11 @@ func (k keys) token(id eventlog.CommandID) string {
 	return "tdm_" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// fingerprint tells one request from another that used the same key.
-func fingerprint(method, path, ifMatch string, body []byte) (f eventlog.Fingerprint) {
-	h := sha256.New()
-	var n [8]byte
-	for _, part := range [][]byte{[]byte(method), []byte(path), []byte(ifMatch), body} {
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-		h.Write(n[:])
-		h.Write(part)
-	}
-	copy(f[:], h.Sum(nil))
+// fingerprint tells one request from another that used the same key. It stays in the chain: without
+// the installation key nobody can find out by trying which name or address a request had.
+func (k keys) fingerprint(method, path, ifMatch string, body []byte) (f eventlog.Fingerprint) {
+	sum := k.derive("fingerprint", method, path, ifMatch, string(body))
+	copy(f[:], sum[:])
 	return f
 }
 

@@ -294,7 +294,7 @@ func (q *writing) fingerprint() eventlog.Fingerprint {
 	if q.key == "" {
 		return eventlog.Fingerprint{}
 	}
-	return fingerprint(q.r.Method, q.r.URL.Path, q.header("If-Match"), q.raw)
+	return q.keys.fingerprint(q.r.Method, q.r.URL.Path, q.header("If-Match"), q.raw)
 }
 
 func (q *call) zone() *time.Location {

@@ -10,7 +10,8 @@ import (
 
 // What is known of a member beside its role is kept outside the chain, so that it can be erased: as
 // text under NameKey and EmailKey in the key–value space of its partner's directory partition. The
-// keys are two, so that changing one cannot undo a change of the other.
+// keys are two, so that changing one cannot undo a change of the other. They are read when they are
+// asked for and kept nowhere: not in the image, nor in snapshots, nor in pages.
 
 // NameKey returns the key of a member's name.
 func NameKey(p domain.PartnerID, m domain.MemberID) string { return profilePrefix(p, m) + "name" }

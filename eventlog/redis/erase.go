@@ -63,7 +63,6 @@ func (e *eraser) run() {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			l.cfg.Logger.Info("what was erased has left the server's file too", "server", l.addr.place)
 			continue
 		}
 		l.cfg.Logger.Warn("what was erased is still in the server's append-only file, until it is written anew: allow BGREWRITEAOF to this user, or run it by hand",
@@ -93,7 +92,11 @@ func (e *eraser) rewrite(ctx context.Context) error {
 	if now, err := e.log.client.Get(ctx, erasureKey).Result(); err != nil || now != noted {
 		return nil // something more was erased, and whoever did asks again
 	}
-	return e.log.client.Set(ctx, erasureKey, "", 0).Err()
+	if err := e.log.client.Set(ctx, erasureKey, "", 0).Err(); err != nil {
+		return err
+	}
+	e.log.cfg.Logger.Info("what was erased has left the server's file too", "server", e.log.addr.place)
+	return nil
 }
 
 func (e *eraser) rewriteOne(ctx context.Context, c *redis.Client) error {
@@ -145,4 +148,6 @@ func (e *eraser) awaitRewrite(ctx context.Context, c *redis.Client) error {
 }
 
 // unknownCommand reports whether a server has no such command, or a service keeps it from everybody.
-func unknownCommand(err error) bool { return err != nil && strings.Contains(err.Error(), "unknown command") }
+func unknownCommand(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "unknown command")
+}
