@@ -68,7 +68,8 @@ type Bus struct {
 	recent     *recent
 
 	ready   chan struct{}
-	settled atomic.Int32 // owners that have begun
+	moved   chan struct{} // see Moved
+	settled atomic.Int32  // owners that have begun
 
 	fault   sync.Once
 	failed  chan struct{} // closed when the log has stopped
@@ -94,6 +95,7 @@ func New(cfg Config) (*Bus, error) {
 		waiters:    newWaiters(),
 		recent:     newRecent(),
 		ready:      make(chan struct{}),
+		moved:      make(chan struct{}, 1),
 		failed:     make(chan struct{}),
 		ended:      make(chan struct{}),
 	}

@@ -50,7 +50,8 @@ type decided struct {
 	head     eventlog.Head
 	last     time.Time // of the last commit
 	queue    eventlog.Batch
-	queued   int  // commands in queue
+	queued   int // commands in queue
+	keepers  []keeper
 	torn     bool // state is ahead of queue, or was when something panicked: nothing can be decided on it
 }
 
@@ -74,11 +75,15 @@ func (o *owner) handle(msg *message.Message) error {
 		return nil
 	}
 	o.take(msg, offset)
+	o.wakeUp()
+	return nil
+}
+
+func (o *owner) wakeUp() {
 	select {
 	case o.wake <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // run owns the partition until ctx ends, again and again if the log takes it away.
@@ -189,6 +194,7 @@ func (o *owner) begin(ctx context.Context, lease eventlog.Lease) error {
 	o.running = true
 	o.generation = o.bus.subscriber.Resume(o.topic, checkpoint)
 	o.begun.Do(o.bus.began)
+	o.bus.announceMove()
 	return nil
 }
 
@@ -224,9 +230,11 @@ func (o *owner) stop() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.running = false
+	tell(o.decided.keepers, ErrNotOwner)
 	o.decided = decided{}
 	o.bus.subscriber.Pause(o.topic)
 	o.room.Broadcast()
+	o.bus.announceMove()
 }
 
 // commit appends what is queued, one append at a time, until the lease or ctx ends (nil) or an
@@ -249,11 +257,13 @@ func (o *owner) commit(ctx context.Context, lease eventlog.Lease) error {
 // flush appends what is queued. The append is not cut short by the end of ctx, so that its
 // outcome is known. After errTorn it is stored all the same.
 func (o *owner) flush(ctx context.Context) error {
-	batch, found, torn := o.dequeue()
-	if !found {
+	batch, keepers, torn := o.dequeue()
+	if batch == nil {
 		return nil
 	}
-	if err := o.bus.cfg.Log.Append(context.WithoutCancel(ctx), batch); err != nil {
+	err := o.bus.cfg.Log.Append(context.WithoutCancel(ctx), *batch)
+	tell(keepers, err)
+	if err != nil {
 		return fmt.Errorf("append %d commits: %w", len(batch.Commits), err)
 	}
 	o.setbacks.worked(true)
@@ -263,18 +273,20 @@ func (o *owner) flush(ctx context.Context) error {
 	return nil
 }
 
-// dequeue takes what is queued and lets the handler go on behind it.
-func (o *owner) dequeue() (batch eventlog.Batch, found, torn bool) {
+// dequeue takes what is queued and lets the handler go on behind it. A nil batch is nothing.
+func (o *owner) dequeue() (batch *eventlog.Batch, keepers []keeper, torn bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d := &o.decided
-	if d.queued == 0 {
-		return batch, false, false
+	if d.queued == 0 && len(d.keepers) == 0 {
+		return nil, nil, false
 	}
-	batch = d.queue
+	taken := d.queue
+	batch, keepers, d.keepers = &taken, d.keepers, nil
+	join(keepers, batch)
 	d.queue = eventlog.Batch{Partition: o.p, Fence: batch.Fence, Head: d.head, From: batch.To, To: batch.To}
 	d.queued = 0
 	d.prune(o.bus.cfg.Image.Head(o.p).Seq)
 	o.room.Broadcast()
-	return batch, true, d.torn
+	return batch, keepers, d.torn
 }
