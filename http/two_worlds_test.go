@@ -1,0 +1,222 @@
+package http
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// P10, R16: the same requests with and without what nokia does in private give the others byte for byte the
+// same answers, headers included: to their own commands, the refused ones too, and to every read there is.
+func TestTwoWorldsAtTheEdge(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newTwoWorlds(t)
+		defer w.stop()
+		for n := range rapid.IntRange(10, 40).Draw(rt, "length") {
+			w.step(n, drawDeed(rt))
+		}
+		w.readAll("xiaomi", "zte")
+	})
+}
+
+// deed is what somebody asks for at the edge.
+type deed struct {
+	who, method, path, body string
+	secret                  bool // nobody but nokia may learn that it was done
+}
+
+const (
+	worldAgreement = "/v1/agreements/pact"
+	worldProject   = worldAgreement + "/projects/joint"
+	worldMilestone = worldProject + "/milestones/"
+)
+
+// twoWorlds are two nodes that are told the same, but for secrets, which only the first one hears.
+type twoWorlds struct {
+	t             testing.TB
+	whole, public *env
+	hidden        string // the id of nokia's private milestone
+}
+
+func newTwoWorlds(t testing.TB) *twoWorlds {
+	w := &twoWorlds{t: t, whole: newEnv(t), public: newEnv(t)}
+	for _, e := range []*env{w.whole, w.public} {
+		for _, p := range []string{"nokia", "xiaomi", "zte"} {
+			operator := e.As("operator")
+			operator.Key("create").POST("/v1/partners", object{"id": p, "name": p, "country": "FI", "time_zone": "Europe/Helsinki"}).Want(201)
+			e.tokens[p] = operator.Key("token").POST("/v1/partners/"+p+"/tokens", object{"id": p + "-manager", "name": "m", "role": "manager"}).Want(201).text("token")
+		}
+		parties := []string{"nokia", "xiaomi", "zte"}
+		e.As("operator").Key("draft").POST("/v1/agreements", object{
+			"id": "pact", "title": "Pact", "parties": parties, "effective_on": "2017-07-05",
+			"acceptance_days": 10, "deemed_acceptance": true, "forecast_tolerance_days": 14,
+		}).Want(201)
+		e.As("nokia").Key("annex").POST(worldAgreement+"/instruments", object{
+			"id": "supply", "kind": "joint_development", "title": "Supply", "effective_on": "2017-07-05", "disclosure": "undisclosed",
+			"schedule": []object{{"id": "lot", "title": "Lot"}},
+		}).Want(201)
+		for _, p := range parties {
+			e.As(p).Key("sign").POST(worldAgreement+"/sign", object{}).Want(200)
+		}
+		e.As("nokia").Key("project").POST(worldAgreement+"/projects", object{
+			"id": "joint", "title": "Joint", "stage": "committed", "lead": "nokia", "participants": parties,
+		}).Want(201)
+		for _, m := range []string{"m0", "m1"} {
+			e.As("nokia").Key("plan-"+m).POST(worldProject+"/milestones", object{"id": m, "title": m, "owner": "nokia", "due_on": "2018-03-30"}).Want(201)
+			e.As("nokia").Key("start-"+m).POST(worldMilestone+m+"/start", object{}).Want(200)
+		}
+	}
+	w.hidden = w.whole.As("nokia").Key("hide").POST(worldProject+"/milestones", object{
+		"id": "hidden", "title": "Hidden", "owner": "nokia", "due_on": "2018-03-30", "audience": "private:nokia", "instrument": "supply", "schedule_item": "lot",
+	}).Want(201).text("id")
+	return w
+}
+
+func (w *twoWorlds) stop() {
+	w.whole.stop()
+	w.public.stop()
+}
+
+// step does a deed in both worlds a second later, a secret one only in the first.
+func (w *twoWorlds) step(n int, d deed) {
+	w.t.Helper()
+	w.whole.clock.advance(time.Second)
+	w.public.clock.advance(time.Second)
+	path := strings.ReplaceAll(d.path, "$hidden", w.hidden)
+	body := strings.ReplaceAll(d.body, "$hidden", w.hidden)
+	ask := func(e *env) *answer {
+		return e.As(d.who).Key(fmt.Sprint("step-", n)).With("X-Request-Id", "the-same").do(d.method, path, body)
+	}
+	first := ask(w.whole)
+	if d.secret {
+		return
+	}
+	if second := ask(w.public); d.who != "nokia" {
+		w.alike(first, second)
+	}
+}
+
+// alike requires two answers to be the same to the byte; the date of the header aside.
+func (w *twoWorlds) alike(whole, public *answer) {
+	w.t.Helper()
+	require.Equal(w.t, public.status, whole.status, whole)
+	require.Equal(w.t, string(public.body), string(whole.body), "%s: %s %s", whole.who, whole.method, whole.path)
+	for _, h := range []http.Header{whole.header, public.header} {
+		h.Del("Date")
+	}
+	require.Equal(w.t, public.header, whole.header, "%s: %s %s", whole.who, whole.method, whole.path)
+}
+
+// readAll compares every read of the route table, at every place that its parameters can name here.
+func (w *twoWorlds) readAll(readers ...string) {
+	w.t.Helper()
+	for _, rt := range routes() {
+		if rt.method != http.MethodGet || rt.fresh || (rt.open && !strings.HasPrefix(rt.path, "/public")) {
+			continue
+		}
+		for _, who := range readers {
+			for _, path := range w.expand(rt.path, who) {
+				ask := func(e *env) *answer { return e.As(who).With("X-Request-Id", "the-same").GET(path) }
+				w.alike(ask(w.whole), ask(w.public))
+			}
+		}
+	}
+}
+
+// expand fills in a path's parameters with all that there is or might be.
+func (w *twoWorlds) expand(path, who string) []string {
+	values := map[string][]string{
+		"partner": {who, "nokia"}, "agreement": {"pact"}, "project": {"joint"}, "milestone": {"m0", "m1", w.hidden, "none"},
+		"change": {"1", "2", "3"}, "instrument": {"supply"}, "item": {"lot"}, "amendment": {"1", "2"},
+		"member": {"m1"}, "token": {"t1"}, "webhook": {"w1"}, "delivery": {"d1"}, "notice": {"n1"}, "id": {"none"},
+		"command": {"00000000000000000000000000000000"}, "partition": {"1"}, "letter": {"1"},
+	}
+	paths := []string{path}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !strings.Contains(path, "{"+name+"}") {
+			continue
+		}
+		var filled []string
+		for _, p := range paths {
+			for _, v := range values[name] {
+				filled = append(filled, strings.ReplaceAll(p, "{"+name+"}", v))
+			}
+		}
+		paths = filled
+	}
+	require.NotContains(w.t, paths[0], "{", "a parameter that nothing fits")
+	return paths
+}
+
+// drawDeed draws what happens between partners, half of it nokia's secrets.
+func drawDeed(t *rapid.T) deed {
+	if rapid.Bool().Draw(t, "secret") {
+		return drawSecret(t)
+	}
+	who := rapid.SampledFrom([]string{"nokia", "xiaomi", "zte"}).Draw(t, "who")
+	milestone := worldMilestone + rapid.SampledFrom([]string{"m0", "m1", "m1", "$hidden"}).Draw(t, "milestone")
+	if who == "nokia" {
+		milestone = strings.ReplaceAll(milestone, "$hidden", "m0")
+	}
+	change := worldProject + "/changes/" + rapid.SampledFrom([]string{"1", "2"}).Draw(t, "change")
+	day := rapid.IntRange(10, 28).Draw(t, "day")
+	act := func(path, body string) deed { return deed{who: who, method: http.MethodPost, path: path, body: body} }
+	return rapid.SampledFrom([]deed{
+		act(milestone+"/progress", fmt.Sprintf(`{"percent":%d,"health":"amber","note":"optics late"}`, day)),
+		act(milestone+"/forecast", fmt.Sprintf(`{"on":"2018-04-%d","reason":"optics late"}`, day)),
+		act(milestone+"/deliver", `{"evidence":[{"title":"Report","url":"https://example.com/r"}]}`),
+		act(milestone+"/deliver", `{}`),
+		act(milestone+"/withdraw", `{}`),
+		act(milestone+"/accept", `{"note":"well done"}`),
+		act(milestone+"/accept", fmt.Sprintf(`{"conditions":[{"text":"a report","due_on":"2018-05-%d"}]}`, day)),
+		act(milestone+"/close-condition", `{"number":1}`),
+		act(milestone+"/reject", `{"reasons":["41 h only"]}`),
+		act(milestone+"/dispute", `{"reason":"it is fast"}`),
+		act(milestone+"/settle", `{"outcome":"accepted"}`),
+		act(milestone+"/comment", `{"text":"hm"}`),
+		act(milestone+"/waive", `{}`),
+		act(worldProject+"/changes", fmt.Sprintf(`{"reason":"later","milestones":[{"id":"m0","due_on":"2018-06-%d"}]}`, day)),
+		act(worldProject+"/changes", `{"reason":"a guess","milestones":[{"id":"$hidden"}]}`),
+		act(change+"/approve", `{}`),
+		act(change+"/reject", `{"reason":"no"}`),
+		act(change+"/withdraw", `{}`),
+		act(worldProject+"/milestones", fmt.Sprintf(`{"id":"m-%d","title":"More","owner":%q,"due_on":"2018-07-01"}`, day, who)),
+		act(worldProject+"/pause", `{"reason":"summer"}`),
+		act(worldProject+"/resume", `{}`),
+		act(worldProject+"/complete", `{}`),
+		{who: who, method: http.MethodPatch, path: milestone, body: `{"description":"in the north"}`},
+	}).Draw(t, "deed")
+}
+
+// drawSecret draws what nokia does in private.
+func drawSecret(t *rapid.T) deed {
+	shared := worldMilestone + rapid.SampledFrom([]string{"m0", "m1"}).Draw(t, "shared")
+	hidden := worldMilestone + "$hidden"
+	day, n := rapid.IntRange(10, 28).Draw(t, "day"), rapid.IntRange(1, 2).Draw(t, "number")
+	directory := "/v1/partners/nokia"
+	d := rapid.SampledFrom([]deed{
+		{method: http.MethodPost, path: shared + "/comment", body: `{"text":"they are slow","audience":"private:nokia"}`},
+		{method: http.MethodPost, path: shared + "/forecast", body: fmt.Sprintf(`{"on":"2018-09-%d","reason":"they are slow","audience":"private:nokia"}`, day)},
+		{method: http.MethodPost, path: hidden + "/start", body: `{}`},
+		{method: http.MethodPost, path: hidden + "/progress", body: fmt.Sprintf(`{"percent":%d,"health":"red"}`, day)},
+		{method: http.MethodPost, path: hidden + "/comment", body: `{"text":"secret"}`},
+		{method: http.MethodPost, path: hidden + "/forecast", body: fmt.Sprintf(`{"on":"2018-08-%d","reason":"r"}`, day)},
+		{method: http.MethodPost, path: hidden + "/deliver", body: `{}`},
+		{method: http.MethodPatch, path: hidden, body: fmt.Sprintf(`{"due_on":"2018-02-%d"}`, day)},
+		{method: http.MethodPost, path: worldProject + "/milestones", body: fmt.Sprintf(`{"id":"s-%d","title":"S","owner":"nokia","due_on":"2018-01-%d","audience":"private:nokia"}`, day, day)},
+		{method: http.MethodPost, path: directory + "/members", body: fmt.Sprintf(`{"id":"m%d","name":"N","email":"n@example.com","role":"manager"}`, n)},
+		{method: http.MethodDelete, path: directory + fmt.Sprintf("/members/m%d", n)},
+		{method: http.MethodPost, path: directory + "/tokens", body: fmt.Sprintf(`{"id":"t%d","name":"T","role":"viewer"}`, n)},
+		{method: http.MethodDelete, path: directory + fmt.Sprintf("/tokens/t%d", n)},
+		{method: http.MethodPatch, path: directory, body: fmt.Sprintf(`{"holidays":["2018-12-%d"]}`, day)},
+	}).Draw(t, "private")
+	d.who, d.secret = "nokia", true
+	return d
+}
