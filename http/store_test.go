@@ -25,7 +25,7 @@ func TestOnRedis(t *testing.T) {
 	}
 	self, err := os.Executable()
 	require.NoError(t, err)
-	again := exec.Command(self, "-test.timeout=15m")
+	again := exec.Command(self, "-test.timeout=15m", "-rapid.checks=20") // random histories: each takes two servers
 	again.Env = append(os.Environ(), onRedis+"=1")
 	out, err := again.CombinedOutput()
 	require.NoErrorf(t, err, "%s", out)
