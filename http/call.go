@@ -73,20 +73,32 @@ func (q *call) authenticate() error {
 	if !ok {
 		return errNoToken
 	}
-	old := q.Fresh()
-	if err := q.Image.Health(); err != nil {
-		return unavailable("unavailable", "This node does not follow the log any more.", err) // and would not see a revocation
+	old, err := q.upToDate()
+	if err != nil {
+		return err // it would not see a revocation
 	}
 	known := q.holds(sha256.Sum256([]byte(token)))
 	switch {
 	case old != nil:
-		return unavailable("stale", "What this node knows may be out of date: "+old.Error()+".", nil)
+		return old
 	case !known:
 		return errBadToken
 	case !q.who.Operator && !q.Image.Intact(domain.Stream{Partner: q.who.Partner}):
 		return errHistoryLost // and with it perhaps the end of the token
 	}
 	return nil
+}
+
+// upToDate refuses to tell the present when this node may not know it: old, when it has not heard of the
+// log lately; err, when it will not any more.
+func (q *call) upToDate() (old, err error) {
+	if why := q.Fresh(); why != nil {
+		old = unavailable("stale", "What this node knows may be out of date: "+why.Error()+".", nil)
+	}
+	if err := q.Image.Health(); err != nil {
+		return old, unavailable("unavailable", "This node does not follow the log any more.", err)
+	}
+	return old, nil
 }
 
 // holds finds out who holds the token, if anybody does.

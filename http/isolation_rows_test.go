@@ -56,6 +56,8 @@ type row struct {
 // Who gets past the 404.
 func anybody(actor, place) bool { return true }
 
+func noOne(actor, place) bool { return false }
+
 func inIt(a actor, p place) bool {
 	return slices.Contains(p.seers, a.partner) && a.reaches(p.agreement)
 }
@@ -134,7 +136,7 @@ func (w *world) rows() map[string]row {
 		"isReady":               {sees: anybody},
 		"getMetrics":            {sees: anybody},
 	}
-	for _, more := range []map[string]row{w.agreementRows(), projectRows(), changeRows(), milestoneRows(), logRows()} {
+	for _, more := range []map[string]row{w.agreementRows(), projectRows(), changeRows(), milestoneRows(), publicRows(), logRows()} {
 		for name, r := range more {
 			all[name] = r
 		}
@@ -220,6 +222,11 @@ func milestoneRows() map[string]row {
 		"shareMilestone":      act(owners, object{}),
 		"commentMilestone":    act(managers, object{"text": "try"}),
 	}
+}
+
+// publicRows: nothing in the world is public, so all of it is what does not exist, to its own parties too.
+func publicRows() map[string]row {
+	return map[string]row{"getPublicPage": {sees: noOne}, "getPublicStatus": {sees: noOne}, "getPublicBadge": {sees: noOne}}
 }
 
 func logRows() map[string]row {

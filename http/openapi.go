@@ -72,6 +72,9 @@ func (d *document) operation(rt *route) *huma.Operation {
 
 // tag is the group of operations that the documentation page shows it in.
 func (rt *route) tag() string {
+	if rt.public {
+		return "public"
+	}
 	for _, tag := range []string{"milestones", "projects", "instruments", "agreements", "commands", "partners"} {
 		if strings.HasPrefix(rt.path, "/v1/") && strings.Contains(rt.path, "/"+tag) {
 			return tag
@@ -131,6 +134,8 @@ func (p parameter) schema() *huma.Schema {
 // headers names the request headers that the route reads, beside the token.
 func (rt *route) headers() []string {
 	switch {
+	case rt.public:
+		return []string{"If-None-Match"}
 	case rt.open:
 		return nil
 	case rt.streams():
@@ -200,7 +205,7 @@ func (rt *route) refusals() []int {
 	if strings.Contains(rt.path, "{") || rt.fresh {
 		list = append(list, http.StatusNotFound)
 	}
-	if rt.path == "/readyz" || !rt.open {
+	if rt.path == "/readyz" || !rt.open || rt.public {
 		list = append(list, http.StatusServiceUnavailable)
 	}
 	if !rt.open {
@@ -241,6 +246,9 @@ func (d *document) content(rt *route, status int) map[string]*huma.MediaType {
 }
 
 func headersOf(rt *route, status int) map[string]*huma.Header {
+	if rt.public {
+		return headerRefs("ETag")
+	}
 	if rt.open {
 		return nil
 	}

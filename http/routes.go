@@ -21,6 +21,7 @@ type route struct {
 	answer       any   // an example of the type of the body; nil: none
 	success      []int // statuses
 	open         bool  // no token is asked for
+	public       bool  // tells everybody what is public of an agreement; open, too
 	operations   bool  // served by Admin too
 	feed         bool  // next_cursor goes into after, and the answer can be an event stream
 	fresh        bool  // asked of the log every time, for the operator
@@ -67,7 +68,7 @@ func routes() []*route {
 	var all []*route
 	for _, group := range [][]*route{
 		partnerRoutes(), directoryRoutes(), agreementRoutes(), instrumentRoutes(),
-		projectRoutes(), milestoneRoutes(), actionRoutes(), changeRoutes(), logRoutes(), deadLetterRoutes(), operationRoutes(),
+		projectRoutes(), milestoneRoutes(), actionRoutes(), changeRoutes(), publicRoutes(), logRoutes(), deadLetterRoutes(), operationRoutes(),
 	} {
 		all = append(all, group...)
 	}

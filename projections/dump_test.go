@@ -86,6 +86,8 @@ func (d *dumper) view(v *projections.View) {
 		a := domain.AgreementID(fmt.Sprintf("a%d", n))
 		one, ok := v.Agreement(a)
 		d.add("agreement", one, ok, v.Instruments(a), v.Projects(a))
+		public, ok := v.Public(a)
+		d.add("public", public, ok)
 		d.agreements = append(d.agreements, a)
 		d.projects(v, a)
 	}

@@ -138,6 +138,7 @@ func (s *store) indexMilestone(p *projectNode, c *eventlog.Commit, i int, h doma
 	}
 	before := m.entity
 	m.entity = s.world.Milestone(domain.MilestoneRef{Agreement: p.agreement.id, Project: p.id, Milestone: id})
+	m.publish()
 	if c.Events[i].Type == deliveredType {
 		m.deliveredAt = h.RecordedAt.UnixMicro()
 	}

@@ -163,7 +163,9 @@ func (s *store) adoptMilestone(x *savedMilestone) error {
 	for n := 1; n < len(history); n++ {
 		history[n] += history[n-1]
 	}
-	p.milestones[ref.Milestone] = &milestoneNode{entity: x.Entity, project: p, history: history, deliveredAt: x.DeliveredAt}
+	m := &milestoneNode{entity: x.Entity, project: p, history: history, deliveredAt: x.DeliveredAt}
+	p.milestones[ref.Milestone] = m
+	m.publish()
 	return nil
 }
 

@@ -51,6 +51,7 @@ type agreementNode struct {
 	waiting  []waitingSince
 	projects []*projectNode // sorted by id
 	serving  map[domain.InstrumentID][]*milestoneNode
+	public   []*milestoneNode
 }
 
 // waitingSince says since when a party's signature is awaited.
@@ -80,6 +81,7 @@ type milestoneNode struct {
 	entity      *domain.Milestone
 	project     *projectNode
 	due         domain.Date         // by which it is listed
+	public      bool                // is among the agreement's public ones
 	serves      domain.InstrumentID // under which it is listed
 	history     []uint32            // places in the root's refs
 	deliveredAt int64               // when the present delivery was recorded; microseconds since 1970

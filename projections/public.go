@@ -1,0 +1,116 @@
+package projections
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"tandem/domain"
+)
+
+// PublicStatus is what everybody sees of an agreement (R17): what its partners made public, and nothing
+// that tells of the rest. So it counts public milestones only, has no version and no time of change, and names
+// things by their titles: an id can tell of a title that never was public.
+type PublicStatus struct {
+	Agreement domain.AgreementID            `json:"agreement"`
+	Title     string                        `json:"title"`
+	Partners  []string                      `json:"partners" doc:"Names of those who take part in the projects below."`
+	Counts    map[domain.MilestoneState]int `json:"counts" doc:"Public milestones by state."`
+	Accepted  int                           `json:"accepted" doc:"How many of expected are accepted."`
+	Expected  int                           `json:"expected" doc:"How many are neither waived nor cancelled."`
+	Overdue   int                           `json:"overdue"`
+	Projects  []PublicProject               `json:"projects" doc:"Those that have something public."`
+}
+
+// PublicProject is what everybody sees of a project.
+type PublicProject struct {
+	Title      string            `json:"title"`
+	Milestones []PublicMilestone `json:"milestones" doc:"By due date."`
+}
+
+// PublicMilestone is what everybody sees of a milestone, as it is now.
+type PublicMilestone struct {
+	Title       string                `json:"title"`
+	Owner       string                `json:"owner" doc:"A partner's name."`
+	Acceptors   []string              `json:"acceptors" doc:"Partners' names."`
+	State       domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
+	DueOn       domain.Date           `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
+	BaselineOn  *domain.Date          `json:"baseline_on"`
+	DeliveredOn *domain.Date          `json:"delivered_on"`
+	AcceptedOn  *domain.Date          `json:"accepted_on"`
+	Overdue     bool                  `json:"overdue" doc:"Not delivered, and due before today in the owner's zone."`
+}
+
+// publish notes that the milestone is public, so that the public's look at an agreement costs as much as
+// there is to see, and one at an agreement without anything public as much as at none.
+func (m *milestoneNode) publish() {
+	if m.entity.Public && !m.public {
+		m.public = true
+		a := m.project.agreement
+		a.public = append(a.public, m)
+	}
+}
+
+// Public returns what everybody sees of an agreement, whoever the viewer is; false if nothing of it is
+// public.
+func (v *View) Public(id domain.AgreementID) (PublicStatus, bool) {
+	a := v.s.agreements[id]
+	if a == nil || len(a.public) == 0 {
+		return PublicStatus{}, false
+	}
+	shape := PublicStatus{Agreement: id, Title: a.entity.Terms.Title, Counts: map[domain.MilestoneState]int{}}
+	var last *projectNode
+	for _, m := range slices.SortedFunc(slices.Values(a.public), comparePublic) {
+		if m.project != last {
+			last = m.project
+			shape.Projects = append(shape.Projects, PublicProject{Title: last.entity.Title})
+			shape.Partners = append(shape.Partners, v.namesOf(last.participants())...)
+		}
+		p := &shape.Projects[len(shape.Projects)-1]
+		p.Milestones = append(p.Milestones, v.publicMilestone(m.entity))
+		shape.count(p.Milestones[len(p.Milestones)-1])
+	}
+	slices.Sort(shape.Partners)
+	shape.Partners = slices.Compact(shape.Partners)
+	return shape, true
+}
+
+// comparePublic puts the milestones of a project together. Ids decide last, and are not told.
+func comparePublic(x, y *milestoneNode) int {
+	return cmp.Or(
+		strings.Compare(x.project.entity.Title, y.project.entity.Title),
+		strings.Compare(string(x.project.id), string(y.project.id)),
+		cmp.Compare(x.entity.Plan.DueOn, y.entity.Plan.DueOn),
+		strings.Compare(x.entity.Plan.Title, y.entity.Plan.Title),
+		strings.Compare(string(x.entity.Ref.Milestone), string(y.entity.Ref.Milestone)),
+	)
+}
+
+func (v *View) publicMilestone(m *domain.Milestone) PublicMilestone {
+	return PublicMilestone{
+		Title: m.Plan.Title, Owner: v.name(m.Plan.Owner), Acceptors: v.namesOf(m.Plan.Acceptors), State: m.State,
+		DueOn: m.Plan.DueOn, BaselineOn: orNull(m.BaselineOn), DeliveredOn: orNull(m.DeliveredOn),
+		AcceptedOn: orNull(m.AcceptedOn), Overdue: v.overdue(m),
+	}
+}
+
+func (v *View) namesOf(ids []domain.PartnerID) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = v.name(id)
+	}
+	return names
+}
+
+func (s *PublicStatus) count(m PublicMilestone) {
+	s.Counts[m.State]++
+	if m.State != domain.Waived && m.State != domain.Cancelled {
+		s.Expected++
+		if m.AcceptedOn != nil {
+			s.Accepted++
+		}
+	}
+	if m.Overdue {
+		s.Overdue++
+	}
+}
