@@ -1,0 +1,68 @@
+package webhooks
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// cloudEvents is CloudEvents 1.0.2 over its HTTP webhook, structured mode, signed as Standard Webhooks are.
+type cloudEvents struct{ standard }
+
+// Name implements [Format].
+func (cloudEvents) Name() string { return "cloudevents" }
+
+// cloudEvent is the envelope. Source is the agreement, subject what in it the event is about.
+type cloudEvent struct {
+	SpecVersion     string          `json:"specversion"`
+	ID              string          `json:"id"`
+	Source          string          `json:"source"`
+	Type            string          `json:"type"`
+	Subject         string          `json:"subject,omitempty"`
+	Time            time.Time       `json:"time"`
+	DataContentType string          `json:"datacontenttype"`
+	Data            json.RawMessage `json:"data,omitempty"`
+}
+
+// Request implements [Format].
+func (cloudEvents) Request(d Delivery, t Target, now time.Time) (*http.Request, error) {
+	var body struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(d.Body, &body); err != nil {
+		return nil, err
+	}
+	e := cloudEvent{
+		SpecVersion: "1.0", ID: d.ID, Type: "tandem." + d.Type, Time: d.At.UTC(), DataContentType: "application/json", Data: body.Data,
+	}
+	e.Source, e.Subject = place(body.Data, d.Message.Link)
+	return signed(d.ID, t, "application/cloudevents+json; charset=utf-8", jsonOf(e), now)
+}
+
+// place says where an event happened. The link gives the installation, so that sources of two are never the same.
+func place(data json.RawMessage, link string) (source, subject string) {
+	var at struct {
+		Agreement, Project string
+		Milestone          json.RawMessage // its id or its state
+	}
+	known(data, &at)
+	if u, err := url.Parse(link); err == nil && u.Host != "" {
+		source = u.Scheme + "://" + u.Host
+	}
+	source += "/v1"
+	if at.Agreement != "" {
+		source += "/agreements/" + url.PathEscape(at.Agreement)
+	}
+	if at.Project != "" {
+		subject = "projects/" + url.PathEscape(at.Project)
+	}
+	var state struct{ ID string }
+	var id string
+	known(at.Milestone, &id)
+	known(at.Milestone, &state)
+	if id += state.ID; id != "" {
+		subject += "/milestones/" + url.PathEscape(id)
+	}
+	return source, subject
+}

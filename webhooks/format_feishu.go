@@ -1,0 +1,143 @@
+package webhooks
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// feishu is a custom bot of Feishu, or of Lark, which is the same elsewhere. All texts are plain_text: they
+// know no markup and no <at>. The word Tandem stands in every message, for bots that want a keyword.
+type feishu struct{ name, tool, host string }
+
+// Name implements [Format].
+func (f feishu) Name() string { return f.name }
+
+// Limits implements [Format]: 100 a minute and 5 a second.
+func (feishu) Limits() Limits { return Limits{Every: 650 * time.Millisecond, Burst: 4, Chat: true} }
+
+// Check implements [Format].
+func (f feishu) Check(t Target) error {
+	u, err := address(t, f.name)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(u.Path, "/bot/v2/hook/") {
+		return errors.New("this is not the address of a custom bot: add one to the group and copy its webhook, https://" +
+			f.host + "/open-apis/bot/v2/hook/…")
+	}
+	return nil
+}
+
+type feishuText struct {
+	Tag     string `json:"tag"`
+	Content string `json:"content"`
+}
+
+type feishuField struct {
+	Short bool       `json:"is_short"`
+	Text  feishuText `json:"text"`
+}
+
+type feishuElement struct {
+	Tag      string         `json:"tag"`
+	Text     *feishuText    `json:"text,omitempty"`
+	Fields   []feishuField  `json:"fields,omitempty"`
+	Actions  []feishuButton `json:"actions,omitempty"`
+	Elements []feishuText   `json:"elements,omitempty"`
+}
+
+type feishuButton struct {
+	Tag  string     `json:"tag"`
+	Text feishuText `json:"text"`
+	Type string     `json:"type"`
+	URL  string     `json:"url"`
+}
+
+type feishuCard struct {
+	Config struct {
+		Wide bool `json:"wide_screen_mode"`
+	} `json:"config"`
+	Header struct {
+		Title    feishuText `json:"title"`
+		Template string     `json:"template"`
+	} `json:"header"`
+	Elements []feishuElement `json:"elements"`
+}
+
+type feishuMessage struct {
+	Timestamp string     `json:"timestamp,omitempty"`
+	Sign      string     `json:"sign,omitempty"`
+	Type      string     `json:"msg_type"`
+	Card      feishuCard `json:"card"`
+}
+
+func feishuPlain(text string) feishuText { return feishuText{"plain_text", text} }
+
+// Request implements [Format].
+func (f feishu) Request(d Delivery, t Target, now time.Time) (*http.Request, error) {
+	w := script{guarded, countJSON}
+	p := w.parts(d.Message, budget{headline: 900, name: 100, value: 1500, line: 400, lines: 7000, each: 6})
+	m := feishuMessage{Type: "interactive"}
+	if secret := t.secret(); secret != "" {
+		m.Timestamp = strconv.FormatInt(now.Unix(), 10)
+		m.Sign = signFeishu(m.Timestamp, secret)
+	}
+	m.Card.Config.Wide = true
+	m.Card.Header.Title = feishuPlain(p.Headline)
+	m.Card.Header.Template = pick(p.Tone, "blue", "green", "orange", "red")
+	add := func(e feishuElement) { m.Card.Elements = append(m.Card.Elements, e) }
+	word := feishuPlain(p.status())
+	add(feishuElement{Tag: "div", Text: &word})
+	if len(p.Lines) > 0 {
+		lines := feishuPlain(p.bullets("\n"))
+		add(feishuElement{Tag: "div", Text: &lines})
+	}
+	var fields []feishuField
+	for _, fact := range p.Facts {
+		fields = append(fields, feishuField{true, feishuPlain(fact.Name + "\n" + fact.Value)})
+	}
+	if len(fields) > 0 {
+		add(feishuElement{Tag: "div", Fields: fields})
+	}
+	if p.Link != "" {
+		add(feishuElement{Tag: "action", Actions: []feishuButton{{"button", feishuPlain(p.LinkText), "primary", p.Link}}})
+	}
+	add(feishuElement{Tag: "note", Elements: []feishuText{feishuPlain("Tandem")}})
+	return postJSON(t.URL, m)
+}
+
+// signFeishu signs as Feishu wants it: the time and the secret are the key, and the message is empty.
+func signFeishu(timestamp, secret string) string {
+	return base64.StdEncoding.EncodeToString(hmac.New(sha256.New, []byte(timestamp+"\n"+secret)).Sum(nil))
+}
+
+var feishuErrors = map[string]verdict{
+	"9499":  {"the message is not valid", never},
+	"11232": {"too many messages, or the busy minutes at the full and half hour", slow(time.Minute)},
+	"19001": {"the bot was removed, or the address is wrong", gone},
+	"19021": {"signature or time", Result{}},
+	"19022": {"this address of ours is not on the bot's list", Result{}},
+	"19024": {"the bot wants a keyword; “Tandem” is in every message", Result{}},
+}
+
+// Result implements [Format]: errors come in a 200 too.
+func (f feishu) Result(status int, header http.Header, body []byte, now time.Time) Result {
+	r := answered(f.tool, status, header, body, now)
+	var said struct {
+		Code *int
+		Msg  string
+	}
+	switch known(body, &said); {
+	case said.Code != nil && *said.Code != 0:
+		return refused(f.tool, strconv.Itoa(*said.Code), said.Msg, feishuErrors, r.After)
+	case said.Code == nil && r.OK:
+		return Result{Reason: reason(f.tool, "200", "without a code: this is no bot of "+f.tool, excerpt(body))}
+	}
+	return r
+}

@@ -1,0 +1,79 @@
+package webhooks
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// standard is Standard Webhooks 1.0.0, for programs.
+type standard struct{}
+
+// Name implements [Format].
+func (standard) Name() string { return "standard" }
+
+// Limits implements [Format].
+func (standard) Limits() Limits { return Limits{} }
+
+// Check implements [Format].
+func (f standard) Check(t Target) error {
+	if _, err := address(t, f.Name()); err != nil {
+		return err
+	}
+	for _, s := range t.Secrets {
+		if _, err := signingKey(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Request implements [Format].
+func (standard) Request(d Delivery, t Target, now time.Time) (*http.Request, error) {
+	return signed(d.ID, t, "application/json", d.Body, now)
+}
+
+// Result implements [Format]. Only 2xx is a success, and 410 the end.
+func (standard) Result(status int, header http.Header, body []byte, now time.Time) Result {
+	return answered("The endpoint", status, header, body, now)
+}
+
+// signed returns a request with the headers of Standard Webhooks: the time is the attempt's, and there is
+// one signature for each secret, so that a receiver can change its own when it likes.
+func signed(id string, t Target, contentType string, body []byte, now time.Time) (*http.Request, error) {
+	r, err := post(http.MethodPost, t.URL, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	at := strconv.FormatInt(now.Unix(), 10)
+	r.Header.Set("webhook-id", id)
+	r.Header.Set("webhook-timestamp", at)
+	var signatures []string
+	for _, s := range t.Secrets {
+		key, err := signingKey(s)
+		if err != nil {
+			return nil, err
+		}
+		mac := hmac.New(sha256.New, key)
+		fmt.Fprintf(mac, "%s.%s.%s", id, at, body)
+		signatures = append(signatures, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	}
+	if len(signatures) > 0 {
+		r.Header.Set("webhook-signature", strings.Join(signatures, " "))
+	}
+	return r, nil
+}
+
+func signingKey(secret string) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(strings.TrimSpace(secret), "whsec_"))
+	if err != nil || len(key) < 24 || len(key) > 64 {
+		return nil, errors.New("the secret must be whsec_ and then 24 to 64 bytes in base64")
+	}
+	return key, nil
+}

@@ -1,0 +1,146 @@
+package webhooks
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// teams is a Workflow of Microsoft Teams that takes an Adaptive Card. What people typed is in text runs: they
+// know no markdown, and a name is only called by entities, of which the card has none.
+type teams struct{}
+
+// Name implements [Format].
+func (teams) Name() string { return "teams" }
+
+// Limits implements [Format].
+func (teams) Limits() Limits { return Limits{Every: time.Second, Burst: 3, Chat: true} }
+
+// Check implements [Format].
+func (f teams) Check(t Target) error {
+	const workflow = "in the channel choose Workflows, “Send webhook alerts to a channel”, and copy the address that it gives"
+	u, err := address(t, f.Name())
+	if err != nil {
+		return err
+	}
+	host := strings.ToLower(u.Hostname())
+	switch {
+	case host == "outlook.office.com" || host == "webhook.office.com" || strings.HasSuffix(host, ".webhook.office.com"):
+		return errors.New("connectors of Office 365 no longer work, Microsoft has retired them: " + workflow)
+	case host == "teams.microsoft.com" || host == "teams.live.com":
+		return errors.New("this is the address of a channel, not of a Workflow: " + workflow)
+	case strings.HasSuffix(host, ".logic.azure.com") && u.Query().Get("sig") == "":
+		return errors.New("the address has no sig=…, it was not copied to its end: " + workflow)
+	}
+	return nil
+}
+
+type teamsRun struct {
+	Type   string `json:"type"`
+	Text   string `json:"text"`
+	Weight string `json:"weight,omitempty"`
+	Size   string `json:"size,omitempty"`
+	Color  string `json:"color,omitempty"`
+	Subtle bool   `json:"isSubtle,omitempty"`
+}
+
+type teamsLine struct {
+	Type    string     `json:"type"`
+	Spacing string     `json:"spacing,omitempty"`
+	Inlines []teamsRun `json:"inlines"`
+}
+
+type teamsAction struct {
+	Type  string `json:"type"`
+	Title string `json:"title"`
+	URL   string `json:"url"`
+}
+
+type teamsCard struct {
+	Schema   string        `json:"$schema"`
+	Type     string        `json:"type"`
+	Version  string        `json:"version"`
+	Fallback string        `json:"fallbackText"`
+	Body     []teamsLine   `json:"body"`
+	Actions  []teamsAction `json:"actions,omitempty"`
+	Teams    teamsWidth    `json:"msteams"`
+}
+
+type teamsWidth struct {
+	Width string `json:"width"`
+}
+
+type teamsAttachment struct {
+	ContentType string    `json:"contentType"`
+	ContentURL  *string   `json:"contentUrl"`
+	Content     teamsCard `json:"content"`
+}
+
+type teamsMessage struct {
+	Type        string            `json:"type"`
+	Summary     string            `json:"summary"` // what a notification shows
+	Attachments []teamsAttachment `json:"attachments"`
+}
+
+func teamsText(spacing string, runs ...teamsRun) teamsLine {
+	for i := range runs {
+		runs[i].Type = "TextRun"
+	}
+	return teamsLine{"RichTextBlock", spacing, runs}
+}
+
+// Request implements [Format]. Microsoft wraps the card before it counts, so 28 KB are 18 of ours.
+func (teams) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
+	w := script{quiet, countJSON}
+	p := w.parts(d.Message, budget{headline: 600, name: 100, value: 1500, line: 400, lines: 6000, each: 110})
+	c := teamsCard{
+		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
+		Fallback: p.Headline, Teams: teamsWidth{"Full"},
+		Body: []teamsLine{
+			teamsText("", teamsRun{Text: p.Headline, Weight: "Bolder", Size: "Medium"}),
+			teamsText("Small", teamsRun{
+				Text: p.status(), Weight: "Bolder", Color: pick(p.Tone, "Accent", "Good", "Warning", "Attention"),
+			}),
+		},
+	}
+	for _, line := range p.Lines {
+		c.Body = append(c.Body, teamsText("Small", teamsRun{Text: "• " + line}))
+	}
+	for _, f := range p.Facts {
+		c.Body = append(c.Body, teamsText("Small", teamsRun{Text: f.Name + ": ", Subtle: true}, teamsRun{Text: f.Value}))
+	}
+	if p.Link != "" {
+		c.Actions = []teamsAction{{"Action.OpenUrl", p.LinkText, p.Link}}
+	}
+	return postJSON(t.URL, teamsMessage{"message", p.Headline, []teamsAttachment{{
+		"application/vnd.microsoft.card.adaptive", nil, c,
+	}}})
+}
+
+var teamsErrors = map[string]verdict{
+	"WorkflowTriggerIsNotEnabled":    {"the Workflow is turned off; its owner can turn it on again", Result{}},
+	"WorkflowNotFound":               {"the Workflow was deleted; perhaps its owner left", gone},
+	"TriggerNotFound":                {"the Workflow no longer begins with a webhook", Result{}},
+	"DirectApiAuthorizationRequired": {"the address has no valid sig; copy it again", Result{}},
+	"AuthorizationFailed":            {"the address has no valid sig; copy it again", Result{}},
+	"TriggerInputSchemaMismatch":     {"the Workflow expects another message: use “Send webhook alerts to a channel”", Result{}},
+	"RequestEntityTooLarge":          {"the message is too large", never},
+	"TriggerRequestThrottled":        {"too many messages", slow(0)},
+}
+
+// Result implements [Format]. A success says only that the card is queued: Teams checks it later and tells nobody.
+func (teams) Result(status int, header http.Header, body []byte, now time.Time) Result {
+	r := answered("Teams", status, header, body, now)
+	if r.OK {
+		r.Note = "accepted; Teams checks the card later and does not say if it refuses it"
+		return r
+	}
+	var said struct {
+		Error struct{ Code, Message string }
+	}
+	if known(body, &said); said.Error.Code == "" || r.Slow || r.Never {
+		return r
+	}
+	return refused("Teams", said.Error.Code, said.Error.Message, teamsErrors, r.After)
+}
