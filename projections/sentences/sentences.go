@@ -69,10 +69,7 @@ func New() (*Book, error) {
 // Sentence returns the fact as a sentence, without a full stop at its end. A type without a text
 // gives its name.
 func (b *Book) Sentence(lang string, f Fact) string {
-	v, ok := b.voices[lang]
-	if !ok {
-		v = b.voices[English]
-	}
+	v := b.voice(lang)
 	id, args := v.describe(f)
 	args["Actor"], args["Title"] = v.actor(f), f.Title
 	return v.say(id, args)
@@ -135,3 +132,19 @@ func (v *voice) names(f Fact, ids []domain.PartnerID) string {
 }
 
 func (v *voice) role(r domain.Role) string { return v.say("role."+string(r), nil) }
+
+// Say returns a text by its name, such as "state.accepted", with the data that it needs; for messages
+// that are made of more than a sentence. Without such a text it is the name.
+func (b *Book) Say(lang, name string, data map[string]any) string {
+	return b.voice(lang).say(name, data)
+}
+
+// Date writes a date as the language does.
+func (b *Book) Date(lang string, d domain.Date) string { return b.voice(lang).style.date(d) }
+
+func (b *Book) voice(lang string) *voice {
+	if v, ok := b.voices[lang]; ok {
+		return v
+	}
+	return b.voices[English]
+}
