@@ -21,6 +21,8 @@ func milestoneRoutes() []*route {
 		read("getMilestone", onePath, "One milestone", anyParticipant, seesMilestone, projections.Milestone{}, getMilestone),
 		change(http.MethodPatch, "editMilestone", onePath, "Edit a milestone that is not delivered", owner, seesMilestone,
 			projections.Milestone{}, writes(editMilestone)),
+		read("getMilestoneDates", onePath+"/dates", "The milestone's proposed, agreed, planned, forecast and actual dates side by side, each with its moves and their reasons",
+			anyParticipant, seesMilestone, projections.Dates{}, getMilestoneDates),
 		{
 			method: http.MethodGet, name: "getMilestoneHistory", path: onePath + "/history",
 			summary: "Every event about the milestone that the caller may see, oldest first", callers: anyParticipant,
@@ -108,6 +110,28 @@ func getMilestone(q *call, v *projections.View) (projections.Answer, error) {
 		return projections.Answer{}, err
 	}
 	return readMilestone(q.milestone())(v)
+}
+
+func getMilestoneDates(q *call, v *projections.View) (projections.Answer, error) {
+	if _, err := q.parameters(); err != nil {
+		return projections.Answer{}, err
+	}
+	ref := q.milestone()
+	dates, _ := v.Dates(ref) // it is there: the route has asked
+	return projections.Answer{Version: v.AgreementVersion(ref.Agreement), Body: dates, Agreement: ref.Agreement}, nil
+}
+
+func getTrend(q *call, v *projections.View) (projections.Answer, error) {
+	mq, err := q.milestoneQuery()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	mq.Agreement, mq.Project = q.agreement(), q.project().Project
+	list, next, err := v.Trend(mq)
+	return projections.Answer{
+		Version: v.AgreementVersion(mq.Agreement), Agreement: mq.Agreement,
+		Body: projections.Trend{Agreement: mq.Agreement, Project: mq.Project, Milestones: list, NextCursor: next},
+	}, err
 }
 
 func readMilestone(ref domain.MilestoneRef) reader {

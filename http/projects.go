@@ -19,6 +19,8 @@ func projectRoutes() []*route {
 		change(http.MethodPatch, "editProject", one, "Edit a project (the lead), or call a new decide_by (every participant)",
 			participants, seesProject, projections.Project{}, writes(editProject)),
 		read("getProjectStatus", one+"/status", "Counts over the project", anyParticipant, seesProject, projections.ProjectStatus{}, getProjectStatus),
+		read("getTrend", one+"/trend", "The dates of the project's milestones side by side, each with its moves and their reasons", anyParticipant, seesProject,
+			projections.Trend{}, getTrend, lists(stateFilters()...)...),
 	}
 	for _, m := range []struct {
 		move             domain.Move

@@ -128,6 +128,8 @@ func codecOf(t reflect.Type) (codec, error) {
 		return codec{writeTime, readTime}, nil
 	case reflect.TypeFor[[]ref]():
 		return codec{writeRefs, readRefs}, nil
+	case reflect.TypeFor[[]byte]():
+		return codec{writeBytes, readBytes}, nil
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -309,6 +311,29 @@ func structCodec(t reflect.Type) (codec, error) {
 			}
 		},
 	}, nil
+}
+
+// writeBytes tells nil from empty, as sliceCodec does.
+func writeBytes(w *sectionWriter, v reflect.Value) {
+	if v.IsNil() {
+		w.uvarint(0)
+		return
+	}
+	w.uvarint(uint64(v.Len()) + 1)
+	w.body = append(w.body, v.Bytes()...)
+}
+
+func readBytes(r *sectionReader, v reflect.Value) {
+	n := r.uvarint()
+	if n == 0 {
+		return
+	}
+	if n-1 > uint64(len(r.rest)) {
+		r.fail()
+		return
+	}
+	v.SetBytes(slices.Clone(r.rest[:n-1]))
+	r.rest = r.rest[n-1:]
 }
 
 // writeRefs writes the differences from one ref to the next, which are small.

@@ -101,7 +101,9 @@ func (d *dumper) projects(v *projections.View, a domain.AgreementID) {
 		require.Equal(d.t, ok, seen)
 		list, _, err := v.Milestones(projections.MilestoneQuery{Agreement: a, Project: p, Limit: 200})
 		require.NoError(d.t, err)
-		d.add("project", one, ok, status, list, v.Changes(a, p))
+		trend, _, err := v.Trend(projections.MilestoneQuery{Agreement: a, Project: p, Limit: 200})
+		require.NoError(d.t, err)
+		d.add("project", one, ok, status, list, v.Changes(a, p), trend)
 		ids := sharedIDs()
 		for _, who := range cast() {
 			ids = append(ids, secretIDs(who)...)
@@ -109,7 +111,9 @@ func (d *dumper) projects(v *projections.View, a domain.AgreementID) {
 		for _, id := range ids {
 			ref := domain.MilestoneRef{Agreement: a, Project: p, Milestone: id}
 			m, ok := v.Milestone(ref)
-			d.add("milestone", m, ok)
+			dates, known := v.Dates(ref)
+			require.Equal(d.t, ok, known)
+			d.add("milestone", m, ok, dates)
 			d.milestones = append(d.milestones, ref)
 		}
 	}

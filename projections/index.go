@@ -10,7 +10,7 @@ import (
 
 // index takes over what event i of the commit changed in the scratch world, and counts the event
 // for those who may see it.
-func (s *store) index(n *streamNode, c *eventlog.Commit, i int, h domain.Header) error {
+func (s *store) index(n *streamNode, c *eventlog.Commit, i int, h domain.Header, p domain.Payload) error {
 	switch {
 	case n.directory != nil:
 		return s.indexDirectory(n.directory, c, i, h)
@@ -19,7 +19,7 @@ func (s *store) index(n *streamNode, c *eventlog.Commit, i int, h domain.Header)
 	case h.Subject == "":
 		return s.indexProject(n.project, c, i, h)
 	default:
-		return s.indexMilestone(n.project, c, i, h)
+		return s.indexMilestone(n.project, c, i, h, p)
 	}
 }
 
@@ -129,7 +129,7 @@ func (p *projectNode) callsOpen(at int64) {
 	p.calls = calls
 }
 
-func (s *store) indexMilestone(p *projectNode, c *eventlog.Commit, i int, h domain.Header) error {
+func (s *store) indexMilestone(p *projectNode, c *eventlog.Commit, i int, h domain.Header, event domain.Payload) error {
 	id := domain.MilestoneID(h.Subject)
 	m, ok := p.milestones[id]
 	if !ok {
@@ -148,6 +148,7 @@ func (s *store) indexMilestone(p *projectNode, c *eventlog.Commit, i int, h doma
 	}
 	place, err := s.record(p.agreement.root, c, i, h, p.shared)
 	m.history = append(m.history, place)
+	m.noteDates(place, event)
 	return err
 }
 

@@ -29,6 +29,11 @@ var ErrCursor = errors.New("the cursor is none of this list's")
 // agreement, project and id, and the cursor of the next page, nil at the end. The error is
 // ErrCursor.
 func (v *View) Milestones(q MilestoneQuery) ([]Milestone, *string, error) {
+	return listed(v, q, v.milestoneShape)
+}
+
+// listed returns a page of what shape makes of the milestones that are wanted.
+func listed[T any](v *View, q MilestoneQuery, shape func(*milestoneNode) T) ([]T, *string, error) {
 	nodes := v.candidates(q)
 	if q.Cursor != "" {
 		key, err := parseCursor(q.Cursor)
@@ -41,7 +46,7 @@ func (v *View) Milestones(q MilestoneQuery) ([]Milestone, *string, error) {
 		}
 		nodes = nodes[i:]
 	}
-	shapes := []Milestone{}
+	shapes := []T{}
 	var last milestoneKey
 	for _, n := range nodes {
 		if !v.wanted(n, q) {
@@ -51,7 +56,7 @@ func (v *View) Milestones(q MilestoneQuery) ([]Milestone, *string, error) {
 			next := last.cursor()
 			return shapes, &next, nil
 		}
-		shapes = append(shapes, v.milestoneShape(n))
+		shapes = append(shapes, shape(n))
 		last = n.key()
 	}
 	return shapes, nil, nil

@@ -163,7 +163,10 @@ func (s *store) adoptMilestone(x *savedMilestone) error {
 	for n := 1; n < len(history); n++ {
 		history[n] += history[n-1]
 	}
-	m := &milestoneNode{entity: x.Entity, project: p, history: history, deliveredAt: x.DeliveredAt}
+	m := &milestoneNode{
+		entity: x.Entity, project: p, history: history, deliveredAt: x.DeliveredAt,
+		notes: x.Notes, accepted: x.Entity.AcceptedOn != 0,
+	}
 	p.milestones[ref.Milestone] = m
 	m.publish()
 	return nil

@@ -124,7 +124,7 @@ func (s *store) cut(p eventlog.Partition) cut {
 				in.id, in.entity, s.version(domain.Stream{Agreement: a.id, Project: in.id}), in.calls,
 			})
 			for _, m := range in.milestones {
-				c.milestones = append(c.milestones, savedMilestone{m.entity, m.deliveredAt, m.history})
+				c.milestones = append(c.milestones, savedMilestone{m.entity, m.deliveredAt, m.history, m.notes})
 			}
 		}
 		c.agreements = append(c.agreements, x)

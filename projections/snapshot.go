@@ -19,7 +19,7 @@ const snapshotMagic = "TANDEMIM"
 
 // foldVersion is to be raised whenever events are folded or indexed differently than before,
 // because a snapshot holds the results.
-const foldVersion = 1
+const foldVersion = 2
 
 // The kinds of sections.
 const (
@@ -69,6 +69,7 @@ type (
 		Entity      *domain.Milestone
 		DeliveredAt int64
 		History     []uint32 // each as its distance from the one before
+		Notes       []byte
 	}
 )
 

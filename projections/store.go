@@ -82,6 +82,8 @@ type milestoneNode struct {
 	project     *projectNode
 	due         domain.Date         // by which it is listed
 	public      bool                // is among the agreement's public ones
+	accepted    bool                // the notes say so
+	notes       []byte              // see note; only ever appended to
 	serves      domain.InstrumentID // under which it is listed
 	history     []uint32            // places in the root's refs
 	deliveredAt int64               // when the present delivery was recorded; microseconds since 1970
@@ -132,7 +134,7 @@ func (s *store) apply(c *eventlog.Commit, payloads []domain.Payload) error {
 	for i := range c.Events {
 		h.Subject, h.Audience = c.Events[i].Subject, domain.Audience(c.Events[i].Audience)
 		s.world.Apply(h, payloads[i])
-		if err := s.index(n, c, i, h); err != nil {
+		if err := s.index(n, c, i, h, payloads[i]); err != nil {
 			return err
 		}
 	}
