@@ -131,6 +131,7 @@ Tandem is listening on %[1]s with the Nokia–Xiaomi example.
 What was announced in July 2017 is fact; milestones and their dates are examples.
 
   API            %[1]s/docs
+  Public page    %[1]s/public/nokia-xiaomi-2017
   Stop           Ctrl-C
 
 Tokens
