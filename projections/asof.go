@@ -45,17 +45,23 @@ func (i *Image) beginPast(v Viewer, stream domain.Stream, seq uint64, read func(
 	if r == nil || r.lastSeq() <= seq {
 		return nil, nil, read(i.s.view(v, i.cfg.Now(), i.cfg.BaseURL))
 	}
+	return i.s.beforeAll(stream), r.seqs(seq), nil
+}
+
+// beforeAll returns a store to fold the past of a root into, in the midst of a replay; partners are the
+// present ones.
+func (s *store) beforeAll(stream domain.Stream) *store {
 	past := newStore(newIdentities())
 	past.beginReplay()
-	past.epochs = i.s.epochs
-	for id, p := range i.s.partners {
+	past.epochs = s.epochs
+	for id, p := range s.partners {
 		if id != stream.Partner && p.entity != nil {
 			n := past.partner(id)
 			n.setEntity(past, p.entity)
 			n.face, n.profile = p.face, p.profile
 		}
 	}
-	return past, r.seqs(seq), nil
+	return past
 }
 
 // rootOf returns the root of a stream, nil if nothing ever happened there.

@@ -127,6 +127,7 @@ func (f *follower) goLive() {
 	}
 	f.image.mu.Lock()
 	f.image.s.finish()
+	f.image.s.recent = newAftermaths()
 	f.image.mu.Unlock()
 	close(f.image.live)
 	f.image.marks.note()

@@ -38,6 +38,7 @@ type Image struct {
 	identities *identities
 	pages      *pageCache
 	book       *sentences.Book
+	folds      folds
 
 	live     chan struct{}
 	halted   chan struct{} // closed when Run has ended

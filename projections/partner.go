@@ -26,6 +26,7 @@ type partnerNode struct {
 	profile    domain.Mark      // events that changed the face
 	agreements []*agreementNode // that it is party to, sorted by id
 	milestones []*milestoneNode // that it may see, in the order of compareMilestones
+	roots      []*root          // agreements of which it sees, or saw, anything
 	version    uint64           // events that it may see
 	changes    atomic.Uint64    // grows with every change of what it may see
 

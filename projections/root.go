@@ -90,6 +90,9 @@ func (r *root) seer(s *store, p domain.PartnerID) *seer {
 	if !ok {
 		x = &seer{node: s.viewer(p), sees: make([]bool, len(r.audiences))}
 		r.seers[p] = x
+		if !strings.HasPrefix(r.name, "@") {
+			x.node.roots = append(x.node.roots, r)
+		}
 	}
 	return x
 }

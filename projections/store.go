@@ -29,8 +29,9 @@ type store struct {
 	operator      *partnerNode // stands for the operator, who sees every directory
 	identities    *identities
 
-	zones map[string]*time.Location
-	fired []chan struct{} // to close once the change can be read
+	zones  map[string]*time.Location
+	recent *aftermaths     // nil: they are not kept
+	fired  []chan struct{} // to close once the change can be read
 }
 
 // streamNode is where the events of a stream go.
@@ -140,6 +141,7 @@ func (s *store) apply(c *eventlog.Commit, payloads []domain.Payload) error {
 	}
 	*head, n.version = c.Head(), c.Version
 	if !s.replay {
+		s.recent.add(n, c)
 		s.world.Prune(c.Seq)
 	}
 	return nil

@@ -1,0 +1,4 @@
+package projections
+
+// Previous is previous, for tests.
+var Previous = previous
