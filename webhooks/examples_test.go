@@ -95,7 +95,7 @@ const hostile = "<!channel> <!here|x> <@U1> <at id=all></at> <@all> <users/all> 
 	"</b></at>\"}]}{\"text\":\"x \u202edlrow\u202c \u0000\u0007 \xff e\u0301 👩‍👩‍👧 \u2028 \r\n\r\n# h\n- l\n1. l\n~town #tag /me"
 
 // sent returns the format's request and its body.
-func sent(t testing.TB, f webhooks.Format, d webhooks.Delivery, to webhooks.Target) (*http.Request, []byte) {
+func sent(t require.TestingT, f webhooks.Format, d webhooks.Delivery, to webhooks.Target) (*http.Request, []byte) {
 	r, err := f.Request(d, to, now)
 	require.NoError(t, err)
 	body, err := io.ReadAll(r.Body)
@@ -105,7 +105,7 @@ func sent(t testing.TB, f webhooks.Format, d webhooks.Delivery, to webhooks.Targ
 }
 
 // through gives a request to a fake, and what it answered to the format.
-func through(t testing.TB, f webhooks.Format, fake *webhooktest.Fake, r *http.Request) webhooks.Result {
+func through(t require.TestingT, f webhooks.Format, fake *webhooktest.Fake, r *http.Request) webhooks.Result {
 	w := httptest.NewRecorder()
 	fake.ServeHTTP(w, r.WithContext(context.Background()))
 	body, err := io.ReadAll(w.Result().Body)

@@ -1,9 +1,27 @@
 package webhooks
 
-import "tandem/domain"
+import (
+	"strings"
+
+	"tandem/domain"
+)
 
 // Worded reports whether the state of a stored event type has a manner.
 func Worded(stored string) bool {
 	_, ok := manners[domain.PublicType(stored)]
 	return ok
+}
+
+// Flat is what of a text can be shown in a line.
+func Flat(text string) string { return flat(text) }
+
+// Canonical takes look-alikes and invisible characters away again.
+func Canonical(text string) string {
+	pairs := []string{invisible, ""}
+	for r, other := range lookAlikes {
+		if other != string(r)+invisible {
+			pairs = append(pairs, other, string(r))
+		}
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
 }

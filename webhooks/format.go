@@ -81,7 +81,7 @@ type Result struct {
 	OK     bool
 	Gone   bool          // the endpoint wants nothing more, for ever: disable it
 	Never  bool          // this message will never be taken; trying again is no use
-	After  time.Duration // not before; 0: as one's own schedule says
+	After  time.Duration // not before, the next message too after a success; 0: as one's own schedule says
 	Slow   bool          // the rate was exceeded: it is no failure of the endpoint
 	Reason string        // decoded, for a person: "Feishu code 19021: signature or time"; empty if OK
 	Note   string        // what a success leaves open, such as "accepted; Teams checks the card later"

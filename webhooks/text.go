@@ -58,7 +58,8 @@ func flat(text string) string {
 		switch {
 		case unicode.IsSpace(r) || r == '\u2028' || r == '\u2029':
 			return ' '
-		case unicode.Is(unicode.Cc, r), r == '\u200b', r == '\u2060', r == '\ufeff', unicode.Is(unicode.Bidi_Control, r):
+		case unicode.Is(unicode.Cc, r), r == '\u200b', r == '\u2060', r == '\ufeff', r == '\ufffe', r == '\uffff',
+			unicode.Is(unicode.Bidi_Control, r):
 			return -1
 		}
 		return r

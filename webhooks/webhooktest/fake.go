@@ -107,7 +107,7 @@ func Tool(name string, options ...Option) *Fake {
 		if t.name != name {
 			continue
 		}
-		f := &Fake{tool: t, now: time.Now, rates: t.rate, got: make(chan Message, 1<<16), seen: map[string]bool{}}
+		f := &Fake{tool: t, now: time.Now, rates: t.rate, seen: map[string]bool{}}
 		for _, o := range options {
 			o(f)
 		}
@@ -139,7 +139,9 @@ func (f *Fake) answer(r *http.Request, body []byte) answer {
 	m.Header, m.Body, m.At = r.Header.Clone(), body, f.now()
 	if m.ID == "" || !f.seen[f.tool.name+m.ID] || !exactlyOnce[f.tool.name] {
 		f.messages = append(f.messages, m)
-		f.got <- m
+		if f.got != nil {
+			f.got <- m
+		}
 	}
 	f.seen[f.tool.name+m.ID] = true
 	return f.tool.took(f, m)
@@ -179,8 +181,18 @@ func (f *Fake) Messages() []Message {
 	return append([]Message(nil), f.messages...)
 }
 
-// Got gives each message once when it is taken.
-func (f *Fake) Got() <-chan Message { return f.got }
+// Got gives each message once when it is taken, those from before the first call too.
+func (f *Fake) Got() <-chan Message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.got == nil {
+		f.got = make(chan Message, len(f.messages)+1<<16)
+		for _, m := range f.messages {
+			f.got <- m
+		}
+	}
+	return f.got
+}
 
 func write(w http.ResponseWriter, a answer) {
 	text, plain := a.body.(string)

@@ -48,8 +48,8 @@ func (s *Shown) calls(text string, more ...*regexp.Regexp) {
 // Text returns the lines as one text.
 func (s Shown) Text() string { return strings.Join(s.Lines, "\n") + "\n" }
 
-// held are runes of the private use area that stand for escaped characters while markup is looked for.
-const held = '\ue000'
+// held begins the private runes that stand for escaped characters while markup is looked for.
+const held = '\U0010f800'
 
 var (
 	anchor = regexp.MustCompile(`\[([^\[\]]*)\]\((https?://[^\s()]*)\)`)
