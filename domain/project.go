@@ -9,7 +9,7 @@ import "slices"
 // R7: an exploration has a decide-by date and ends committed or stopped, with a reason. Committing,
 // moving the decide-by date, completing, and stopping after commitment take effect when every
 // participant has called them; the lead alone starts, pauses (with a reason), resumes, and stops
-// an exploration. Passing decide-by decides nothing. A project that the parties announced as
+// an exploration. A decide-by date is not in the past; passing it decides nothing. A project that the parties announced as
 // committed is created committed.
 //
 // R8: nothing can be delivered before the project is committed.
@@ -84,7 +84,9 @@ func (c CreateProject) decide(s State, m Meta) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.faults(a).err(); err != nil {
+	f := c.faults(a)
+	f.decideBy(c.DecideBy, m)
+	if err := f.err(); err != nil {
 		return nil, err
 	}
 	if err := m.manager(); err != nil {
@@ -131,6 +133,13 @@ func (c CreateProject) faults(a *Agreement) (f faults) {
 	}
 	f.instrument(a, c.Instrument, "")
 	return f
+}
+
+// decideBy checks a date of decision that is given.
+func (f *faults) decideBy(on Date, m Meta) {
+	if on != 0 && on < m.Today {
+		f.add("decide_by", "%s is in the past", on)
+	}
 }
 
 func (f *faults) instrument(a *Agreement, id InstrumentID, item ItemID) {

@@ -96,7 +96,9 @@ func (c CallStage) decide(s State, m Meta) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.faults().err(); err != nil {
+	f := c.faults()
+	f.decideBy(c.DecideBy, m)
+	if err := f.err(); err != nil {
 		return nil, err
 	}
 	alone := moves[c.Move].lead || (c.Move == Stop && p.Stage == Exploring)
