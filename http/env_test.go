@@ -11,7 +11,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/bus"
+	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
 )
@@ -28,11 +31,33 @@ const operatorSecret = "the-operator-token-of-the-tests"
 // env is a node with all its rooms on a log of its own, and the tokens of those who speak to it.
 type env struct {
 	*node
-	t      testing.TB
-	dir    string
-	store  store
-	clock  *clock
-	tokens map[string]string // by who holds them
+	t         testing.TB
+	dir       string
+	store     store
+	clock     *clock
+	tokens    map[string]string // by who holds them
+	delivered attempts
+}
+
+// attempts stand for what the deliveries keep.
+type attempts struct {
+	mu sync.Mutex
+	by map[domain.WebhookRef][]Attempt
+}
+
+func (a *attempts) add(ref domain.WebhookRef, x Attempt) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.by == nil {
+		a.by = map[domain.WebhookRef][]Attempt{}
+	}
+	a.by[ref] = append(a.by[ref], x)
+}
+
+func (a *attempts) Attempts(_ context.Context, ref domain.WebhookRef) ([]Attempt, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.by[ref]), nil
 }
 
 // clock stands still unless it is moved.
@@ -135,7 +160,7 @@ func (e *env) serve(change ...func(*Config)) {
 	cfg := Config{
 		Commands: e.commands, Image: e.image, Key: bytes.Repeat([]byte("key!"), 8),
 		OperatorTokenHash: sha256.Sum256([]byte(operatorSecret)), Now: e.clock.Now,
-		Operations: operations{e.log, e.commands},
+		Operations: operations{e.log, e.commands}, Deliveries: &e.delivered,
 	}
 	for _, c := range change {
 		c(&cfg)

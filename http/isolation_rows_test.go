@@ -136,7 +136,7 @@ func (w *world) rows() map[string]row {
 		"isReady":               {sees: anybody},
 		"getMetrics":            {sees: anybody},
 	}
-	for _, more := range []map[string]row{w.agreementRows(), projectRows(), changeRows(), milestoneRows(), publicRows(), logRows()} {
+	for _, more := range []map[string]row{w.agreementRows(), projectRows(), changeRows(), milestoneRows(), publicRows(), webhookRows(), logRows()} {
 		for name, r := range more {
 			all[name] = r
 		}
@@ -229,6 +229,26 @@ func milestoneRows() map[string]row {
 // publicRows: nothing in the world is public, so all of it is what does not exist, to its own parties too.
 func publicRows() map[string]row {
 	return map[string]row{"getPublicPage": {sees: noOne}, "getPublicStatus": {sees: noOne}, "getPublicBadge": {sees: noOne}}
+}
+
+// webhookRows are for tokens that every agreement is open to; the operator sees none of it.
+func webhookRows() map[string]row {
+	sees := func(a actor, p place) bool { return itself(a, p) && a.limit == "" }
+	act := func(body any) row { return row{sees: sees, does: managers, body: body} }
+	return map[string]row{
+		"listWebhooks":        {sees: sees},
+		"addWebhook":          act(object{"url": "https://new.example/hook", "format": "standard", "events": []string{"*"}}),
+		"getWebhook":          {sees: sees},
+		"editWebhook":         act(object{"language": "fi"}),
+		"removeWebhook":       act(nil),
+		"testWebhook":         act(nil),
+		"rotateWebhookSecret": act(object{}),
+		"enableWebhook":       act(nil),
+		"replayWebhook":       act(object{"since": "2017-07-05T00:00:00Z"}),
+		"listDeliveries":      {sees: sees},
+		"getDelivery":         {sees: sees},
+		"redeliver":           act(nil),
+	}
 }
 
 func logRows() map[string]row {

@@ -75,7 +75,7 @@ func (rt *route) tag() string {
 	if rt.public {
 		return "public"
 	}
-	for _, tag := range []string{"milestones", "projects", "instruments", "agreements", "commands", "partners"} {
+	for _, tag := range []string{"milestones", "projects", "instruments", "agreements", "commands", "webhooks", "partners"} {
 		if strings.HasPrefix(rt.path, "/v1/") && strings.Contains(rt.path, "/"+tag) {
 			return tag
 		}
@@ -114,7 +114,7 @@ func pathSchema(name string) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeInteger, Minimum: &first, Maximum: &last}
 	case "change":
 		return &huma.Schema{Type: huma.TypeString, Pattern: "^([1-9][0-9]*|c-[a-z2-7]+)$"}
-	case "file", "letter":
+	case "file", "letter", "delivery":
 		return &huma.Schema{Type: huma.TypeString}
 	}
 	return &huma.Schema{Type: huma.TypeString, Pattern: "^" + slugPattern + "$"}

@@ -19,7 +19,7 @@ type refused struct {
 
 func (w *world) refusals() []refused {
 	var all []refused
-	for _, more := range [][]refused{w.directoryRefusals(), w.agreementRefusals(), w.projectRefusals(), w.milestoneRefusals(), w.decisionRefusals(), w.changeRefusals()} {
+	for _, more := range [][]refused{w.directoryRefusals(), webhookRefusals(), w.agreementRefusals(), w.projectRefusals(), w.milestoneRefusals(), w.decisionRefusals(), w.changeRefusals()} {
 		all = append(all, more...)
 	}
 	return all
@@ -255,6 +255,46 @@ func (w *world) roundRefusals() []refused {
 		{"nokia-viewer", "POST", disputed + "/settle", object{"outcome": "accepted"}, "", 403, "manager_only", ""},
 		{"xiaomi", "POST", disputed + "/settle", object{"outcome": "rejected"}, "", 409, "already_named", ""},
 		{"zte", "POST", disputed + "/settle", object{"outcome": "accepted"}, "", 404, "not_found", ""},
+	}
+}
+
+func webhookRefusals() []refused {
+	const list, one = "/v1/partners/nokia/webhooks", "/v1/partners/nokia/webhooks/nokia-ops"
+	hook := body{"url": "https://new.example/hook", "format": "standard", "events": []string{"*"}}
+	return []refused{
+		{"nokia", "POST", list, hook.with(object{"id": "nokia-ops"}), "", 409, "webhook_exists", ""},
+		{"nokia", "POST", list, hook.with(object{"format": "pager"}), "", 422, "invalid_field", "format"},
+		{"nokia", "POST", list, hook.with(object{"url": "http://new.example/hook"}), "", 422, "invalid_field", "url"},
+		{"nokia", "POST", list, hook.with(object{"url": "hook"}), "", 422, "invalid_field", "url"},
+		{"nokia", "POST", list, hook.with(object{"url": "https://new.example/" + strings.Repeat("x", 2000)}), "", 422, "invalid_field", "url"},
+		{"nokia", "POST", list, hook.with(object{"url": "https://user:word@new.example/hook"}), "", 422, "invalid_field", "url"},
+		{"nokia", "POST", list, hook.with(object{"url": "https://hooks.slack.com/services/T/B/x"}), "", 422, "invalid_field", "url"},
+		{"nokia", "POST", list, hook.with(object{"secret": "whsec_short"}), "", 422, "invalid_field", "secret"},
+		{"nokia", "POST", list, hook.with(object{"secret": strings.Repeat("x", 1001), "url": ""}), "", 422, "invalid_field", "secret url"},
+		{"nokia", "POST", list, hook.with(object{"format": "zulip", "url": "https://z.example/api/v1/messages?to=x"}), "", 422, "invalid_field", "secret"},
+		{"nokia", "POST", list, hook.with(object{"events": []string{"weather.*"}}), "", 422, "invalid_field", "events"},
+		{"nokia", "POST", list, hook.with(object{"events": []string{}, "language": "sv", "digest": "hourly", "order": "any"}), "", 422, "invalid_field", "events language digest order"},
+		{"nokia", "POST", list, hook.with(object{"agreements": []string{"pact-six"}}), "", 422, "invalid_field", "agreements"},
+		{"nokia", "POST", list, hook.with(object{"agreements": []string{"no-such"}}), "", 422, "invalid_field", "agreements"},
+		{"nokia-viewer", "POST", list, hook.with(nil), "", 403, "manager_only", ""},
+		{"nokia-limited", "POST", list, hook.with(nil), "", 404, "not_found", ""},
+		{"operator", "POST", list, hook.with(nil), "", 404, "not_found", ""},
+		{"nokia", "PATCH", one, object{}, "", 422, "nothing_to_change", ""},
+		{"nokia", "PATCH", one, object{"url": "https://hooks.slack.com/services/T/B/x"}, "", 422, "invalid_field", "url"},
+		{"nokia", "PATCH", one, object{"agreements": []string{"pact-six"}}, "", 422, "invalid_field", "agreements"},
+		{"nokia", "PATCH", one, object{"format": "slack"}, "", 400, "unknown_field", "format"},
+		{"nokia", "PATCH", one, object{"language": "fi"}, `"99-x"`, 412, "version_mismatch", ""},
+		{"xiaomi", "PATCH", one, object{"language": "fi"}, "", 404, "not_found", ""},
+		{"nokia-viewer", "DELETE", one, nil, "", 403, "manager_only", ""},
+		{"nokia-viewer", "POST", one + "/test", nil, "", 403, "manager_only", ""},
+		{"nokia", "POST", one + "/rotate-secret", object{"secret": "short"}, "", 422, "invalid_field", "secret"},
+		{"nokia-viewer", "POST", one + "/rotate-secret", nil, "", 403, "manager_only", ""},
+		{"nokia", "POST", one + "/enable", nil, "", 409, "webhook_enabled", ""},
+		{"nokia", "POST", one + "/replay", object{}, "", 422, "invalid_field", "after"},
+		{"nokia", "POST", one + "/replay", object{"after": "yesterday"}, "", 400, "invalid_position", ""},
+		{"nokia", "POST", one + "/replay", object{"since": "2040-01-01T00:00:00Z"}, "", 422, "invalid_field", "since"},
+		{"nokia", "POST", one + "/deliveries/no-such/redeliver", nil, "", 404, "not_found", ""},
+		{"nokia-viewer", "POST", one + "/deliveries/nokia-first/redeliver", nil, "", 403, "manager_only", ""},
 	}
 }
 

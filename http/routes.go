@@ -25,6 +25,7 @@ type route struct {
 	operations   bool  // served by Admin too
 	feed         bool  // next_cursor goes into after, and the answer can be an event stream
 	fresh        bool  // asked of the log every time, for the operator
+	unwatched    bool  // no change of the image tells of another answer, so that it takes no wait
 }
 
 // echoPath is the path as Echo writes it.
@@ -48,6 +49,8 @@ const (
 	anyOfPartner   = "any member of the partner"
 	directoryRead  = "any member of the partner, and the operator"
 	directoryWrite = "a manager of the partner, and the operator"
+	webhookRead    = "any member of the partner, with a token for all of its agreements"
+	webhookWrite   = "a manager of the partner, with a token for all of its agreements"
 	anyParty       = "any member of a party"
 	partyManager   = "a manager of a party"
 	roleManager    = "a manager of a partner that has a role in it; where the kind has no roles, of any party"
@@ -67,7 +70,7 @@ const (
 func routes() []*route {
 	var all []*route
 	for _, group := range [][]*route{
-		partnerRoutes(), directoryRoutes(), agreementRoutes(), instrumentRoutes(),
+		partnerRoutes(), directoryRoutes(), webhookRoutes(), deliveryRoutes(), agreementRoutes(), instrumentRoutes(),
 		projectRoutes(), milestoneRoutes(), actionRoutes(), changeRoutes(), publicRoutes(), logRoutes(), deadLetterRoutes(), operationRoutes(),
 	} {
 		all = append(all, group...)
@@ -76,7 +79,7 @@ func routes() []*route {
 		if rt.write != nil {
 			rt.handle = rt.write.handle
 		}
-		if rt.method == http.MethodGet && !rt.open && !rt.fresh {
+		if rt.method == http.MethodGet && !rt.open && !rt.fresh && !rt.unwatched {
 			rt.query = append(rt.query, waitParameter)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/webhooks"
 )
 
 // Commander handles commands; a *bus.Bus does.
@@ -48,6 +50,11 @@ type Config struct {
 	// Operations is asked for what the operator wants to know of the log; nil: there are no such
 	// routes and metrics.
 	Operations Operations
+	// Deliveries tells what became of the deliveries of webhooks; nil: there are none.
+	Deliveries Deliveries
+	// PrivateWebhooks are the private networks that webhooks may lead to. The deliveries see to it; here
+	// it decides which addresses may begin with http://.
+	PrivateWebhooks []netip.Prefix
 	// Ready returns nil while the node can serve; /readyz asks it. Default: always ready.
 	Ready func() error
 	// Fresh returns nil while the node knows the present state of the log, else why not. Every request
@@ -97,6 +104,7 @@ type Server struct {
 	echo     *echo.Echo
 	metrics  *metrics
 	keys     keys
+	keyring  *webhooks.Keyring
 	operator *projections.Identity
 	describe func() ([]byte, error) // the API description, made once
 
@@ -120,6 +128,9 @@ func New(cfg Config) (*Server, error) {
 		describe: sync.OnceValues(func() ([]byte, error) { return describe(cfg.BaseURL) }),
 	}
 	var err error
+	if s.keyring, err = webhooks.NewKeyring(cfg.Key); err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
 	if s.metrics, err = newMetrics(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}

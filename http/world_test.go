@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
 )
 
 // world is an env in which four partners work together:
@@ -99,9 +101,35 @@ func (w *world) settle(p string) {
 	w.issue(p, p+"-viewer", object{"role": "viewer", "member": w.members[p]})
 	w.issue(p, p+"-spare", object{"role": "viewer"})
 	w.canaryID("", w.members[p], p, "operator")
+	w.subscribe(p)
 	w.place(place{params: map[string]string{"partner": p}, seers: []string{p}})
 	w.place(place{params: map[string]string{"partner": p, "member": w.members[p]}, seers: []string{p}})
 	w.place(place{params: map[string]string{"partner": p, "token": p + "-spare"}, seers: []string{p}})
+}
+
+// allAgreements is what a canary is under that tokens for some agreements do not see.
+const allAgreements = "all agreements"
+
+// subscribe gives a partner a webhook with a delivery that failed. Nobody is ever told its address and, after
+// this once, its secret.
+func (w *world) subscribe(p string) {
+	w.t.Helper()
+	id, hidden := p+"-ops", fmt.Sprintf("canary-%02d-address-of-%s", len(w.canaries), p)
+	w.canaries = append(w.canaries, canary{text: hidden})
+	secret := w.As(p).POST("/v1/partners/"+p+"/webhooks", object{
+		"id": w.canaryID(allAgreements, id, p), "title": w.canary(allAgreements, p), "url": "https://ops.example/" + hidden,
+		"format": "standard", "events": []string{"*"},
+	}).Want(201).text("secret")
+	w.canaries = append(w.canaries, canary{text: secret})
+	said := func() string { return w.canary(allAgreements, p) }
+	delivery := w.canaryID(allAgreements, p+"-first", p)
+	w.delivered.add(domain.WebhookRef{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id)}, Attempt{
+		Delivery: delivery, Type: "milestone.delivered", Number: 1, At: w.clock.Now(), Took: time.Second, Status: 500, Reason: said(),
+		Request:  DeliveryRequest{Method: "POST", URL: "https://ops.example/…", Headers: map[string]string{"Webhook-Id": delivery}, Body: said()},
+		Response: DeliveryResponse{Headers: map[string]string{"Server": said()}, Body: said()},
+	})
+	w.place(place{params: map[string]string{"partner": p, "webhook": id}, seers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p, "webhook": id, "delivery": delivery}, seers: []string{p}})
 }
 
 // holiday is a canary too: a date that nobody else uses.
@@ -348,6 +376,11 @@ func (w *world) nowhere() {
 		{"partner": "nothing", "member": "nothing"},
 		{"partner": "nokia", "token": "nothing"},
 		{"partner": "nothing", "token": "nothing"},
+		{"partner": "nokia", "webhook": "nothing"},
+		{"partner": "nothing", "webhook": "nokia-ops"},
+		{"partner": "acme", "webhook": "nokia-ops"},
+		{"partner": "nokia", "webhook": "nothing", "delivery": "nokia-first"},
+		{"partner": "nokia", "webhook": "nokia-ops", "delivery": "nothing"},
 		{"agreement": "nothing"},
 		{"agreement": strings.Repeat("x", 500)},
 		{"agreement": "nothing", "instrument": "joint"},

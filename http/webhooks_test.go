@@ -1,0 +1,167 @@
+package http
+
+import (
+	"bytes"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/bus"
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/webhooks"
+)
+
+// disable does what Tandem itself does when an endpoint is gone.
+func (w *world) disable(p, id, reason string) {
+	w.t.Helper()
+	command, err := keys{}.random()
+	require.NoError(w.t, err)
+	result, err := w.commands.Do(w.t.Context(), bus.Request{
+		ID: command, Command: domain.DisableWebhook{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id), Reason: reason},
+		Actor: domain.Actor{Member: "system", Role: domain.System}, RequestedAt: w.clock.Now(), Today: domain.DateOf(w.clock.Now()),
+	})
+	require.NoError(w.t, err)
+	require.Nil(w.t, result.Rejection)
+}
+
+// target opens what is stored of a webhook, as the deliveries do.
+func (w *world) target(p, id string) webhooks.Target {
+	w.t.Helper()
+	ring, err := webhooks.NewKeyring(bytes.Repeat([]byte("key!"), 8))
+	require.NoError(w.t, err)
+	partition := eventlog.PartitionOf(domain.Stream{Partner: domain.PartnerID(p)}.Root())
+	stored := w.image.State(partition).Webhook(domain.WebhookRef{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id)})
+	require.NotNil(w.t, stored)
+	target, err := ring.Target(stored, w.clock.Now())
+	require.NoError(w.t, err)
+	return target
+}
+
+// The secret is told once, and again only to who repeats the request; the address never.
+func TestAWebhookTellsItsSecretOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const list, address = "/v1/partners/nokia/webhooks", "https://ops.example/hook/s3cr3t?key=s3cr3t"
+	nokia := w.As("nokia")
+	hook := object{"title": "Our program", "url": address, "format": "standard", "events": []string{"milestone.*", "change.proposed"}, "agreements": []string{w.a}}
+	first := nokia.Key("add").POST(list, hook).Want(201)
+	secret := first.text("secret")
+	require.Regexp(t, `^whsec_[A-Za-z0-9+/]{43}=$`, secret)
+	require.Equal(t, list+"/our-program", first.location())
+	require.NotContains(t, string(first.body), "s3cr3t")
+	again := nokia.Key("add").POST(list, hook).Want(201)
+	require.Equal(t, "true", again.header.Get("Idempotency-Replayed"))
+	require.Equal(t, string(first.body), string(again.body))
+	require.Equal(t, webhooks.Target{URL: address, Secrets: []string{secret}}, w.target("nokia", "our-program"))
+
+	read := w.As("nokia-viewer").GET(first.location()).Want(200)
+	require.NotContains(t, string(read.body), "secret\":\"whsec")
+	require.NotContains(t, string(read.body), "s3cr3t")
+	for name, want := range map[string]any{
+		"id": "our-program", "place": "https://ops.example/…", "format": "standard", "language": "en", "order": "ordered",
+		"digest": nil, "state": "enabled", "disabled_reason": nil, "include_private": false, "signed": true,
+		"events": []any{"milestone.*", "change.proposed"}, "agreements": []any{w.a}, "version": 1.0,
+		"url": "http://tandem.test/v1/partners/nokia/webhooks/our-program",
+	} {
+		require.Equal(t, want, read.get(name), name)
+	}
+
+	rotated := nokia.Key("rotate").POST(first.location()+"/rotate-secret", nil).Want(200)
+	require.Equal(t, string(rotated.body), string(nokia.Key("rotate").POST(first.location()+"/rotate-secret", nil).Want(200).body))
+	require.NotEqual(t, secret, rotated.text("secret"))
+	require.Equal(t, "2017-09-05T09:00:00", rotated.text("old_secret_until")[:19])
+	require.Equal(t, []string{rotated.text("secret"), secret}, w.target("nokia", "our-program").Secrets)
+	w.clock.advance(24*time.Hour + time.Second)
+	require.Equal(t, []string{rotated.text("secret")}, w.target("nokia", "our-program").Secrets)
+}
+
+// A chat tool's secret is the tool's: it is taken, kept and not told back.
+func TestAChatToolBringsItsOwnSecret(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	nokia := w.As("nokia")
+	const address = "https://open.feishu.cn/open-apis/bot/v2/hook/0123"
+	room := nokia.POST("/v1/partners/nokia/webhooks", object{
+		"id": "room", "url": address, "format": "feishu", "events": []string{"*"}, "language": "zh", "secret": "tool's own", "digest": "weekly",
+	}).Want(201)
+	require.Nil(t, room.get("secret"))
+	require.NotContains(t, string(room.body), "tool's own")
+	require.Equal(t, "skip_ahead", room.get("order"))
+	require.Equal(t, webhooks.Target{URL: address, Secrets: []string{"tool's own"}}, w.target("nokia", "room"))
+	nokia.POST(room.location()+"/rotate-secret", nil).Refused(422, "invalid_field").Names("secret")
+	nokia.POST(room.location()+"/rotate-secret", object{"secret": "another"}).Want(200)
+	require.Equal(t, []string{"another", "tool's own"}, w.target("nokia", "room").Secrets)
+
+	moved := nokia.With("If-Match", room.etag()).PATCH(room.location(), object{"url": address + "4"})
+	moved.Refused(412, "version_mismatch")
+	nokia.PATCH(room.location(), object{"url": address + "4", "digest": nil}).Want(200)
+	require.Equal(t, address+"4", w.target("nokia", "room").URL)
+	require.Nil(t, nokia.GET(room.location()).Want(200).get("digest"))
+	nokia.POST("/v1/partners/nokia/webhooks", object{"url": "https://hooks.slack.com/services/T/B/x", "format": "slack", "events": []string{"*"}}).
+		Want(201)
+}
+
+// Plain http is for the networks that the operator allows, and for names that may lead there.
+func TestPlainHTTPIsForPrivateNetworks(t *testing.T) {
+	t.Parallel()
+	hook := func(address string) object {
+		return object{"url": address, "format": "standard", "events": []string{"*"}}
+	}
+	open := newWorld(t, func(c *Config) { c.PrivateWebhooks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }).As("nokia")
+	const list = "/v1/partners/nokia/webhooks"
+	open.POST(list, hook("http://10.1.2.3:8065/hooks/x")).Want(201)
+	open.POST(list, hook("http://[::ffff:10.1.2.3]/x")).Want(201)
+	open.POST(list, hook("http://mattermost.internal/x")).Want(201)
+	open.POST(list, hook("http://192.168.1.1/x")).Refused(422, "invalid_field").Names("url")
+	open.POST(list, hook("ftp://10.1.2.3/x")).Refused(422, "invalid_field").Names("url")
+}
+
+func TestADisabledWebhookIsEnabledAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const one = "/v1/partners/nokia/webhooks/nokia-ops"
+	w.disable("nokia", "nokia-ops", "The endpoint answers 410: it is gone.")
+	disabled := w.As("nokia-viewer").GET(one).Want(200)
+	require.Equal(t, "disabled", disabled.get("state"))
+	require.Contains(t, disabled.text("disabled_reason"), "410")
+	enabled := w.As("nokia").With("If-Match", disabled.etag()).POST(one+"/enable", nil).Want(200)
+	require.Equal(t, "enabled", enabled.get("state"))
+	require.Nil(t, enabled.get("disabled_reason"))
+	require.Nil(t, enabled.get("disabled_at"))
+}
+
+func TestDeliveriesAreTheLatestFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ref := domain.WebhookRef{Partner: "nokia", Webhook: "nokia-ops"}
+	at := w.clock.Now()
+	for n, x := range []Attempt{
+		{Delivery: "second", Number: 1, Reason: "The endpoint answers 500.", Status: 500, Next: at.Add(time.Hour)},
+		{Delivery: "third", Number: 1, Reason: "Nothing answers.", Next: at.Add(time.Hour)},
+		{Delivery: "second", Number: 2, OK: true, Status: 202, Note: "accepted"},
+	} {
+		x.At, x.Type, x.Took = at.Add(time.Duration(n+1)*time.Minute), "milestone.delivered", 1500*time.Millisecond
+		w.delivered.add(ref, x)
+	}
+	const list = "/v1/partners/nokia/webhooks/nokia-ops/deliveries"
+	told := w.As("nokia-viewer").GET(list).Want(200).list("deliveries")
+	require.Len(t, told, 3)
+	for n, want := range []object{
+		{"id": "second", "state": "delivered", "attempts": 2.0, "status": 202.0, "reason": "", "note": "accepted", "next_at": nil},
+		{"id": "third", "state": "retrying", "attempts": 1.0, "status": nil, "reason": "Nothing answers.", "next_at": at.Add(time.Hour).Format(time.RFC3339Nano)},
+		{"id": "nokia-first", "state": "failed", "attempts": 1.0, "status": 500.0, "next_at": nil},
+	} {
+		for name, value := range want {
+			require.Equal(t, value, told[n][name], "%d %s", n, name)
+		}
+	}
+	log := w.As("nokia").GET(list + "/second").Want(200).list("log")
+	require.Len(t, log, 2)
+	require.Equal(t, 1500.0, log[0]["took_ms"])
+	require.Equal(t, false, log[0]["ok"])
+	require.NotNil(t, log[0]["response"])
+	require.Nil(t, w.As("nokia").GET(list + "/third").Want(200).list("log")[0]["response"])
+}
