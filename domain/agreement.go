@@ -14,7 +14,8 @@ import (
 // R2: nothing starts under it before every party has signed. A draft's parties can still change,
 // so projects are created only after that.
 //
-// R3 (drafts): a draft is edited by any party's manager, and an edit voids the signatures.
+// R3 (drafts): a draft is edited by any party's manager, and an edit voids the signatures. What is signed
+// changes only by an [Amendment].
 //
 // R4: after the end nothing new is planned or started and no baseline moves; started milestones can still be delivered,
 // decided, waived or cancelled, and history stays readable. An agreement ends with its last day,
@@ -27,7 +28,8 @@ type Agreement struct {
 	Signatures  []Signature // sorted by partner
 	Active      bool        // every party has signed
 	Instruments []Instrument
-	Moved       []MovedItem // schedule items that are not as planned any more, sorted
+	Moved       []MovedItem  // schedule items that are not as planned any more, sorted
+	Amendments  []*Amendment // by number; replaced, never changed
 	Seen        Seen
 }
 
@@ -201,7 +203,7 @@ func (c EditAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
 func (c EditAgreement) target(s State) *Seen { return seenOf(s.Agreement(c.ID)) }
 
 func (c EditAgreement) decide(s State, m Meta) ([]Event, error) {
-	a, err := partyTo(s, c.ID, m)
+	a, err := readerOf(s, c.ID, m)
 	if err != nil {
 		return nil, err
 	}
@@ -230,17 +232,17 @@ func (c EditAgreement) merged(t Terms) Terms {
 	return t
 }
 
-// partyTo returns the agreement if the actor may see it.
-func partyTo(s State, id AgreementID, m Meta) (*Agreement, error) {
+// readerOf returns the agreement if the actor may see it.
+func readerOf(s State, id AgreementID, m Meta) (*Agreement, error) {
 	a := s.Agreement(id)
-	if a == nil || !a.Party(m.Actor.Partner) {
+	if a == nil || !a.Sees(m.Actor.Partner) {
 		return nil, ErrNotFound()
 	}
 	return a, nil
 }
 
 func draftManager(a *Agreement, m Meta) error {
-	if err := m.manager(); err != nil {
+	if err := a.partyManager(m); err != nil {
 		return err
 	}
 	if a.Active {
@@ -289,7 +291,7 @@ func (c SignAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
 func (c SignAgreement) target(s State) *Seen { return seenOf(s.Agreement(c.ID)) }
 
 func (c SignAgreement) decide(s State, m Meta) ([]Event, error) {
-	a, err := partyTo(s, c.ID, m)
+	a, err := readerOf(s, c.ID, m)
 	if err != nil {
 		return nil, err
 	}
@@ -302,7 +304,7 @@ func (c SignAgreement) decide(s State, m Meta) ([]Event, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := a.partyManager(m); err != nil {
 		return nil, err
 	}
 	p := m.Actor.Partner
@@ -318,7 +320,7 @@ func (c SignAgreement) decide(s State, m Meta) ([]Event, error) {
 
 func (e AgreementSigned) apply(w *World, h Header) {
 	a := w.editAgreement(h.Stream.Agreement)
-	a.Signatures = put(a.Signatures, e.Signature, func(s Signature) string { return string(s.Partner) })
+	a.Signatures = put(a.Signatures, e.Signature, Signature.key)
 	a.Seen.Count(h.Audience, h.RecordedAt)
 }
 

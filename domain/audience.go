@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +70,11 @@ type PrivateMark struct {
 func (s Seen) For(p PartnerID) (version uint64, at time.Time) {
 	m := s.Shared
 	for _, unseen := range s.Before {
-		if unseen.Partner == p {
+		switch {
+		case unseen.Partner != p:
+		case unseen.Mark.N > m.N: // it left
+			m = Mark{}
+		default:
 			m.N -= unseen.Mark.N
 		}
 	}
@@ -81,10 +86,20 @@ func (s Seen) For(p PartnerID) (version uint64, at time.Time) {
 	return m.N, time.UnixMicro(m.At).UTC()
 }
 
-// join begins the count for a partner that sees from now on.
+// join begins the count for a partner that sees from now on, or goes on with the count of one that left.
 func (s *Seen) join(p PartnerID) {
-	s.Before = put(s.Before, PrivateMark{p, s.Shared}, func(m PrivateMark) string { return string(m.Partner) })
+	s.Before = put(s.Before, PrivateMark{p, s.Shared}, PrivateMark.key)
 }
+
+// leave ends the count for a partner that sees no more. What it has seen it keeps as its own, so that no
+// version comes twice should it join again.
+func (s *Seen) leave(p PartnerID) {
+	n, at := s.For(p)
+	s.Private = put(s.Private, PrivateMark{p, Mark{n, at.UnixMicro()}}, PrivateMark.key)
+	s.Before = put(s.Before, PrivateMark{p, Mark{N: math.MaxUint64}}, PrivateMark.key)
+}
+
+func (m PrivateMark) key() string { return string(m.Partner) }
 
 // Count adds an event with audience a, recorded at the given time.
 func (s *Seen) Count(a Audience, at time.Time) {

@@ -225,8 +225,12 @@ func (c *ChangeRequest) broken(s State, in ProjectRef) (Ground, bool) {
 	return Ground{}, false
 }
 
-// voids returns the events that tell of the requests which the given ones leave without their ground.
+// voids returns the events that tell of the requests and amendments which the given ones leave without
+// their ground.
 func voids(s State, stream Stream, events []Event, m Meta) []Event {
+	if stream.Project == "" {
+		return voidAmendments(s, stream, events, m)
+	}
 	ref := ProjectRef{stream.Agreement, stream.Project}
 	p := s.Project(ref)
 	if p == nil || !slices.ContainsFunc(p.Changes, func(c *ChangeRequest) bool { return c.State == ChangeOpen }) {

@@ -161,7 +161,7 @@ func (c AddInstrument) Stream() Stream { return Stream{Agreement: c.Agreement} }
 func (c AddInstrument) target(s State) *Seen { return seenOf(s.Agreement(c.Agreement)) }
 
 func (c AddInstrument) decide(s State, m Meta) ([]Event, error) {
-	a, err := partyTo(s, c.Agreement, m)
+	a, err := readerOf(s, c.Agreement, m)
 	if err != nil {
 		return nil, err
 	}

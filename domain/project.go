@@ -80,7 +80,7 @@ func (c CreateProject) Stream() Stream {
 }
 
 func (c CreateProject) decide(s State, m Meta) ([]Event, error) {
-	a, err := partyTo(s, c.Ref.Agreement, m)
+	a, err := readerOf(s, c.Ref.Agreement, m)
 	if err != nil {
 		return nil, err
 	}

@@ -20,56 +20,60 @@ type verb struct {
 }
 
 var verbs = map[string]verb{
-	"create-partner":  {"partner.create", "partner", "name=Partner country=FI time_zone=Europe/Helsinki"},
-	"edit-partner":    {"partner.edit", "partner", ""},
-	"add-member":      {"member.add", "member", "role=manager"},
-	"edit-member":     {"member.edit", "member", ""},
-	"remove-member":   {"member.remove", "member", ""},
-	"issue-token":     {"token.issue", "token", "name=token role=viewer hash=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
-	"revoke-token":    {"token.revoke", "token", ""},
-	"add-webhook":     {"webhook.add", "webhook", "format=standard address=c2VhbGVk place=https://ops.example/… events=* language=en order=ordered"},
-	"edit-webhook":    {"webhook.edit", "webhook", ""},
-	"rotate-secret":   {"webhook.rotate_secret", "webhook", "secret=bmV3"},
-	"remove-webhook":  {"webhook.remove", "webhook", ""},
-	"disable-webhook": {"webhook.disable", "webhook", ""},
-	"enable-webhook":  {"webhook.enable", "webhook", ""},
-	"test-webhook":    {"webhook.test", "webhook", ""},
-	"redeliver":       {"webhook.redeliver", "webhook", ""},
-	"replay":          {"webhook.replay", "webhook", ""},
-	"draft":           {"agreement.draft", "agreement", "title=Collaboration effective_on=2017-07-05"},
-	"edit-agreement":  {"agreement.edit", "agreement", ""},
-	"sign":            {"agreement.sign", "agreement", ""},
-	"add-instrument":  {"instrument.add", "instrument", "title=Instrument effective_on=2017-07-05 disclosure=disclosed"},
-	"move-item":       {"instrument.move_item", "item", ""},
-	"create-project":  {"project.create", "project", "title=Project decide_by=2018-06-30"},
-	"edit-project":    {"project.edit", "project", ""},
-	"commit":          {"project.call", "project", "move=commit"},
-	"start-project":   {"project.call", "project", "move=start"},
-	"pause":           {"project.call", "project", "move=pause"},
-	"resume":          {"project.call", "project", "move=resume"},
-	"complete":        {"project.call", "project", "move=complete"},
-	"stop":            {"project.call", "project", "move=stop"},
-	"decide-by":       {"project.call", "project", "move=move_decide_by"},
-	"propose-change":  {"change.propose", "project", ""},
-	"approve-change":  {"change.approve", "project", ""},
-	"reject-change":   {"change.reject", "project", ""},
-	"withdraw-change": {"change.withdraw", "project", ""},
-	"plan":            {"milestone.plan", "milestone", "title=Milestone due_on=2018-03-30"},
-	"edit":            {"milestone.edit", "milestone", ""},
-	"start":           {"milestone.start", "milestone", ""},
-	"progress":        {"milestone.progress", "milestone", ""},
-	"forecast":        {"milestone.forecast", "milestone", ""},
-	"deliver":         {"milestone.deliver", "milestone", ""},
-	"withdraw":        {"milestone.withdraw", "milestone", ""},
-	"accept":          {"milestone.accept", "milestone", ""},
-	"reject":          {"milestone.reject", "milestone", ""},
-	"close":           {"milestone.close_condition", "milestone", ""},
-	"dispute":         {"milestone.dispute", "milestone", ""},
-	"settle":          {"milestone.settle", "milestone", ""},
-	"cancel":          {"milestone.cancel", "milestone", ""},
-	"waive":           {"milestone.waive", "milestone", ""},
-	"share":           {"milestone.share", "milestone", ""},
-	"comment":         {"milestone.comment", "milestone", ""},
+	"create-partner":     {"partner.create", "partner", "name=Partner country=FI time_zone=Europe/Helsinki"},
+	"edit-partner":       {"partner.edit", "partner", ""},
+	"add-member":         {"member.add", "member", "role=manager"},
+	"edit-member":        {"member.edit", "member", ""},
+	"remove-member":      {"member.remove", "member", ""},
+	"issue-token":        {"token.issue", "token", "name=token role=viewer hash=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
+	"revoke-token":       {"token.revoke", "token", ""},
+	"add-webhook":        {"webhook.add", "webhook", "format=standard address=c2VhbGVk place=https://ops.example/… events=* language=en order=ordered"},
+	"edit-webhook":       {"webhook.edit", "webhook", ""},
+	"rotate-secret":      {"webhook.rotate_secret", "webhook", "secret=bmV3"},
+	"remove-webhook":     {"webhook.remove", "webhook", ""},
+	"disable-webhook":    {"webhook.disable", "webhook", ""},
+	"enable-webhook":     {"webhook.enable", "webhook", ""},
+	"test-webhook":       {"webhook.test", "webhook", ""},
+	"redeliver":          {"webhook.redeliver", "webhook", ""},
+	"replay":             {"webhook.replay", "webhook", ""},
+	"draft":              {"agreement.draft", "agreement", "title=Collaboration effective_on=2017-07-05"},
+	"edit-agreement":     {"agreement.edit", "agreement", ""},
+	"sign":               {"agreement.sign", "agreement", ""},
+	"add-instrument":     {"instrument.add", "instrument", "title=Instrument effective_on=2017-07-05 disclosure=disclosed"},
+	"move-item":          {"instrument.move_item", "item", ""},
+	"create-project":     {"project.create", "project", "title=Project decide_by=2018-06-30"},
+	"edit-project":       {"project.edit", "project", ""},
+	"commit":             {"project.call", "project", "move=commit"},
+	"start-project":      {"project.call", "project", "move=start"},
+	"pause":              {"project.call", "project", "move=pause"},
+	"resume":             {"project.call", "project", "move=resume"},
+	"complete":           {"project.call", "project", "move=complete"},
+	"stop":               {"project.call", "project", "move=stop"},
+	"decide-by":          {"project.call", "project", "move=move_decide_by"},
+	"propose-change":     {"change.propose", "project", ""},
+	"approve-change":     {"change.approve", "project", ""},
+	"reject-change":      {"change.reject", "project", ""},
+	"withdraw-change":    {"change.withdraw", "project", ""},
+	"plan":               {"milestone.plan", "milestone", "title=Milestone due_on=2018-03-30"},
+	"edit":               {"milestone.edit", "milestone", ""},
+	"start":              {"milestone.start", "milestone", ""},
+	"progress":           {"milestone.progress", "milestone", ""},
+	"forecast":           {"milestone.forecast", "milestone", ""},
+	"deliver":            {"milestone.deliver", "milestone", ""},
+	"withdraw":           {"milestone.withdraw", "milestone", ""},
+	"accept":             {"milestone.accept", "milestone", ""},
+	"reject":             {"milestone.reject", "milestone", ""},
+	"close":              {"milestone.close_condition", "milestone", ""},
+	"dispute":            {"milestone.dispute", "milestone", ""},
+	"settle":             {"milestone.settle", "milestone", ""},
+	"cancel":             {"milestone.cancel", "milestone", ""},
+	"waive":              {"milestone.waive", "milestone", ""},
+	"share":              {"milestone.share", "milestone", ""},
+	"comment":            {"milestone.comment", "milestone", ""},
+	"propose-amendment":  {"amendment.propose", "agreement", "title=Amendment"},
+	"sign-amendment":     {"amendment.sign", "agreement", ""},
+	"reject-amendment":   {"amendment.reject", "agreement", ""},
+	"withdraw-amendment": {"amendment.withdraw", "agreement", ""},
 }
 
 // command reads "deliver ip-routing/fp4-trial on=2018-03-29".
@@ -188,6 +192,21 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 		for _, one := range values {
 			*x = append(*x, wanted(t, one))
 		}
+	case *[]Instrument:
+		for _, one := range values {
+			*x = append(*x, instrument(one))
+		}
+	case *[]InstrumentEnd:
+		for _, one := range values {
+			id, day, _ := strings.Cut(one, " ")
+			end := InstrumentEnd{ID: InstrumentID(id)}
+			fillWith(t, reflect.ValueOf(&end.ExpiresOn).Elem(), []string{day})
+			*x = append(*x, end)
+		}
+	case *[]Joining:
+		for _, p := range names(values[0]) {
+			*x = append(*x, Joining{p})
+		}
 	case *[]ScheduleItem:
 		for _, one := range values {
 			id, title, _ := strings.Cut(one, " ")
@@ -223,6 +242,20 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 		err = json.Unmarshal(quotedValue, x)
 	}
 	require.NoError(t, err, fmt.Sprint(values))
+}
+
+// instrument reads "chips supply supplier:nokia customer:zte".
+func instrument(text string) Instrument {
+	words := strings.Fields(text)
+	i := Instrument{ID: InstrumentID(words[0]), Kind: InstrumentKind(words[1]), Title: "Instrument", EffectiveOn: 2017_07_05, Disclosure: Disclosed}
+	for _, word := range words[2:] {
+		role, partners, _ := strings.Cut(word, ":")
+		if i.Roles == nil {
+			i.Roles = map[RoleName][]PartnerID{}
+		}
+		i.Roles[RoleName(role)] = names(partners)
+	}
+	return i
 }
 
 // wanted reads "fp4-trial, due_on 2018-04-30, acceptors xiaomi zte, cancel".

@@ -115,7 +115,7 @@ func plain(value json.RawMessage) string {
 	return s
 }
 
-var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (webhook|agreement|project|change|milestone) (\S+)$`)
+var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (webhook|agreement|amendment|project|change|milestone) (\S+)$`)
 
 // then plays a line such as "xiaomi sees milestone ip-routing/fp4-trial".
 func (s *scenario) then(rest string) []string {
@@ -128,6 +128,8 @@ func (s *scenario) then(rest string) []string {
 		seen = s.seesWebhook(p, parts[3])
 	case "agreement":
 		seen = s.seesAgreement(p, AgreementID(parts[3]))
+	case "amendment":
+		seen = s.seesAmendment(p, parts[3])
 	case "project":
 		seen = s.seesProject(p, s.project(parts[3]))
 	case "change":
@@ -142,10 +144,10 @@ const nothingSeen = "nothing"
 
 func (s *scenario) seesAgreement(p PartnerID, id AgreementID) string {
 	a := s.ledger.plain.Agreement(id)
-	if a == nil || !a.Party(p) {
+	if a == nil || !a.Sees(p) {
 		return nothingSeen
 	}
-	words := []string{string(a.State(s.today.Time().Add(12 * time.Hour)))}
+	words := []string{string(a.State(s.today.Time().Add(12 * time.Hour))), "between " + join(a.Terms.Parties)}
 	if len(a.Signatures) > 0 {
 		words = append(words, "signed by "+join(a.signers()))
 	}
@@ -172,6 +174,33 @@ func (s *scenario) seesWebhook(p PartnerID, path string) string {
 	}
 	for _, r := range x.Requests {
 		words = append(words, fmt.Sprintf("request %d: %s", r.Number, r.Kind))
+	}
+	return strings.Join(append(words, version(x.Seen, p)), ", ")
+}
+
+// seesAmendment tells of an amendment, named as "agreement/number".
+func (s *scenario) seesAmendment(p PartnerID, path string) string {
+	id, text, _ := strings.Cut(path, "/")
+	number, err := strconv.Atoi(text)
+	require.NoError(s.t, err)
+	a := s.ledger.plain.Agreement(AgreementID(id))
+	if a == nil || !a.Sees(p) || a.Amendment(number) == nil || !a.Amendment(number).Sees(p) {
+		return nothingSeen
+	}
+	x := a.Amendment(number)
+	words := []string{string(x.State), "proposed by " + string(x.By)}
+	for _, signer := range x.Signers() {
+		switch {
+		case x.Signed(signer):
+			words = append(words, string(signer)+" signed")
+		case x.Awaits(signer):
+			words = append(words, string(signer)+" pending")
+		case x.State == AmendmentOpen:
+			words = append(words, string(signer)+" not invited yet")
+		}
+	}
+	if x.State == AmendmentVoid {
+		words = append(words, strings.Join(strings.Fields(fmt.Sprintf("%s %s changed", x.Broken.Field, x.Broken.Instrument)), " "))
 	}
 	return strings.Join(append(words, version(x.Seen, p)), ", ")
 }

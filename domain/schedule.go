@@ -84,7 +84,7 @@ func (c MoveItem) Stream() Stream { return Stream{Agreement: c.Agreement} }
 func (c MoveItem) target(s State) *Seen { return seenOf(s.Agreement(c.Agreement)) }
 
 func (c MoveItem) decide(s State, m Meta) ([]Event, error) {
-	a, err := partyTo(s, c.Agreement, m)
+	a, err := readerOf(s, c.Agreement, m)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +93,9 @@ func (c MoveItem) decide(s State, m Meta) ([]Event, error) {
 		return nil, ErrNotFound()
 	}
 	if err := c.faults(i).err(); err != nil {
+		return nil, err
+	}
+	if err := a.partyManager(m); err != nil {
 		return nil, err
 	}
 	if err := i.moves(m); err != nil {

@@ -62,6 +62,12 @@ var probes = map[string]struct {
 	"webhook.disable":       {aboutDisabling, func(x targets) Command { return DisableWebhook{x.partner, "ops", "r"} }},
 	"agreement.edit":        {aboutAgreement, func(x targets) Command { return EditAgreement{ID: x.agreement, Title: new("T")} }},
 	"agreement.sign":        {aboutAgreement, func(x targets) Command { return SignAgreement{ID: x.agreement} }},
+	"amendment.propose": {aboutAgreement, func(x targets) Command {
+		return ProposeAmendment{ID: x.agreement, Title: "T", Changes: AmendmentChanges{Terms: TermsChange{Title: new("New")}}}
+	}},
+	"amendment.sign":     {aboutAgreement, func(x targets) Command { return SignAmendment{ID: x.agreement, Number: 1} }},
+	"amendment.reject":   {aboutAgreement, func(x targets) Command { return RejectAmendment{x.agreement, 1, "r"} }},
+	"amendment.withdraw": {aboutAgreement, func(x targets) Command { return WithdrawAmendment{x.agreement, 1} }},
 	"instrument.add": {aboutAgreement, func(x targets) Command {
 		return AddInstrument{x.agreement, Instrument{ID: "new", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}}
 	}},
@@ -113,6 +119,7 @@ func hidden(t *testing.T) *scenario {
 	s.given("a started milestone p/m of nokia")
 	s.given("a private milestone p/secret-k3v9 of nokia")
 	s.must("nokia", "propose-change p reason=agree milestones=m")
+	s.must("nokia", "propose-amendment three acceptance_days=7")
 	return s
 }
 
