@@ -94,7 +94,7 @@ func draftAgreement(q *writing, b *NewAgreement) (*intent, error) {
 		}
 		id = q.keys.agreement(base, q.id)
 	}
-	if err := q.knows(b.Parties); err != nil {
+	if err := q.knows("parties", b.Parties); err != nil {
 		return nil, err
 	}
 	if err := q.acceptNew(); err != nil {
@@ -114,13 +114,13 @@ func draftAgreement(q *writing, b *NewAgreement) (*intent, error) {
 }
 
 // knows refuses parties that do not exist or that the caller may not know; the two look the same.
-func (q *writing) knows(parties []domain.PartnerID) error {
+func (q *writing) knows(field string, parties []domain.PartnerID) error {
 	return q.Image.View(q.who.Viewer, func(v *projections.View) error {
 		for _, p := range parties {
 			if p != q.who.Partner && !v.SeesPartner(p) {
 				return &refusal{
 					status: http.StatusUnprocessableEntity, code: "unknown_partner", detail: "There is no partner " + string(p) + " that you can see.",
-					fields: []domain.FieldError{{Field: "parties", Message: "has a partner that you cannot see"}},
+					fields: []domain.FieldError{{Field: field, Message: "has a partner that you cannot see"}},
 				}
 			}
 		}
@@ -144,7 +144,7 @@ func editAgreement(q *writing, b *AgreementChange) (*intent, error) {
 		return nil, errNothingToChange
 	}
 	if b.Parties != nil {
-		if err := q.knows(*b.Parties); err != nil {
+		if err := q.knows("parties", *b.Parties); err != nil {
 			return nil, err
 		}
 	}

@@ -114,6 +114,8 @@ func pathSchema(name string) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeInteger, Minimum: &first, Maximum: &last}
 	case "change":
 		return &huma.Schema{Type: huma.TypeString, Pattern: "^([1-9][0-9]*|c-[a-z2-7]+)$"}
+	case "amendment":
+		return &huma.Schema{Type: huma.TypeString, Pattern: "^([1-9][0-9]*|a-[a-z2-7]+)$"}
 	case "file", "letter", "delivery":
 		return &huma.Schema{Type: huma.TypeString}
 	}

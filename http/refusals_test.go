@@ -19,7 +19,7 @@ type refused struct {
 
 func (w *world) refusals() []refused {
 	var all []refused
-	for _, more := range [][]refused{w.directoryRefusals(), webhookRefusals(), w.agreementRefusals(), w.projectRefusals(), w.milestoneRefusals(), w.decisionRefusals(), w.changeRefusals()} {
+	for _, more := range [][]refused{w.directoryRefusals(), webhookRefusals(), w.agreementRefusals(), w.projectRefusals(), w.milestoneRefusals(), w.decisionRefusals(), w.changeRefusals(), w.amendmentRefusals()} {
 		all = append(all, more...)
 	}
 	return all

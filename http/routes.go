@@ -54,6 +54,7 @@ const (
 	anyParty       = "any member of a party"
 	partyManager   = "a manager of a party"
 	roleManager    = "a manager of a partner that has a role in it; where the kind has no roles, of any party"
+	signer         = "a manager of a party, and of a partner that is invited by it"
 	anyParticipant = "any member of a participant"
 	participants   = "a manager of a participant"
 	lead           = "a manager of the lead"
@@ -70,7 +71,7 @@ const (
 func routes() []*route {
 	var all []*route
 	for _, group := range [][]*route{
-		partnerRoutes(), directoryRoutes(), webhookRoutes(), deliveryRoutes(), agreementRoutes(), instrumentRoutes(),
+		partnerRoutes(), directoryRoutes(), webhookRoutes(), deliveryRoutes(), agreementRoutes(), amendmentRoutes(), instrumentRoutes(),
 		projectRoutes(), milestoneRoutes(), actionRoutes(), changeRoutes(), publicRoutes(), logRoutes(), deadLetterRoutes(), operationRoutes(),
 	} {
 		all = append(all, group...)
@@ -112,6 +113,12 @@ func read(name, path, summary, callers string, sees sight, answer any,
 // over says what a route's answer is made of, where it is more than its path names.
 func (rt *route) over(whole func(*projections.View) bool) *route {
 	rt.whole = whole
+	return rt
+}
+
+// vanishing says that a change can take away the caller's own sight of what it changes.
+func (rt *route) vanishing() *route {
+	rt.success = append(rt.success, http.StatusNoContent)
 	return rt
 }
 

@@ -63,6 +63,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	w.projects()
 	w.milestones()
 	w.requests()
+	w.amendments()
 	w.whispers()
 	w.dead()
 	w.nowhere()
@@ -320,6 +321,25 @@ func (w *world) requests() {
 	}
 }
 
+// amendments proposes one in two agreements.
+func (w *world) amendments() {
+	w.t.Helper()
+	for _, at := range []struct {
+		agreement, by string
+		parties       []string
+	}{
+		{w.a, "nokia", []string{"nokia", "xiaomi"}},
+		{w.three, "zte", []string{"nokia", "xiaomi", "zte"}},
+	} {
+		w.As(at.by).POST(w.at(at.agreement)+"/amendments", object{
+			"title": w.canary(at.agreement, at.parties...), "changes": object{"title": w.canary(at.agreement, at.parties...)},
+		}).Want(201)
+		w.place(place{
+			params: map[string]string{"agreement": at.agreement, "amendment": "1"}, seers: at.parties, agreement: at.agreement, owner: at.by,
+		})
+	}
+}
+
 func (w *world) milestone(agreement, project, id, due, owner string, acceptors ...string) {
 	w.t.Helper()
 	all := append([]string{owner}, acceptors...)
@@ -387,6 +407,11 @@ func (w *world) nowhere() {
 		{"agreement": w.a, "instrument": "nothing"},
 		{"agreement": w.a, "instrument": "joint", "item": "nothing"},
 		{"agreement": "nothing", "instrument": "joint", "item": "lot"},
+		{"agreement": "nothing", "amendment": "1"},
+		{"agreement": w.a, "amendment": "99"},
+		{"agreement": w.a, "amendment": "01"},
+		{"agreement": w.a, "amendment": "a-aaaaaaaa"},
+		{"agreement": w.other, "amendment": "1"},
 		{"agreement": "nothing", "project": "routing"},
 		{"agreement": w.a, "project": "nothing"},
 		{"agreement": "nothing", "project": "routing", "change": "1"},

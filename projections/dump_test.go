@@ -85,7 +85,7 @@ func (d *dumper) view(v *projections.View) {
 	for n := range 3 {
 		a := domain.AgreementID(fmt.Sprintf("a%d", n))
 		one, ok := v.Agreement(a)
-		d.add("agreement", one, ok, v.Instruments(a), v.Projects(a))
+		d.add("agreement", one, ok, v.Instruments(a), v.Projects(a), v.Amendments(a))
 		public, ok := v.Public(a)
 		d.add("public", public, ok)
 		d.agreements = append(d.agreements, a)

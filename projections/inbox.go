@@ -19,6 +19,7 @@ func (v *View) Inbox() []InboxItem {
 	}
 	for _, a := range v.agreements() {
 		items = append(items, v.signatureItems(a)...)
+		items = append(items, v.amendmentItems(a)...)
 		for _, p := range v.projectsOf(a) {
 			items = append(items, v.stageItems(p)...)
 			items = append(items, v.changeItems(p)...)

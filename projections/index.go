@@ -15,7 +15,7 @@ func (s *store) index(n *streamNode, c *eventlog.Commit, i int, h domain.Header,
 	case n.directory != nil:
 		return s.indexDirectory(n.directory, c, i, h)
 	case n.project == nil:
-		return s.indexAgreement(n.agreement, c, i, h)
+		return s.indexAgreement(n.agreement, c, i, h, p)
 	case h.Subject == "":
 		return s.indexProject(n.project, c, i, h)
 	default:
@@ -23,28 +23,22 @@ func (s *store) index(n *streamNode, c *eventlog.Commit, i int, h domain.Header,
 	}
 }
 
-func (s *store) indexAgreement(a *agreementNode, c *eventlog.Commit, i int, h domain.Header) error {
-	before := a.parties()
-	if s.replay { // the entity may have changed in place
-		before = nil
-	}
+func (s *store) indexAgreement(a *agreementNode, c *eventlog.Commit, i int, h domain.Header, e domain.Payload) error {
 	a.entity = s.world.Agreement(a.id)
 	a.signaturesAwaited(h.RecordedAt.UnixMicro())
-	if err := s.parties(a, before); err != nil {
-		return err
+	s.readers(a)
+	told, err := a.root.code(s, a.entity.ReadersOf(e))
+	if err == nil {
+		_, err = s.record(a.root, c, i, h, told)
 	}
-	_, err := s.record(a.root, c, i, h, a.shared)
 	return err
 }
 
-// parties puts the agreement into the lists of its parties and takes it out of those who were.
-func (s *store) parties(a *agreementNode, before []domain.PartnerID) (err error) {
-	now := a.parties()
-	if !s.replay && slices.Equal(before, now) && before != nil {
-		return nil
-	}
-	if a.shared, err = a.root.code(s, now); err != nil || s.replay {
-		return err
+// readers puts the agreement into the lists of those who see it and takes it out of those who did.
+func (s *store) readers(a *agreementNode) {
+	before, now := a.listed, a.readers()
+	if s.replay || slices.Equal(before, now) {
+		return
 	}
 	for _, p := range before {
 		if !slices.Contains(now, p) {
@@ -55,7 +49,7 @@ func (s *store) parties(a *agreementNode, before []domain.PartnerID) (err error)
 	for _, p := range now {
 		s.partner(p).addAgreement(a)
 	}
-	return nil
+	a.listed = now
 }
 
 // signaturesAwaited notes since when each party's signature is missing.
@@ -230,7 +224,8 @@ func (s *store) buildLists() {
 		p.agreements, p.milestones = nil, nil
 	}
 	for _, a := range s.agreements {
-		for _, p := range a.parties() {
+		a.listed = a.readers()
+		for _, p := range a.listed {
 			s.partner(p).agreements = append(s.partner(p).agreements, a)
 		}
 		for _, in := range a.projects {

@@ -171,7 +171,7 @@ func (p *partnerNode) setEntity(s *store, x *domain.Partner) {
 func (p *partnerNode) counterparties() []domain.PartnerID {
 	var ids []domain.PartnerID
 	for _, a := range p.agreements {
-		for _, x := range a.parties() {
+		for _, x := range a.readers() {
 			if x != p.id && !slices.Contains(ids, x) {
 				ids = append(ids, x)
 			}

@@ -139,9 +139,6 @@ func (s *store) adoptAgreement(x *savedAgreement) (err error) {
 	if err := a.root.adopt(s, x.Root); err != nil {
 		return err
 	}
-	if a.shared, err = a.root.code(s, a.parties()); err != nil {
-		return err
-	}
 	for _, sp := range x.Projects {
 		s.place(domain.Stream{Agreement: x.ID, Project: sp.ID}).version = sp.Version
 		p := a.project(sp.ID)

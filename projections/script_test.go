@@ -49,6 +49,11 @@ func opening() []step {
 	conditional, disputed := milestoneOf("a1", "m0"), milestoneOf("a1", "m1")
 	steps = append(steps, delivery("a1", "m0")...)
 	steps = append(steps, delivery("a1", "m1")...)
+	steps = append(steps, // sony is invited to join nokia and xiaomi
+		step{"nokia", domain.ProposeAmendment{ID: "a0", Title: "Sony joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}}},
+		step{"nokia", domain.SignAmendment{ID: "a0", Number: 1}},
+		step{"xiaomi", domain.SignAmendment{ID: "a0", Number: 1}},
+	)
 	return append(
 		steps,
 		step{"xiaomi", domain.AcceptMilestone{Ref: conditional, Conditions: []domain.Requirement{{Text: "a report", DueOn: 20180101}}}},
@@ -84,7 +89,9 @@ func drawScript(t *rapid.T, n int) []step {
 }
 
 func drawCommand(t *rapid.T, who domain.PartnerID) domain.Command {
-	switch n := rapid.IntRange(0, 29).Draw(t, "area"); {
+	switch n := rapid.IntRange(0, 33).Draw(t, "area"); {
+	case n >= 30:
+		return drawAmendment(t, who)
 	case n < 3:
 		return drawDirectory(t, who)
 	case n < 6:
@@ -145,6 +152,27 @@ func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.MoveItem{Agreement: a, Instrument: "i0", Item: item, State: domain.ItemDelivered},
 		domain.MoveItem{Agreement: a, Instrument: "i1", Item: "s1", State: domain.ItemRecorded},
 	}).Draw(t, "change")
+}
+
+func drawAmendment(t *rapid.T, who domain.PartnerID) domain.Command {
+	a := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 1).Draw(t, "agreement")))
+	number, days := rapid.IntRange(1, 3).Draw(t, "number"), rapid.IntRange(5, 7).Draw(t, "days")
+	propose := func(c domain.AmendmentChanges) domain.Command {
+		return domain.ProposeAmendment{ID: a, Key: "a-" + string(who), Title: "Otherwise", Changes: c}
+	}
+	return rapid.SampledFrom([]domain.Command{
+		propose(domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: &days}}),
+		propose(domain.AmendmentChanges{
+			Join: []domain.Joining{{Partner: "sony"}}, EndInstruments: []domain.InstrumentEnd{{ID: "i1", ExpiresOn: 20180704}},
+			AddInstruments: []domain.Instrument{{ID: "i9", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},
+		}),
+		propose(domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}),
+		domain.SignAmendment{ID: a, Number: number, Signatory: "S. Igner"},
+		domain.SignAmendment{ID: a, Number: number},
+		domain.SignAmendment{ID: a, Number: number},
+		domain.RejectAmendment{ID: a, Number: number, Reason: "no"},
+		domain.WithdrawAmendment{ID: a, Number: number},
+	}).Draw(t, "amendment")
 }
 
 func drawProject(t *rapid.T) domain.Command {

@@ -155,6 +155,7 @@ type InboxItem struct {
 	Project         *domain.ProjectID   `json:"project"`
 	Milestone       *domain.MilestoneID `json:"milestone"`
 	Change          *int                `json:"change"`
+	Amendment       *int                `json:"amendment" doc:"The number of the amendment, with kind amendment."`
 	Condition       *int                `json:"condition" doc:"The number of the condition, with kind condition."`
 	Title           string              `json:"title"`
 	Reason          string              `json:"reason"`

@@ -48,7 +48,7 @@ type agreementNode struct {
 	id       domain.AgreementID
 	entity   *domain.Agreement // nil before its first event
 	root     *root
-	shared   uint16 // audience code of the parties
+	listed   []domain.PartnerID // those who have it in their lists; an entity changes in place within a commit
 	waiting  []waitingSince
 	projects []*projectNode // sorted by id
 	serving  map[domain.InstrumentID][]*milestoneNode
@@ -205,11 +205,12 @@ func (a *agreementNode) project(id domain.ProjectID) *projectNode {
 	return a.projects[i]
 }
 
-func (a *agreementNode) parties() []domain.PartnerID {
+// readers returns who sees the agreement: the parties, and who is invited to join them.
+func (a *agreementNode) readers() []domain.PartnerID {
 	if a.entity == nil {
 		return nil
 	}
-	return a.entity.Terms.Parties
+	return a.entity.Readers()
 }
 
 func (p *projectNode) participants() []domain.PartnerID {

@@ -91,7 +91,7 @@ func (v *View) agreements() []*agreementNode {
 
 func (v *View) agreement(id domain.AgreementID) *agreementNode {
 	a := v.s.agreements[id]
-	if a == nil || v.who.Operator || !v.reaches(id) || !slices.Contains(a.parties(), v.who.Partner) {
+	if a == nil || v.who.Operator || !v.reaches(id) || !slices.Contains(a.readers(), v.who.Partner) {
 		return nil
 	}
 	return a
@@ -137,7 +137,7 @@ func (v *View) partner(id domain.PartnerID) *partnerNode {
 func (v *View) counterparties() []domain.PartnerID {
 	var ids []domain.PartnerID
 	for _, a := range v.agreements() {
-		for _, p := range a.parties() {
+		for _, p := range a.readers() {
 			if p != v.who.Partner && !slices.Contains(ids, p) {
 				ids = append(ids, p)
 			}

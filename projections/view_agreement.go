@@ -64,16 +64,19 @@ func (v *View) Instruments(a domain.AgreementID) []Instrument {
 
 func (v *View) instrumentShape(a *domain.Agreement, i *domain.Instrument) Instrument {
 	all := v.serving(a.ID, i.ID)
-	shape := Instrument{
-		Agreement: a.ID, ID: i.ID, Kind: i.Kind, Title: i.Title, Roles: i.Roles,
+	return Instrument{
+		Agreement: a.ID, ID: i.ID, Kind: i.Kind, Title: i.Title, Roles: rolesShape(i),
 		EffectiveOn: i.EffectiveOn, ExpiresOn: orNull(i.ExpiresOn), Disclosure: i.Disclosure,
 		Schedule: v.schedule(a, i, all), Obligations: obligations(i, all),
 		URL: v.url("agreements", string(a.ID), "instruments", string(i.ID)),
 	}
-	if shape.Roles == nil {
-		shape.Roles = map[domain.RoleName][]domain.PartnerID{}
+}
+
+func rolesShape(i *domain.Instrument) map[domain.RoleName][]domain.PartnerID {
+	if i.Roles == nil {
+		return map[domain.RoleName][]domain.PartnerID{}
 	}
-	return shape
+	return i.Roles
 }
 
 // Project returns a project.

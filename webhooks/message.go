@@ -147,6 +147,8 @@ func told(p domain.Payload) telling {
 		return telling{reason: e.Reason}
 	case domain.ChangeRejected:
 		return telling{reason: e.Reason}
+	case domain.AmendmentRejected:
+		return telling{reason: e.Reason}
 	}
 	return telling{reason: said(p)}
 }

@@ -28,6 +28,9 @@ var manners = map[string]manner{
 
 	"agreement.drafted": {Neutral, "draft"}, "agreement.edited": {Neutral, "draft"},
 	"agreement.signed": {Good, "signed"}, "agreement.activated": {Good, "in_force"},
+	"agreement.party_invited": {Warning, "proposed"}, "agreement.amended": {Good, "in_force"},
+	"amendment.proposed": {Warning, "proposed"}, "amendment.signed": {Good, "signed"}, "amendment.rejected": {Bad, "rejected"},
+	"amendment.withdrawn": {Neutral, "withdrawn"}, "amendment.voided": {Warning, "void"},
 	"instrument.added": notice, "instrument.item_moved": notice,
 
 	"project.created": notice, "project.edited": notice, "project.stage_called": {Neutral, "proposed"},

@@ -43,12 +43,24 @@ func (v *voice) agreement(f Fact) (string, args) {
 		return "", args{"Voided": v.names(f, e.Voided)}
 	case domain.AgreementSigned:
 		return "", args{"Signatory": e.Signature.Signatory, "On": v.style.date(e.Signature.SignedOn)}
+	case domain.PartyInvited:
+		return "", args{"Amendment": e.Amendment, "Partners": v.names(f, e.Partners)}
+	case domain.AgreementAmended:
+		return "", args{"Amendment": e.Amendment, "Joined": v.names(f, signers(e.Joined))}
 	case domain.InstrumentAdded:
 		return "", args{"Instrument": e.Instrument.Title, "Voided": v.names(f, e.Voided)}
 	case domain.ItemMoved:
 		return string(e.To), args{"Item": e.Title}
 	}
 	return "", args{}
+}
+
+func signers(list []domain.Signature) []domain.PartnerID {
+	ids := make([]domain.PartnerID, len(list))
+	for i, s := range list {
+		ids[i] = s.Partner
+	}
+	return ids
 }
 
 // project words what happens to a project itself.

@@ -109,6 +109,8 @@ func (v *voice) describe(f Fact) (string, args) {
 		suffix, data = v.directory(f)
 	case "agreement", "instrument":
 		suffix, data = v.agreement(f)
+	case "amendment":
+		suffix, data = v.amendment(f)
 	case "project":
 		suffix, data = v.project(f)
 	case "change":

@@ -1,0 +1,107 @@
+package http
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func (w *world) amendmentRefusals() []refused {
+	all := w.at(w.a) + "/amendments"
+	wants := func(changes object) object { return object{"title": "x", "changes": changes} }
+	part := object{"id": "new", "kind": "exploration", "title": "New", "effective_on": "2018-01-01", "disclosure": "disclosed"}
+	return []refused{
+		{"nokia", "POST", all, wants(object{}), "", 422, "invalid_field", "changes"},
+		{"nokia", "POST", all, object{"title": " ", "changes": object{"acceptance_days": 10}}, "", 422, "invalid_field", "title changes"},
+		{"nokia", "POST", all, wants(object{"acceptance_days": 400}), "", 422, "invalid_field", "changes"},
+		{"nokia", "POST", all, wants(object{"expires_on": "2017-07-31"}), "", 422, "invalid_field", "changes"},
+		{"nokia", "POST", all, wants(object{"effective_on": "2018-01-01"}), "", 400, "unknown_field", "changes.effective_on"},
+		{"nokia", "POST", all, wants(object{"join": []object{{"partner": "acme"}}}), "", 422, "unknown_partner", "changes"},
+		{"nokia", "POST", all, wants(object{"join": []object{{"partner": "nothing"}}}), "", 422, "unknown_partner", "changes"},
+		{"nokia", "POST", all, wants(object{"join": []object{{"partner": "xiaomi"}}}), "", 422, "invalid_field", "changes"},
+		{"nokia", "POST", all, wants(object{"join": []object{{"partner": "zte", "share_past": true}}}), "", 400, "unknown_field", "changes.join[0].share_past"},
+		{"nokia", "POST", all, wants(object{"end_instruments": []object{{"id": "nothing", "expires_on": "2018-01-01"}}}), "", 422, "invalid_field", "changes"},
+		{"nokia", "POST", all, wants(object{"add_instruments": []object{body(part).with(object{"id": "joint"})}}), "", 422, "invalid_field", "changes"},
+		{"nokia", "POST", all, wants(object{"add_instruments": []object{body(part).with(object{"kind": "gift"})}}), "", 422, "invalid_field", "changes"},
+		{"nokia", "POST", w.at(w.next) + "/amendments", wants(object{"acceptance_days": 9}), "", 409, "agreement_not_signed", ""},
+		{"nokia-viewer", "POST", all, wants(object{"acceptance_days": 9}), "", 403, "manager_only", ""},
+		{"operator", "POST", all, wants(object{"acceptance_days": 9}), "", 404, "not_found", ""},
+		{"zte", "POST", all, wants(object{"acceptance_days": 9}), "", 404, "not_found", ""},
+		{"nokia", "POST", all + "/1/sign", object{"signed_on": "2031-01-01"}, "", 422, "invalid_field", "signed_on"},
+		{"nokia-viewer", "POST", all + "/1/sign", nil, "", 403, "manager_only", ""},
+		{"nokia", "POST", all + "/1/sign", nil, `"9-x"`, 412, "version_mismatch", ""},
+		{"nokia", "POST", all + "/2/sign", nil, "", 404, "not_found", ""},
+		{"xiaomi", "POST", all + "/1/reject", object{"reason": ""}, "", 422, "invalid_field", "reason"},
+		{"xiaomi", "POST", all + "/1/withdraw", nil, "", 403, "not_proposer", ""},
+		{"acme", "POST", all + "/1/withdraw", nil, "", 404, "not_found", ""},
+	}
+}
+
+// ZTE joins what nokia and xiaomi have: it is told from its invitation on, and answers.
+func TestAPartnerJoins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	agreement, all := w.at(w.a), w.at(w.a)+"/amendments"
+	before := w.As("zte").GET("/v1/me").Want(200).position()
+
+	propose := object{"title": "ZTE joins", "changes": object{
+		"acceptance_days": 5, "join": []object{{"partner": "zte"}}, "add_instruments": []object{{
+			"id": "chips", "kind": "supply", "title": "Chips", "effective_on": "2018-01-01", "disclosure": "undisclosed",
+			"roles": object{"supplier": []string{"zte"}, "customer": []string{"nokia"}},
+		}},
+	}}
+	a := w.As("nokia").With("Idempotency-Key", "join").POST(all, propose).Want(201)
+	require.Equal(t, all+"/2", a.location())
+	require.Equal(t, object{"nokia": nil, "xiaomi": nil, "zte": nil}, a.get("signatures"))
+	require.Equal(t, object{"acceptance_days": float64(10)}, a.get("from"))
+	again := w.As("nokia").With("Idempotency-Key", "join").POST(all, propose).Want(201)
+	require.Equal(t, a.body, again.body)
+	require.Equal(t, all+"/2", again.location())
+
+	w.As("nokia").POST(all+"/2/sign", object{"signatory": "Rajeev Suri"}).Want(200)
+	w.As("zte").GET(agreement).Refused(404, "not_found")
+	w.As("zte").GET(all+"/2").Refused(404, "not_found")
+	require.Equal(t, before, w.As("zte").GET("/v1/me").Want(200).position())
+
+	a = w.As("xiaomi").POST(all+"/2/sign", nil).Want(200)
+	require.Equal(t, true, a.get("invited"))
+	a = w.As("zte").GET(agreement).Want(200)
+	require.EqualValues(t, 1, a.get("version"))
+	require.Len(t, w.As("zte").GET(agreement+"/instruments").Want(200).list("instruments"), 1)
+	require.Len(t, w.As("zte").GET(all).Want(200).list("amendments"), 1)
+	require.Empty(t, w.As("zte").GET(agreement+"/projects").Want(200).list("projects"))
+	w.As("zte").GET(w.routing("going")).Refused(404, "not_found")
+	w.As("zte").GET(all+"/1").Refused(404, "not_found")
+	events := w.As("zte").GET(agreement + "/events").Want(200).list("events")
+	require.Len(t, events, 1)
+	require.Equal(t, "agreement.party_invited", events[0]["type"])
+	require.Equal(t, "1."+w.a+".1", events[0]["position"])
+	require.Contains(t, w.As("zte").GET("/v1/partners/zte/inbox").Want(200).told(), "You are invited to join by amendment 2: ZTE joins")
+
+	w.As("zte").POST(all, object{"title": "x", "changes": object{"acceptance_days": 9}}).Refused(403, "not_a_party")
+	w.As("nokia").POST(all+"/1/sign", nil).Refused(409, "invitation_open")
+	a = w.As("zte").POST(all+"/2/sign", object{"signatory": "Yin Yimin"}).Want(200)
+	require.Equal(t, "in_force", a.get("state"))
+	require.Equal(t, []any{"nokia", "xiaomi", "zte"}, w.As("zte").GET(agreement).Want(200).get("parties"))
+	require.Equal(t, "void", w.As("xiaomi").GET(all+"/1").Want(200).get("state"))
+	w.As("zte").GET(all+"/1").Refused(404, "not_found")
+	events = w.As("zte").GET(agreement + "/events").Want(200).list("events")
+	require.Len(t, events, 3)
+	require.Equal(t, "agreement.amended", events[2]["type"])
+	require.Equal(t, "1."+w.a+".3", events[2]["position"])
+}
+
+// Who turns an invitation down is shown nothing more, not even the answer to that.
+func TestAnInvitationIsTurnedDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := w.at(w.a) + "/amendments"
+	w.As("nokia").POST(all, object{"title": "ZTE joins", "changes": object{"join": []object{{"partner": "zte"}}}}).Want(201)
+	w.As("nokia").POST(all+"/2/sign", nil).Want(200)
+	w.As("xiaomi").POST(all+"/2/sign", nil).Want(200)
+	w.As("zte").POST(all+"/2/reject", object{"reason": "not for us"}).Want(204)
+	w.As("zte").GET(w.at(w.a)).Refused(404, "not_found")
+	w.As("zte").GET(w.at(w.a)+"/events").Refused(404, "not_found")
+	a := w.As("xiaomi").GET(all + "/2").Want(200)
+	require.Equal(t, object{"partner": "zte", "reason": "not for us"}, a.get("rejection"))
+}

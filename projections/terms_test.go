@@ -1,0 +1,108 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/projections"
+)
+
+// invite lets zte join by the amendment with the given number, up to its own signature.
+func (h *house) invite(number int) {
+	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{
+		Join: []domain.Joining{{Partner: "zte"}},
+	}})
+	h.do("xiaomi", domain.SignAmendment{ID: agreementID, Number: number})
+	h.do("nokia", domain.SignAmendment{ID: agreementID, Number: number})
+}
+
+func (i *image) feed(t *testing.T, p domain.PartnerID) []projections.Event {
+	i.caughtUp(t)
+	events, ok, err := i.AgreementEvents(context.Background(), partner(p), agreementID, "", 1000)
+	require.True(t, ok)
+	require.NoError(t, err)
+	return events.Events
+}
+
+func types(events []projections.Event) (list []string) {
+	for _, e := range events {
+		list = append(list, e.Type)
+	}
+	return list
+}
+
+// R17: a joiner's feed is dense from its invitation on and shows nothing of before; what the others do
+// without it moves nothing of its own.
+func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
+	h, i := portfolio(t)
+	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.do("xiaomi", domain.ProposeAmendment{ID: agreementID, Title: "Older", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
+	i.caughtUp(t)
+	v := partner("zte")
+	quiet := i.Changed(v)
+	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "zte"}}}})
+	h.do("xiaomi", domain.SignAmendment{ID: agreementID, Number: 2})
+	i.caughtUp(t)
+	select {
+	case <-quiet:
+		t.Fatal("zte is told of what it may not know")
+	default:
+	}
+	h.do("nokia", domain.SignAmendment{ID: agreementID, Number: 2})
+	require.Equal(t, []string{"agreement.party_invited"}, types(i.feed(t, "zte")))
+	require.Equal(t, []string{"amendment"}, i.kinds(t, "zte"))
+
+	position := i.Position(v, "")
+	agreement := look(i, v, func(v *projections.View) projections.Agreement { a, _ := v.Agreement(agreementID); return a })
+	h.do("nokia", domain.CommentMilestone{Ref: ref("b"), Text: "among ourselves"})
+	h.do("nokia", domain.RejectAmendment{ID: agreementID, Number: 1, Reason: "no"})
+	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "Newer", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
+	i.caughtUp(t)
+	require.Equal(t, position, i.Position(v, ""))
+	require.Equal(t, agreement, look(i, v, func(v *projections.View) projections.Agreement { a, _ := v.Agreement(agreementID); return a }))
+
+	h.do("zte", domain.SignAmendment{ID: agreementID, Number: 2})
+	h.do("xiaomi", domain.CommentMilestone{Ref: ref("b"), Text: "among ourselves"})
+	h.do("zte", domain.ProposeAmendment{ID: agreementID, Title: "Ours", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(30)}}})
+	events := i.feed(t, "zte")
+	require.Equal(t, []string{"agreement.party_invited", "amendment.signed", "agreement.amended", "amendment.proposed"}, types(events))
+	for n, e := range events {
+		require.Equal(t, fmt.Sprintf("1.%s.%d", agreementID, n+1), e.Position, "dense")
+	}
+	require.Equal(t, []int{2, 4}, look(i, v, func(v *projections.View) (numbers []int) {
+		for _, x := range v.Amendments(agreementID) {
+			numbers = append(numbers, x.Number)
+		}
+		return numbers
+	}))
+	require.Empty(t, look(i, v, func(v *projections.View) []projections.Project { return v.Projects(agreementID) }))
+}
+
+// What came to nothing is gone for who was invited; another invitation goes on where it was.
+func TestAnInvitationThatComesToNothing(t *testing.T) {
+	h, i := portfolio(t)
+	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.invite(1)
+	i.caughtUp(t)
+	before := i.Position(partner("zte"), "")
+	gone := i.Changed(partner("zte"))
+	h.do("xiaomi", domain.RejectAmendment{ID: agreementID, Number: 1, Reason: "on second thoughts"})
+	<-gone
+	i.caughtUp(t)
+	require.NotEqual(t, before, i.Position(partner("zte"), ""))
+	_, ok, err := i.AgreementEvents(context.Background(), partner("zte"), agreementID, "", 1000)
+	require.False(t, ok)
+	require.NoError(t, err)
+	require.Empty(t, i.inbox(t, "zte"))
+	require.Empty(t, look(i, partner("zte"), (*projections.View).Agreements))
+
+	h.do("nokia", domain.CommentMilestone{Ref: ref("b"), Text: "among ourselves"})
+	h.invite(2)
+	events := i.feed(t, "zte")
+	require.Equal(t, []string{"agreement.party_invited", "amendment.rejected", "agreement.party_invited"}, types(events))
+	require.Equal(t, "1."+agreementID+".3", events[2].Position)
+}
