@@ -48,8 +48,13 @@ var targets = map[string]webhooks.Target{
 
 func delivery(m webhooks.Message) webhooks.Delivery {
 	d := webhooks.Delivery{ID: "5d3f0c1e9a7b48d2a6c4e1f0b2d3a495", Type: "milestone.rejected", At: now.Add(-time.Second), Message: m}
+	sentence, err := json.Marshal(m.Headline)
+	if err != nil {
+		panic(err)
+	}
 	d.Body = []byte(`{"type":"milestone.rejected","timestamp":"2018-03-22T09:29:59Z","data":{"id":"` + d.ID + `",` +
-		`"agreement":"nokia-xiaomi-2017","project":"ip-routing-fp4","milestone":{"id":"fp4-field-trial","title":"FP4 field trial"}}}`)
+		`"agreement":"nokia-xiaomi-2017","project":"ip-routing-fp4","milestone":{"id":"fp4-field-trial","title":"FP4 field trial"},` +
+		`"sentence":` + string(sentence) + `}}`)
 	return d
 }
 
