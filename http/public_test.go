@@ -201,3 +201,21 @@ func TestAStaleNodeTellsThePublicNothing(t *testing.T) {
 		w.As("nobody").GET(path).Refused(503, "stale")
 	}
 }
+
+// A party that takes part in nothing public has approved nothing: neither it nor the title that it signed is told.
+func TestTheTitleIsPublicWhenEveryPartyIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	title := w.As("zte").GET("/v1/agreements/" + w.three).Want(200).text("title")
+	w.milestone(w.three, w.duo, "mast", "2017-12-01", "nokia", "xiaomi")
+	w.publish(w.three, w.duo, "mast", "nokia", "xiaomi")
+	status := w.As("nobody").GET("/public/" + w.three + "/status").Want(200)
+	require.Nil(t, status.get("title"))
+	require.Len(t, status.get("partners"), 2)
+	require.NotContains(t, string(w.As("nobody").GET("/public/"+w.three).Want(200).body), title)
+
+	w.milestone(w.three, "radio", "mast", "2017-12-01", "zte", "xiaomi")
+	w.publish(w.three, "radio", "mast", "nokia", "xiaomi", "zte")
+	require.Equal(t, title, w.As("nobody").GET("/public/"+w.three+"/status").Want(200).get("title"))
+	require.Contains(t, string(w.As("nobody").GET("/public/"+w.three).Want(200).body), title)
+}

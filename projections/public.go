@@ -13,7 +13,7 @@ import (
 // things by their titles: an id can tell of a title that never was public.
 type PublicStatus struct {
 	Agreement domain.AgreementID            `json:"agreement"`
-	Title     string                        `json:"title"`
+	Title     *string                       `json:"title" doc:"null unless every party takes part below: the others never approved that it is public."`
 	Partners  []string                      `json:"partners" doc:"Names of those who take part in the projects below."`
 	Counts    map[domain.MilestoneState]int `json:"counts" doc:"Public milestones by state."`
 	Accepted  int                           `json:"accepted" doc:"How many of expected are accepted."`
@@ -58,20 +58,25 @@ func (v *View) Public(id domain.AgreementID) (PublicStatus, bool) {
 	if a == nil || len(a.public) == 0 {
 		return PublicStatus{}, false
 	}
-	shape := PublicStatus{Agreement: id, Title: a.entity.Terms.Title, Counts: map[domain.MilestoneState]int{}}
+	shape := PublicStatus{Agreement: id, Counts: map[domain.MilestoneState]int{}}
+	var approved []domain.PartnerID
 	var last *projectNode
 	for _, m := range slices.SortedFunc(slices.Values(a.public), comparePublic) {
 		if m.project != last {
 			last = m.project
 			shape.Projects = append(shape.Projects, PublicProject{Title: last.entity.Title})
-			shape.Partners = append(shape.Partners, v.namesOf(last.participants())...)
+			approved = append(approved, last.participants()...)
 		}
 		p := &shape.Projects[len(shape.Projects)-1]
 		p.Milestones = append(p.Milestones, v.publicMilestone(m.entity))
 		shape.count(p.Milestones[len(p.Milestones)-1])
 	}
-	slices.Sort(shape.Partners)
-	shape.Partners = slices.Compact(shape.Partners)
+	slices.Sort(approved)
+	approved = slices.Compact(approved)
+	shape.Partners = slices.Sorted(slices.Values(v.namesOf(approved)))
+	if !slices.ContainsFunc(a.entity.Terms.Parties, func(p domain.PartnerID) bool { return !slices.Contains(approved, p) }) {
+		shape.Title = &a.entity.Terms.Title
+	}
 	return shape, true
 }
 
