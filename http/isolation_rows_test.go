@@ -253,6 +253,7 @@ func webhookRows() map[string]row {
 		"rotateWebhookSecret": act(object{}),
 		"enableWebhook":       act(nil),
 		"replayWebhook":       act(object{"since": "2017-07-05T00:00:00Z"}),
+		"previewWebhook":      {sees: sees},
 		"listDeliveries":      {sees: sees},
 		"getDelivery":         {sees: sees},
 		"redeliver":           act(nil),

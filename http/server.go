@@ -52,6 +52,9 @@ type Config struct {
 	Operations Operations
 	// Deliveries tells what became of the deliveries of webhooks; nil: there are none.
 	Deliveries Deliveries
+	// Latest returns the latest event that a webhook asks for, as it would be delivered; false if there is
+	// none. Nil: nothing is known of events, and previews are of tests.
+	Latest func(ctx context.Context, w *domain.Webhook) (webhooks.Delivery, bool, error)
 	// PrivateWebhooks are the private networks that webhooks may lead to. The deliveries see to it; here
 	// it decides which addresses may begin with http://.
 	PrivateWebhooks []netip.Prefix

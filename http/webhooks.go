@@ -36,6 +36,7 @@ func webhookRoutes() []*route {
 		act("enableWebhook", "/enable", "Let a disabled webhook go on where it stopped", one, removes(enableWebhook)),
 		act("replayWebhook", "/replay", "Deliver again what came after a position, or was recorded since a time", one,
 			writes(replayWebhook)),
+		previewRoute(),
 	}
 }
 

@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"context"
 	"net/netip"
 	"testing"
 	"time"
@@ -164,4 +165,41 @@ func TestDeliveriesAreTheLatestFirst(t *testing.T) {
 	require.Equal(t, false, log[0]["ok"])
 	require.NotNil(t, log[0]["response"])
 	require.Nil(t, w.As("nokia").GET(list + "/third").Want(200).list("log")[0]["response"])
+}
+
+// A preview shows the form and the words, and nothing that is secret.
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	event := webhooks.Delivery{
+		ID: "e1", Type: "milestone.delivered", At: time.Date(2017, 9, 4, 8, 0, 0, 0, time.UTC), Body: []byte(`{"type":"milestone.delivered"}`),
+		Message: webhooks.Message{Headline: "Nokia delivered FP4", Facts: []webhooks.Fact{{Name: "Due", Value: "today"}}, State: webhooks.State{Word: "delivered", Tone: webhooks.Good}, Link: "http://tandem.test/v1/x"},
+	}
+	found := false
+	w := newWorld(t, func(c *Config) {
+		c.Latest = func(_ context.Context, x *domain.Webhook) (webhooks.Delivery, bool, error) {
+			event.Message.Language = x.Settings.Language
+			return event, found, nil
+		}
+	})
+	nokia := w.As("nokia")
+	standard := nokia.GET("/v1/partners/nokia/webhooks/nokia-ops/preview").Want(200)
+	require.Equal(t, "test", standard.get("about"))
+	require.NotContains(t, string(standard.body), "address-of-nokia")
+	require.Equal(t, "v1 …", standard.get("request.headers").(object)["Webhook-Signature"])
+
+	nokia.POST("/v1/partners/nokia/webhooks", object{
+		"id": "room", "url": "https://hooks.slack.com/services/T0/B0/s3cr3t", "format": "slack", "events": []string{"*"}, "language": "fi",
+	}).Want(201)
+	const room = "/v1/partners/nokia/webhooks/room/preview"
+	finnish, chinese := w.As("nokia-viewer").GET(room).Want(200), nokia.GET(room+"?language=zh").Want(200)
+	require.NotEqual(t, finnish.text("message.headline"), chinese.text("message.headline"))
+	require.Contains(t, chinese.text("request.body"), "blocks")
+	require.NotContains(t, string(chinese.body), "s3cr3t")
+	nokia.GET(room+"?language=sv").Refused(422, "invalid_field").Names("language")
+
+	found = true
+	latest := nokia.GET(room).Want(200)
+	require.Equal(t, "event", latest.get("about"))
+	require.Equal(t, "milestone.delivered", latest.get("type"))
+	require.Contains(t, latest.text("request.body"), "Nokia delivered FP4")
 }
