@@ -94,7 +94,7 @@ func examples() map[string]webhooks.Message {
 }
 
 // hostile is what somebody could type to be seen, or heard, by everybody.
-const hostile = "<!channel> <!here|x> <@U1> <at id=all></at> <@all> <users/all> @all @here @everyone @channel @room @**all** @_**x|1** " +
+const hostile = "<!channel> <!here|x> <@U1> <at id=all></at> <@all> <users/all> @all @here @everyone ＠channel @room @**all** @_**x|1** " +
 	"**bold** _it_ ~~s~~ `code` ```\nblock\n``` [link](https://evil.example) ![](https://evil.example/x.png) # h > q | t | $x$ " +
 	"<a href=\"https://evil.example\">x</a> <font color=red>x</font> <script>alert(1)</script> &lt;b&gt; :smile: \\*x\\* " +
 	"</b></at>\"}]}{\"text\":\"x \u202edlrow\u202c \u0000\u0007 \xff e\u0301 👩‍👩‍👧 \u2028 \r\n\r\n# h\n- l\n1. l\n~town #tag /me"

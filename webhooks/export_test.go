@@ -17,11 +17,12 @@ func Flat(text string) string { return flat(text) }
 
 // Canonical takes look-alikes and invisible characters away again.
 func Canonical(text string) string {
-	pairs := []string{invisible, ""}
+	var pairs []string
 	for r, other := range lookAlikes {
-		if other != string(r)+invisible {
-			pairs = append(pairs, other, string(r))
+		if r == '＠' {
+			continue
 		}
+		pairs = append(pairs, strings.ReplaceAll(other, invisible, ""), string(r))
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return strings.NewReplacer(append(pairs, "＠", "@")...).Replace(strings.ReplaceAll(text, invisible, ""))
 }

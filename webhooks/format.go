@@ -69,7 +69,7 @@ type Format interface {
 	Result(status int, header http.Header, body []byte, now time.Time) Result
 }
 
-// Limits is a tool's rate: at most Burst at once, and Per so many a while.
+// Limits is a tool's rate: at most Burst at once, and then one each Every.
 type Limits struct {
 	Every time.Duration // the mean time from one message to the next; 0: no limit
 	Burst int

@@ -43,7 +43,7 @@ func FormatNamed(name string) (Format, bool) {
 
 // post returns a request with a body.
 func post(method, address, contentType string, body []byte) (*http.Request, error) {
-	r, err := http.NewRequest(method, address, bytes.NewReader(body))
+	r, err := http.NewRequest(method, strings.TrimSpace(address), bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the address cannot be used") // not what it says: addresses hold secrets
 	}

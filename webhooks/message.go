@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"tandem/domain"
+	"tandem/projections"
 	"tandem/projections/sentences"
 )
 
@@ -27,6 +28,24 @@ type Occurrence struct {
 	Partner  string // the name of who acted; empty: Tandem itself or the operator
 	Link     string // absolute
 	Language string
+}
+
+// OccurrenceOf returns an event as it is told to a partner. The link is where to look.
+func OccurrenceOf(t *projections.Told, link, language string) Occurrence {
+	o := Occurrence{
+		Type: t.Event.Type, Payload: t.Payload, Sentence: t.Sentence, Agreement: t.Agreement, Project: t.Project,
+		Link: link, Language: language,
+	}
+	if p := t.Event.Partner; p != nil {
+		o.Partner = t.Names[*p]
+	}
+	if m := t.Milestone; m != nil {
+		o.Milestone, o.State, o.Overdue, o.Due, o.Owner = m.Title, m.State, m.Overdue, m.DueOn, t.Names[m.Owner]
+		if m.Health != nil {
+			o.Health = *m.Health
+		}
+	}
+	return o
 }
 
 // maxHeadline is how much of a sentence stands in a headline.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/domain"
+	"tandem/projections"
 	"tandem/projections/sentences"
 	"tandem/webhooks"
 )
@@ -186,4 +187,24 @@ func TestDigestSaysWhatIsMissing(t *testing.T) {
 			require.Regexp(t, more, fake.Messages()[0].Text(), f.Name())
 		}
 	}
+}
+
+// What the image tells of an event has all that a message is made of.
+func TestOccurrenceOf(t *testing.T) {
+	book := newBook(t)
+	actor, red := domain.PartnerID("nokia"), domain.Red
+	told := &projections.Told{
+		Event: projections.Event{Type: "milestone.progressed", Partner: &actor}, Sentence: "Nokia reports FP4 field trial red at 40 %",
+		Payload:   domain.MilestoneProgressed{To: domain.Report{Percent: 40, Health: red, Note: "optics late"}},
+		Milestone: &projections.Milestone{Title: "FP4 field trial", State: domain.InProgress, Health: &red, Owner: "nokia", DueOn: domain.DateOf(now)},
+		Names:     map[domain.PartnerID]string{"nokia": "Nokia"}, Project: "IP routing on FP4", Agreement: "Nokia–Xiaomi 2017",
+	}
+	require.Equal(t, webhooks.Message{
+		Headline: "[IP routing on FP4] Nokia reports FP4 field trial red at 40 %",
+		State:    webhooks.State{Word: "in progress, off track", Tone: webhooks.Bad}, Thread: "FP4 field trial",
+		Facts: []webhooks.Fact{{Name: "Due", Value: "22 March 2018"}, {Name: "Owner", Value: "Nokia"}, {Name: "Reason", Value: "optics late"}},
+		Link:  address, LinkText: "Open in Tandem", Language: "en",
+	}, webhooks.NewMessage(book, webhooks.OccurrenceOf(told, address, "en")))
+	told.Milestone, told.Event.Partner = nil, nil
+	require.Equal(t, "notice", webhooks.NewMessage(book, webhooks.OccurrenceOf(told, address, "en")).State.Word)
 }

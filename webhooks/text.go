@@ -89,8 +89,8 @@ func countJSON(s string) int { return len(s) + strings.Count(s, `"`) + strings.C
 
 // quiet keeps a name after an @ from being called, and changes nothing else.
 func quiet(r rune) string {
-	if r == '@' {
-		return "@" + invisible
+	if r == '@' || r == '＠' {
+		return string(r) + invisible
 	}
 	return string(r)
 }
@@ -121,7 +121,7 @@ func inMarkdown(r rune) string {
 // lookAlikes stand for the characters that are markup to tools whose markdown has no escapes.
 var lookAlikes = map[rune]string{
 	'\\': "＼", '`': "ˋ", '*': "∗", '_': "ˍ", '[': "［", ']': "］", '<': "‹", '>': "›", '#': "＃", '~': "∼", '|': "∣",
-	'$': "＄", '@': "＠", '&': "&" + invisible, ':': ":" + invisible,
+	'$': "＄", '@': "＠" + invisible, '＠': "＠" + invisible, '&': "&" + invisible, ':': ":" + invisible,
 }
 
 func inLookAlikes(r rune) string {

@@ -16,25 +16,23 @@ func tools() []tool {
 }
 
 func others() []tool {
+	taken := func(body map[string]any) func(*Fake, Message) answer {
+		return func(*Fake, Message) answer { return answer{http.StatusOK, nil, body} }
+	}
 	return []tool{
 		{
 			name: "google-chat", rate: []rate{{n: 1, in: time.Second}}, read: readGoogleChat,
-			took: func(*Fake, Message) answer {
-				return answer{http.StatusOK, nil, map[string]any{"name": "spaces/S/messages/1"}}
-			},
+			took: taken(map[string]any{"name": "spaces/S/messages/1"}),
 			slow: func(time.Duration) answer {
 				return *googleSays(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "Resource has been exhausted")
 			},
 		},
 		{
 			name: "telegram", rate: []rate{{n: 1, in: time.Second}, {n: 20, in: minute}}, read: readTelegram,
-			took: func(*Fake, Message) answer {
-				return answer{http.StatusOK, nil, map[string]any{"ok": true, "result": map[string]any{}}}
-			},
+			took: taken(map[string]any{"ok": true, "result": map[string]any{}}),
 			slow: func(after time.Duration) answer {
 				a := telegramSays(http.StatusTooManyRequests, "Too Many Requests: retry after")
-				a.body.(map[string]any)["parameters"] = map[string]any{"retry_after": int(after/time.Second) + 1}
-				return *a
+				return a.and("parameters", map[string]any{"retry_after": int(after/time.Second) + 1})
 			},
 		},
 		{
@@ -43,23 +41,24 @@ func others() []tool {
 				return answer{http.StatusOK, nil, map[string]any{"event_id": "$" + m.ID}}
 			},
 			slow: func(after time.Duration) answer {
-				a := matrixSays(http.StatusTooManyRequests, "M_LIMIT_EXCEEDED")
-				a.body.(map[string]any)["retry_after_ms"] = after.Milliseconds()
-				return *a
+				return matrixSays(http.StatusTooManyRequests, "M_LIMIT_EXCEEDED").and("retry_after_ms", after.Milliseconds())
 			},
 		},
 		{
 			name: "zulip", rate: []rate{{n: 200, in: minute}}, read: readZulip,
-			took: func(*Fake, Message) answer {
-				return answer{http.StatusOK, nil, map[string]any{"result": "success", "msg": "", "id": 1}}
-			},
+			took: taken(map[string]any{"result": "success", "msg": "", "id": 1}),
 			slow: func(after time.Duration) answer {
 				a := zulipSays(http.StatusTooManyRequests, "RATE_LIMIT_HIT", "API usage exceeded rate limit")
-				a.body.(map[string]any)["retry-after"] = after.Seconds()
-				return *a
+				return a.and("retry-after", after.Seconds())
 			},
 		},
 	}
+}
+
+// and adds a member to an answer in JSON.
+func (a *answer) and(name string, value any) answer {
+	a.body.(map[string]any)[name] = value
+	return *a
 }
 
 func googleSays(status int, code, message string) *answer {

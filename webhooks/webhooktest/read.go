@@ -36,7 +36,7 @@ func (s *Shown) add(text string) {
 }
 
 // called finds names after an @: what looks like a mention to any tool.
-var called = regexp.MustCompile(`@[\p{L}\p{N}_*]+`)
+var called = regexp.MustCompile(`[@＠][\p{L}\p{N}_*]+`)
 
 // calls adds what would call somebody.
 func (s *Shown) calls(text string, more ...*regexp.Regexp) {

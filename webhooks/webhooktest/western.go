@@ -105,15 +105,14 @@ func (s *Shown) slackBlock(b slackBlock) (int, error) {
 	case b.Type == "section" && b.Text != nil && b.Fields == nil && b.Elements == nil:
 		return sum, text(*b.Text, 3000)
 	case b.Type == "section" && b.Text == nil && len(b.Fields) > 0 && len(b.Fields) <= 10 && len(b.Fields)%2 == 0:
-		for i := 0; i < len(b.Fields); i += 2 {
-			at := len(s.Lines)
-			if err := text(b.Fields[i], 2000); err != nil {
+		at := len(s.Lines)
+		for _, field := range b.Fields {
+			if err := text(field, 2000); err != nil {
 				return 0, err
 			}
-			if err := text(b.Fields[i+1], 2000); err != nil {
-				return 0, err
-			}
-			s.Lines = append(s.Lines[:at], strings.Join(s.Lines[at:], " | "))
+		}
+		for i := at; i < len(s.Lines); i++ { // two columns
+			s.Lines = append(s.Lines[:i], append([]string{s.Lines[i] + " | " + s.Lines[i+1]}, s.Lines[i+2:]...)...)
 		}
 		return sum, nil
 	case b.Type == "context" && len(b.Elements) == 1:
