@@ -28,8 +28,9 @@ type Agreement struct {
 	Signatures  []Signature // sorted by partner
 	Active      bool        // every party has signed
 	Instruments []Instrument
-	Moved       []MovedItem  // schedule items that are not as planned any more, sorted
-	Amendments  []*Amendment // by number; replaced, never changed
+	Moved       []MovedItem      // schedule items that are not as planned any more, sorted
+	Amendments  []*Amendment     // by number; replaced, never changed
+	Notes       []InstrumentNote // private ones, each seen by its partner only; sorted
 	Seen        Seen
 }
 

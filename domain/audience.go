@@ -11,7 +11,9 @@ import (
 //
 // R16: what is private to one partner is invisible to the others everywhere. The id of a private
 // milestone ends in a random suffix, so that ids cannot be probed; it needs no acceptor and cannot
-// be delivered. A private forecast stands beside the shared one and never replaces it.
+// be delivered. A private forecast stands beside the shared one and never replaces it; likewise a private
+// assessment beside the owner's report, private evidence beside what a delivery shows, and a party's private
+// note on an instrument.
 //
 // R17: sharing appends one event with the present state; earlier events stay private. Something becomes
 // public only when every participant approved it by a change request, see [ChangeRequest]. Nothing goes

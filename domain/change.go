@@ -256,7 +256,7 @@ func voids(s State, stream Stream, events []Event, m Meta) []Event {
 // that are told all day; for any other the ground is looked at.
 func keepsGround(p Payload) bool {
 	switch p.(type) {
-	case MilestoneProgressed, ForecastMoved, MilestoneCommented, MilestoneDelivered, MilestoneRejected, ConditionClosed:
+	case MilestoneProgressed, MilestoneAssessed, EvidenceKept, ForecastMoved, MilestoneCommented, MilestoneDelivered, MilestoneRejected, ConditionClosed:
 		return true
 	}
 	return false

@@ -128,6 +128,7 @@ var commands = map[string]format{
 	"amendment.withdraw":        formatOf(WithdrawAmendment{}),
 	"instrument.add":            formatOf(AddInstrument{}),
 	"instrument.move_item":      formatOf(MoveItem{}),
+	"instrument.note":           formatOf(NoteInstrument{}),
 	"project.create":            formatOf(CreateProject{}),
 	"project.edit":              formatOf(EditProject{}),
 	"project.call":              formatOf(CallStage{}),

@@ -1,16 +1,12 @@
 package domain
 
-import (
-	"net/url"
-	"strings"
-)
-
 // DeliverMilestone is the owner's claim that the milestone is done. On is the date of the claim,
 // not in the future; the round begins when the claim is recorded.
 type DeliverMilestone struct {
 	Ref      MilestoneRef `json:"ref"`
 	On       Date         `json:"on,omitzero"` // zero: today
 	Evidence []Evidence   `json:"evidence,omitempty"`
+	Kept     []Evidence   `json:"kept,omitempty"` // evidence that only the deliverer sees (R16)
 }
 
 // MilestoneDelivered begins a round of acceptance.
@@ -43,26 +39,18 @@ func (c DeliverMilestone) decide(s State, m Meta) ([]Event, error) {
 	if err := x.deliverable(); err != nil {
 		return nil, err
 	}
-	return x.event(MilestoneDelivered{c.On, x.Round + 1, x.Plan.Acceptors, c.Evidence}), nil
+	events := x.event(MilestoneDelivered{c.On, x.Round + 1, x.Plan.Acceptors, c.Evidence})
+	if len(c.Kept) > 0 {
+		events = append(events, Event{string(x.Ref.Milestone), PrivateTo(m.Actor.Partner), EvidenceKept{x.Round + 1, c.Kept}})
+	}
+	return events, nil
 }
 
 func (c DeliverMilestone) faults(m Meta) (f faults) {
 	if c.On > m.Today {
 		f.add("on", "%s is in the future", c.On)
 	}
-	if len(c.Evidence) > 50 {
-		f.add("evidence", "there are %d; at most 50 are allowed", len(c.Evidence))
-	}
-	for _, e := range c.Evidence {
-		f.text("evidence", e.Title, 200, true)
-		f.text("evidence", e.URL, 2000, true)
-		if u, err := url.Parse(e.URL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-			f.add("evidence", "%q is not an http or https address", e.URL)
-		}
-		if e.SHA256 != "" && (len(e.SHA256) != 64 || strings.Trim(e.SHA256, "0123456789abcdef") != "") {
-			f.add("evidence", "sha256 is not 64 lower-case hexadecimal digits")
-		}
-	}
+	f.evidence(c.Evidence, c.Kept)
 	return f
 }
 
@@ -83,6 +71,7 @@ func (e MilestoneDelivered) apply(w *World, h Header) {
 	x := h.edit(w)
 	x.State, x.DeliveredOn, x.Round = Delivered, e.On, e.Round
 	x.Decisions, x.Conditions, x.Rejection = nil, nil, nil
+	x.Evidence, x.Kept = e.Evidence, nil
 	for _, p := range e.Acceptors {
 		x.decide(Decision{Partner: p, State: DecisionPending})
 	}
@@ -133,4 +122,8 @@ func (x located) withdrawable() error {
 	return nil
 }
 
-func (DeliveryWithdrawn) apply(w *World, h Header) { h.edit(w).reopen() }
+func (DeliveryWithdrawn) apply(w *World, h Header) {
+	x := h.edit(w)
+	x.reopen()
+	x.Evidence, x.Kept = nil, nil
+}

@@ -35,6 +35,9 @@ type Milestone struct {
 	Progress      int // percent
 	Forecasts     []Forecast
 	Private       []Forecast     // private forecasts, each seen by its partner only
+	Assessments   []Assessment   // likewise, sorted by partner
+	Evidence      []Evidence     // of the last delivery, unless it was withdrawn
+	Kept          *KeptEvidence  // likewise; seen by its partner only, replaced, never changed
 	Round         int            // deliveries so far
 	Decisions     []Decision     // of this round, sorted by acceptor
 	Conditions    []OwnCondition // of this round, by number
@@ -121,13 +124,6 @@ type Decision struct {
 	Partner   PartnerID
 	State     DecisionState
 	DecidedOn Date
-}
-
-// Evidence supports a delivery.
-type Evidence struct {
-	Title  string `json:"title"`
-	URL    string `json:"url"`
-	SHA256 string `json:"sha256,omitempty"` // lower-case hexadecimal
 }
 
 // Sees reports whether partner p may see the milestone of project in.

@@ -129,6 +129,8 @@ func (w *watch) follow(ref MilestoneRef, e Event, m Meta) {
 		if p.Outcome == SettledAccepted && p.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
 			w.rounds[ref].accepted = append(w.rounds[ref].accepted, p.Partner)
 		}
+	case MilestoneAssessed, EvidenceKept, InstrumentNoted:
+		require.Equal(w.t, PrivateTo(m.Actor.Partner), e.Audience, "R16")
 	case ItemMoved:
 		require.Equal(w.t, ItemPlanned, p.From, "nothing goes back")
 		require.Contains(w.t, []PartnerID{"nokia", "xiaomi"}, m.Actor.Partner, "a partner with a role")
@@ -278,13 +280,14 @@ func drawWork(t *rapid.T, ref MilestoneRef) Command {
 		return ReportProgress{
 			ref, maybe(t, rapid.IntRange(-1, 101), "percent"),
 			maybe(t, rapid.SampledFrom([]Health{Green, Amber, Red, "blue"}), "health"), maybe(t, drawText, "note"),
+			rapid.Bool().Draw(t, "private"),
 		}
 	case 2:
 		return MoveForecast{ref, drawDate.Draw(t, "on"), drawText.Draw(t, "reason"), rapid.Bool().Draw(t, "private")}
 	case 3:
 		return WithdrawDelivery{ref}
 	}
-	return DeliverMilestone{Ref: ref, On: drawDate.Draw(t, "on")}
+	return DeliverMilestone{Ref: ref, On: drawDate.Draw(t, "on"), Kept: drawKept(t)}
 }
 
 func drawDecision(t *rapid.T, ref MilestoneRef) Command {
@@ -307,6 +310,14 @@ func drawDecision(t *rapid.T, ref MilestoneRef) Command {
 	return DeliverMilestone{Ref: ref}
 }
 
+// drawKept draws private evidence half the time.
+func drawKept(t *rapid.T) []Evidence {
+	if rapid.Bool().Draw(t, "kept") {
+		return []Evidence{{Title: "Yield", URL: "https://files.example/yield"}}
+	}
+	return nil
+}
+
 // drawRequirements draws none half the time.
 func drawRequirements(t *rapid.T) []Requirement {
 	var list []Requirement
@@ -317,7 +328,9 @@ func drawRequirements(t *rapid.T) []Requirement {
 }
 
 func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Command {
-	switch rapid.IntRange(0, 5).Draw(t, "project command") {
+	switch rapid.IntRange(0, 6).Draw(t, "project command") {
+	case 6:
+		return NoteInstrument{"a", "i", drawText.Draw(t, "note")}
 	case 5:
 		return MoveItem{"a", "i", "lot", rapid.SampledFrom([]ItemState{ItemDelivered, ItemDelivered, ItemRecorded}).Draw(t, "item state")}
 	case 0:

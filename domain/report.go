@@ -2,12 +2,14 @@ package domain
 
 import "slices"
 
-// ReportProgress sets what is not nil; at least one is.
+// ReportProgress sets what is not nil; at least one is. With Private it is the acting partner's own
+// assessment, see [Assessment]; it has no percentage.
 type ReportProgress struct {
 	Ref     MilestoneRef `json:"ref"`
 	Percent *int         `json:"percent,omitempty"`
 	Health  *Health      `json:"health,omitempty"`
 	Note    *string      `json:"note,omitempty"`
+	Private bool         `json:"private,omitempty"`
 }
 
 // Report is the owner's word on how it goes.
@@ -36,6 +38,9 @@ func (c ReportProgress) decide(s State, m Meta) ([]Event, error) {
 	if err := c.faults().err(); err != nil {
 		return nil, err
 	}
+	if c.Private {
+		return c.assessed(x, m)
+	}
 	if err := x.owns(m); err != nil {
 		return nil, err
 	}
@@ -54,7 +59,12 @@ func (c ReportProgress) decide(s State, m Meta) ([]Event, error) {
 }
 
 func (c ReportProgress) faults() (f faults) {
-	if c.Percent == nil && c.Health == nil && c.Note == nil {
+	switch {
+	case c.Private && c.Percent != nil:
+		f.add("percent", "is the owner's shared word; a private report has health and note")
+	case c.Private && c.Health == nil && c.Note == nil:
+		f.add("health", "give health or note")
+	case c.Percent == nil && c.Health == nil && c.Note == nil:
 		f.add("percent", "give percent, health or note")
 	}
 	if c.Percent != nil {

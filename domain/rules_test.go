@@ -14,7 +14,10 @@ func TestFieldsAreChecked(t *testing.T) {
 	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2018, time.January, 8)}
 	s.given("a partner nokia")
 	s.given("a draft agreement draft between nokia and xiaomi")
-	s.given("a signed agreement a between nokia and xiaomi")
+	s.given("a draft agreement a between nokia and xiaomi")
+	s.must("nokia", "add-instrument i kind=collaboration")
+	s.must("nokia", "sign a")
+	s.must("xiaomi", "sign a")
 	s.given("an exploring project p of nokia and xiaomi")
 	s.given("a started milestone p/m of nokia")
 	s.must("nokia", "propose-change p reason=agree milestones=m")
@@ -32,6 +35,9 @@ func TestFieldsAreChecked(t *testing.T) {
 		"evidence":     DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/" + long}}},
 		"evidence 2":   DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/", SHA256: "abc"}}},
 		"evidence 3":   DeliverMilestone{Ref: m, Evidence: make([]Evidence, 51)},
+		"evidence 4":   DeliverMilestone{Ref: m, Evidence: make([]Evidence, 25), Kept: make([]Evidence, 26)},
+		"private_note": NoteInstrument{"a", "i", strings.Repeat(long, 6)},
+		"note 3":       ReportProgress{Ref: m, Note: &long, Private: true},
 		"holidays":     EditPartner{ID: "nokia", Holidays: &[]Date{0}},
 		"decide_by":    CallStage{Ref: m.ProjectRef(), Move: Commit, DecideBy: 2018_06_30},
 		"move":         CallStage{Ref: m.ProjectRef(), Move: "abandon"},

@@ -41,6 +41,7 @@ var verbs = map[string]verb{
 	"sign":               {"agreement.sign", "agreement", ""},
 	"add-instrument":     {"instrument.add", "instrument", "title=Instrument effective_on=2017-07-05 disclosure=disclosed"},
 	"move-item":          {"instrument.move_item", "item", ""},
+	"note":               {"instrument.note", "item", ""},
 	"create-project":     {"project.create", "project", "title=Project decide_by=2018-06-30"},
 	"edit-project":       {"project.edit", "project", ""},
 	"commit":             {"project.call", "project", "move=commit"},
@@ -134,7 +135,9 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 	case "item":
 		c.FieldByName("Agreement").SetString(string(s.agreement))
 		c.FieldByName("Instrument").SetString(first)
-		c.FieldByName("Item").SetString(second)
+		if two {
+			c.FieldByName("Item").SetString(second)
+		}
 	case "member":
 		c.FieldByName("Partner").SetString(first)
 		c.FieldByName("Member").SetString(second)

@@ -154,6 +154,9 @@ func (s *scenario) seesAgreement(p PartnerID, id AgreementID) string {
 	for _, i := range a.Instruments {
 		words = append(words, fmt.Sprintf("instrument %s %s %s", i.ID, i.Kind, i.Disclosure))
 		words = append(words, itemWords(a, i)...)
+		if note := a.Note(i.ID, p); note != "" {
+			words = append(words, "private note "+note)
+		}
 	}
 	return strings.Join(append(words, version(a.Seen, p)), ", ")
 }
@@ -276,7 +279,16 @@ func (s *scenario) seesMilestone(p PartnerID, ref MilestoneRef) string {
 	if x.Progress > 0 || x.Health != "" {
 		words = append(words, strings.TrimSpace(fmt.Sprintf("%d %% %s %s", x.Progress, x.Health, x.HealthNote)))
 	}
+	if a := x.Assessment(p); a.Partner != "" {
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%s assesses it privately: %s %s", p, a.Health, a.Note)))
+	}
 	words = append(words, forecastWords(x, p, s.ledger.plain.Agreement(ref.Agreement))...)
+	for _, e := range x.Evidence {
+		words = append(words, "evidence "+e.Title)
+	}
+	for _, e := range x.KeptBy(p) {
+		words = append(words, "private evidence "+e.Title)
+	}
 	for _, d := range x.Decisions {
 		words = append(words, fmt.Sprintf("%s %s", d.Partner, d.State))
 	}

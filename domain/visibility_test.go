@@ -72,6 +72,7 @@ var probes = map[string]struct {
 		return AddInstrument{x.agreement, Instrument{ID: "new", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}}
 	}},
 	"instrument.move_item": {aboutAgreement, func(x targets) Command { return MoveItem{x.agreement, "i", "lot", ItemDelivered} }},
+	"instrument.note":      {aboutAgreement, func(x targets) Command { return NoteInstrument{x.agreement, "i", "n"} }},
 	"project.create": {aboutAgreement, func(x targets) Command {
 		return CreateProject{Ref: ProjectRef{x.agreement, "new"}, Title: "T", Stage: Committed, Lead: "nokia", Participants: []PartnerID{"nokia", "xiaomi"}}
 	}},

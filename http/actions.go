@@ -13,7 +13,7 @@ func actionRoutes() []*route {
 	}
 	return []*route{
 		action("start", "Begin the work", owner, writes(startMilestone)),
-		action("progress", "Report progress and health", owner, writes(reportProgress)),
+		action("progress", "Report progress and health; privately, any participant's own assessment", reporter, writes(reportProgress)),
 		action("forecast", "Move one's own forecast", participants, writes(moveForecast)),
 		action("deliver", "Claim that it is done", owner, writes(deliverMilestone)),
 		action("withdraw", "Take the delivery back while nobody has decided it", owner, writes(withdrawDelivery)),
@@ -40,13 +40,20 @@ func startMilestone(q *writing, _ *Nothing) (*intent, error) {
 
 // Progress is the body that reports progress; at least one field is given.
 type Progress struct {
-	Percent *int           `json:"percent,omitempty" minimum:"0" maximum:"100"`
-	Health  *domain.Health `json:"health,omitempty" enum:"green,amber,red"`
-	Note    *string        `json:"note,omitempty" maxLength:"2000" doc:"Belongs to the health; a new health without one has none."`
+	Percent  *int            `json:"percent,omitempty" minimum:"0" maximum:"100"`
+	Health   *domain.Health  `json:"health,omitempty" enum:"green,amber,red"`
+	Note     *string         `json:"note,omitempty" maxLength:"2000" doc:"Belongs to the health; a new health without one has none."`
+	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given; a private assessment has no percent and stands beside the owner's report."`
 }
 
 func reportProgress(q *writing, b *Progress) (*intent, error) {
-	return q.onMilestone(domain.ReportProgress{Ref: q.milestone(), Percent: b.Percent, Health: b.Health, Note: b.Note}), nil
+	private, err := q.audience(b.Audience)
+	if err != nil {
+		return nil, err
+	}
+	return q.onMilestone(domain.ReportProgress{
+		Ref: q.milestone(), Percent: b.Percent, Health: b.Health, Note: b.Note, Private: private,
+	}), nil
 }
 
 // Forecast is the body that moves a forecast.
@@ -66,12 +73,32 @@ func moveForecast(q *writing, b *Forecast) (*intent, error) {
 
 // Delivery is the body that delivers.
 type Delivery struct {
-	On       domain.Date       `json:"on,omitzero" doc:"Not in the future; today in the partner's zone unless given."`
-	Evidence []domain.Evidence `json:"evidence,omitempty" maxItems:"50"`
+	On       domain.Date `json:"on,omitzero" doc:"Not in the future; today in the partner's zone unless given."`
+	Evidence []Evidence  `json:"evidence,omitempty" maxItems:"50"`
+}
+
+// Evidence supports a delivery.
+type Evidence struct {
+	Title    string          `json:"title" maxLength:"200"`
+	URL      string          `json:"url" maxLength:"2000" doc:"An http or https address."`
+	SHA256   string          `json:"sha256,omitempty" doc:"Lower-case hexadecimal."`
+	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given; what is private stays with the owner's partner."`
 }
 
 func deliverMilestone(q *writing, b *Delivery) (*intent, error) {
-	return q.onMilestone(domain.DeliverMilestone{Ref: q.milestone(), On: b.On, Evidence: b.Evidence}), nil
+	c := domain.DeliverMilestone{Ref: q.milestone(), On: b.On}
+	for _, e := range b.Evidence {
+		private, err := q.audience(e.Audience)
+		if err != nil {
+			return nil, err
+		}
+		to := &c.Evidence
+		if private {
+			to = &c.Kept
+		}
+		*to = append(*to, domain.Evidence{Title: e.Title, URL: e.URL, SHA256: e.SHA256})
+	}
+	return q.onMilestone(c), nil
 }
 
 func withdrawDelivery(q *writing, _ *Nothing) (*intent, error) {

@@ -179,6 +179,8 @@ func instrumentRoutes() []*route {
 		create("addInstrument", all, "Add a legal part to a draft; this voids the signatures", partyManager, seesAgreement,
 			projections.Instrument{}, writes(addInstrument)),
 		read("getInstrument", all+"/{instrument}", "One legal part", anyParty, seesInstrument, projections.Instrument{}, getInstrument),
+		change(http.MethodPatch, "noteInstrument", all+"/{instrument}", "Keep a private note on it, which only one's own partner sees",
+			partyManager, seesInstrument, projections.Instrument{}, writes(noteInstrument)),
 		read("getScheduleItem", all+"/{instrument}/schedule/{item}", "One line of its annex", anyParty, seesItem,
 			projections.ScheduleItem{}, getScheduleItem),
 		change(http.MethodPatch, "moveScheduleItem", all+"/{instrument}/schedule/{item}",
@@ -216,6 +218,20 @@ func readInstrument(a domain.AgreementID, id domain.InstrumentID) reader {
 		agreement, _ := v.Agreement(a)
 		return projections.Answer{Version: agreement.Version, Body: i, Agreement: a}, nil
 	}
+}
+
+// InstrumentChange is the body that changes what one's own partner notes on a legal part; its terms change with
+// the agreement.
+type InstrumentChange struct {
+	PrivateNote string `json:"private_note" maxLength:"10000" doc:"An empty one removes it."`
+}
+
+func noteInstrument(q *writing, b *InstrumentChange) (*intent, error) {
+	a, i := q.agreement(), q.instrument()
+	return &intent{
+		command: domain.NoteInstrument{Agreement: a, Instrument: i, Note: b.PrivateNote},
+		status:  http.StatusOK, path: path(agreementPath(a)+"/instruments", i), read: readInstrument(a, i),
+	}, nil
 }
 
 func getScheduleItem(q *call, v *projections.View) (projections.Answer, error) {

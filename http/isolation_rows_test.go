@@ -169,6 +169,7 @@ func (w *world) agreementRows() map[string]row {
 		}},
 		"getInstrument":    {sees: itself},
 		"getScheduleItem":  {sees: itself},
+		"noteInstrument":   {sees: itself, does: managers, body: object{"private_note": "try"}},
 		"moveScheduleItem": {sees: itself, does: managers, body: object{"state": "delivered"}},
 	}
 }

@@ -19,7 +19,7 @@ type refused struct {
 
 func (w *world) refusals() []refused {
 	var all []refused
-	for _, more := range [][]refused{w.directoryRefusals(), webhookRefusals(), w.agreementRefusals(), w.projectRefusals(), w.milestoneRefusals(), w.decisionRefusals(), w.changeRefusals(), w.amendmentRefusals()} {
+	for _, more := range [][]refused{w.directoryRefusals(), webhookRefusals(), w.agreementRefusals(), w.projectRefusals(), w.instrumentRefusals(), w.milestoneRefusals(), w.decisionRefusals(), w.changeRefusals(), w.amendmentRefusals()} {
 		all = append(all, more...)
 	}
 	return all
@@ -114,6 +114,24 @@ func (w *world) agreementRefusals() []refused {
 		{"nokia", "POST", w.at(w.next) + "/instruments", part.with(object{"kind": "supply"}), "", 422, "invalid_field", "roles roles"},
 		{"nokia", "POST", w.at(w.next) + "/instruments", part.with(object{"kind": "gift", "disclosure": "no"}), "", 422, "invalid_field", "kind disclosure"},
 		{"nokia", "POST", w.at(w.next) + "/instruments", part.with(object{"kind": "supply", "roles": object{"supplier": []string{"acme"}, "customer": []string{"nokia"}}}), "", 422, "invalid_field", "roles"},
+	}
+}
+
+func (w *world) instrumentRefusals() []refused {
+	joint, draft := w.at(w.a)+"/instruments/joint", w.at(w.next)+"/instruments/joint"
+	lot, delivered := joint+"/schedule/lot", object{"state": "delivered"}
+	return []refused{
+		{"nokia", "PATCH", lot, delivered, "", 409, "item_open", ""},
+		{"nokia", "PATCH", lot, delivered, `"99-x"`, 412, "version_mismatch", ""},
+		{"nokia", "PATCH", lot, object{"state": "planned"}, "", 422, "invalid_field", "state"},
+		{"nokia", "PATCH", lot, object{"state": "recorded"}, "", 422, "invalid_field", "state"},
+		{"nokia-viewer", "PATCH", lot, delivered, "", 403, "manager_only", ""},
+		{"zte", "PATCH", lot, delivered, "", 404, "not_found", ""},
+		{"nokia", "PATCH", draft + "/schedule/lot", delivered, "", 409, "agreement_not_signed", ""},
+		{"nokia", "PATCH", joint, object{"private_note": strings.Repeat("x", 10_001)}, "", 422, "invalid_field", "private_note"},
+		{"nokia", "PATCH", joint, object{"private_note": "x"}, `"99-x"`, 412, "version_mismatch", ""},
+		{"nokia-viewer", "PATCH", joint, object{"private_note": "x"}, "", 403, "manager_only", ""},
+		{"zte", "PATCH", joint, object{"private_note": "x"}, "", 404, "not_found", ""},
 	}
 }
 

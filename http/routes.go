@@ -59,6 +59,7 @@ const (
 	participants   = "a manager of a participant"
 	lead           = "a manager of the lead"
 	owner          = "a manager of the owner"
+	reporter       = "a manager of the owner; with audience private, of any participant"
 	acceptor       = "a manager of an acceptor"
 	author         = "a manager of the acceptor that asks for it"
 	settler        = "a manager of the owner or of an acceptor"

@@ -29,7 +29,8 @@ func TestTwoWorldsAtTheEdge(t *testing.T) {
 // deed is what somebody asks for at the edge.
 type deed struct {
 	who, method, path, body string
-	secret                  bool // nobody but nokia may learn that it was done
+	secret                  bool   // nobody but nokia may learn that it was done
+	kept                    string // the body with more in it that nobody but nokia may learn of; empty: nothing more
 }
 
 const (
@@ -60,7 +61,8 @@ func newTwoWorlds(t testing.TB) *twoWorlds {
 		}).Want(201)
 		e.As("nokia").Key("annex").POST(worldAgreement+"/instruments", object{
 			"id": "supply", "kind": "joint_development", "title": "Supply", "effective_on": "2017-07-05", "disclosure": "undisclosed",
-			"schedule": []object{{"id": "lot", "title": "Lot"}},
+			"schedule":    []object{{"id": "lot", "title": "Lot"}},
+			"obligations": []object{{"clause": "1", "text": "Do it.", "partner": "nokia"}},
 		}).Want(201)
 		for _, p := range parties {
 			e.As(p).Key("sign").POST(worldAgreement+"/sign", object{}).Want(200)
@@ -74,7 +76,7 @@ func newTwoWorlds(t testing.TB) *twoWorlds {
 		}
 	}
 	w.hidden = w.whole.As("nokia").Key("hide").POST(worldProject+"/milestones", object{
-		"id": "hidden", "title": "Hidden", "owner": "nokia", "due_on": "2018-03-30", "audience": "private:nokia", "instrument": "supply", "schedule_item": "lot",
+		"id": "hidden", "title": "Hidden", "owner": "nokia", "due_on": "2018-03-30", "audience": "private:nokia", "instrument": "supply", "schedule_item": "lot", "clause": "1",
 	}).Want(201).text("id")
 	return w
 }
@@ -91,14 +93,18 @@ func (w *twoWorlds) step(n int, d deed) {
 	w.public.clock.advance(time.Second)
 	path := strings.ReplaceAll(d.path, "$hidden", w.hidden)
 	body := strings.ReplaceAll(d.body, "$hidden", w.hidden)
-	ask := func(e *env) *answer {
+	ask := func(e *env, body string) *answer {
 		return e.As(d.who).Key(fmt.Sprint("step-", n)).With("X-Request-Id", "the-same").do(d.method, path, body)
 	}
-	first := ask(w.whole)
+	more := body
+	if d.kept != "" && d.who == "nokia" {
+		more = d.kept
+	}
+	first := ask(w.whole, more)
 	if d.secret {
 		return
 	}
-	if second := ask(w.public); d.who != "nokia" {
+	if second := ask(w.public, body); d.who != "nokia" {
 		w.alike(first, second)
 	}
 }
@@ -172,7 +178,10 @@ func drawDeed(t *rapid.T) deed {
 		act(milestone+"/progress", fmt.Sprintf(`{"percent":%d,"health":"amber","note":"optics late"}`, day)),
 		act(milestone+"/forecast", fmt.Sprintf(`{"on":"2018-04-%d","reason":"optics late"}`, day)),
 		act(milestone+"/deliver", `{"evidence":[{"title":"Report","url":"https://example.com/r"}]}`),
-		act(milestone+"/deliver", `{}`),
+		{
+			who: who, method: http.MethodPost, path: milestone + "/deliver", body: `{}`,
+			kept: `{"evidence":[{"title":"Yield","url":"https://example.com/y","audience":"private"}]}`,
+		},
 		act(milestone+"/withdraw", `{}`),
 		act(milestone+"/accept", `{"note":"well done"}`),
 		act(milestone+"/accept", fmt.Sprintf(`{"conditions":[{"text":"a report","due_on":"2018-05-%d"}]}`, day)),
@@ -192,6 +201,8 @@ func drawDeed(t *rapid.T) deed {
 		act(worldProject+"/resume", `{}`),
 		act(worldProject+"/complete", `{}`),
 		{who: who, method: http.MethodPatch, path: milestone, body: `{"description":"in the north"}`},
+		{who: who, method: http.MethodPatch, path: milestone, body: `{"instrument":"supply","schedule_item":"lot","clause":"1"}`},
+		{who: who, method: http.MethodPatch, path: worldAgreement + "/instruments/supply/schedule/lot", body: `{"state":"delivered"}`},
 	}).Draw(t, "deed")
 }
 
@@ -204,6 +215,8 @@ func drawSecret(t *rapid.T) deed {
 	d := rapid.SampledFrom([]deed{
 		{method: http.MethodPost, path: shared + "/comment", body: `{"text":"they are slow","audience":"private:nokia"}`},
 		{method: http.MethodPost, path: shared + "/forecast", body: fmt.Sprintf(`{"on":"2018-09-%d","reason":"they are slow","audience":"private:nokia"}`, day)},
+		{method: http.MethodPost, path: shared + "/progress", body: fmt.Sprintf(`{"health":"red","note":"no budget on %d","audience":"private"}`, day)},
+		{method: http.MethodPatch, path: worldAgreement + "/instruments/supply", body: fmt.Sprintf(`{"private_note":"safe %d"}`, day)},
 		{method: http.MethodPost, path: hidden + "/start", body: `{}`},
 		{method: http.MethodPost, path: hidden + "/progress", body: fmt.Sprintf(`{"percent":%d,"health":"red"}`, day)},
 		{method: http.MethodPost, path: hidden + "/comment", body: `{"text":"secret"}`},

@@ -270,7 +270,10 @@ func (w *world) milestones() {
 	}
 	for _, state := range []string{"delivered", "rejected", "accepted"} {
 		w.As("nokia").POST(w.routing(state)+"/deliver", object{
-			"on": "2017-09-04", "evidence": []object{{"title": w.canary(w.a, "nokia", "xiaomi"), "url": "https://proof.example/" + state}},
+			"on": "2017-09-04", "evidence": []object{
+				{"title": w.canary(w.a, "nokia", "xiaomi"), "url": "https://proof.example/" + state},
+				{"title": w.canary(w.a, "nokia"), "url": "https://secret.example/" + w.canary(w.a, "nokia"), "audience": "private"},
+			},
 		}).Want(200)
 	}
 	w.As("xiaomi").POST(w.routing("rejected")+"/reject", object{"reasons": []string{w.canary(w.a, "nokia", "xiaomi")}}).Want(200)
@@ -364,6 +367,8 @@ func (w *world) whispers() {
 	} {
 		p := at.partner
 		shared := w.at(at.agreement, at.project, at.milestone)
+		w.As(p).POST(shared+"/progress", object{"health": "red", "note": w.canary(at.agreement, p), "audience": "private"}).Want(200)
+		w.As(p).PATCH("/v1/agreements/"+at.agreement+"/instruments/joint", object{"private_note": w.canary(at.agreement, p)}).Want(200)
 		w.As(p).POST(shared+"/forecast", object{"on": w.secretDay(at.agreement, p), "reason": w.canary(at.agreement, p), "audience": "private"}).Want(200)
 		w.As(p).POST(shared+"/comment", object{"text": w.canary(at.agreement, p), "audience": "private:" + p}).Want(200)
 		id := w.As(p).POST(w.at(at.agreement, at.project)+"/milestones", object{

@@ -74,7 +74,7 @@ func delivery(a domain.AgreementID, m domain.MilestoneID) []step {
 			Title: "Waits for a decision", Owner: "nokia", DueOn: 20170704, Instrument: "i0", ScheduleItem: "s0", Clause: "1",
 		}}},
 		{"nokia", domain.StartMilestone{Ref: ref}},
-		{"nokia", domain.DeliverMilestone{Ref: ref}},
+		{"nokia", domain.DeliverMilestone{Ref: ref, Kept: []domain.Evidence{{Title: "Costs", URL: "https://files.example/costs"}}}},
 	}
 }
 
@@ -148,6 +148,7 @@ func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
 			Roles:    map[domain.RoleName][]domain.PartnerID{domain.Assignor: {who}, domain.Assignee: {"sony"}},
 			Schedule: []domain.ScheduleItem{{ID: "s1", Title: "Family", Count: 3}},
 		}},
+		domain.NoteInstrument{Agreement: a, Instrument: "i0", Note: string(who) + " keeps it in safe " + title},
 		domain.MoveItem{Agreement: a, Instrument: "i0", Item: item, State: domain.ItemDelivered},
 		domain.MoveItem{Agreement: a, Instrument: "i0", Item: item, State: domain.ItemDelivered},
 		domain.MoveItem{Agreement: a, Instrument: "i1", Item: "s1", State: domain.ItemRecorded},
@@ -228,6 +229,9 @@ func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
 	_, secret := slices.BinarySearch(secretIDs(who), ref.Milestone)
 	day := domain.NewDate(2017, 7, rapid.IntRange(2, 20).Draw(t, "day"))
 	private := rapid.Bool().Draw(t, "private")
+	secretNote := fmt.Sprintf("%s doubts %s", who, day)
+	evidence := []domain.Evidence{{Title: "Report", URL: "https://files.example/report"}}
+	kept := []domain.Evidence{{Title: "Yield of " + string(who), URL: "https://files.example/" + day.String()}}
 	percent, health, note := rapid.IntRange(0, 100).Draw(t, "percent"), domain.Amber, "so so"
 	plan := domain.Plan{Title: fmt.Sprintf("Milestone %s until %s", ref.Milestone, day), Owner: who, DueOn: day, Criteria: []string{"it works"}}
 	if rapid.Bool().Draw(t, "serves") {
@@ -241,9 +245,10 @@ func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.StartMilestone{Ref: ref},
 		domain.StartMilestone{Ref: ref},
 		domain.ReportProgress{Ref: ref, Percent: &percent, Health: &health, Note: &note},
+		domain.ReportProgress{Ref: ref, Health: &health, Note: &secretNote, Private: true},
 		domain.MoveForecast{Ref: ref, On: day, Reason: "optics late", Private: private},
-		domain.DeliverMilestone{Ref: ref},
-		domain.DeliverMilestone{Ref: ref},
+		domain.DeliverMilestone{Ref: ref, Evidence: evidence},
+		domain.DeliverMilestone{Ref: ref, Evidence: evidence, Kept: kept},
 		domain.WithdrawDelivery{Ref: ref},
 		domain.AcceptMilestone{Ref: ref, Note: "well done"},
 		domain.AcceptMilestone{Ref: ref, Conditions: []domain.Requirement{{Text: "a report", DueOn: day}, {Text: "spares", DueOn: 20180101}}},

@@ -12,38 +12,40 @@ import (
 
 // Milestone is a dated result that one partner owns and others accept.
 type Milestone struct {
-	Agreement       domain.AgreementID               `json:"agreement"`
-	Project         domain.ProjectID                 `json:"project"`
-	ID              domain.MilestoneID               `json:"id"`
-	Title           string                           `json:"title"`
-	Description     string                           `json:"description"`
-	Owner           domain.PartnerID                 `json:"owner"`
-	Acceptors       []domain.PartnerID               `json:"acceptors"`
-	State           domain.MilestoneState            `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
-	Health          *domain.Health                   `json:"health" enum:"green,amber,red" doc:"Declared by the owner; null before the first report."`
-	HealthNote      string                           `json:"health_note"`
-	Progress        int                              `json:"progress" minimum:"0" maximum:"100" doc:"Percent, as the owner reports it."`
-	DueOn           domain.Date                      `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
-	BaselineOn      *domain.Date                     `json:"baseline_on" doc:"The agreed date; null until one is agreed."`
-	Forecasts       map[domain.PartnerID]domain.Date `json:"forecasts" doc:"Each participant's shared forecast."`
-	PrivateForecast *domain.Date                     `json:"private_forecast" doc:"The caller's own, seen by its partner only."`
-	Disagreement    bool                             `json:"disagreement" doc:"The forecasts are further apart than the agreement tolerates."`
-	VarianceDays    *int                             `json:"variance_days" doc:"Actual, else the owner's forecast, minus baseline, in days; null without a baseline."`
-	Overdue         bool                             `json:"overdue" doc:"Not delivered, and due before today in the owner's zone."`
-	DeliveredOn     *domain.Date                     `json:"delivered_on"`
-	AcceptedOn      *domain.Date                     `json:"accepted_on"`
-	Acceptance      Acceptance                       `json:"acceptance"`
-	WaivedBy        []domain.PartnerID               `json:"waived_by" doc:"The acceptors that have waived it so far."`
-	DependsOn       []Dependency                     `json:"depends_on"`
-	Criteria        []string                         `json:"criteria"`
-	Target          *Target                          `json:"target"`
-	Instrument      *domain.InstrumentID             `json:"instrument"`
-	ScheduleItem    *domain.ItemID                   `json:"schedule_item"`
-	Audience        domain.Audience                  `json:"audience" doc:"shared, private:<partner>, or public: everybody sees its title, owner, acceptors, state and dates."`
-	Clause          *string                          `json:"clause" doc:"Of the instrument: the obligation that it serves."`
-	Version         uint64                           `json:"version" doc:"Counts the events about it that the caller may see."`
-	UpdatedAt       time.Time                        `json:"updated_at"`
-	URL             string                           `json:"url" format:"uri"`
+	Agreement         domain.AgreementID               `json:"agreement"`
+	Project           domain.ProjectID                 `json:"project"`
+	ID                domain.MilestoneID               `json:"id"`
+	Title             string                           `json:"title"`
+	Description       string                           `json:"description"`
+	Owner             domain.PartnerID                 `json:"owner"`
+	Acceptors         []domain.PartnerID               `json:"acceptors"`
+	State             domain.MilestoneState            `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
+	Health            *domain.Health                   `json:"health" enum:"green,amber,red" doc:"Declared by the owner; null before the first report."`
+	HealthNote        string                           `json:"health_note"`
+	PrivateHealth     *domain.Health                   `json:"private_health" enum:"green,amber,red" doc:"The caller's own assessment, seen by its partner only; null without one."`
+	PrivateHealthNote string                           `json:"private_health_note"`
+	Progress          int                              `json:"progress" minimum:"0" maximum:"100" doc:"Percent, as the owner reports it."`
+	DueOn             domain.Date                      `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
+	BaselineOn        *domain.Date                     `json:"baseline_on" doc:"The agreed date; null until one is agreed."`
+	Forecasts         map[domain.PartnerID]domain.Date `json:"forecasts" doc:"Each participant's shared forecast."`
+	PrivateForecast   *domain.Date                     `json:"private_forecast" doc:"The caller's own, seen by its partner only."`
+	Disagreement      bool                             `json:"disagreement" doc:"The forecasts are further apart than the agreement tolerates."`
+	VarianceDays      *int                             `json:"variance_days" doc:"Actual, else the owner's forecast, minus baseline, in days; null without a baseline."`
+	Overdue           bool                             `json:"overdue" doc:"Not delivered, and due before today in the owner's zone."`
+	DeliveredOn       *domain.Date                     `json:"delivered_on"`
+	AcceptedOn        *domain.Date                     `json:"accepted_on"`
+	Acceptance        Acceptance                       `json:"acceptance"`
+	WaivedBy          []domain.PartnerID               `json:"waived_by" doc:"The acceptors that have waived it so far."`
+	DependsOn         []Dependency                     `json:"depends_on"`
+	Criteria          []string                         `json:"criteria"`
+	Target            *Target                          `json:"target"`
+	Instrument        *domain.InstrumentID             `json:"instrument"`
+	ScheduleItem      *domain.ItemID                   `json:"schedule_item"`
+	Audience          domain.Audience                  `json:"audience" doc:"shared, private:<partner>, or public: everybody sees its title, owner, acceptors, state and dates."`
+	Clause            *string                          `json:"clause" doc:"Of the instrument: the obligation that it serves."`
+	Version           uint64                           `json:"version" doc:"Counts the events about it that the caller may see."`
+	UpdatedAt         time.Time                        `json:"updated_at"`
+	URL               string                           `json:"url" format:"uri"`
 }
 
 // Acceptance is the present round of a milestone.
@@ -52,9 +54,18 @@ type Acceptance struct {
 	DecideBy        *domain.Date                  `json:"decide_by" doc:"The earliest deadline of those who still decide."`
 	WorkingDaysLeft *int                          `json:"working_days_left"`
 	Decisions       map[domain.PartnerID]Decision `json:"decisions"`
+	Evidence        []Evidence                    `json:"evidence" doc:"Of the last delivery, unless it was withdrawn, as far as the caller may see it."`
 	Conditions      []Condition                   `json:"conditions" doc:"Of this round; numbers are given once in a milestone's life."`
 	Rejection       *Rejection                    `json:"rejection" doc:"What ended the last round, until it is delivered again; null if no rejection did."`
 	Dispute         *Dispute                      `json:"dispute" doc:"null unless the milestone is disputed."`
+}
+
+// Evidence supports a delivery.
+type Evidence struct {
+	Title    string          `json:"title"`
+	URL      string          `json:"url" format:"uri"`
+	SHA256   *string         `json:"sha256" doc:"Lower-case hexadecimal."`
+	Audience domain.Audience `json:"audience" doc:"shared, or private:<partner>."`
 }
 
 // Decision is one acceptor's.
@@ -240,6 +251,7 @@ type Instrument struct {
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []ScheduleItem                         `json:"schedule"`
 	Obligations []Obligation                           `json:"obligations"`
+	PrivateNote string                                 `json:"private_note" doc:"The caller's own, seen by its partner only."`
 	URL         string                                 `json:"url" format:"uri"`
 }
 

@@ -67,7 +67,7 @@ func (v *View) instrumentShape(a *domain.Agreement, i *domain.Instrument) Instru
 	return Instrument{
 		Agreement: a.ID, ID: i.ID, Kind: i.Kind, Title: i.Title, Roles: rolesShape(i),
 		EffectiveOn: i.EffectiveOn, ExpiresOn: orNull(i.ExpiresOn), Disclosure: i.Disclosure,
-		Schedule: v.schedule(a, i, all), Obligations: obligations(i, all),
+		Schedule: v.schedule(a, i, all), Obligations: obligations(i, all), PrivateNote: a.Note(i.ID, v.who.Partner),
 		URL: v.url("agreements", string(a.ID), "instruments", string(i.ID)),
 	}
 }

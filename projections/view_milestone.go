@@ -20,6 +20,7 @@ func (v *View) milestoneShape(n *milestoneNode) Milestone {
 		Title: m.Plan.Title, Description: m.Plan.Description,
 		Owner: m.Plan.Owner, Acceptors: list(m.Plan.Acceptors),
 		State: m.State, Health: orNull(m.Health), HealthNote: m.HealthNote, Progress: m.Progress,
+		PrivateHealth: orNull(m.Assessment(v.who.Partner).Health), PrivateHealthNote: m.Assessment(v.who.Partner).Note,
 		DueOn: m.Plan.DueOn, BaselineOn: orNull(m.BaselineOn), VarianceDays: variance(m), Forecasts: forecasts(m),
 		PrivateForecast: orNull(m.PrivateForecast(v.who.Partner).On),
 		Disagreement:    m.Disagreement(n.project.agreement.tolerance()),
@@ -70,7 +71,7 @@ func forecasts(m *domain.Milestone) map[domain.PartnerID]domain.Date {
 
 func (v *View) acceptance(m *domain.Milestone) Acceptance {
 	shape := Acceptance{
-		Round: m.Round, Conditions: []Condition{}, Rejection: v.rejection(m), Dispute: dispute(m),
+		Round: m.Round, Evidence: v.evidence(m), Conditions: []Condition{}, Rejection: v.rejection(m), Dispute: dispute(m),
 		Decisions: make(map[domain.PartnerID]Decision, len(m.Plan.Acceptors)),
 	}
 	for _, p := range m.Plan.Acceptors {
@@ -87,6 +88,18 @@ func (v *View) acceptance(m *domain.Milestone) Acceptance {
 		})
 	}
 	return shape
+}
+
+// evidence tells what all may see of the last delivery, then what the viewer keeps for itself.
+func (v *View) evidence(m *domain.Milestone) []Evidence {
+	shapes := []Evidence{}
+	for _, e := range m.Evidence {
+		shapes = append(shapes, Evidence{e.Title, e.URL, orNull(e.SHA256), domain.Shared})
+	}
+	for _, e := range m.KeptBy(v.who.Partner) {
+		shapes = append(shapes, Evidence{e.Title, e.URL, orNull(e.SHA256), domain.PrivateTo(v.who.Partner)})
+	}
+	return shapes
 }
 
 func (v *View) rejection(m *domain.Milestone) *Rejection {

@@ -177,6 +177,8 @@ func said(p domain.Payload) string {
 	switch e := p.(type) {
 	case domain.MilestoneProgressed:
 		return e.To.Note
+	case domain.MilestoneAssessed:
+		return e.To.Note
 	case domain.MilestoneAccepted:
 		return e.Note
 	case domain.MilestoneConditionallyAccepted:

@@ -31,7 +31,7 @@ var manners = map[string]manner{
 	"agreement.party_invited": {Warning, "proposed"}, "agreement.amended": {Good, "in_force"},
 	"amendment.proposed": {Warning, "proposed"}, "amendment.signed": {Good, "signed"}, "amendment.rejected": {Bad, "rejected"},
 	"amendment.withdrawn": {Neutral, "withdrawn"}, "amendment.voided": {Warning, "void"},
-	"instrument.added": notice, "instrument.item_moved": notice,
+	"instrument.added": notice, "instrument.item_moved": notice, "instrument.noted": notice,
 
 	"project.created": notice, "project.edited": notice, "project.stage_called": {Neutral, "proposed"},
 	"project.stage_changed": notice, "project.decide_by_moved": {Warning, "moved"},
@@ -40,7 +40,7 @@ var manners = map[string]manner{
 	"change.withdrawn": {Neutral, "withdrawn"}, "change.voided": {Warning, "void"},
 
 	"milestone.agreed": {Good, "agreed"}, "milestone.planned": asIs, "milestone.edited": asIs, "milestone.started": asIs,
-	"milestone.progressed": asIs, "milestone.forecast_moved": asIs, "milestone.delivered": asIs,
+	"milestone.progressed": asIs, "milestone.assessed": asIs, "milestone.evidence_kept": asIs, "milestone.forecast_moved": asIs, "milestone.delivered": asIs,
 	"milestone.delivery_withdrawn": asIs, "milestone.accepted": asIs, "milestone.conditionally_accepted": asIs,
 	"milestone.condition_closed": asIs, "milestone.rejected": {Bad, "rejected"}, "milestone.disputed": {Bad, "disputed"},
 	"milestone.outcome_named": {Warning, "disputed"}, "milestone.settled": asIs, "milestone.cancelled": {Bad, "cancelled"},

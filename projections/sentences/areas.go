@@ -49,6 +49,11 @@ func (v *voice) agreement(f Fact) (string, args) {
 		return "", args{"Amendment": e.Amendment, "Joined": v.names(f, signers(e.Joined))}
 	case domain.InstrumentAdded:
 		return "", args{"Instrument": e.Instrument.Title, "Voided": v.names(f, e.Voided)}
+	case domain.InstrumentNoted:
+		if e.To == "" {
+			return "removed", args{"Instrument": e.Title}
+		}
+		return "", args{"Instrument": e.Title, "Text": e.To}
 	case domain.ItemMoved:
 		return string(e.To), args{"Item": e.Title}
 	}
@@ -101,6 +106,10 @@ func (v *voice) milestone(f Fact) (string, args) {
 		return "", args{"Change": e.Change}
 	case domain.MilestoneProgressed:
 		return v.progressed(e)
+	case domain.MilestoneAssessed:
+		return v.assessed(e)
+	case domain.EvidenceKept:
+		return "", args{"Round": e.Round, "Evidence": v.titles(e.Evidence)}
 	case domain.ForecastMoved:
 		return v.forecast(f, e)
 	case domain.MilestoneDelivered:
@@ -168,6 +177,21 @@ func (v *voice) progressed(e domain.MilestoneProgressed) (string, args) {
 		return "health", data
 	}
 	return "", data
+}
+
+func (v *voice) assessed(e domain.MilestoneAssessed) (string, args) {
+	if e.To.Health == "" {
+		return "note", args{"Note": e.To.Note}
+	}
+	return "", args{"Health": v.say("health."+string(e.To.Health), nil), "Note": e.To.Note}
+}
+
+func (v *voice) titles(list []domain.Evidence) string {
+	words := make([]string, len(list))
+	for i, e := range list {
+		words[i] = e.Title
+	}
+	return strings.Join(words, v.style.semicolon)
 }
 
 func (v *voice) forecast(f Fact, e domain.ForecastMoved) (string, args) {
