@@ -105,6 +105,7 @@ func matches(s State, c Command, m Meta) error {
 var commands = map[string]format{
 	"partner.create":            formatOf(CreatePartner{}),
 	"partner.edit":              formatOf(EditPartner{}),
+	"partner.dismiss_notice":    formatOf(DismissNotice{}),
 	"member.add":                formatOf(AddMember{}),
 	"member.edit":               formatOf(EditMember{}),
 	"member.remove":             formatOf(RemoveMember{}),

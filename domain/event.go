@@ -42,6 +42,7 @@ func (w *World) Apply(h Header, p Payload) {
 var payloads = map[string]format{
 	"partner.created.v1":                  formatOf(PartnerCreated{}),
 	"partner.edited.v1":                   formatOf(PartnerEdited{}),
+	"partner.notice_dismissed.v1":         formatOf(NoticeDismissed{}),
 	"member.added.v1":                     formatOf(MemberAdded{}),
 	"member.edited.v1":                    formatOf(MemberEdited{}),
 	"member.removed.v1":                   formatOf(MemberRemoved{}),

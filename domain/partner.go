@@ -9,7 +9,9 @@ type Partner struct {
 	TimeZone string      // IANA name
 	Holidays []Date      // own days off, beside the country's
 	Webhooks []WebhookID // those not removed, sorted
-	Seen     Seen
+	// Dismissed are the notices that were dismissed and whose cause is still there, sorted.
+	Dismissed []NoticeID
+	Seen      Seen
 }
 
 // PartnerProfile is what a partner says of itself.

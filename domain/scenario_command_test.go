@@ -22,6 +22,7 @@ type verb struct {
 var verbs = map[string]verb{
 	"create-partner":     {"partner.create", "partner", "name=Partner country=FI time_zone=Europe/Helsinki"},
 	"edit-partner":       {"partner.edit", "partner", ""},
+	"dismiss":            {"partner.dismiss_notice", "notice", ""},
 	"add-member":         {"member.add", "member", "role=manager"},
 	"edit-member":        {"member.edit", "member", ""},
 	"remove-member":      {"member.remove", "member", ""},
@@ -144,6 +145,9 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 	case "token":
 		c.FieldByName("Partner").SetString(first)
 		c.FieldByName("Token").SetString(second)
+	case "notice":
+		c.FieldByName("Partner").SetString(first)
+		c.FieldByName("Notice").SetString(second)
 	case "webhook":
 		c.FieldByName("Partner").SetString(first)
 		c.FieldByName("Webhook").SetString(second)

@@ -115,7 +115,7 @@ func plain(value json.RawMessage) string {
 	return s
 }
 
-var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (webhook|agreement|amendment|project|change|milestone) (\S+)$`)
+var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (notice|webhook|agreement|amendment|project|change|milestone) (\S+)$`)
 
 // then plays a line such as "xiaomi sees milestone ip-routing/fp4-trial".
 func (s *scenario) then(rest string) []string {
@@ -124,6 +124,8 @@ func (s *scenario) then(rest string) []string {
 	p := PartnerID(parts[1])
 	var seen string
 	switch parts[2] {
+	case "notice":
+		seen = s.seesNotice(p, parts[3])
 	case "webhook":
 		seen = s.seesWebhook(p, parts[3])
 	case "agreement":
@@ -159,6 +161,15 @@ func (s *scenario) seesAgreement(p PartnerID, id AgreementID) string {
 		}
 	}
 	return strings.Join(append(words, version(a.Seen, p)), ", ")
+}
+
+// seesNotice tells whether there is a notice, named as "partner/notice".
+func (s *scenario) seesNotice(p PartnerID, path string) string {
+	of, id, _ := strings.Cut(path, "/")
+	if x := s.ledger.plain.Partner(p); x == nil || p != PartnerID(of) || !announced(s.ledger.plain, x, NoticeID(id)) {
+		return nothingSeen
+	}
+	return "a notice"
 }
 
 // seesWebhook tells of a webhook, named as "partner/webhook".

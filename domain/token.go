@@ -15,7 +15,9 @@ type Token struct {
 	ExpiresAt   time.Time     // zero: never
 	Agreements  []AgreementID // empty: all of the partner's
 	Revoked     bool
-	ViaOperator bool // the operator issued it
+	ViaOperator bool // the operator issued it, or a token that the operator issued
+	ByOperator  bool // the operator itself issued it, at IssuedAt
+	IssuedAt    time.Time
 	Seen        Seen
 }
 
@@ -105,6 +107,7 @@ func (e TokenIssued) apply(w *World, h Header) {
 	t.Ref, t.Name, t.Member, t.Role = ref, e.Name, e.Member, e.Role
 	copy(t.Hash[:], e.Hash)
 	t.ExpiresAt, t.Agreements, t.ViaOperator = e.ExpiresAt, e.Agreements, e.ViaOperator
+	t.ByOperator, t.IssuedAt = e.ViaOperator && h.Partner == "", h.RecordedAt
 	t.Seen.Count(h.Audience, h.RecordedAt)
 }
 
@@ -146,6 +149,7 @@ func (t *Token) seen() *Seen {
 func (TokenRevoked) apply(w *World, h Header) {
 	t := w.editToken(TokenRef{h.Stream.Partner, TokenID(h.Subject)})
 	t.Revoked = true
+	w.ended(h.Stream.Partner, NoticeOfToken(TokenID(h.Subject)))
 	t.Seen.Count(h.Audience, h.RecordedAt)
 }
 

@@ -52,16 +52,17 @@ var probes = map[string]struct {
 			Format: "standard", Address: []byte("sealed"), Place: "p", Events: []string{"*"}, Language: "en", Order: Ordered,
 		}}
 	}},
-	"webhook.edit":          {aboutWebhook, func(x targets) Command { return EditWebhook{Partner: x.partner, Webhook: "ops", Title: new("T")} }},
-	"webhook.rotate_secret": {aboutWebhook, func(x targets) Command { return RotateWebhookSecret{x.partner, "ops", []byte("sealed")} }},
-	"webhook.remove":        {aboutWebhook, func(x targets) Command { return RemoveWebhook{x.partner, "ops"} }},
-	"webhook.enable":        {aboutWebhook, func(x targets) Command { return EnableWebhook{x.partner, "ops"} }},
-	"webhook.test":          {aboutWebhook, func(x targets) Command { return TestWebhook{x.partner, "ops"} }},
-	"webhook.redeliver":     {aboutWebhook, func(x targets) Command { return Redeliver{x.partner, "ops", "d"} }},
-	"webhook.replay":        {aboutWebhook, func(x targets) Command { return ReplayWebhook{Partner: x.partner, Webhook: "ops", After: "a"} }},
-	"webhook.disable":       {aboutDisabling, func(x targets) Command { return DisableWebhook{x.partner, "ops", "r"} }},
-	"agreement.edit":        {aboutAgreement, func(x targets) Command { return EditAgreement{ID: x.agreement, Title: new("T")} }},
-	"agreement.sign":        {aboutAgreement, func(x targets) Command { return SignAgreement{ID: x.agreement} }},
+	"webhook.edit":           {aboutWebhook, func(x targets) Command { return EditWebhook{Partner: x.partner, Webhook: "ops", Title: new("T")} }},
+	"webhook.rotate_secret":  {aboutWebhook, func(x targets) Command { return RotateWebhookSecret{x.partner, "ops", []byte("sealed")} }},
+	"webhook.remove":         {aboutWebhook, func(x targets) Command { return RemoveWebhook{x.partner, "ops"} }},
+	"webhook.enable":         {aboutWebhook, func(x targets) Command { return EnableWebhook{x.partner, "ops"} }},
+	"webhook.test":           {aboutWebhook, func(x targets) Command { return TestWebhook{x.partner, "ops"} }},
+	"webhook.redeliver":      {aboutWebhook, func(x targets) Command { return Redeliver{x.partner, "ops", "d"} }},
+	"webhook.replay":         {aboutWebhook, func(x targets) Command { return ReplayWebhook{Partner: x.partner, Webhook: "ops", After: "a"} }},
+	"partner.dismiss_notice": {aboutWebhook, func(x targets) Command { return DismissNotice{x.partner, "token-first"} }},
+	"webhook.disable":        {aboutDisabling, func(x targets) Command { return DisableWebhook{x.partner, "ops", "r"} }},
+	"agreement.edit":         {aboutAgreement, func(x targets) Command { return EditAgreement{ID: x.agreement, Title: new("T")} }},
+	"agreement.sign":         {aboutAgreement, func(x targets) Command { return SignAgreement{ID: x.agreement} }},
 	"amendment.propose": {aboutAgreement, func(x targets) Command {
 		return ProposeAmendment{ID: x.agreement, Title: "T", Changes: AmendmentChanges{Terms: TermsChange{Title: new("New")}}}
 	}},
@@ -110,6 +111,7 @@ func hidden(t *testing.T) *scenario {
 	s.given("a partner nokia")
 	s.must("nokia", "add-member nokia/anna")
 	s.must("nokia", "issue-token nokia/poller")
+	s.must("operator", "issue-token nokia/first")
 	s.must("nokia", "add-webhook nokia/ops")
 	s.given("a draft agreement three between nokia, xiaomi and zte")
 	s.must("nokia", `add-instrument i kind=collaboration schedule="lot First lot"`)
@@ -177,7 +179,7 @@ func requireUnknown(t *testing.T, s *scenario, name string, command func(targets
 // aimOnly returns c with nothing but what it is for: wrong values are no way to learn what exists.
 func aimOnly(c Command) Command {
 	bare := reflect.New(reflect.TypeOf(c)).Elem()
-	for _, name := range []string{"Ref", "ID", "Partner", "Member", "Token", "Webhook", "Agreement"} {
+	for _, name := range []string{"Ref", "ID", "Partner", "Member", "Token", "Webhook", "Notice", "Agreement"} {
 		if f := bare.FieldByName(name); f.IsValid() {
 			f.Set(reflect.ValueOf(c).FieldByName(name))
 		}

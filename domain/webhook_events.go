@@ -85,6 +85,7 @@ func (e WebhookSecretRotated) apply(w *World, h Header) {
 func (WebhookRemoved) apply(w *World, h Header) {
 	x := w.editedWebhook(h)
 	x.Removed, x.Settings.Address, x.Secret, x.Old, x.Requests = true, nil, nil, nil, nil
+	w.ended(h.Stream.Partner, NoticeOfWebhook(WebhookID(h.Subject)))
 	p := w.editPartner(h.Stream.Partner)
 	p.Webhooks = without(p.Webhooks, WebhookID(h.Subject))
 }
@@ -97,6 +98,7 @@ func (e WebhookDisabled) apply(w *World, h Header) {
 func (WebhookEnabled) apply(w *World, h Header) {
 	x := w.editedWebhook(h)
 	x.Disabled, x.Halted = "", time.Time{}
+	w.ended(h.Stream.Partner, NoticeOfWebhook(WebhookID(h.Subject)))
 }
 
 func (e WebhookTestRequested) apply(w *World, h Header) {

@@ -68,6 +68,9 @@ func keepers(a actor, p place) bool {
 	return itself(a, p) || (a.role == "operator" && len(p.seers) > 0)
 }
 
+// confidants see what is the partner's own and no agreement's.
+func confidants(a actor, p place) bool { return itself(a, p) && a.limit == "" }
+
 // acquaintances may know that a partner exists.
 func (w *world) acquaintances(a actor, p place) bool {
 	if keepers(a, p) {
@@ -118,6 +121,7 @@ func (w *world) rows() map[string]row {
 		"listPartnerMilestones": {sees: itself},
 		"getPartnerStatus":      {sees: itself},
 		"getInbox":              {sees: itself},
+		"dismissNotice":         {sees: confidants, does: managers},
 		"listPartnerEvents":     {sees: itself},
 		"listMembers":           {sees: keepers},
 		"addMember":             {sees: keepers, does: directors, body: object{"name": "New", "email": "new@partner.example", "role": "viewer"}},

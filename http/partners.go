@@ -1,7 +1,6 @@
 package http
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
@@ -28,6 +27,11 @@ func partnerRoutes() []*route {
 			anyOfPartner, seesOwn, projections.Status{}, getPartnerStatus).over((*projections.View).Intact),
 		read("getInbox", "/v1/partners/{partner}/inbox", "What waits for the partner, oldest first", anyOfPartner,
 			seesOwn, projections.Inbox{}, getInbox, lists()...).over((*projections.View).Intact),
+		{
+			method: http.MethodPost, name: "dismissNotice", path: "/v1/partners/{partner}/notices/{notice}/dismiss",
+			summary: "Take a notice out of the inbox before its cause has gone", callers: "managers of the partner", sees: seesNotice,
+			write: writes(dismissNotice), success: []int{http.StatusNoContent},
+		},
 		{
 			method: http.MethodGet, name: "listPartnerEvents", path: "/v1/partners/{partner}/events",
 			summary: "The feed over all of the partner's agreements, oldest first", callers: anyOfPartner, sees: seesOwn,
@@ -172,22 +176,17 @@ func getInbox(q *call, v *projections.View) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	items, next := part(a, v.Inbox(), inboxKey)
+	items, next := part(a, v.Inbox(), projections.InboxItem.Key)
 	return projections.Answer{
 		Version: v.Version(), Body: projections.Inbox{Partner: q.partner(), Items: items, NextCursor: next},
 	}, a.err()
 }
 
-func inboxKey(i projections.InboxItem) string {
-	key := i.Since.UTC().Format("2006-01-02T15:04:05.000000") + "/" + string(i.Agreement)
-	if i.Project != nil {
-		key += "/" + string(*i.Project)
-	}
-	if i.Milestone != nil {
-		key += "/" + string(*i.Milestone)
-	}
-	if key += "/" + i.Kind; i.Condition != nil {
-		key += fmt.Sprintf("/%09d", *i.Condition)
-	}
-	return key
+func dismissNotice(q *writing, _ *Nothing) (*intent, error) {
+	return &intent{
+		command: domain.DismissNotice{Partner: q.partner(), Notice: q.notice()},
+		status:  http.StatusNoContent, path: partnerPath(q.partner()) + "/inbox", refused: q.limited,
+	}, nil
 }
+
+func (q *call) notice() domain.NoticeID { return domain.NoticeID(q.c.Param("notice")) }

@@ -45,6 +45,7 @@ func (w *world) directoryRefusals() []refused {
 	token := body{"name": "New", "role": "viewer"}
 	member := body{"name": "N", "email": "n@nokia.example", "role": "viewer"}
 	const nokia, members, tokens = "/v1/partners/nokia", "/v1/partners/nokia/members", "/v1/partners/nokia/tokens"
+	const announced = nokia + "/notices/token-nokia-manager/dismiss"
 	person := members + "/" + w.members["nokia"]
 	return []refused{
 		{"operator", "POST", "/v1/partners", partner.with(object{"id": "nokia"}), "", 409, "partner_exists", ""},
@@ -81,6 +82,11 @@ func (w *world) directoryRefusals() []refused {
 		{"nokia", "DELETE", tokens + "/nokia-spare", nil, `"7-x"`, 412, "version_mismatch", ""},
 		{"nokia", "DELETE", tokens + "/nokia-revoked", nil, "", 404, "not_found", ""},
 		{"nokia-viewer", "DELETE", tokens + "/nokia-spare", nil, "", 403, "manager_only", ""},
+		{"nokia-viewer", "POST", announced, nil, "", 403, "manager_only", ""},
+		{"nokia-limited", "POST", announced, nil, "", 404, "not_found", ""},
+		{"operator", "POST", announced, nil, "", 404, "not_found", ""},
+		{"xiaomi", "POST", announced, nil, "", 404, "not_found", ""},
+		{"nokia", "POST", nokia + "/notices/token-nokia-spare/dismiss", nil, "", 404, "not_found", ""},
 	}
 }
 

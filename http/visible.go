@@ -49,6 +49,11 @@ func seesRemovable(q *call, v *projections.View) bool {
 	return seesMember(q, v) || (q.header("Idempotency-Key") != "" && seesDirectory(q, v))
 }
 
+// seesNotice lets the repeat of a dismissal through, as seesRemovable does.
+func seesNotice(q *call, v *projections.View) bool {
+	return seesOwn(q, v) && (v.SeesNotice(q.partner(), q.notice()) || (q.header("Idempotency-Key") != "" && v.SeesWebhooks(q.partner())))
+}
+
 func seesToken(q *call, v *projections.View) bool {
 	_, ok := v.Token(q.partner(), domain.TokenID(q.c.Param("token")))
 	return ok && seesDirectory(q, v)

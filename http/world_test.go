@@ -106,6 +106,7 @@ func (w *world) settle(p string) {
 	w.place(place{params: map[string]string{"partner": p}, seers: []string{p}})
 	w.place(place{params: map[string]string{"partner": p, "member": w.members[p]}, seers: []string{p}})
 	w.place(place{params: map[string]string{"partner": p, "token": p + "-spare"}, seers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p, "notice": "token-" + p + "-manager"}, seers: []string{p}})
 }
 
 // allAgreements is what a canary is under that tokens for some agreements do not see.

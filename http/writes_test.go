@@ -45,6 +45,7 @@ func TestEveryWrite(t *testing.T) {
 		{"nokia", "POST", hooks + "/nokia-ops/replay", object{"since": "2017-07-05T00:00:00Z"}, 200, "", ""},
 		{"nokia", "POST", hooks + "/nokia-ops/deliveries/nokia-first/redeliver", nil, 200, "", ""},
 		{"nokia", "DELETE", hooks + "/room", nil, 204, "", ""},
+		{"nokia", "POST", "/v1/partners/nokia/notices/token-nokia-manager/dismiss", nil, 204, "", ""},
 		{"operator", "POST", "/v1/agreements", terms, 201, "agreement.drafted", ""},
 		{"xiaomi", "PATCH", pact, object{"title": "Ten, edited"}, 200, "agreement.edited", ""},
 		{"nokia", "POST", pact + "/instruments", object{"id": "part", "kind": "supply", "title": "Part", "roles": object{"supplier": []string{"nokia"}, "customer": []string{"xiaomi"}}, "effective_on": "2017-01-01", "disclosure": "disclosed"}, 201, "instrument.added", ""},

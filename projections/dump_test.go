@@ -81,6 +81,7 @@ func (d *dumper) view(v *projections.View) {
 	}
 	d.add("status", v.Status())
 	d.add("inbox", v.Inbox())
+	d.inbox(v)
 	d.add("agreements", v.Agreements())
 	for n := range 3 {
 		a := domain.AgreementID(fmt.Sprintf("a%d", n))

@@ -9,7 +9,7 @@ import (
 	"tandem/domain"
 )
 
-// Inbox returns what waits for the viewer, oldest first.
+// Inbox returns what waits for the viewer, oldest first; in the order of their keys.
 func (v *View) Inbox() []InboxItem {
 	items := []InboxItem{}
 	for _, n := range v.me.milestones {
@@ -21,13 +21,55 @@ func (v *View) Inbox() []InboxItem {
 		items = append(items, v.signatureItems(a)...)
 		items = append(items, v.amendmentItems(a)...)
 		for _, p := range v.projectsOf(a) {
-			items = append(items, v.stageItems(p)...)
-			items = append(items, v.changeItems(p)...)
+			items = append(items, v.projectItems(p)...)
 		}
 	}
-	items = append(items, v.webhookItems()...)
-	slices.SortStableFunc(items, func(a, b InboxItem) int { return a.Since.Compare(b.Since) })
+	items = append(items, v.noticeItems()...)
+	slices.SortFunc(items, func(a, b InboxItem) int { return strings.Compare(a.Key(), b.Key()) })
 	return items
+}
+
+// projectItems returns what waits for the viewer in a project, beside its milestones.
+func (v *View) projectItems(p *projectNode) []InboxItem {
+	return append(v.stageItems(p), v.changeItems(p)...)
+}
+
+// Decides reports whether the item waits for a decision of the viewer's: all do, but a notice, which is
+// only to be read, and a condition that the viewer has to meet and somebody else decides on.
+func (i InboxItem) Decides() bool { return i.Kind != "notice" && !i.meets }
+
+// decisions counts the items that wait for a decision.
+func decisions(items []InboxItem) (n int) {
+	for _, i := range items {
+		if i.Decides() {
+			n++
+		}
+	}
+	return n
+}
+
+// Key is the item's place in the inbox; no other item has it.
+func (i InboxItem) Key() string {
+	key := i.Since.UTC().Format("2006-01-02T15:04:05.000000") + "/"
+	if i.Agreement != nil {
+		key += string(*i.Agreement)
+	}
+	if i.Project != nil {
+		key += "/" + string(*i.Project)
+	}
+	if i.Milestone != nil {
+		key += "/" + string(*i.Milestone)
+	}
+	key += "/" + i.Kind
+	for _, number := range []*int{i.Amendment, i.Change, i.Condition} {
+		if number != nil {
+			key += fmt.Sprintf("/%09d", *number)
+		}
+	}
+	if i.Notice != nil {
+		key += "/" + string(*i.Notice)
+	}
+	return key
 }
 
 // milestoneItems returns what a milestone waits for: the viewer's decision, a condition that it asks
@@ -51,7 +93,7 @@ func (v *View) milestoneItems(n *milestoneNode) (items []InboxItem) {
 // milestoneItem is an item about a milestone, without what it is for.
 func (v *View) milestoneItem(m *domain.Milestone, kind string, since int64, reason string) InboxItem {
 	return InboxItem{
-		Kind: kind, Agreement: m.Ref.Agreement, Project: &m.Ref.Project, Milestone: &m.Ref.Milestone,
+		Kind: kind, Agreement: &m.Ref.Agreement, Project: &m.Ref.Project, Milestone: &m.Ref.Milestone,
 		Title: m.Plan.Title, Reason: reason, Since: time.UnixMicro(since).UTC(), URL: v.milestoneURL(m.Ref),
 	}
 }
@@ -68,6 +110,7 @@ func (v *View) conditionItem(m *domain.Milestone, c domain.OwnCondition) InboxIt
 		reason = fmt.Sprintf("Your condition %d is open: %s", c.Number, c.Text)
 	}
 	item := v.milestoneItem(m, "condition", c.Since, reason)
+	item.meets = c.Author != v.who.Partner
 	item.Condition, item.DecideBy = &c.Number, &c.DueOn
 	return item
 }
@@ -85,7 +128,7 @@ func (v *View) signatureItems(a *agreementNode) []InboxItem {
 	for _, w := range a.waiting {
 		if w.Partner == v.who.Partner {
 			return []InboxItem{{
-				Kind: "signature", Agreement: a.id, Title: a.entity.Terms.Title, Reason: "The draft waits for your signature.",
+				Kind: "signature", Agreement: &a.id, Title: a.entity.Terms.Title, Reason: "The draft waits for your signature.",
 				Since: time.UnixMicro(w.At).UTC(), URL: v.url("agreements", string(a.id)),
 			}}
 		}
@@ -113,7 +156,7 @@ func (v *View) stageItems(p *projectNode) []InboxItem {
 		}
 		mine[w] = true // the first call stands for all
 		items = append(items, InboxItem{
-			Kind: "stage", Agreement: p.agreement.id, Project: &p.entity.Ref.Project, Title: p.entity.Title,
+			Kind: "stage", Agreement: &p.agreement.id, Project: &p.entity.Ref.Project, Title: p.entity.Title,
 			Reason: v.wants(c.Call), Since: time.UnixMicro(c.At).UTC(),
 			URL: v.url("agreements", string(p.agreement.id), "projects", string(p.id)),
 		})

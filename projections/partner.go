@@ -139,12 +139,16 @@ func (s *store) indexDirectory(p *partnerNode, c *eventlog.Commit, i int, h doma
 	case "webhook":
 		ref := domain.WebhookRef{Partner: p.id, Webhook: domain.WebhookID(h.Subject)}
 		p.webhooks[ref.Webhook] = s.world.Webhook(ref)
-		p.entity = s.world.Partner(p.id) // it lists them
 	default:
 		s.takeProfile(p, h.RecordedAt.UnixMicro())
 		s.identify(p, func(*domain.Token) bool { return true }) // its zone is part of who they are
 	}
-	code, err := p.root.code(s, []domain.PartnerID{"", p.id})
+	p.entity = s.world.Partner(p.id) // whatever happens in its directory may change what it lists
+	seers := []domain.PartnerID{"", p.id}
+	if only, private := h.Audience.Private(); private {
+		seers = []domain.PartnerID{only}
+	}
+	code, err := p.root.code(s, seers)
 	if err == nil {
 		_, err = s.record(p.root, c, i, h, code)
 	}

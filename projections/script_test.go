@@ -24,7 +24,7 @@ func opening() []step {
 	zones := map[domain.PartnerID]string{"nokia": "Europe/Helsinki", "xiaomi": "Asia/Shanghai", "sony": "Asia/Tokyo"}
 	var steps []step
 	for _, p := range cast() {
-		steps = append(steps, step{"", domain.CreatePartner{ID: p, Profile: domain.PartnerProfile{Name: "The " + string(p), Country: "FI", TimeZone: zones[p]}}})
+		steps = append(steps, step{"", domain.CreatePartner{ID: p, Profile: domain.PartnerProfile{Name: "The " + string(p), Country: "FI", TimeZone: zones[p]}}}, announced(p))
 	}
 	for n, parties := range [][]domain.PartnerID{{"nokia", "xiaomi"}, {"nokia", "xiaomi", "sony"}, {"sony", "xiaomi"}} {
 		a := domain.AgreementID(fmt.Sprintf("a%d", n))
@@ -64,6 +64,13 @@ func opening() []step {
 
 func milestoneOf(a domain.AgreementID, m domain.MilestoneID) domain.MilestoneRef {
 	return domain.MilestoneRef{Agreement: a, Project: "p0", Milestone: m}
+}
+
+// announced makes a token that the operator issues.
+func announced(p domain.PartnerID) step {
+	hash := make([]byte, 32)
+	copy(hash, string(p)+" by the operator")
+	return step{"", domain.IssueToken{Partner: p, Token: "ox1", Name: "First", Role: domain.Manager, Hash: hash}}
 }
 
 // delivery makes a milestone that nokia has delivered.
@@ -120,6 +127,7 @@ func drawDirectory(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.RevokeToken{Partner: who, Token: domain.TokenID("t" + id)},
 		domain.EditPartner{ID: who, Holidays: &[]domain.Date{domain.NewDate(2017, 12, rapid.IntRange(1, 28).Draw(t, "holiday"))}},
 		domain.EditPartner{ID: who, TimeZone: &zone},
+		domain.DismissNotice{Partner: who, Notice: domain.NoticeOfToken("o" + domain.TokenID(id))},
 		addWebhook(who, domain.WebhookID("w"+id)),
 		domain.EditWebhook{Partner: who, Webhook: domain.WebhookID("w" + id), Title: &zone},
 		domain.RotateWebhookSecret{Partner: who, Webhook: domain.WebhookID("w" + id), Secret: []byte(zone)},

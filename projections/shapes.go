@@ -142,7 +142,7 @@ type Status struct {
 	AsOf               *time.Time       `json:"as_of"`
 	Counts             Counts           `json:"counts"`
 	Overdue            int              `json:"overdue"`
-	AwaitingMyDecision int              `json:"awaiting_my_decision"`
+	AwaitingMyDecision int              `json:"awaiting_my_decision" doc:"Items of the inbox that wait for a decision of the partner's: all but notices, and conditions that it has to meet."`
 	NextDue            *MilestoneRef    `json:"next_due" doc:"The earliest milestone that is not delivered yet and not overdue."`
 	Projects           []ProjectStatus  `json:"projects"`
 }
@@ -155,25 +155,28 @@ type ProjectStatus struct {
 	Stage              domain.Stage       `json:"stage"`
 	Counts             Counts             `json:"counts"`
 	Overdue            int                `json:"overdue"`
-	AwaitingMyDecision int                `json:"awaiting_my_decision"`
+	AwaitingMyDecision int                `json:"awaiting_my_decision" doc:"Items of the inbox that wait for a decision of the partner's: all but notices, and conditions that it has to meet."`
 	NextDue            *MilestoneRef      `json:"next_due"`
 }
 
 // InboxItem is something that waits for the partner.
 type InboxItem struct {
 	Kind            string              `json:"kind" enum:"acceptance,change,signature,amendment,stage,condition,dispute,notice"`
-	Agreement       domain.AgreementID  `json:"agreement"`
+	Agreement       *domain.AgreementID `json:"agreement" doc:"Null with a notice, which is about the partner's own directory."`
 	Project         *domain.ProjectID   `json:"project"`
 	Milestone       *domain.MilestoneID `json:"milestone"`
 	Change          *int                `json:"change"`
 	Amendment       *int                `json:"amendment" doc:"The number of the amendment, with kind amendment."`
 	Condition       *int                `json:"condition" doc:"The number of the condition, with kind condition."`
+	Notice          *domain.NoticeID    `json:"notice" doc:"The id by which a manager dismisses it, with kind notice."`
 	Title           string              `json:"title"`
 	Reason          string              `json:"reason"`
 	Since           time.Time           `json:"since"`
 	DecideBy        *domain.Date        `json:"decide_by"`
 	WorkingDaysLeft *int                `json:"working_days_left"`
 	URL             string              `json:"url" format:"uri"`
+
+	meets bool // the condition is one that the viewer has to meet
 }
 
 // Inbox is what waits for the partner, oldest first.

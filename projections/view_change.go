@@ -118,7 +118,7 @@ func (v *View) changeItems(n *projectNode) (items []InboxItem) {
 			continue
 		}
 		item := InboxItem{
-			Kind: "change", Agreement: p.Ref.Agreement, Project: &p.Ref.Project, Change: &c.Number, Title: p.Title,
+			Kind: "change", Agreement: &p.Ref.Agreement, Project: &p.Ref.Project, Change: &c.Number, Title: p.Title,
 			Reason: fmt.Sprintf("%s proposes change %d: %s", v.name(c.By), c.Number, c.Reason),
 			Since:  time.UnixMicro(c.ProposedAt).UTC(), URL: v.changeURL(p.Ref, c.Number),
 		}

@@ -121,7 +121,7 @@ func (v *View) amendmentItems(a *agreementNode) (items []InboxItem) {
 			since, reason = x.InvitedAt, fmt.Sprintf("You are invited to join by amendment %d: %s", x.Number, x.Title)
 		}
 		items = append(items, InboxItem{
-			Kind: "amendment", Agreement: a.id, Amendment: &x.Number, Title: a.entity.Terms.Title, Reason: reason,
+			Kind: "amendment", Agreement: &a.id, Amendment: &x.Number, Title: a.entity.Terms.Title, Reason: reason,
 			Since: time.UnixMicro(since).UTC(), URL: v.amendmentURL(a.id, x.Number),
 		})
 	}

@@ -66,24 +66,6 @@ func (v *View) Webhooks(p domain.PartnerID) []Webhook {
 	return shapes
 }
 
-// webhookItems tells of webhooks that Tandem disabled.
-func (v *View) webhookItems() (items []InboxItem) {
-	for _, x := range v.Webhooks(v.who.Partner) {
-		if x.DisabledReason == nil {
-			continue
-		}
-		title := x.Title
-		if title == "" {
-			title = string(x.ID)
-		}
-		items = append(items, InboxItem{
-			Kind: "notice", Title: title, Reason: "Nothing is delivered to " + x.Place + " any more: " + *x.DisabledReason,
-			Since: *x.DisabledAt, URL: x.URL,
-		})
-	}
-	return items
-}
-
 // Webhooks returns a partner's webhooks, sorted by id; without those removed. They never change once the
 // image is live.
 func (i *Image) Webhooks(p domain.PartnerID) []*domain.Webhook {

@@ -19,7 +19,7 @@ var (
 
 // manners says of every event type how its state is shown; a test fails on one that is missing.
 var manners = map[string]manner{
-	"partner.created": notice, "partner.edited": notice,
+	"partner.created": notice, "partner.edited": notice, "partner.notice_dismissed": notice,
 	"member.added": notice, "member.edited": notice, "member.removed": notice,
 	"token.issued": notice, "token.revoked": notice,
 	"webhook.added": notice, "webhook.edited": notice, "webhook.secret_rotated": notice, "webhook.removed": notice,
