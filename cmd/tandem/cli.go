@@ -21,23 +21,30 @@ import (
 	api "tandem/http"
 )
 
-// remote is a running server, as its operator reaches it.
+// remote is a running server, as its operator reaches it, or a member of a partner.
 type remote struct {
 	url       string
 	tokenFile string
+	member    bool
 	token     string
 	client    *http.Client
 }
 
 const defaultURL = "http://127.0.0.1:8080"
 
-// bindRemote binds what all commands have that speak to a server.
-func bindRemote(flags *pflag.FlagSet) *remote {
+// newRemote binds what all commands have that speak to a server.
+func newRemote(flags *pflag.FlagSet) *remote {
 	r := &remote{client: &http.Client{
 		Timeout:       90 * time.Second, // more than any answer takes that was asked to wait
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	flags.StringVar(&r.url, "url", "", "address of the server (TANDEM_URL; default "+defaultURL+")")
+	return r
+}
+
+// bindRemote binds what the operator's commands have.
+func bindRemote(flags *pflag.FlagSet) *remote {
+	r := newRemote(flags)
 	flags.StringVar(&r.tokenFile, "operator-token-file", "", "file with the operator's token (or TANDEM_OPERATOR_TOKEN)")
 	return r
 }
@@ -45,6 +52,12 @@ func bindRemote(flags *pflag.FlagSet) *remote {
 // load adds the environment and checks everything; the error names every mistake.
 func (r *remote) load(env func(string) (string, bool)) error {
 	mistakes := []error{r.loadURL(env)}
+	if r.member {
+		if err := errors.Join(append(mistakes, r.loadToken(env))...); err != nil {
+			return &usageError{err}
+		}
+		return nil
+	}
 	secrets := config{operatorTokenFile: r.tokenFile}
 	if name, ok := env("TANDEM_OPERATOR_TOKEN_FILE"); ok && r.tokenFile == "" {
 		secrets.operatorTokenFile = name
@@ -95,6 +108,9 @@ func (r *remote) ask(ctx context.Context, method, path string, body any, names s
 	}
 	switch status {
 	case http.StatusUnauthorized:
+		if r.member {
+			return nil, fmt.Errorf("%s does not know this token; perhaps it was revoked or has expired", r.url)
+		}
 		return nil, fmt.Errorf("%s does not know this token. It is the one in TANDEM_OPERATOR_TOKEN when the server was started, "+
 			"or the one that its first start showed", r.url)
 	case http.StatusNotFound:
@@ -148,6 +164,9 @@ func (r *remote) stranger(status int) error {
 
 // notFound finds out whether nothing is there or the caller is nobody who may see it.
 func (r *remote) notFound(ctx context.Context, names string) error {
+	if r.member {
+		return fmt.Errorf("%s has no %s", r.url, names)
+	}
 	status, answer, err := r.send(ctx, http.MethodGet, "/v1/me", nil)
 	var me api.Me
 	if err == nil && status == http.StatusOK && json.Unmarshal(answer, &me) == nil && me.Role != "operator" {
@@ -193,9 +212,13 @@ func quoted(argument string) string {
 	return "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
 }
 
-// remoteCommand makes c a command that speaks to a server.
+// remoteCommand makes c a command of the operator's that speaks to a server.
 func remoteCommand(c *cobra.Command, run func(ctx context.Context, r *remote, args []string) error) *cobra.Command {
-	r, check := bindRemote(c.Flags()), c.Args
+	return commandOver(c, bindRemote(c.Flags()), run)
+}
+
+func commandOver(c *cobra.Command, r *remote, run func(ctx context.Context, r *remote, args []string) error) *cobra.Command {
+	check := c.Args
 	c.Args = func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
 			return &usageError{fmt.Errorf("%w: want %s", err, c.UseLine())}

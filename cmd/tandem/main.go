@@ -76,6 +76,7 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 		serveCommand("demo", "Serve with the Nokia–Xiaomi example, loaded when the log is empty", stdout, stderr, true),
 		logCommand(stdout),
 		deadLetterCommand(stdout),
+		webhooksCommand(stdout),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: noArgs,
 			Run: func(*cobra.Command, []string) { fmt.Fprintln(stdout, "tandem", version()) },

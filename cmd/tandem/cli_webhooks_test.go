@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	api "tandem/http"
+)
+
+// member runs a command of the program with a partner's token.
+func (p *program) member(token string, args ...string) said {
+	p.t.Helper()
+	return tandem(p.t, []string{"TANDEM_URL=" + p.url, "TANDEM_OPERATOR_TOKEN=", "TANDEM_TOKEN=" + token}, args...)
+}
+
+func TestWebhookCommands(t *testing.T) {
+	p := start(t, t.TempDir(), "serve")
+	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	token := p.do(201, operatorSecret, "POST", "/v1/partners/sony/tokens", `{"name":"M","role":"manager"}`).field(t, "token")
+	viewer := p.do(201, token, "POST", "/v1/partners/sony/tokens", `{"name":"V","role":"viewer"}`).field(t, "token")
+	works := func(args ...string) string {
+		s := p.member(token, append([]string{"webhooks"}, args...)...)
+		require.Zero(t, s.status, s.stderr)
+		return regexp.MustCompile(`─+`).ReplaceAllString(s.stdout, "──")
+	}
+	require.Equal(t, "There are no webhooks.\n", works("list"))
+	p.do(201, token, "POST", "/v1/partners/sony/webhooks", `{"id":"room","url":"https://hooks.slack.com/services/T0/B0/s3cr3t","format":"slack","events":["milestone.*","change.*"],"title":"Our room","language":"zh"}`)
+	require.Equal(t, `ID    Format  To                         Events                Language  State    Title
+──
+room  slack   https://hooks.slack.com/…  milestone.* change.*  zh        enabled  Our room
+`, works("list"))
+	require.Equal(t, "Nothing was delivered yet.\n", works("log", "room"))
+	require.Contains(t, works("test", "room", "--wait", "0"), "\n    tandem webhooks log room\n")
+	require.Contains(t, works("replay", "room", "--since", "2017-07-05"), "It is asked for.")
+	preview := works("preview", "room", "--language", "en")
+	require.Contains(t, preview, "\nHeadline  A test from Tandem: messages of “Our room” will look like this\n")
+	require.Contains(t, preview, "POST https://hooks.slack.com/services/…\n")
+	require.NotContains(t, preview, "s3cr3t")
+	require.True(t, strings.HasPrefix(works("list", "--json"), `{"partner":"sony","webhooks":[{`))
+
+	for name, c := range map[string]struct {
+		token, args string
+		status      int
+		tells       string
+	}{
+		"no token":       {"", "list", exitUsage, "set TANDEM_TOKEN"},
+		"wrong token":    {"0123456789abcdef", "list", exitFault, "does not know this token"},
+		"the operator's": {operatorSecret, "list", exitFault, "the token is the operator's"},
+		"a viewer's":     {viewer, "test room", exitFault, "manager_only"},
+		"no webhook":     {token, "log", exitUsage, "want tandem webhooks log WEBHOOK [DELIVERY]"},
+		"no such":        {token, "log none", exitFault, "has no webhook none that this token may see; tandem webhooks list tells"},
+		"no delivery":    {token, "log room none", exitFault, "has no delivery none of webhook room"},
+		"redeliver none": {token, "redeliver room none", exitFault, "has no delivery none"},
+		"no beginning":   {token, "replay room", exitUsage, "--after or --since"},
+		"two beginnings": {token, "replay room --after x --since 2017-07-05", exitUsage, "not both"},
+		"no instant":     {token, "replay room --since yesterday", exitUsage, `--since "yesterday"`},
+		"no position":    {token, "replay room --after yesterday", exitFault, "invalid_position"},
+		"no language":    {token, "preview room --language sv", exitFault, "is not one of en, zh, fi"},
+	} {
+		s := p.member(c.token, append([]string{"webhooks"}, strings.Fields(c.args)...)...)
+		require.Equal(t, c.status, s.status, "%s: %s", name, s.stderr)
+		require.Contains(t, s.stderr, c.tells, name)
+	}
+	p.stop()
+}
+
+func TestPrintDeliveries(t *testing.T) {
+	at := time.Date(2018, 3, 30, 9, 0, 0, 0, time.UTC)
+	status, next := 500, at.Add(time.Hour)
+	d := api.WebhookDelivery{ID: "0a1b", Type: "milestone.delivered", State: "retrying", Attempts: 2, LastAt: at, NextAt: &next, Status: &status, Reason: "The endpoint answers 500."}
+	var out bytes.Buffer
+	printDeliveries(&out, []api.WebhookDelivery{d, {ID: "00aa", Type: "webhook.test", State: "delivered", Attempts: 1, LastAt: at.Add(-time.Hour), Note: "accepted"}})
+	require.Equal(t, `Last attempt             ID    Type                 State                             Attempts  Status  Reason
+──
+2018-03-30 08:00:00 UTC  00aa  webhook.test         delivered                                1          accepted
+2018-03-30 09:00:00 UTC  0a1b  milestone.delivered  again at 2018-03-30 10:00:00 UTC         2     500  The endpoint answers 500.
+`, regexp.MustCompile(`─+`).ReplaceAllString(out.String(), "──"))
+
+	out.Reset()
+	printAttempt(&out, api.DeliveryAttempt{
+		Number: 2, At: at, TookMS: 41, Status: &status, Reason: "The endpoint answers 500.",
+		Request:  api.DeliveryRequest{Method: "POST", URL: "https://ops.example/…", Headers: map[string]string{"Webhook-Id": "0a1b", "Content-Type": "application/json"}, Body: `{"type":"x"}`},
+		Response: &api.DeliveryResponse{Headers: map[string]string{"Server": "x\x1b[31m"}, Body: "sorry"},
+	})
+	require.Equal(t, `Attempt 2  2018-03-30 09:00:00 UTC, 41 ms, failed, status 500
+Reason     The endpoint answers 500.
+Sent       POST https://ops.example/…
+           Content-Type: application/json
+           Webhook-Id: 0a1b
+
+           {"type":"x"}
+Answer     Server: x·[31m
+
+           sorry
+`, out.String())
+}
+
+// A test is told of when it was tried for the first time, however it went.
+func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
+	var asked atomic.Int32
+	outcome := `"state":"delivered","note":"accepted"`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		old := `{"id":"old","type":"webhook.test","state":"failed"}`
+		switch {
+		case r.URL.Path == "/v1/me":
+			fmt.Fprint(w, `{"partner":"sony","role":"manager"}`)
+		case r.Method == http.MethodPost:
+			asked.Add(1)
+			fmt.Fprint(w, `{}`)
+		case asked.Load() > 0:
+			fmt.Fprintf(w, `{"deliveries":[{"id":"new","type":"webhook.test",%s},%s]}`, outcome, old)
+		default:
+			fmt.Fprintf(w, `{"deliveries":[%s]}`, old)
+		}
+	}))
+	defer server.Close()
+	env := []string{"TANDEM_URL=" + server.URL, "TANDEM_TOKEN=0123456789abcdef"}
+	require.Equal(t, said{"Delivered: accepted.\n", "", exitOK}, tandem(t, env, "webhooks", "test", "room"))
+	asked.Store(0)
+	outcome = `"state":"retrying","reason":"Nothing answers."`
+	require.Equal(t, said{"", "tandem: it was not delivered: Nothing answers.\n", exitFault}, tandem(t, env, "webhooks", "test", "room"))
+}
