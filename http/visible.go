@@ -62,13 +62,11 @@ func seesToken(q *call, v *projections.View) bool {
 func seesAgreement(q *call, v *projections.View) bool { return v.SeesAgreement(q.agreement()) }
 
 func seesInstrument(q *call, v *projections.View) bool {
-	_, ok := v.Instrument(q.agreement(), q.instrument())
-	return ok
+	return v.SeesInstrument(q.agreement(), q.instrument())
 }
 
 func seesItem(q *call, v *projections.View) bool {
-	_, ok := itemOf(v, q.agreement(), q.instrument(), domain.ItemID(q.c.Param("item")))
-	return ok
+	return v.SeesItem(q.agreement(), q.instrument(), domain.ItemID(q.c.Param("item")))
 }
 
 func seesProject(q *call, v *projections.View) bool {

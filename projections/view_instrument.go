@@ -2,6 +2,17 @@ package projections
 
 import "tandem/domain"
 
+// SeesInstrument reports whether the viewer may see the instrument.
+func (v *View) SeesInstrument(a domain.AgreementID, i domain.InstrumentID) bool {
+	n := v.agreement(a)
+	return n != nil && n.entity.Instrument(i) != nil
+}
+
+// SeesItem reports whether the viewer may see the schedule item.
+func (v *View) SeesItem(a domain.AgreementID, i domain.InstrumentID, item domain.ItemID) bool {
+	return v.SeesInstrument(a, i) && v.s.Agreement(a).Instrument(i).Item(item) != nil
+}
+
 // serving are the milestones that name an instrument, as far as the viewer may see them.
 type serving []*domain.Milestone
 
