@@ -43,9 +43,13 @@ func meaning(status int) string {
 
 // reason says "Feishu code 19021: signature or time (sign match fail)".
 func reason(tool, code, means, said string) string {
-	text := tool + " answered " + code
-	if _, err := strconv.Atoi(code); err != nil || len(code) != 3 {
-		text = tool + " code " + code
+	code = script{size: countUnits}.write(code, 80)
+	text := tool + " code " + code
+	switch _, err := strconv.Atoi(code); {
+	case code == "":
+		text = tool + " refused it"
+	case err == nil && len(code) == 3:
+		text = tool + " answered " + code
 	}
 	if means != "" {
 		text += ": " + means
@@ -95,13 +99,13 @@ type verdict struct {
 	then  Result
 }
 
-// refused is the result of an error that the tool gave a code.
-func refused(tool, code, said string, known map[string]verdict, after time.Duration) Result {
-	v := known[code]
-	r := v.then
-	r.Reason = reason(tool, code, v.means, excerpt([]byte(said)))
-	r.After = max(r.After, after)
-	return r
+// refused is the result of an error that the tool gave a code, on top of what HTTP says of it.
+func refused(tool, code, said string, codes map[string]verdict, r Result) Result {
+	v := codes[code]
+	return Result{
+		Gone: v.then.Gone || r.Gone, Never: v.then.Never || r.Never, Slow: v.then.Slow || r.Slow,
+		After: max(v.then.After, r.After), Reason: reason(tool, code, v.means, excerpt([]byte(said))),
+	}
 }
 
 // The usual ends of an attempt that a tool refused.

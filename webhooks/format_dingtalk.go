@@ -112,7 +112,7 @@ func errcode(tool string, status int, header http.Header, body []byte, now time.
 	}
 	switch known(body, &said); {
 	case said.Errcode != nil && *said.Errcode != 0:
-		return refused(tool, strconv.Itoa(*said.Errcode), said.Errmsg, codes, r.After)
+		return refused(tool, strconv.Itoa(*said.Errcode), said.Errmsg, codes, r)
 	case said.Errcode == nil && r.OK:
 		return Result{Reason: reason(tool, "200", "without an errcode: this is no bot of "+tool, excerpt(body))}
 	}

@@ -107,7 +107,7 @@ func (discord) Result(status int, header http.Header, body []byte, now time.Time
 		return r
 	}
 	if said.Code != 0 {
-		return refused("Discord", strconv.Itoa(said.Code), said.Message, discordErrors, r.After)
+		return refused("Discord", strconv.Itoa(said.Code), said.Message, discordErrors, r)
 	}
 	return r
 }

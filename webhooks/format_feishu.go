@@ -135,7 +135,7 @@ func (f feishu) Result(status int, header http.Header, body []byte, now time.Tim
 	}
 	switch known(body, &said); {
 	case said.Code != nil && *said.Code != 0:
-		return refused(f.tool, strconv.Itoa(*said.Code), said.Msg, feishuErrors, r.After)
+		return refused(f.tool, strconv.Itoa(*said.Code), said.Msg, feishuErrors, r)
 	case said.Code == nil && r.OK:
 		return Result{Reason: reason(f.tool, "200", "without a code: this is no bot of "+f.tool, excerpt(body))}
 	}

@@ -114,7 +114,8 @@ func (matrix) Result(status int, header http.Header, body []byte, now time.Time)
 	case r.OK && said.EventID != "":
 		return r
 	case said.Errcode != "":
-		return refused("Matrix", said.Errcode, said.Error, matrixErrors, max(r.After, wait(said.RetryAfter/1000)))
+		r.After = max(r.After, wait(said.RetryAfter/1000))
+		return refused("Matrix", said.Errcode, said.Error, matrixErrors, r)
 	case r.OK:
 		return Result{Reason: reason("Matrix", "200", "without an event: this is no server of Matrix", excerpt(body))}
 	}

@@ -58,10 +58,10 @@ func (rocketChat) Result(status int, header http.Header, body []byte, now time.T
 	case said.Error == "error-too-many-requests" || strings.Contains(said.Error, "too many requests"):
 		return refused("Rocket.Chat", "error-too-many-requests", said.Error, map[string]verdict{
 			"error-too-many-requests": {"too many messages", slow(0)},
-		}, r.After)
+		}, r)
 	case said.Success != nil && !*said.Success:
-		r = Result{Reason: reason("Rocket.Chat", said.Error, "", ""), After: r.After}
-		r.Never = strings.Contains(said.Error, "message-size") || strings.Contains(said.Error, "message-too-long")
+		r.OK, r.Reason = false, reason("Rocket.Chat", said.Error, "", "")
+		r.Never = r.Never || strings.Contains(said.Error, "message-size") || strings.Contains(said.Error, "message-too-long")
 	}
 	return r
 }

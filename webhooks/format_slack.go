@@ -123,14 +123,14 @@ var slackErrors = map[string]verdict{
 // Result implements [Format]: only the body "ok" is a success.
 func (slack) Result(status int, header http.Header, body []byte, now time.Time) Result {
 	said := strings.TrimSpace(string(body))
-	if r := answered("Slack", status, header, body, now); r.Slow || (r.OK && said == "ok") {
+	r := answered("Slack", status, header, body, now)
+	switch _, known := slackErrors[said]; {
+	case r.Slow || (r.OK && said == "ok"):
 		return r
-	}
-	if _, ok := slackErrors[said]; ok {
-		return refused("Slack", said, "", slackErrors, retryAfter(header, now))
-	}
-	if status >= 200 && status < 300 {
+	case known:
+		return refused("Slack", said, "", slackErrors, r)
+	case r.OK:
 		return Result{Reason: reason("Slack", "200", `not "ok": this is no webhook of Slack`, excerpt(body))}
 	}
-	return answered("Slack", status, header, body, now)
+	return r
 }

@@ -139,8 +139,8 @@ func (teams) Result(status int, header http.Header, body []byte, now time.Time) 
 	var said struct {
 		Error struct{ Code, Message string }
 	}
-	if known(body, &said); said.Error.Code == "" || r.Slow || r.Never {
+	if known(body, &said); said.Error.Code == "" {
 		return r
 	}
-	return refused("Teams", said.Error.Code, said.Error.Message, teamsErrors, r.After)
+	return refused("Teams", said.Error.Code, said.Error.Message, teamsErrors, r)
 }

@@ -94,9 +94,9 @@ func (zulip) Result(status int, header http.Header, body []byte, now time.Time) 
 	case r.OK && said.Result == "success":
 		return r
 	case said.Result == "error":
-		after := max(r.After, wait(said.RetryAfter))
-		r = refused("Zulip", said.Code, said.Msg, zulipErrors, after)
-		r.Never = strings.Contains(strings.ToLower(said.Msg), "too long")
+		r.After = max(r.After, wait(said.RetryAfter))
+		r = refused("Zulip", said.Code, said.Msg, zulipErrors, r)
+		r.Never = r.Never || strings.Contains(strings.ToLower(said.Msg), "too long")
 	case r.OK:
 		return Result{Reason: reason("Zulip", "200", "without a result: this is no server of Zulip", excerpt(body))}
 	}

@@ -35,6 +35,9 @@ func (w script) parts(m Message, b budget) parts {
 		Headline: w.write(m.Headline, b.headline), Word: w.write(m.State.Word, b.name), Link: link(m.Link),
 		LinkText: w.write(m.LinkText, b.name), Thread: m.Thread, Tone: m.State.Tone, Lines: w.digest(m, b),
 	}
+	if p.Headline == "" {
+		p.Headline = "Tandem"
+	}
 	if p.LinkText == "" {
 		p.LinkText = "Tandem"
 	}

@@ -1,0 +1,42 @@
+package webhooks_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/webhooks"
+)
+
+// FuzzAnswer gives any answer to every format. A success has no reason and a failure has one, which is a line that
+// can be shown; nothing is waited for longer than a day.
+func FuzzAnswer(f *testing.F) {
+	for _, body := range []string{
+		"ok", "", "<html>", "{}", "[]", "null", `{"code":0}`, `{"code":1e99}`, `{"errcode":0}`, `{"errcode":-1,"errmsg":"x\u0000y"}`,
+		`{"ok":true}`, `{"ok":false,"error_code":429,"parameters":{"retry_after":1e300}}`, `{"event_id":"$x"}`, `{"result":"success"}`,
+		`{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":-5}`, `{"success":false}`, `{"error":{"code":"WorkflowNotFound"}}`,
+		`{"id":"` + strings.Repeat("x", 5000) + `"}`, `{"result":"error","code":"\n\n"}`, `{"retry_after":NaN}`, "no_service",
+	} {
+		for _, status := range []int{200, 202, 204, 302, 400, 404, 410, 413, 429, 500} {
+			f.Add(status, "5", body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, after, body string) {
+		h := http.Header{"Retry-After": {after}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset-After": {after}}
+		for _, format := range webhooks.Formats() {
+			r := format.Result(status, h, []byte(body), now)
+			require.Equal(t, r.OK, r.Reason == "", "%s: %+v", format.Name(), r)
+			require.False(t, r.OK && (r.Gone || r.Never || r.Slow), format.Name())
+			require.False(t, r.OK && (status < 200 || status > 299), format.Name())
+			require.True(t, r.After >= 0 && r.After <= 24*time.Hour, "%s: %s", format.Name(), r.After)
+			require.True(t, utf8.ValidString(r.Reason) && len(r.Reason) < 2000 && !strings.ContainsAny(r.Reason, "\n\r\x00"), "%q", r.Reason)
+			if status == http.StatusTooManyRequests && format.Name() != "telegram" {
+				require.True(t, r.Slow, "%s: %+v", format.Name(), r)
+			}
+		}
+	})
+}

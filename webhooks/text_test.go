@@ -1,0 +1,74 @@
+package webhooks
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+	"github.com/stretchr/testify/require"
+)
+
+// At every limit a text is cut between characters as people see them, never inside an escape, a surrogate pair or a
+// family of emoji; the cut shows, and the result is no longer than the limit as the tool counts.
+func TestCut(t *testing.T) {
+	const text = `a<b> & "c" @all 字字 👩‍👩‍👧 é é 𝄞𝄞 *x* \ [y](z) 🇫🇮🇨🇳 end`
+	escapes := map[string]func(rune) string{
+		"none": nil, "quiet": quiet, "html": inHTML, "slack": inSlack, "markdown": inMarkdown, "mattermost": inMattermost,
+		"lookAlikes": inLookAlikes, "guarded": guarded,
+	}
+	sizes := map[string]func(string) int{"bytes": countBytes, "units": countUnits, "json": countJSON}
+	for name, escape := range escapes {
+		for unit, size := range sizes {
+			w := script{escape, size}
+			full := w.write(text, 10_000)
+			ends := map[string]bool{}
+			whole := ""
+			for g := uniseg.NewGraphemes(text); g.Next(); {
+				whole += w.runes(g.Runes())
+				ends[strings.TrimRight(whole, " ")] = true
+			}
+			require.Equal(t, whole, full)
+			for limit := size(ellipsis); limit <= size(full)+1; limit++ {
+				got := w.write(text, limit)
+				require.LessOrEqual(t, size(got), limit, "%s %s", name, unit)
+				require.True(t, utf8.ValidString(got))
+				if got == full {
+					require.GreaterOrEqual(t, limit, size(full))
+					continue
+				}
+				kept, cut := strings.CutSuffix(got, ellipsis)
+				require.True(t, cut, "%q", got)
+				require.True(t, kept == "" || ends[kept], "%s %s at %d: %q", name, unit, limit, got)
+			}
+		}
+	}
+}
+
+func TestFlat(t *testing.T) {
+	for text, want := range map[string]string{
+		"  a\r\n\tb\u2028c\u00a0d ":      "a b c d",
+		"a\x00b\x1b[31mc\u009b":          "ab[31mc",
+		"\u202eevil\u202c \u2066x\u2069": "evil x",
+		"a\u200bb\ufeff\u2060":           "ab",
+		"\xff\xfe":                       "�",
+		"👩‍👩‍👧 \u0646\u200c\u0647":       "👩‍👩‍👧 \u0646\u200c\u0647",
+		"\u200b":                         "",
+	} {
+		require.Equal(t, want, flat(text), "%q", text)
+	}
+}
+
+func TestLink(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://example.com/a?x=1&y=2#z": "https://example.com/a?x=1&y=2#z",
+		"javascript:alert(1)":             "",
+		"//example.com":                   "",
+		"":                                "",
+		`https://example.com/">x)](<y|z>`: "https://example.com/%22%3Ex%29%5D%28%3Cy%7Cz%3E",
+		"https://example.com/字 x":         "https://example.com/%E5%AD%97%20x",
+		"https://example.com/" + strings.Repeat("x", 600): "",
+	} {
+		require.Equal(t, want, link(address))
+	}
+}
