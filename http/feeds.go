@@ -18,18 +18,18 @@ func listPartnerEvents(q *call) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	limit := a.limit()
+	limit, language := a.limit(), a.language()
 	if err := a.err(); err != nil {
 		return projections.Answer{}, err
 	}
-	events, err := q.Image.PartnerEvents(q.r.Context(), q.who.Viewer, a.values.Get("after"), limit)
+	events, err := q.Image.Feeds(language).PartnerEvents(q.r.Context(), q.who.Viewer, a.values.Get("after"), limit)
 	return projections.Answer{Version: uint64(len(events.Events)), Body: events}, err
 }
 
 // milestoneHistory tells what happened to one milestone.
 func milestoneHistory(q *call) (projections.Answer, error) {
-	return q.feed(func(after string, limit int) (projections.Events, bool, error) {
-		return q.Image.History(q.r.Context(), q.who.Viewer, q.milestone(), after, limit)
+	return q.feed(func(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error) {
+		return feeds.History(q.r.Context(), q.who.Viewer, q.milestone(), after, limit)
 	})
 }
 
@@ -41,20 +41,20 @@ func agreementEvents(q *call) error {
 	return computes(func(q *call) (projections.Answer, error) { return q.feed(q.ofAgreement) })(q)
 }
 
-func (q *call) ofAgreement(after string, limit int) (projections.Events, bool, error) {
-	return q.Image.AgreementEvents(q.r.Context(), q.who.Viewer, q.agreement(), after, limit)
+func (q *call) ofAgreement(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error) {
+	return feeds.AgreementEvents(q.r.Context(), q.who.Viewer, q.agreement(), after, limit)
 }
 
-func (q *call) feed(read func(after string, limit int) (projections.Events, bool, error)) (projections.Answer, error) {
+func (q *call) feed(read func(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error)) (projections.Answer, error) {
 	a, err := q.asked()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	limit := a.limit()
+	limit, language := a.limit(), a.language()
 	if err := a.err(); err != nil {
 		return projections.Answer{}, err
 	}
-	events, seen, err := read(a.values.Get("after"), limit)
+	events, seen, err := read(q.Image.Feeds(language), a.values.Get("after"), limit)
 	if !seen && err == nil {
 		err = errNotFound
 	}
@@ -80,12 +80,15 @@ func (q *call) stream() error {
 	if err != nil {
 		return err
 	}
-	after := a.values.Get("after")
+	after, feeds := a.values.Get("after"), q.Image.Feeds(a.language())
+	if err := a.err(); err != nil {
+		return err
+	}
 	if last := q.header("Last-Event-Id"); last != "" {
 		after = last
 	}
 	changed := q.Image.Changed(q.who.Viewer)
-	events, err := q.next(after)
+	events, err := q.next(feeds, after)
 	if err != nil {
 		return err
 	}
@@ -102,14 +105,14 @@ func (q *call) stream() error {
 		if q.now = q.Now(); q.authenticate() != nil || q.guard() != nil {
 			return nil // the client finds out when it connects again
 		}
-		if events, err = q.next(*events.NextCursor); err != nil {
+		if events, err = q.next(feeds, *events.NextCursor); err != nil {
 			return err
 		}
 	}
 }
 
-func (q *call) next(after string) (projections.Events, error) {
-	events, seen, err := q.ofAgreement(after, streamBatch)
+func (q *call) next(feeds projections.Feeds, after string) (projections.Events, error) {
+	events, seen, err := q.ofAgreement(feeds, after, streamBatch)
 	if err == nil && !seen {
 		err = errNotFound
 	}

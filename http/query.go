@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"tandem/domain"
+	"tandem/projections/sentences"
 )
 
 const (
@@ -122,6 +123,9 @@ func (a *asked) oneOf(name string, allowed []string) string {
 	}
 	return v
 }
+
+// language is that of sentences; empty unless given.
+func (a *asked) language() string { return a.oneOf("language", sentences.Languages()) }
 
 func (a *asked) slug(name string) string {
 	v := a.values.Get(name)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tandem/projections"
+	"tandem/projections/sentences"
 )
 
 // route is one row of the table that everything else is made from.
@@ -92,14 +93,16 @@ var (
 	waitParameter   = parameter{name: "wait", kind: "integer", doc: "With If-None-Match: answer at the next change, or 304 after so many seconds; 60 at most."}
 	limitParameter  = parameter{name: "limit", kind: "integer", doc: "How many to tell, 200 at most; 50 unless given."}
 	cursorParameter = parameter{name: "cursor", kind: "string", doc: "The next_cursor of the part before."}
-	afterParameter  = parameter{name: "after", kind: "string", doc: "A position: what came after it is told. One of before a loss of history gets 410 position_lost: begin without it."}
+	// Not Accept-Language: an address has one content, with one ETag, whoever asks for it.
+	languageParameter = parameter{name: "language", kind: "string", values: sentences.Languages(), doc: "Of the sentences; English unless given. Accept-Language is not heeded."}
+	afterParameter    = parameter{name: "after", kind: "string", doc: "A position: what came after it is told. One of before a loss of history gets 410 position_lost: begin without it."}
 )
 
 func lists(more ...parameter) []parameter {
 	return append(more, limitParameter, cursorParameter)
 }
 
-func feeds() []parameter { return []parameter{afterParameter, limitParameter} }
+func feeds() []parameter { return []parameter{afterParameter, limitParameter, languageParameter} }
 
 // read is a GET that the image keeps rendered.
 func read(name, path, summary, callers string, sees sight, answer any,

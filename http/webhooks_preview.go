@@ -51,7 +51,7 @@ func previewWebhook(q *call) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	language := a.oneOf("language", sentences.Languages())
+	language := a.language()
 	if err := a.err(); err != nil {
 		return projections.Answer{}, err
 	}

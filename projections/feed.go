@@ -17,11 +17,35 @@ import (
 	"tandem/projections/sentences"
 )
 
+// Feeds tells what happened, with its sentences in one language. All else is the same in every language.
+type Feeds struct {
+	image    *Image
+	language string
+}
+
+// Feeds returns the feeds in a language of the package sentences; any other is English.
+func (i *Image) Feeds(language string) Feeds { return Feeds{i, language} }
+
+// History is [Feeds.History] in English.
+func (i *Image) History(ctx context.Context, v Viewer, ref domain.MilestoneRef, after string, limit int) (Events, bool, error) {
+	return i.Feeds(sentences.English).History(ctx, v, ref, after, limit)
+}
+
+// AgreementEvents is [Feeds.AgreementEvents] in English.
+func (i *Image) AgreementEvents(ctx context.Context, v Viewer, a domain.AgreementID, after string, limit int) (Events, bool, error) {
+	return i.Feeds(sentences.English).AgreementEvents(ctx, v, a, after, limit)
+}
+
+// PartnerEvents is [Feeds.PartnerEvents] in English.
+func (i *Image) PartnerEvents(ctx context.Context, v Viewer, after string, limit int) (Events, error) {
+	return i.Feeds(sentences.English).PartnerEvents(ctx, v, after, limit)
+}
+
 // History returns up to limit events about a milestone after a position (empty: from the first
 // on), oldest first; false for a milestone that v may not see. A bad position is an ErrPosition, one of before an accepted loss an
 // ErrPositionLost.
-func (i *Image) History(ctx context.Context, v Viewer, ref domain.MilestoneRef, after string, limit int) (Events, bool, error) {
-	return i.feed(ctx, v, after, func(view *View) (*root, func(uint64) []pick) {
+func (f Feeds) History(ctx context.Context, v Viewer, ref domain.MilestoneRef, after string, limit int) (Events, bool, error) {
+	return f.feed(ctx, v, after, func(view *View) (*root, func(uint64) []pick) {
 		m := view.milestone(ref)
 		if m == nil {
 			return nil, nil
@@ -33,8 +57,8 @@ func (i *Image) History(ctx context.Context, v Viewer, ref domain.MilestoneRef, 
 
 // AgreementEvents returns up to limit events of an agreement after a position; false for one that
 // v may not see.
-func (i *Image) AgreementEvents(ctx context.Context, v Viewer, a domain.AgreementID, after string, limit int) (Events, bool, error) {
-	return i.feed(ctx, v, after, func(view *View) (*root, func(uint64) []pick) {
+func (f Feeds) AgreementEvents(ctx context.Context, v Viewer, a domain.AgreementID, after string, limit int) (Events, bool, error) {
+	return f.feed(ctx, v, after, func(view *View) (*root, func(uint64) []pick) {
 		n := view.agreement(a)
 		if n == nil {
 			return nil, nil
@@ -46,12 +70,12 @@ func (i *Image) AgreementEvents(ctx context.Context, v Viewer, a domain.Agreemen
 // feed reads events of the one agreement whose root find returns, with what picks them after a
 // place in it; nil for one that v may not see. The next cursor is the position of the last one, or
 // where the reader was.
-func (i *Image) feed(ctx context.Context, v Viewer, after string, find func(*View) (*root, func(from uint64) []pick)) (Events, bool, error) {
+func (f Feeds) feed(ctx context.Context, v Viewer, after string, find func(*View) (*root, func(from uint64) []pick)) (Events, bool, error) {
 	position, bad := parseAfter(after)
 	var picks []pick
 	var next string
 	seen := false
-	err := i.View(v, func(view *View) error {
+	err := f.image.View(v, func(view *View) error {
 		r, choose := find(view)
 		if seen = r != nil; !seen || bad != nil {
 			return bad
@@ -72,21 +96,21 @@ func (i *Image) feed(ctx context.Context, v Viewer, after string, find func(*Vie
 	if err != nil {
 		return Events{}, true, err
 	}
-	events, err := i.events(ctx, v, picks)
+	events, err := f.events(ctx, v, picks)
 	return Events{Events: events, NextCursor: &next}, true, err
 }
 
 // PartnerEvents returns up to limit events of all of v's agreements after a position, merged by
 // the time of recording. The next cursor is a position in all of them. A bad position is an
 // ErrPosition, one of before an accepted loss, whatever it names, an ErrPositionLost.
-func (i *Image) PartnerEvents(ctx context.Context, v Viewer, after string, limit int) (Events, error) {
+func (f Feeds) PartnerEvents(ctx context.Context, v Viewer, after string, limit int) (Events, error) {
 	position, err := parseAfter(after)
 	if err != nil {
 		return Events{}, err
 	}
 	var picks []pick
 	at := map[string]rootCount{}
-	err = i.View(v, func(view *View) (err error) {
+	err = f.image.View(v, func(view *View) (err error) {
 		picks, err = view.merged(position, limit, at)
 		return err
 	})
@@ -98,7 +122,7 @@ func (i *Image) PartnerEvents(ctx context.Context, v Viewer, after string, limit
 	}
 	roots := slices.SortedFunc(maps.Values(at), func(a, b rootCount) int { return cmp.Compare(a.root, b.root) })
 	next := encodeSet(roots)
-	events, err := i.events(ctx, v, picks)
+	events, err := f.events(ctx, v, picks)
 	return Events{Events: events, NextCursor: &next}, err
 }
 
@@ -148,16 +172,16 @@ func (l *lanes) Pop() any {
 }
 
 // events reads the picked events from the log and words them.
-func (i *Image) events(ctx context.Context, v Viewer, picks []pick) ([]Event, error) {
-	commits, err := i.commits(ctx, picks)
+func (f Feeds) events(ctx context.Context, v Viewer, picks []pick) ([]Event, error) {
+	commits, err := f.image.commits(ctx, picks)
 	if err != nil {
 		return nil, err
 	}
 	events := make([]Event, len(picks))
-	err = i.View(v, func(view *View) error {
+	err = f.image.View(v, func(view *View) error {
 		for n, p := range picks {
 			c := commits[commitKey{p.root.partition, uint64(p.ref.Seq)}]
-			if events[n], err = view.event(i.book, c, int(p.ref.Index), p); err != nil {
+			if events[n], err = view.event(f.image.book, f.language, c, int(p.ref.Index), p); err != nil {
 				return err
 			}
 		}
@@ -192,7 +216,7 @@ func (i *Image) commits(ctx context.Context, picks []pick) (map[commitKey]*event
 }
 
 // event returns an event as the viewer finds it at the pick's position.
-func (v *View) event(book *sentences.Book, c *eventlog.Commit, index int, p pick) (Event, error) {
+func (v *View) event(book *sentences.Book, language string, c *eventlog.Commit, index int, p pick) (Event, error) {
 	e := &c.Events[index]
 	stream, err := domain.ParseStream(c.Stream)
 	if err != nil {
@@ -212,7 +236,7 @@ func (v *View) event(book *sentences.Book, c *eventlog.Commit, index int, p pick
 	if stream.Project != "" {
 		shape.Milestone = orNull(domain.MilestoneID(e.Subject))
 	}
-	shape.Sentence = book.Sentence(sentences.English, v.fact(c, e, stream, payload))
+	shape.Sentence = book.Sentence(language, v.fact(c, e, stream, payload))
 	return shape, nil
 }
 
@@ -268,7 +292,7 @@ func (i *Image) EventsOf(v Viewer, c *eventlog.Commit) ([]Event, error) {
 			return nil
 		}
 		for _, p := range a.root.of(v.Partner, c.Seq) {
-			e, err := view.event(i.book, c, int(p.ref.Index), p)
+			e, err := view.event(i.book, sentences.English, c, int(p.ref.Index), p)
 			if err != nil {
 				return err
 			}
