@@ -166,6 +166,7 @@ func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 		Commands: a.bus, Image: a.image, Key: key, OperatorTokenHash: operator,
 		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
 		DurableInbox: a.log.shared != nil, Fresh: a.log.fresh, AcceptNew: a.log.acceptNew, SeparateAdmin: a.admin != nil,
+		PrivateWebhooks: a.cfg.privateWebhooks,
 	})
 }
 

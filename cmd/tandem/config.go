@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tandem/eventlog/redis"
+	"tandem/webhooks"
 )
 
 // config is what flags, environment and defaults say, in this order of weight. Every flag has an
@@ -26,6 +28,8 @@ type config struct {
 	replicas          int
 	publicURL         string
 	operatorTokenFile string
+	allowPrivate      string         // networks of webhooks, as written
+	privateWebhooks   []netip.Prefix // and as read
 
 	operatorToken string // TANDEM_OPERATOR_TOKEN only: a secret has no place on a command line
 	key           []byte // TANDEM_KEY only, for the same reason; nil: the one in data
@@ -41,6 +45,7 @@ func bindConfig(flags *pflag.FlagSet) *config {
 	flags.StringVar(&c.durability, "redis-durability", string(redis.Disk), "what an acknowledged command survives: disk (crash of the server) or replicated (loss of the server)")
 	flags.IntVar(&c.replicas, "redis-replicas", 1, "with replicated: how many replicas must have a command")
 	flags.StringVar(&c.publicURL, "public-url", "", "address under which users reach the server (default: http://LISTEN)")
+	flags.StringVar(&c.allowPrivate, "allow-private-webhooks", "", "private networks that webhooks may lead to, such as 10.0.0.0/8,fd00::/8 (default: none)")
 	flags.StringVar(&c.operatorTokenFile, "operator-token-file", "", "file with the operator's token (or TANDEM_OPERATOR_TOKEN)")
 	return c
 }
@@ -74,6 +79,11 @@ func (c *config) check() (mistakes []error) {
 	if err := redisConfig(*c, nil).Validate(); c.redis != "" && err != nil {
 		mistakes = append(mistakes, fmt.Errorf("--redis: %w", err))
 	}
+	networks, err := webhooks.ParseNetworks(c.allowPrivate)
+	if err != nil {
+		mistakes = append(mistakes, fmt.Errorf("--allow-private-webhooks: %w", err))
+	}
+	c.privateWebhooks = networks
 	if c.publicURL != "" {
 		u, err := url.Parse(c.publicURL)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {

@@ -31,6 +31,10 @@ func TestConfigFlagsWeighMoreThanTheEnvironment(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:2", c.listen)
 	require.Equal(t, "https://tandem.example", c.publicURL)
+	env["TANDEM_ALLOW_PRIVATE_WEBHOOKS"] = "10.0.0.0/8,fd00::/8"
+	c, err = configured(t, env)
+	require.NoError(t, err)
+	require.Len(t, c.privateWebhooks, 2)
 }
 
 func TestConfigSecrets(t *testing.T) {
@@ -47,9 +51,9 @@ func TestConfigSecrets(t *testing.T) {
 
 func TestConfigNamesEveryMistakeAtOnce(t *testing.T) {
 	_, err := configured(t, map[string]string{"TANDEM_KEY": "short", "TANDEM_OPERATOR_TOKEN": "short"},
-		"--listen", "nowhere", "--admin-listen", "nowhere", "--data", "", "--public-url", "ftp://x")
+		"--listen", "nowhere", "--admin-listen", "nowhere", "--data", "", "--public-url", "ftp://x", "--allow-private-webhooks", "10.0.0.1")
 	require.Error(t, err)
-	for _, name := range []string{"--listen", "--admin-listen", "--data", "--public-url", "TANDEM_KEY", "TANDEM_OPERATOR_TOKEN"} {
+	for _, name := range []string{"--listen", "--admin-listen", "--data", "--public-url", "--allow-private-webhooks", "TANDEM_KEY", "TANDEM_OPERATOR_TOKEN"} {
 		require.Contains(t, err.Error(), name)
 	}
 }
