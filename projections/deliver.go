@@ -121,7 +121,7 @@ func (i *Image) Tell(ctx context.Context, p domain.PartnerID, o Occurrence, priv
 // tell fills in all but the milestone.
 func (v *View) tell(book *sentences.Book, o Occurrence, language string, told *Told) (err error) {
 	index := int(o.pick.ref.Index)
-	if told.Event, err = v.event(book, language, o.commit, index, o.pick); err != nil {
+	if told.Event, err = v.event(book, sentences.English, o.commit, index, o.pick); err != nil {
 		return err
 	}
 	e := &o.commit.Events[index]
