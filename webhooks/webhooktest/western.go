@@ -317,8 +317,10 @@ func readMattermost(_ *Fake, r *http.Request, body []byte) (Message, *answer) {
 		return shown, refused
 	}
 	var m attachments
-	if err := strictly(body, &m); err != nil {
-		return shown, &answer{http.StatusBadRequest, nil, map[string]any{"id": "web.incoming_webhook.parse.app_error", "message": err.Error()}}
+	if err := strictly(body, &m); err != nil || m.Text == "" {
+		return shown, &answer{http.StatusBadRequest, nil, map[string]any{
+			"id": "web.incoming_webhook.parse.app_error", "message": fmt.Sprintf("Unable to parse, or no text: %v", err),
+		}}
 	}
 	if units(string(body)) > 16383 {
 		return shown, &answer{http.StatusBadRequest, nil, map[string]any{"id": "web.incoming_webhook.text.length.app_error", "message": "Maximum text length is 16383"}}
@@ -333,7 +335,7 @@ func readRocketChat(_ *Fake, r *http.Request, body []byte) (Message, *answer) {
 		return shown, refused
 	}
 	var m attachments
-	if err := strictly(body, &m); err != nil {
+	if err := strictly(body, &m); err != nil || m.Text == "" {
 		return shown, &answer{http.StatusBadRequest, nil, map[string]any{"success": false, "error": "error-invalid-payload"}}
 	}
 	if units(m.Text) > 5000 {
