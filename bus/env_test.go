@@ -141,6 +141,12 @@ func (w lockedWorld) Serving(a domain.AgreementID, i domain.InstrumentID) []*dom
 	return w.world.Serving(a, i)
 }
 
+func (w lockedWorld) Milestones(in domain.ProjectRef) []*domain.Milestone {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.world.Milestones(in)
+}
+
 func read[K, V any](w lockedWorld, get func(K) V, key K) V {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -219,7 +220,38 @@ func (c EditAgreement) decide(s State, m Meta) ([]Event, error) {
 	if err := draftManager(a, m); err != nil {
 		return nil, err
 	}
-	return shared("", AgreementEdited{To: to, From: a.Terms, Voided: a.signers()}), nil
+	return shared("", a.edited(to)...), nil
+}
+
+// edited returns what an edit of the draft causes. Who is added sees the draft as it is then, by an event
+// of its own, and neither how it was before nor who had signed that.
+func (a *Agreement) edited(to Terms) (events []Payload) {
+	added := slices.DeleteFunc(slices.Clone(to.Parties), a.Party)
+	if len(added) == 0 {
+		return []Payload{AgreementEdited{To: to, From: a.Terms, Voided: a.signers()}}
+	}
+	among := to
+	among.Parties = slices.DeleteFunc(slices.Clone(to.Parties), func(p PartnerID) bool { return !a.Party(p) })
+	if len(a.Signatures) > 0 || !reflect.DeepEqual(among, a.Terms) {
+		events = append(events, AgreementEdited{To: among, From: a.Terms, Voided: a.signers()})
+	}
+	return append(events, PartiesAdded{Added: added, Terms: to, Instruments: a.Instruments})
+}
+
+// PartiesAdded is the first event of a draft that who is added sees, with the draft as it is then.
+type PartiesAdded struct {
+	Added       []PartnerID  `json:"added"`
+	Terms       Terms        `json:"terms"`
+	Instruments []Instrument `json:"instruments,omitempty"`
+}
+
+func (e PartiesAdded) apply(w *World, h Header) {
+	a := w.editAgreement(h.Stream.Agreement)
+	for _, p := range e.Added {
+		a.Seen.join(p, h.RecordedAt)
+	}
+	a.Terms, a.Signatures = e.Terms, nil
+	a.Seen.Count(h.Audience, h.RecordedAt)
 }
 
 func (c EditAgreement) merged(t Terms) Terms {
@@ -264,7 +296,12 @@ func (e AgreementEdited) apply(w *World, h Header) {
 	a := w.editAgreement(h.Stream.Agreement)
 	for _, p := range e.To.Parties {
 		if !slices.Contains(e.From.Parties, p) {
-			a.Seen.join(p)
+			a.Seen.join(p, h.RecordedAt)
+		}
+	}
+	for _, p := range e.From.Parties {
+		if !slices.Contains(e.To.Parties, p) {
+			a.Seen.leave(p)
 		}
 	}
 	a.Terms, a.Signatures = e.To, nil

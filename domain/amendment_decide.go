@@ -377,8 +377,8 @@ func (e PartyInvited) apply(w *World, h Header) {
 	x, a := h.uncounted(w, e.Amendment), w.editAgreement(h.Stream.Agreement)
 	x.InvitedAt = h.RecordedAt.UnixMicro()
 	for _, p := range e.Partners {
-		a.Seen.join(p)
-		x.Seen.join(p)
+		a.Seen.join(p, h.RecordedAt)
+		x.Seen.join(p, h.RecordedAt)
 	}
 	a.Seen.Count(h.Audience, h.RecordedAt)
 	x.Seen.Count(h.Audience, h.RecordedAt)

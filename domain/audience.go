@@ -76,6 +76,8 @@ func (s Seen) For(p PartnerID) (version uint64, at time.Time) {
 		case unseen.Partner != p:
 		case unseen.Mark.N > m.N: // it left
 			m = Mark{}
+		case unseen.Mark.N == m.N: // nothing happened since it joined
+			m = Mark{At: unseen.Mark.At}
 		default:
 			m.N -= unseen.Mark.N
 		}
@@ -89,8 +91,13 @@ func (s Seen) For(p PartnerID) (version uint64, at time.Time) {
 }
 
 // join begins the count for a partner that sees from now on, or goes on with the count of one that left.
-func (s *Seen) join(p PartnerID) {
-	s.Before = put(s.Before, PrivateMark{p, s.Shared}, PrivateMark.key)
+func (s *Seen) join(p PartnerID, at time.Time) {
+	s.Before = put(s.Before, PrivateMark{p, Mark{s.Shared.N, at.UnixMicro()}}, PrivateMark.key)
+}
+
+// gone reports whether p has left.
+func (s Seen) gone(p PartnerID) bool {
+	return slices.ContainsFunc(s.Before, func(m PrivateMark) bool { return m.Partner == p && m.Mark.N > s.Shared.N })
 }
 
 // leave ends the count for a partner that sees no more. What it has seen it keeps as its own, so that no

@@ -156,6 +156,10 @@ func (c ProposedChange) changed(p Plan) string {
 	return ""
 }
 
+// Sees reports whether p, who takes part, sees the request: who joined the project sees those that were
+// open then, and later ones (R17).
+func (c *ChangeRequest) Sees(p PartnerID) bool { return !c.Seen.gone(p) }
+
 // Change returns the request with the given number, nil if there is none.
 func (p *Project) Change(number int) *ChangeRequest {
 	for _, c := range p.Changes {

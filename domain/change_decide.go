@@ -159,7 +159,7 @@ func findChange(s State, ref ProjectRef, number int, m Meta) (asked, error) {
 		return asked{}, err
 	}
 	c := p.Change(number)
-	if c == nil {
+	if c == nil || !c.Sees(m.Actor.Partner) {
 		return asked{}, ErrNotFound()
 	}
 	return asked{c, ref, p, a}, nil

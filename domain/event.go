@@ -61,6 +61,8 @@ var payloads = map[string]format{
 	"agreement.edited.v1":                 formatOf(AgreementEdited{}),
 	"agreement.signed.v1":                 formatOf(AgreementSigned{}),
 	"agreement.activated.v1":              formatOf(AgreementActivated{}),
+	"agreement.parties_added.v1":          formatOf(PartiesAdded{}),
+	"project.participants_added.v1":       formatOf(ParticipantsAdded{}),
 	"agreement.party_invited.v1":          formatOf(PartyInvited{}),
 	"agreement.amended.v1":                formatOf(AgreementAmended{}),
 	"amendment.proposed.v1":               formatOf(AmendmentProposed{}),

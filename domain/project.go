@@ -9,8 +9,9 @@ import "slices"
 // R7: an exploration has a decide-by date and ends committed or stopped, with a reason. Committing,
 // moving the decide-by date, completing, and stopping after commitment take effect when every
 // participant has called them; the lead alone starts, pauses (with a reason), resumes, and stops
-// an exploration. A decide-by date is not in the past; passing it decides nothing. A project that the parties announced as
-// committed is created committed.
+// an exploration. A decide-by date is not in the past; passing it decides nothing. A project that the parties
+// announced as committed is created committed. A party of the agreement joins when every participant has
+// called it; nobody leaves.
 //
 // R8: nothing can be delivered before the project is committed.
 type Project struct {
@@ -176,6 +177,8 @@ type EditProject struct {
 	Area        *string       `json:"area,omitempty"`
 	Instrument  *InstrumentID `json:"instrument,omitempty"`
 	DecideBy    *Date         `json:"decide_by,omitempty"`
+	// Participants calls AddParticipants instead: all who take part, the present ones and who joins.
+	Participants *[]PartnerID `json:"participants,omitempty"`
 }
 
 // ProjectFields is what EditProject can change.
@@ -210,16 +213,37 @@ func (c EditProject) decide(s State, m Meta) ([]Event, error) {
 	set(&to.Description, c.Description)
 	set(&to.Area, c.Area)
 	set(&to.Instrument, c.Instrument)
-	if err := c.faults(a, to).err(); err != nil {
+	f := c.faults(a, to)
+	add := c.added(p, &f)
+	if err := f.err(); err != nil {
 		return nil, err
 	}
 	if c.DecideBy != nil {
 		return CallStage{Ref: c.Ref, Move: MoveDecideBy, DecideBy: *c.DecideBy}.decide(s, m)
 	}
+	if c.Participants != nil {
+		return CallStage{Ref: c.Ref, Move: AddParticipants, Add: add}.decide(s, m)
+	}
 	if err := leads(p, m); err != nil {
 		return nil, err
 	}
 	return shared("", ProjectEdited{To: to, From: from}), nil
+}
+
+// added returns who is to take part and does not yet.
+func (c EditProject) added(p *Project, f *faults) []PartnerID {
+	if c.Participants == nil {
+		return nil
+	}
+	if c.Title != nil || c.Description != nil || c.Area != nil || c.Instrument != nil || c.DecideBy != nil {
+		f.add("participants", "take every participant's call, so they are changed alone")
+	}
+	for _, x := range p.Participants {
+		if !slices.Contains(*c.Participants, x) {
+			f.add("participants", "nobody is left out: %s takes part", x)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(*c.Participants), p.Participant)
 }
 
 func (c EditProject) faults(a *Agreement, to ProjectFields) (f faults) {

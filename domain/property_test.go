@@ -328,9 +328,11 @@ func drawRequirements(t *rapid.T) []Requirement {
 }
 
 func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Command {
-	switch rapid.IntRange(0, 6).Draw(t, "project command") {
+	switch rapid.IntRange(0, 7).Draw(t, "project command") {
 	case 6:
 		return NoteInstrument{"a", "i", drawText.Draw(t, "note")}
+	case 7:
+		return EditProject{Ref: ref, Participants: &partners}
 	case 5:
 		return MoveItem{"a", "i", "lot", rapid.SampledFrom([]ItemState{ItemDelivered, ItemDelivered, ItemRecorded}).Draw(t, "item state")}
 	case 0:
@@ -346,6 +348,6 @@ func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Comman
 	}
 	return CallStage{
 		ref, rapid.SampledFrom([]Move{Commit, Start, Pause, Resume, Complete, Stop, MoveDecideBy, "hop"}).Draw(t, "move"),
-		drawText.Draw(t, "reason"), rapid.SampledFrom([]Date{0, 0, 0, 2018_09_30}).Draw(t, "decide by"),
+		drawText.Draw(t, "reason"), rapid.SampledFrom([]Date{0, 0, 0, 2018_09_30}).Draw(t, "decide by"), nil,
 	}
 }

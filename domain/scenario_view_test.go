@@ -245,7 +245,7 @@ func (s *scenario) seesProject(p PartnerID, ref ProjectRef) string {
 		words = append(words, "decide by "+x.DecideBy.String())
 	}
 	for _, c := range x.Calls {
-		words = append(words, strings.TrimSpace(fmt.Sprintf("%s called %s %s", c.Partner, c.Move, c.DecideBy)))
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%s called %s %s%s", c.Partner, c.Move, c.DecideBy, join(c.Add))))
 	}
 	return strings.Join(append(words, version(x.Seen, p)), ", ")
 }
@@ -257,7 +257,7 @@ func (s *scenario) seesChange(p PartnerID, path string) string {
 	x := s.ledger.plain.Project(ref)
 	number, err := strconv.Atoi(path[i+1:])
 	require.NoError(s.t, err)
-	if x == nil || !x.Participant(p) || x.Change(number) == nil {
+	if x == nil || !x.Participant(p) || x.Change(number) == nil || !x.Change(number).Sees(p) {
 		return nothingSeen
 	}
 	c := x.Change(number)

@@ -31,23 +31,32 @@ const (
 	Complete     Move = "complete"
 	Stop         Move = "stop"
 	MoveDecideBy Move = "move_decide_by"
+	// AddParticipants lets parties of the agreement take part.
+	AddParticipants Move = "add_participants"
 )
 
 // Call is one participant's wish for a move that takes all of them.
 type Call struct {
-	Move     Move      `json:"move"`
-	Partner  PartnerID `json:"partner"`
-	Reason   string    `json:"reason,omitempty"`
-	DecideBy Date      `json:"decide_by,omitzero"` // of MoveDecideBy
+	Move     Move        `json:"move"`
+	Partner  PartnerID   `json:"partner"`
+	Reason   string      `json:"reason,omitempty"`
+	DecideBy Date        `json:"decide_by,omitzero"` // of MoveDecideBy
+	Add      []PartnerID `json:"add,omitempty"`      // of AddParticipants, sorted
+}
+
+// For reports whether two calls want the same.
+func (c Call) For(o Call) bool {
+	return c.Move == o.Move && c.DecideBy == o.DecideBy && slices.Equal(c.Add, o.Add)
 }
 
 // CallStage calls a move of a project. One that the lead may do alone happens at once; one that
 // takes every participant happens with the last call.
 type CallStage struct {
-	Ref      ProjectRef `json:"ref"`
-	Move     Move       `json:"move"`
-	Reason   string     `json:"reason,omitempty"`
-	DecideBy Date       `json:"decide_by,omitzero"` // of MoveDecideBy
+	Ref      ProjectRef  `json:"ref"`
+	Move     Move        `json:"move"`
+	Reason   string      `json:"reason,omitempty"`
+	DecideBy Date        `json:"decide_by,omitzero"` // of MoveDecideBy
+	Add      []PartnerID `json:"add,omitempty"`      // of AddParticipants
 }
 
 // StageCalled is one participant's call.
@@ -75,13 +84,14 @@ var moves = map[Move]struct {
 	to   Stage
 	lead bool
 }{
-	Commit:       {[]Stage{Exploring}, Committed, false},
-	Start:        {[]Stage{Committed}, Active, true},
-	Pause:        {[]Stage{Active}, Paused, true},
-	Resume:       {[]Stage{Paused}, Active, true},
-	Complete:     {[]Stage{Active}, Completed, false},
-	Stop:         {[]Stage{Exploring, Committed, Active, Paused}, Stopped, false},
-	MoveDecideBy: {[]Stage{Exploring}, Exploring, false},
+	Commit:          {[]Stage{Exploring}, Committed, false},
+	Start:           {[]Stage{Committed}, Active, true},
+	Pause:           {[]Stage{Active}, Paused, true},
+	Resume:          {[]Stage{Paused}, Active, true},
+	Complete:        {[]Stage{Active}, Completed, false},
+	Stop:            {[]Stage{Exploring, Committed, Active, Paused}, Stopped, false},
+	MoveDecideBy:    {[]Stage{Exploring}, Exploring, false},
+	AddParticipants: {[]Stage{Exploring, Committed, Active, Paused}, "", false},
 }
 
 // Stream implements Command.
@@ -96,7 +106,7 @@ func (c CallStage) decide(s State, m Meta) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := c.faults()
+	f := c.faults(a, p)
 	f.decideBy(c.DecideBy, m)
 	if err := f.err(); err != nil {
 		return nil, err
@@ -119,7 +129,7 @@ func (c CallStage) decide(s State, m Meta) ([]Event, error) {
 	return c.call(p, m)
 }
 
-func (c CallStage) faults() (f faults) {
+func (c CallStage) faults(a *Agreement, p *Project) (f faults) {
 	if _, known := moves[c.Move]; !known {
 		f.add("move", "%q is not a move", c.Move)
 	}
@@ -130,7 +140,30 @@ func (c CallStage) faults() (f faults) {
 	case c.DecideBy != 0:
 		f.add("decide_by", "goes with move_decide_by only")
 	}
+	if c.Move != AddParticipants && len(c.Add) > 0 {
+		f.add("participants", "go with add_participants only")
+	}
+	if c.Move == AddParticipants {
+		f.joining(a, p, c.Add)
+	}
 	return f
+}
+
+func (f *faults) joining(a *Agreement, p *Project, add []PartnerID) {
+	if len(add) == 0 {
+		f.add("participants", "name nobody who does not take part already")
+	}
+	if x, twice := duplicate(add); twice {
+		f.add("participants", "%s is named twice", x)
+	}
+	for _, x := range add {
+		switch {
+		case !a.Party(x):
+			f.add("participants", "%s is not a party of the agreement", x)
+		case p.Participant(x):
+			f.add("participants", "%s takes part already", x)
+		}
+	}
 }
 
 func (c CallStage) allowed(a *Agreement, p *Project, m Meta) error {
@@ -138,7 +171,8 @@ func (c CallStage) allowed(a *Agreement, p *Project, m Meta) error {
 		return conflict("wrong_stage", "Project %s is %s; %s is not possible from there.",
 			p.Ref.Project, p.Stage, strings.ReplaceAll(string(c.Move), "_", "-"))
 	}
-	if c.Move == Commit || c.Move == Start || c.Move == Resume || c.Move == MoveDecideBy {
+	switch c.Move {
+	case Commit, Start, Resume, MoveDecideBy, AddParticipants:
 		return a.open(m.At)
 	}
 	return nil
@@ -146,17 +180,26 @@ func (c CallStage) allowed(a *Agreement, p *Project, m Meta) error {
 
 // effect is what happens once the move has all it takes.
 func (c CallStage) effect(p *Project) Payload {
-	if c.Move == MoveDecideBy {
+	switch c.Move {
+	case MoveDecideBy:
 		return DecideByMoved{To: c.DecideBy, From: p.DecideBy}
+	case AddParticipants:
+		return ParticipantsAdded{
+			Added: c.Add, Participants: slices.Concat(p.Participants, c.Add), Title: p.Title, Stage: p.Stage, Lead: p.Lead,
+			Reason: c.Reason,
+		}
 	}
 	return StageChanged{Move: c.Move, To: moves[c.Move].to, From: p.Stage, Reason: c.Reason}
 }
 
 func (c CallStage) call(p *Project, m Meta) ([]Event, error) {
 	called, move := 1, c
+	move.Add = slices.Clone(c.Add)
+	slices.Sort(move.Add)
+	mine := Call{c.Move, m.Actor.Partner, c.Reason, c.DecideBy, move.Add}
 	for _, open := range p.Calls {
 		switch {
-		case open.Move != c.Move || open.DecideBy != c.DecideBy:
+		case !open.For(mine):
 		case open.Partner == m.Actor.Partner:
 			return nil, conflict("already_called", "%s has called this already; the others have not.", m.Actor.Partner)
 		default:
@@ -164,7 +207,7 @@ func (c CallStage) call(p *Project, m Meta) ([]Event, error) {
 			move.Reason = cmp.Or(move.Reason, open.Reason)
 		}
 	}
-	events := shared("", StageCalled{Call{c.Move, m.Actor.Partner, c.Reason, c.DecideBy}})
+	events := shared("", StageCalled{mine})
 	if called == len(p.Participants) {
 		events = append(events, shared("", move.effect(p))...)
 	}
@@ -192,5 +235,48 @@ func (e DecideByMoved) apply(w *World, h Header) {
 	p := w.editProject(h.project())
 	p.DecideBy = e.To
 	p.Calls = slices.DeleteFunc(slices.Clone(p.Calls), func(c Call) bool { return c.Move == MoveDecideBy })
+	p.Seen.Count(h.Audience, h.RecordedAt)
+}
+
+// ParticipantsAdded follows the last call for it. It is the first event of the project that who joined
+// sees: the milestones that all see it finds as they are now, their history it sees from now on, like
+// that of the change requests that are open; those that are closed it does not see. Nobody's acceptors
+// change. All that who joined is told of what was before is in this event.
+type ParticipantsAdded struct {
+	Added        []PartnerID `json:"added"`
+	Participants []PartnerID `json:"participants"`
+	Title        string      `json:"title"`
+	Stage        Stage       `json:"stage"`
+	Lead         PartnerID   `json:"lead"`
+	Reason       string      `json:"reason,omitempty"`
+}
+
+func (e ParticipantsAdded) apply(w *World, h Header) {
+	p := w.editProject(h.project())
+	p.Participants = e.Participants
+	p.Calls = slices.DeleteFunc(slices.Clone(p.Calls), func(c Call) bool { return c.Move == AddParticipants })
+	p.Changes = slices.Clone(p.Changes)
+	for i, c := range p.Changes {
+		fresh := *c
+		for _, x := range e.Added {
+			fresh.Seen.join(x, h.RecordedAt)
+			if c.State != ChangeOpen {
+				fresh.Seen.leave(x)
+			}
+		}
+		p.Changes[i] = &fresh
+	}
+	for _, m := range w.Milestones(h.project()) {
+		if _, private := m.Audience.Private(); private {
+			continue
+		}
+		x := w.editMilestone(m.Ref)
+		for _, joined := range e.Added {
+			x.Seen.join(joined, h.RecordedAt)
+		}
+	}
+	for _, x := range e.Added {
+		p.Seen.join(x, h.RecordedAt)
+	}
 	p.Seen.Count(h.Audience, h.RecordedAt)
 }

@@ -17,6 +17,8 @@ type State interface {
 	Milestone(MilestoneRef) *Milestone
 	// Serving returns the milestones whose plan names the instrument, sorted by project and id.
 	Serving(AgreementID, InstrumentID) []*Milestone
+	// Milestones returns those of a project, sorted by id.
+	Milestones(ProjectRef) []*Milestone
 }
 
 // World is a state that events are folded into. It stands alone, or as a fork on another state,
@@ -110,6 +112,23 @@ func (w *World) Serving(a AgreementID, i InstrumentID) []*Milestone {
 	return list
 }
 
+// Milestones implements State.
+func (w *World) Milestones(in ProjectRef) []*Milestone {
+	var list []*Milestone
+	for _, m := range w.base.Milestones(in) {
+		if _, newer := w.milestones[m.Ref]; !newer {
+			list = append(list, m)
+		}
+	}
+	for ref, r := range w.milestones {
+		if ref.ProjectRef() == in {
+			list = append(list, r.value)
+		}
+	}
+	slices.SortFunc(list, compareRefs)
+	return list
+}
+
 func compareRefs(x, y *Milestone) int {
 	return cmp.Or(cmp.Compare(x.Ref.Project, y.Ref.Project), cmp.Compare(x.Ref.Milestone, y.Ref.Milestone))
 }
@@ -188,3 +207,4 @@ func (nothing) Agreement(AgreementID) *Agreement               { return nil }
 func (nothing) Project(ProjectRef) *Project                    { return nil }
 func (nothing) Milestone(MilestoneRef) *Milestone              { return nil }
 func (nothing) Serving(AgreementID, InstrumentID) []*Milestone { return nil }
+func (nothing) Milestones(ProjectRef) []*Milestone             { return nil }

@@ -105,3 +105,34 @@ func TestAnInvitationIsTurnedDown(t *testing.T) {
 	a := w.As("xiaomi").GET(all + "/2").Want(200)
 	require.Equal(t, object{"partner": "zte", "reason": "not for us"}, a.get("rejection"))
 }
+
+// Nokia and xiaomi take zte into a project that it knew nothing of.
+func TestAPartyJoinsAProject(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	project, pair := w.at(w.three, w.duo), w.at(w.three, w.duo, "pair")
+	before := w.As("zte").GET(w.at(w.three) + "/events").Want(200)
+	join := object{"participants": []string{"nokia", "xiaomi", "zte"}}
+	w.As("zte").PATCH(project, join).Refused(404, "not_found")
+	w.As("nokia").PATCH(project, object{"participants": []string{"nokia", "xiaomi", "acme"}}).Refused(422, "invalid_field")
+	w.As("nokia").PATCH(project, object{"participants": []string{"nokia", "zte"}}).Refused(422, "invalid_field")
+	a := w.As("nokia").PATCH(project, join).Want(200)
+	require.Equal(t, object{"add_participants": []any{"nokia"}}, a.get("pending"))
+	w.As("nokia").PATCH(project, join).Refused(409, "already_called")
+	require.Contains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), "called add-participants")
+	w.As("zte").GET(pair).Refused(404, "not_found")
+
+	w.As("xiaomi").PATCH(project, join).Want(200)
+	a = w.As("zte").GET(project).Want(200)
+	require.EqualValues(t, 1, a.get("version"))
+	a = w.As("zte").GET(pair).Want(200)
+	require.EqualValues(t, 0, a.get("version"))
+	require.Equal(t, []any{"xiaomi"}, a.get("acceptors"))
+	require.Empty(t, w.As("zte").GET(pair+"/history").Want(200).list("events"))
+	w.As("zte").With("If-Match", a.etag()).POST(pair+"/comment", object{"text": "glad to be here"}).Want(200)
+	require.Len(t, w.As("zte").GET(pair+"/history").Want(200).list("events"), 1)
+	require.Len(t, w.As("zte").GET(project+"/changes").Want(200).list("changes"), 1, "the request that is open")
+	events := w.As("zte").GET(w.at(w.three) + "/events?after=" + before.text("next_cursor")).Want(200).list("events")
+	require.Len(t, events, 2)
+	require.Equal(t, "project.participants_added", events[0]["type"])
+}

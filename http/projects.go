@@ -16,7 +16,7 @@ func projectRoutes() []*route {
 			projections.Projects{}, listProjects, lists()...),
 		create("createProject", all, "Begin a project; its id gets a suffix when a party does not take part", "a manager of a participant", seesAgreement, projections.Project{}, writes(createProject)),
 		read("getProject", one, "One project; pending shows who has called what", anyParticipant, seesProject, projections.Project{}, getProject),
-		change(http.MethodPatch, "editProject", one, "Edit a project (the lead), or call a new decide_by (every participant)",
+		change(http.MethodPatch, "editProject", one, "Edit a project (the lead), or call a new decide_by or more participants (every participant)",
 			participants, seesProject, projections.Project{}, writes(editProject)),
 		read("getProjectStatus", one+"/status", "Counts over the project", anyParticipant, seesProject, projections.ProjectStatus{}, getProjectStatus),
 		read("getTrend", one+"/trend", "The dates of the project's milestones side by side, each with its moves and their reasons", anyParticipant, seesProject,
@@ -118,11 +118,12 @@ func (q *writing) excludes(participants []domain.PartnerID) bool {
 
 // ProjectChange is the body that edits a project; what is absent stays.
 type ProjectChange struct {
-	Title       *string              `json:"title,omitempty" maxLength:"200"`
-	Description *string              `json:"description,omitempty" maxLength:"10000"`
-	Area        *string              `json:"area,omitempty" maxLength:"200"`
-	Instrument  *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
-	DecideBy    *domain.Date         `json:"decide_by,omitempty" doc:"Takes every participant's call, and goes alone."`
+	Title        *string              `json:"title,omitempty" maxLength:"200"`
+	Description  *string              `json:"description,omitempty" maxLength:"10000"`
+	Area         *string              `json:"area,omitempty" maxLength:"200"`
+	Instrument   *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
+	DecideBy     *domain.Date         `json:"decide_by,omitempty" doc:"Takes every participant's call, and goes alone."`
+	Participants *[]domain.PartnerID  `json:"participants,omitempty" minItems:"2" doc:"The present ones and who joins. Takes every participant's call, and goes alone."`
 }
 
 func editProject(q *writing, b *ProjectChange) (*intent, error) {
@@ -133,6 +134,7 @@ func editProject(q *writing, b *ProjectChange) (*intent, error) {
 	return &intent{
 		command: domain.EditProject{
 			Ref: ref, Title: b.Title, Description: b.Description, Area: b.Area, Instrument: b.Instrument, DecideBy: b.DecideBy,
+			Participants: b.Participants,
 		},
 		status: http.StatusOK, path: projectPath(ref), read: readProject(ref),
 	}, nil

@@ -237,6 +237,16 @@ func (st partitionState) Serving(a domain.AgreementID, i domain.InstrumentID) (l
 	return st.i.s.Serving(a, i)
 }
 
+// Milestones implements domain.State.
+func (st partitionState) Milestones(in domain.ProjectRef) (list []*domain.Milestone) {
+	if eventlog.PartitionOf(domain.Stream{Agreement: in.Agreement}.Root()) != st.p {
+		return nil
+	}
+	st.i.mu.RLock()
+	defer st.i.mu.RUnlock()
+	return st.i.s.Milestones(in)
+}
+
 // read returns what get finds, if stream lies in the state's partition.
 func read[T any](st partitionState, stream domain.Stream, get func(*store) *T) *T {
 	if eventlog.PartitionOf(stream.Root()) != st.p {

@@ -138,23 +138,13 @@ func (v *View) signatureItems(a *agreementNode) []InboxItem {
 
 // stageItems returns the moves that others have called and the viewer has not.
 func (v *View) stageItems(p *projectNode) []InboxItem {
-	type wish struct {
-		move domain.Move
-		date domain.Date
-	}
-	mine := map[wish]bool{}
-	for _, c := range p.calls {
-		if c.Call.Partner == v.who.Partner {
-			mine[wish{c.Call.Move, c.Call.DecideBy}] = true
-		}
-	}
 	var items []InboxItem
-	for _, c := range p.calls {
-		w := wish{c.Call.Move, c.Call.DecideBy}
-		if mine[w] {
-			continue
+	for n, c := range p.calls {
+		same := func(x callSince) bool { return x.Call.For(c.Call) }
+		mine := func(x callSince) bool { return same(x) && x.Call.Partner == v.who.Partner }
+		if slices.ContainsFunc(p.calls, mine) || slices.ContainsFunc(p.calls[:n], same) {
+			continue // the first call stands for all
 		}
-		mine[w] = true // the first call stands for all
 		items = append(items, InboxItem{
 			Kind: "stage", Agreement: &p.agreement.id, Project: &p.entity.Ref.Project, Title: p.entity.Title,
 			Reason: v.wants(c.Call), Since: time.UnixMicro(c.At).UTC(),
@@ -168,6 +158,9 @@ func (v *View) wants(c domain.Call) string {
 	what := strings.ReplaceAll(string(c.Move), "_", "-")
 	if c.DecideBy != 0 {
 		what += " to " + c.DecideBy.String()
+	}
+	for i, p := range c.Add {
+		what += map[bool]string{true: " ", false: ", "}[i == 0] + v.name(p)
 	}
 	if c.Reason != "" {
 		what += ": " + c.Reason

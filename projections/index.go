@@ -74,36 +74,37 @@ func (a *agreementNode) signaturesAwaited(at int64) {
 }
 
 func (s *store) indexProject(p *projectNode, c *eventlog.Commit, i int, h domain.Header) error {
-	before, at := p.participants(), h.RecordedAt.UnixMicro()
-	first := p.entity == nil
 	p.entity = s.world.Project(domain.ProjectRef{Agreement: p.agreement.id, Project: p.id})
-	p.callsOpen(at)
-	now := p.participants()
-	if first || s.replay || !slices.Equal(before, now) {
+	p.callsOpen(h.RecordedAt.UnixMicro())
+	if before, now := p.listed, p.participants(); !slices.Equal(before, now) {
 		code, err := p.agreement.root.code(s, now)
 		if err != nil {
 			return err
 		}
-		p.shared = code
+		p.shared, p.listed = code, now
 		s.participants(p, before)
 	}
 	_, err := s.record(p.agreement.root, c, i, h, p.shared)
 	return err
 }
 
-// participants moves the project's milestones between the lists of those who took part and those
-// who do.
+// participants takes over the project's milestones, in which is noted from when on who joined sees them,
+// and moves them between the lists of those who took part and those who do.
 func (s *store) participants(p *projectNode, before []domain.PartnerID) {
-	if s.replay {
-		return
-	}
 	for _, m := range p.milestones {
+		m.entity = s.world.Milestone(m.entity.Ref)
+		if s.replay {
+			continue
+		}
 		for _, x := range seenBy(m.entity, before) {
 			s.partner(x).dropMilestone(m)
 		}
 		for _, x := range seenBy(m.entity, p.participants()) {
 			s.partner(x).addMilestone(m)
 		}
+	}
+	if s.replay {
+		return
 	}
 	for _, x := range before {
 		s.touch(s.partner(x), p.agreement.id)
@@ -115,7 +116,7 @@ func (p *projectNode) callsOpen(at int64) {
 	var calls []callSince
 	for _, c := range p.entity.Calls {
 		since := at
-		if i := slices.IndexFunc(p.calls, func(x callSince) bool { return x.Call == c }); i >= 0 {
+		if i := slices.IndexFunc(p.calls, func(x callSince) bool { return x.Call.Partner == c.Partner && x.Call.For(c) }); i >= 0 {
 			since = p.calls[i].At
 		}
 		calls = append(calls, callSince{c, since})

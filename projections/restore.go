@@ -143,7 +143,8 @@ func (s *store) adoptAgreement(x *savedAgreement) (err error) {
 		s.place(domain.Stream{Agreement: x.ID, Project: sp.ID}).version = sp.Version
 		p := a.project(sp.ID)
 		p.entity, p.calls = sp.Entity, sp.Calls
-		if p.shared, err = a.root.code(s, p.participants()); err != nil {
+		p.listed = p.participants()
+		if p.shared, err = a.root.code(s, p.listed); err != nil {
 			return err
 		}
 	}

@@ -195,6 +195,8 @@ func drawProject(t *rapid.T) domain.Command {
 		domain.CreateProject{Ref: ref, Title: title, Stage: domain.Exploring, Lead: parties[0], Participants: parties, DecideBy: day},
 		domain.EditProject{Ref: ref, Title: &title},
 		domain.EditProject{Ref: ref, DecideBy: &day},
+		domain.EditProject{Ref: ref, Participants: &[]domain.PartnerID{"nokia", "xiaomi", "sony"}},
+		domain.EditProject{Ref: ref, Participants: &[]domain.PartnerID{"nokia", "xiaomi", "sony"}},
 		domain.CallStage{Ref: ref, Move: move, Reason: "because"},
 	}).Draw(t, "change")
 }

@@ -19,7 +19,7 @@ const snapshotMagic = "TANDEMIM"
 
 // foldVersion is to be raised whenever events are folded or indexed differently than before,
 // because a snapshot holds the results.
-const foldVersion = 2
+const foldVersion = 3
 
 // The kinds of sections.
 const (

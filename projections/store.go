@@ -66,7 +66,8 @@ type projectNode struct {
 	id         domain.ProjectID
 	entity     *domain.Project // nil before its first event
 	agreement  *agreementNode
-	shared     uint16 // audience code of the participants
+	shared     uint16             // audience code of the participants
+	listed     []domain.PartnerID // who had the code and the lists when they were made; see agreementNode
 	calls      []callSince
 	milestones map[domain.MilestoneID]*milestoneNode
 }
@@ -291,6 +292,20 @@ func (s *store) Serving(a domain.AgreementID, i domain.InstrumentID) []*domain.M
 	slices.SortFunc(list, func(x, y *domain.Milestone) int {
 		return cmp.Or(cmp.Compare(x.Ref.Project, y.Ref.Project), cmp.Compare(x.Ref.Milestone, y.Ref.Milestone))
 	})
+	return list
+}
+
+// Milestones implements domain.State.
+func (s *store) Milestones(in domain.ProjectRef) []*domain.Milestone {
+	p := s.projectNode(in)
+	if p == nil {
+		return nil
+	}
+	list := make([]*domain.Milestone, 0, len(p.milestones))
+	for _, m := range p.milestones {
+		list = append(list, m.entity)
+	}
+	slices.SortFunc(list, func(x, y *domain.Milestone) int { return cmp.Compare(x.Ref.Milestone, y.Ref.Milestone) })
 	return list
 }
 

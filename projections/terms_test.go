@@ -106,3 +106,38 @@ func TestAnInvitationThatComesToNothing(t *testing.T) {
 	require.Equal(t, []string{"agreement.party_invited", "amendment.rejected", "agreement.party_invited"}, types(events))
 	require.Equal(t, "1."+agreementID+".3", events[2].Position)
 }
+
+// R17: who joins a project finds its milestones as they are, and their history from then on. What it may
+// know of them is the same after a replay, and from a snapshot.
+func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
+	h, i := portfolio(t)
+	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.invite(1)
+	h.do("zte", domain.SignAmendment{ID: agreementID, Number: 1})
+	v := partner("zte")
+	three := []domain.PartnerID{"nokia", "xiaomi", "zte"}
+	h.do("nokia", domain.EditProject{Ref: ref("b").ProjectRef(), Participants: &three})
+	require.Contains(t, i.kinds(t, "xiaomi"), "stage")
+	seen := func(v *projections.View) []domain.MilestoneID {
+		list, _, _ := v.Milestones(projections.MilestoneQuery{Limit: 200})
+		return ids(list)
+	}
+	require.Empty(t, look(i, v, seen))
+	quiet := i.Changed(v)
+	h.do("xiaomi", domain.EditProject{Ref: ref("b").ProjectRef(), Participants: &three})
+	joined := h.clock.Now()
+	<-quiet
+	i.caughtUp(t)
+	require.Equal(t, []domain.MilestoneID{"late", "theirs", "a", "b"}, look(i, v, seen), "what is private is not among them")
+	m := i.milestone(t, "zte")
+	require.Zero(t, m.Version)
+	require.Equal(t, joined, m.UpdatedAt, "not when it last changed before")
+	events := i.feed(t, "zte")
+	require.Equal(t, "project.participants_added", events[len(events)-1].Type)
+
+	h.do("nokia", domain.CommentMilestone{Ref: ref("b"), Text: "welcome"})
+	h.do("nokia", domain.CommentMilestone{Ref: ref("a"), Text: "in private", Private: true})
+	require.EqualValues(t, 1, i.milestone(t, "zte").Version)
+	again := h.follow(t, h.config())
+	require.Equal(t, dump(t, i.Image, v), dump(t, again.Image, v))
+}

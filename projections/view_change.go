@@ -14,7 +14,9 @@ func (v *View) Changes(a domain.AgreementID, id domain.ProjectID) []Change {
 	shapes := []Change{}
 	if p := v.project(a, id); p != nil {
 		for _, c := range p.entity.Changes {
-			shapes = append(shapes, v.changeShape(p.entity, c))
+			if c.Sees(v.who.Partner) {
+				shapes = append(shapes, v.changeShape(p.entity, c))
+			}
 		}
 	}
 	return shapes
@@ -27,7 +29,7 @@ func (v *View) Change(a domain.AgreementID, id domain.ProjectID, number int) (Ch
 		return Change{}, false
 	}
 	c := p.entity.Change(number)
-	if c == nil {
+	if c == nil || !c.Sees(v.who.Partner) {
 		return Change{}, false
 	}
 	return v.changeShape(p.entity, c), true
@@ -37,7 +39,7 @@ func (v *View) Change(a domain.AgreementID, id domain.ProjectID, number int) (Ch
 func (v *View) ChangeNumber(a domain.AgreementID, id domain.ProjectID, key string) int {
 	if p := v.project(a, id); p != nil && key != "" {
 		for _, c := range p.entity.Changes {
-			if c.Key == key {
+			if c.Key == key && c.Sees(v.who.Partner) {
 				return c.Number
 			}
 		}

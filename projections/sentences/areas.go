@@ -43,6 +43,8 @@ func (v *voice) agreement(f Fact) (string, args) {
 		return "", args{"Voided": v.names(f, e.Voided)}
 	case domain.AgreementSigned:
 		return "", args{"Signatory": e.Signature.Signatory, "On": v.style.date(e.Signature.SignedOn)}
+	case domain.PartiesAdded:
+		return "", args{"Added": v.names(f, e.Added)}
 	case domain.PartyInvited:
 		return "", args{"Amendment": e.Amendment, "Partners": v.names(f, e.Partners)}
 	case domain.AgreementAmended:
@@ -81,9 +83,14 @@ func (v *voice) project(f Fact) (string, args) {
 		if e.Call.DecideBy != 0 {
 			data["On"] = v.style.date(e.Call.DecideBy)
 		}
+		if len(e.Call.Add) > 0 {
+			data["Added"] = v.names(f, e.Call.Add)
+		}
 		return string(e.Call.Move), data
 	case domain.StageChanged:
 		return string(e.Move), args{"Reason": e.Reason}
+	case domain.ParticipantsAdded:
+		return "", args{"Added": v.names(f, e.Added), "Reason": e.Reason}
 	case domain.DecideByMoved:
 		if e.From == 0 {
 			return "first", args{"On": v.style.date(e.To)}
