@@ -203,3 +203,9 @@ func (s *store) reachOf(r *root, p domain.PartnerID, count uint64) reach {
 	}
 	return at
 }
+
+// Covers reports whether an occurrence lies before the progress.
+func (g *Progress) Covers(o Occurrence) bool {
+	at, named := g.roots[o.pick.root.name]
+	return named && at.Epoch == o.epoch && o.pick.position <= at.Count
+}
