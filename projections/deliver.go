@@ -24,6 +24,20 @@ func (i *Image) Upcoming(ctx context.Context, o Outlook, g *Progress) (list []Oc
 	return list, lost, i.complete(ctx, list)
 }
 
+// Recent returns the last events that the outlook's partner may see, oldest first, whatever its progress.
+func (i *Image) Recent(ctx context.Context, o Outlook) ([]Occurrence, error) {
+	i.mu.RLock()
+	var picks []pick
+	for _, r := range i.s.agreementsSeen(o.Partner) {
+		n := r.visible(o.Partner)
+		picks = append(picks, r.after(o.Partner, n-min(n, uint64(o.Limit)), o.Limit)...)
+	}
+	slices.SortStableFunc(picks, comparePicks)
+	list := i.s.occurrences(picks[max(len(picks)-o.Limit, 0):])
+	i.mu.RUnlock()
+	return list, i.complete(ctx, list)
+}
+
 // Occurrence returns the event at a partner's position; false when there is none there.
 func (i *Image) Occurrence(ctx context.Context, p domain.PartnerID, position string) (Occurrence, bool, error) {
 	at, err := parsePosition(position)

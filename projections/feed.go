@@ -161,8 +161,7 @@ type lanes [][]pick
 func (l lanes) Len() int      { return len(l) }
 func (l lanes) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
 func (l lanes) Less(i, j int) bool {
-	a, b := l[i][0], l[j][0]
-	return cmp.Or(cmp.Compare(a.ref.At, b.ref.At), cmp.Compare(a.root.name, b.root.name)) < 0
+	return comparePicks(l[i][0], l[j][0]) < 0
 }
 func (l *lanes) Push(x any) { *l = append(*l, x.([]pick)) }
 func (l *lanes) Pop() any {

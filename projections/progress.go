@@ -132,10 +132,12 @@ func (s *store) upcoming(o Outlook, g *Progress) (picks []pick, lost []domain.Ag
 			picks = append(picks, p)
 		}
 	}
-	slices.SortStableFunc(picks, func(a, b pick) int {
-		return cmp.Or(cmp.Compare(a.ref.At, b.ref.At), cmp.Compare(a.root.name, b.root.name))
-	})
+	slices.SortStableFunc(picks, comparePicks)
 	return picks[:min(len(picks), o.Limit)], lost
+}
+
+func comparePicks(a, b pick) int {
+	return cmp.Or(cmp.Compare(a.ref.At, b.ref.At), cmp.Compare(a.root.name, b.root.name))
 }
 
 // Behind returns how many events that the partner may see a progress has before it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,9 +37,12 @@ type Attempt struct {
 	Note      string        `json:"note,omitempty"`
 	NextAt    time.Time     `json:"next_at,omitzero"` // when it is tried again; zero: it is not
 
-	RequestHeaders map[string]string `json:"request_headers,omitempty"`
-	RequestBody    string            `json:"request_body,omitempty"`
-	ResponseBody   string            `json:"response_body,omitempty"`
+	Method          string            `json:"method,omitempty"`
+	URL             string            `json:"url,omitempty"`
+	RequestHeaders  map[string]string `json:"request_headers,omitempty"`
+	RequestBody     string            `json:"request_body,omitempty"`
+	ResponseHeaders map[string]string `json:"response_headers,omitempty"`
+	ResponseBody    string            `json:"response_body,omitempty"`
 
 	Events []string `json:"events,omitempty"` // positions of what it is about
 }
@@ -157,6 +161,24 @@ func (d redactor) headers(h http.Header) map[string]string {
 		shown[name] = "…"
 		if slices.Contains(shownHeaders, name) || strings.HasPrefix(name, "Ce-") {
 			shown[name] = d.text([]byte(strings.Join(values, ", ")))
+		}
+	}
+	return shown
+}
+
+// maxHeader is how much of an answer's header is kept, and maxHeaders how many.
+const maxHeader, maxHeaders = 200, 30
+
+// answered returns an answer's headers. Cookies are a secret of the receiver's.
+func (d redactor) answered(h http.Header) map[string]string {
+	shown := make(map[string]string)
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if len(shown) == maxHeaders {
+			break
+		}
+		value := d.text([]byte(strings.Join(h[name], ", ")))
+		if shown[name] = strings.ToValidUTF8(value[:min(len(value), maxHeader)], ""); name == "Set-Cookie" {
+			shown[name] = "…"
 		}
 	}
 	return shown

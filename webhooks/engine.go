@@ -159,6 +159,16 @@ func (e *Engine) Applied(entries []eventlog.Entry) {
 	signal(e.told)
 }
 
+// Latest returns the latest event that a webhook asks for, as it would be delivered; false if there is none among
+// the last ones. Any node can tell.
+func (e *Engine) Latest(ctx context.Context, w *domain.Webhook) (Delivery, bool, error) {
+	d, err := e.source.latest(ctx, w)
+	if d == nil {
+		return Delivery{}, false, err
+	}
+	return *d, true, nil
+}
+
 func signal(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:

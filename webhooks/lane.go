@@ -48,19 +48,17 @@ type lane struct {
 	gone    bool // this node gave it up
 	deaf    bool // waiting: new events do not wake it
 	wakeups int  // what a timer of before must not do
-	dirty   bool // the record has changed and is not kept
 
 	// A turn changes these under mu; nothing else does.
-	mu       sync.Mutex
-	rec      record
-	unkept   map[int]Attempt // by slot
-	suspect  atomic.Bool     // the last attempt failed
-	queue    []projections.Occurrence
-	limiter  *rate.Limiter
-	limits   Limits
-	slow     int // answers in a row that the rate was exceeded
-	disable  string
-	upcoming error // why what is to come could not be read
+	mu      sync.Mutex
+	rec     record
+	unkept  map[int]Attempt // by slot
+	suspect atomic.Bool     // the last attempt failed
+	queue   []projections.Occurrence
+	limiter *rate.Limiter
+	limits  Limits
+	slow    int // answers in a row that the rate was exceeded
+	disable string
 }
 
 type laneState int

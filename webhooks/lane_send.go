@@ -54,7 +54,7 @@ func (l *lane) send(ctx context.Context, w *domain.Webhook, d *Delivery, a *Atte
 		return Result{Never: true, Reason: newRedactor(t, nil).text([]byte("No request could be made: " + err.Error()))}
 	}
 	hide := newRedactor(t, r)
-	a.RequestBody = hide.text(bodyOf(r))
+	a.Method, a.URL, a.RequestBody = r.Method, Redact(r.URL.String()), hide.text(bodyOf(r))
 	defer l.engine.slot()()
 	got, err := call(ctx, l.engine.cfg.Client, r, l.engine.cfg.AttemptTimeout)
 	a.RequestHeaders = hide.headers(r.Header)
@@ -63,7 +63,8 @@ func (l *lane) send(ctx context.Context, w *domain.Webhook, d *Delivery, a *Atte
 	}
 	result := f.Result(got.status, got.header, got.body, l.engine.cfg.Now())
 	result.Reason, result.Note = hide.text([]byte(result.Reason)), hide.text([]byte(result.Note))
-	a.Status, a.ResponseBody = got.status, hide.text(got.body[:min(len(got.body), 2*maxShown)])
+	a.Status, a.ResponseHeaders = got.status, hide.answered(got.header)
+	a.ResponseBody = hide.text(got.body[:min(len(got.body), 2*maxShown)])
 	if got.cut && result.OK && result.Note == "" {
 		result.Note = "The answer did not end, and was not read to the end."
 	}
@@ -188,7 +189,9 @@ func (l *lane) putAside(j *job, r Result, now time.Time) time.Time {
 }
 
 // giveUp has the webhook disabled.
-func (l *lane) giveUp(reason string) { l.disable = reason }
+func (l *lane) giveUp(reason string) {
+	l.disable = script{size: countUnits}.write(flat(reason), 500)
+}
 
 // disableTime is how long having a webhook disabled may take, and then until it is tried again.
 const disableTime = 10 * time.Second

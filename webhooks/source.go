@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type Image interface {
 	Occurrence(ctx context.Context, p domain.PartnerID, position string) (projections.Occurrence, bool, error)
 	Tell(ctx context.Context, p domain.PartnerID, o projections.Occurrence, private bool, language string) (*projections.Told, error)
 	Rewind(o projections.Outlook, g *projections.Progress, after string, since time.Time) error
+	Recent(ctx context.Context, o projections.Outlook) ([]projections.Occurrence, error)
 	Skip(o projections.Outlook, g *projections.Progress, which func(domain.AgreementID) bool)
 	Behind(o projections.Outlook, g *projections.Progress) uint64
 	Zone(p domain.PartnerID) *time.Location
@@ -98,26 +100,25 @@ func (s *source) event(ctx context.Context, w *domain.Webhook, o projections.Occ
 }
 
 func (s *source) message(t *projections.Told, language string) Message {
-	o := Occurrence{
-		Type: t.Event.Type, Payload: t.Payload, Sentence: t.Sentence, Agreement: t.Agreement, Project: t.Project, Language: language,
-		Link: s.base + "/v1/agreements/" + string(t.Event.Agreement),
-	}
-	if t.Event.Partner != nil {
-		o.Partner = t.Names[*t.Event.Partner]
-	}
+	link := s.base + "/v1/agreements/" + string(t.Event.Agreement)
 	if p := t.Event.Project; p != nil {
-		o.Link += "/projects/" + string(*p)
+		link += "/projects/" + string(*p)
 	}
-	if m := t.Milestone; m != nil {
-		o.Milestone, o.State, o.Overdue, o.Due, o.Link = m.Title, m.State, m.Overdue, m.DueOn, m.URL
-		if o.Owner = t.Names[m.Owner]; o.Owner == "" {
-			o.Owner = string(m.Owner)
-		}
-		if m.Health != nil {
-			o.Health = *m.Health
+	if t.Milestone != nil {
+		link = t.Milestone.URL
+	}
+	return NewMessage(s.book, OccurrenceOf(t, link, language))
+}
+
+// latest returns the latest event that a webhook asks for; nil if there is none among the last ones.
+func (s *source) latest(ctx context.Context, w *domain.Webhook) (*Delivery, error) {
+	list, err := s.image.Recent(ctx, outlook(w))
+	for _, o := range slices.Backward(list) {
+		if wants(w, o) {
+			return s.event(ctx, w, o)
 		}
 	}
-	return NewMessage(s.book, o)
+	return nil, err
 }
 
 // digestItem is an event in the body of a digest.

@@ -17,6 +17,7 @@ import (
 	"tandem/eventlog"
 	api "tandem/http"
 	"tandem/projections"
+	"tandem/webhooks"
 )
 
 // drainTime is how long requests under way may take after SIGTERM.
@@ -34,10 +35,11 @@ type app struct {
 	log     openedLog
 	image   *projections.Image
 	bus     *bus.Bus
+	engine  *webhooks.Engine
 	api     *api.Server
 	loading atomic.Bool // the example is being loaded: commands may carry their own time
 
-	following, routing worker
+	following, routing, delivering worker
 }
 
 // serve runs everything until ctx ends. When a loss was accepted it begins again, on the same
@@ -145,7 +147,10 @@ func (a *app) listen() (err error) {
 func (a *app) join(key []byte, operator [32]byte) (err error) {
 	a.image, err = projections.New(projections.Config{
 		Log: a.log, Dir: a.cfg.data, BaseURL: a.url, Now: time.Now, Logger: a.logger,
-		Applied: func(entries []eventlog.Entry) { a.bus.Applied(entries) },
+		Applied: func(entries []eventlog.Entry) {
+			a.bus.Applied(entries)
+			a.engine.Applied(entries)
+		},
 	})
 	if err != nil {
 		return err
@@ -154,6 +159,9 @@ func (a *app) join(key []byte, operator [32]byte) (err error) {
 		Log: a.log, Image: a.image, Logger: a.logger, Backdate: a.loading.Load, Shared: a.log.shared != nil,
 	})
 	if err != nil {
+		return err
+	}
+	if a.engine, err = a.newEngine(key); err != nil {
 		return err
 	}
 	a.api, err = a.newAPI(key, operator)
@@ -165,6 +173,7 @@ func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 	return api.New(api.Config{
 		Commands: a.bus, Image: a.image, Key: key, OperatorTokenHash: operator,
 		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
+		Deliveries: deliveries{a.log}, Latest: a.engine.Latest,
 		DurableInbox: a.log.shared != nil, Fresh: a.log.fresh, AcceptNew: a.log.acceptNew, SeparateAdmin: a.admin != nil,
 		PrivateWebhooks: a.cfg.privateWebhooks,
 	})
@@ -186,6 +195,7 @@ func (a *app) live(ctx context.Context) error {
 		return ctx.Err()
 	}
 	a.routing.start(a.bus.Run)
+	a.delivering.start(a.engine.Run)
 	halting := a.image.Changed(projections.Viewer{Operator: true})
 	if a.image.Lost() != nil {
 		return nil
@@ -271,10 +281,11 @@ func (a *app) wait(ctx context.Context, servers servers) error {
 	}
 }
 
-// close ends what is open in the opposite order: the bus appends what is decided while the image
+// close ends what is open in the opposite order: the deliveries keep how far they came while this node still
+// owns their partitions, the bus appends what is decided while the image
 // still follows, the image writes its snapshot, the log closes last.
 func (a *app) close() error {
-	err := errors.Join(a.routing.stop(), a.following.stop())
+	err := errors.Join(a.delivering.stop(), a.routing.stop(), a.following.stop())
 	if a.log.Log != nil {
 		err = errors.Join(err, a.log.Close())
 	}

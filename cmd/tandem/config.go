@@ -45,7 +45,7 @@ func bindConfig(flags *pflag.FlagSet) *config {
 	flags.StringVar(&c.durability, "redis-durability", string(redis.Disk), "what an acknowledged command survives: disk (crash of the server) or replicated (loss of the server)")
 	flags.IntVar(&c.replicas, "redis-replicas", 1, "with replicated: how many replicas must have a command")
 	flags.StringVar(&c.publicURL, "public-url", "", "address under which users reach the server (default: http://LISTEN)")
-	flags.StringVar(&c.allowPrivate, "allow-private-webhooks", "", "private networks that webhooks may lead to, such as 10.0.0.0/8,fd00::/8 (default: none)")
+	flags.StringVar(&c.allowPrivate, "allow-private-webhooks", "", "private networks that webhooks may lead to, such as 10.0.0.0/8,fd00::/8; there also over http and to any port (default: none)")
 	flags.StringVar(&c.operatorTokenFile, "operator-token-file", "", "file with the operator's token (or TANDEM_OPERATOR_TOKEN)")
 	return c
 }
