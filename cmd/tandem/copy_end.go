@@ -29,8 +29,6 @@ type logEnd struct {
 	leases [eventlog.Partitions]eventlog.Lease
 }
 
-const operatorFile = "operator-token.sha256"
-
 func (e *logEnd) path(name string) string { return filepath.Join(e.dir, name) }
 
 // has reports whether the data directory has a file of that name.

@@ -28,7 +28,11 @@ func knownLog(data string) error {
 	return nil
 }
 
-const keyFile = "key"
+// What --data holds beside the log and the snapshots.
+const (
+	keyFile      = "key"
+	operatorFile = "operator-token.sha256"
+)
 
 // installationKey returns the configured key, else the one kept in the data directory, which it
 // makes for a log that is empty. With a new key over a known log, repeated requests would be new ones.
@@ -63,7 +67,7 @@ func operatorToken(c config, key []byte) (hash [32]byte, fresh string, err error
 	if c.operatorToken != "" {
 		return sha256.Sum256([]byte(c.operatorToken)), "", nil
 	}
-	path := filepath.Join(c.data, "operator-token.sha256")
+	path := filepath.Join(c.data, operatorFile)
 	text, err := os.ReadFile(path)
 	if err == nil {
 		raw, err := hex.DecodeString(strings.TrimSpace(string(text)))
