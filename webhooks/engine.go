@@ -43,7 +43,7 @@ type Config struct {
 	Now     func() time.Time            // default: time.Now
 	After   func(time.Duration) <-chan time.Time
 
-	KeepEvery      time.Duration // how long cursors may wait to be kept; default: 200 ms
+	KeepEvery      time.Duration // the least time between two keepings of cursors; default: 50 ms
 	AttemptTimeout time.Duration // of one attempt; default: 20 s
 	Drain          time.Duration // how long attempts under way may take at the end; default: 15 s
 	First, Again   int           // attempts at a time: of lanes that work, and of those whose last attempt failed
@@ -68,7 +68,7 @@ func (c *Config) validate() error {
 	if c.After == nil {
 		c.After = time.After
 	}
-	orDefault(&c.KeepEvery, 200*time.Millisecond)
+	orDefault(&c.KeepEvery, 50*time.Millisecond)
 	orDefault(&c.AttemptTimeout, attemptTimeout)
 	orDefault(&c.Drain, 15*time.Second)
 	orDefault(&c.First, 384)
@@ -95,6 +95,7 @@ type Engine struct {
 
 	live  atomic.Bool
 	told  chan struct{} // has room for one signal: there is news
+	keeps chan struct{} // likewise: there is something to keep
 	stop  atomic.Bool
 	turns sync.WaitGroup
 
@@ -126,7 +127,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, source: newSource(cfg.Image, book, cfg.BaseURL),
-		starts: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), told: make(chan struct{}, 1), alarm: make(chan struct{}, 1),
+		starts: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), told: make(chan struct{}, 1), alarm: make(chan struct{}, 1), keeps: make(chan struct{}, 1),
 		news: news{agreements: map[domain.AgreementID]struct{}{}}, partners: map[domain.PartnerID]map[*lane]struct{}{},
 	}
 	e.pool[0].limit, e.pool[1].limit = cfg.First, cfg.Again

@@ -161,19 +161,27 @@ func (e *Engine) changed(l *lane) {
 	defer e.mu.Unlock()
 	if !l.gone {
 		e.dirty[l.p][l] = struct{}{}
+		signal(e.keeps)
 	}
 }
 
-// keepUp keeps what has changed, every moment and at the end.
+// keepUp keeps what has changed: at once after a quiet time, and then every moment, so that a busy time costs few
+// appends. At the end it keeps the rest.
 func (e *Engine) keepUp(ctx context.Context, end <-chan struct{}) {
 	for {
+		select {
+		case <-e.keeps:
+			e.keepAll(ctx)
+		case <-end:
+			e.keepAll(context.WithoutCancel(ctx))
+			return
+		}
 		select {
 		case <-time.After(e.cfg.KeepEvery):
 		case <-end:
 			e.keepAll(context.WithoutCancel(ctx))
 			return
 		}
-		e.keepAll(ctx)
 	}
 }
 
