@@ -108,6 +108,9 @@ func deliveryRoutes() []*route {
 	}
 }
 
+// testType is the type of a delivery that is a test.
+const testType = "webhook.test"
+
 // deliveriesWait is how long the log may take to tell what was delivered.
 const deliveriesWait = 5 * time.Second
 
@@ -207,8 +210,12 @@ func (q *call) delivery() ([]Attempt, error) {
 
 // redeliver refuses what is not in the log any more: a replay reaches further back.
 func redeliver(q *writing) (*intent, error) {
-	if _, err := q.delivery(); err != nil {
+	attempts, err := q.delivery()
+	if err != nil {
 		return nil, err
+	}
+	if last := attempts[len(attempts)-1]; last.Type == testType && q.who.Role == domain.Manager { // else the domain refuses
+		return nil, refuse(http.StatusConflict, "test_not_redelivered", "A test is about nothing that happened. Ask for another one.")
 	}
 	return q.acting(domain.Redeliver{Partner: q.partner(), Webhook: q.webhook(), Delivery: q.c.Param("delivery")}), nil
 }

@@ -96,7 +96,7 @@ func (q *call) sample(w *domain.Webhook) (about string, d webhooks.Delivery, err
 	}
 	at := w.Since.UTC().Truncate(time.Second)
 	body, err := json.Marshal(map[string]any{
-		"type": "webhook.test", "timestamp": at, "data": map[string]any{"partner": w.Ref.Partner, "webhook": w.Ref.Webhook},
+		"type": testType, "timestamp": at, "data": map[string]any{"partner": w.Ref.Partner, "webhook": w.Ref.Webhook},
 	})
 	var link string
 	_ = q.Image.View(q.who.Viewer, func(v *projections.View) error { // never an error
@@ -105,7 +105,7 @@ func (q *call) sample(w *domain.Webhook) (about string, d webhooks.Delivery, err
 		return nil
 	})
 	return "test", webhooks.Delivery{
-		ID: "test", Type: "webhook.test", At: at, Body: body,
+		ID: "test", Type: testType, At: at, Body: body,
 		Message: webhooks.NewTest(book, cmp.Or(w.Settings.Title, string(w.Ref.Webhook)), link, w.Settings.Language),
 	}, err
 }

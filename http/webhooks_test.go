@@ -148,8 +148,11 @@ func TestDeliveriesAreTheLatestFirst(t *testing.T) {
 		w.delivered.add(ref, x)
 	}
 	const list = "/v1/partners/nokia/webhooks/nokia-ops/deliveries"
+	w.delivered.add(domain.WebhookRef{Partner: "nokia", Webhook: "nokia-ops"}, Attempt{Delivery: "trial", Type: "webhook.test", Number: 1, At: at.Add(-time.Hour), OK: true, Status: 200})
+	w.As("nokia").POST(list+"/trial/redeliver", nil).Refused(409, "test_not_redelivered")
+	w.As("nokia-viewer").POST(list+"/trial/redeliver", nil).Refused(403, "manager_only")
 	told := w.As("nokia-viewer").GET(list).Want(200).list("deliveries")
-	require.Len(t, told, 3)
+	require.Len(t, told, 4)
 	for n, want := range []object{
 		{"id": "second", "state": "delivered", "attempts": 2.0, "status": 202.0, "reason": "", "note": "accepted", "next_at": nil},
 		{"id": "third", "state": "retrying", "attempts": 1.0, "status": nil, "reason": "Nothing answers.", "next_at": at.Add(time.Hour).Format(time.RFC3339Nano)},

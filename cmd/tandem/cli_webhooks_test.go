@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -70,6 +71,43 @@ room  slack   https://hooks.slack.com/…  milestone.* change.*  zh        enabl
 		require.Equal(t, c.status, s.status, "%s: %s", name, s.stderr)
 		require.Contains(t, s.stderr, c.tells, name)
 	}
+	p.stop()
+}
+
+// TestWebhookDelivers tests, delivers, looks and delivers again, with a receiver that knows the secret.
+func TestWebhookDelivers(t *testing.T) {
+	var received lockedBuffer
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		fmt.Fprintf(&received, "%s %s\n", r.Header.Get("Webhook-Id"), body)
+		fmt.Fprint(w, "thanks")
+	}))
+	defer receiver.Close()
+	p := start(t, t.TempDir(), "serve", "--allow-private-webhooks", "127.0.0.0/8")
+	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	token := p.do(201, operatorSecret, "POST", "/v1/partners/sony/tokens", `{"name":"M","role":"manager"}`).field(t, "token")
+	p.do(201, token, "POST", "/v1/partners/sony/webhooks", fmt.Sprintf(`{"id":"ops","url":"%s/s3cr3t-path","format":"standard","events":["*"]}`, receiver.URL))
+
+	require.Equal(t, said{"Delivered.\n", "", exitOK}, p.member(token, "webhooks", "test", "ops"))
+	list := p.member(token, "webhooks", "log", "ops").stdout
+	id := regexp.MustCompile(`UTC  ([0-9a-f]{32})  webhook\.test  delivered         1     200\n`).FindStringSubmatch(list)
+	require.NotNil(t, id, list)
+	require.Contains(t, received.String(), id[1]+` {"type":"webhook.test"`)
+	shown := p.member(token, "webhooks", "log", "ops", id[1]).stdout
+	require.Contains(t, shown, "Webhook-Id: "+id[1])
+	require.Contains(t, shown, "thanks")
+	require.NotContains(t, shown+list, "s3cr3t")
+	s := p.member(token, "webhooks", "redeliver", "ops", id[1])
+	require.Equal(t, exitFault, s.status)
+	require.Contains(t, s.stderr, "Ask for another one.")
+
+	receiver.Close()
+	s = p.member(token, "webhooks", "test", "ops")
+	require.Equal(t, exitFault, s.status)
+	require.Contains(t, s.stderr, "tandem: it was not delivered: ")
 	p.stop()
 }
 
