@@ -145,7 +145,8 @@ Answer     Server: x·[31m
 // A test is told of when it was tried for the first time, however it went.
 func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
 	var asked atomic.Int32
-	outcome := `"state":"delivered","note":"accepted"`
+	var outcome atomic.Value
+	outcome.Store(`"state":"delivered","note":"accepted"`)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		old := `{"id":"old","type":"webhook.test","state":"failed"}`
@@ -156,7 +157,7 @@ func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
 			asked.Add(1)
 			fmt.Fprint(w, `{}`)
 		case asked.Load() > 0:
-			fmt.Fprintf(w, `{"deliveries":[{"id":"new","type":"webhook.test",%s},%s]}`, outcome, old)
+			fmt.Fprintf(w, `{"deliveries":[{"id":"new","type":"webhook.test",%s},%s]}`, outcome.Load(), old)
 		default:
 			fmt.Fprintf(w, `{"deliveries":[%s]}`, old)
 		}
@@ -165,6 +166,6 @@ func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
 	env := []string{"TANDEM_URL=" + server.URL, "TANDEM_TOKEN=0123456789abcdef"}
 	require.Equal(t, said{"Delivered: accepted.\n", "", exitOK}, tandem(t, env, "webhooks", "test", "room"))
 	asked.Store(0)
-	outcome = `"state":"retrying","reason":"Nothing answers."`
+	outcome.Store(`"state":"retrying","reason":"Nothing answers."`)
 	require.Equal(t, said{"", "tandem: it was not delivered: Nothing answers.\n", exitFault}, tandem(t, env, "webhooks", "test", "room"))
 }
