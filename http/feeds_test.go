@@ -291,8 +291,8 @@ func TestFeeds(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, len(theirs)-2, common, "but for the private forecast and comment of each side")
-	require.Equal(t, len(ours)-2, common)
+	require.Equal(t, len(theirs)-3, common, "but for the private assessment, forecast and comment of each side")
+	require.Equal(t, len(ours)-3, common)
 }
 
 func recorded(t *testing.T, event any) time.Time {
