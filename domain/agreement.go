@@ -18,9 +18,9 @@ import (
 // R3 (drafts): a draft is edited by any party's manager, and an edit voids the signatures. What is signed
 // changes only by an [Amendment].
 //
-// R4: after the end nothing new is planned or started and no baseline moves; started milestones can still be delivered,
-// decided, waived or cancelled, and history stays readable. An agreement ends with its last day,
-// in UTC.
+// R4: after the end nothing new is planned or started and no baseline moves; started milestones can still be
+// delivered, decided, waived or cancelled, and history stays readable. An agreement ends with its last
+// day, in UTC; how it ends before is told with [Termination].
 //
 // R5: undisclosed terms are a marker that only the parties see, never an empty number.
 type Agreement struct {
@@ -32,6 +32,9 @@ type Agreement struct {
 	Moved       []MovedItem      // schedule items that are not as planned any more, sorted
 	Amendments  []*Amendment     // by number; replaced, never changed
 	Notes       []InstrumentNote // private ones, each seen by its partner only; sorted
+	Ending      Termination      // early; zero: none is set
+	EndCalls    []EndCall        // open ones, in the order of calling
+	Notices     []Notice         // sorted by partner; replaced, never changed
 	Seen        Seen
 }
 
@@ -61,6 +64,7 @@ const (
 	AgreementDraft   AgreementState = "draft"
 	AgreementActive  AgreementState = "active"
 	AgreementExpired AgreementState = "expired"
+	AgreementEnded   AgreementState = "terminated"
 )
 
 // State returns where the agreement stands at the given time.
@@ -68,10 +72,12 @@ func (a *Agreement) State(at time.Time) AgreementState {
 	switch {
 	case !a.Active:
 		return AgreementDraft
-	case a.Terms.ExpiresOn != 0 && DateOf(at.UTC()) > a.Terms.ExpiresOn:
-		return AgreementExpired
+	case a.last() == 0 || DateOf(at.UTC()) <= a.last():
+		return AgreementActive
+	case a.last() == a.Ending.On:
+		return AgreementEnded
 	}
-	return AgreementActive
+	return AgreementExpired
 }
 
 // Party reports whether p is a party.
@@ -87,13 +93,24 @@ func (a *Agreement) Instrument(id InstrumentID) *Instrument {
 	return nil
 }
 
-// open refuses what R2 and R4 forbid: starting and planning outside the agreement's life.
-func (a *Agreement) open(at time.Time) error {
+// open refuses what R2 and R4 forbid: starting and planning outside the agreement's life, and by who has
+// withdrawn.
+func (a *Agreement) open(m Meta) error {
+	if err := a.running(m.At); err != nil {
+		return err
+	}
+	if p := m.Actor.Partner; a.Left(p, m.At) {
+		return conflict("agreement_left", "%s left agreement %s on %s: it plans and starts nothing new.", p, a.ID, a.Notice(p).On)
+	}
+	return nil
+}
+
+func (a *Agreement) running(at time.Time) error {
 	switch a.State(at) {
 	case AgreementDraft:
 		return conflict("agreement_not_signed", "Agreement %s is a draft: nothing starts before every party has signed.", a.ID)
-	case AgreementExpired:
-		return conflict("agreement_ended", "Agreement %s ended on %s: nothing new is planned or started.", a.ID, a.Terms.ExpiresOn)
+	case AgreementExpired, AgreementEnded:
+		return conflict("agreement_ended", "Agreement %s ended on %s: nothing new is planned or started.", a.ID, a.last())
 	}
 	return nil
 }

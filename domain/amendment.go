@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Amendment is a numbered change of signed terms. The rules:
 //
@@ -194,6 +197,14 @@ func (a *Agreement) Amendment(number int) *Amendment {
 	return nil
 }
 
+// Shows reports whether p may see the amendment: of who has withdrawn, what was decided while it was a party.
+func (a *Agreement) Shows(x *Amendment, p PartnerID, at time.Time) bool {
+	if a.Left(p, at) && (x.DecidedAt == 0 || DateOf(time.UnixMicro(x.DecidedAt).UTC()) > a.Notice(p).On) {
+		return false
+	}
+	return x.Sees(p)
+}
+
 // invitation returns the amendment that waits for invited partners, nil if none does.
 func (a *Agreement) invitation() *Amendment {
 	for _, x := range a.Amendments {
@@ -219,18 +230,18 @@ func (a *Agreement) Sees(p PartnerID) bool { return slices.Contains(a.Readers(),
 type ofAmendment interface{ amendment() int }
 
 // ReadersOf returns who is told of a shared event of the agreement's own stream that has been applied.
-func (a *Agreement) ReadersOf(e Payload) []PartnerID {
+func (a *Agreement) ReadersOf(e Payload, at time.Time) []PartnerID {
 	if about, ok := e.(ofAmendment); ok {
 		if x := a.Amendment(about.amendment()); x != nil {
-			return x.readers()
+			return a.present(x.readers(), at)
 		}
 	}
-	return a.Readers()
+	return a.present(a.Readers(), at)
 }
 
 // broken returns what changed since the amendment was proposed.
-func (x *Amendment) broken(a *Agreement) (AmendmentGround, bool) {
-	if !slices.Equal(x.Asked, a.Terms.Parties) {
+func (x *Amendment) broken(a *Agreement, at time.Time) (AmendmentGround, bool) {
+	if !slices.Equal(x.Asked, a.present(a.Terms.Parties, at)) {
 		return AmendmentGround{Field: "parties"}, true
 	}
 	if field := x.From.changed(a.Terms); field != "" {
@@ -262,7 +273,7 @@ func voidAmendments(s State, stream Stream, events []Event, m Meta) []Event {
 		if x.State != AmendmentOpen {
 			continue
 		}
-		if ground, broken := x.broken(after); broken {
+		if ground, broken := x.broken(after, m.At); broken {
 			void = append(void, shared("", AmendmentVoided{x.Number, ground})...)
 		}
 	}

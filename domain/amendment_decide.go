@@ -35,7 +35,7 @@ func (c ProposeAmendment) decide(s State, m Meta) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := AmendmentProposed{len(a.Amendments) + 1, c.Key, m.Actor.Partner, c.Title, c.Changes, TermsChange{}, a.Terms.Parties}
+	e := AmendmentProposed{len(a.Amendments) + 1, c.Key, m.Actor.Partner, c.Title, c.Changes, TermsChange{}, a.present(a.Terms.Parties, m.At)}
 	e.From, e.Changes.Terms = differingTerms(a.Terms, c.Changes.Terms.over(a.Terms))
 	e.Changes.EndInstruments = slices.Clone(c.Changes.EndInstruments)
 	for n, end := range e.Changes.EndInstruments {
@@ -163,7 +163,7 @@ func (a *Agreement) amendable(m Meta) error {
 	if !a.Active {
 		return conflict("agreement_not_signed", "Agreement %s is a draft: edit it instead.", a.ID)
 	}
-	return a.open(m.At)
+	return a.open(m)
 }
 
 func (e AmendmentProposed) amendment() int { return e.Amendment }
@@ -218,7 +218,7 @@ func findAmendment(s State, id AgreementID, number int, m Meta) (drawnUp, error)
 		return drawnUp{}, err
 	}
 	x := a.Amendment(number)
-	if x == nil || !x.Sees(m.Actor.Partner) {
+	if x == nil || !a.Shows(x, m.Actor.Partner, m.At) {
 		return drawnUp{}, ErrNotFound()
 	}
 	return drawnUp{x, a}, nil
@@ -327,7 +327,7 @@ func (x drawnUp) signable(m Meta) error {
 	if err := x.open(); err != nil {
 		return err
 	}
-	if err := x.agreement.open(m.At); err != nil {
+	if err := x.agreement.open(m); err != nil {
 		return err
 	}
 	if x.Signed(m.Actor.Partner) {
@@ -335,6 +335,9 @@ func (x drawnUp) signable(m Meta) error {
 	}
 	if other := x.agreement.invitation(); other != nil && other.Number != x.Number {
 		return conflict("invitation_open", "Amendment %d waits for partners that join on the terms as they are: sign or reject it first.", other.Number)
+	}
+	if !slices.Equal(x.Asked, x.agreement.present(x.agreement.Terms.Parties, m.At)) {
+		return conflict("amendment_does_not_fit", "Not all who were asked to sign amendment %d are parties still: propose it anew.", x.Number)
 	}
 	var f faults
 	f.future("expires_on", x.Changes.Terms.ExpiresOn, m)
@@ -375,6 +378,7 @@ func (e AmendmentSigned) apply(w *World, h Header) {
 
 func (e PartyInvited) apply(w *World, h Header) {
 	x, a := h.uncounted(w, e.Amendment), w.editAgreement(h.Stream.Agreement)
+	a.keep(h)
 	x.InvitedAt = h.RecordedAt.UnixMicro()
 	for _, p := range e.Partners {
 		a.Seen.join(p, h.RecordedAt)
@@ -386,6 +390,7 @@ func (e PartyInvited) apply(w *World, h Header) {
 
 func (e AgreementAmended) apply(w *World, h Header) {
 	a := w.editAgreement(h.Stream.Agreement)
+	a.keep(h)
 	a.Terms = e.To
 	a.Instruments = slices.Concat(a.Instruments, e.Added)
 	for _, end := range e.Ended {

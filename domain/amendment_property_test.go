@@ -102,7 +102,7 @@ func (w *termsWatch) tookEffect(e AgreementAmended, before Agreement) {
 // holds checks what is true of every amendment at any time.
 func (w *termsWatch) holds(a *Agreement, x *Amendment) {
 	require.Equal(w.t, x.State == AmendmentOpen, x.DecidedAt == 0)
-	_, broken := x.broken(a)
+	_, broken := x.broken(a, w.ledger.at)
 	require.False(w.t, x.State == AmendmentOpen && broken, "R3: what lost its ground is void")
 	if x.State == AmendmentInForce {
 		require.Empty(w.t, x.missing(), "R3")

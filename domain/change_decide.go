@@ -77,7 +77,7 @@ func (c ProposeChange) proposals(s State, a *Agreement, p *Project, m Meta) (pro
 		case x.Audience != Shared:
 			f.add("milestones", "%s is private; share it first", w.Milestone)
 		default:
-			proposed = append(proposed, w.proposal(x, a, p, &f))
+			proposed = append(proposed, w.proposal(x, a, p, m, &f))
 		}
 		named = append(named, w.Milestone)
 	}
@@ -86,10 +86,12 @@ func (c ProposeChange) proposals(s State, a *Agreement, p *Project, m Meta) (pro
 }
 
 // proposal compares what is wanted with what is.
-func (w WantedChange) proposal(x *Milestone, a *Agreement, p *Project, f *faults) ProposedChange {
+func (w WantedChange) proposal(x *Milestone, a *Agreement, p *Project, m Meta, f *faults) ProposedChange {
 	pc := ProposedChange{Milestone: w.Milestone, Cancel: w.Cancel}
 	to := w.To.over(x.Plan)
-	for _, fault := range to.faults(a, p, false) {
+	wrong := to.faults(a, p, false)
+	wrong.left(a, m.At, to, x.Plan)
+	for _, fault := range wrong {
 		f.add("milestones", "%s: %s %s", w.Milestone, fault.Field, fault.Message)
 	}
 	switch {
@@ -114,7 +116,7 @@ func (c ProposeChange) allowed(s State, a *Agreement, m Meta) error {
 		}
 	}
 	if slices.ContainsFunc(c.Milestones, func(w WantedChange) bool { return !w.Cancel }) {
-		return a.open(m.At)
+		return a.open(m)
 	}
 	return nil
 }
@@ -225,7 +227,7 @@ func (c ApproveChange) decide(s State, m Meta) ([]Event, error) {
 		return nil, err
 	}
 	if x.agrees() {
-		if err := x.agreement.open(m.At); err != nil {
+		if err := x.agreement.running(m.At); err != nil {
 			return nil, err
 		}
 	}

@@ -123,6 +123,7 @@ var commands = map[string]format{
 	"agreement.draft":           formatOf(DraftAgreement{}),
 	"agreement.edit":            formatOf(EditAgreement{}),
 	"agreement.sign":            formatOf(SignAgreement{}),
+	"agreement.terminate":       formatOf(TerminateAgreement{}),
 	"amendment.propose":         formatOf(ProposeAmendment{}),
 	"amendment.sign":            formatOf(SignAmendment{}),
 	"amendment.reject":          formatOf(RejectAmendment{}),

@@ -27,9 +27,10 @@ func (c PlanMilestone) decide(s State, m Meta) ([]Event, error) {
 	if c.Private {
 		audience = PrivateTo(m.Actor.Partner)
 	} else if plan.Acceptors == nil {
-		plan.Acceptors = without(p.Participants, plan.Owner)
+		plan.Acceptors = without(a.present(p.Participants, m.At), plan.Owner)
 	}
 	f := plan.faults(a, p, c.Private)
+	f.left(a, m.At, plan, Plan{})
 	f.slug("id", string(c.Ref.Milestone))
 	if c.Private && plan.Owner != m.Actor.Partner {
 		f.add("owner", "a private milestone is its own partner's")
@@ -47,7 +48,7 @@ func (c PlanMilestone) allowed(s State, a *Agreement, p *Project, m Meta) error 
 	if err := m.manager(); err != nil {
 		return err
 	}
-	if err := a.open(m.At); err != nil {
+	if err := a.open(m); err != nil {
 		return err
 	}
 	if err := p.planning(); err != nil {
@@ -98,6 +99,7 @@ func (c EditMilestone) decide(s State, m Meta) ([]Event, error) {
 	to := c.merged(x.Plan)
 	_, private := x.Audience.Private()
 	f := to.faults(x.agreement, x.project, private)
+	f.left(x.agreement, m.At, to, x.Plan)
 	if private && to.Owner != x.Plan.Owner {
 		f.add("owner", "a private milestone keeps its owner")
 	}
@@ -160,7 +162,7 @@ func (c StartMilestone) decide(s State, m Meta) ([]Event, error) {
 	if err := x.owns(m); err != nil {
 		return nil, err
 	}
-	if err := x.agreement.open(m.At); err != nil {
+	if err := x.agreement.open(m); err != nil {
 		return nil, err
 	}
 	if err := x.project.planning(); err != nil {

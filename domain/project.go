@@ -85,7 +85,7 @@ func (c CreateProject) decide(s State, m Meta) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := c.faults(a)
+	f := c.faults(a, m)
 	f.decideBy(c.DecideBy, m)
 	if err := f.err(); err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (c CreateProject) decide(s State, m Meta) ([]Event, error) {
 	if !slices.Contains(c.Participants, m.Actor.Partner) {
 		return nil, forbidden("not_a_participant", "You create projects only in which your own partner takes part.")
 	}
-	if err := a.open(m.At); err != nil {
+	if err := a.open(m); err != nil {
 		return nil, err
 	}
 	if s.Project(c.Ref) != nil {
@@ -107,7 +107,7 @@ func (c CreateProject) decide(s State, m Meta) ([]Event, error) {
 	}), nil
 }
 
-func (c CreateProject) faults(a *Agreement) (f faults) {
+func (c CreateProject) faults(a *Agreement, m Meta) (f faults) {
 	f.slug("id", string(c.Ref.Project))
 	f.text("title", c.Title, 200, true)
 	f.text("description", c.Description, 10000, false)
@@ -125,7 +125,7 @@ func (c CreateProject) faults(a *Agreement) (f faults) {
 		f.add("participants", "%s is named twice", p)
 	}
 	for _, p := range c.Participants {
-		if !a.Party(p) {
+		if !slices.Contains(a.present(a.Terms.Parties, m.At), p) {
 			f.add("participants", "%s is not a party of the agreement", p)
 		}
 	}

@@ -72,6 +72,7 @@ var verbs = map[string]verb{
 	"waive":              {"milestone.waive", "milestone", ""},
 	"share":              {"milestone.share", "milestone", ""},
 	"comment":            {"milestone.comment", "milestone", ""},
+	"terminate":          {"agreement.terminate", "agreement", ""},
 	"propose-amendment":  {"amendment.propose", "agreement", "title=Amendment"},
 	"sign-amendment":     {"amendment.sign", "agreement", ""},
 	"reject-amendment":   {"amendment.reject", "agreement", ""},

@@ -149,7 +149,18 @@ func (s *scenario) seesAgreement(p PartnerID, id AgreementID) string {
 	if a == nil || !a.Sees(p) {
 		return nothingSeen
 	}
-	words := []string{string(a.State(s.today.Time().Add(12 * time.Hour))), "between " + join(a.Terms.Parties)}
+	at := s.today.Time().Add(12 * time.Hour)
+	a = a.As(p, at)
+	words := []string{string(a.State(at)), "between " + join(a.Terms.Parties)}
+	if a.Ending.On != 0 {
+		words = append(words, fmt.Sprintf("ends by %s on %s", a.Ending.Mode, a.Ending.On))
+	}
+	for _, c := range a.EndCalls {
+		words = append(words, fmt.Sprintf("%s calls an end on %s", c.Partner, c.On))
+	}
+	for _, n := range a.Notices {
+		words = append(words, fmt.Sprintf("%s leaves on %s", n.Partner, n.On))
+	}
 	if len(a.Signatures) > 0 {
 		words = append(words, "signed by "+join(a.signers()))
 	}
@@ -198,7 +209,7 @@ func (s *scenario) seesAmendment(p PartnerID, path string) string {
 	number, err := strconv.Atoi(text)
 	require.NoError(s.t, err)
 	a := s.ledger.plain.Agreement(AgreementID(id))
-	if a == nil || !a.Sees(p) || a.Amendment(number) == nil || !a.Amendment(number).Sees(p) {
+	if a == nil || !a.Sees(p) || a.Amendment(number) == nil || !a.Shows(a.Amendment(number), p, s.meta(p).At) {
 		return nothingSeen
 	}
 	x := a.Amendment(number)

@@ -137,7 +137,7 @@ func (i *Instrument) moves(m Meta) error {
 
 func (c MoveItem) allowed(s State, a *Agreement, from ItemState, m Meta) error {
 	if !a.Active {
-		return a.open(m.At)
+		return a.open(m)
 	}
 	if from == ItemRecorded || from == c.State {
 		return conflict("item_moved", "Item %s is %s already; nothing goes back.", c.Item, from)
@@ -163,6 +163,7 @@ func (c MoveItem) allowed(s State, a *Agreement, from ItemState, m Meta) error {
 
 func (e ItemMoved) apply(w *World, h Header) {
 	a := w.editAgreement(h.Stream.Agreement)
+	a.keep(h)
 	a.Moved = put(a.Moved, MovedItem{InstrumentID(h.Subject), e.Item, e.To}, MovedItem.key)
 	a.Seen.Count(h.Audience, h.RecordedAt)
 }

@@ -28,9 +28,11 @@ func (c ShareMilestone) decide(s State, m Meta) ([]Event, error) {
 	plan := x.Plan
 	plan.Acceptors = c.Acceptors
 	if c.Acceptors == nil {
-		plan.Acceptors = without(x.project.Participants, plan.Owner)
+		plan.Acceptors = without(x.agreement.present(x.project.Participants, m.At), plan.Owner)
 	}
-	if err := plan.faults(x.agreement, x.project, false).err(); err != nil {
+	f := plan.faults(x.agreement, x.project, false)
+	f.left(x.agreement, m.At, plan, x.Plan)
+	if err := f.err(); err != nil {
 		return nil, err
 	}
 	if err := x.owns(m); err != nil {
@@ -43,7 +45,7 @@ func (c ShareMilestone) decide(s State, m Meta) ([]Event, error) {
 		return nil, err
 	}
 	if x.State == Planned { // to the others it is a new plan (R4)
-		if err := x.agreement.open(m.At); err != nil {
+		if err := x.agreement.open(m); err != nil {
 			return nil, err
 		}
 	}

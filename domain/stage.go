@@ -106,7 +106,7 @@ func (c CallStage) decide(s State, m Meta) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := c.faults(a, p)
+	f := c.faults(a, p, m)
 	f.decideBy(c.DecideBy, m)
 	if err := f.err(); err != nil {
 		return nil, err
@@ -126,10 +126,10 @@ func (c CallStage) decide(s State, m Meta) ([]Event, error) {
 	if alone {
 		return shared("", c.effect(p)), nil
 	}
-	return c.call(p, m)
+	return c.call(a, p, m)
 }
 
-func (c CallStage) faults(a *Agreement, p *Project) (f faults) {
+func (c CallStage) faults(a *Agreement, p *Project, m Meta) (f faults) {
 	if _, known := moves[c.Move]; !known {
 		f.add("move", "%q is not a move", c.Move)
 	}
@@ -144,12 +144,12 @@ func (c CallStage) faults(a *Agreement, p *Project) (f faults) {
 		f.add("participants", "go with add_participants only")
 	}
 	if c.Move == AddParticipants {
-		f.joining(a, p, c.Add)
+		f.joining(a, p, c.Add, m)
 	}
 	return f
 }
 
-func (f *faults) joining(a *Agreement, p *Project, add []PartnerID) {
+func (f *faults) joining(a *Agreement, p *Project, add []PartnerID, m Meta) {
 	if len(add) == 0 {
 		f.add("participants", "name nobody who does not take part already")
 	}
@@ -158,7 +158,7 @@ func (f *faults) joining(a *Agreement, p *Project, add []PartnerID) {
 	}
 	for _, x := range add {
 		switch {
-		case !a.Party(x):
+		case !slices.Contains(a.present(a.Terms.Parties, m.At), x):
 			f.add("participants", "%s is not a party of the agreement", x)
 		case p.Participant(x):
 			f.add("participants", "%s takes part already", x)
@@ -173,7 +173,7 @@ func (c CallStage) allowed(a *Agreement, p *Project, m Meta) error {
 	}
 	switch c.Move {
 	case Commit, Start, Resume, MoveDecideBy, AddParticipants:
-		return a.open(m.At)
+		return a.open(m)
 	}
 	return nil
 }
@@ -192,23 +192,25 @@ func (c CallStage) effect(p *Project) Payload {
 	return StageChanged{Move: c.Move, To: moves[c.Move].to, From: p.Stage, Reason: c.Reason}
 }
 
-func (c CallStage) call(p *Project, m Meta) ([]Event, error) {
-	called, move := 1, c
+func (c CallStage) call(a *Agreement, p *Project, m Meta) ([]Event, error) {
+	move := c
 	move.Add = slices.Clone(c.Add)
 	slices.Sort(move.Add)
 	mine := Call{c.Move, m.Actor.Partner, c.Reason, c.DecideBy, move.Add}
+	missing, again := without(a.present(p.Participants, m.At), m.Actor.Partner), false
 	for _, open := range p.Calls {
-		switch {
-		case !open.For(mine):
-		case open.Partner == m.Actor.Partner:
-			return nil, conflict("already_called", "%s has called this already; the others have not.", m.Actor.Partner)
-		default:
-			called++
-			move.Reason = cmp.Or(move.Reason, open.Reason)
+		if !open.For(mine) {
+			continue
 		}
+		again = again || open.Partner == m.Actor.Partner
+		missing = without(missing, open.Partner)
+		move.Reason = cmp.Or(move.Reason, open.Reason)
+	}
+	if again && len(missing) > 0 {
+		return nil, conflict("already_called", "%s has called this already; the others have not.", m.Actor.Partner)
 	}
 	events := shared("", StageCalled{mine})
-	if called == len(p.Participants) {
+	if len(missing) == 0 {
 		events = append(events, shared("", move.effect(p))...)
 	}
 	return events, nil

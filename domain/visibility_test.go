@@ -63,6 +63,9 @@ var probes = map[string]struct {
 	"webhook.disable":        {aboutDisabling, func(x targets) Command { return DisableWebhook{x.partner, "ops", "r"} }},
 	"agreement.edit":         {aboutAgreement, func(x targets) Command { return EditAgreement{ID: x.agreement, Title: new("T")} }},
 	"agreement.sign":         {aboutAgreement, func(x targets) Command { return SignAgreement{ID: x.agreement} }},
+	"agreement.terminate": {aboutAgreement, func(x targets) Command {
+		return TerminateAgreement{x.agreement, ByNotice, "r", 2018_06_30}
+	}},
 	"amendment.propose": {aboutAgreement, func(x targets) Command {
 		return ProposeAmendment{ID: x.agreement, Title: "T", Changes: AmendmentChanges{Terms: TermsChange{Title: new("New")}}}
 	}},
