@@ -21,6 +21,8 @@ func agreementRoutes() []*route {
 			projections.Agreement{}, writes(editAgreement)),
 		change(http.MethodPost, "signAgreement", one+"/sign", "Sign for one's partner; the last signature makes it active",
 			partyManager, seesAgreement, projections.Agreement{}, writes(signAgreement)),
+		change(http.MethodPost, "terminateAgreement", one+"/terminate", "Call the agreement's end, which takes every party, or give notice",
+			partyManager, seesAgreement, projections.Agreement{}, writes(terminateAgreement)),
 		{
 			method: http.MethodGet, name: "listAgreementEvents", path: one + "/events",
 			summary: "The agreement's feed, oldest first; live with Accept: text/event-stream", callers: anyParty,
@@ -168,6 +170,21 @@ func signAgreement(q *writing, b *Signing) (*intent, error) {
 	id := q.agreement()
 	return &intent{
 		command: domain.SignAgreement{ID: id, Signatory: b.Signatory, SignedOn: b.SignedOn},
+		status:  http.StatusOK, path: agreementPath(id), read: readAgreement(id),
+	}, nil
+}
+
+// Terminating is the body that calls an agreement's end or gives notice.
+type Terminating struct {
+	Mode        domain.TerminationMode `json:"mode" enum:"mutual,notice" doc:"mutual takes every party's call of the same day. notice ends the agreement of two; with three or more parties it withdraws only its giver."`
+	Reason      string                 `json:"reason,omitempty" maxLength:"2000" doc:"A notice needs one."`
+	EffectiveOn domain.Date            `json:"effective_on" doc:"The last day, in UTC."`
+}
+
+func terminateAgreement(q *writing, b *Terminating) (*intent, error) {
+	id := q.agreement()
+	return &intent{
+		command: domain.TerminateAgreement{ID: id, Mode: b.Mode, Reason: b.Reason, EffectiveOn: b.EffectiveOn},
 		status:  http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil
 }

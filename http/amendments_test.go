@@ -2,6 +2,7 @@ package http
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -27,6 +28,13 @@ func (w *world) amendmentRefusals() []refused {
 		{"nokia-viewer", "POST", all, wants(object{"acceptance_days": 9}), "", 403, "manager_only", ""},
 		{"operator", "POST", all, wants(object{"acceptance_days": 9}), "", 404, "not_found", ""},
 		{"zte", "POST", all, wants(object{"acceptance_days": 9}), "", 404, "not_found", ""},
+		{"nokia", "POST", w.at(w.a) + "/terminate", object{"mode": "notice", "effective_on": "2018-01-01"}, "", 422, "invalid_field", "reason"},
+		{"nokia", "POST", w.at(w.a) + "/terminate", object{"mode": "sudden", "effective_on": "2018-01-01"}, "", 422, "invalid_field", "mode"},
+		{"nokia", "POST", w.at(w.a) + "/terminate", object{"mode": "mutual", "effective_on": "2017-01-01"}, "", 422, "invalid_field", "effective_on"},
+		{"nokia", "POST", w.at(w.next) + "/terminate", object{"mode": "mutual", "effective_on": "2018-01-01"}, "", 409, "agreement_not_signed", ""},
+		{"nokia", "POST", w.at(w.a) + "/terminate", object{"mode": "mutual", "effective_on": "2018-01-01"}, `"99-x"`, 412, "version_mismatch", ""},
+		{"nokia-viewer", "POST", w.at(w.a) + "/terminate", object{"mode": "mutual", "effective_on": "2018-01-01"}, "", 403, "manager_only", ""},
+		{"zte", "POST", w.at(w.a) + "/terminate", object{"mode": "mutual", "effective_on": "2018-01-01"}, "", 404, "not_found", ""},
 		{"nokia", "POST", all + "/1/sign", object{"signed_on": "2031-01-01"}, "", 422, "invalid_field", "signed_on"},
 		{"nokia-viewer", "POST", all + "/1/sign", nil, "", 403, "manager_only", ""},
 		{"nokia", "POST", all + "/1/sign", nil, `"9-x"`, 412, "version_mismatch", ""},
@@ -135,4 +143,23 @@ func TestAPartyJoinsAProject(t *testing.T) {
 	events := w.As("zte").GET(w.at(w.three) + "/events?after=" + before.text("next_cursor")).Want(200).list("events")
 	require.Len(t, events, 2)
 	require.Equal(t, "project.participants_added", events[0]["type"])
+}
+
+func TestAnAgreementEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one := w.at(w.a)
+	require.Nil(t, w.As("nokia").GET(one).Want(200).get("termination"))
+	a := w.As("nokia").POST(one+"/terminate", object{"mode": "mutual", "effective_on": "2017-12-31", "reason": "done"}).Want(200)
+	require.Equal(t, object{"mode": "mutual", "effective_on": "2017-12-31", "reason": "done", "called_by": []any{"nokia"}, "settled": false}, a.get("termination"))
+	require.Contains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), "called the agreement's end on 2017-12-31: done")
+	w.As("nokia").POST(one+"/terminate", object{"mode": "mutual", "effective_on": "2017-12-31"}).Refused(409, "already_called")
+	a = w.As("xiaomi").POST(one+"/terminate", object{"mode": "mutual", "effective_on": "2017-12-31"}).Want(200)
+	require.Equal(t, object{"mode": "mutual", "effective_on": "2017-12-31", "reason": "done", "called_by": []any{"nokia", "xiaomi"}, "settled": true}, a.get("termination"))
+	require.Equal(t, "active", a.get("state"))
+	w.clock.advance(365 * 24 * time.Hour)
+	require.Equal(t, "terminated", w.As("xiaomi").GET(one).Want(200).get("state"))
+	w.As("nokia").POST(w.routing("planned")+"/start", nil).Refused(409, "agreement_ended")
+	w.As("nokia").POST(w.routing("going")+"/deliver", nil).Want(200)
+	w.As("nokia").POST(one+"/terminate", object{"mode": "notice", "effective_on": "2041-12-31", "reason": "x"}).Refused(409, "agreement_ended")
 }

@@ -155,9 +155,12 @@ func (w *world) agreementRows() map[string]row {
 			"title": "New", "parties": []string{"$me", "$other"}, "effective_on": "2018-01-01",
 			"acceptance_days": 5, "deemed_acceptance": false, "forecast_tolerance_days": 0,
 		}},
-		"getAgreement":   {sees: itself},
-		"editAgreement":  {sees: itself, does: managers, body: object{"acceptance_days": 7}},
-		"signAgreement":  {sees: itself, does: managers, body: object{}},
+		"getAgreement":  {sees: itself},
+		"editAgreement": {sees: itself, does: managers, body: object{"acceptance_days": 7}},
+		"signAgreement": {sees: itself, does: managers, body: object{}},
+		"terminateAgreement": {sees: itself, does: managers, body: object{
+			"mode": "mutual", "effective_on": "2041-06-30", "reason": "try",
+		}},
 		"listAmendments": {sees: itself},
 		"proposeAmendment": {sees: itself, does: managers, body: object{
 			"title": "New", "changes": object{"acceptance_days": 8},

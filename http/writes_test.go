@@ -108,6 +108,9 @@ func TestEveryWrite(t *testing.T) {
 		{"nokia", "POST", project + "/complete", nil, 200, "project.stage_called", ""},
 		{"nokia", "POST", project + "/stop", object{"reason": "enough"}, 200, "project.stage_called", ""},
 		{"xiaomi", "POST", project + "/stop", object{"reason": "enough"}, 200, "project.stage_called project.stage_changed", ""},
+		{"nokia", "POST", pact + "/terminate", object{"mode": "mutual", "effective_on": "2018-12-31"}, 200, "agreement.termination_called", ""},
+		{"xiaomi", "POST", pact + "/terminate", object{"mode": "mutual", "effective_on": "2018-12-31", "reason": "done"}, 200, "agreement.termination_called agreement.terminated", ""},
+		{"xiaomi", "POST", pact + "/terminate", object{"mode": "notice", "effective_on": "2018-06-30", "reason": "sooner"}, 200, "agreement.notice_given agreement.terminated", ""},
 		{"nokia", "POST", w.routing(w.secret["nokia"]) + "/share", nil, 200, "", ""},
 	}, pact)
 }

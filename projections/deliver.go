@@ -153,7 +153,7 @@ func (v *View) tell(book *sentences.Book, o Occurrence, language string, told *T
 		told.Names[id] = v.name(id)
 	}
 	if a := v.s.Agreement(stream.Agreement); a != nil {
-		told.Agreement = a.Terms.Title
+		told.Agreement = a.As(v.who.Partner, v.now).Terms.Title
 	}
 	if p := v.s.Project(domain.ProjectRef{Agreement: stream.Agreement, Project: stream.Project}); p != nil {
 		told.Project = p.Title

@@ -262,7 +262,7 @@ func (v *View) fact(c *eventlog.Commit, e *eventlog.Event, stream domain.Stream,
 	case stream.Project == "":
 		f.Title = string(stream.Agreement)
 		if a := v.s.Agreement(stream.Agreement); a != nil {
-			f.Title = a.Terms.Title
+			f.Title = a.As(v.who.Partner, v.now).Terms.Title
 		}
 	case e.Subject == "":
 		if p := v.s.Project(domain.ProjectRef{Agreement: stream.Agreement, Project: stream.Project}); p != nil {

@@ -20,6 +20,7 @@ func (v *View) Inbox() []InboxItem {
 	for _, a := range v.agreements() {
 		items = append(items, v.signatureItems(a)...)
 		items = append(items, v.amendmentItems(a)...)
+		items = append(items, v.endItems(a)...)
 		for _, p := range v.projectsOf(a) {
 			items = append(items, v.projectItems(p)...)
 		}

@@ -23,8 +23,8 @@ func (d *dumper) inbox(v *projections.View) {
 		require.NotEmpty(d.t, i.Reason)
 		require.NotZero(d.t, i.Since)
 		require.NotEmpty(d.t, i.URL)
-		require.Equal(d.t, i.Kind == "notice", i.Notice != nil)
-		require.Equal(d.t, i.Kind == "notice", i.Agreement == nil)
+		require.Equal(d.t, i.Agreement == nil, i.Notice != nil)
+		require.True(d.t, i.Kind == "notice" || i.Agreement != nil)
 		if i.Kind == "notice" || (i.Kind == "condition" && !strings.HasPrefix(i.Reason, "Your condition")) {
 			continue
 		}

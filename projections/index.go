@@ -27,7 +27,7 @@ func (s *store) indexAgreement(a *agreementNode, c *eventlog.Commit, i int, h do
 	a.entity = s.world.Agreement(a.id)
 	a.signaturesAwaited(h.RecordedAt.UnixMicro())
 	s.readers(a)
-	told, err := a.root.code(s, a.entity.ReadersOf(e))
+	told, err := a.root.code(s, a.entity.ReadersOf(e, h.RecordedAt))
 	if err == nil {
 		_, err = s.record(a.root, c, i, h, told)
 	}

@@ -181,6 +181,8 @@ func drawAmendment(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.SignAmendment{ID: a, Number: number},
 		domain.RejectAmendment{ID: a, Number: number, Reason: "no"},
 		domain.WithdrawAmendment{ID: a, Number: number},
+		domain.TerminateAgreement{ID: a, Mode: domain.Mutual, EffectiveOn: domain.NewDate(2017, 7, days)},
+		domain.TerminateAgreement{ID: a, Mode: domain.ByNotice, Reason: "enough", EffectiveOn: 20170705},
 	}).Draw(t, "amendment")
 }
 

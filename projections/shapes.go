@@ -220,19 +220,21 @@ type Signature struct {
 
 // Agreement is the signed umbrella between partners.
 type Agreement struct {
-	ID                    domain.AgreementID              `json:"id"`
-	Title                 string                          `json:"title"`
-	State                 domain.AgreementState           `json:"state" enum:"draft,active,expired,terminated"`
-	Parties               []domain.PartnerID              `json:"parties"`
-	EffectiveOn           domain.Date                     `json:"effective_on"`
-	ExpiresOn             *domain.Date                    `json:"expires_on"`
-	AcceptanceDays        int                             `json:"acceptance_days"`
-	DeemedAcceptance      bool                            `json:"deemed_acceptance"`
-	ForecastToleranceDays int                             `json:"forecast_tolerance_days"`
-	Signatures            map[domain.PartnerID]*Signature `json:"signatures" doc:"Every party; null for one that has not signed."`
-	Version               uint64                          `json:"version"`
-	UpdatedAt             time.Time                       `json:"updated_at"`
-	URL                   string                          `json:"url" format:"uri"`
+	ID                    domain.AgreementID               `json:"id"`
+	Title                 string                           `json:"title"`
+	State                 domain.AgreementState            `json:"state" enum:"draft,active,expired,terminated"`
+	Parties               []domain.PartnerID               `json:"parties"`
+	EffectiveOn           domain.Date                      `json:"effective_on"`
+	ExpiresOn             *domain.Date                     `json:"expires_on"`
+	AcceptanceDays        int                              `json:"acceptance_days"`
+	DeemedAcceptance      bool                             `json:"deemed_acceptance"`
+	ForecastToleranceDays int                              `json:"forecast_tolerance_days"`
+	Signatures            map[domain.PartnerID]*Signature  `json:"signatures" doc:"Every party; null for one that has not signed."`
+	Termination           *Termination                     `json:"termination" doc:"An end that is set, or is called and not by all yet; null if there is none."`
+	Notices               map[domain.PartnerID]GivenNotice `json:"notices" doc:"The parties that leave, or have left."`
+	Version               uint64                           `json:"version"`
+	UpdatedAt             time.Time                        `json:"updated_at"`
+	URL                   string                           `json:"url" format:"uri"`
 }
 
 // Agreements is one page of a partner's agreements, sorted by id.

@@ -109,3 +109,18 @@ type Amendments struct {
 	Amendments []Amendment        `json:"amendments"`
 	NextCursor *string            `json:"next_cursor"`
 }
+
+// Termination is an agreement's end before its last day.
+type Termination struct {
+	Mode        domain.TerminationMode `json:"mode" enum:"mutual,notice"`
+	EffectiveOn domain.Date            `json:"effective_on" doc:"The agreement's last day, in UTC."`
+	Reason      string                 `json:"reason"`
+	CalledBy    []domain.PartnerID     `json:"called_by" doc:"Of a mutual one: who has called this day; it takes every party."`
+	Settled     bool                   `json:"settled" doc:"It is set, and not only called."`
+}
+
+// GivenNotice is a party's word that it leaves.
+type GivenNotice struct {
+	EffectiveOn domain.Date `json:"effective_on" doc:"The last day on which it is a party, in UTC."`
+	Reason      string      `json:"reason"`
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,4 +141,45 @@ func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
 	require.EqualValues(t, 1, i.milestone(t, "zte").Version)
 	again := h.follow(t, h.config())
 	require.Equal(t, dump(t, i.Image, v), dump(t, again.Image, v))
+}
+
+// R3, R4: who has withdrawn sees the agreement as it was then, whatever the others agree later, and of
+// that it is not told; the projects that it takes part in it goes on to see.
+func TestWhoHasLeftSeesWhatWasSoThen(t *testing.T) {
+	h, i := portfolio(t)
+	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.invite(1)
+	h.do("zte", domain.SignAmendment{ID: agreementID, Number: 1})
+	v := partner("zte")
+	agreement := func(v *projections.View) projections.Agreement { a, _ := v.Agreement(agreementID); return a }
+	h.do("zte", domain.TerminateAgreement{ID: agreementID, Mode: domain.ByNotice, Reason: "new strategy", EffectiveOn: 20170705})
+	require.Contains(t, i.kinds(t, "nokia"), "notice")
+	require.Equal(t, domain.AgreementActive, look(i, v, agreement).State)
+	h.clock.advance(24 * time.Hour)
+	require.NotContains(t, i.kinds(t, "nokia"), "notice")
+	left := look(i, v, agreement)
+	require.Equal(t, domain.AgreementEnded, left.State)
+	position := i.Position(v, "")
+
+	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "Two of us", Changes: domain.AmendmentChanges{
+		Terms:          domain.TermsChange{Title: new("Two of us")},
+		AddInstruments: []domain.Instrument{{ID: "i", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},
+	}})
+	h.do("nokia", domain.SignAmendment{ID: agreementID, Number: 2})
+	h.do("xiaomi", domain.SignAmendment{ID: agreementID, Number: 2})
+	h.do("nokia", domain.TerminateAgreement{ID: agreementID, Mode: domain.Mutual, EffectiveOn: 20171231})
+	i.caughtUp(t)
+	require.Equal(t, position, i.Position(v, ""))
+	require.Equal(t, left, look(i, v, agreement))
+	require.Len(t, look(i, v, func(v *projections.View) []projections.Amendment { return v.Amendments(agreementID) }), 1)
+	require.Empty(t, look(i, v, func(v *projections.View) []projections.Instrument { return v.Instruments(agreementID) }))
+	for _, e := range i.feed(t, "zte") {
+		require.NotContains(t, e.Sentence, "Two of us")
+	}
+	require.Equal(t, "Two of us", look(i, partner("nokia"), agreement).Title)
+	require.Contains(t, i.kinds(t, "xiaomi"), "stage", "a call of the end")
+	again := h.follow(t, h.config())
+	for _, p := range []domain.PartnerID{"nokia", "xiaomi", "zte"} {
+		require.Equal(t, dump(t, i.Image, partner(p)), dump(t, again.Image, partner(p)))
+	}
 }

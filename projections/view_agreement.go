@@ -10,17 +10,20 @@ func (v *View) Agreement(id domain.AgreementID) (Agreement, bool) {
 	if a == nil {
 		return Agreement{}, false
 	}
-	return v.agreementShape(a.entity), true
+	return v.agreementShape(v.as(a)), true
 }
 
 // Agreements returns all agreements that the viewer may see, sorted by id.
 func (v *View) Agreements() []Agreement {
 	shapes := []Agreement{}
 	for _, a := range v.agreements() {
-		shapes = append(shapes, v.agreementShape(a.entity))
+		shapes = append(shapes, v.agreementShape(v.as(a)))
 	}
 	return shapes
 }
+
+// as returns the agreement as the viewer may see it: who has withdrawn sees what was so then.
+func (v *View) as(n *agreementNode) *domain.Agreement { return n.entity.As(v.who.Partner, v.now) }
 
 func (v *View) agreementShape(a *domain.Agreement) Agreement {
 	t := a.Terms
@@ -30,13 +33,17 @@ func (v *View) agreementShape(a *domain.Agreement) Agreement {
 		AcceptanceDays: t.AcceptanceDays, DeemedAcceptance: t.DeemedAcceptance,
 		ForecastToleranceDays: t.ForecastToleranceDays,
 		Signatures:            map[domain.PartnerID]*Signature{},
-		URL:                   v.url("agreements", string(a.ID)),
+		Termination:           terminationShape(a), Notices: map[domain.PartnerID]GivenNotice{},
+		URL: v.url("agreements", string(a.ID)),
 	}
 	for _, p := range t.Parties {
 		shape.Signatures[p] = nil
 	}
 	for _, s := range a.Signatures {
 		shape.Signatures[s.Partner] = &Signature{s.Signatory, s.SignedOn}
+	}
+	for _, n := range a.Notices {
+		shape.Notices[n.Partner] = GivenNotice{n.On, n.Reason}
 	}
 	shape.Version, shape.UpdatedAt = a.Seen.For(v.who.Partner)
 	return shape
@@ -45,18 +52,19 @@ func (v *View) agreementShape(a *domain.Agreement) Agreement {
 // Instrument returns one legal part of an agreement.
 func (v *View) Instrument(a domain.AgreementID, id domain.InstrumentID) (Instrument, bool) {
 	n := v.agreement(a)
-	if n == nil || n.entity.Instrument(id) == nil {
+	if n == nil || v.as(n).Instrument(id) == nil {
 		return Instrument{}, false
 	}
-	return v.instrumentShape(n.entity, n.entity.Instrument(id)), true
+	return v.instrumentShape(v.as(n), v.as(n).Instrument(id)), true
 }
 
 // Instruments returns an agreement's instruments in the order of adding.
 func (v *View) Instruments(a domain.AgreementID) []Instrument {
 	shapes := []Instrument{}
 	if n := v.agreement(a); n != nil {
-		for i := range n.entity.Instruments {
-			shapes = append(shapes, v.instrumentShape(n.entity, &n.entity.Instruments[i]))
+		a := v.as(n)
+		for i := range a.Instruments {
+			shapes = append(shapes, v.instrumentShape(a, &a.Instruments[i]))
 		}
 	}
 	return shapes

@@ -5,7 +5,7 @@ import "tandem/domain"
 // SeesInstrument reports whether the viewer may see the instrument.
 func (v *View) SeesInstrument(a domain.AgreementID, i domain.InstrumentID) bool {
 	n := v.agreement(a)
-	return n != nil && n.entity.Instrument(i) != nil
+	return n != nil && v.as(n).Instrument(i) != nil
 }
 
 // SeesItem reports whether the viewer may see the schedule item.

@@ -23,7 +23,7 @@ func (v *View) milestoneShape(n *milestoneNode) Milestone {
 		PrivateHealth: orNull(m.Assessment(v.who.Partner).Health), PrivateHealthNote: m.Assessment(v.who.Partner).Note,
 		DueOn: m.Plan.DueOn, BaselineOn: orNull(m.BaselineOn), VarianceDays: variance(m), Forecasts: forecasts(m),
 		PrivateForecast: orNull(m.PrivateForecast(v.who.Partner).On),
-		Disagreement:    m.Disagreement(n.project.agreement.tolerance()),
+		Disagreement:    m.Disagreement(v.tolerance(n.project.agreement)),
 		Overdue:         v.overdue(m),
 		DeliveredOn:     orNull(m.DeliveredOn), AcceptedOn: orNull(m.AcceptedOn),
 		Acceptance: v.acceptance(m), WaivedBy: list(m.Waivers),
@@ -51,11 +51,11 @@ func variance(m *domain.Milestone) *int {
 	return &days
 }
 
-func (a *agreementNode) tolerance() int {
+func (v *View) tolerance(a *agreementNode) int {
 	if a.entity == nil {
 		return 0
 	}
-	return a.entity.Terms.ForecastToleranceDays
+	return v.as(a).Terms.ForecastToleranceDays
 }
 
 // overdue follows the owner's calendar.

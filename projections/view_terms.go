@@ -2,6 +2,7 @@ package projections
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,7 +14,7 @@ func (v *View) Amendments(id domain.AgreementID) []Amendment {
 	shapes := []Amendment{}
 	if a := v.agreement(id); a != nil {
 		for _, x := range a.entity.Amendments {
-			if x.Sees(v.who.Partner) {
+			if a.entity.Shows(x, v.who.Partner, v.now) {
 				shapes = append(shapes, v.amendmentShape(a.entity, x))
 			}
 		}
@@ -28,7 +29,7 @@ func (v *View) Amendment(id domain.AgreementID, number int) (Amendment, bool) {
 		return Amendment{}, false
 	}
 	x := a.entity.Amendment(number)
-	if x == nil || !x.Sees(v.who.Partner) {
+	if x == nil || !a.entity.Shows(x, v.who.Partner, v.now) {
 		return Amendment{}, false
 	}
 	return v.amendmentShape(a.entity, x), true
@@ -38,7 +39,7 @@ func (v *View) Amendment(id domain.AgreementID, number int) (Amendment, bool) {
 func (v *View) AmendmentNumber(id domain.AgreementID, key string) int {
 	if a := v.agreement(id); a != nil && key != "" {
 		for _, x := range a.entity.Amendments {
-			if x.Key == key && x.Sees(v.who.Partner) {
+			if x.Key == key && a.entity.Shows(x, v.who.Partner, v.now) {
 				return x.Number
 			}
 		}
@@ -113,7 +114,7 @@ func (v *View) amendmentURL(a domain.AgreementID, number int) string {
 // amendmentItems returns the amendments that wait for the viewer's signature.
 func (v *View) amendmentItems(a *agreementNode) (items []InboxItem) {
 	for _, x := range a.entity.Amendments {
-		if !x.Awaits(v.who.Partner) {
+		if !x.Awaits(v.who.Partner) || !a.entity.Shows(x, v.who.Partner, v.now) {
 			continue
 		}
 		since, reason := x.ProposedAt, fmt.Sprintf("%s proposes amendment %d: %s", v.name(x.By), x.Number, x.Title)
@@ -124,6 +125,58 @@ func (v *View) amendmentItems(a *agreementNode) (items []InboxItem) {
 			Kind: "amendment", Agreement: &a.id, Amendment: &x.Number, Title: a.entity.Terms.Title, Reason: reason,
 			Since: time.UnixMicro(since).UTC(), URL: v.amendmentURL(a.id, x.Number),
 		})
+	}
+	return items
+}
+
+// terminationShape tells of an end that is set, else of the one that was called first; nil: there is none.
+func terminationShape(a *domain.Agreement) *Termination {
+	if e := a.Ending; e.On != 0 {
+		return &Termination{e.Mode, e.On, e.Reason, list(e.CalledBy), true}
+	}
+	if len(a.EndCalls) == 0 {
+		return nil
+	}
+	first := a.EndCalls[0]
+	shape := &Termination{domain.Mutual, first.On, first.Reason, []domain.PartnerID{}, false}
+	for _, c := range a.EndCalls {
+		if c.On == first.On {
+			shape.CalledBy = append(shape.CalledBy, c.Partner)
+		}
+	}
+	return shape
+}
+
+// endItems returns the ends that others have called, which wait for the viewer's call, and the notices
+// that they have given, until they take effect.
+func (v *View) endItems(n *agreementNode) (items []InboxItem) {
+	a, me := v.as(n), v.who.Partner
+	add := func(kind, reason string, at int64) {
+		items = append(items, InboxItem{
+			Kind: kind, Agreement: &n.id, Title: a.Terms.Title, Reason: reason,
+			Since: time.UnixMicro(at).UTC(), URL: v.url("agreements", string(n.id)),
+		})
+	}
+	if a.State(v.now) != domain.AgreementActive || !a.Party(me) {
+		return nil
+	}
+	today := domain.DateOf(v.now.UTC())
+	for _, x := range a.Notices {
+		if x.Partner != me && today <= x.On {
+			add("notice", fmt.Sprintf("%s gave notice for %s: %s", v.name(x.Partner), x.On, x.Reason), x.At)
+		}
+	}
+	for i, c := range a.EndCalls {
+		same := func(x domain.EndCall) bool { return x.On == c.On }
+		mine := func(x domain.EndCall) bool { return same(x) && x.Partner == me }
+		if today > c.On || slices.ContainsFunc(a.EndCalls, mine) || slices.ContainsFunc(a.EndCalls[:i], same) {
+			continue // the first call stands for all
+		}
+		reason := fmt.Sprintf("%s called the agreement's end on %s", v.name(c.Partner), c.On)
+		if c.Reason != "" {
+			reason += ": " + c.Reason
+		}
+		add("stage", reason, c.At)
 	}
 	return items
 }

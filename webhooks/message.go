@@ -168,6 +168,12 @@ func told(p domain.Payload) telling {
 		return telling{reason: e.Reason}
 	case domain.AmendmentRejected:
 		return telling{reason: e.Reason}
+	case domain.TerminationCalled:
+		return telling{reason: e.Reason}
+	case domain.NoticeGiven:
+		return telling{reason: e.Reason}
+	case domain.AgreementTerminated:
+		return telling{reason: e.Reason}
 	}
 	return telling{reason: said(p)}
 }

@@ -28,7 +28,8 @@ var manners = map[string]manner{
 
 	"agreement.drafted": {Neutral, "draft"}, "agreement.edited": {Neutral, "draft"},
 	"agreement.signed": {Good, "signed"}, "agreement.activated": {Good, "in_force"},
-	"agreement.parties_added": {Neutral, "draft"}, "project.participants_added": notice,
+	"agreement.termination_called": {Warning, "proposed"}, "agreement.notice_given": {Warning, "notice"},
+	"agreement.terminated": {Warning, "agreed"}, "agreement.parties_added": {Neutral, "draft"}, "project.participants_added": notice,
 	"agreement.party_invited": {Warning, "proposed"}, "agreement.amended": {Good, "in_force"},
 	"amendment.proposed": {Warning, "proposed"}, "amendment.signed": {Good, "signed"}, "amendment.rejected": {Bad, "rejected"},
 	"amendment.withdrawn": {Neutral, "withdrawn"}, "amendment.voided": {Warning, "void"},

@@ -43,6 +43,16 @@ func (v *voice) agreement(f Fact) (string, args) {
 		return "", args{"Voided": v.names(f, e.Voided)}
 	case domain.AgreementSigned:
 		return "", args{"Signatory": e.Signature.Signatory, "On": v.style.date(e.Signature.SignedOn)}
+	case domain.TerminationCalled:
+		return "", args{"On": v.style.date(e.EffectiveOn), "Reason": e.Reason, "Remaining": v.names(f, e.Remaining)}
+	case domain.NoticeGiven:
+		suffix := ""
+		if e.Leaves {
+			suffix = "leaves"
+		}
+		return suffix, args{"On": v.style.date(e.EffectiveOn), "Reason": e.Reason}
+	case domain.AgreementTerminated:
+		return "", args{"On": v.style.date(e.EffectiveOn), "Reason": e.Reason}
 	case domain.PartiesAdded:
 		return "", args{"Added": v.names(f, e.Added)}
 	case domain.PartyInvited:
