@@ -45,6 +45,8 @@ type Attempt struct {
 	ResponseBody    string            `json:"response_body,omitempty"`
 
 	Events []string `json:"events,omitempty"` // positions of what it is about
+
+	details func(*Attempt) // fills in what was sent and answered; most attempts of a busy lane are never kept
 }
 
 func laneKey(ref domain.WebhookRef) string {
@@ -59,6 +61,9 @@ const lanePrefix = "webhook-lane/"
 
 // put returns the entry that keeps an attempt, in place of the one that is KeptAttempts older.
 func (a *Attempt) put(ref domain.WebhookRef) eventlog.KV {
+	if a.details != nil {
+		a.details(a)
+	}
 	value, err := json.Marshal(a)
 	if err != nil {
 		panic(err) // strings, numbers and times always marshal
@@ -111,7 +116,7 @@ func StandingOf(ctx context.Context, log eventlog.Log, image Image, w *domain.We
 }
 
 // redactor removes what is secret from texts that are kept.
-type redactor struct{ replace *strings.Replacer }
+type redactor []string // what is secret, the longest first
 
 // minSecret is the length below which a part of an address is no secret, but a word.
 const minSecret = 8
@@ -130,18 +135,15 @@ func newRedactor(t Target, r *http.Request) redactor {
 		}
 	}
 	slices.SortFunc(secret, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, s := range secret {
-		if len(s) >= minSecret {
-			pairs = append(pairs, s, "…")
-		}
-	}
-	return redactor{strings.NewReplacer(pairs...)}
+	return slices.DeleteFunc(secret, func(s string) bool { return len(s) < minSecret })
 }
 
 // text returns the beginning of a text without secrets, as valid UTF-8.
 func (d redactor) text(b []byte) string {
-	s := d.replace.Replace(strings.ToValidUTF8(string(b), "�"))
+	s := strings.ToValidUTF8(string(b), "�")
+	for _, secret := range d {
+		s = strings.ReplaceAll(s, secret, "…")
+	}
 	if len(s) <= maxShown {
 		return s
 	}

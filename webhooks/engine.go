@@ -93,7 +93,9 @@ type Engine struct {
 	source *source
 	starts chan struct{} // bounds how many attempts are busy at once, see slot
 
-	live  atomic.Bool
+	live         atomic.Bool
+	attemptsKept time.Time // when the delivery log was kept last; the keeper's
+
 	told  chan struct{} // has room for one signal: there is news
 	keeps chan struct{} // likewise: there is something to keep
 	stop  atomic.Bool
@@ -127,7 +129,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, source: newSource(cfg.Image, book, cfg.BaseURL),
-		starts: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), told: make(chan struct{}, 1), alarm: make(chan struct{}, 1), keeps: make(chan struct{}, 1),
+		starts: make(chan struct{}, 32*runtime.GOMAXPROCS(0)), told: make(chan struct{}, 1), alarm: make(chan struct{}, 1), keeps: make(chan struct{}, 1),
 		news: news{agreements: map[domain.AgreementID]struct{}{}}, partners: map[domain.PartnerID]map[*lane]struct{}{},
 	}
 	e.pool[0].limit, e.pool[1].limit = cfg.First, cfg.Again

@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -171,26 +172,33 @@ func (e *Engine) keepUp(ctx context.Context, end <-chan struct{}) {
 	for {
 		select {
 		case <-e.keeps:
-			e.keepAll(ctx)
+			e.keepAll(ctx, false)
 		case <-end:
-			e.keepAll(context.WithoutCancel(ctx))
+			e.keepAll(context.WithoutCancel(ctx), true)
 			return
 		}
 		select {
 		case <-time.After(e.cfg.KeepEvery):
 		case <-end:
-			e.keepAll(context.WithoutCancel(ctx))
+			e.keepAll(context.WithoutCancel(ctx), true)
 			return
 		}
 	}
 }
 
+// attemptsEvery is the least time between two keepings of the delivery log, of which a busy lane keeps the end.
+const attemptsEvery = 20 // times KeepEvery
+
 // lanesAtOnce is how many lanes one append takes along at most.
 const lanesAtOnce = 64
 
-func (e *Engine) keepAll(ctx context.Context) {
+func (e *Engine) keepAll(ctx context.Context, last bool) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Drain)
 	defer cancel()
+	attempts := last || time.Since(e.attemptsKept) >= attemptsEvery*e.cfg.KeepEvery
+	if attempts {
+		e.attemptsKept = time.Now()
+	}
 	for p := range e.dirty {
 		e.mu.Lock()
 		var lanes []*lane
@@ -200,20 +208,26 @@ func (e *Engine) keepAll(ctx context.Context) {
 		clear(e.dirty[p])
 		e.mu.Unlock()
 		for some := range slices.Chunk(lanes, lanesAtOnce) {
-			e.keep(ctx, eventlog.Partition(p), some)
+			e.keep(ctx, eventlog.Partition(p), some, attempts)
 		}
 	}
 }
 
 // keep stores what lanes must not forget. When that fails it is tried again with the next keeping; who lost the
 // partition has no lanes then.
-func (e *Engine) keep(ctx context.Context, p eventlog.Partition, lanes []*lane) {
+func (e *Engine) keep(ctx context.Context, p eventlog.Partition, lanes []*lane, attempts bool) {
 	var puts []eventlog.KV
 	taken := make([]map[int]Attempt, len(lanes))
 	for n, l := range lanes {
 		var own []eventlog.KV
-		own, taken[n] = l.puts()
-		puts = append(puts, own...)
+		var rest bool
+		own, taken[n], rest = l.puts(attempts)
+		if puts = append(puts, own...); rest {
+			e.changed(l)
+		}
+	}
+	if len(puts) == 0 {
+		return
 	}
 	err := e.cfg.Owner.Keep(ctx, p, puts)
 	if err == nil {
@@ -228,27 +242,33 @@ func (e *Engine) keep(ctx context.Context, p eventlog.Partition, lanes []*lane) 
 	}
 }
 
-// puts returns what to keep of a lane, and the attempts in it.
-func (l *lane) puts() ([]eventlog.KV, map[int]Attempt) {
+// puts returns what to keep of a lane, the attempts in it, and whether attempts are left for later.
+func (l *lane) puts(attempts bool) (puts []eventlog.KV, taken map[int]Attempt, rest bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	value, err := json.Marshal(&l.rec)
 	if err != nil {
 		panic(err) // strings, numbers and times always marshal
 	}
-	puts := []eventlog.KV{{Key: laneKey(l.ref), Value: value}}
-	for _, a := range l.unkept {
-		puts = append(puts, a.put(l.ref))
+	if !bytes.Equal(value, l.kept) {
+		l.kept = value
+		puts = append(puts, eventlog.KV{Key: laneKey(l.ref), Value: value})
 	}
-	taken := l.unkept
-	l.unkept = nil
-	return puts, taken
+	if !attempts {
+		return puts, nil, len(l.unkept) > 0
+	}
+	for _, a := range l.unkept {
+		puts = append(puts, a.put(l.ref)) // a is a copy
+	}
+	taken, l.unkept = l.unkept, nil
+	return puts, taken, false
 }
 
 // restore takes attempts back that could not be kept, unless later ones took their places.
 func (l *lane) restore(taken map[int]Attempt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.kept = nil
 	for slot, a := range taken {
 		if _, later := l.unkept[slot]; !later {
 			if l.unkept == nil {

@@ -53,6 +53,7 @@ type lane struct {
 	mu      sync.Mutex
 	rec     record
 	unkept  map[int]Attempt // by slot
+	kept    []byte          // of the record, the last time
 	suspect atomic.Bool     // the last attempt failed
 	queue   []projections.Occurrence
 	limiter *rate.Limiter

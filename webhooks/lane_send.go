@@ -1,7 +1,9 @@
 package webhooks
 
 import (
+	"bytes"
 	"context"
+	"net/http"
 	"slices"
 	"time"
 
@@ -53,22 +55,34 @@ func (l *lane) send(ctx context.Context, w *domain.Webhook, d *Delivery, a *Atte
 	if err != nil {
 		return Result{Never: true, Reason: newRedactor(t, nil).text([]byte("No request could be made: " + err.Error()))}
 	}
-	hide := newRedactor(t, r)
-	a.Method, a.URL, a.RequestBody = r.Method, Redact(r.URL.String()), hide.text(bodyOf(r))
 	defer l.engine.slot()()
 	got, err := call(ctx, l.engine.cfg.Client, r, l.engine.cfg.AttemptTimeout)
-	a.RequestHeaders = hide.headers(r.Header)
+	a.Status, a.details = got.status, exchange(t, r, got)
 	if err != nil {
-		return Result{Reason: hide.text([]byte(sentence(err.Error())))}
+		return Result{Reason: newRedactor(t, r).text([]byte(sentence(err.Error())))}
 	}
 	result := f.Result(got.status, got.header, got.body, l.engine.cfg.Now())
-	result.Reason, result.Note = hide.text([]byte(result.Reason)), hide.text([]byte(result.Note))
-	a.Status, a.ResponseHeaders = got.status, hide.answered(got.header)
-	a.ResponseBody = hide.text(got.body[:min(len(got.body), 2*maxShown)])
+	if result.Reason != "" || result.Note != "" {
+		hide := newRedactor(t, r)
+		result.Reason, result.Note = hide.text([]byte(result.Reason)), hide.text([]byte(result.Note))
+	}
 	if got.cut && result.OK && result.Note == "" {
 		result.Note = "The answer did not end, and was not read to the end."
 	}
 	return result
+}
+
+// exchange returns what fills in what was sent and answered.
+func exchange(t Target, r *http.Request, got answer) func(*Attempt) {
+	if len(got.body) > 2*maxShown {
+		got.body = bytes.Clone(got.body[:2*maxShown])
+	}
+	return func(a *Attempt) {
+		hide := newRedactor(t, r)
+		a.Method, a.URL = r.Method, Redact(r.URL.String())
+		a.RequestHeaders, a.RequestBody = hide.headers(r.Header), hide.text(bodyOf(r))
+		a.ResponseHeaders, a.ResponseBody = hide.answered(got.header), hide.text(got.body)
+	}
 }
 
 // sentence begins with a capital letter; what it is given are ASCII words.

@@ -24,6 +24,7 @@ import (
 
 // clock is moved by hand.
 type clock struct {
+	real    bool // it is the system's after all
 	mu      sync.Mutex
 	now     time.Time
 	pending []alarm
@@ -40,12 +41,18 @@ func newClock() *clock {
 }
 
 func (c *clock) Now() time.Time {
+	if c.real {
+		return time.Now()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
 func (c *clock) After(d time.Duration) <-chan time.Time {
+	if c.real {
+		return time.After(d)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := alarm{c.now.Add(d), make(chan time.Time, 1)}
@@ -105,6 +112,8 @@ type world struct {
 	engine  *Engine
 	keyring *Keyring
 	stop    func()
+
+	delivering *process // nil: not yet
 }
 
 var (
@@ -150,22 +159,29 @@ func openWorld(t testing.TB, log eventlog.Log, c *clock, change ...func(*Config)
 	w.engine, err = New(cfg)
 	require.NoError(t, err)
 	w.run()
+	if !c.real {
+		w.deliver()
+	}
 	return w
 }
 
+// run starts all but the deliveries.
 func (w *world) run() {
 	following := begin(w.image.Run)
 	<-w.image.Live()
 	routing := begin(w.bus.Run)
 	<-w.bus.Ready()
-	delivering := begin(w.engine.Run)
 	w.stop = sync.OnceFunc(func() {
-		require.NoError(w.t, delivering.end())
+		if w.delivering != nil {
+			require.NoError(w.t, w.delivering.end())
+		}
 		require.NoError(w.t, routing.end())
 		require.NoError(w.t, following.end())
 	})
 	w.t.Cleanup(func() { w.stop() })
 }
+
+func (w *world) deliver() { w.delivering = begin(w.engine.Run) }
 
 type process struct {
 	cancel context.CancelFunc
