@@ -160,6 +160,13 @@ func (x *Amendment) Signed(p PartnerID) bool {
 	return slices.ContainsFunc(x.Signatures, func(s Signature) bool { return s.Partner == p })
 }
 
+// Joined reports whether p became a party by an amendment: there may be things of before that it does not see.
+func (a *Agreement) Joined(p PartnerID) bool {
+	return slices.ContainsFunc(a.Amendments, func(x *Amendment) bool {
+		return x.State == AmendmentInForce && slices.Contains(x.Joiners(), p)
+	})
+}
+
 // Awaits reports whether it waits for p's signature.
 func (x *Amendment) Awaits(p PartnerID) bool {
 	return x.State == AmendmentOpen && !x.Signed(p) && slices.Contains(x.readers(), p)

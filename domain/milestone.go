@@ -129,6 +129,14 @@ type Decision struct {
 // Sees reports whether partner p may see the milestone of project in.
 func (m *Milestone) Sees(p PartnerID, in *Project) bool { return m.Audience.Sees(p, in.Participants) }
 
+// WithoutPrivate returns a copy without what partners keep for themselves (R16): all that has a private kind
+// is named here.
+func (m *Milestone) WithoutPrivate() *Milestone {
+	open := *m
+	open.Private, open.Assessments, open.Kept, open.Seen.Private = nil, nil, nil, nil
+	return &open
+}
+
 // Forecast returns p's shared forecast; zero if it has none.
 func (m *Milestone) Forecast(p PartnerID) Forecast { return forecastOf(m.Forecasts, p) }
 

@@ -14,7 +14,7 @@ func projectRoutes() []*route {
 	routes := []*route{
 		read("listProjects", all, "The projects that one's partner takes part in", anyParty, seesAgreement,
 			projections.Projects{}, listProjects, lists()...),
-		create("createProject", all, "Begin a project; its id gets a suffix when a party does not take part", "a manager of a participant", seesAgreement, projections.Project{}, writes(createProject)),
+		create("createProject", all, "Begin a project; its id gets a suffix when a party does not take part, or the caller joined the agreement by an amendment", "a manager of a participant", seesAgreement, projections.Project{}, writes(createProject)),
 		read("getProject", one, "One project; pending shows who has called what", anyParticipant, seesProject, projections.Project{}, getProject),
 		change(http.MethodPatch, "editProject", one, "Edit a project (the lead), or call a new decide_by or more participants (every participant)",
 			participants, seesProject, projections.Project{}, writes(editProject)),
@@ -91,7 +91,7 @@ type NewProject struct {
 
 func createProject(q *writing, b *NewProject) (*intent, error) {
 	id := q.keys.given(string(b.ID), b.Title, "project", q.id)
-	if q.excludes(b.Participants) && domain.ValidSlug(id) {
+	if q.probing(b.Participants) && domain.ValidSlug(id) {
 		id = suffixed(id, q.keys.suffix("project", q.id, 0))
 	}
 	ref := domain.ProjectRef{Agreement: q.agreement(), Project: domain.ProjectID(id)}
@@ -104,16 +104,17 @@ func createProject(q *writing, b *NewProject) (*intent, error) {
 	}, nil
 }
 
-// excludes reports whether a party of the agreement is not among the participants. It must not find
-// out about the project by asking for its id.
-func (q *writing) excludes(participants []domain.PartnerID) bool {
-	excluded := false
+// probing reports whether somebody could find out about a project by asking for its id: a party of the
+// agreement that is not among the participants, or the caller itself, if it joined the agreement and
+// does not see what the others had begun before, whose ids have no suffix.
+func (q *writing) probing(participants []domain.PartnerID) (could bool) {
 	_ = q.Image.View(q.who.Viewer, func(v *projections.View) error { // never an error
 		a, _ := v.Agreement(q.agreement())
-		excluded = slices.ContainsFunc(a.Parties, func(p domain.PartnerID) bool { return !slices.Contains(participants, p) })
+		could = v.Joined(q.agreement()) ||
+			slices.ContainsFunc(a.Parties, func(p domain.PartnerID) bool { return !slices.Contains(participants, p) })
 		return nil
 	})
-	return excluded
+	return could
 }
 
 // ProjectChange is the body that edits a project; what is absent stays.

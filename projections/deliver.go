@@ -193,9 +193,8 @@ func (v *View) afterwards(o Occurrence, private bool) (*Milestone, bool) {
 // outgoing returns the shape of a milestone as it leaves the house.
 func (v *View) outgoing(n *milestoneNode, private bool) *Milestone {
 	if !private {
-		m, of := *n.entity, *n
-		m.Private, m.Seen.Private = nil, nil
-		of.entity = &m
+		of := *n
+		of.entity = n.entity.WithoutPrivate()
 		n = &of
 	}
 	shape := v.milestoneShape(n)

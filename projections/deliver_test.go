@@ -130,6 +130,35 @@ func TestToldLikeTheFeedWithWhatChanged(t *testing.T) {
 	require.Equal(t, domain.Planned, planned.Milestone.State, "as it was then")
 }
 
+// R16: nothing that a partner keeps for itself leaves the house with a shared event, whatever kind of private
+// word it is.
+func TestPrivateWordsAreNotToldWithSharedEvents(t *testing.T) {
+	h := newHouse(t)
+	h.settle()
+	i := h.follow(t, h.config())
+	h.plan("fp4", domain.NewDate(2018, 2, 28))
+	h.do("nokia", domain.StartMilestone{Ref: ref("fp4")})
+	h.do("nokia", domain.ReportProgress{Ref: ref("fp4"), Health: new(domain.Red), Note: new("we-are-late"), Private: true})
+	h.do("nokia", domain.MoveForecast{Ref: ref("fp4"), On: 20380401, Reason: "we-are-late", Private: true})
+	h.do("nokia", domain.DeliverMilestone{Ref: ref("fp4"), Kept: []domain.Evidence{{Title: "we-are-late", URL: "https://nokia.example/we-are-late"}}})
+	h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "here it is"})
+	i.caughtUp(t)
+	list, _, err := i.Upcoming(context.Background(), projections.Outlook{Partner: "nokia", Limit: 100}, new(projections.Progress))
+	require.NoError(t, err)
+	last := list[len(list)-1]
+	open, err := i.Tell(context.Background(), "nokia", last, true, "en")
+	require.NoError(t, err)
+	require.Equal(t, "we-are-late", open.Milestone.PrivateHealthNote)
+	require.Len(t, open.Milestone.Acceptance.Evidence, 1)
+	told, err := i.Tell(context.Background(), "nokia", last, false, "en")
+	require.NoError(t, err)
+	body, err := json.Marshal(told)
+	require.NoError(t, err)
+	require.NotContains(t, string(body), "we-are-late")
+	require.NotContains(t, string(body), "2038")
+	require.Nil(t, told.Milestone.PrivateHealth)
+}
+
 func TestProgressBeginsRewindsAndSkips(t *testing.T) {
 	h := newHouse(t)
 	h.settle()

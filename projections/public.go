@@ -31,7 +31,7 @@ type PublicProject struct {
 // PublicMilestone is what everybody sees of a milestone, as it is now.
 type PublicMilestone struct {
 	Title       string                `json:"title"`
-	Owner       string                `json:"owner" doc:"A partner's name."`
+	Owner       string                `json:"owner" doc:"A partner's name; empty for one that has not approved that it is public."`
 	Acceptors   []string              `json:"acceptors" doc:"Partners' names."`
 	State       domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
 	DueOn       domain.Date           `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
@@ -59,16 +59,17 @@ func (v *View) Public(id domain.AgreementID) (PublicStatus, bool) {
 		return PublicStatus{}, false
 	}
 	shape := PublicStatus{Agreement: id, Counts: map[domain.MilestoneState]int{}}
-	var approved []domain.PartnerID
+	var approved, agreed []domain.PartnerID
 	var last *projectNode
 	for _, m := range slices.SortedFunc(slices.Values(a.public), comparePublic) {
 		if m.project != last {
 			last = m.project
 			shape.Projects = append(shape.Projects, PublicProject{Title: last.entity.Title})
-			approved = append(approved, last.participants()...)
+			agreed = last.agreedToPublic()
+			approved = append(approved, agreed...)
 		}
 		p := &shape.Projects[len(shape.Projects)-1]
-		p.Milestones = append(p.Milestones, v.publicMilestone(m.entity))
+		p.Milestones = append(p.Milestones, v.publicMilestone(m.entity, agreed))
 		shape.count(p.Milestones[len(p.Milestones)-1])
 	}
 	slices.Sort(approved)
@@ -91,9 +92,28 @@ func comparePublic(x, y *milestoneNode) int {
 	)
 }
 
-func (v *View) publicMilestone(m *domain.Milestone) PublicMilestone {
+// agreedToPublic returns who has approved that something of the project is public, or a change of what was
+// public by then. Who was taken in later, or is named as owner or acceptor by another, has not by that.
+func (p *projectNode) agreedToPublic() (agreed []domain.PartnerID) {
+	for _, c := range p.entity.Changes {
+		public := func(x domain.ProposedChange) bool { return p.milestones[x.Milestone].entity.Public }
+		if c.State == domain.ChangeAgreed && (len(c.Publish) > 0 || slices.ContainsFunc(c.Milestones, public)) {
+			agreed = append(agreed, c.Approvals...)
+		}
+	}
+	return agreed
+}
+
+// publicMilestone names only those who agreed to be named.
+func (v *View) publicMilestone(m *domain.Milestone, agreed []domain.PartnerID) PublicMilestone {
+	silent := func(p domain.PartnerID) bool { return !slices.Contains(agreed, p) }
+	owner := ""
+	if !silent(m.Plan.Owner) {
+		owner = v.name(m.Plan.Owner)
+	}
 	return PublicMilestone{
-		Title: m.Plan.Title, Owner: v.name(m.Plan.Owner), Acceptors: v.namesOf(m.Plan.Acceptors), State: m.State,
+		Title: m.Plan.Title, Owner: owner, State: m.State,
+		Acceptors: v.namesOf(slices.DeleteFunc(slices.Clone(m.Plan.Acceptors), silent)),
 		DueOn: m.Plan.DueOn, BaselineOn: orNull(m.BaselineOn), DeliveredOn: orNull(m.DeliveredOn),
 		AcceptedOn: orNull(m.AcceptedOn), Overdue: v.overdue(m),
 	}

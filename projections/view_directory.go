@@ -68,13 +68,17 @@ func (v *View) Members(p domain.PartnerID) []Member {
 	return shapes
 }
 
-// Token returns a token, a revoked one too.
+// Token returns a token, a revoked one too. Who holds one that is limited to some agreements does not see
+// those that name others.
 func (v *View) Token(p domain.PartnerID, id domain.TokenID) (Token, bool) {
 	n := v.keeps(p)
 	if n == nil || n.tokens[id] == nil {
 		return Token{}, false
 	}
 	x := n.tokens[id]
+	if slices.ContainsFunc(x.Agreements, func(a domain.AgreementID) bool { return !v.reaches(a) }) {
+		return Token{}, false
+	}
 	shape := Token{
 		Partner: p, ID: id, Name: x.Name, Member: x.Member, Role: x.Role,
 		Agreements: list(x.Agreements), ViaOperator: x.ViaOperator, Revoked: x.Revoked,

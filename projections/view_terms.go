@@ -47,6 +47,12 @@ func (v *View) AmendmentNumber(id domain.AgreementID, key string) int {
 	return 0
 }
 
+// Joined reports whether the viewer became a party of the agreement by an amendment.
+func (v *View) Joined(id domain.AgreementID) bool {
+	a := v.agreement(id)
+	return a != nil && a.entity.Joined(v.who.Partner)
+}
+
 func (v *View) amendmentShape(a *domain.Agreement, x *domain.Amendment) Amendment {
 	shape := Amendment{
 		Agreement: a.ID, Number: x.Number, Title: x.Title, State: x.State, ProposedBy: x.By,

@@ -1,0 +1,77 @@
+package http
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// join makes zte a party of nokia's and xiaomi's agreement.
+func (w *world) join() {
+	w.t.Helper()
+	all := w.at(w.a) + "/amendments"
+	at := w.As("nokia").POST(all, object{"title": "ZTE joins", "changes": object{"join": []object{{"partner": "zte"}}}}).Want(201).location()
+	for _, p := range []string{"nokia", "xiaomi", "zte"} {
+		w.As(p).POST(at+"/sign", nil).Want(200)
+	}
+}
+
+// R17: who joined an agreement cannot find out which projects there were by trying to create them. The ids of
+// those had no suffix, because all parties of then take part.
+func TestWhoJoinedCannotProbeForProjects(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.join()
+	w.As("zte").GET(w.at(w.a, "routing")).Refused(404, "not_found")
+	for _, participants := range [][]string{{"nokia", "xiaomi", "zte"}, {"zte", "xiaomi"}} {
+		for _, id := range []string{"routing", "free"} {
+			a := w.As("zte").POST(w.at(w.a)+"/projects", object{
+				"id": id, "title": "probe", "stage": "committed", "lead": "zte", "participants": participants,
+			}).Want(201)
+			require.Regexp(t, "^"+id+"-[a-z2-7]{8}$", a.text("id"))
+		}
+	}
+	a := w.As("nokia").POST(w.at(w.a)+"/projects", object{
+		"id": "all", "title": "all of us", "stage": "committed", "lead": "nokia", "participants": []string{"nokia", "xiaomi", "zte"},
+	}).Want(201)
+	require.Equal(t, "all", a.text("id"))
+}
+
+// R17: the public is told the names of those who approved that it is told something, and of nobody whom the
+// others took in later, without its word, or named as owner or acceptor.
+func TestThePublicIsNotToldWhoJoined(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	name := func(p string) string { return w.As(p).GET("/v1/partners/" + p).Want(200).text("name") }
+	status := "/public/" + w.three + "/status"
+	w.publish(w.three, w.duo, "pair", "nokia", "xiaomi")
+	before := w.As("nobody").GET(status).Want(200)
+	join := object{"participants": []string{"nokia", "xiaomi", "zte"}}
+	w.As("nokia").PATCH(w.at(w.three, w.duo), join).Want(200)
+	w.As("xiaomi").PATCH(w.at(w.three, w.duo), join).Want(200)
+	require.Equal(t, string(before.body), string(w.As("nobody").GET(status).Want(200).body))
+	w.As("nokia").PATCH(w.at(w.three, w.duo, "pair"), object{"acceptors": []string{"xiaomi", "zte"}}).Want(200)
+	require.NotContains(t, w.As("nobody").GET(status).Want(200).told(), name("zte"))
+	require.NotContains(t, w.As("nobody").GET("/public/"+w.three).Want(200).told(), name("zte"))
+
+	w.As("nokia").POST(w.at(w.three, w.duo)+"/changes", object{"reason": "all three", "milestones": []object{{"id": "pair"}}}).Want(201)
+	w.As("xiaomi").POST(w.at(w.three, w.duo)+"/changes/3/approve", nil).Want(200)
+	w.As("zte").POST(w.at(w.three, w.duo)+"/changes/3/approve", nil).Want(200)
+	a := w.As("nobody").GET(status).Want(200)
+	require.Contains(t, a.told(), name("zte"), "it agreed to accept what it knew to be public")
+}
+
+// A token for some agreements is not told of others by the limits of its partner's other tokens.
+func TestALimitedTokenSeesNoOtherLimits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.issue("nokia", "nokia-elsewhere", object{"agreements": []string{w.next}})
+	w.issue("nokia", "nokia-both", object{"agreements": []string{w.next, w.three}})
+	tokens := "/v1/partners/nokia/tokens"
+	require.NotContains(t, w.As("nokia-limited").GET(tokens).Want(200).told(), w.next)
+	require.Contains(t, w.As("nokia-limited").GET(tokens).Want(200).told(), `"nokia-limited"`)
+	for _, hidden := range []string{"nokia-elsewhere", "nokia-both"} {
+		w.As("nokia-limited").GET(tokens+"/"+hidden).Refused(404, "not_found")
+		w.As("nokia").GET(tokens + "/" + hidden).Want(200)
+	}
+}
