@@ -72,11 +72,39 @@ func (w *termsWatch) step(c Command, m Meta) {
 		require.Equal(w.t, before.Terms, now.Terms, "R3")
 		require.Equal(w.t, before.Instruments, now.Instruments, "R3")
 	}
+	w.ends(c, m, before)
 	for i, x := range now.Amendments {
 		require.Equal(w.t, i+1, x.Number, "R3: numbers are dense")
 		w.holds(now, x)
 	}
 	w.onlyTheInvited(now)
+}
+
+// ends checks that nobody ends or leaves an agreement alone against the rules (R3, R4).
+func (w *termsWatch) ends(c Command, m Meta, before Agreement) {
+	now := w.agreement()
+	if _, ends := c.(TerminateAgreement); !ends {
+		require.Equal(w.t, before.Ending, now.Ending, "R3")
+		require.Len(w.t, now.Notices, len(before.Notices), "R3")
+	}
+	switch c.(type) {
+	case ProposeAmendment, SignAmendment, TerminateAgreement:
+		require.False(w.t, before.Left(m.Actor.Partner, m.At), "R4: who has left begins nothing")
+		require.Equal(w.t, AgreementActive, before.State(m.At), "R4")
+	}
+	leaving := 0
+	for _, n := range now.Notices {
+		require.NotEmpty(w.t, n.Reason, "R3")
+		if now.Ending.Mode == ByNotice && n.On <= now.Ending.On {
+			leaving++
+		}
+	}
+	if now.Ending.Mode == ByNotice && len(now.Terms.Parties) == len(before.Terms.Parties) && before.Ending.On != now.Ending.On {
+		require.GreaterOrEqual(w.t, leaving, len(now.Terms.Parties)-1, "R3: notice ends it only when fewer than two stay")
+	}
+	if now.Ending.Mode == Mutual && before.Ending.On != now.Ending.On {
+		require.Equal(w.t, before.present(before.Terms.Parties, m.At), now.Ending.CalledBy, "R3: mutual takes every party")
+	}
 }
 
 // tookEffect checks that all of an amendment took effect, with every signature.
@@ -85,9 +113,9 @@ func (w *termsWatch) tookEffect(e AgreementAmended, before Agreement) {
 	require.Equal(w.t, AmendmentInForce, x.State)
 	require.Equal(w.t, before.Terms, e.From)
 	require.Equal(w.t, now.Terms, e.To)
-	require.Equal(w.t, before.Terms.Parties, x.Asked)
-	require.Equal(w.t, x.Signers(), now.Terms.Parties)
-	for _, p := range now.Terms.Parties {
+	require.Equal(w.t, before.present(before.Terms.Parties, w.ledger.at), x.Asked)
+	require.Equal(w.t, x.Signers(), now.present(now.Terms.Parties, w.ledger.at))
+	for _, p := range x.Signers() {
 		require.True(w.t, x.Signed(p), "R3: every party signed, who joins too")
 	}
 	require.Empty(w.t, x.Changes.Terms.changed(now.Terms), "R3: all of it is in force")
@@ -102,8 +130,10 @@ func (w *termsWatch) tookEffect(e AgreementAmended, before Agreement) {
 // holds checks what is true of every amendment at any time.
 func (w *termsWatch) holds(a *Agreement, x *Amendment) {
 	require.Equal(w.t, x.State == AmendmentOpen, x.DecidedAt == 0)
-	_, broken := x.broken(a, w.ledger.at)
-	require.False(w.t, x.State == AmendmentOpen && broken, "R3: what lost its ground is void")
+	if ground, broken := x.broken(a, w.ledger.at); broken && x.State == AmendmentOpen {
+		require.Equal(w.t, "parties", ground.Field, "R3: what lost its ground is void, unless a day of leaving passed in silence")
+		require.NotEmpty(w.t, a.Notices)
+	}
 	if x.State == AmendmentInForce {
 		require.Empty(w.t, x.missing(), "R3")
 	}
@@ -148,7 +178,12 @@ func drawSigner(t *rapid.T, l *ledger) Meta {
 
 func drawAmending(t *rapid.T) Command {
 	number := rapid.IntRange(0, 5).Draw(t, "amendment")
-	switch rapid.IntRange(0, 9).Draw(t, "amending") {
+	switch rapid.IntRange(0, 19).Draw(t, "amending") {
+	case 4:
+		return TerminateAgreement{
+			"a", rapid.SampledFrom([]TerminationMode{Mutual, ByNotice, ByNotice}).Draw(t, "mode"), drawText.Draw(t, "reason"),
+			rapid.SampledFrom([]Date{2018_02_01, 2018_03_29, 2018_11_30}).Draw(t, "last day"),
+		}
 	case 0, 1:
 		return ProposeAmendment{ID: "a", Title: drawText.Draw(t, "title"), Changes: drawTermsWanted(t)}
 	case 2:

@@ -3,6 +3,7 @@ package http
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"tandem/domain"
@@ -100,7 +101,7 @@ type TermsProposal struct {
 	ForecastToleranceDays *int                 `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
 	AddInstruments        []InstrumentProposal `json:"add_instruments,omitempty" maxItems:"50"`
 	EndInstruments        []InstrumentEnding   `json:"end_instruments,omitempty" maxItems:"50"`
-	Join                  []domain.Joining     `json:"join,omitempty" maxItems:"20" doc:"Partners that are to become parties. They are let in when all present parties have signed."`
+	Join                  []JoiningProposal    `json:"join,omitempty" maxItems:"20" doc:"Partners that are to become parties. They are let in when all present parties have signed."`
 }
 
 // InstrumentProposal is a legal part that an amendment adds.
@@ -116,6 +117,12 @@ type InstrumentProposal struct {
 	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"What its clauses oblige whom to."`
 }
 
+// JoiningProposal is a partner that is to become a party.
+type JoiningProposal struct {
+	Partner   domain.PartnerID `json:"partner"`
+	SharePast bool             `json:"share_past,omitempty" doc:"Only false: a partner that joins sees from its invitation on."`
+}
+
 // InstrumentEnding moves the last day of a legal part.
 type InstrumentEnding struct {
 	ID        domain.InstrumentID `json:"id"`
@@ -123,10 +130,13 @@ type InstrumentEnding struct {
 }
 
 func (p *TermsProposal) changes() domain.AmendmentChanges {
-	c := domain.AmendmentChanges{Join: p.Join, Terms: domain.TermsChange{
+	c := domain.AmendmentChanges{Terms: domain.TermsChange{
 		Title: p.Title, ExpiresOn: p.ExpiresOn, NoEnd: p.NoEnd, AcceptanceDays: p.AcceptanceDays,
 		DeemedAcceptance: p.DeemedAcceptance, ForecastToleranceDays: p.ForecastToleranceDays,
 	}}
+	for _, j := range p.Join {
+		c.Join = append(c.Join, domain.Joining{Partner: j.Partner})
+	}
 	for _, i := range p.AddInstruments {
 		c.AddInstruments = append(c.AddInstruments, domain.Instrument{
 			ID: i.ID, Kind: i.Kind, Title: i.Title, Roles: i.Roles, EffectiveOn: i.EffectiveOn, ExpiresOn: i.ExpiresOn,
@@ -145,6 +155,9 @@ func proposeAmendment(q *writing, b *NewAmendment) (*intent, error) {
 	var joiners []domain.PartnerID
 	for _, j := range changes.Join {
 		joiners = append(joiners, j.Partner)
+	}
+	if slices.ContainsFunc(b.Changes.Join, func(j JoiningProposal) bool { return j.SharePast }) {
+		return nil, invalid(domain.FieldError{Field: "changes", Message: "share_past is not possible: a partner that joins sees from its invitation on"})
 	}
 	if err := q.knows("changes", joiners); err != nil {
 		return nil, err

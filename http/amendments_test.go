@@ -20,7 +20,7 @@ func (w *world) amendmentRefusals() []refused {
 		{"nokia", "POST", all, wants(object{"join": []object{{"partner": "acme"}}}), "", 422, "unknown_partner", "changes"},
 		{"nokia", "POST", all, wants(object{"join": []object{{"partner": "nothing"}}}), "", 422, "unknown_partner", "changes"},
 		{"nokia", "POST", all, wants(object{"join": []object{{"partner": "xiaomi"}}}), "", 422, "invalid_field", "changes"},
-		{"nokia", "POST", all, wants(object{"join": []object{{"partner": "zte", "share_past": true}}}), "", 400, "unknown_field", "changes.join[0].share_past"},
+		{"nokia", "POST", all, wants(object{"join": []object{{"partner": "zte", "share_past": true}}}), "", 422, "invalid_field", "changes"},
 		{"nokia", "POST", all, wants(object{"end_instruments": []object{{"id": "nothing", "expires_on": "2018-01-01"}}}), "", 422, "invalid_field", "changes"},
 		{"nokia", "POST", all, wants(object{"add_instruments": []object{body(part).with(object{"id": "joint"})}}), "", 422, "invalid_field", "changes"},
 		{"nokia", "POST", all, wants(object{"add_instruments": []object{body(part).with(object{"kind": "gift"})}}), "", 422, "invalid_field", "changes"},
