@@ -38,15 +38,19 @@ func (i *Image) Recent(ctx context.Context, o Outlook) ([]Occurrence, error) {
 	return list, i.complete(ctx, list)
 }
 
-// Occurrence returns the event at a partner's position; false when there is none there.
+// Occurrence returns the event at a partner's position; false when there is none there. Where history is lost it
+// is a *eventlog.LostTailError, and a position of before an accepted loss is an ErrPositionLost.
 func (i *Image) Occurrence(ctx context.Context, p domain.PartnerID, position string) (Occurrence, bool, error) {
 	at, err := parsePosition(position)
 	if err != nil || len(at) != 1 || at[0].count == 0 {
 		return Occurrence{}, false, err
 	}
+	if loss := i.LostIn(at[0].partition()); loss != nil {
+		return Occurrence{}, false, loss
+	}
 	i.mu.RLock()
 	var list []Occurrence
-	if _, err = i.s.reached(at[0]); err == nil && !i.s.halted[at[0].partition()] {
+	if _, err = i.s.reached(at[0]); err == nil {
 		if a := i.s.agreements[domain.AgreementID(at[0].root)]; a != nil {
 			list = i.s.occurrences(a.root.after(p, at[0].count-1, 1))
 		}

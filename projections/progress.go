@@ -70,6 +70,7 @@ type Outlook struct {
 	Partner domain.PartnerID
 	Since   time.Time // where agreements begin that its progress does not name
 	Until   time.Time // what was recorded at that time or later waits; zero: nothing does
+	UpTo    *Progress // what lies behind it waits; nil: nothing does
 	Limit   int       // of occurrences
 }
 
@@ -126,7 +127,7 @@ func (s *store) upcoming(o Outlook, g *Progress) (picks []pick, lost []domain.Ag
 			lost = append(lost, domain.AgreementID(r.name))
 		}
 		for _, p := range r.after(o.Partner, count, o.Limit) {
-			if !o.Until.IsZero() && p.ref.At >= o.Until.UnixMicro() {
+			if !o.Until.IsZero() && p.ref.At >= o.Until.UnixMicro() || o.UpTo != nil && !o.UpTo.covers(p, s) {
 				break
 			}
 			picks = append(picks, p)
@@ -206,8 +207,8 @@ func (s *store) reachOf(r *root, p domain.PartnerID, count uint64) reach {
 	return at
 }
 
-// Covers reports whether an occurrence lies before the progress.
-func (g *Progress) Covers(o Occurrence) bool {
-	at, named := g.roots[o.pick.root.name]
-	return named && at.Epoch == o.epoch && o.pick.position <= at.Count
+// covers reports whether a pick lies before the progress.
+func (g *Progress) covers(p pick, s *store) bool {
+	at, named := g.roots[p.root.name]
+	return named && at.Epoch == firstEpoch+s.epochs[p.root.partition] && p.position <= at.Count
 }

@@ -101,8 +101,10 @@ type Engine struct {
 	stop  atomic.Bool
 	turns sync.WaitGroup
 
+	newsMu sync.Mutex
+	news   news
+
 	mu       sync.Mutex
-	news     news
 	lanes    [eventlog.Partitions]map[domain.WebhookRef]*lane
 	loaded   [eventlog.Partitions]bool
 	partners map[domain.PartnerID]map[*lane]struct{}
@@ -144,8 +146,8 @@ func (e *Engine) Applied(entries []eventlog.Entry) {
 	if !e.live.Load() {
 		return
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.newsMu.Lock()
+	defer e.newsMu.Unlock()
 	for n := range entries {
 		c := entries[n].Commit
 		if c == nil {
@@ -231,10 +233,10 @@ func (e *Engine) dispatch(ctx, working context.Context) {
 
 // hear looks at the news.
 func (e *Engine) hear(working context.Context) {
-	e.mu.Lock()
+	e.newsMu.Lock()
 	heard := e.news
 	e.news = news{agreements: map[domain.AgreementID]struct{}{}}
-	e.mu.Unlock()
+	e.newsMu.Unlock()
 	for p, changed := range heard.directories {
 		if changed {
 			e.reconcile(working, eventlog.Partition(p))

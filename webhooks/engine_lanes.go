@@ -113,9 +113,9 @@ func (e *Engine) abandon(p eventlog.Partition) {
 // retry looks at a partition again in a moment.
 func (e *Engine) retry(p eventlog.Partition) {
 	time.AfterFunc(time.Second, func() {
-		e.mu.Lock()
+		e.newsMu.Lock()
 		e.news.directories[p] = true
-		e.mu.Unlock()
+		e.newsMu.Unlock()
 		signal(e.told)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/domain"
+	"tandem/eventlog"
 	"tandem/projections"
 )
 
@@ -409,4 +410,48 @@ func TestStandingIsKept(t *testing.T) {
 	s, err := StandingOf(context.Background(), w.log, w.image, w.webhook(hook))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, s.Delivered)
+}
+
+// An endpoint that is down is asked only when the next attempt is due, however much comes.
+func TestAnEndpointThatIsDownIsLeftAlone(t *testing.T) {
+	w, r := newWorld(t), newTool(t, func(w http.ResponseWriter, _ hit) { w.WriteHeader(http.StatusInternalServerError) })
+	hook := w.hook("room", r.URL, skipAhead)
+	w.plan("m1", "m2", "m3", "m4", "m5")
+	require.Equal(t, []string{"m1", "m2", "m3"}, r.milestones(t, 3))
+	w.attempts(hook, breakAfter)
+	r.nothing(t)
+	w.clock.pass(t, 5*time.Second, 6*time.Second)
+	require.Contains(t, []string{"m1", "m2", "m3"}, r.next(t).Milestone)
+	w.attempts(hook, breakAfter+1)
+	r.nothing(t)
+}
+
+// Where history is lost nothing is delivered, and the rest is; once the loss is accepted the delivery log says so.
+func TestLostHistoryHaltsItsDeliveries(t *testing.T) {
+	w, r := newWorld(t), newTool(t, nil)
+	w.agree("b")
+	hook := w.hook("ops", r.URL)
+	w.plan("m1")
+	require.Equal(t, "m1", r.next(t).Milestone)
+	w.attempts(hook, 1)
+	p := eventlog.PartitionOf("agreement/a")
+	known := w.image.Head(p)
+	known.Seq++
+	require.NoError(t, w.log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: p, Known: known, Stored: w.image.Head(p)}))
+	require.Eventually(t, func() bool { return w.image.Lost() != nil }, 5*time.Second, time.Millisecond)
+	in := domain.MilestoneRef{Agreement: "b", Project: "p", Milestone: "mb"}
+	w.do(nokia, domain.PlanMilestone{Ref: in, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20180330}})
+	require.Equal(t, "mb", r.next(t).Milestone, "the rest is delivered")
+	w.attempts(hook, 2)
+	require.NoError(t, w.log.AcceptLoss(t.Context(), p))
+	w.ending = true
+	w.stop()
+
+	again := openWorld(t, w.log, w.clock)
+	again.plan("m2")
+	require.Equal(t, "m2", r.next(t).Milestone)
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(again.attempts(hook, 3), func(a Attempt) bool { return a.Type == lossType })
+	}, 5*time.Second, time.Millisecond)
+	r.nothing(t)
 }

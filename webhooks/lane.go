@@ -119,6 +119,9 @@ func (l *lane) turn(ctx context.Context) rest {
 	return rest{again: true}
 }
 
+// errLost says that a lane waits until a loss is accepted.
+var errLost = errors.New("history is lost; the operator has to accept the loss first")
+
 // unable waits for what could not be read.
 func (l *lane) unable(err error) rest {
 	if l.ctx.Err() == nil && !errors.Is(err, context.Canceled) {
@@ -165,6 +168,9 @@ func (l *lane) due(ctx context.Context, w *domain.Webhook, now time.Time) (*job,
 	}
 	if len(l.rec.Aside) >= maxAside {
 		return nil, rest{until: l.nextAside(), deaf: true}, nil
+	}
+	if l.engine.cfg.Image.Lost() != nil {
+		l.queue = nil // what was read may be lost since; what is not is read again
 	}
 	if err := l.refill(ctx, w); err != nil {
 		return nil, rest{}, err
@@ -272,7 +278,11 @@ func (l *lane) fromAside(ctx context.Context, w *domain.Webhook, now time.Time) 
 			continue
 		}
 		o, found, err := l.engine.cfg.Image.Occurrence(ctx, l.ref.Partner, l.rec.Aside[n].Position)
+		_, open := errors.AsType[*eventlog.LostTailError](err)
 		switch {
+		case open:
+			l.rec.Aside[n].Next = now.Add(time.Minute)
+			continue
 		case errors.Is(err, projections.ErrPositionLost), errors.Is(err, projections.ErrPosition), err == nil && !found:
 			l.log(Attempt{Type: lossType, StartedAt: now.UTC(), Events: []string{l.rec.Aside[n].Position}, Reason: "An event that was to be tried again was lost with the history."})
 			l.rec.Aside = slices.Delete(l.rec.Aside, n, n+1)

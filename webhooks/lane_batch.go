@@ -41,7 +41,7 @@ func (l *lane) beginBatch(ctx context.Context, w *domain.Webhook, until time.Tim
 	l.queue = nil
 	upTo, o := l.rec.Progress.Clone(), outlook(w)
 	o.Until = until
-	list, lost, more, err := l.collect(ctx, w, o, &upTo, nil)
+	list, lost, more, err := l.collect(ctx, w, o, &upTo)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +58,14 @@ func (l *lane) beginBatch(ctx context.Context, w *domain.Webhook, until time.Tim
 	return l.say(ctx, w, list)
 }
 
-// sumUp reads again what a message under way sums up.
+// sumUp reads again what a message under way sums up. While history is lost anywhere, it may not be whole.
 func (l *lane) sumUp(ctx context.Context, w *domain.Webhook) (*job, error) {
-	at := l.rec.Progress.Clone()
-	list, _, _, err := l.collect(ctx, w, outlook(w), &at, &l.rec.Batch.UpTo)
+	if l.engine.cfg.Image.Lost() != nil {
+		return nil, errLost
+	}
+	at, o := l.rec.Progress.Clone(), outlook(w)
+	o.UpTo = &l.rec.Batch.UpTo
+	list, _, _, err := l.collect(ctx, w, o, &at)
 	if err != nil {
 		return nil, err
 	}
@@ -94,32 +98,24 @@ func (l *lane) endBatch() {
 	l.engine.changed(l)
 }
 
-// collect returns what the webhook asks for from a progress on, which moves, up to maxDigest events; with a
-// limit, what lies up to it. More says that there may be more.
-func (l *lane) collect(ctx context.Context, w *domain.Webhook, o projections.Outlook, at, limit *projections.Progress) (
+// collect returns what the webhook asks for from a progress on, which moves, up to maxDigest events. More says that
+// there may be more.
+func (l *lane) collect(ctx context.Context, w *domain.Webhook, o projections.Outlook, at *projections.Progress) (
 	list []projections.Occurrence, lost []domain.AgreementID, more bool, err error,
 ) {
 	for {
 		chunk, gone, err := l.engine.cfg.Image.Upcoming(ctx, o, at)
-		if err != nil {
-			return nil, nil, false, err
+		if err != nil || len(chunk) == 0 {
+			return list, append(lost, gone...), false, err
 		}
 		lost = append(lost, gone...)
-		covered := false
 		for _, x := range chunk {
-			if len(list) == maxDigest && limit == nil {
+			if len(list) == maxDigest {
 				return list, lost, true, nil
 			}
-			at.Pass(x)
-			if limit != nil && !limit.Covers(x) {
-				continue
-			}
-			if covered = true; wants(w, x) {
+			if at.Pass(x); wants(w, x) {
 				list = append(list, x)
 			}
-		}
-		if !covered {
-			return list, lost, false, nil
 		}
 	}
 }
@@ -129,6 +125,9 @@ func (l *lane) asked(ctx context.Context, w *domain.Webhook) (*job, error) {
 	for _, r := range w.Requests {
 		if r.Number <= l.rec.Request {
 			continue
+		}
+		if r.Kind == domain.Replay && l.engine.cfg.Image.Lost() != nil {
+			return nil, nil // it could not move where history is lost; deliveries go on elsewhere meanwhile
 		}
 		j, err := l.request(ctx, w, r)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"tandem/domain"
@@ -232,6 +233,9 @@ func (l *lane) tellDisabled(ctx context.Context) rest {
 func (l *lane) log(a Attempt) {
 	l.rec.Attempts++
 	a.Sequence = l.rec.Attempts
+	if a.Delivery == "" {
+		a.Delivery = "note-" + strconv.Itoa(a.Sequence) // on the lane itself
+	}
 	if l.unkept == nil {
 		l.unkept = map[int]Attempt{}
 	}

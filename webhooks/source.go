@@ -25,6 +25,7 @@ type Image interface {
 	Tell(ctx context.Context, p domain.PartnerID, o projections.Occurrence, private bool, language string) (*projections.Told, error)
 	Rewind(o projections.Outlook, g *projections.Progress, after string, since time.Time) error
 	Recent(ctx context.Context, o projections.Outlook) ([]projections.Occurrence, error)
+	Lost() []eventlog.LostTailError
 	Skip(o projections.Outlook, g *projections.Progress, which func(domain.AgreementID) bool)
 	Behind(o projections.Outlook, g *projections.Progress) uint64
 	Zone(p domain.PartnerID) *time.Location

@@ -114,6 +114,7 @@ type world struct {
 	stop    func()
 
 	delivering *process // nil: not yet
+	ending     bool     // the image ends by itself
 }
 
 var (
@@ -176,7 +177,9 @@ func (w *world) run() {
 			require.NoError(w.t, w.delivering.end())
 		}
 		require.NoError(w.t, routing.end())
-		require.NoError(w.t, following.end())
+		if err := following.end(); !w.ending {
+			require.NoError(w.t, err)
+		}
 	})
 	w.t.Cleanup(func() { w.stop() })
 }

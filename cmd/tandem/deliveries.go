@@ -57,9 +57,6 @@ func (d deliveries) Attempts(ctx context.Context, ref domain.WebhookRef) ([]api.
 	kept, err := webhooks.Attempts(ctx, d.log, ref)
 	list := make([]api.Attempt, 0, len(kept))
 	for _, a := range kept {
-		if a.Delivery == "" {
-			continue // a note on the lane itself
-		}
 		list = append(list, api.Attempt{
 			Delivery: a.Delivery, Type: a.Type, Number: a.Number, At: a.StartedAt, Took: a.Duration, OK: a.OK, Status: a.Status,
 			Reason: a.Reason, Note: a.Note, Next: a.NextAt,
