@@ -204,6 +204,7 @@ type EditAgreement struct {
 	Parties               *[]PartnerID `json:"parties,omitempty"`
 	EffectiveOn           *Date        `json:"effective_on,omitempty"`
 	ExpiresOn             *Date        `json:"expires_on,omitempty"`
+	NoEnd                 bool         `json:"no_end,omitempty"` // takes the end away, which a null in JSON cannot say
 	AcceptanceDays        *int         `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool        `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int         `json:"forecast_tolerance_days,omitempty"`
@@ -276,6 +277,9 @@ func (c EditAgreement) merged(t Terms) Terms {
 	set(&t.Parties, c.Parties)
 	set(&t.EffectiveOn, c.EffectiveOn)
 	set(&t.ExpiresOn, c.ExpiresOn)
+	if c.NoEnd {
+		t.ExpiresOn = 0
+	}
 	set(&t.AcceptanceDays, c.AcceptanceDays)
 	set(&t.DeemedAcceptance, c.DeemedAcceptance)
 	set(&t.ForecastToleranceDays, c.ForecastToleranceDays)

@@ -150,10 +150,10 @@ func editAgreement(q *writing, b *AgreementChange) (*intent, error) {
 			return nil, err
 		}
 	}
-	id := q.agreement()
+	id, noEnd := q.agreement(), b.ExpiresOn != nil && *b.ExpiresOn == 0
 	return &intent{
 		command: domain.EditAgreement{
-			ID: id, Title: b.Title, Parties: b.Parties, EffectiveOn: b.EffectiveOn, ExpiresOn: b.ExpiresOn,
+			ID: id, NoEnd: noEnd, Title: b.Title, Parties: b.Parties, EffectiveOn: b.EffectiveOn, ExpiresOn: b.ExpiresOn,
 			AcceptanceDays: b.AcceptanceDays, DeemedAcceptance: b.DeemedAcceptance, ForecastToleranceDays: b.ForecastToleranceDays,
 		},
 		status: http.StatusOK, path: agreementPath(id), read: readAgreement(id),

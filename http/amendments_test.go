@@ -163,3 +163,10 @@ func TestAnAgreementEnds(t *testing.T) {
 	w.As("nokia").POST(w.routing("going")+"/deliver", nil).Want(200)
 	w.As("nokia").POST(one+"/terminate", object{"mode": "notice", "effective_on": "2041-12-31", "reason": "x"}).Refused(409, "agreement_ended")
 }
+
+func TestADraftsEndIsTakenAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.Equal(t, "2020-07-04", w.As("nokia").PATCH(w.at(w.next), object{"expires_on": "2020-07-04"}).Want(200).get("expires_on"))
+	require.Nil(t, w.As("nokia").PATCH(w.at(w.next), object{"expires_on": nil}).Want(200).get("expires_on"))
+}
