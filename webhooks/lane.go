@@ -271,10 +271,11 @@ func (l *lane) single(ctx context.Context, w *domain.Webhook, kind jobKind, o pr
 	return &job{kind: kind, delivery: d, event: o, events: []string{o.Position()}}, nil
 }
 
-// fromAside returns the first event that was put aside and is due again.
+// fromAside returns the first event that was put aside and is due again. Whether an endpoint that is down is up
+// again, the one that waits longest shall find out.
 func (l *lane) fromAside(ctx context.Context, w *domain.Webhook, now time.Time) (*job, error) {
 	for n := 0; n < len(l.rec.Aside); n++ {
-		if now.Before(l.rec.Aside[n].Next) {
+		if probe := n == 0 && l.rec.Failures >= breakAfter; now.Before(l.rec.Aside[n].Next) && !probe {
 			continue
 		}
 		o, found, err := l.engine.cfg.Image.Occurrence(ctx, l.ref.Partner, l.rec.Aside[n].Position)
