@@ -114,7 +114,7 @@ func (v *View) publicMilestone(m *domain.Milestone, agreed []domain.PartnerID) P
 	return PublicMilestone{
 		Title: m.Plan.Title, Owner: owner, State: m.State,
 		Acceptors: v.namesOf(slices.DeleteFunc(slices.Clone(m.Plan.Acceptors), silent)),
-		DueOn: m.Plan.DueOn, BaselineOn: orNull(m.BaselineOn), DeliveredOn: orNull(m.DeliveredOn),
+		DueOn:     m.Plan.DueOn, BaselineOn: orNull(m.BaselineOn), DeliveredOn: orNull(m.DeliveredOn),
 		AcceptedOn: orNull(m.AcceptedOn), Overdue: v.overdue(m),
 	}
 }
