@@ -52,6 +52,8 @@ type Config struct {
 	Operations Operations
 	// Deliveries tells what became of the deliveries of webhooks; nil: there are none.
 	Deliveries Deliveries
+	// Lanes tells how this node's deliveries stand, for metrics; nil: there are none.
+	Lanes func() []webhooks.LaneState
 	// Latest returns the latest event that a webhook asks for, as it would be delivered; false if there is
 	// none. Nil: nothing is known of events, and previews are of tests.
 	Latest func(ctx context.Context, w *domain.Webhook) (webhooks.Delivery, bool, error)
@@ -139,6 +141,11 @@ func New(cfg Config) (*Server, error) {
 	}
 	if err := cfg.Metrics.Register(newLossCollector(cfg.Image)); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
+	}
+	if cfg.Lanes != nil {
+		if err := cfg.Metrics.Register(newLaneMetrics(cfg.Lanes, cfg.SeparateAdmin)); err != nil {
+			return nil, fmt.Errorf("http: %w", err)
+		}
 	}
 	if cfg.Operations != nil {
 		if err := cfg.Metrics.Register(newLogMetrics(cfg.Operations, cfg.Image, cfg.Now)); err != nil {
