@@ -96,9 +96,14 @@ func (a *Agreement) Instrument(id InstrumentID) *Instrument {
 // open refuses what R2 and R4 forbid: starting and planning outside the agreement's life, and by who has
 // withdrawn.
 func (a *Agreement) open(m Meta) error {
-	if err := a.running(m.At); err != nil {
-		return err
+	if err := a.stays(m); err != nil {
+		return err // before all else: it is not told when the others end it
 	}
+	return a.running(m.At)
+}
+
+// stays refuses who has withdrawn.
+func (a *Agreement) stays(m Meta) error {
 	if p := m.Actor.Partner; a.Left(p, m.At) {
 		return conflict("agreement_left", "%s left agreement %s on %s: it plans and starts nothing new.", p, a.ID, a.Notice(p).On)
 	}
@@ -286,13 +291,14 @@ func (c EditAgreement) merged(t Terms) Terms {
 	return t
 }
 
-// readerOf returns the agreement if the actor may see it.
+// readerOf returns the agreement if the actor may see it, as it sees it: whoever has withdrawn is answered by
+// what was so then, in refusals too.
 func readerOf(s State, id AgreementID, m Meta) (*Agreement, error) {
 	a := s.Agreement(id)
 	if a == nil || !a.Sees(m.Actor.Partner) {
 		return nil, ErrNotFound()
 	}
-	return a, nil
+	return a.As(m.Actor.Partner, m.At), nil
 }
 
 func draftManager(a *Agreement, m Meta) error {

@@ -29,7 +29,7 @@ func (c PlanMilestone) decide(s State, m Meta) ([]Event, error) {
 	} else if plan.Acceptors == nil {
 		plan.Acceptors = without(a.present(p.Participants, m.At), plan.Owner)
 	}
-	f := plan.faults(a, p, c.Private)
+	f := plan.faults(a.As(m.Actor.Partner, m.At), p, c.Private)
 	f.left(a, m.At, plan, Plan{})
 	f.slug("id", string(c.Ref.Milestone))
 	if c.Private && plan.Owner != m.Actor.Partner {
@@ -98,7 +98,7 @@ func (c EditMilestone) decide(s State, m Meta) ([]Event, error) {
 	}
 	to := c.merged(x.Plan)
 	_, private := x.Audience.Private()
-	f := to.faults(x.agreement, x.project, private)
+	f := to.faults(x.agreement.As(m.Actor.Partner, m.At), x.project, private)
 	f.left(x.agreement, m.At, to, x.Plan)
 	if private && to.Owner != x.Plan.Owner {
 		f.add("owner", "a private milestone keeps its owner")

@@ -213,7 +213,7 @@ func (c EditProject) decide(s State, m Meta) ([]Event, error) {
 	set(&to.Description, c.Description)
 	set(&to.Area, c.Area)
 	set(&to.Instrument, c.Instrument)
-	f := c.faults(a, to)
+	f := c.faults(a.As(m.Actor.Partner, m.At), to)
 	add := c.added(p, &f)
 	if err := f.err(); err != nil {
 		return nil, err
@@ -224,7 +224,7 @@ func (c EditProject) decide(s State, m Meta) ([]Event, error) {
 	if c.Participants != nil {
 		return CallStage{Ref: c.Ref, Move: AddParticipants, Add: add}.decide(s, m)
 	}
-	if err := leads(p, m); err != nil {
+	if err := leads(a, p, m); err != nil {
 		return nil, err
 	}
 	return shared("", ProjectEdited{To: to, From: from}), nil
@@ -269,11 +269,13 @@ func participantIn(s State, ref ProjectRef, m Meta) (*Agreement, *Project, error
 	return a, p, nil
 }
 
-func leads(p *Project, m Meta) error {
+// leads refuses all but a manager of the lead. When the lead has withdrawn from the agreement any participant that
+// has not does its work, since nobody else could.
+func leads(a *Agreement, p *Project, m Meta) error {
 	if err := m.manager(); err != nil {
 		return err
 	}
-	if p.Lead != m.Actor.Partner {
+	if p.Lead != m.Actor.Partner && (!a.Left(p.Lead, m.At) || a.Left(m.Actor.Partner, m.At)) {
 		return forbidden("not_lead", "Only the lead, %s, can do this.", p.Lead)
 	}
 	return nil

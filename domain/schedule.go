@@ -24,7 +24,8 @@ const (
 //     projects in which it takes part count, so nobody learns from a refusal what happens elsewhere, and
 //     nobody's private plans hold up an item.
 //   - A manager of a partner that has a role in the instrument moves it; where the kind has no roles, of any
-//     party. After the agreement's end too: what was started can still be finished (R4).
+//     party. After the agreement's end too: what was started can still be finished (R4). Who has withdrawn
+//     does not: it is not told any more how the items move.
 //   - It does not move by itself with the last acceptance. More milestones may still be planned for the
 //     item, and the parties that take no part in a project must not learn from the annex what is accepted
 //     there: that the item moved is told to all parties, so somebody has to say it.
@@ -138,6 +139,9 @@ func (i *Instrument) moves(m Meta) error {
 func (c MoveItem) allowed(s State, a *Agreement, from ItemState, m Meta) error {
 	if !a.Active {
 		return a.open(m)
+	}
+	if err := a.stays(m); err != nil {
+		return err
 	}
 	if from == ItemRecorded || from == c.State {
 		return conflict("item_moved", "Item %s is %s already; nothing goes back.", c.Item, from)

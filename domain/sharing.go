@@ -30,7 +30,7 @@ func (c ShareMilestone) decide(s State, m Meta) ([]Event, error) {
 	if c.Acceptors == nil {
 		plan.Acceptors = without(x.agreement.present(x.project.Participants, m.At), plan.Owner)
 	}
-	f := plan.faults(x.agreement, x.project, false)
+	f := plan.faults(x.agreement.As(m.Actor.Partner, m.At), x.project, false)
 	f.left(x.agreement, m.At, plan, x.Plan)
 	if err := f.err(); err != nil {
 		return nil, err

@@ -113,7 +113,7 @@ func (c CallStage) decide(s State, m Meta) ([]Event, error) {
 	}
 	alone := moves[c.Move].lead || (c.Move == Stop && p.Stage == Exploring)
 	if alone {
-		err = leads(p, m)
+		err = leads(a, p, m)
 	} else {
 		err = m.manager()
 	}
@@ -126,7 +126,7 @@ func (c CallStage) decide(s State, m Meta) ([]Event, error) {
 	if alone {
 		return shared("", c.effect(p)), nil
 	}
-	return c.call(a, p, m)
+	return c.call(p, c.callers(s, a, p, m), m)
 }
 
 func (c CallStage) faults(a *Agreement, p *Project, m Meta) (f faults) {
@@ -174,6 +174,8 @@ func (c CallStage) allowed(a *Agreement, p *Project, m Meta) error {
 	switch c.Move {
 	case Commit, Start, Resume, MoveDecideBy, AddParticipants:
 		return a.open(m)
+	case Pause:
+		return a.stays(m) // it could not resume
 	}
 	return nil
 }
@@ -192,12 +194,33 @@ func (c CallStage) effect(p *Project) Payload {
 	return StageChanged{Move: c.Move, To: moves[c.Move].to, From: p.Stage, Reason: c.Reason}
 }
 
-func (c CallStage) call(a *Agreement, p *Project, m Meta) ([]Event, error) {
+// callers returns whose call the move takes: every participant's that has not withdrawn from the agreement, and
+// to end the project theirs too who have, while something that was started is theirs to deliver or to
+// decide (R4).
+func (c CallStage) callers(s State, a *Agreement, p *Project, m Meta) []PartnerID {
+	ids := a.present(p.Participants, m.At)
+	if (c.Move != Complete && c.Move != Stop) || len(ids) == len(p.Participants) {
+		return ids
+	}
+	for _, x := range s.Milestones(p.Ref) {
+		if x.Audience != Shared || x.State == Planned || x.State.Final() {
+			continue
+		}
+		for _, concerned := range x.Settlers() {
+			if !slices.Contains(ids, concerned) {
+				ids = with(ids, concerned)
+			}
+		}
+	}
+	return ids
+}
+
+func (c CallStage) call(p *Project, callers []PartnerID, m Meta) ([]Event, error) {
 	move := c
 	move.Add = slices.Clone(c.Add)
 	slices.Sort(move.Add)
 	mine := Call{c.Move, m.Actor.Partner, c.Reason, c.DecideBy, move.Add}
-	missing, again := without(a.present(p.Participants, m.At), m.Actor.Partner), false
+	missing, again := without(callers, m.Actor.Partner), false
 	for _, open := range p.Calls {
 		if !open.For(mine) {
 			continue
