@@ -1,7 +1,9 @@
 package http
 
 import (
+	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -75,3 +77,34 @@ func TestALimitedTokenSeesNoOtherLimits(t *testing.T) {
 		w.As("nokia").GET(tokens + "/" + hidden).Want(200)
 	}
 }
+
+// R4: who has withdrawn is not told who joins afterwards, and that partner learns of it only what the terms say.
+func TestWhoLeftIsNotToldWhoJoins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.join() // nokia, xiaomi and zte are parties of a
+	w.As("xiaomi").POST(w.at(w.a)+"/terminate", object{
+		"mode": "notice", "reason": "new strategy", "effective_on": w.clock.Now().Format("2006-01-02"),
+	}).Want(200)
+	w.As("xiaomi").POST(w.at(w.three)+"/terminate", object{
+		"mode": "notice", "reason": "new strategy", "effective_on": w.clock.Now().Format("2006-01-02"),
+	}).Want(200)
+	w.clock.advance(24 * time.Hour)
+	look := func() (told []string) {
+		for _, path := range []string{"/v1/me", "/v1/partners", w.at(w.a), w.at(w.a) + "/events", w.at(w.a) + "/amendments", "/v1/partners/xiaomi/inbox"} {
+			told = append(told, withoutDates(w.As("xiaomi").GET(path).Want(200).told()))
+		}
+		return told
+	}
+	w.As("xiaomi").GET("/v1/partners/acme").Refused(404, "not_found")
+	before := look()
+	at := w.As("zte").POST(w.at(w.a)+"/amendments", object{"title": "Acme joins", "changes": object{"join": []object{{"partner": "acme"}}}}).Want(201).location()
+	for _, p := range []string{"nokia", "zte", "acme"} {
+		w.As(p).POST(at+"/sign", nil).Want(200)
+		w.As("xiaomi").GET("/v1/partners/acme").Refused(404, "not_found")
+	}
+	require.Equal(t, before, look())
+}
+
+// withoutDates leaves out when an answer was made.
+func withoutDates(told string) string { return regexp.MustCompile(`Date: [^\r]*\r\n`).ReplaceAllString(told, "") }

@@ -133,11 +133,16 @@ func (v *View) partner(id domain.PartnerID) *partnerNode {
 	return nil
 }
 
-// counterparties returns who shares an agreement with the viewer, within its scope.
+// counterparties returns who shares an agreement with the viewer, within its scope; of one that it has withdrawn
+// from, who did when it left.
 func (v *View) counterparties() []domain.PartnerID {
 	var ids []domain.PartnerID
 	for _, a := range v.agreements() {
-		for _, p := range a.readers() {
+		readers := a.readers()
+		if a.entity.Left(v.who.Partner, v.now) {
+			readers = v.as(a).Terms.Parties
+		}
+		for _, p := range readers {
 			if p != v.who.Partner && !slices.Contains(ids, p) {
 				ids = append(ids, p)
 			}
