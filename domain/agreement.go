@@ -128,7 +128,7 @@ func (a *Agreement) seen() *Seen {
 }
 
 func (t Terms) faults() (f faults) {
-	f.text("title", t.Title, 200, true)
+	f.line("title", t.Title, 200, true)
 	f.date("effective_on", t.EffectiveOn)
 	if len(t.Parties) < 2 {
 		f.add("parties", "an agreement has at least two parties")
@@ -362,7 +362,7 @@ func (c SignAgreement) decide(s State, m Meta) ([]Event, error) {
 	}
 	on := cmp.Or(c.SignedOn, m.Today)
 	var f faults
-	f.text("signatory", c.Signatory, 200, false)
+	f.line("signatory", c.Signatory, 200, false)
 	if on > m.Today {
 		f.add("signed_on", "is in the future")
 	}

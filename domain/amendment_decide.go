@@ -53,7 +53,7 @@ func (c ProposeAmendment) decide(s State, m Meta) ([]Event, error) {
 }
 
 func (c ProposeAmendment) faults(a *Agreement, differing AmendmentChanges, m Meta) (f faults) {
-	f.text("title", c.Title, 200, true)
+	f.line("title", c.Title, 200, true)
 	var within faults
 	to := differing.Terms.over(a.Terms)
 	within.joiners(a, c.Changes.Join)

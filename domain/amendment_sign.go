@@ -56,7 +56,7 @@ func (c SignAmendment) decide(s State, m Meta) ([]Event, error) {
 	}
 	mine := Signature{m.Actor.Partner, c.Signatory, cmp.Or(c.SignedOn, m.Today)}
 	var f faults
-	f.text("signatory", c.Signatory, 200, false)
+	f.line("signatory", c.Signatory, 200, false)
 	if mine.SignedOn > m.Today {
 		f.add("signed_on", "is in the future")
 	}

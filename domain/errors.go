@@ -1,9 +1,6 @@
 package domain
 
-import (
-	"fmt"
-	"unicode/utf8"
-)
+import "fmt"
 
 // Kind says what sort of refusal an Error is; the edge maps it to a status.
 type Kind string
@@ -58,16 +55,6 @@ type faults []FieldError
 
 func (f *faults) add(field, format string, args ...any) {
 	*f = append(*f, FieldError{field, fmt.Sprintf(format, args...)})
-}
-
-// text checks a text field: its greatest length in characters, and that it is there if required.
-func (f *faults) text(field, value string, limit int, required bool) {
-	if required && blank(value) {
-		f.add(field, "is required")
-	}
-	if n := utf8.RuneCountInString(value); n > limit {
-		f.add(field, "has %d characters; at most %d are allowed", n, limit)
-	}
 }
 
 func (f *faults) slug(field, value string) {

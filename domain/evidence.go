@@ -53,8 +53,8 @@ func (f *faults) evidence(lists ...[]Evidence) {
 }
 
 func (f *faults) oneEvidence(e Evidence) {
-	f.text("evidence", e.Title, 200, true)
-	f.text("evidence", e.URL, 2000, true)
+	f.line("evidence", e.Title, 200, true)
+	f.line("evidence", e.URL, 2000, true)
 	if u, err := url.Parse(e.URL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		f.add("evidence", "%q is not an http or https address", e.URL)
 	}

@@ -81,7 +81,7 @@ func (i *Instrument) Item(id ItemID) *ScheduleItem {
 
 func (i *Instrument) faults(a *Agreement) (f faults) {
 	f.slug("id", string(i.ID))
-	f.text("title", i.Title, 200, true)
+	f.line("title", i.Title, 200, true)
 	f.date("effective_on", i.EffectiveOn)
 	if i.ExpiresOn != 0 && i.ExpiresOn < i.EffectiveOn {
 		f.add("expires_on", "is before effective_on")
@@ -129,8 +129,8 @@ func (i *Instrument) scheduleFaults(f *faults) {
 	var ids []ItemID
 	for _, item := range i.Schedule {
 		f.slug("schedule", string(item.ID))
-		f.text("schedule", item.Title, 200, true)
-		f.text("schedule", item.Kind, 200, false)
+		f.line("schedule", item.Title, 200, true)
+		f.line("schedule", item.Kind, 200, false)
 		f.text("schedule", item.Note, 2000, false)
 		if item.Count < 0 {
 			f.add("schedule", "count is %d; leave it out if it is not known", item.Count)

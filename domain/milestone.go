@@ -205,7 +205,7 @@ func (m *Milestone) seen() *Seen {
 }
 
 func (p Plan) faults(a *Agreement, in *Project, private bool) (f faults) {
-	f.text("title", p.Title, 200, true)
+	f.line("title", p.Title, 200, true)
 	f.text("description", p.Description, 10000, false)
 	f.date("due_on", p.DueOn)
 	if len(p.Criteria) > 100 {

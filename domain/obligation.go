@@ -26,7 +26,7 @@ func (i *Instrument) obligationFaults(a *Agreement, f *faults) {
 	}
 	var clauses []string
 	for _, o := range i.Obligations {
-		f.text("obligations", o.Clause, 50, false)
+		f.line("obligations", o.Clause, 50, false)
 		f.text("obligations", o.Text, 2000, false)
 		if blank(o.Clause) || blank(o.Text) {
 			f.add("obligations", "each needs a clause and a text")

@@ -23,11 +23,11 @@ type PartnerProfile struct {
 }
 
 func (p PartnerProfile) faults() (f faults) {
-	f.text("name", p.Name, 200, true)
+	f.line("name", p.Name, 200, true)
 	if len(p.Country) != 2 || p.Country[0] < 'A' || p.Country[0] > 'Z' || p.Country[1] < 'A' || p.Country[1] > 'Z' {
 		f.add("country", "%q is not an ISO 3166-1 code such as FI", p.Country)
 	}
-	f.text("time_zone", p.TimeZone, 100, true)
+	f.line("time_zone", p.TimeZone, 100, true)
 	for _, d := range p.Holidays {
 		f.date("holidays", d)
 	}

@@ -109,9 +109,9 @@ func (c CreateProject) decide(s State, m Meta) ([]Event, error) {
 
 func (c CreateProject) faults(a *Agreement, m Meta) (f faults) {
 	f.slug("id", string(c.Ref.Project))
-	f.text("title", c.Title, 200, true)
+	f.line("title", c.Title, 200, true)
 	f.text("description", c.Description, 10000, false)
-	f.text("area", c.Area, 200, false)
+	f.line("area", c.Area, 200, false)
 	if c.Stage != Exploring && c.Stage != Committed {
 		f.add("stage", "a project begins exploring or committed, not %q", c.Stage)
 	}
@@ -247,9 +247,9 @@ func (c EditProject) added(p *Project, f *faults) []PartnerID {
 }
 
 func (c EditProject) faults(a *Agreement, to ProjectFields) (f faults) {
-	f.text("title", to.Title, 200, true)
+	f.line("title", to.Title, 200, true)
 	f.text("description", to.Description, 10000, false)
-	f.text("area", to.Area, 200, false)
+	f.line("area", to.Area, 200, false)
 	f.instrument(a, to.Instrument, "")
 	if c.DecideBy != nil {
 		f.date("decide_by", *c.DecideBy)

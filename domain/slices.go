@@ -5,8 +5,6 @@ import (
 	"strings"
 )
 
-func blank(s string) bool { return strings.TrimSpace(s) == "" }
-
 // without returns a copy of list that lacks x.
 func without[T comparable](list []T, x T) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(y T) bool { return y == x })

@@ -75,7 +75,7 @@ func (c IssueToken) decide(s State, m Meta) ([]Event, error) {
 
 func (c IssueToken) faults(s State, m Meta) (f faults) {
 	f.slug("id", string(c.Token))
-	f.text("name", c.Name, 200, true)
+	f.line("name", c.Name, 200, true)
 	f.role(c.Role)
 	if len(c.Hash) != 32 {
 		f.add("hash", "is not a SHA-256 sum")

@@ -58,10 +58,10 @@ type WebhookSettings struct {
 }
 
 func (s WebhookSettings) faults() (f faults) {
-	f.text("title", s.Title, 200, false)
+	f.line("title", s.Title, 200, false)
 	f.slug("format", s.Format)
 	f.sealed("address", s.Address, true)
-	f.text("place", s.Place, 300, true)
+	f.line("place", s.Place, 300, true)
 	f.eventPatterns(s.Events)
 	for _, a := range s.Agreements {
 		f.slug("agreements", string(a))

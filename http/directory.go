@@ -114,6 +114,8 @@ func (p profile) faults() error {
 	var faults []domain.FieldError
 	if p.name != nil && (*p.name == "" || len([]rune(*p.name)) > 200) {
 		faults = append(faults, domain.FieldError{Field: "name", Message: "has 1 to 200 characters"})
+	} else if p.name != nil && domain.Unreadable(*p.name, true) != "" {
+		faults = append(faults, domain.FieldError{Field: "name", Message: domain.Unreadable(*p.name, true)})
 	}
 	if p.email != nil && !address(*p.email) {
 		faults = append(faults, domain.FieldError{Field: "email", Message: "is not an address such as name@company.example"})

@@ -107,4 +107,6 @@ func TestWhoLeftIsNotToldWhoJoins(t *testing.T) {
 }
 
 // withoutDates leaves out when an answer was made.
-func withoutDates(told string) string { return regexp.MustCompile(`Date: [^\r]*\r\n`).ReplaceAllString(told, "") }
+func withoutDates(told string) string {
+	return regexp.MustCompile(`Date: [^\r]*\r\n`).ReplaceAllString(told, "")
+}
