@@ -203,3 +203,50 @@ func (w *world) commandTimes(prefix string, n int, done func() bool) (times []ti
 	slices.Sort(times)
 	return times
 }
+
+// BenchmarkOneHangs is how long after it was recorded an event reaches nineteen receivers, with a twentieth that takes
+// everything and hangs, and without it.
+func BenchmarkOneHangs(b *testing.B) {
+	p99 := func(hangs bool) float64 {
+		release := make(chan struct{})
+		last := newTool(b, func(http.ResponseWriter, hit) {
+			if hangs {
+				<-release
+			}
+		})
+		b.Cleanup(func() { close(release) }) // before the receiver is closed
+		var mu sync.Mutex
+		var all []time.Duration
+		c := newCounter(b)
+		c.at = func(body []byte) {
+			const key = `"timestamp":"`
+			text := body[bytes.Index(body, []byte(key))+len(key):]
+			at, _ := time.Parse(time.RFC3339Nano, string(text[:bytes.IndexByte(text, '"')]))
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, time.Since(at))
+		}
+		w := benchWorld(b)
+		w.agree("a")
+		for n := range 19 {
+			w.hook(fmt.Sprintf("h%d", n), c.url)
+		}
+		w.hook("last", last.URL)
+		w.deliver()
+		const events = 100
+		c.want.Store(19 * events)
+		for n := range events {
+			w.plan(fmt.Sprintf("m%d", n))
+			time.Sleep(2 * time.Millisecond)
+		}
+		<-c.done
+		w.engine.cfg.Drain = time.Millisecond
+		w.stop()
+		slices.Sort(all)
+		return float64(all[len(all)*99/100].Microseconds()) / 1000
+	}
+	without, with := p99(false), p99(true)
+	b.ReportMetric(without, "ms-p99-without")
+	b.ReportMetric(with, "ms-p99-with")
+	b.ReportMetric(with/without, "ratio")
+}
