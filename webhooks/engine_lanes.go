@@ -91,7 +91,7 @@ func (e *Engine) newLane(working context.Context, p eventlog.Partition, w *domai
 func (e *Engine) drop(l *lane) {
 	l.end()
 	l.gone = true
-	l.wakeups++
+	e.unset(l)
 	delete(e.lanes[l.p], l.ref)
 	delete(e.dirty[l.p], l)
 	delete(e.partners[l.ref.Partner], l)

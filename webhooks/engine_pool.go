@@ -28,7 +28,7 @@ func (e *Engine) wake(l *lane, force bool) {
 }
 
 func (e *Engine) enqueue(l *lane) {
-	l.wakeups++
+	e.unset(l)
 	if l.ctx.Err() != nil || e.stopping() {
 		l.state = idle
 		return
@@ -84,10 +84,12 @@ func (e *Engine) finish(l *lane, r rest) {
 		l.state = idle
 		e.enqueueLater(l)
 	case !r.until.IsZero():
-		l.state = waiting
-		l.wakeups++
-		heap.Push(&e.timers, timer{r.until, l, l.wakeups})
-		if e.timers[0].lane == l {
+		l.state, l.until = waiting, r.until
+		if l.gone {
+			return
+		}
+		heap.Push(&e.timers, l)
+		if l.place == 1 {
 			signal(e.alarm)
 		}
 	case r.deaf:
@@ -107,55 +109,58 @@ func (e *Engine) enqueueLater(l *lane) {
 		e.enqueue(l)
 		return
 	}
-	l.wakeups++
 	l.state = queued
 	p.queue = append(p.queue, l)
 }
 
-// timer wakes a lane at a time, unless it was woken before.
-type timer struct {
-	at      time.Time
-	lane    *lane
-	wakeups int
-}
-
-// timers is a heap, the earliest first.
-type timers []timer
+// timers is a heap of the lanes that wait for a time, the earliest first. Every lane is in it once at most.
+type timers []*lane
 
 func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
-func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
-func (t *timers) Push(x any)        { *t = append(*t, x.(timer)) }
+func (t timers) Less(i, j int) bool { return t[i].until.Before(t[j].until) }
+func (t timers) Swap(i, j int) {
+	t[i], t[j] = t[j], t[i]
+	t[i].place, t[j].place = i+1, j+1
+}
+
+func (t *timers) Push(x any) {
+	l := x.(*lane)
+	*t = append(*t, l)
+	l.place = len(*t)
+}
+
 func (t *timers) Pop() any {
-	last := (*t)[len(*t)-1]
+	l := (*t)[len(*t)-1]
+	(*t)[len(*t)-1] = nil
 	*t = (*t)[:len(*t)-1]
-	return last
+	l.place = 0
+	return l
+}
+
+// unset takes a lane's timer away. The lock is held.
+func (e *Engine) unset(l *lane) {
+	if l.place > 0 {
+		heap.Remove(&e.timers, l.place-1)
+	}
 }
 
 // untilDue returns how long the first timer has to wait; false if there is none.
 func (e *Engine) untilDue() (time.Duration, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.dropStale()
 	if len(e.timers) == 0 {
 		return 0, false
 	}
-	return max(e.timers[0].at.Sub(e.cfg.Now()), 0), true
-}
-
-func (e *Engine) dropStale() {
-	for len(e.timers) > 0 && e.timers[0].wakeups != e.timers[0].lane.wakeups {
-		heap.Pop(&e.timers)
-	}
+	return max(e.timers[0].until.Sub(e.cfg.Now()), 0), true
 }
 
 // wakeDue wakes the lanes whose time has come.
 func (e *Engine) wakeDue() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.cfg.Now()
-	for e.dropStale(); len(e.timers) > 0 && !e.timers[0].at.After(now); e.dropStale() {
-		t := heap.Pop(&e.timers).(timer)
-		e.wake(t.lane, true)
+	for now := e.cfg.Now(); len(e.timers) > 0 && !e.timers[0].until.After(now); {
+		l := e.timers[0]
+		e.unset(l)
+		e.wake(l, true)
 	}
 }

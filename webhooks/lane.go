@@ -42,12 +42,13 @@ type lane struct {
 	end     context.CancelFunc
 
 	// The engine's lock guards these.
-	state   laneState
-	again   bool // something came while it ran
-	forced  bool // and it concerns a lane that waits, too
-	gone    bool // this node gave it up
-	deaf    bool // waiting: new events do not wake it
-	wakeups int  // what a timer of before must not do
+	state  laneState
+	again  bool      // something came while it ran
+	forced bool      // and it concerns a lane that waits, too
+	gone   bool      // this node gave it up
+	deaf   bool      // waiting: new events do not wake it
+	until  time.Time // waiting: for this
+	place  int       // among the timers, from 1; 0: it has none
 
 	// A turn changes these under mu; nothing else does.
 	mu      sync.Mutex
