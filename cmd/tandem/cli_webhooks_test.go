@@ -34,17 +34,17 @@ func TestWebhookCommands(t *testing.T) {
 		return regexp.MustCompile(`─+`).ReplaceAllString(s.stdout, "──")
 	}
 	require.Equal(t, "There are no webhooks.\n", works("list"))
-	p.do(201, token, "POST", "/v1/partners/sony/webhooks", `{"id":"room","url":"https://hooks.slack.com/services/T0/B0/s3cr3t","format":"slack","events":["milestone.*","change.*"],"title":"Our room","language":"zh"}`)
+	p.do(201, token, "POST", "/v1/partners/sony/webhooks", `{"id":"room","url":"https://slack-a.invalid/services/T0/B0/s3cr3t","format":"slack","events":["milestone.*","change.*"],"title":"Our room","language":"zh"}`)
 	require.Equal(t, `ID    Format  To                         Events                Language  State    Title
 ──
-room  slack   https://hooks.slack.com/…  milestone.* change.*  zh        enabled  Our room
+room  slack   https://slack-a.invalid/…  milestone.* change.*  zh        enabled  Our room
 `, works("list"))
 	require.Equal(t, "Nothing was delivered yet.\n", works("log", "room"))
 	require.Contains(t, works("test", "room", "--wait", "0"), "\n    tandem webhooks log room\n")
 	require.Contains(t, works("replay", "room", "--since", "2017-07-05"), "It is asked for.")
 	preview := works("preview", "room", "--language", "en")
 	require.Contains(t, preview, "\nHeadline  A test from Tandem: messages of “Our room” will look like this\n")
-	require.Contains(t, preview, "POST https://hooks.slack.com/services/…\n")
+	require.Contains(t, preview, "POST https://slack-a.invalid/services/…\n")
 	require.NotContains(t, preview, "s3cr3t")
 	require.True(t, strings.HasPrefix(works("list", "--json"), `{"partner":"sony","webhooks":[{`))
 
