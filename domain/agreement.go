@@ -237,13 +237,29 @@ func (c EditAgreement) decide(s State, m Meta) ([]Event, error) {
 	if c.Parties != nil && !slices.Contains(to.Parties, m.Actor.Partner) {
 		f.add("parties", "you cannot leave yourself out")
 	}
+	f.leftOut(a, to)
 	if err := f.err(); err != nil {
 		return nil, err
 	}
 	if err := draftManager(a, m); err != nil {
 		return nil, err
 	}
+	if reflect.DeepEqual(to, a.Terms) { // it would void signatures for nothing
+		return nil, refuse(Invalid, "nothing_to_change", "Agreement %s says all of this already.", a.ID)
+	}
 	return shared("", a.edited(to)...), nil
+}
+
+// leftOut refuses to leave out a party that an instrument gives a role, or an obligation.
+func (f *faults) leftOut(a *Agreement, to Terms) {
+	for n := range a.Instruments {
+		i := &a.Instruments[n]
+		for _, p := range a.Terms.Parties {
+			if !slices.Contains(to.Parties, p) && i.names(p) {
+				f.add("parties", "%s is named in instrument %s", p, i.ID)
+			}
+		}
+	}
 }
 
 // edited returns what an edit of the draft causes. Who is added sees the draft as it is then, by an event

@@ -307,7 +307,7 @@ func (e MilestoneAgreed) apply(w *World, h Header) {
 	x := h.edit(w)
 	x.Plan.DueOn, x.Plan.Owner, x.Plan.Acceptors, x.Plan.Criteria = e.To.DueOn, e.To.Owner, e.To.Acceptors, e.To.Criteria
 	x.BaselineOn = e.To.DueOn
-	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) {
+	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
 		x.Waivers = nil // as when it is edited
 	}
 }

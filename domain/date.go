@@ -60,7 +60,10 @@ func (d Date) Time() time.Time {
 func (d Date) AddDays(n int) Date { return DateOf(d.Time().AddDate(0, 0, n)) }
 
 // DaysSince returns the number of days from other to d.
-func (d Date) DaysSince(other Date) int { return int(d.Time().Sub(other.Time()) / (24 * time.Hour)) }
+func (d Date) DaysSince(other Date) int {
+	const day = 24 * 60 * 60
+	return int((d.Time().Unix() - other.Time().Unix()) / day) // a Duration ends after 292 years
+}
 
 // AppendText implements encoding.TextAppender.
 func (d Date) AppendText(b []byte) ([]byte, error) {

@@ -79,6 +79,16 @@ func (i *Instrument) Item(id ItemID) *ScheduleItem {
 	return nil
 }
 
+// names reports whether p has a role in the instrument, or owes something under it.
+func (i *Instrument) names(p PartnerID) bool {
+	for _, partners := range i.Roles {
+		if slices.Contains(partners, p) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(i.Obligations, func(o Obligation) bool { return o.Partner == p })
+}
+
 func (i *Instrument) faults(a *Agreement) (f faults) {
 	f.slug("id", string(i.ID))
 	f.line("title", i.Title, 200, true)

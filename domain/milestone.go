@@ -15,7 +15,8 @@ import (
 // has decided it; only an acceptor decides; neither alone can finish it.
 //
 // R11: a rejection carries reasons, ends the round and voids its other decisions; the milestone
-// is in progress again with its history kept. All acceptors must accept.
+// is in progress again with its history kept. All acceptors must accept. So that nobody escapes a rejection, an
+// acceptor that was asked to decide a delivery is left out only by a change request, with a baseline or without.
 //
 // R12 (without the acceptance clock): acceptance on conditions, see [Condition], and disputes, see
 // [Dispute].

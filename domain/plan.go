@@ -117,7 +117,21 @@ func (c EditMilestone) decide(s State, m Meta) ([]Event, error) {
 			return nil, err
 		}
 	}
+	if err := x.keepsAsked(to); err != nil {
+		return nil, err
+	}
 	return x.event(MilestoneEdited{To: to, From: x.Plan}), nil
+}
+
+// keepsAsked refuses that the owner leaves out an acceptor that it has asked to decide a delivery.
+func (x located) keepsAsked(to Plan) error {
+	for _, p := range x.Plan.Acceptors {
+		if x.Round > 0 && !slices.Contains(to.Acceptors, p) {
+			return conflict("acceptor_asked",
+				"%s was asked to decide delivery %d of milestone %s; it is left out only by a change request that it approves.", p, x.Round, x.Ref.Milestone)
+		}
+	}
+	return nil
 }
 
 func (c EditMilestone) merged(p Plan) Plan {
@@ -136,8 +150,8 @@ func (c EditMilestone) merged(p Plan) Plan {
 func (e MilestoneEdited) apply(w *World, h Header) {
 	x := h.edit(w)
 	x.Plan = e.To
-	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) {
-		x.Waivers = nil // given among others; they would count for too much now
+	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
+		x.Waivers = nil // given among others, or of something else; they would count for too much now
 	}
 }
 
