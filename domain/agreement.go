@@ -245,7 +245,7 @@ func (c EditAgreement) decide(s State, m Meta) ([]Event, error) {
 		return nil, err
 	}
 	if reflect.DeepEqual(to, a.Terms) { // it would void signatures for nothing
-		return nil, refuse(Invalid, "nothing_to_change", "Agreement %s says all of this already.", a.ID)
+		return nil, conflict("nothing_changes", "Agreement %s says all of this already.", a.ID)
 	}
 	return shared("", a.edited(to)...), nil
 }
