@@ -103,7 +103,7 @@ func drawPlan(t *rapid.T, m *planModel) Command {
 	due := rapid.SampledFrom([]Date{2018_03_30, 2018_04_30, 2018_05_31}).Draw(t, "due")
 	switch rapid.IntRange(0, 15).Draw(t, "act") {
 	case 0, 1, 2:
-		return CallStage{Ref: planRef(), Move: rapid.SampledFrom([]Move{Commit, Commit, Commit, Start, Pause, Resume, Complete, Stop}).Draw(t, "move"), Reason: "so"}
+		return CallStage{Ref: planRef(), Move: rapid.SampledFrom([]Move{Commit, Commit, Commit, Start, Pause, Resume, Complete, Stop}).Draw(t, "move"), Reason: "so", Withdraw: rapid.IntRange(0, 5).Draw(t, "withdraw") == 0}
 	case 3:
 		return EditMilestone{Ref: ref, DueOn: &due}
 	case 4:
@@ -158,7 +158,7 @@ func (m *planModel) do(who PartnerID, c Command) bool {
 func (m *planModel) decide(who PartnerID, c Command) bool {
 	switch c := c.(type) {
 	case CallStage:
-		return m.call(who, c.Move)
+		return m.call(who, c.Move, c.Withdraw)
 	case ProposeChange:
 		return m.propose(who, c)
 	case ApproveChange:
@@ -172,7 +172,10 @@ func (m *planModel) decide(who PartnerID, c Command) bool {
 }
 
 // call notes a wish for a stage, and the stage once all that it takes have wished it.
-func (m *planModel) call(who PartnerID, move Move) bool {
+func (m *planModel) call(who PartnerID, move Move, back bool) bool {
+	if back {
+		return when(m.calls[move][who], func() { delete(m.calls[move], who) })
+	}
 	steps := map[Move]map[Stage]Stage{
 		Commit: {Exploring: Committed}, Start: {Committed: Active}, Pause: {Active: Paused}, Resume: {Paused: Active},
 		Complete: {Active: Completed}, Stop: {Exploring: Stopped, Committed: Stopped, Active: Stopped, Paused: Stopped},

@@ -349,5 +349,6 @@ func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Comman
 	return CallStage{
 		ref, rapid.SampledFrom([]Move{Commit, Start, Pause, Resume, Complete, Stop, MoveDecideBy, "hop"}).Draw(t, "move"),
 		drawText.Draw(t, "reason"), rapid.SampledFrom([]Date{0, 0, 0, 2018_09_30}).Draw(t, "decide by"), nil,
+		rapid.SampledFrom([]bool{false, false, true}).Draw(t, "withdraw"),
 	}
 }

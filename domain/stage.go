@@ -57,11 +57,14 @@ type CallStage struct {
 	Reason   string      `json:"reason,omitempty"`
 	DecideBy Date        `json:"decide_by,omitzero"` // of MoveDecideBy
 	Add      []PartnerID `json:"add,omitempty"`      // of AddParticipants
+	// Withdraw takes the actor's own open call back: nobody is held to what it wanted when things were otherwise.
+	Withdraw bool `json:"withdraw,omitempty"`
 }
 
-// StageCalled is one participant's call.
+// StageCalled is one participant's call, or, when it is withdrawn, that it stands no more.
 type StageCalled struct {
-	Call Call `json:"call"`
+	Call      Call `json:"call"`
+	Withdrawn bool `json:"withdrawn,omitempty"`
 }
 
 // StageChanged is the move itself.
@@ -111,6 +114,9 @@ func (c CallStage) decide(s State, m Meta) ([]Event, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
+	if c.Withdraw {
+		return c.withdrawn(p, m)
+	}
 	alone := moves[c.Move].lead || (c.Move == Stop && p.Stage == Exploring)
 	if alone {
 		err = leads(a, p, m)
@@ -133,12 +139,15 @@ func (c CallStage) faults(a *Agreement, p *Project, m Meta) (f faults) {
 	if _, known := moves[c.Move]; !known {
 		f.add("move", "%q is not a move", c.Move)
 	}
-	f.text("reason", c.Reason, 2000, c.Move == Stop || c.Move == Pause)
+	f.text("reason", c.Reason, 2000, !c.Withdraw && (c.Move == Stop || c.Move == Pause))
 	switch {
 	case c.Move == MoveDecideBy:
 		f.date("decide_by", c.DecideBy)
 	case c.DecideBy != 0:
 		f.add("decide_by", "goes with move_decide_by only")
+	}
+	if c.Withdraw && moves[c.Move].lead {
+		f.add("withdraw", "goes with calls that wait for others; to %s happens at once", c.Move)
 	}
 	if c.Move != AddParticipants && len(c.Add) > 0 {
 		f.add("participants", "go with add_participants only")
@@ -147,6 +156,20 @@ func (c CallStage) faults(a *Agreement, p *Project, m Meta) (f faults) {
 		f.joining(a, p, c.Add, m)
 	}
 	return f
+}
+
+// withdrawn takes the actor's call back.
+func (c CallStage) withdrawn(p *Project, m Meta) ([]Event, error) {
+	if err := m.manager(); err != nil {
+		return nil, err
+	}
+	for _, open := range p.Calls {
+		if open.Move == c.Move && open.Partner == m.Actor.Partner {
+			open.Reason = c.Reason
+			return shared("", StageCalled{open, true}), nil
+		}
+	}
+	return nil, conflict("not_called", "%s has no open call to %s project %s.", m.Actor.Partner, c.Move, p.Ref.Project)
 }
 
 func (f *faults) joining(a *Agreement, p *Project, add []PartnerID, m Meta) {
@@ -232,7 +255,7 @@ func (c CallStage) call(p *Project, callers []PartnerID, m Meta) ([]Event, error
 	if again && len(missing) > 0 {
 		return nil, conflict("already_called", "%s has called this already; the others have not.", m.Actor.Partner)
 	}
-	events := shared("", StageCalled{mine})
+	events := shared("", StageCalled{Call: mine})
 	if len(missing) == 0 {
 		events = append(events, shared("", move.effect(p))...)
 	}
@@ -241,9 +264,12 @@ func (c CallStage) call(p *Project, callers []PartnerID, m Meta) ([]Event, error
 
 func (e StageCalled) apply(w *World, h Header) {
 	p := w.editProject(h.project())
-	p.Calls = with(slices.DeleteFunc(slices.Clone(p.Calls), func(c Call) bool {
+	p.Calls = slices.DeleteFunc(slices.Clone(p.Calls), func(c Call) bool {
 		return c.Move == e.Call.Move && c.Partner == e.Call.Partner
-	}), e.Call)
+	})
+	if !e.Withdrawn {
+		p.Calls = append(p.Calls, e.Call)
+	}
 	p.Seen.Count(h.Audience, h.RecordedAt)
 }
 

@@ -143,14 +143,15 @@ func editProject(q *writing, b *ProjectChange) (*intent, error) {
 
 // Moving is the body that calls a move of a project.
 type Moving struct {
-	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"Needed to pause and to stop."`
+	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"Needed to pause and to stop."`
+	Withdraw bool   `json:"withdraw,omitempty" doc:"Takes one's own open call of this back."`
 }
 
 func moveProject(move domain.Move) func(*writing, *Moving) (*intent, error) {
 	return func(q *writing, b *Moving) (*intent, error) {
 		ref := q.project()
 		return &intent{
-			command: domain.CallStage{Ref: ref, Move: move, Reason: b.Reason},
+			command: domain.CallStage{Ref: ref, Move: move, Reason: b.Reason, Withdraw: b.Withdraw},
 			status:  http.StatusOK, path: projectPath(ref), read: readProject(ref),
 		}, nil
 	}

@@ -200,6 +200,7 @@ func drawProject(t *rapid.T) domain.Command {
 		domain.EditProject{Ref: ref, Participants: &[]domain.PartnerID{"nokia", "xiaomi", "sony"}},
 		domain.EditProject{Ref: ref, Participants: &[]domain.PartnerID{"nokia", "xiaomi", "sony"}},
 		domain.CallStage{Ref: ref, Move: move, Reason: "because"},
+		domain.CallStage{Ref: ref, Move: move, Withdraw: true},
 	}).Draw(t, "change")
 }
 

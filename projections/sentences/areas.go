@@ -96,6 +96,9 @@ func (v *voice) project(f Fact) (string, args) {
 		if len(e.Call.Add) > 0 {
 			data["Added"] = v.names(f, e.Call.Add)
 		}
+		if e.Withdrawn {
+			return "withdrawn_" + string(e.Call.Move), data
+		}
 		return string(e.Call.Move), data
 	case domain.StageChanged:
 		return string(e.Move), args{"Reason": e.Reason}
