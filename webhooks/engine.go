@@ -131,7 +131,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, source: newSource(cfg.Image, book, cfg.BaseURL),
-		starts: make(chan struct{}, 32*runtime.GOMAXPROCS(0)), told: make(chan struct{}, 1), alarm: make(chan struct{}, 1), keeps: make(chan struct{}, 1),
+		starts: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), told: make(chan struct{}, 1), alarm: make(chan struct{}, 1), keeps: make(chan struct{}, 1),
 		news: news{agreements: map[domain.AgreementID]struct{}{}}, partners: map[domain.PartnerID]map[*lane]struct{}{},
 	}
 	e.pool[0].limit, e.pool[1].limit = cfg.First, cfg.Again
@@ -276,4 +276,4 @@ func (e *Engine) slot() func() {
 }
 
 // busyTime is how long an attempt counts as busy.
-const busyTime = 5 * time.Millisecond
+const busyTime = 2 * time.Millisecond
