@@ -19,7 +19,7 @@ func agreementRoutes() []*route {
 		read("getAgreement", one, "One agreement", anyParty, seesAgreement, projections.Agreement{}, getAgreement),
 		change(http.MethodPatch, "editAgreement", one, "Edit a draft; this voids the signatures", partyManager, seesAgreement,
 			projections.Agreement{}, writes(editAgreement)),
-		change(http.MethodPost, "signAgreement", one+"/sign", "Sign for one's partner; the last signature makes it active",
+		change(http.MethodPost, "signAgreement", one+"/sign", "Sign for one's partner; the last signature makes it active. With If-Match it is bound to what was read: 412 when somebody edited it since",
 			partyManager, seesAgreement, projections.Agreement{}, writes(signAgreement)),
 		change(http.MethodPost, "terminateAgreement", one+"/terminate", "Call the agreement's end, which takes every party, or give notice",
 			partyManager, seesAgreement, projections.Agreement{}, writes(terminateAgreement)),
