@@ -115,6 +115,10 @@ func (f *faults) instruments(a *Agreement, to Terms, c AmendmentChanges, m Meta)
 		f.add("instruments", "at most 50 are added or ended at once")
 		return
 	}
+	if len(a.Instruments)+len(c.AddInstruments) > mostInstruments {
+		f.add("add_instruments", "the agreement would have more than %d", mostInstruments)
+		return
+	}
 	var named []InstrumentID
 	for _, i := range c.AddInstruments {
 		for _, fault := range i.faults(&Agreement{Terms: to}) {

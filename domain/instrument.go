@@ -135,8 +135,19 @@ func (i *Instrument) roleFaults(a *Agreement, f *faults) {
 	}
 }
 
+// An agreement with all its instruments is carried by one event when a partner is invited or added, so
+// their number and length have a bound.
+const (
+	mostInstruments = 100
+	mostItems       = 5000
+)
+
 func (i *Instrument) scheduleFaults(f *faults) {
-	var ids []ItemID
+	if len(i.Schedule) > mostItems {
+		f.add("schedule", "there are %d; at most %d are allowed", len(i.Schedule), mostItems)
+		return
+	}
+	ids := make(map[ItemID]bool, len(i.Schedule))
 	for _, item := range i.Schedule {
 		f.slug("schedule", string(item.ID))
 		f.line("schedule", item.Title, 200, true)
@@ -145,10 +156,10 @@ func (i *Instrument) scheduleFaults(f *faults) {
 		if item.Count < 0 {
 			f.add("schedule", "count is %d; leave it out if it is not known", item.Count)
 		}
-		ids = append(ids, item.ID)
-	}
-	if id, twice := duplicate(ids); twice {
-		f.add("schedule", "item %s is there twice", id)
+		if ids[item.ID] {
+			f.add("schedule", "item %s is there twice", item.ID)
+		}
+		ids[item.ID] = true
 	}
 }
 
@@ -180,6 +191,9 @@ func (c AddInstrument) decide(s State, m Meta) ([]Event, error) {
 	}
 	if err := draftManager(a, m); err != nil {
 		return nil, err
+	}
+	if len(a.Instruments) >= mostInstruments {
+		return nil, conflict("too_many_instruments", "Agreement %s has %d instruments; more are not possible.", a.ID, len(a.Instruments))
 	}
 	if a.Instrument(c.Instrument.ID) != nil {
 		return nil, conflict("instrument_exists", "Agreement %s has an instrument %s already.", a.ID, c.Instrument.ID)
