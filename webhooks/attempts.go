@@ -1,12 +1,16 @@
 package webhooks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,8 +24,8 @@ import (
 // KeptAttempts is how many attempts per webhook are kept.
 const KeptAttempts = 50
 
-// maxShown is how much of a body is kept, in bytes.
-const maxShown = 4 << 10
+// maxShown is how much of a body is kept, in bytes, and maxRead of how much of it: without its secrets it is shorter.
+const maxShown, maxRead = 4 << 10, 8 << 10
 
 // Attempt is one try to deliver something, as the delivery log keeps it. Nothing in it is secret.
 type Attempt struct {
@@ -82,7 +86,7 @@ func Attempts(ctx context.Context, log eventlog.Log, ref domain.WebhookRef) ([]A
 	for _, kv := range entries {
 		var a Attempt
 		if err := json.Unmarshal(kv.Value, &a); err != nil {
-			return nil, fmt.Errorf("read the delivery log: %s: %w", kv.Key, err)
+			continue // the rest tells what it can
 		}
 		attempts = append(attempts, a)
 	}
@@ -106,12 +110,7 @@ func StandingOf(ctx context.Context, log eventlog.Log, image Image, w *domain.We
 	if err != nil {
 		return Standing{}, fmt.Errorf("read how webhook %s stands: %w", w.Ref.Webhook, err)
 	}
-	var r record
-	if value != nil {
-		if err := json.Unmarshal(value, &r); err != nil {
-			return Standing{}, fmt.Errorf("read how webhook %s stands: %w", w.Ref.Webhook, err)
-		}
-	}
+	r := readRecord(value)
 	return r.standing(image, w), nil
 }
 
@@ -125,24 +124,60 @@ func newRedactor(t Target, r *http.Request) redactor {
 	secret := slices.Clone(t.Secrets)
 	for _, s := range t.Secrets {
 		secret = append(secret, strings.TrimPrefix(s, "whsec_"))
+		if _, key, found := strings.Cut(s, ":"); found { // a bot's, behind its name
+			secret = append(secret, key)
+		}
 	}
 	secret = append(secret, t.URL)
 	if r != nil {
 		secret = append(secret, r.URL.String(), r.URL.RequestURI(), r.URL.RawQuery)
-		secret = append(secret, strings.Split(r.URL.Path, "/")...)
+		for part := range strings.SplitSeq(r.URL.EscapedPath(), "/") {
+			plain, _ := url.PathUnescape(part) // empty if it cannot be
+			secret = append(secret, part, plain)
+		}
+		secret = append(secret, strings.FieldsFunc(r.URL.RawQuery, func(r rune) bool { return r == '&' || r == '=' })...)
 		for _, values := range r.URL.Query() {
 			secret = append(secret, values...)
 		}
+		if _, proof, found := strings.Cut(r.Header.Get("Authorization"), " "); found {
+			secret = append(secret, proof)
+		}
+		for signature := range strings.FieldsSeq(r.Header.Get("Webhook-Signature")) {
+			secret = append(secret, strings.TrimPrefix(signature, "v1,"))
+		}
 	}
-	slices.SortFunc(secret, func(a, b string) int { return len(b) - len(a) })
-	return slices.DeleteFunc(secret, func(s string) bool { return len(s) < minSecret })
+	return everyForm(secret)
 }
+
+// everyForm returns secrets as an endpoint may say them again, the longest first: in an address, once and twice
+// escaped, in JSON and in HTML.
+func everyForm(secret []string) redactor {
+	forms := map[string]struct{}{}
+	for _, s := range secret {
+		if len(s) < minSecret || slices.Contains(harmless, s) {
+			continue
+		}
+		for _, form := range []string{s, url.PathEscape(s), url.QueryEscape(s), url.PathEscape(url.PathEscape(s))} {
+			forms[form] = struct{}{}
+			forms[strings.ReplaceAll(form, "/", `\/`)] = struct{}{}
+			forms[escapes.ReplaceAllStringFunc(form, strings.ToLower)] = struct{}{}
+			forms[html.EscapeString(form)] = struct{}{}
+			forms[strings.ReplaceAll(form, "&", `\u0026`)] = struct{}{}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(forms), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+}
+
+var escapes = regexp.MustCompile(`%[0-9A-F]{2}`)
 
 // text returns the beginning of a text without secrets, as valid UTF-8.
 func (d redactor) text(b []byte) string {
 	s := strings.ToValidUTF8(string(b), "�")
 	for _, secret := range d {
 		s = strings.ReplaceAll(s, secret, "…")
+	}
+	if len(b) >= maxRead && len(d) > 0 { // its end may be the beginning of a secret
+		s = strings.ToValidUTF8(s[:max(0, len(s)-len(d[0]))], "")
 	}
 	if len(s) <= maxShown {
 		return s
@@ -196,6 +231,6 @@ func bodyOf(r *http.Request) []byte {
 		return nil
 	}
 	defer body.Close()
-	b, _ := io.ReadAll(io.LimitReader(body, 2*maxShown))
+	b, _ := io.ReadAll(io.LimitReader(body, maxRead))
 	return b
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -64,9 +63,9 @@ func (e *Engine) load(ctx context.Context, p eventlog.Partition) (map[string]rec
 	}
 	records := make(map[string]record, len(entries))
 	for _, kv := range entries {
-		var r record
-		if err := json.Unmarshal(kv.Value, &r); err != nil {
-			return nil, fmt.Errorf("%s: %w", kv.Key, err)
+		r := readRecord(kv.Value)
+		if r.torn {
+			e.cfg.Logger.Error("what was kept of a webhook's deliveries cannot be read; it is disabled", "partition", p, "key", kv.Key)
 		}
 		records[kv.Key] = r
 	}
@@ -75,7 +74,8 @@ func (e *Engine) load(ctx context.Context, p eventlog.Partition) (map[string]rec
 
 // newLane begins where the record ends. The lock is held.
 func (e *Engine) newLane(working context.Context, p eventlog.Partition, w *domain.Webhook, r record) *lane {
-	l := &lane{engine: e, ref: w.Ref, p: p, rec: r}
+	r.rested(e.cfg.Now())
+	l := &lane{engine: e, ref: w.Ref, p: p, rec: r, torn: r.torn}
 	l.suspect.Store(r.Failures > 0)
 	l.webhook.Store(w)
 	l.ctx, l.end = context.WithCancel(working)

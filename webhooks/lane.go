@@ -61,6 +61,7 @@ type lane struct {
 	limits  Limits
 	slow    int // answers in a row that the rate was exceeded
 	disable string
+	torn    bool // what was kept of it could not be read
 }
 
 type laneState int
@@ -137,6 +138,10 @@ func (l *lane) next(ctx context.Context) (*job, rest, error) {
 	defer l.mu.Unlock()
 	w, now := l.webhook.Load(), l.engine.cfg.Now()
 	l.adopt(w)
+	l.rec.bound(now, l.engine.cfg.Image.Zone(l.ref.Partner), w.Settings.Digest)
+	if wait := l.heldBack(now); wait > 0 && l.awaited(w) {
+		return nil, rest{until: now.Add(wait), deaf: true}, nil
+	}
 	if j, err := l.asked(ctx, w); j != nil || err != nil {
 		return j, rest{}, err
 	}
@@ -198,6 +203,13 @@ func (l *lane) adopt(w *domain.Webhook) {
 	if !same {
 		l.engine.changed(l)
 	}
+	if face != l.rec.Face {
+		l.disable = "" // what it was for is not called any more
+	}
+	if l.torn {
+		l.torn = false
+		l.giveUp(tornReason)
+	}
 	l.queue, l.slow = nil, 0
 	l.suspect.Store(l.rec.Failures > 0)
 	l.limits = Limits{}
@@ -209,6 +221,10 @@ func (l *lane) adopt(w *domain.Webhook) {
 		l.limiter = rate.NewLimiter(rate.Every(l.limits.Every), max(l.limits.Burst, 1))
 	}
 }
+
+// tornReason is why a webhook is disabled that would otherwise say everything again unasked.
+const tornReason = "What was kept of its deliveries could not be read. When it is enabled, all that happened since it was added is " +
+	"delivered again; to leave that out, add another one."
 
 // paced returns how long the tool's rate makes it wait.
 func (l *lane) paced(now time.Time) time.Duration {
@@ -292,6 +308,11 @@ func (l *lane) fromAside(ctx context.Context, w *domain.Webhook, now time.Time) 
 			continue
 		case err != nil:
 			return nil, err
+		case !wants(w, o):
+			l.log(Attempt{Delivery: o.ID, Type: o.Type, StartedAt: now.UTC(), Reason: "It was to be tried again, but the webhook does not ask for it any more."})
+			l.rec.Aside = slices.Delete(l.rec.Aside, n, n+1)
+			n--
+			continue
 		}
 		j, err := l.single(ctx, w, asideEvent, o)
 		if j != nil {

@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"tandem/domain"
@@ -120,6 +121,23 @@ func (l *lane) collect(ctx context.Context, w *domain.Webhook, o projections.Out
 	}
 }
 
+// heldBack returns how long the tool's rate, or what it wished for itself, lets nothing through. That an endpoint
+// is down holds no test back: it is how to find out whether it is up again.
+func (l *lane) heldBack(now time.Time) time.Duration {
+	wait := l.paced(now)
+	if l.rec.Failures == 0 {
+		wait = max(wait, l.rec.Next.Sub(now))
+	}
+	return wait
+}
+
+// awaited reports whether a manager asked for something that is to be sent.
+func (l *lane) awaited(w *domain.Webhook) bool {
+	return slices.ContainsFunc(w.Requests, func(r domain.WebhookRequest) bool {
+		return r.Number > l.rec.Request && r.Kind != domain.Replay
+	})
+}
+
 // asked returns the next thing that a manager asked for. Replays are done at once.
 func (l *lane) asked(ctx context.Context, w *domain.Webhook) (*job, error) {
 	for _, r := range w.Requests {
@@ -185,6 +203,10 @@ func (l *lane) redeliver(ctx context.Context, w *domain.Webhook, r domain.Webhoo
 	}
 	if len(list) == 0 || len(list) != len(of.Events) {
 		l.refuse(r, "This delivery is not in the log any more, so it is not known what it was about.")
+		return nil, nil
+	}
+	if slices.ContainsFunc(list, func(o projections.Occurrence) bool { return !wants(w, o) }) {
+		l.refuse(r, "The webhook does not ask for this any more.")
 		return nil, nil
 	}
 	if of.Type != digestType {

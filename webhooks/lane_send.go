@@ -27,6 +27,10 @@ func (l *lane) attempt(ctx context.Context, j *job) {
 	a.OK, a.Reason, a.Note = result.OK, result.Reason, result.Note
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if is := l.webhook.Load(); is != w && !result.OK && faceOf(is) != faceOf(w) {
+		l.log(a) // of an endpoint that another one took the place of meanwhile, which is tried at once
+		return
+	}
 	l.settle(w, j, result, now, &a)
 	l.log(a)
 }
@@ -75,13 +79,13 @@ func (l *lane) send(ctx context.Context, w *domain.Webhook, d *Delivery, a *Atte
 
 // exchange returns what fills in what was sent and answered.
 func exchange(t Target, r *http.Request, got answer) func(*Attempt) {
-	if len(got.body) > 2*maxShown {
-		got.body = bytes.Clone(got.body[:2*maxShown])
+	if len(got.body) > maxRead {
+		got.body = bytes.Clone(got.body[:maxRead])
 	}
 	return func(a *Attempt) {
 		hide := newRedactor(t, r)
 		a.Method, a.URL = r.Method, Redact(r.URL.String())
-		a.RequestHeaders, a.RequestBody = hide.headers(r.Header), hide.text(bodyOf(r))
+		a.RequestHeaders, a.RequestBody = hide.headers(r.Header), hide.text(signInBody.ReplaceAll(bodyOf(r), hiddenSign))
 		a.ResponseHeaders, a.ResponseBody = hide.answered(got.header), hide.text(got.body)
 	}
 }
@@ -114,7 +118,7 @@ func (l *lane) settle(w *domain.Webhook, j *job, r Result, now time.Time, a *Att
 		l.rec.Failed++
 		l.tried(j)
 		l.giveUp(r.Reason)
-	case r.Never:
+	case r.Never && l.limits.Chat: // a program misses nothing: what refuses this may be mended
 		l.rec.Failed++
 		l.pass(j)
 	default:
@@ -170,7 +174,7 @@ func (l *lane) fail(w *domain.Webhook, j *job, r Result, now time.Time) time.Tim
 	if l.rec.Failing.IsZero() {
 		l.rec.Failing = now
 	}
-	if now.Sub(l.rec.Failing) >= patience {
+	if now.Sub(l.rec.Failing) >= patience && l.rec.Failures >= leastFailures {
 		l.tried(j)
 		l.giveUp("Nothing was taken for five days. The last reason: " + r.Reason)
 		return time.Time{}

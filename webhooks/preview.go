@@ -28,11 +28,14 @@ func Preview(f Format, d Delivery, t Target, at time.Time) (Shown, error) {
 	if err != nil {
 		return Shown{}, err
 	}
-	return Shown{r.Method, Redact(r.URL.String()), redactHeader(r.Header), string(signInBody.ReplaceAll(body, []byte(`"sign":"…"`)))}, nil
+	return Shown{r.Method, Redact(r.URL.String()), redactHeader(r.Header), string(signInBody.ReplaceAll(body, hiddenSign))}, nil
 }
 
 // signInBody is Feishu's signature. A quotation mark that someone typed would have a backslash before it.
-var signInBody = regexp.MustCompile(`"sign":"[A-Za-z0-9+/=]+"`)
+var (
+	signInBody = regexp.MustCompile(`"sign":"[A-Za-z0-9+/=]+"`)
+	hiddenSign = []byte(`"sign":"…"`)
+)
 
 // redactHeader leaves out what proves who sends.
 func redactHeader(h http.Header) http.Header {

@@ -3,6 +3,7 @@ package webhooks
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -31,6 +32,19 @@ type record struct {
 	Face       string               `json:"face,omitempty"`       // of the endpoint that this is about
 	Agreements []domain.AgreementID `json:"agreements,omitempty"` // that were looked out for; empty: all
 	Disabled   bool                 `json:"disabled,omitempty"`
+
+	torn bool // it could not be read
+}
+
+// readRecord returns what was kept of a lane. One that cannot be read is a concern of that lane alone.
+func readRecord(value []byte) (r record) {
+	if value == nil {
+		return r
+	}
+	if err := json.Unmarshal(value, &r); err != nil {
+		return record{torn: true}
+	}
+	return r
 }
 
 // aside is an event that failed and is tried again while later ones go ahead.
@@ -58,6 +72,33 @@ func faceOf(w *domain.Webhook) string {
 		h.Write(part)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// bound keeps a clock that was ahead from holding the lane up until then: nothing waits longer than the longest
+// step, and nothing that happened lies ahead.
+func (r *record) bound(now time.Time, zone *time.Location, every domain.Digest) {
+	latest := now.Add(longestWish + longestWish/5)
+	if r.Next.After(latest) {
+		r.Next = now
+	}
+	for n := range r.Aside {
+		if r.Aside[n].Next.After(latest) {
+			r.Aside[n].Next = now
+		}
+	}
+	if r.Failing.After(now) {
+		r.Failing = now
+	}
+	if r.Digested.After(now) {
+		r.Digested = digestTime(now, zone, every)
+	}
+}
+
+// rested leaves the time out in which nothing was tried, because nobody ran the lane.
+func (r *record) rested(now time.Time) {
+	if off := now.Sub(r.Next); !r.Failing.IsZero() && !r.Next.IsZero() && off > 0 {
+		r.Failing = r.Failing.Add(off)
+	}
 }
 
 // adopt brings the record up to date with the webhook: a webhook that is enabled again, or leads somewhere

@@ -17,6 +17,8 @@ var schedule = []time.Duration{
 const (
 	// patience is how long an endpoint may fail without one success before it is disabled.
 	patience = 5 * 24 * time.Hour
+	// leastFailures is how many there must be: a time in which nothing was tried is none of failure.
+	leastFailures = 5
 	// longestWish bounds what a receiver can ask for with Retry-After.
 	longestWish = 24 * time.Hour
 	// slowest bounds the waiting after an answer that says nothing but that it was too fast.

@@ -1,0 +1,187 @@
+package webhooks
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
+	"tandem/projections"
+)
+
+// R16: what failed while a webhook told of private things is not tried again when it must not tell of them any more.
+func TestWhatWasPutAsideIsAskedForStill(t *testing.T) {
+	for name, edit := range map[string]domain.EditWebhook{
+		"private": {IncludePrivate: new(false)},
+		"events":  {Events: &[]string{"milestone.started"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var cured atomic.Bool
+			w, r := newWorld(t), newTool(t, func(w http.ResponseWriter, _ hit) {
+				if !cured.Load() {
+					w.WriteHeader(http.StatusInternalServerError)
+				}
+			})
+			w.plan("m1")
+			hook := w.hookOf(nokia, "room", r.URL, func(s *domain.WebhookSettings) { s.Order, s.IncludePrivate = domain.SkipAhead, true })
+			w.do(nokia, domain.MoveForecast{Ref: ref("m1"), On: 20180410, Reason: "optics are late", Private: true})
+			secret := r.next(t)
+			require.Contains(t, secret.Raw, "optics are late")
+			require.Eventually(t, func() bool { return w.standing(hook).Aside == 1 }, 5*time.Second, time.Millisecond)
+			edit.Partner, edit.Webhook = "nokia", "room"
+			w.do(nokia, edit)
+			cured.Store(true)
+			w.clock.pass(t, 5*time.Second, 6*time.Second)
+			w.do(nokia, domain.StartMilestone{Ref: ref("m1")})
+			require.Equal(t, "milestone.started", r.next(t).Type)
+			require.Eventually(t, func() bool { return w.standing(hook).Aside == 0 }, 5*time.Second, time.Millisecond)
+
+			w.do(nokia, domain.Redeliver{Partner: "nokia", Webhook: "room", Delivery: secret.ID})
+			require.Eventually(t, func() bool {
+				list, err := Attempts(t.Context(), w.log, hook)
+				require.NoError(t, err)
+				return len(list) > 0 && list[0].Type == "webhook.redeliver" || len(r.hits) > 0
+			}, 5*time.Second, time.Millisecond)
+			r.nothing(t)
+		})
+	}
+}
+
+// P8: a record that cannot be read stops one webhook, with a notice, and no other.
+func TestARecordThatCannotBeReadStopsNoOtherLane(t *testing.T) {
+	r, other := newTool(t, nil), newTool(t, nil)
+	w := newWorld(t)
+	bad := w.hook("bad", r.URL)
+	w.hook("good", other.URL)
+	w.plan("m1")
+	r.next(t)
+	other.next(t)
+	w.attempts(bad, 1)
+	require.NoError(t, w.delivering.end())
+	w.delivering = nil
+	p := projections.DirectoryOf("xiaomi")
+	require.NoError(t, w.bus.Keep(t.Context(), p, []eventlog.KV{
+		{Key: laneKey(bad), Value: []byte(`{"progress":[1]}`)}, {Key: attemptPrefix(bad) + "07", Value: []byte("?")},
+	}))
+	_, err := StandingOf(t.Context(), w.log, w.image, w.webhook(bad))
+	require.NoError(t, err)
+	require.Len(t, w.attempts(bad, 1), 1, "the rest of the delivery log can be read")
+	w.stop()
+
+	again := openWorld(t, w.log, w.clock)
+	again.plan("m2")
+	require.Equal(t, "m2", other.next(t).Milestone)
+	require.Eventually(t, func() bool { return again.webhook(bad).Disabled != "" }, 5*time.Second, time.Millisecond)
+	require.Contains(t, again.webhook(bad).Disabled, "could not be read")
+	r.nothing(t)
+	again.do(xiaomi, domain.EnableWebhook{Partner: "xiaomi", Webhook: "bad"})
+	require.Equal(t, []string{"m1", "m2"}, r.milestones(t, 2), "nothing is left out")
+}
+
+// What a manager asks for keeps to the tool's rate, too: DingTalk shuts a bot out for ten minutes.
+func TestTestsKeepToTheRate(t *testing.T) {
+	w, r := newWorld(t), newTool(t, func(w http.ResponseWriter, _ hit) { _, _ = w.Write([]byte(`{"errcode":0}`)) })
+	w.hook("room", r.URL+"/?key=x", func(s *domain.WebhookSettings) { s.Format, s.Order = "wecom", domain.SkipAhead })
+	for range 8 {
+		w.do(xiaomi, domain.TestWebhook{Partner: "xiaomi", Webhook: "room"})
+	}
+	for range 4 {
+		r.next(t)
+	}
+	w.clock.pass(t, time.Second, 4*time.Second)
+	r.next(t)
+	r.nothing(t)
+}
+
+// P6: a program is never passed over because of what something on the way says of the size, or of a secret.
+func TestProgramsAreNotPassedOver(t *testing.T) {
+	var answers atomic.Int32
+	w, r := newWorld(t), newTool(t, func(w http.ResponseWriter, _ hit) {
+		if answers.Add(1) == 1 {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		}
+	})
+	hook := w.hook("ops", r.URL)
+	w.plan("m1", "m2")
+	require.Equal(t, "m1", r.next(t).Milestone)
+	require.False(t, w.attempts(hook, 1)[0].NextAt.IsZero())
+	w.clock.pass(t, 5*time.Second, 6*time.Second)
+	require.Equal(t, []string{"m1", "m2"}, r.milestones(t, 2))
+}
+
+// A clock that was ahead when an attempt failed does not hold the lane up until then.
+func TestAClockThatGoesBack(t *testing.T) {
+	var down atomic.Bool
+	down.Store(true)
+	r := newTool(t, func(w http.ResponseWriter, _ hit) {
+		if down.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	log, c := eventlogtest.NewMemory(), newClock()
+	w := openWorld(t, log, c)
+	w.agree("a")
+	hook, room := w.hook("ops", r.URL), w.hook("room", r.URL, skipAhead)
+	right := c.Now()
+	c.mu.Lock()
+	c.advance(1000 * 24 * time.Hour)
+	c.mu.Unlock()
+	w.plan("m1")
+	r.milestones(t, 2)
+	w.attempts(hook, 1)
+	w.attempts(room, 1)
+	w.stop()
+	c.mu.Lock()
+	c.now, c.pending = right, nil
+	c.mu.Unlock()
+	down.Store(false)
+	openWorld(t, log, c)
+	require.Equal(t, []string{"m1", "m1"}, r.milestones(t, 2))
+}
+
+// Five days of failure are five days of trying: a time in which nothing ran, or nothing was to be said, is none.
+func TestATimeOffIsNoFailure(t *testing.T) {
+	r := newTool(t, func(w http.ResponseWriter, _ hit) { w.WriteHeader(http.StatusInternalServerError) })
+	w := newWorld(t)
+	hook := w.hook("ops", r.URL)
+	w.plan("m1")
+	r.next(t)
+	w.attempts(hook, 1)
+	w.stop()
+	w.clock.mu.Lock()
+	w.clock.advance(6 * 24 * time.Hour)
+	w.clock.mu.Unlock()
+	again := openWorld(t, w.log, w.clock)
+	r.next(t)
+	require.False(t, again.attempts(hook, 2)[1].NextAt.IsZero())
+	require.Empty(t, again.webhook(hook).Disabled)
+}
+
+// Secrets are not kept in whatever form an endpoint says them again.
+func TestEchoesAreRedacted(t *testing.T) {
+	tg := Target{URL: "https://chat.example/hooks/T0K%2FEN%20one?key=a%2Bb%2Bc%2Bd%2Be", Secrets: []string{"bot@chat.example:Zulip-Api-Key"}}
+	q := httptest.NewRequest(http.MethodPost, tg.URL, strings.NewReader(`{"sign":"c2lnbmF0dXJl"}`))
+	q.GetBody = nil
+	q.SetBasicAuth("bot@chat.example", "Zulip-Api-Key")
+	q.Header.Set("Webhook-Signature", "v1,c2lnbmF0dXJl v1,b2xkc2lnbmF0dXJl")
+	hide := newRedactor(tg, q)
+	require.Equal(t, "v1,… v1,…", hide.text([]byte(q.Header.Get("Webhook-Signature"))))
+	echo := `{"url":"https:\/\/chat.example\/hooks\/T0K%2FEN%20one?key=a%2Bb%2Bc%2Bd%2Be","token":"T0K/EN one","json":"T0K\/EN one","key":"a+b+c+d+e",` +
+		`"invalid":"Zulip-Api-Key","auth":"` + q.Header.Get("Authorization") + `","twice":"T0K%252FEN%2520one","upper":"https://CHAT.example/hooks/T0K%2fEN%20one"}`
+	shown := hide.text([]byte(echo))
+	for _, secret := range []string{"T0K", "a%2B", "a+b", "Zulip-Api-Key", strings.TrimPrefix(q.Header.Get("Authorization"), "Basic ")} {
+		require.NotContains(t, shown, secret)
+	}
+	require.True(t, json.Valid([]byte(shown)), shown)
+
+	long := strings.Repeat(tg.URL+" ", 3*maxShown/len(tg.URL))
+	require.NotContains(t, hide.text([]byte(long[:2*maxShown])), "T0K", "a secret is not cut before it is looked for")
+}
