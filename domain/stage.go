@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Stage is where a project stands.
@@ -132,7 +133,7 @@ func (c CallStage) decide(s State, m Meta) ([]Event, error) {
 	if alone {
 		return shared("", c.effect(p)), nil
 	}
-	return c.call(p, c.callers(s, a, p, m), m)
+	return c.call(p, p.Callers(s, a, c.Move, m.At), m)
 }
 
 func (c CallStage) faults(a *Agreement, p *Project, m Meta) (f faults) {
@@ -217,12 +218,12 @@ func (c CallStage) effect(p *Project) Payload {
 	return StageChanged{Move: c.Move, To: moves[c.Move].to, From: p.Stage, Reason: c.Reason}
 }
 
-// callers returns whose call the move takes: every participant's that has not withdrawn from the agreement, and
+// Callers returns whose call a move takes: every participant's that has not withdrawn from the agreement, and
 // to end the project theirs too who have, while something that was started is theirs to deliver or to
 // decide (R4).
-func (c CallStage) callers(s State, a *Agreement, p *Project, m Meta) []PartnerID {
-	ids := a.present(p.Participants, m.At)
-	if (c.Move != Complete && c.Move != Stop) || len(ids) == len(p.Participants) {
+func (p *Project) Callers(s State, a *Agreement, move Move, at time.Time) []PartnerID {
+	ids := a.present(p.Participants, at)
+	if (move != Complete && move != Stop) || len(ids) == len(p.Participants) {
 		return ids
 	}
 	for _, x := range s.Milestones(p.Ref) {
@@ -318,7 +319,7 @@ func (e ParticipantsAdded) apply(w *World, h Header) {
 		p.Changes[i] = &fresh
 	}
 	for _, m := range w.Milestones(h.project()) {
-		if _, private := m.Audience.Private(); private {
+		if _, private := m.Audience.Private(); private || m.Ref.Milestone == "" { // a log of nonsense has some without an id
 			continue
 		}
 		x := w.editMilestone(m.Ref)

@@ -110,3 +110,23 @@ func TestWhoLeftIsNotToldWhoJoins(t *testing.T) {
 func withoutDates(told string) string {
 	return regexp.MustCompile(`Date: [^\r]*\r\n`).ReplaceAllString(told, "")
 }
+
+// Who has withdrawn is asked to end a project only while something that was started there is its own matter.
+func TestWhoLeftIsAskedWhileSomethingIsOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.As("xiaomi").POST(w.at(w.three)+"/terminate", object{
+		"mode": "notice", "reason": "new strategy", "effective_on": w.clock.Now().Format("2006-01-02"),
+	}).Want(200)
+	w.clock.advance(24 * time.Hour)
+	radio := w.at(w.three, "radio")
+	w.As("nokia").POST(radio+"/complete", object{"reason": "it-works"}).Want(200)
+	require.Contains(t, w.As("zte").GET("/v1/partners/zte/inbox").Want(200).told(), "it-works")
+	require.NotContains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), "it-works")
+	w.As("zte").POST(radio+"/milestones/field/start", nil).Want(200)
+	require.Contains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), "it-works")
+	a := w.As("zte").POST(radio+"/complete", nil).Want(200)
+	require.Equal(t, "active", a.get("stage"))
+	a = w.As("xiaomi").POST(radio+"/complete", nil).Want(200)
+	require.Equal(t, "completed", a.get("stage"))
+}

@@ -146,6 +146,9 @@ func (v *View) stageItems(p *projectNode) []InboxItem {
 		if slices.ContainsFunc(p.calls, mine) || slices.ContainsFunc(p.calls[:n], same) {
 			continue // the first call stands for all
 		}
+		if !slices.Contains(p.entity.Callers(v.s, p.agreement.entity, c.Call.Move, v.now), v.who.Partner) {
+			continue // who left the agreement is not asked
+		}
 		items = append(items, InboxItem{
 			Kind: "stage", Agreement: &p.agreement.id, Project: &p.entity.Ref.Project, Title: p.entity.Title,
 			Reason: v.wants(c.Call), Since: time.UnixMicro(c.At).UTC(),
