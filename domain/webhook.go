@@ -37,6 +37,7 @@ type Webhook struct {
 	Disabled string           // why nothing is delivered; empty: it is
 	Halted   time.Time        // since when it is disabled
 	Since    time.Time        // what was recorded before is not delivered: when it was added
+	Chosen   time.Time        // since when its agreements are what they are; zero: since it was added
 	Requests []WebhookRequest // the latest, oldest first
 	Removed  bool
 	Seen     Seen

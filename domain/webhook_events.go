@@ -73,7 +73,12 @@ func (e WebhookAdded) apply(w *World, h Header) {
 	}
 }
 
-func (e WebhookEdited) apply(w *World, h Header) { w.editedWebhook(h).Settings = e.To }
+func (e WebhookEdited) apply(w *World, h Header) {
+	x := w.editedWebhook(h)
+	if x.Settings = e.To; !slices.Equal(e.To.Agreements, e.From.Agreements) {
+		x.Chosen = h.RecordedAt
+	}
+}
 
 func (e WebhookSecretRotated) apply(w *World, h Header) {
 	x := w.editedWebhook(h)

@@ -185,7 +185,7 @@ func TestProgressBeginsRewindsAndSkips(t *testing.T) {
 	o.Since = since.Add(time.Microsecond)
 	require.Equal(t, []domain.MilestoneID{"late", "later"}, subjects())
 	require.EqualValues(t, 2, i.Behind(o, g))
-	i.Skip(o, g, func(a domain.AgreementID) bool { return a == agreementID })
+	i.Skip(o, g, h.clock.Now().Add(time.Hour), func(a domain.AgreementID) bool { return a == agreementID })
 	require.Empty(t, subjects())
 
 	b, err := json.Marshal(g)

@@ -185,13 +185,14 @@ func (i *Image) Rewind(o Outlook, g *Progress, after string, since time.Time) er
 	return nil
 }
 
-// Skip moves a progress to the end of some agreements: what happened there was not looked out for.
-func (i *Image) Skip(o Outlook, g *Progress, which func(domain.AgreementID) bool) {
+// Skip moves a progress, in some agreements, behind what was recorded before a time: what happened there was not looked
+// out for.
+func (i *Image) Skip(o Outlook, g *Progress, before time.Time, which func(domain.AgreementID) bool) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
 	for _, r := range i.s.agreementsSeen(o.Partner) {
 		if which(domain.AgreementID(r.name)) {
-			g.set(r.name, i.s.reachOf(r, o.Partner, r.visible(o.Partner)))
+			g.set(r.name, i.s.reachOf(r, o.Partner, r.before(o.Partner, before.UnixMicro())))
 		}
 	}
 }

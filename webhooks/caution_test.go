@@ -185,3 +185,54 @@ func TestEchoesAreRedacted(t *testing.T) {
 	long := strings.Repeat(tg.URL+" ", 3*maxShown/len(tg.URL))
 	require.NotContains(t, hide.text([]byte(long[:2*maxShown])), "T0K", "a secret is not cut before it is looked for")
 }
+
+// What an agreement has to tell from the time on at which it was chosen is told, however busy the lane is meanwhile.
+func TestAgreementsBeginWhenTheyAreChosen(t *testing.T) {
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	w, r := newWorld(t, func(c *Config) { c.AttemptTimeout = 20 * time.Second }), newTool(t, func(http.ResponseWriter, hit) {
+		entered <- struct{}{}
+		<-release
+	})
+	w.agree("b")
+	in := func(id string) domain.PlanMilestone {
+		return domain.PlanMilestone{
+			Ref: domain.MilestoneRef{Agreement: "b", Project: "p", Milestone: domain.MilestoneID(id)}, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20180330},
+		}
+	}
+	tick := func() {
+		w.clock.mu.Lock()
+		w.clock.advance(time.Second)
+		w.clock.mu.Unlock()
+	}
+	w.hook("ops", r.URL, func(s *domain.WebhookSettings) { s.Agreements = []domain.AgreementID{"a"} })
+	w.plan("m1")
+	<-entered
+	w.do(nokia, in("before"))
+	tick()
+	w.do(xiaomi, domain.EditWebhook{Partner: "xiaomi", Webhook: "ops", Agreements: &[]domain.AgreementID{"a", "b"}})
+	tick()
+	w.do(nokia, in("after"))
+	close(release)
+	require.Equal(t, []string{"m1", "after"}, r.milestones(t, 2))
+	r.nothing(t)
+}
+
+// Another endpoint is not disabled because of what the one before it said.
+func TestAnotherAddressIsNotDisabledForTheOldOne(t *testing.T) {
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	w, old := newWorld(t, func(c *Config) { c.AttemptTimeout = 20 * time.Second }), newTool(t, func(w http.ResponseWriter, _ hit) {
+		entered <- struct{}{}
+		<-release
+		w.WriteHeader(http.StatusGone)
+	})
+	now := newTool(t, nil)
+	hook := w.hook("ops", old.URL)
+	w.plan("m1")
+	<-entered
+	place := "http://127.0.0.1/…"
+	w.do(xiaomi, domain.EditWebhook{Partner: "xiaomi", Webhook: "ops", Address: w.keyring.SealAddress(hook, now.URL), Place: &place})
+	close(release)
+	require.Equal(t, "m1", now.next(t).Milestone)
+	w.attempts(hook, 2)
+	require.Empty(t, w.webhook(hook).Disabled)
+}

@@ -102,7 +102,7 @@ func (r *record) rested(now time.Time) {
 }
 
 // adopt brings the record up to date with the webhook: a webhook that is enabled again, or leads somewhere
-// else, is tried at once; agreements that it had left out begin now.
+// else, is tried at once; agreements that it had left out begin when they were chosen, however late the lane comes to know.
 func (r *record) adopt(image Image, w *domain.Webhook) {
 	if !r.Since.Equal(w.Since) {
 		*r = record{Since: w.Since, Face: faceOf(w), Agreements: w.Settings.Agreements}
@@ -116,7 +116,7 @@ func (r *record) adopt(image Image, w *domain.Webhook) {
 	r.Disabled = w.Disabled != ""
 	if now := w.Settings.Agreements; !slices.Equal(now, r.Agreements) {
 		before := r.Agreements
-		image.Skip(outlook(w), &r.Progress, func(a domain.AgreementID) bool {
+		image.Skip(outlook(w), &r.Progress, w.Chosen, func(a domain.AgreementID) bool {
 			return !wanted(before, a) && wanted(now, a)
 		})
 		r.Agreements = now

@@ -26,7 +26,7 @@ type Image interface {
 	Rewind(o projections.Outlook, g *projections.Progress, after string, since time.Time) error
 	Recent(ctx context.Context, o projections.Outlook) ([]projections.Occurrence, error)
 	Lost() []eventlog.LostTailError
-	Skip(o projections.Outlook, g *projections.Progress, which func(domain.AgreementID) bool)
+	Skip(o projections.Outlook, g *projections.Progress, before time.Time, which func(domain.AgreementID) bool)
 	Behind(o projections.Outlook, g *projections.Progress) uint64
 	Zone(p domain.PartnerID) *time.Location
 }
