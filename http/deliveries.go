@@ -11,12 +11,32 @@ import (
 
 	"tandem/domain"
 	"tandem/projections"
+	"tandem/webhooks"
 )
 
 // Deliveries knows what became of the deliveries of webhooks.
 type Deliveries interface {
 	// Attempts returns the latest attempts of a webhook, in any order.
 	Attempts(ctx context.Context, ref domain.WebhookRef) ([]Attempt, error)
+	// Standing returns how a webhook's deliveries stand, as of a moment ago.
+	Standing(ctx context.Context, w *domain.Webhook) (webhooks.Standing, error)
+}
+
+// DeliveryStanding is how a webhook's deliveries stand, as of a moment ago.
+type DeliveryStanding struct {
+	Delivered     uint64     `json:"delivered" doc:"Deliveries that were taken, since the webhook was added."`
+	Failed        uint64     `json:"failed" doc:"Attempts that were not."`
+	Behind        uint64     `json:"behind" doc:"Events that the partner may see and the deliveries have not reached, wanted or not."`
+	Retrying      int        `json:"retrying" doc:"Events that failed and are tried again while later ones go ahead."`
+	FailingSince  *time.Time `json:"failing_since" doc:"Nothing was taken since; null: the last attempt was, or there was none."`
+	NextAttemptAt *time.Time `json:"next_attempt_at" doc:"Nothing is sent before; null: at once, when there is something."`
+}
+
+func standingOf(s webhooks.Standing) DeliveryStanding {
+	return DeliveryStanding{
+		Delivered: s.Delivered, Failed: s.Failed, Behind: s.Behind, Retrying: s.Aside,
+		FailingSince: given(s.Failing.UTC()), NextAttemptAt: given(s.Next.UTC()),
+	}
 }
 
 // Attempt is one try to deliver something. Nothing in it is secret.
@@ -80,6 +100,7 @@ type DeliveryAttempt struct {
 type DeliveryList struct {
 	Partner    domain.PartnerID  `json:"partner"`
 	Webhook    domain.WebhookID  `json:"webhook"`
+	Standing   DeliveryStanding  `json:"standing"`
 	Deliveries []WebhookDelivery `json:"deliveries" doc:"The latest first."`
 	NextCursor *string           `json:"next_cursor"`
 }
@@ -133,6 +154,21 @@ func (q *call) deliveries() (map[string][]Attempt, error) {
 	return found, nil
 }
 
+// standing returns how the deliveries of the webhook in the path stand.
+func (q *call) standing() (DeliveryStanding, error) {
+	w, err := q.stored()
+	if err != nil || q.Deliveries == nil {
+		return DeliveryStanding{}, err
+	}
+	ctx, cancel := context.WithTimeout(q.r.Context(), deliveriesWait)
+	defer cancel()
+	s, err := q.Deliveries.Standing(ctx, w)
+	if err != nil {
+		return DeliveryStanding{}, q.unreadable(err)
+	}
+	return standingOf(s), nil
+}
+
 // deliveryOf sums the attempts of a delivery up; there is one at least.
 func deliveryOf(attempts []Attempt) WebhookDelivery {
 	first, last := attempts[0], attempts[len(attempts)-1]
@@ -168,7 +204,11 @@ func listDeliveries(q *call) (projections.Answer, error) {
 		list = append(list, deliveryOf(attempts))
 	}
 	slices.SortFunc(list, func(a, b WebhookDelivery) int { return cmp.Compare(a.latestFirst(), b.latestFirst()) })
-	out := DeliveryList{Partner: q.partner(), Webhook: q.webhook()}
+	standing, err := q.standing()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	out := DeliveryList{Partner: q.partner(), Webhook: q.webhook(), Standing: standing}
 	out.Deliveries, out.NextCursor = part(a, list, WebhookDelivery.latestFirst)
 	return projections.Answer{Body: out}, a.err()
 }

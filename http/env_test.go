@@ -24,6 +24,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/webhooks"
 )
 
 const operatorSecret = "the-operator-token-of-the-tests"
@@ -43,6 +44,12 @@ type env struct {
 type attempts struct {
 	mu sync.Mutex
 	by map[domain.WebhookRef][]Attempt
+
+	standing webhooks.Standing
+}
+
+func (a *attempts) Standing(context.Context, *domain.Webhook) (webhooks.Standing, error) {
+	return a.standing, nil
 }
 
 func (a *attempts) add(ref domain.WebhookRef, x Attempt) {

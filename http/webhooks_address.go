@@ -39,6 +39,10 @@ func (q *writing) placeOf(f webhooks.Format, address string, secrets ...string) 
 		fault("url", "is not an address such as https://ops.example/hook")
 	case u.Scheme != "https" && (u.Scheme != "http" || !q.private(u.Hostname())):
 		fault("url", "must begin with https://")
+	default:
+		if err := webhooks.CheckHost(u, q.PrivateWebhooks); err != nil {
+			fault("url", err.Error())
+		}
 	}
 	if len(faults) > 0 {
 		return "", faults

@@ -170,6 +170,23 @@ func TestDeliveriesAreTheLatestFirst(t *testing.T) {
 	require.Nil(t, w.As("nokia").GET(list + "/third").Want(200).list("log")[0]["response"])
 }
 
+func TestHowDeliveriesStand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const list = "/v1/partners/nokia/webhooks/nokia-ops/deliveries"
+	require.Equal(t, object{
+		"delivered": 0.0, "failed": 0.0, "behind": 0.0, "retrying": 0.0, "failing_since": nil, "next_attempt_at": nil,
+	}, w.As("nokia").GET(list).Want(200).get("standing"))
+	at := w.clock.Now()
+	w.delivered.standing = webhooks.Standing{Delivered: 7, Failed: 3, Behind: 2, Aside: 1, Failing: at, Next: at.Add(time.Minute)}
+	require.Equal(t, object{
+		"delivered": 7.0, "failed": 3.0, "behind": 2.0, "retrying": 1.0, "failing_since": at.Format(time.RFC3339Nano),
+		"next_attempt_at": at.Add(time.Minute).Format(time.RFC3339Nano),
+	}, w.As("nokia-viewer").GET(list).Want(200).get("standing"))
+	w.As("xiaomi").GET(list).Refused(404, "not_found")
+	w.As("operator").GET(list).Refused(404, "not_found")
+}
+
 // A preview shows the form and the words, and nothing that is secret.
 func TestPreview(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"tandem/domain"
 	"tandem/eventlog"
@@ -52,7 +53,7 @@ func addWebhook(q *writing, b *NewWebhook) (*intent, error) {
 	ref := domain.WebhookRef{Partner: q.partner(), Webhook: domain.WebhookID(q.keys.given(string(b.ID), b.Title, "webhook", q.id))}
 	f, known := webhooks.FormatNamed(b.Format)
 	if !known {
-		return nil, invalid(domain.FieldError{Field: "format", Message: "is not a format that there is"})
+		return nil, invalid(domain.FieldError{Field: "format", Message: "is none of " + formatNames()})
 	}
 	secret, made := q.signing(f, b.Secret)
 	place, faults := q.placeOf(f, b.URL, secret)
@@ -73,6 +74,14 @@ func addWebhook(q *writing, b *NewWebhook) (*intent, error) {
 	return &intent{
 		command: c, status: http.StatusCreated, path: oneWebhookPath(ref), read: readWebhook(ref), show: showing(made),
 	}, nil
+}
+
+func formatNames() string {
+	var names []string
+	for _, f := range webhooks.Formats() {
+		names = append(names, f.Name())
+	}
+	return strings.Join(names, ", ")
 }
 
 func usualOrder(f webhooks.Format) domain.DeliveryOrder {

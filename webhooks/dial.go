@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -64,6 +65,31 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 func (g *guard) CloseIdleConnections() {
 	g.secure.CloseIdleConnections()
 	g.plain.CloseIdleConnections()
+}
+
+// CheckHost says early what dialling would refuse whatever the host's name resolves to: a port, or an address in the
+// place of a name. It asks no name server.
+func CheckHost(u *url.URL, private []netip.Prefix) error {
+	port := u.Port()
+	n, err := strconv.ParseUint(port, 10, 16)
+	if port != "" && (err != nil || n == 0) {
+		return fmt.Errorf("the port %s does not exist", port)
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	if err != nil { // a name, which may lead to a private network
+		if port == "" || n == 80 || n == 443 || len(private) > 0 {
+			return nil
+		}
+		return fmt.Errorf("%w: port %s is neither 80 nor 443", ErrForbiddenAddress, port)
+	}
+	if port == "" {
+		n = 443
+	}
+	network := "tcp6"
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		network = "tcp4"
+	}
+	return checkPublic(private)(network, netip.AddrPortFrom(ip, uint16(n)).String(), nil)
 }
 
 type control func(network, address string, c syscall.RawConn) error

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -172,4 +173,27 @@ func TestFaultsAreWordsWithoutTheAddress(t *testing.T) {
 	require.EqualError(t, fault(&net.DNSError{IsTimeout: true}), "the host's name could not be resolved")
 	require.EqualError(t, fault(&net.OpError{Op: "read", Err: syscall.EHOSTUNREACH}), "read failed: no route to host")
 	require.EqualError(t, fault(context.Canceled), "context canceled")
+}
+
+// What can never be called is refused when it is entered, and not only in the delivery log.
+func TestHostsThatAreRefusedWhenEntered(t *testing.T) {
+	networks, err := ParseNetworks("10.0.0.0/8")
+	require.NoError(t, err)
+	for address, private := range map[string][]netip.Prefix{
+		"https://ops.example/": nil, "https://ops.example:443/": nil, "https://8.8.8.8/": nil, "https://[2a00:1450:4001::1]/": nil,
+		"https://10.1.1.1:9000/": networks, "https://ops.example:9000/": networks, "http://[::ffff:10.1.1.1]/": networks,
+	} {
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		require.NoError(t, CheckHost(u, private), address)
+	}
+	for _, address := range []string{
+		"https://ops.example:22/", "https://ops.example:0/", "https://ops.example:99999/", "https://8.8.8.8:22/", "https://127.0.0.1/",
+		"https://169.254.169.254/", "https://[fe80::1%25eth0]/", "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://10.1.1.1/",
+		"https://168.63.129.16/", "https://0.0.0.0/",
+	} {
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		require.Error(t, CheckHost(u, nil), address)
+	}
 }

@@ -173,7 +173,7 @@ func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 	return api.New(api.Config{
 		Commands: a.bus, Image: a.image, Key: key, OperatorTokenHash: operator,
 		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
-		Deliveries: deliveries{a.log}, Latest: a.engine.Latest, Lanes: a.engine.Lanes,
+		Deliveries: deliveries{a.log, a.image}, Latest: a.engine.Latest, Lanes: a.engine.Lanes,
 		DurableInbox: a.log.shared != nil, Fresh: a.log.fresh, AcceptNew: a.log.acceptNew, SeparateAdmin: a.admin != nil,
 		PrivateWebhooks: a.cfg.privateWebhooks,
 	})

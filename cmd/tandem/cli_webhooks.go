@@ -16,6 +16,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"tandem/domain"
 	api "tandem/http"
 	"tandem/projections"
 )
@@ -73,7 +74,11 @@ func listWebhooksCommand(stdout io.Writer) *cobra.Command {
 		case len(all.Webhooks) == 0:
 			fmt.Fprintln(stdout, "There are no webhooks.")
 		default:
-			printWebhooks(stdout, all.Webhooks)
+			stand, err := standings(ctx, r, path, all.Webhooks)
+			if err != nil {
+				return err
+			}
+			printWebhooks(stdout, all.Webhooks, stand)
 		}
 		return nil
 	})
@@ -81,16 +86,40 @@ func listWebhooksCommand(stdout io.Writer) *cobra.Command {
 	return c
 }
 
-func printWebhooks(out io.Writer, list []projections.Webhook) {
-	t := newTable(out)
-	t.AppendHeader(table.Row{"ID", "Format", "To", "Events", "Language", "State", "Title"})
+// standings returns how the deliveries of webhooks stand.
+func standings(ctx context.Context, r *remote, path string, list []projections.Webhook) (map[domain.WebhookID]api.DeliveryStanding, error) {
+	stand := map[domain.WebhookID]api.DeliveryStanding{}
 	for _, w := range list {
-		state := w.State
-		if w.DisabledReason != nil {
-			state += ": " + *w.DisabledReason
+		var d api.DeliveryList
+		if _, err := r.get(ctx, path+"/"+url.PathEscape(string(w.ID))+"/deliveries?limit=1", &d, webhookName([]string{string(w.ID)})); err != nil {
+			return nil, err
 		}
+		stand[w.ID] = d.Standing
+	}
+	return stand, nil
+}
+
+// stateOfWebhook says whether it is enabled, and if not all is well, what is not.
+func stateOfWebhook(w projections.Webhook, s api.DeliveryStanding) string {
+	switch {
+	case w.DisabledReason != nil:
+		return w.State + ": " + *w.DisabledReason
+	case s.FailingSince != nil && s.NextAttemptAt != nil:
+		return "fails since " + instant(*s.FailingSince) + ", tried again at " + instant(*s.NextAttemptAt)
+	case s.FailingSince != nil:
+		return "fails since " + instant(*s.FailingSince)
+	}
+	return w.State
+}
+
+func printWebhooks(out io.Writer, list []projections.Webhook, stand map[domain.WebhookID]api.DeliveryStanding) {
+	t := newTable(out, "Delivered", "Behind")
+	t.AppendHeader(table.Row{"ID", "Format", "To", "Events", "Language", "Delivered", "Behind", "State", "Title"})
+	for _, w := range list {
+		s := stand[w.ID]
+		state := stateOfWebhook(w, s)
 		t.AppendRow(table.Row{
-			w.ID, printable(w.Format), printable(w.Place), printable(strings.Join(w.Events, " ")), w.Language,
+			w.ID, printable(w.Format), printable(w.Place), printable(strings.Join(w.Events, " ")), w.Language, s.Delivered, s.Behind,
 			text.Snip(printable(state), reasonWidth, "…"), printable(w.Title),
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	api "tandem/http"
+	"tandem/projections"
 )
 
 // member runs a command of the program with a partner's token.
@@ -35,9 +36,9 @@ func TestWebhookCommands(t *testing.T) {
 	}
 	require.Equal(t, "There are no webhooks.\n", works("list"))
 	p.do(201, token, "POST", "/v1/partners/sony/webhooks", `{"id":"room","url":"https://slack-a.invalid/services/T0/B0/s3cr3t","format":"slack","events":["milestone.*","change.*"],"title":"Our room","language":"zh"}`)
-	require.Equal(t, `ID    Format  To                         Events                Language  State    Title
+	require.Equal(t, `ID    Format  To                         Events                Language  Delivered  Behind  State    Title
 ──
-room  slack   https://slack-a.invalid/…  milestone.* change.*  zh        enabled  Our room
+room  slack   https://slack-a.invalid/…  milestone.* change.*  zh                0       0  enabled  Our room
 `, works("list"))
 	require.Equal(t, "Nothing was delivered yet.\n", works("log", "room"))
 	require.Contains(t, works("test", "room", "--wait", "0"), "\n    tandem webhooks log room\n")
@@ -168,4 +169,15 @@ func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
 	asked.Store(0)
 	outcome.Store(`"state":"retrying","reason":"Nothing answers."`)
 	require.Equal(t, said{"", "tandem: it was not delivered: Nothing answers.\n", exitFault}, tandem(t, env, "webhooks", "test", "room"))
+}
+
+// Who looks at the list sees at once which webhook is not well, and since when.
+func TestStateOfWebhook(t *testing.T) {
+	at, next, gone := time.Date(2018, 3, 30, 9, 0, 0, 0, time.UTC), time.Date(2018, 3, 30, 9, 5, 0, 0, time.UTC), "It is gone."
+	well := projections.Webhook{State: "enabled"}
+	require.Equal(t, "enabled", stateOfWebhook(well, api.DeliveryStanding{NextAttemptAt: &next}))
+	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC", stateOfWebhook(well, api.DeliveryStanding{FailingSince: &at}))
+	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC, tried again at 2018-03-30 09:05:00 UTC",
+		stateOfWebhook(well, api.DeliveryStanding{FailingSince: &at, NextAttemptAt: &next}))
+	require.Equal(t, "disabled: It is gone.", stateOfWebhook(projections.Webhook{State: "disabled", DisabledReason: &gone}, api.DeliveryStanding{FailingSince: &at}))
 }

@@ -48,7 +48,10 @@ func (a *app) disableWebhook(ctx context.Context, ref domain.WebhookRef, reason 
 }
 
 // deliveries reads the delivery log for those who ask over HTTP.
-type deliveries struct{ log eventlog.Log }
+type deliveries struct {
+	log   eventlog.Log
+	image webhooks.Image
+}
 
 var _ api.Deliveries = deliveries{}
 
@@ -65,4 +68,9 @@ func (d deliveries) Attempts(ctx context.Context, ref domain.WebhookRef) ([]api.
 		})
 	}
 	return list, err
+}
+
+// Standing returns how a webhook's deliveries stand, as of what its lane kept last.
+func (d deliveries) Standing(ctx context.Context, w *domain.Webhook) (webhooks.Standing, error) {
+	return webhooks.StandingOf(ctx, d.log, d.image, w)
 }
