@@ -180,3 +180,56 @@ func TestKilledSendersOfOneLog(t *testing.T) {
 	require.Zero(t, inbox.renamed)
 	t.Logf("%d kills of one of 3 nodes over %d events: 0 missing, %d came again", kills, total, inbox.again)
 }
+
+// TestFlushedServerHaltsDeliveries empties the log's server while webhooks are delivered, and puts a copy in its place
+// that lacks the last events. Nothing is delivered while history is lost. Then deliveries go on: what was recorded
+// later comes, and the delivery log says that something is gone.
+func TestFlushedServerHaltsDeliveries(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	ns := startNodes(t, 1, server.URL(), "--allow-private-webhooks", "127.0.0.0/8")
+	w := arrangeAgreements(ns.at(0), 1)
+	inbox := newWebhookInbox(t)
+	ns.at(0).do(201, w.xiaomi, "POST", "/v1/partners/xiaomi/webhooks", fmt.Sprintf(
+		`{"id":"ops","url":%q,"format":"standard","events":["milestone.commented"]}`, inbox.URL))
+	said := 0
+	say := func(n int) {
+		for range n {
+			said++
+			ns.at(0).do(200, w.nokia, "POST", w.milestone(w.agreements[0])+"/comment", fmt.Sprintf(`{"text":"%d"}`, said))
+		}
+		inbox.wait(t, said)
+	}
+	say(20)
+	ns.stop() // what the lanes must not forget is in the log
+	copied, had := server.Backup(), behind(t, nil, server)
+	ns.start(0)
+	say(10)
+	lost := lostTails{}
+	for p, tail := range behind(t, nil, server) {
+		if had[p][1] < tail[1] {
+			lost[p] = [2]uint64{had[p][1], tail[1]}
+		}
+	}
+	require.Len(t, lost, 1, "the agreement's partition")
+	for p, tail := range lost {
+		eventually(t, 10*time.Second, "the marks", func() bool { return noted(t, ns.data[0])[p] == tail[1] })
+	}
+
+	require.NoError(t, server.Client().FlushAll(t.Context()).Err())
+	eventually(t, 10*time.Second, "the loss is named", func() bool {
+		a, err := ns.at(0).try(t.Context(), "", "GET", "/readyz", "")
+		return err == nil && a.status == 503
+	})
+	ns.at(0).do(503, w.nokia, "POST", w.milestone(w.agreements[0])+"/comment", `{"text":"never"}`)
+	ns.at(0).kill()
+	server.Restore(copied)
+	ns.start(0)
+	ns.requireLost(lost)
+	ns.accept(lost)
+
+	say(10)
+	log := string(ns.at(0).do(200, w.xiaomi, "GET", "/v1/partners/xiaomi/webhooks/ops/deliveries", "").body)
+	require.Contains(t, log, "was lost and the loss accepted")
+	ns.stop()
+}
