@@ -97,9 +97,11 @@ type control func(network, address string, c syscall.RawConn) error
 func transport(check control) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, Control: check}
 	return &http.Transport{
-		Proxy:                  nil, // one of the environment would be dialled instead of the receiver
-		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true, // a dialer of one's own turns it off
+		Proxy:             nil, // one of the environment would be dialled instead of the receiver
+		DialContext:       dialer.DialContext,
+		ForceAttemptHTTP2: true, // a dialer of one's own turns it off
+		// The webhooks of one tool share a connection: one that is dead without a word must not fail them all for long.
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: headerTimeout, PingTimeout: dialTimeout},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    tlsTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
@@ -192,9 +194,12 @@ func call(ctx context.Context, client *http.Client, r *http.Request, limit time.
 	if err != nil {
 		return answer{}, fault(err)
 	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return answer{status: response.StatusCode, header: response.Header}, nil // what follows is no answer, and has no timeout
+	}
 	late := time.AfterFunc(limit/4, cancel)
 	defer late.Stop()
-	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	a := answer{response.StatusCode, response.Header, body, err != nil}
 	if len(body) > maxAnswer {

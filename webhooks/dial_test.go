@@ -197,3 +197,30 @@ func TestHostsThatAreRefusedWhenEntered(t *testing.T) {
 		require.Error(t, CheckHost(u, nil), address)
 	}
 }
+
+// P7: who answers 101 has the connection for itself, which no timeout would end.
+func TestCallSwitchesNoProtocols(t *testing.T) {
+	hold := make(chan struct{})
+	s := receiver(t, func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+		<-hold
+	})
+	defer close(hold)
+	done := make(chan answer)
+	go func() {
+		a, _ := reach(t, NewClient(loopback()), s.URL)
+		done <- a
+	}()
+	select {
+	case a := <-done:
+		require.Equal(t, http.StatusSwitchingProtocols, a.status)
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "it is still reading")
+	}
+}

@@ -56,15 +56,37 @@ func (w script) runes(text []rune) string {
 func flat(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsSpace(r) || r == '\u2028' || r == '\u2029':
+		case unicode.IsSpace(r) || r == '\u2028' || r == '\u2029' || unicode.Is(blank, r):
 			return ' '
 		case unicode.Is(unicode.Cc, r), r == '\u200b', r == '\u2060', r == '\ufeff', r == '\ufffe', r == '\uffff',
-			unicode.Is(unicode.Bidi_Control, r):
+			unicode.Is(unicode.Bidi_Control, r), unicode.Is(hidden, r):
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 	return strings.Join(strings.Fields(text), " ")
+}
+
+// blank are letters that show nothing: fillers of Hangul, and the empty cell of Braille.
+var blank = &unicode.RangeTable{R16: []unicode.Range16{
+	{Lo: 0x115f, Hi: 0x1160, Stride: 1},
+	{Lo: 0x2800, Hi: 0x2800, Stride: 1},
+	{Lo: 0x3164, Hi: 0x3164, Stride: 1},
+	{Lo: 0xffa0, Hi: 0xffa0, Stride: 1},
+}}
+
+// hidden can carry a text that people do not see and programs read: soft hyphens, invisible operators, annotations,
+// and tags, without which the flags of parts of countries are black ones.
+var hidden = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x00ad, Hi: 0x00ad, Stride: 1},
+		{Lo: 0x180e, Hi: 0x180e, Stride: 1},
+		{Lo: 0x2061, Hi: 0x2064, Stride: 1},
+		{Lo: 0x206a, Hi: 0x206f, Stride: 1},
+		{Lo: 0xfff9, Hi: 0xfffb, Stride: 1},
+	},
+	R32:         []unicode.Range32{{Lo: 0xe0000, Hi: 0xe007f, Stride: 1}},
+	LatinOffset: 1,
 }
 
 // The ways to count.

@@ -47,13 +47,16 @@ func TestCut(t *testing.T) {
 
 func TestFlat(t *testing.T) {
 	for text, want := range map[string]string{
-		"  a\r\n\tb\u2028c\u00a0d ":      "a b c d",
-		"a\x00b\x1b[31mc\u009b":          "ab[31mc",
-		"\u202eevil\u202c \u2066x\u2069": "evil x",
-		"a\u200bb\ufeff\u2060":           "ab",
-		"\xff\xfe":                       "�",
-		"👩‍👩‍👧 \u0646\u200c\u0647":       "👩‍👩‍👧 \u0646\u200c\u0647",
-		"\u200b":                         "",
+		"  a\r\n\tb\u2028c\u00a0d ":         "a b c d",
+		"a\x00b\x1b[31mc\u009b":             "ab[31mc",
+		"\u202eevil\u202c \u2066x\u2069":    "evil x",
+		"a\u200bb\ufeff\u2060":              "ab",
+		"\xff\xfe":                          "�",
+		"👩‍👩‍👧 \u0646\u200c\u0647":          "👩‍👩‍👧 \u0646\u200c\u0647",
+		"\u200b":                            "",
+		"\u3164\u115f\u1160\uffa0 \u2800":   "",
+		"ac\u00adcepted\u2062\ufff9x\ufffb": "acceptedx",
+		"a\U000e0069\U000e0067b":            "ab",
 	} {
 		require.Equal(t, want, flat(text), "%q", text)
 	}
