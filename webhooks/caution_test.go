@@ -236,3 +236,69 @@ func TestAnotherAddressIsNotDisabledForTheOldOne(t *testing.T) {
 	w.attempts(hook, 2)
 	require.Empty(t, w.webhook(hook).Disabled)
 }
+
+// P7: endpoints that take everything, but slowly, hold up only one another.
+func TestSlowEndpointsHoldUpOnlyOneAnother(t *testing.T) {
+	w := openWorld(t, eventlogtest.NewMemory(), &clock{real: true, asked: make(chan struct{})}, func(c *Config) { c.First, c.Again = 2, 2 })
+	w.agree("a")
+	for n := range 4 {
+		s := newTool(t, func(http.ResponseWriter, hit) { time.Sleep(150 * time.Millisecond) })
+		w.hook("slow"+string(rune('a'+n)), s.URL)
+	}
+	fast := newTool(t, nil)
+	w.hook("the-fast-one", fast.URL)
+	var names []string
+	for n := range 26 {
+		names = append(names, "m"+string(rune('a'+n)))
+	}
+	w.plan(names...)
+	w.deliver()
+	begun := time.Now()
+	require.Equal(t, names, fast.milestones(t, len(names)))
+	require.Less(t, time.Since(begun), 2*time.Second, "a turn of a slow one takes four")
+}
+
+// Who says for five days that it is too much takes nothing either.
+func TestFiveDaysOfTooMuchDisable(t *testing.T) {
+	w, r := newWorld(t), newTool(t, func(w http.ResponseWriter, _ hit) {
+		w.Header().Set("Retry-After", "86400")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	hook := w.hook("ops", r.URL)
+	w.plan("m1")
+	for range 5 {
+		r.next(t)
+		w.clock.pass(t, 24*time.Hour, 24*time.Hour)
+	}
+	r.next(t)
+	require.Eventually(t, func() bool { return w.webhook(hook).Disabled != "" }, 5*time.Second, time.Millisecond)
+	require.Contains(t, w.webhook(hook).Disabled, "five days")
+	require.Contains(t, w.webhook(hook).Disabled, "429")
+}
+
+// What was asked for faster than it can be done is not forgotten without a word.
+func TestRequestsThatArePushedOutAreTold(t *testing.T) {
+	var down atomic.Bool
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	down.Store(true)
+	w, r := newWorld(t, func(c *Config) { c.AttemptTimeout = 20 * time.Second }), newTool(t, func(http.ResponseWriter, hit) {
+		if down.Swap(false) {
+			entered <- struct{}{}
+			<-release
+		}
+	})
+	hook := w.hook("ops", r.URL)
+	w.plan("m1")
+	<-entered
+	w.do(xiaomi, domain.ReplayWebhook{Partner: "xiaomi", Webhook: "ops", Since: w.clock.Now()})
+	for range 16 {
+		w.do(xiaomi, domain.TestWebhook{Partner: "xiaomi", Webhook: "ops"})
+	}
+	close(release)
+	for range 17 {
+		r.next(t)
+	}
+	list := w.attempts(hook, 18)
+	require.Contains(t, list[1].Reason, "1 request(s)")
+	r.nothing(t)
+}

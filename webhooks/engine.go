@@ -86,7 +86,7 @@ func orDefault[T comparable](value *T, or T) {
 // Engine delivers what happened to the webhooks of the partners whose directories this node owns.
 //
 // Every webhook has a lane of its own. A lane that has something to do has a goroutine, for a turn; so many at a
-// time, and lanes whose last attempt failed have a share of their own, so that endpoints that hang cannot hold up
+// time, and lanes whose last attempt failed or took long have a share of their own, so that endpoints that hang cannot hold up
 // the others. An idle lane costs its memory only.
 type Engine struct {
 	cfg    Config

@@ -55,7 +55,7 @@ type lane struct {
 	rec     record
 	unkept  map[int]Attempt // by slot
 	kept    []byte          // of the record, the last time
-	suspect atomic.Bool     // the last attempt failed
+	suspect atomic.Bool     // the last attempt failed or took long
 	queue   []projections.Occurrence
 	limiter *rate.Limiter
 	limits  Limits
@@ -208,6 +208,9 @@ func (l *lane) adopt(w *domain.Webhook) {
 	}
 	if l.torn {
 		l.torn = false
+		if n := len(w.Requests); n > 0 {
+			l.rec.Request = w.Requests[n-1].Number // which of them were done is not known; asking again costs less
+		}
 		l.giveUp(tornReason)
 	}
 	l.queue, l.slow = nil, 0

@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -144,6 +145,8 @@ func (l *lane) asked(ctx context.Context, w *domain.Webhook) (*job, error) {
 		if r.Number <= l.rec.Request {
 			continue
 		}
+		l.notePushedOut(r.Number - l.rec.Request - 1)
+		l.rec.Request = r.Number - 1
 		if r.Kind == domain.Replay && l.engine.cfg.Image.Lost() != nil {
 			return nil, nil // it could not move where history is lost; deliveries go on elsewhere meanwhile
 		}
@@ -159,6 +162,16 @@ func (l *lane) asked(ctx context.Context, w *domain.Webhook) (*job, error) {
 		l.engine.changed(l)
 	}
 	return nil, nil
+}
+
+// notePushedOut says that a webhook remembers only so many requests.
+func (l *lane) notePushedOut(n int) {
+	if n > 0 {
+		l.log(Attempt{
+			Type: "webhook.requests_dropped", StartedAt: l.engine.cfg.Now().UTC(),
+			Reason: fmt.Sprintf("%d request(s) for tests, redeliveries or replays were dropped: more came than could be done. Ask again.", n),
+		})
+	}
 }
 
 func (l *lane) request(ctx context.Context, w *domain.Webhook, r domain.WebhookRequest) (*job, error) {

@@ -111,6 +111,12 @@ func (l *lane) settle(w *domain.Webhook, j *job, r Result, now time.Time, a *Att
 		l.rec.Next = now.Add(slowDown(l.slow, r.After))
 		l.slow++
 		a.NextAt = l.rec.Next
+		if l.rec.Slowed.IsZero() {
+			l.rec.Slowed = now
+		}
+		if now.Sub(l.rec.Slowed) >= patience && l.slow >= leastFailures {
+			l.giveUp("Nothing was taken for five days. The last reason: " + r.Reason)
+		}
 	case j.kind == requested:
 		l.rec.Failed++
 		l.rec.Request = max(l.rec.Request, j.request)
@@ -124,13 +130,15 @@ func (l *lane) settle(w *domain.Webhook, j *job, r Result, now time.Time, a *Att
 	default:
 		a.NextAt = l.fail(w, j, r, now)
 	}
-	l.suspect.Store(l.rec.Failures > 0)
+	slow := a.Duration > l.engine.cfg.AttemptTimeout/4
+	l.suspect.Store(l.rec.Failures > 0 || slow || !r.OK && j.kind == requested)
 	l.engine.changed(l)
 }
 
 // succeed moves behind what was delivered. After anything that was taken, an endpoint that failed is tried at once.
 func (l *lane) succeed(j *job, r Result, now time.Time) {
 	l.rec.Delivered++
+	l.rec.Slowed = time.Time{}
 	if l.rec.Failures > 0 {
 		l.rec.Failures, l.rec.Failing, l.rec.Next = 0, time.Time{}, time.Time{}
 	}

@@ -23,6 +23,7 @@ type record struct {
 	Tried    int       `json:"tried,omitempty"`    // attempts at what stands at the head
 	Failures int       `json:"failures,omitempty"` // in a row
 	Failing  time.Time `json:"failing,omitzero"`   // since the first of them
+	Slowed   time.Time `json:"slowed,omitzero"`    // since when it says that it is too much
 	Next     time.Time `json:"next,omitzero"`      // nothing is sent before
 
 	Attempts  int    `json:"attempts,omitempty"`
@@ -89,6 +90,9 @@ func (r *record) bound(now time.Time, zone *time.Location, every domain.Digest) 
 	if r.Failing.After(now) {
 		r.Failing = now
 	}
+	if r.Slowed.After(now) {
+		r.Slowed = now
+	}
 	if r.Digested.After(now) {
 		r.Digested = digestTime(now, zone, every)
 	}
@@ -108,7 +112,7 @@ func (r *record) adopt(image Image, w *domain.Webhook) {
 		*r = record{Since: w.Since, Face: faceOf(w), Agreements: w.Settings.Agreements}
 	}
 	if face := faceOf(w); face != r.Face || r.Disabled && w.Disabled == "" {
-		r.Face, r.Failures, r.Failing, r.Next, r.Tried = face, 0, time.Time{}, time.Time{}, 0
+		r.Face, r.Failures, r.Failing, r.Slowed, r.Next, r.Tried = face, 0, time.Time{}, time.Time{}, time.Time{}, 0
 		for n := range r.Aside {
 			r.Aside[n].Next = time.Time{}
 		}
