@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -301,4 +302,26 @@ func TestRequestsThatArePushedOutAreTold(t *testing.T) {
 	list := w.attempts(hook, 18)
 	require.Contains(t, list[1].Reason, "1 request(s)")
 	r.nothing(t)
+}
+
+// A partner that moves has its digest at eight where it is now.
+func TestADigestMovesWithItsPartner(t *testing.T) {
+	w, r := newWorld(t), newTool(t, nil)
+	w.hook("daily", r.URL, func(s *domain.WebhookSettings) { s.Digest = domain.Daily })
+	w.plan("m1")
+	require.Eventually(t, func() bool { return w.clock.awaited(14*time.Hour, 15*time.Hour) }, 5*time.Second, time.Millisecond, "08:00 in Shanghai")
+	zone := "UTC"
+	w.do(xiaomi, domain.EditPartner{ID: "xiaomi", TimeZone: &zone})
+	w.clock.pass(t, 22*time.Hour, 23*time.Hour)
+	require.Equal(t, digestType, r.next(t).Type)
+}
+
+// awaited reports whether somebody waits for a time between the two from now on.
+func (c *clock) awaited(least, most time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.pending, func(a alarm) bool {
+		d := a.at.Sub(c.now)
+		return d >= least && d <= most
+	})
 }

@@ -36,7 +36,7 @@ func (e *Engine) reconcile(working context.Context, p eventlog.Partition) {
 	for _, w := range webhooks {
 		delete(gone, w.Ref)
 		if l := e.lanes[p][w.Ref]; l != nil {
-			if l.webhook.Swap(w) != w {
+			if l.webhook.Swap(w) != w || w.Settings.Digest != "" { // the partner's zone may be another
 				e.wake(l, true)
 			}
 			continue
