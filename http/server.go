@@ -52,7 +52,7 @@ type Config struct {
 	Operations Operations
 	// Deliveries tells what became of the deliveries of webhooks; nil: there are none.
 	Deliveries Deliveries
-	// Lanes tells how this node's deliveries stand, for metrics; nil: there are none.
+	// Lanes tells how this node's deliveries stand, for metrics on a listener of their own; nil: there are none.
 	Lanes func() []webhooks.LaneState
 	// Latest returns the latest event that a webhook asks for, as it would be delivered; false if there is
 	// none. Nil: nothing is known of events, and previews are of tests.
@@ -142,8 +142,8 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Metrics.Register(newLossCollector(cfg.Image)); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}
-	if cfg.Lanes != nil {
-		if err := cfg.Metrics.Register(newLaneMetrics(cfg.Lanes, cfg.SeparateAdmin)); err != nil {
+	if cfg.Lanes != nil && cfg.SeparateAdmin {
+		if err := cfg.Metrics.Register(newLaneMetrics(cfg.Lanes)); err != nil {
 			return nil, fmt.Errorf("http: %w", err)
 		}
 	}
