@@ -74,6 +74,16 @@ func (i *Image) Webhooks(p domain.PartnerID) []*domain.Webhook {
 	return i.s.partners[p].listWebhooks(nil)
 }
 
+// Webhook returns a webhook as it is now; nil if there is none, or no more.
+func (i *Image) Webhook(ref domain.WebhookRef) *domain.Webhook {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if w := i.s.Webhook(ref); w != nil && !w.Removed {
+		return w
+	}
+	return nil
+}
+
 // WebhooksIn returns the webhooks of all partners whose directories lie in a partition, as Webhooks does.
 // [Config.Applied] tells when that may have changed: when a commit of such a directory was applied.
 func (i *Image) WebhooksIn(p eventlog.Partition) []*domain.Webhook {

@@ -136,7 +136,11 @@ func (l *lane) unable(err error) rest {
 func (l *lane) next(ctx context.Context) (*job, rest, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w, now := l.webhook.Load(), l.engine.cfg.Now()
+	w, now := l.engine.cfg.Image.Webhook(l.ref), l.engine.cfg.Now()
+	if w == nil {
+		return nil, rest{}, nil // removed; the engine is about to hear of it
+	}
+	l.webhook.Store(w) // what it asks for counts from the moment at which its change is applied
 	l.adopt(w)
 	l.rec.bound(now, l.engine.cfg.Image.Zone(l.ref.Partner), w.Settings.Digest)
 	if wait := l.heldBack(now); wait > 0 && l.awaited(w) {

@@ -18,6 +18,7 @@ import (
 
 // Image is what the lanes need of the memory image. What it has applied is durable.
 type Image interface {
+	Webhook(ref domain.WebhookRef) *domain.Webhook
 	WebhooksIn(p eventlog.Partition) []*domain.Webhook
 	ReadersOf(a domain.AgreementID) []domain.PartnerID
 	Upcoming(ctx context.Context, o projections.Outlook, g *projections.Progress) ([]projections.Occurrence, []domain.AgreementID, error)
