@@ -71,7 +71,7 @@ func (p *referencePartition) append(c echo.Context, client *redis.Client, script
 	key := func(name string) string { return "reference:{" + strconv.Itoa(int(p.p)) + "}:" + name }
 	keys := []string{key("meta"), key("log"), key("outcomes"), key("inbox"), key("records"), key("dead-letters"), key("values"), key("mark")}
 	if p.head.Seq == 0 {
-		if err := client.HSet(c.Request().Context(), keys[0], "format", 1, "fence", 1).Err(); err != nil {
+		if err := client.HSet(c.Request().Context(), keys[0], "format", 1, "fence", 1, "owner", "reference").Err(); err != nil {
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func (p *referencePartition) append(c echo.Context, client *redis.Client, script
 		before = string(p.head.Hash[:])
 	}
 	answer, err := script.Run(c.Request().Context(), client, keys,
-		commit.Seq, 1, p.head.Seq, before, "0-0", "0-0", "0-0", commit.Seq, string(commit.Hash[:]), "1", 0, "", 1, 0, 0, 0,
+		commit.Seq, 1, "reference", p.head.Seq, before, "0-0", "0-0", "0-0", commit.Seq, string(commit.Hash[:]), "1", 0, "", 1, 0, 0, 0,
 		commit.AppendFrame(nil)).StringSlice()
 	if err != nil {
 		return err
