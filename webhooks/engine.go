@@ -94,6 +94,7 @@ type Engine struct {
 	starts chan struct{} // bounds how many attempts are busy at once, see slot
 
 	live         atomic.Bool
+	count        atomic.Int64 // of lanes
 	attemptsKept time.Time // when the delivery log was kept last; the keeper's
 
 	told  chan struct{} // has room for one signal: there is news
@@ -146,13 +147,16 @@ func (e *Engine) Applied(entries []eventlog.Entry) {
 	if !e.live.Load() {
 		return
 	}
+	deaf := e.count.Load() == 0 // who comes later begins with a look at the image, which has the entries already
 	e.newsMu.Lock()
 	defer e.newsMu.Unlock()
+	heard := false
 	for n := range entries {
 		c := entries[n].Commit
-		if c == nil {
+		if c == nil || deaf && !strings.HasPrefix(c.Stream, "partner/") {
 			continue
 		}
+		heard = true
 		kind, rest, _ := strings.Cut(c.Stream, "/")
 		if kind == "partner" {
 			e.news.directories[c.Partition] = true
@@ -161,7 +165,9 @@ func (e *Engine) Applied(entries []eventlog.Entry) {
 		id, _, _ := strings.Cut(rest, "/")
 		e.news.agreements[domain.AgreementID(id)] = struct{}{}
 	}
-	signal(e.told)
+	if heard {
+		signal(e.told)
+	}
 }
 
 // Latest returns the latest event that a webhook asks for, as it would be delivered; false if there is none among

@@ -80,6 +80,7 @@ func (e *Engine) newLane(working context.Context, p eventlog.Partition, w *domai
 	l.webhook.Store(w)
 	l.ctx, l.end = context.WithCancel(working)
 	e.lanes[p][w.Ref] = l
+	e.count.Add(1)
 	if e.partners[w.Ref.Partner] == nil {
 		e.partners[w.Ref.Partner] = map[*lane]struct{}{}
 	}
@@ -93,6 +94,7 @@ func (e *Engine) drop(l *lane) {
 	l.gone = true
 	e.unset(l)
 	delete(e.lanes[l.p], l.ref)
+	e.count.Add(-1)
 	delete(e.dirty[l.p], l)
 	delete(e.partners[l.ref.Partner], l)
 	if len(e.partners[l.ref.Partner]) == 0 {
