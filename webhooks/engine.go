@@ -95,7 +95,7 @@ type Engine struct {
 
 	live         atomic.Bool
 	count        atomic.Int64 // of lanes
-	attemptsKept time.Time // when the delivery log was kept last; the keeper's
+	attemptsKept time.Time    // when the delivery log was kept last; the keeper's
 
 	told  chan struct{} // has room for one signal: there is news
 	keeps chan struct{} // likewise: there is something to keep
