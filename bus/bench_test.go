@@ -22,12 +22,12 @@ func BenchmarkDo(b *testing.B) {
 }
 
 func benchmarkDo(b *testing.B, log eventlog.Log, callers int) {
-	n := startNode(b, log)
-	defer n.stop()
-	n.agree()
+	node := startNode(b, log)
+	defer node.stop()
+	node.activateAgreement()
 	for i := range callers {
-		n.do(nokia, plan(milestone(i)))
-		n.do(nokia, domain.StartMilestone{Ref: ref(milestone(i))})
+		node.do(nokia, plan(milestone(i)))
+		node.do(nokia, domain.StartMilestone{Ref: ref(milestone(i))})
 	}
 	var left atomic.Int64
 	left.Store(int64(b.N))
@@ -38,7 +38,7 @@ func benchmarkDo(b *testing.B, log eventlog.Log, callers int) {
 		all.Go(func() {
 			for left.Add(-1) >= 0 {
 				percent := 50
-				result, err := n.bus.Do(context.Background(), request(nokia, domain.ReportProgress{Ref: ref(milestone(i)), Percent: &percent}))
+				result, err := node.bus.Do(context.Background(), newRequest(nokia, domain.ReportProgress{Ref: ref(milestone(i)), Percent: &percent}))
 				if err != nil || result.Rejection != nil {
 					b.Errorf("%v %v", err, result.Rejection)
 					return

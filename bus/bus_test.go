@@ -20,11 +20,11 @@ import (
 )
 
 func TestAcceptedCommandIsInTheLogAndTheImage(t *testing.T) {
-	n := startNode(t, eventlogtest.NewMemory())
-	n.agree()
-	result := n.do(nokia, plan("m"))
-	require.NotNil(t, n.image.world.Milestone(ref("m")), "the caller reads its own write")
-	commits := n.commits()
+	node := startNode(t, eventlogtest.NewMemory())
+	node.activateAgreement()
+	result := node.do(nokia, plan("m"))
+	require.NotNil(t, node.model.world.Milestone(ref("m")), "the caller reads its own write")
+	commits := node.commits()
 	last := commits[len(commits)-1]
 	require.Equal(t, result.Seq, last.Seq)
 	require.Equal(t, "project/a/p", last.Stream)
@@ -34,13 +34,13 @@ func TestAcceptedCommandIsInTheLogAndTheImage(t *testing.T) {
 }
 
 func TestRejectedCommandIsAnAnswerAndNoEvent(t *testing.T) {
-	n := startNode(t, eventlogtest.NewMemory())
-	n.agree()
-	before := n.commits()
-	result, err := n.bus.Do(t.Context(), request(xiaomi, domain.StartMilestone{Ref: ref("m")}))
+	node := startNode(t, eventlogtest.NewMemory())
+	node.activateAgreement()
+	before := node.commits()
+	result, err := node.bus.Do(t.Context(), newRequest(xiaomi, domain.StartMilestone{Ref: ref("m")}))
 	require.NoError(t, err)
 	require.Equal(t, "not_found", result.Rejection.Code)
-	require.Equal(t, before, n.commits())
+	require.Equal(t, before, node.commits())
 }
 
 func TestFailedAppendIsDecidedAgainOnce(t *testing.T) {
@@ -50,14 +50,14 @@ func TestFailedAppendIsDecidedAgainOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := eventlogtest.NewMemory()
-			n := startNode(t, log)
-			n.agree()
+			node := startNode(t, log)
+			node.activateAgreement()
 			fail(log, errors.New("the connection broke"))
-			n.do(nokia, plan("m"))
-			n.do(nokia, domain.StartMilestone{Ref: ref("m")})
+			node.do(nokia, plan("m"))
+			node.do(nokia, domain.StartMilestone{Ref: ref("m")})
 			var planned int
-			for _, c := range n.commits() {
-				if c.Events[0].Type == "milestone.planned.v1" {
+			for _, commit := range node.commits() {
+				if commit.Events[0].Type == "milestone.planned.v1" {
 					planned++
 				}
 			}
@@ -68,13 +68,13 @@ func TestFailedAppendIsDecidedAgainOnce(t *testing.T) {
 
 func TestDecidesAheadOfTheAppend(t *testing.T) {
 	log := eventlogtest.NewMemory()
-	n := startNode(t, log)
-	n.agree()
+	node := startNode(t, log)
+	node.activateAgreement()
 	held := log.Hold()
 	const callers = 20
 	done := make(chan error, callers+1)
-	do := func(c domain.Command) {
-		result, err := n.bus.Do(t.Context(), request(nokia, c))
+	do := func(command domain.Command) {
+		result, err := node.bus.Do(t.Context(), newRequest(nokia, command))
 		if err == nil && result.Rejection != nil {
 			err = result.Rejection
 		}
@@ -95,18 +95,18 @@ func TestDecidesAheadOfTheAppend(t *testing.T) {
 }
 
 func TestOfTwentyWritersOnOneVersionOneWins(t *testing.T) {
-	n := startNode(t, eventlogtest.NewMemory())
-	n.agree()
-	n.do(nokia, plan("m"))
+	node := startNode(t, eventlogtest.NewMemory())
+	node.activateAgreement()
+	node.do(nokia, plan("m"))
 	version := uint64(1)
 	var won, lost int
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			r := request(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "mine"})
-			r.IfMatch = &version
-			result, err := n.bus.Do(t.Context(), r)
+			request := newRequest(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "mine"})
+			request.IfMatch = &version
+			result, err := node.bus.Do(t.Context(), request)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -126,47 +126,47 @@ func TestOfTwentyWritersOnOneVersionOneWins(t *testing.T) {
 
 func TestPoisonStopsNothingElse(t *testing.T) {
 	log := eventlogtest.NewMemory()
-	n := startNode(t, log)
-	n.agree()
-	p := eventlog.PartitionOf("agreement/a")
+	node := startNode(t, log)
+	node.activateAgreement()
+	partition := eventlog.PartitionOf("agreement/a")
 	publisher := bus.NewPublisher(log)
 	unreadable := message.NewMessage("not an id", []byte("{"))
-	require.NoError(t, publisher.Publish(eventlog.Topic(p), unreadable))
-	n.do(nokia, plan("after-the-unreadable"))
-	letters, err := log.DeadLetters(t.Context(), p)
+	require.NoError(t, publisher.Publish(eventlog.Topic(partition), unreadable))
+	node.do(nokia, plan("after-the-unreadable"))
+	letters, err := log.DeadLetters(t.Context(), partition)
 	require.NoError(t, err)
 	require.Len(t, letters, 1)
 	require.Equal(t, []byte("{"), letters[0].Payload)
 	require.Contains(t, letters[0].Reason, "command id")
 
-	n.image.poisoned("poisoned", 0)
-	result, err := n.bus.Do(t.Context(), request(nokia, plan("poisoned")))
+	node.model.setPanic("poisoned", 0)
+	result, err := node.bus.Do(t.Context(), newRequest(nokia, plan("poisoned")))
 	require.NoError(t, err)
 	require.Equal(t, domain.Internal, result.Rejection.Kind)
 	require.NotContains(t, result.Rejection.Detail, "poison", "what went wrong inside stays inside")
-	n.do(nokia, plan("after-the-panic"))
+	node.do(nokia, plan("after-the-panic"))
 }
 
 func TestStoppedLogAnswersAtOnce(t *testing.T) {
 	log := eventlogtest.NewMemory()
-	n := startNode(t, log)
-	n.agree()
+	node := startNode(t, log)
+	node.activateAgreement()
 	log.Stop(errors.New("no space left on device"))
-	_, err := n.bus.Do(t.Context(), request(nokia, plan("m")))
+	_, err := node.bus.Do(t.Context(), newRequest(nokia, plan("m")))
 	require.Error(t, err)
 	require.Contains(t, err.Error(), "no space left on device")
-	require.Error(t, n.bus.Health())
-	require.Nil(t, n.image.world.Milestone(ref("m")))
+	require.Error(t, node.bus.Health())
+	require.Nil(t, node.model.world.Milestone(ref("m")))
 }
 
 func TestStopUnderWayLeavesTheOutcomeOpen(t *testing.T) {
 	log := eventlogtest.NewMemory()
-	n := startNode(t, log)
-	n.agree()
+	node := startNode(t, log)
+	node.activateAgreement()
 	held := log.Hold()
 	done := make(chan error, 1)
 	go func() {
-		_, err := n.bus.Do(t.Context(), request(nokia, plan("m")))
+		_, err := node.bus.Do(t.Context(), newRequest(nokia, plan("m")))
 		done <- err
 	}()
 	<-held.Arrived()
@@ -177,13 +177,13 @@ func TestStopUnderWayLeavesTheOutcomeOpen(t *testing.T) {
 
 func TestWaitRunsOut(t *testing.T) {
 	log := eventlogtest.NewMemory()
-	n := startNode(t, log)
-	n.agree()
+	node := startNode(t, log)
+	node.activateAgreement()
 	held := log.Hold()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		_, err := n.bus.Do(ctx, keyed(1, 1, nokia, plan("m")))
+		_, err := node.bus.Do(ctx, keyed(1, 1, nokia, plan("m")))
 		done <- err
 	}()
 	<-held.Arrived()
@@ -192,8 +192,8 @@ func TestWaitRunsOut(t *testing.T) {
 	require.ErrorIs(t, err, bus.ErrOutcomeUnknown)
 	require.ErrorIs(t, err, bus.ErrPending)
 	held.Release()
-	first := n.send(keyed(1, 1, nokia, plan("m")))
-	again := n.send(keyed(1, 1, nokia, plan("m")))
+	first := node.send(keyed(1, 1, nokia, plan("m")))
+	again := node.send(keyed(1, 1, nokia, plan("m")))
 	require.True(t, again.Repeat)
 	require.Equal(t, first.Seq, again.Seq, "it had its effect all the same, once")
 }
@@ -214,8 +214,8 @@ func TestFailedSend(t *testing.T) {
 		"not known to be": {broken, bus.ErrOutcomeUnknown, bus.ErrPending},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := startNode(t, badInbox{eventlogtest.NewMemory(), test.failure})
-			_, err := n.bus.Do(t.Context(), request(nokia, plan("m")))
+			node := startNode(t, badInbox{eventlogtest.NewMemory(), test.failure})
+			_, err := node.bus.Do(t.Context(), newRequest(nokia, plan("m")))
 			require.ErrorIs(t, err, test.want)
 			require.NotErrorIs(t, err, test.not)
 			require.ErrorIs(t, err, broken)
@@ -226,11 +226,11 @@ func TestFailedSend(t *testing.T) {
 func TestTimeNeverRunsBackwards(t *testing.T) {
 	noon := time.Date(2018, 3, 30, 12, 0, 0, 0, time.UTC)
 	var asked atomic.Int64
-	n := startNode(t, eventlogtest.NewMemory(), func(c *bus.Config) {
-		c.Now = func() time.Time { return noon.Add(-time.Duration(asked.Add(1)) * time.Hour) }
+	node := startNode(t, eventlogtest.NewMemory(), func(cfg *bus.Config) {
+		cfg.Now = func() time.Time { return noon.Add(-time.Duration(asked.Add(1)) * time.Hour) }
 	})
-	n.agree()
-	commits := n.commits()
+	node.activateAgreement()
+	commits := node.commits()
 	for i := 1; i < len(commits); i++ {
 		require.Equal(t, commits[i-1].RecordedAt.Add(time.Microsecond), commits[i].RecordedAt)
 	}
@@ -238,100 +238,100 @@ func TestTimeNeverRunsBackwards(t *testing.T) {
 
 func TestOnlyALoaderWritesIntoThePast(t *testing.T) {
 	loading := true
-	n := startNode(t, eventlogtest.NewMemory(), func(c *bus.Config) { c.Backdate = func() bool { return loading } })
+	node := startNode(t, eventlogtest.NewMemory(), func(cfg *bus.Config) { cfg.AllowBackdating = func() bool { return loading } })
 	past := time.Date(2017, 7, 5, 6, 0, 0, 0, time.UTC)
-	r := request(operator, domain.DraftAgreement{ID: agreement, Terms: domain.Terms{
+	request := newRequest(operator, domain.DraftAgreement{ID: agreement, Terms: domain.Terms{
 		Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: today,
 	}})
-	r.RecordedAt = past
-	n.send(r)
-	require.Equal(t, past, n.commits()[0].RecordedAt)
+	request.RecordedAt = past
+	node.send(request)
+	require.Equal(t, past, node.commits()[0].RecordedAt)
 	loading = false
-	r = request(nokia, domain.SignAgreement{ID: agreement})
-	r.RecordedAt = past.Add(time.Hour)
-	result, err := n.bus.Do(t.Context(), r)
+	request = newRequest(nokia, domain.SignAgreement{ID: agreement})
+	request.RecordedAt = past.Add(time.Hour)
+	result, err := node.bus.Do(t.Context(), request)
 	require.NoError(t, err)
 	require.Equal(t, "backdated", result.Rejection.Code)
-	require.Len(t, n.commits(), 1)
+	require.Len(t, node.commits(), 1)
 }
 
 func TestPrivateFactsAreStoredWithTheCommit(t *testing.T) {
 	log := eventlogtest.NewMemory()
-	n := startNode(t, log)
-	n.do(operator, domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
-	r := request(nokia, domain.AddMember{Partner: "nokia", Member: "m1", Role: domain.Viewer})
-	r.Private = []eventlog.KV{{Key: "member/nokia/m1", Value: []byte(`{"name":"somebody"}`)}}
-	n.send(r)
-	p := eventlog.PartitionOf("partner/nokia")
-	value, err := log.Get(t.Context(), p, "member/nokia/m1")
+	node := startNode(t, log)
+	node.do(operator, domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
+	request := newRequest(nokia, domain.AddMember{Partner: "nokia", Member: "m1", Role: domain.Viewer})
+	request.Private = []eventlog.KV{{Key: "member/nokia/m1", Value: []byte(`{"name":"somebody"}`)}}
+	node.send(request)
+	partition := eventlog.PartitionOf("partner/nokia")
+	value, err := log.Get(t.Context(), partition, "member/nokia/m1")
 	require.NoError(t, err)
 	require.JSONEq(t, `{"name":"somebody"}`, string(value))
-	r = request(nokia, domain.AddMember{Partner: "nokia", Member: "m1", Role: domain.Viewer})
-	r.Private = []eventlog.KV{{Key: "member/nokia/m1", Value: []byte(`{}`)}}
-	result, err := n.bus.Do(t.Context(), r)
+	request = newRequest(nokia, domain.AddMember{Partner: "nokia", Member: "m1", Role: domain.Viewer})
+	request.Private = []eventlog.KV{{Key: "member/nokia/m1", Value: []byte(`{}`)}}
+	result, err := node.bus.Do(t.Context(), request)
 	require.NoError(t, err)
 	require.Equal(t, "member_exists", result.Rejection.Code)
-	value, err = log.Get(t.Context(), p, "member/nokia/m1")
+	value, err = log.Get(t.Context(), partition, "member/nokia/m1")
 	require.NoError(t, err)
 	require.JSONEq(t, `{"name":"somebody"}`, string(value), "a refused command changes nothing")
 
-	r = request(nokia, domain.RemoveMember{Partner: "nokia", Member: "m1"})
-	r.Private = []eventlog.KV{{Key: "member/nokia/m1"}}
-	n.send(r)
-	left, err := log.Scan(t.Context(), p, "member/")
+	request = newRequest(nokia, domain.RemoveMember{Partner: "nokia", Member: "m1"})
+	request.Private = []eventlog.KV{{Key: "member/nokia/m1"}}
+	node.send(request)
+	left, err := log.Scan(t.Context(), partition, "member/")
 	require.NoError(t, err)
 	require.Empty(t, left, "what is erased is gone, not empty")
 }
 
 func TestNoWaitStillSends(t *testing.T) {
-	n := startNode(t, eventlogtest.NewMemory())
-	n.agree()
+	node := startNode(t, eventlogtest.NewMemory())
+	node.activateAgreement()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := n.bus.Do(ctx, keyed(1, 1, nokia, plan("m"))); err != nil {
+	if _, err := node.bus.Do(ctx, keyed(1, 1, nokia, plan("m"))); err != nil {
 		require.ErrorIs(t, err, bus.ErrOutcomeUnknown)
 		require.ErrorIs(t, err, bus.ErrPending)
 	}
-	n.send(keyed(1, 1, nokia, plan("m")))
-	require.NotNil(t, n.image.world.Milestone(ref("m")))
+	node.send(keyed(1, 1, nokia, plan("m")))
+	require.NotNil(t, node.model.world.Milestone(ref("m")))
 	var planned int
-	for _, c := range n.commits() {
-		if c.Command == (eventlog.CommandID{1}) {
+	for _, commit := range node.commits() {
+		if commit.Command == (eventlog.CommandID{1}) {
 			planned++
 		}
 	}
 	require.Equal(t, 1, planned)
 }
 
-// damagedRecords is a log whose records cannot be read.
-type damagedRecords struct{ eventlog.Log }
+// damagedReceipts is a log whose records cannot be read.
+type damagedReceipts struct{ eventlog.Log }
 
-func (damagedRecords) Records(context.Context, eventlog.Partition, time.Time) ([]eventlog.Record, error) {
+func (damagedReceipts) Receipts(context.Context, eventlog.Partition, time.Time) ([]eventlog.Receipt, error) {
 	return nil, eventlog.ErrDamaged
 }
 
 func TestDamagedLogEndsTheStart(t *testing.T) {
-	log := damagedRecords{eventlogtest.NewMemory()}
-	b, err := bus.New(bus.Config{Log: log, Image: newImage()})
+	log := damagedReceipts{eventlogtest.NewMemory()}
+	created, err := bus.New(bus.Config{Log: log, ReadModel: newTestModel()})
 	require.NoError(t, err)
-	require.ErrorIs(t, b.Run(t.Context()), eventlog.ErrDamaged)
-	require.ErrorIs(t, b.Health(), eventlog.ErrDamaged)
+	require.ErrorIs(t, created.Run(t.Context()), eventlog.ErrDamaged)
+	require.ErrorIs(t, created.Health(), eventlog.ErrDamaged)
 }
 
 func TestReadyOnASharedLogWaitsForNoOwner(t *testing.T) {
 	log := eventlogtest.NewMemory()
-	p := eventlog.PartitionOf("agreement/a")
-	elsewhere, err := log.Own(t.Context(), p)
+	partition := eventlog.PartitionOf("agreement/a")
+	elsewhere, err := log.Own(t.Context(), partition)
 	require.NoError(t, err)
-	n := startNode(t, log, func(c *bus.Config) { c.Shared = true }) // it returns when the bus is ready
+	node := startNode(t, log, func(cfg *bus.Config) { cfg.SharedLog = true }) // it returns when the bus is ready
 	sent := make(chan error, 1)
 	go func() {
-		_, err := n.bus.Do(t.Context(), request(operator, domain.DraftAgreement{ID: agreement, Terms: domain.Terms{
+		_, err := node.bus.Do(t.Context(), newRequest(operator, domain.DraftAgreement{ID: agreement, Terms: domain.Terms{
 			Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: today,
 		}}))
 		sent <- err
 	}()
-	inbox, err := log.Receive(t.Context(), eventlog.Topic(p), eventlog.Offset{}, 1)
+	inbox, err := log.Receive(t.Context(), eventlog.Topic(partition), eventlog.Offset{}, 1)
 	require.NoError(t, err)
 	require.Len(t, inbox, 1, "the command waits for the owner, wherever that is")
 	require.NoError(t, elsewhere.Release(t.Context()))
@@ -339,12 +339,12 @@ func TestReadyOnASharedLogWaitsForNoOwner(t *testing.T) {
 }
 
 func TestLookup(t *testing.T) {
-	n := startNode(t, eventlogtest.NewMemory())
-	r := request(operator, domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
-	_, known := n.bus.Lookup(r.ID)
+	node := startNode(t, eventlogtest.NewMemory())
+	request := newRequest(operator, domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
+	_, known := node.bus.Lookup(request.ID)
 	require.False(t, known)
-	result := n.send(r)
-	found, known := n.bus.Lookup(r.ID)
+	result := node.send(request)
+	found, known := node.bus.Lookup(request.ID)
 	require.True(t, known)
 	require.Equal(t, result, found)
 }
@@ -355,23 +355,23 @@ func TestStartAndStopUnderLoad(t *testing.T) {
 	acknowledged := make(map[string]bool)
 	var mu sync.Mutex
 	for round := range 5 {
-		n := startNode(t, log)
+		node := startNode(t, log)
 		if round == 0 {
-			n.agree()
-			n.do(nokia, plan("m"))
+			node.activateAgreement()
+			node.do(nokia, plan("m"))
 		}
 		var callers sync.WaitGroup
 		enough := make(chan struct{})
 		for range 8 {
 			callers.Go(func() {
 				for i := 0; ; i++ {
-					r := request(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "load"})
-					result, err := n.bus.Do(context.Background(), r)
+					request := newRequest(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "load"})
+					result, err := node.bus.Do(context.Background(), request)
 					if err != nil {
 						return
 					}
 					mu.Lock()
-					acknowledged[r.ID.String()] = result.Rejection == nil
+					acknowledged[request.ID.String()] = result.Rejection == nil
 					mu.Unlock()
 					if i == 20 {
 						enough <- struct{}{}
@@ -382,17 +382,17 @@ func TestStartAndStopUnderLoad(t *testing.T) {
 		for range 8 {
 			<-enough
 		}
-		n.stop()
+		node.stop()
 		callers.Wait()
 	}
-	n := startNode(t, log)
+	node := startNode(t, log)
 	stored := make(map[string]int)
-	for _, c := range n.commits() {
-		stored[c.Command.String()]++
+	for _, commit := range node.commits() {
+		stored[commit.Command.String()]++
 	}
 	for id, accepted := range acknowledged {
 		require.True(t, accepted)
 		require.Equal(t, 1, stored[id], "an acknowledged command is stored exactly once")
 	}
-	n.stop()
+	node.stop()
 }

@@ -14,29 +14,29 @@ import (
 	"tandem/eventlog"
 )
 
-// image is the least image there can be: one world behind a lock.
-type image struct {
-	mu       sync.Mutex
-	world    *domain.World
-	heads    eventlog.Positions
-	versions map[string]uint64
-	changed  chan struct{}
-	applied  func([]eventlog.Entry)
-	poison   domain.MilestoneID // reading this milestone panics, as a fault in a rule would
-	spared   int                // reads of it that still go well
-	forks    [eventlog.Partitions]int
+// testModel is the least image there can be: one world behind a lock.
+type testModel struct {
+	mu               sync.Mutex
+	world            *domain.World
+	heads            eventlog.Positions
+	versions         map[string]uint64
+	changed          chan struct{}
+	applied          func([]eventlog.Entry)
+	panicOn          domain.MilestoneID // reading this milestone panics, as a fault in a rule would
+	readsBeforePanic int                // reads of it that still go well
+	forks            [eventlog.Partitions]int
 }
 
-func newImage() *image {
-	return &image{world: domain.NewWorld(), versions: make(map[string]uint64), changed: make(chan struct{})}
+func newTestModel() *testModel {
+	return &testModel{world: domain.NewWorld(), versions: make(map[string]uint64), changed: make(chan struct{})}
 }
 
-func (i *image) follow(ctx context.Context, log eventlog.Log) error {
+func (i *testModel) follow(ctx context.Context, log eventlog.Log) error {
 	return log.Follow(ctx, eventlog.Positions{}, func(entries []eventlog.Entry) error {
 		i.mu.Lock()
-		for _, e := range entries {
-			if e.Commit != nil {
-				i.apply(e.Commit)
+		for _, entry := range entries {
+			if entry.Commit != nil {
+				i.apply(entry.Commit)
 			}
 		}
 		close(i.changed)
@@ -47,54 +47,54 @@ func (i *image) follow(ctx context.Context, log eventlog.Log) error {
 	}, nil)
 }
 
-func (i *image) apply(c *eventlog.Commit) {
-	stream, err := domain.ParseStream(c.Stream)
+func (i *testModel) apply(commit *eventlog.Commit) {
+	stream, err := domain.ParseStream(commit.Stream)
 	if err != nil {
 		panic(err)
 	}
-	for _, e := range c.Events {
+	for _, e := range commit.Events {
 		payload, err := domain.DecodeEvent(e.Type, e.Data)
 		if err != nil {
 			panic(err)
 		}
 		i.world.Apply(domain.Header{
-			Stream: stream, Commit: c.Seq, Subject: e.Subject, Audience: domain.Audience(e.Audience),
-			Partner: domain.PartnerID(c.Partner), RecordedAt: c.RecordedAt,
+			Stream: stream, Commit: commit.Seq, Subject: e.Subject, Audience: domain.Audience(e.Audience),
+			Partner: domain.PartnerID(commit.Partner), RecordedAt: commit.RecordedAt,
 		}, payload)
 	}
-	i.heads[c.Partition], i.versions[c.Stream] = c.Head(), c.Version
+	i.heads[commit.Partition], i.versions[commit.Stream] = commit.Head(), commit.Version
 }
 
-func (i *image) State(p eventlog.Partition) domain.State {
+func (i *testModel) State(partition eventlog.Partition) domain.State {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.forks[p]++
+	i.forks[partition]++
 	return lockedWorld{i}
 }
 
-// poisoned makes reading a milestone panic, after the given number of reads that go well.
-func (i *image) poisoned(id domain.MilestoneID, spared int) {
+// setPanic makes reading a milestone panic, after the given number of reads that go well.
+func (i *testModel) setPanic(id domain.MilestoneID, spared int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.poison, i.spared = id, spared
+	i.panicOn, i.readsBeforePanic = id, spared
 }
 
-func (i *image) StreamVersion(_ eventlog.Partition, stream string) uint64 {
+func (i *testModel) StreamVersion(_ eventlog.Partition, stream string) uint64 {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.versions[stream]
 }
 
-func (i *image) Head(p eventlog.Partition) eventlog.Head {
+func (i *testModel) Head(partition eventlog.Partition) eventlog.Head {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.heads[p]
+	return i.heads[partition]
 }
 
-func (i *image) WaitHead(ctx context.Context, p eventlog.Partition, seq uint64) error {
+func (i *testModel) WaitHead(ctx context.Context, partition eventlog.Partition, seq uint64) error {
 	for {
 		i.mu.Lock()
-		at, changed := i.heads[p].Seq, i.changed
+		at, changed := i.heads[partition].Seq, i.changed
 		i.mu.Unlock()
 		if at >= seq {
 			return nil
@@ -107,38 +107,43 @@ func (i *image) WaitHead(ctx context.Context, p eventlog.Partition, seq uint64) 
 	}
 }
 
-type lockedWorld struct{ *image }
+type lockedWorld struct{ *testModel }
 
 func (w lockedWorld) Partner(id domain.PartnerID) *domain.Partner {
 	return read(w, w.world.Partner, id)
 }
-func (w lockedWorld) Member(r domain.MemberRef) *domain.Member { return read(w, w.world.Member, r) }
-func (w lockedWorld) Token(r domain.TokenRef) *domain.Token    { return read(w, w.world.Token, r) }
-func (w lockedWorld) Webhook(r domain.WebhookRef) *domain.Webhook {
-	return read(w, w.world.Webhook, r)
+
+func (w lockedWorld) Member(ref domain.MemberRef) *domain.Member { return read(w, w.world.Member, ref) }
+
+func (w lockedWorld) Token(ref domain.TokenRef) *domain.Token { return read(w, w.world.Token, ref) }
+
+func (w lockedWorld) Webhook(ref domain.WebhookRef) *domain.Webhook {
+	return read(w, w.world.Webhook, ref)
 }
 
 func (w lockedWorld) Agreement(id domain.AgreementID) *domain.Agreement {
 	return read(w, w.world.Agreement, id)
 }
 
-func (w lockedWorld) Project(r domain.ProjectRef) *domain.Project { return read(w, w.world.Project, r) }
+func (w lockedWorld) Project(ref domain.ProjectRef) *domain.Project {
+	return read(w, w.world.Project, ref)
+}
 
-func (w lockedWorld) Milestone(r domain.MilestoneRef) *domain.Milestone {
+func (w lockedWorld) Milestone(ref domain.MilestoneRef) *domain.Milestone {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if r.Milestone == w.poison {
-		if w.spared--; w.spared < 0 {
+	if ref.Milestone == w.panicOn {
+		if w.readsBeforePanic--; w.readsBeforePanic < 0 {
 			panic("poisoned milestone")
 		}
 	}
-	return w.world.Milestone(r)
+	return w.world.Milestone(ref)
 }
 
-func (w lockedWorld) Serving(a domain.AgreementID, i domain.InstrumentID) []*domain.Milestone {
+func (w lockedWorld) MilestonesOf(agreement domain.AgreementID, instrument domain.InstrumentID) []*domain.Milestone {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.world.Serving(a, i)
+	return w.world.MilestonesOf(agreement, instrument)
 }
 
 func (w lockedWorld) Milestones(in domain.ProjectRef) []*domain.Milestone {
@@ -147,9 +152,9 @@ func (w lockedWorld) Milestones(in domain.ProjectRef) []*domain.Milestone {
 	return w.world.Milestones(in)
 }
 
-func read[K, V any](w lockedWorld, get func(K) V, key K) V {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func read[K, V any](locked lockedWorld, get func(K) V, key K) V {
+	locked.mu.Lock()
+	defer locked.mu.Unlock()
 	return get(key)
 }
 
@@ -157,35 +162,35 @@ func read[K, V any](w lockedWorld, get func(K) V, key K) V {
 type node struct {
 	t     testing.TB
 	log   eventlog.Log
-	image *image
+	model *testModel
 	bus   *bus.Bus
 	stop  func()
 }
 
 func startNode(t testing.TB, log eventlog.Log, change ...func(*bus.Config)) *node {
 	t.Helper()
-	n := &node{t: t, log: log, image: newImage()}
-	cfg := bus.Config{Log: log, Image: n.image}
-	for _, c := range change {
-		c(&cfg)
+	node := &node{t: t, log: log, model: newTestModel()}
+	cfg := bus.Config{Log: log, ReadModel: node.model}
+	for _, configure := range change {
+		configure(&cfg)
 	}
-	b, err := bus.New(cfg)
+	created, err := bus.New(cfg)
 	require.NoError(t, err)
-	n.bus, n.image.applied = b, b.Applied
+	node.bus, node.model.applied = created, created.Applied
 	following, endFollowing := context.WithCancel(context.Background())
 	running, endRunning := context.WithCancel(context.Background())
 	followed, ran := make(chan error, 1), make(chan error, 1)
-	go func() { followed <- n.image.follow(following, log) }()
-	go func() { ran <- b.Run(running) }()
-	n.stop = sync.OnceFunc(func() {
+	go func() { followed <- node.model.follow(following, log) }()
+	go func() { ran <- created.Run(running) }()
+	node.stop = sync.OnceFunc(func() {
 		endRunning()
 		require.NoError(t, <-ran)
 		endFollowing()
 		require.ErrorIs(t, <-followed, context.Canceled)
 	})
-	t.Cleanup(n.stop)
-	<-b.Ready()
-	return n
+	t.Cleanup(node.stop)
+	<-created.Ready()
+	return node
 }
 
 var (
@@ -199,34 +204,34 @@ const (
 	today     domain.Date        = 20180330
 )
 
-func request(actor domain.Actor, c domain.Command) bus.Request {
-	return bus.Request{ID: eventlog.CommandID(uuid.Must(uuid.NewV7())), Command: c, Actor: actor, Today: today, RequestedAt: time.Now()}
+func newRequest(actor domain.Actor, command domain.Command) bus.Request {
+	return bus.Request{ID: eventlog.CommandID(uuid.Must(uuid.NewV7())), Command: command, Actor: actor, Today: today, RequestedAt: time.Now()}
 }
 
 // keyed is a request with an idempotency key; the same key and content make the same request.
-func keyed(key byte, content byte, actor domain.Actor, c domain.Command) bus.Request {
-	r := request(actor, c)
-	r.ID = eventlog.CommandID{key}
-	r.Fingerprint = eventlog.Fingerprint{content}
-	return r
+func keyed(key byte, content byte, actor domain.Actor, command domain.Command) bus.Request {
+	request := newRequest(actor, command)
+	request.ID = eventlog.CommandID{key}
+	request.Fingerprint = eventlog.Fingerprint{content}
+	return request
 }
 
 // do sends a command and requires it to be accepted.
-func (n *node) do(actor domain.Actor, c domain.Command) bus.Result {
+func (n *node) do(actor domain.Actor, command domain.Command) bus.Result {
 	n.t.Helper()
-	return n.send(request(actor, c))
+	return n.send(newRequest(actor, command))
 }
 
-func (n *node) send(r bus.Request) bus.Result {
+func (n *node) send(request bus.Request) bus.Result {
 	n.t.Helper()
-	result, err := n.bus.Do(n.t.Context(), r)
+	result, err := n.bus.Do(n.t.Context(), request)
 	require.NoError(n.t, err)
 	require.Nil(n.t, result.Rejection)
 	return result
 }
 
-// agree makes an active agreement with an active project.
-func (n *node) agree() {
+// activateAgreement makes an active agreement with an active project.
+func (n *node) activateAgreement() {
 	n.t.Helper()
 	n.do(operator, domain.DraftAgreement{ID: agreement, Terms: domain.Terms{
 		Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: today,
@@ -250,14 +255,14 @@ func plan(id domain.MilestoneID) domain.PlanMilestone {
 // commits returns the whole chain of the agreement's partition, verified.
 func (n *node) commits() []eventlog.Commit {
 	n.t.Helper()
-	p := eventlog.PartitionOf("agreement/" + string(agreement))
-	head, err := n.log.Head(n.t.Context(), p)
+	partition := eventlog.PartitionOf("agreement/" + string(agreement))
+	head, err := n.log.Head(n.t.Context(), partition)
 	require.NoError(n.t, err)
 	var seqs []uint64
 	for seq := uint64(1); seq <= head.Seq; seq++ {
 		seqs = append(seqs, seq)
 	}
-	commits, err := n.log.Read(n.t.Context(), p, seqs)
+	commits, err := n.log.Read(n.t.Context(), partition, seqs)
 	require.NoError(n.t, err)
 	var at eventlog.Head
 	for i := range commits {

@@ -20,12 +20,12 @@ import (
 //	1700000000.123456 [0 127.0.0.1:40000] "XADD" "tandem:{07}:inbox" …
 //
 // Commands of scripts have "lua" in the place of the address.
-func monitor(t *testing.T, server *redistest.Server) (seen func() []string) {
+func monitor(t *testing.T, server *redistest.Server) (commands func() []string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Addr())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(redistest.Patience)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(redistest.Timeout)))
 	_, err = fmt.Fprint(conn, "MONITOR\r\n")
 	require.NoError(t, err)
 	lines := bufio.NewReader(conn)
@@ -49,18 +49,18 @@ func monitor(t *testing.T, server *redistest.Server) (seen func() []string) {
 // Every command passes the inbox stream, once: there is no way around it.
 func TestOneXADDToAnInboxPerCommand(t *testing.T) {
 	server := redistest.Start(t)
-	n := startNode(t, openRedis(t, server))
-	defer n.stop()
-	n.agree()
-	n.do(nokia, plan("m"))
-	before := len(n.commits())
+	node := startNode(t, openRedis(t, server))
+	defer node.stop()
+	node.activateAgreement()
+	node.do(nokia, plan("m"))
+	before := len(node.commits())
 	seen := monitor(t, server)
 	const commands = 50
 	var ids []string
 	for range commands {
-		r := request(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "counted"})
-		ids = append(ids, r.ID.String())
-		n.send(r)
+		request := newRequest(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "counted"})
+		ids = append(ids, request.ID.String())
+		node.send(request)
 	}
 	var sent, appended []string
 	for _, line := range seen() {
@@ -82,8 +82,8 @@ func TestOneXADDToAnInboxPerCommand(t *testing.T) {
 	for i, id := range ids {
 		require.Contains(t, sent[i], fmt.Sprintf("%q", id))
 	}
-	p := eventlog.PartitionOf("agreement/a")
+	partition := eventlog.PartitionOf("agreement/a")
 	require.Len(t, appended, commands)
-	require.Contains(t, appended[0], fmt.Sprintf("tandem:{%02d}:log", p))
-	require.Len(t, n.commits(), before+commands)
+	require.Contains(t, appended[0], fmt.Sprintf("tandem:{%02d}:log", partition))
+	require.Len(t, node.commits(), before+commands)
 }

@@ -13,18 +13,18 @@ import (
 // topic's gate under which it was delivered. Both are zero for any other message. Decorated
 // contexts, such as the router's, keep them; a Copy of the message without its context does not.
 func Origin(msg *message.Message) (offset eventlog.Offset, generation uint64) {
-	if d, ok := msg.Context().Value(originKey{}).(*delivery); ok {
-		return d.offset, d.generation
+	if msgCtx, ok := msg.Context().Value(originKey{}).(*messageContext); ok {
+		return msgCtx.offset, msgCtx.generation
 	}
 	return eventlog.Offset{}, 0
 }
 
 type originKey struct{}
 
-// delivery is the context of one delivered message. It is a context of its own kind because a
+// messageContext is the context of one delivered message. It is a context of its own kind because a
 // cancelable one from the standard library would cost every message a registration with its parent,
 // though hardly any handler waits for Done.
-type delivery struct {
+type messageContext struct {
 	context.Context // the subscription's: values and deadline
 	offset          eventlog.Offset
 	generation      uint64
@@ -34,14 +34,14 @@ type delivery struct {
 	done     chan struct{} // made by the first Done
 }
 
-func (d *delivery) Value(key any) any {
+func (d *messageContext) Value(key any) any {
 	if key == (originKey{}) {
 		return d
 	}
 	return d.Context.Value(key)
 }
 
-func (d *delivery) Done() <-chan struct{} {
+func (d *messageContext) Done() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.done == nil {
@@ -54,7 +54,7 @@ func (d *delivery) Done() <-chan struct{} {
 }
 
 // Err does not ask the parent: it must not fail before Done is closed.
-func (d *delivery) Err() error {
+func (d *messageContext) Err() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.finished {
@@ -63,7 +63,7 @@ func (d *delivery) Err() error {
 	return nil
 }
 
-func (d *delivery) finish() {
+func (d *messageContext) finish() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.finished = true

@@ -16,7 +16,7 @@ import (
 // TestDeadLettersHoldNoPrivateValues: what was to be kept outside the chain is not kept in a dead
 // letter, where nobody would erase it. What was to be deleted still is, when it is replayed.
 func TestDeadLettersHoldNoPrivateValues(t *testing.T) {
-	p := eventlog.PartitionOf("agreement/a")
+	partition := eventlog.PartitionOf("agreement/a")
 	name := base64.StdEncoding.EncodeToString([]byte("Unmistakable Person"))
 	envelope := func(private string) string {
 		return `{"actor":{"member":"m","role":"manager"},"command":{},"name":"no.such"` + private + `,"requested_at":"2018-03-30T00:00:00Z","today":null}`
@@ -28,10 +28,10 @@ func TestDeadLettersHoldNoPrivateValues(t *testing.T) {
 		"": "",
 	} {
 		log := eventlogtest.NewMemory()
-		n := startNode(t, log)
-		require.NoError(t, bus.NewPublisher(log).Publish(eventlog.Topic(p), message.NewMessage("odd/id", []byte(envelope(sent)))))
-		n.agree() // handled after it
-		require.Len(t, n.letters(), 1)
-		require.Equal(t, envelope(kept), string(n.letters()[0].Payload))
+		node := startNode(t, log)
+		require.NoError(t, bus.NewPublisher(log).Publish(eventlog.Topic(partition), message.NewMessage("odd/id", []byte(envelope(sent)))))
+		node.activateAgreement() // handled after it
+		require.Len(t, node.letters(), 1)
+		require.Equal(t, envelope(kept), string(node.letters()[0].Payload))
 	}
 }

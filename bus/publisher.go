@@ -19,7 +19,7 @@ var _ message.Publisher = (*Publisher)(nil)
 
 // Publisher sends Watermill messages to the topics of an inbox. It is safe for concurrent use.
 type Publisher struct {
-	inbox eventlog.Inbox
+	inbox eventlog.CommandQueue
 
 	mu     sync.Mutex // orders Publish's check against Close
 	closed bool
@@ -27,7 +27,7 @@ type Publisher struct {
 }
 
 // NewPublisher returns a Publisher on an inbox, which it does not close.
-func NewPublisher(inbox eventlog.Inbox) *Publisher {
+func NewPublisher(inbox eventlog.CommandQueue) *Publisher {
 	return &Publisher{inbox: inbox}
 }
 
@@ -37,7 +37,7 @@ func NewPublisher(inbox eventlog.Inbox) *Publisher {
 // goroutine keep their order over any number of calls. The payload is kept, not copied: like
 // Watermill itself this takes a published message for immutable. After Close the error is ErrClosed.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
-	if !p.begin() {
+	if !p.beginSend() {
 		return ErrClosed
 	}
 	defer p.sends.Done()
@@ -58,7 +58,7 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
-func (p *Publisher) begin() bool {
+func (p *Publisher) beginSend() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -71,9 +71,9 @@ func (p *Publisher) begin() bool {
 // send gives the inbox metadata of its own, because an inbox in memory keeps what it is given and
 // middleware writes to the metadata of a message that it passes on.
 func (p *Publisher) send(ctx context.Context, topic string, msg *message.Message) error {
-	m := eventlog.Message{ID: msg.UUID, Payload: msg.Payload}
+	outgoing := eventlog.Message{ID: msg.UUID, Payload: msg.Payload}
 	if len(msg.Metadata) > 0 {
-		m.Metadata = maps.Clone(map[string]string(msg.Metadata))
+		outgoing.Metadata = maps.Clone(map[string]string(msg.Metadata))
 	}
-	return p.inbox.Send(ctx, topic, m)
+	return p.inbox.Send(ctx, topic, outgoing)
 }

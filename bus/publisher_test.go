@@ -17,7 +17,7 @@ import (
 
 // hookedInbox lets a test step into the calls of an inbox. A nil hook passes the call on.
 type hookedInbox struct {
-	eventlog.Inbox
+	eventlog.CommandQueue
 	send    func(context.Context, eventlog.Message) error
 	receive func(ctx context.Context, after eventlog.Offset, next receiveFunc) ([]eventlog.Message, error)
 	advance func(eventlog.Offset) error
@@ -25,17 +25,19 @@ type hookedInbox struct {
 
 type receiveFunc func(context.Context) ([]eventlog.Message, error)
 
-func (h hookedInbox) Send(ctx context.Context, topic string, m eventlog.Message) error {
+func (h hookedInbox) Send(ctx context.Context, topic string, msg eventlog.Message) error {
 	if h.send != nil {
-		if err := h.send(ctx, m); err != nil {
+		if err := h.send(ctx, msg); err != nil {
 			return err
 		}
 	}
-	return h.Inbox.Send(ctx, topic, m)
+	return h.CommandQueue.Send(ctx, topic, msg)
 }
 
 func (h hookedInbox) Receive(ctx context.Context, topic string, after eventlog.Offset, most int) ([]eventlog.Message, error) {
-	next := func(ctx context.Context) ([]eventlog.Message, error) { return h.Inbox.Receive(ctx, topic, after, most) }
+	next := func(ctx context.Context) ([]eventlog.Message, error) {
+		return h.CommandQueue.Receive(ctx, topic, after, most)
+	}
 	if h.receive != nil {
 		return h.receive(ctx, after, next)
 	}
@@ -48,17 +50,17 @@ func (h hookedInbox) Advance(ctx context.Context, topic string, to eventlog.Offs
 			return err
 		}
 	}
-	return h.Inbox.Advance(ctx, topic, to)
+	return h.CommandQueue.Advance(ctx, topic, to)
 }
 
-func publish(t *testing.T, inbox eventlog.Inbox, topic string, ids ...string) {
+func publish(t *testing.T, inbox eventlog.CommandQueue, topic string, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
 		require.NoError(t, inbox.Send(t.Context(), topic, eventlog.Message{ID: id, Payload: []byte(id)}))
 	}
 }
 
-func stored(t *testing.T, inbox eventlog.Inbox, topic string, n int) (all []eventlog.Message) {
+func stored(t *testing.T, inbox eventlog.CommandQueue, topic string, n int) (all []eventlog.Message) {
 	t.Helper()
 	for len(all) < n {
 		var after eventlog.Offset
@@ -106,9 +108,9 @@ func TestPublishKeepsTheOrderOfEachSender(t *testing.T) {
 	wg.Wait()
 
 	next := map[string]int{}
-	for _, m := range stored(t, inbox, "t", senders*calls*3) {
-		require.Equal(t, strconv.Itoa(next[m.ID]), string(m.Payload), "sender %s", m.ID)
-		next[m.ID]++
+	for _, msg := range stored(t, inbox, "t", senders*calls*3) {
+		require.Equal(t, strconv.Itoa(next[msg.ID]), string(msg.Payload), "sender %s", msg.ID)
+		next[msg.ID]++
 	}
 }
 
@@ -116,9 +118,9 @@ func TestPublishStopsAtTheFirstFailure(t *testing.T) {
 	memory := eventlogtest.NewMemory()
 	broken := errors.New("broken")
 	var tried []string
-	inbox := hookedInbox{Inbox: memory, send: func(_ context.Context, m eventlog.Message) error {
-		tried = append(tried, m.ID)
-		if m.ID == "b" {
+	inbox := hookedInbox{CommandQueue: memory, send: func(_ context.Context, msg eventlog.Message) error {
+		tried = append(tried, msg.ID)
+		if msg.ID == "b" {
 			return broken
 		}
 		return nil
@@ -144,7 +146,7 @@ func TestPublishUsesTheContextOfEachMessage(t *testing.T) {
 func TestPublisherCloseWaitsForSendsUnderWay(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	inbox := eventlogtest.NewMemory()
-	pub := bus.NewPublisher(hookedInbox{Inbox: inbox, send: func(context.Context, eventlog.Message) error {
+	pub := bus.NewPublisher(hookedInbox{CommandQueue: inbox, send: func(context.Context, eventlog.Message) error {
 		close(entered)
 		<-release
 		return nil

@@ -16,11 +16,11 @@ import (
 )
 
 // inboxes opens the inbox of each log.
-func inboxes() map[string]func(*testing.T) eventlog.Inbox {
-	return map[string]func(*testing.T) eventlog.Inbox{
-		"memory": func(*testing.T) eventlog.Inbox { return eventlogtest.NewMemory() },
-		"sqlite": func(t *testing.T) eventlog.Inbox { return openSQLite(t) },
-		"redis":  func(t *testing.T) eventlog.Inbox { return openRedis(t, redistest.Start(t)) },
+func inboxes() map[string]func(*testing.T) eventlog.CommandQueue {
+	return map[string]func(*testing.T) eventlog.CommandQueue{
+		"memory": func(*testing.T) eventlog.CommandQueue { return eventlogtest.NewMemory() },
+		"sqlite": func(t *testing.T) eventlog.CommandQueue { return openSQLite(t) },
+		"redis":  func(t *testing.T) eventlog.CommandQueue { return openRedis(t, redistest.Start(t)) },
 	}
 }
 

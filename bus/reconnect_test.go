@@ -29,15 +29,15 @@ func TestWatermillReconnect(t *testing.T) {
 		RestartServiceCommand: []string{"sh", "-c", "redis-cli -p " + port + " DEBUG CRASH-AND-RECOVER || true"},
 	}
 	tests.TestReconnect(t, tests.TestContext{TestID: tests.NewTestID(), Features: features}, func(t *testing.T) (message.Publisher, message.Subscriber) {
-		sub, err := lastLate(10_000)(bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil))
+		sub, err := delayLast(10_000)(bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil))
 		require.NoError(t, err)
 		return bus.NewPublisher(inbox), sub
 	})
 }
 
-// lastLate holds the last message back for a moment. The suite compares what it received with what it
+// delayLast holds the last message back for a moment. The suite compares what it received with what it
 // sent as soon as it has the last one, and notes without any lock, in another goroutine, what it sent.
-func lastLate(messages int) message.SubscriberDecorator {
+func delayLast(messages int) message.SubscriberDecorator {
 	var mu sync.Mutex
 	seen := make(map[string]bool, messages)
 	return message.MessageTransformSubscriberDecorator(func(msg *message.Message) {

@@ -84,7 +84,7 @@ func publishAll(b *testing.B, to message.Publisher, topic string, publishers, me
 	return time.Since(begin)
 }
 
-func consumeOurs(b *testing.B, log eventlog.Inbox, topic string, messages int) time.Duration {
+func consumeOurs(b *testing.B, log eventlog.CommandQueue, topic string, messages int) time.Duration {
 	b.Helper()
 	sub := bus.NewSubscriber(log, bus.AdvanceOnAppend, nil)
 	defer func() { require.NoError(b, sub.Close()) }()

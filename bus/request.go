@@ -28,7 +28,7 @@ type Request struct {
 	ID          eventlog.CommandID
 	Fingerprint eventlog.Fingerprint // of the client's request; zero without an idempotency key
 	Command     domain.Command
-	Refused     *Refused // instead of a command: what the edge refused already
+	Refusal     *Refusal // instead of a command: what the edge refused already
 	Actor       domain.Actor
 	Today       domain.Date   // in the acting partner's zone
 	IfMatch     *uint64       // the target's version that the caller saw; nil: any
@@ -36,19 +36,19 @@ type Request struct {
 	RequestedAt time.Time
 	RecordedAt  time.Time // zero, except for a loader that fills an empty log
 
-	attempt attempt // that brought it to its owner
+	call callID // that brought it to its owner
 }
 
-// Refused is a refusal that was found before the bus. It is sent so that it is remembered under the
+// Refusal is a refusal that was found before the bus. It is sent so that it is remembered under the
 // client's key like one that a decision found.
-type Refused struct {
+type Refusal struct {
 	Root  string // as domain.Stream.Root returns it
 	Error domain.Error
 }
 
 func (r Request) root() string {
-	if r.Refused != nil {
-		return r.Refused.Root
+	if r.Refusal != nil {
+		return r.Refusal.Root
 	}
 	return r.Command.Stream().Root()
 }
@@ -65,73 +65,73 @@ type Result struct {
 type envelope struct {
 	Name        string         `json:"name,omitempty"`
 	Command     jsontext.Value `json:"command,omitempty"`
-	Refused     *Refused       `json:"refused,omitempty"`
+	Refusal     *Refusal       `json:"refused,omitempty"`
 	Actor       domain.Actor   `json:"actor"`
 	Fingerprint []byte         `json:"fingerprint,omitempty"`
 	Today       domain.Date    `json:"today"`
 	IfMatch     *uint64        `json:"if_match,omitempty"`
-	Private     []private      `json:"private,omitempty"`
+	Private     []privateKV    `json:"private,omitempty"`
 	RequestedAt time.Time      `json:"requested_at"`
 	RecordedAt  time.Time      `json:"recorded_at,omitzero"`
 }
 
-// private is an eventlog.KV on the wire, where no value and an empty one would look the same.
-type private struct {
+// privateKV is an eventlog.KV on the wire, where no value and an empty one would look the same.
+type privateKV struct {
 	Key   string  `json:"key"`
 	Value *[]byte `json:"value"` // null deletes the key
 }
 
-func encode(r Request) ([]byte, error) {
-	e := envelope{
-		Refused: r.Refused, Actor: r.Actor, Today: r.Today, IfMatch: r.IfMatch,
-		RequestedAt: r.RequestedAt, RecordedAt: r.RecordedAt,
+func encode(request Request) ([]byte, error) {
+	wire := envelope{
+		Refusal: request.Refusal, Actor: request.Actor, Today: request.Today, IfMatch: request.IfMatch,
+		RequestedAt: request.RequestedAt, RecordedAt: request.RecordedAt,
 	}
-	if r.Refused == nil {
-		name, data, err := domain.EncodeCommand(r.Command)
+	if request.Refusal == nil {
+		name, data, err := domain.EncodeCommand(request.Command)
 		if err != nil {
 			return nil, err
 		}
-		e.Name, e.Command = name, data
+		wire.Name, wire.Command = name, data
 	}
-	for _, kv := range r.Private {
-		p := private{Key: kv.Key}
+	for _, kv := range request.Private {
+		entry := privateKV{Key: kv.Key}
 		if kv.Value != nil {
-			p.Value = &kv.Value
+			entry.Value = &kv.Value
 		}
-		e.Private = append(e.Private, p)
+		wire.Private = append(wire.Private, entry)
 	}
-	if !r.Fingerprint.IsZero() {
-		e.Fingerprint = r.Fingerprint[:]
+	if !request.Fingerprint.IsZero() {
+		wire.Fingerprint = request.Fingerprint[:]
 	}
-	return json.Marshal(e)
+	return json.Marshal(wire)
 }
 
 // decode reads what encode wrote. With an error it still returns what tells whose outcome it is, as
 // far as that can be read.
-func decode(id string, payload []byte) (r Request, err error) {
-	if r.ID, err = eventlog.ParseCommandID(id); err != nil {
-		return r, err
+func decode(id string, payload []byte) (request Request, err error) {
+	if request.ID, err = eventlog.ParseCommandID(id); err != nil {
+		return request, err
 	}
-	var e envelope
-	if err := json.Unmarshal(payload, &e, json.RejectUnknownMembers(true)); err != nil {
-		return r, fmt.Errorf("envelope: %w", err)
+	var wire envelope
+	if err := json.Unmarshal(payload, &wire, json.RejectUnknownMembers(true)); err != nil {
+		return request, fmt.Errorf("envelope: %w", err)
 	}
-	if n := copy(r.Fingerprint[:], e.Fingerprint); n != 0 && (n != len(r.Fingerprint) || n != len(e.Fingerprint)) {
-		return r, fmt.Errorf("fingerprint of %d bytes", len(e.Fingerprint))
+	if n := copy(request.Fingerprint[:], wire.Fingerprint); n != 0 && (n != len(request.Fingerprint) || n != len(wire.Fingerprint)) {
+		return request, fmt.Errorf("fingerprint of %d bytes", len(wire.Fingerprint))
 	}
-	if r.Refused = e.Refused; r.Refused == nil {
-		if r.Command, err = domain.DecodeCommand(e.Name, e.Command); err != nil {
-			return r, err
+	if request.Refusal = wire.Refusal; request.Refusal == nil {
+		if request.Command, err = domain.DecodeCommand(wire.Name, wire.Command); err != nil {
+			return request, err
 		}
 	}
-	for _, p := range e.Private {
-		kv := eventlog.KV{Key: p.Key}
-		if p.Value != nil {
-			kv.Value = append([]byte{}, *p.Value...)
+	for _, entry := range wire.Private {
+		kv := eventlog.KV{Key: entry.Key}
+		if entry.Value != nil {
+			kv.Value = append([]byte{}, *entry.Value...)
 		}
-		r.Private = append(r.Private, kv)
+		request.Private = append(request.Private, kv)
 	}
-	r.Actor, r.Today, r.IfMatch = e.Actor, e.Today, e.IfMatch
-	r.RequestedAt, r.RecordedAt = e.RequestedAt, e.RecordedAt
-	return r, nil
+	request.Actor, request.Today, request.IfMatch = wire.Actor, wire.Today, wire.IfMatch
+	request.RequestedAt, request.RecordedAt = wire.RequestedAt, wire.RecordedAt
+	return request, nil
 }

@@ -23,8 +23,8 @@ func TestRouterWithSilentTopics(t *testing.T) {
 	var mu sync.Mutex
 	var handled []string
 	got := make(chan struct{}, 8)
-	for p := range eventlog.Partition(eventlog.Partitions) {
-		topic := eventlog.Topic(p)
+	for partition := range eventlog.Partition(eventlog.Partitions) {
+		topic := eventlog.Topic(partition)
 		publish(t, inbox, topic, topic)
 		router.AddConsumerHandler(topic, topic, sub, func(msg *message.Message) error {
 			mu.Lock()
@@ -90,7 +90,7 @@ func benchmarkRouter(b *testing.B, topics int) {
 		names[i] = eventlog.Topic(eventlog.Partition(i))
 		generation := sub.Resume(names[i], eventlog.Offset{})
 		router.AddConsumerHandler(names[i], names[i], sub, func(msg *message.Message) error {
-			if _, g := bus.Origin(msg); g == generation {
+			if _, gotGeneration := bus.Origin(msg); gotGeneration == generation {
 				wg.Done()
 			}
 			return nil

@@ -29,9 +29,9 @@ const (
 )
 
 const (
-	receiveBatch   = 256 // messages that one Receive may return
-	firstRetry     = 20 * time.Millisecond
-	slowestRetry   = time.Second
+	maxReceive     = 256 // messages that one Receive may return
+	minRetryDelay  = 20 * time.Millisecond
+	maxRetryDelay  = time.Second
 	advanceTimeout = 5 * time.Second // that one Advance may take; it can outlive its subscription
 )
 
@@ -83,28 +83,28 @@ var _ message.Subscriber = (*Subscriber)(nil)
 // holds the lock under which its handler compares. Without that lock the first message of the new
 // generation could come before its number is known and be taken for a stale one.
 type Subscriber struct {
-	inbox  eventlog.Inbox
+	inbox  eventlog.CommandQueue
 	mode   Checkpointing
 	logger *slog.Logger
 
-	mu     sync.Mutex
-	closed bool
-	gates  map[string]*gate // AdvanceOnAppend only
-	ends   map[*subscription]context.CancelFunc
-	loops  sync.WaitGroup
+	mu      sync.Mutex
+	closed  bool
+	gates   map[string]*gate // AdvanceOnAppend only
+	cancels map[*subscription]context.CancelFunc
+	running sync.WaitGroup
 }
 
 // NewSubscriber returns a Subscriber on an inbox, which it does not close. A nil logger is silent.
-func NewSubscriber(inbox eventlog.Inbox, mode Checkpointing, logger *slog.Logger) *Subscriber {
+func NewSubscriber(inbox eventlog.CommandQueue, mode Checkpointing, logger *slog.Logger) *Subscriber {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	return &Subscriber{
-		inbox:  inbox,
-		mode:   mode,
-		logger: logger,
-		gates:  make(map[string]*gate),
-		ends:   make(map[*subscription]context.CancelFunc),
+		inbox:   inbox,
+		mode:    mode,
+		logger:  logger,
+		gates:   make(map[string]*gate),
+		cancels: make(map[*subscription]context.CancelFunc),
 	}
 }
 
@@ -124,8 +124,8 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		}
 		sub.gate.subscribed = true
 	}
-	ctx, s.ends[sub] = context.WithCancel(ctx)
-	s.loops.Go(func() { sub.run(ctx) })
+	ctx, s.cancels[sub] = context.WithCancel(ctx)
+	s.running.Go(func() { sub.run(ctx) })
 	return sub.out, nil
 }
 
@@ -146,11 +146,11 @@ func (s *Subscriber) Pause(topic string) {
 func (s *Subscriber) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	for _, end := range s.ends {
+	for _, end := range s.cancels {
 		end()
 	}
 	s.mu.Unlock()
-	s.loops.Wait()
+	s.running.Wait()
 	return nil
 }
 
@@ -159,28 +159,28 @@ func (s *Subscriber) change(topic string, open bool, from eventlog.Offset) uint6
 		return 0
 	}
 	s.mu.Lock()
-	g := s.gate(topic)
+	topicGate := s.gate(topic)
 	s.mu.Unlock()
-	return g.change(open, from)
+	return topicGate.change(open, from)
 }
 
 // gate needs s.mu.
 func (s *Subscriber) gate(topic string) *gate {
-	g := s.gates[topic]
-	if g == nil {
-		g = new(gate)
-		s.gates[topic] = g
+	topicGate := s.gates[topic]
+	if topicGate == nil {
+		topicGate = new(gate)
+		s.gates[topic] = topicGate
 	}
-	return g
+	return topicGate
 }
 
-// forget ends the bookkeeping of a subscription before its channel closes, so that whoever sees the
+// remove ends the bookkeeping of a subscription before its channel closes, so that whoever sees the
 // closed channel can subscribe anew.
-func (s *Subscriber) forget(sub *subscription) {
+func (s *Subscriber) remove(sub *subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ends[sub]()
-	delete(s.ends, sub)
+	s.cancels[sub]()
+	delete(s.cancels, sub)
 	sub.gate.subscribed = false
 }
 
@@ -192,13 +192,13 @@ type gate struct {
 	open       bool
 	generation uint64
 	position   eventlog.Offset    // the next message is the one after it
-	interrupt  context.CancelFunc // ends the turn under way; nil before the first
+	endSession context.CancelFunc // ends the turn under way; nil before the first
 }
 
-// turn is the time between two changes of a gate, as the subscription sees it.
-type turn struct {
+// session is the time between two changes of a gate, as the subscription sees it.
+type session struct {
 	ctx        context.Context // ends with the turn
-	end        context.CancelFunc
+	cancel     context.CancelFunc
 	open       bool
 	generation uint64
 	from       eventlog.Offset
@@ -209,23 +209,23 @@ func (g *gate) change(open bool, from eventlog.Offset) uint64 {
 	defer g.mu.Unlock()
 	g.generation++
 	g.open, g.position = open, from
-	if g.interrupt != nil {
-		g.interrupt()
+	if g.endSession != nil {
+		g.endSession()
 	}
 	return g.generation
 }
 
-// enter begins a turn, which the next change ends.
-func (g *gate) enter(ctx context.Context) turn {
+// startSession begins a turn, which the next change ends.
+func (g *gate) startSession(ctx context.Context) session {
 	ctx, end := context.WithCancel(ctx)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.interrupt = end
-	return turn{ctx: ctx, end: end, open: g.open, generation: g.generation, from: g.position}
+	g.endSession = end
+	return session{ctx: ctx, cancel: end, open: g.open, generation: g.generation, from: g.position}
 }
 
-// move reports whether the generation is still the gate's; only then the position moves.
-func (g *gate) move(generation uint64, to eventlog.Offset) bool {
+// advance reports whether the generation is still the gate's; only then the position moves.
+func (g *gate) advance(generation uint64, to eventlog.Offset) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.generation != generation {
@@ -245,18 +245,18 @@ type subscription struct {
 
 func (s *subscription) run(ctx context.Context) {
 	defer close(s.out)
-	defer s.forget(s)
+	defer s.remove(s)
 	if s.mode == AdvanceOnAck && !s.openAtCheckpoint(ctx) {
 		return
 	}
 	for ctx.Err() == nil {
-		s.takeTurn(ctx)
+		s.runSession(ctx)
 	}
 }
 
 func (s *subscription) openAtCheckpoint(ctx context.Context) bool {
 	var at eventlog.Offset
-	ok := s.persist(ctx, "read the checkpoint", func() (err error) {
+	ok := s.retry(ctx, "read the checkpoint", func() (err error) {
 		at, err = s.inbox.Checkpoint(ctx, s.topic)
 		return err
 	})
@@ -266,21 +266,21 @@ func (s *subscription) openAtCheckpoint(ctx context.Context) bool {
 	return ok
 }
 
-// takeTurn delivers messages until the gate changes or ctx ends.
-func (s *subscription) takeTurn(ctx context.Context) {
-	t := s.gate.enter(ctx)
-	defer t.end()
-	if !t.open {
-		<-t.ctx.Done()
+// runSession delivers messages until the gate changes or ctx ends.
+func (s *subscription) runSession(ctx context.Context) {
+	session := s.gate.startSession(ctx)
+	defer session.cancel()
+	if !session.open {
+		<-session.ctx.Done()
 		return
 	}
-	for at := t.from; ; {
-		batch, ok := s.receive(t.ctx, at)
+	for at := session.from; ; {
+		batch, ok := s.receive(session.ctx, at)
 		if !ok {
 			return
 		}
 		for i := range batch {
-			if !s.deliver(ctx, t, &batch[i]) {
+			if !s.dispatch(ctx, session, &batch[i]) {
 				return
 			}
 			at = batch[i].Offset
@@ -289,35 +289,35 @@ func (s *subscription) takeTurn(ctx context.Context) {
 }
 
 func (s *subscription) receive(ctx context.Context, after eventlog.Offset) (batch []eventlog.Message, ok bool) {
-	ok = s.persist(ctx, "receive", func() (err error) {
-		batch, err = s.inbox.Receive(ctx, s.topic, after, receiveBatch)
+	ok = s.retry(ctx, "receive", func() (err error) {
+		batch, err = s.inbox.Receive(ctx, s.topic, after, maxReceive)
 		return err
 	})
 	return batch, ok
 }
 
-// deliver hands one message out until it is acknowledged. It reports whether the turn goes on.
-func (s *subscription) deliver(ctx context.Context, t turn, m *eventlog.Message) bool {
-	for t.ctx.Err() == nil {
-		d := &delivery{Context: ctx, offset: m.Offset, generation: t.generation}
-		msg := newMessage(d, m)
+// dispatch hands one message out until it is acknowledged. It reports whether the turn goes on.
+func (s *subscription) dispatch(ctx context.Context, session session, received *eventlog.Message) bool {
+	for session.ctx.Err() == nil {
+		msgCtx := &messageContext{Context: ctx, offset: received.Offset, generation: session.generation}
+		msg := newMessage(msgCtx, received)
 		select {
 		case s.out <- msg:
-		case <-t.ctx.Done():
+		case <-session.ctx.Done():
 			return false
 		}
-		acked := await(ctx, msg)
-		d.finish()
+		acked := waitForAck(ctx, msg)
+		msgCtx.finish()
 		if acked {
-			return s.acknowledge(ctx, t, m.Offset)
+			return s.acknowledge(ctx, session, received.Offset)
 		}
 	}
 	return false
 }
 
-// await waits for the ack or nack of a message in flight, or for ctx. An ack that came together with
+// waitForAck waits for the ack or nack of a message in flight, or for ctx. An ack that came together with
 // the end counts.
-func await(ctx context.Context, msg *message.Message) (acked bool) {
+func waitForAck(ctx context.Context, msg *message.Message) (acked bool) {
 	select {
 	case <-msg.Acked():
 		return true
@@ -335,52 +335,52 @@ func await(ctx context.Context, msg *message.Message) (acked bool) {
 
 // acknowledge moves the position, and the checkpoint if that is up to the subscription: then an end
 // of the subscription stops the repetition of a failed Advance, but not the first try.
-func (s *subscription) acknowledge(ctx context.Context, t turn, to eventlog.Offset) bool {
-	if !s.gate.move(t.generation, to) {
+func (s *subscription) acknowledge(ctx context.Context, session session, to eventlog.Offset) bool {
+	if !s.gate.advance(session.generation, to) {
 		return false
 	}
 	if s.mode == AdvanceOnAppend {
 		return true
 	}
-	return s.persist(ctx, "advance the checkpoint", func() error {
+	return s.retry(ctx, "advance the checkpoint", func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), advanceTimeout)
 		defer cancel()
 		return s.inbox.Advance(ctx, s.topic, to)
 	})
 }
 
-// persist tries until it succeeds, or until ctx ends and it returns false.
-func (s *subscription) persist(ctx context.Context, what string, try func() error) bool {
-	wait := firstRetry
+// retry tries until it succeeds, or until ctx ends and it returns false.
+func (s *subscription) retry(ctx context.Context, action string, operation func() error) bool {
+	wait := minRetryDelay
 	for {
-		err := try()
+		err := operation()
 		if err == nil {
-			if wait > firstRetry {
-				s.logger.Info("the inbox works again", "action", what, "topic", s.topic)
+			if wait > minRetryDelay {
+				s.logger.Info("the inbox works again", "action", action, "topic", s.topic)
 			}
 			return true
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-		if wait == firstRetry {
-			s.logger.Warn("the inbox failed", "action", what, "topic", s.topic, "error", err)
+		if wait == minRetryDelay {
+			s.logger.Warn("the inbox failed", "action", action, "topic", s.topic, "error", err)
 		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return false
 		}
-		wait = min(2*wait, slowestRetry)
+		wait = min(2*wait, maxRetryDelay)
 	}
 }
 
 // newMessage copies what a handler or middleware may write to. The payload is shared.
-func newMessage(d *delivery, m *eventlog.Message) *message.Message {
-	msg := message.NewMessage(m.ID, m.Payload)
-	for key, value := range m.Metadata {
+func newMessage(msgCtx *messageContext, received *eventlog.Message) *message.Message {
+	msg := message.NewMessage(received.ID, received.Payload)
+	for key, value := range received.Metadata {
 		msg.Metadata[key] = value
 	}
-	msg.SetContext(d)
+	msg.SetContext(msgCtx)
 	return msg
 }

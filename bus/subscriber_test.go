@@ -25,9 +25,9 @@ func subscribe(t *testing.T, sub *bus.Subscriber, topic string) <-chan *message.
 	return messages
 }
 
-// offered returns the message that the subscription offers once nothing moves any more, or nil.
+// nextMessage returns the message that the subscription offers once nothing moves any more, or nil.
 // Only inside a synctest bubble.
-func offered(messages <-chan *message.Message) *message.Message {
+func nextMessage(messages <-chan *message.Message) *message.Message {
 	synctest.Wait()
 	select {
 	case msg := <-messages:
@@ -37,7 +37,7 @@ func offered(messages <-chan *message.Message) *message.Message {
 	}
 }
 
-func checkpoint(t *testing.T, inbox eventlog.Inbox, topic string) eventlog.Offset {
+func checkpoint(t *testing.T, inbox eventlog.CommandQueue, topic string) eventlog.Offset {
 	t.Helper()
 	at, err := inbox.Checkpoint(t.Context(), topic)
 	require.NoError(t, err)
@@ -51,13 +51,13 @@ func TestNextMessageComesOnlyAfterTheAck(t *testing.T) {
 		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
 		messages := subscribe(t, sub, "t")
 
-		a := offered(messages)
-		require.Equal(t, "a", a.UUID)
-		require.Nil(t, offered(messages))
-		require.NoError(t, a.Context().Err())
-		a.Ack()
-		require.Equal(t, "b", offered(messages).UUID)
-		require.ErrorIs(t, a.Context().Err(), context.Canceled)
+		first := nextMessage(messages)
+		require.Equal(t, "a", first.UUID)
+		require.Nil(t, nextMessage(messages))
+		require.NoError(t, first.Context().Err())
+		first.Ack()
+		require.Equal(t, "b", nextMessage(messages).UUID)
+		require.ErrorIs(t, first.Context().Err(), context.Canceled)
 		require.NoError(t, sub.Close())
 	})
 }
@@ -72,15 +72,15 @@ func TestNackBringsTheSameMessageBeforeAnyLaterOne(t *testing.T) {
 		messages := subscribe(t, sub, "t")
 
 		for range 3 {
-			a := offered(messages)
-			require.Equal(t, "a", a.UUID)
-			require.Equal(t, message.Metadata{"kind": "open"}, a.Metadata, "a fresh copy")
-			require.Equal(t, "x", string(a.Payload))
-			a.Metadata.Set("kind", "spoilt")
-			a.Nack()
+			first := nextMessage(messages)
+			require.Equal(t, "a", first.UUID)
+			require.Equal(t, message.Metadata{"kind": "open"}, first.Metadata, "a fresh copy")
+			require.Equal(t, "x", string(first.Payload))
+			first.Metadata.Set("kind", "spoilt")
+			first.Nack()
 		}
-		offered(messages).Ack()
-		require.Equal(t, "b", offered(messages).UUID)
+		nextMessage(messages).Ack()
+		require.Equal(t, "b", nextMessage(messages).UUID)
 		require.NoError(t, sub.Close())
 	})
 }
@@ -100,11 +100,11 @@ func TestWhoMovesTheCheckpoint(t *testing.T) {
 				sub := bus.NewSubscriber(inbox, tc.mode, nil)
 				sub.Resume("t", eventlog.Offset{})
 				messages := subscribe(t, sub, "t")
-				a := offered(messages)
+				first := nextMessage(messages)
 				require.Zero(t, checkpoint(t, inbox, "t"))
-				a.Ack()
-				offered(messages)
-				at, _ := bus.Origin(a)
+				first.Ack()
+				nextMessage(messages)
+				at, _ := bus.Origin(first)
 				require.Equal(t, tc.moves, checkpoint(t, inbox, "t") == at)
 				require.NoError(t, sub.Close())
 			})
@@ -151,7 +151,7 @@ func TestEndOfSubscription(t *testing.T) {
 					channels[topic], err = sub.Subscribe(ctx, topic)
 					require.NoError(t, err)
 				}
-				inFlight := offered(channels["busy"])
+				inFlight := nextMessage(channels["busy"])
 
 				end(sub, cancel)
 				synctest.Wait()
@@ -161,8 +161,8 @@ func TestEndOfSubscription(t *testing.T) {
 					require.False(t, open, topic)
 				}
 				again := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
-				require.Equal(t, "a", offered(subscribe(t, again, "busy")).UUID, "what was in flight")
-				require.Equal(t, "a", offered(subscribe(t, again, "offered")).UUID, "what nobody took")
+				require.Equal(t, "a", nextMessage(subscribe(t, again, "busy")).UUID, "what was in flight")
+				require.Equal(t, "a", nextMessage(subscribe(t, again, "offered")).UUID, "what nobody took")
 				require.NoError(t, again.Close())
 			})
 		})
@@ -185,7 +185,7 @@ func TestMessageContext(t *testing.T) {
 		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
 		messages, err := sub.Subscribe(context.WithValue(t.Context(), key{}, "value"), "t")
 		require.NoError(t, err)
-		msg := offered(messages)
+		msg := nextMessage(messages)
 		require.Equal(t, "value", msg.Context().Value(key{}))
 
 		derived, cancel := context.WithTimeout(msg.Context(), time.Hour)
@@ -206,21 +206,21 @@ func TestOrigin(t *testing.T) {
 		publish(t, inbox, "t", "a")
 		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
 		generation := sub.Resume("t", eventlog.Offset{})
-		msg := offered(subscribe(t, sub, "t"))
+		msg := nextMessage(subscribe(t, sub, "t"))
 		want := stored(t, inbox, "t", 1)[0].Offset
 		check := func(msg *message.Message) {
-			at, g := bus.Origin(msg)
+			at, gotGeneration := bus.Origin(msg)
 			require.Equal(t, want, at)
-			require.Equal(t, generation, g)
+			require.Equal(t, generation, gotGeneration)
 		}
 		check(msg)
 		check(msg.CopyWithContext())
 		msg.SetContext(context.WithValue(msg.Context(), t, "decorated"))
 		check(msg)
 
-		at, g := bus.Origin(message.NewMessage("foreign", nil))
+		at, gotGeneration := bus.Origin(message.NewMessage("foreign", nil))
 		require.Zero(t, at)
-		require.Zero(t, g)
+		require.Zero(t, gotGeneration)
 		require.NoError(t, sub.Close())
 	})
 }
@@ -233,7 +233,7 @@ func TestFailingInboxIsAskedAgain(t *testing.T) {
 		broken := errors.New("broken")
 		receives, advances := 0, 0
 		inbox := hookedInbox{
-			Inbox: memory,
+			CommandQueue: memory,
 			receive: func(ctx context.Context, _ eventlog.Offset, next receiveFunc) ([]eventlog.Message, error) {
 				if receives++; receives <= 10 {
 					return nil, broken
@@ -250,12 +250,12 @@ func TestFailingInboxIsAskedAgain(t *testing.T) {
 		start := time.Now()
 		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
 		messages := subscribe(t, sub, "t")
-		a := <-messages
-		require.Equal(t, "a", a.UUID)
+		first := <-messages
+		require.Equal(t, "a", first.UUID)
 		require.Equal(t, 20+40+80+160+320+640+4*1000, int(time.Since(start).Milliseconds()))
-		a.Ack()
-		b := <-messages
-		require.Equal(t, "b", b.UUID)
+		first.Ack()
+		second := <-messages
+		require.Equal(t, "b", second.UUID)
 		require.Equal(t, 4, advances)
 		require.NoError(t, sub.Close())
 	})
@@ -264,7 +264,7 @@ func TestFailingInboxIsAskedAgain(t *testing.T) {
 func TestFailingInboxDoesNotHoldUpClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inbox := hookedInbox{
-			Inbox: eventlogtest.NewMemory(),
+			CommandQueue: eventlogtest.NewMemory(),
 			receive: func(context.Context, eventlog.Offset, receiveFunc) ([]eventlog.Message, error) {
 				return nil, errors.New("broken")
 			},

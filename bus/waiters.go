@@ -14,9 +14,9 @@ type waitKey struct {
 }
 
 type waiter struct {
-	key     waitKey
-	attempt attempt
-	done    chan Result // buffered, gets at most one
+	key  waitKey
+	call callID
+	done chan Result // buffered, gets at most one
 }
 
 // waiters are the callers that wait, by what they wait for.
@@ -27,43 +27,43 @@ type waiters struct {
 
 func newWaiters() *waiters { return &waiters{byKey: make(map[waitKey][]*waiter)} }
 
-func (ws *waiters) add(key waitKey, a attempt) *waiter {
-	w := &waiter{key: key, attempt: a, done: make(chan Result, 1)}
+func (ws *waiters) add(key waitKey, call callID) *waiter {
+	caller := &waiter{key: key, call: call, done: make(chan Result, 1)}
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	ws.byKey[key] = append(ws.byKey[key], w)
-	return w
+	ws.byKey[key] = append(ws.byKey[key], caller)
+	return caller
 }
 
 // remove forgets a waiter, whether it got its outcome or not.
-func (ws *waiters) remove(w *waiter) {
+func (ws *waiters) remove(caller *waiter) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	rest := ws.byKey[w.key]
+	rest := ws.byKey[caller.key]
 	for i, other := range rest {
-		if other == w {
+		if other == caller {
 			rest = append(rest[:i:i], rest[i+1:]...)
 			break
 		}
 	}
 	if len(rest) == 0 {
-		delete(ws.byKey, w.key)
+		delete(ws.byKey, caller.key)
 		return
 	}
-	ws.byKey[w.key] = rest
+	ws.byKey[caller.key] = rest
 }
 
 // complete answers the waiters of an attempt, or all that have the key if the attempt is zero.
-func (ws *waiters) complete(key waitKey, a attempt, result Result) {
+func (ws *waiters) complete(key waitKey, call callID, result Result) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	var others []*waiter
-	for _, w := range ws.byKey[key] {
-		if a != (attempt{}) && w.attempt != a {
-			others = append(others, w)
+	for _, caller := range ws.byKey[key] {
+		if call != (callID{}) && caller.call != call {
+			others = append(others, caller)
 			continue
 		}
-		w.done <- result
+		caller.done <- result
 	}
 	if len(others) > 0 {
 		ws.byKey[key] = others
@@ -72,20 +72,22 @@ func (ws *waiters) complete(key waitKey, a attempt, result Result) {
 	delete(ws.byKey, key)
 }
 
-// remembered is how many outcomes recent keeps.
-const remembered = 1 << 14
+// maxRecent is how many outcomes recent keeps.
+const maxRecent = 1 << 14
 
-// recent keeps the outcomes of the last commands.
-type recent struct {
+// recentResults keeps the outcomes of the last commands.
+type recentResults struct {
 	mu   sync.Mutex
-	ring [remembered]eventlog.CommandID
+	ring [maxRecent]eventlog.CommandID
 	next int
 	byID map[eventlog.CommandID]Result
 }
 
-func newRecent() *recent { return &recent{byID: make(map[eventlog.CommandID]Result, remembered)} }
+func newRecentResults() *recentResults {
+	return &recentResults{byID: make(map[eventlog.CommandID]Result, maxRecent)}
+}
 
-func (r *recent) add(id eventlog.CommandID, result Result) {
+func (r *recentResults) add(id eventlog.CommandID, result Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if first, known := r.byID[id]; known {
@@ -96,11 +98,11 @@ func (r *recent) add(id eventlog.CommandID, result Result) {
 	}
 	delete(r.byID, r.ring[r.next])
 	r.ring[r.next] = id
-	r.next = (r.next + 1) % remembered
+	r.next = (r.next + 1) % maxRecent
 	r.byID[id] = result
 }
 
-func (r *recent) get(id eventlog.CommandID) (Result, bool) {
+func (r *recentResults) get(id eventlog.CommandID) (Result, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	result, ok := r.byID[id]

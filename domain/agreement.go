@@ -23,18 +23,18 @@ import (
 //
 // R5: undisclosed terms are a marker that only the parties see, never an empty number.
 type Agreement struct {
-	ID          AgreementID
-	Terms       Terms
-	Signatures  []Signature // sorted by partner
-	Active      bool        // every party has signed
-	Instruments []Instrument
-	Moved       []MovedItem      // schedule items that are not as planned any more, sorted
-	Amendments  []*Amendment     // by number; replaced, never changed
-	Notes       []InstrumentNote // private ones, each seen by its partner only; sorted
-	Ending      Termination      // early; zero: none is set
-	EndCalls    []EndCall        // open ones, in the order of calling
-	Notices     []Notice         // sorted by partner; replaced, never changed
-	Seen        Seen
+	ID                 AgreementID
+	Terms              Terms
+	Signatures         []Signature // sorted by partner
+	Active             bool        // every party has signed
+	Instruments        []Instrument
+	MovedItems         []MovedItem         // schedule items that are not as planned any more, sorted
+	Amendments         []*Amendment        // by number; replaced, never changed
+	Notes              []InstrumentNote    // private ones, each seen by its partner only; sorted
+	Termination        Termination         // early; zero: none is set
+	TerminationCalls   []TerminationCall   // open ones, in the order of calling
+	TerminationNotices []TerminationNotice // sorted by partner; replaced, never changed
+	Versions           Versions
 }
 
 // Terms is what the parties sign, instruments aside.
@@ -60,27 +60,27 @@ type AgreementState string
 
 // The states of an agreement.
 const (
-	AgreementDraft   AgreementState = "draft"
-	AgreementActive  AgreementState = "active"
-	AgreementExpired AgreementState = "expired"
-	AgreementEnded   AgreementState = "terminated"
+	AgreementStateDraft      AgreementState = "draft"
+	AgreementStateActive     AgreementState = "active"
+	AgreementStateExpired    AgreementState = "expired"
+	AgreementStateTerminated AgreementState = "terminated"
 )
 
 // State returns where the agreement stands at the given time.
 func (a *Agreement) State(at time.Time) AgreementState {
 	switch {
 	case !a.Active:
-		return AgreementDraft
-	case a.last() == 0 || DateOf(at.UTC()) <= a.last():
-		return AgreementActive
-	case a.last() == a.Ending.On:
-		return AgreementEnded
+		return AgreementStateDraft
+	case a.lastDay() == 0 || DateOf(at.UTC()) <= a.lastDay():
+		return AgreementStateActive
+	case a.lastDay() == a.Termination.On:
+		return AgreementStateTerminated
 	}
-	return AgreementExpired
+	return AgreementStateExpired
 }
 
 // Party reports whether p is a party.
-func (a *Agreement) Party(p PartnerID) bool { return slices.Contains(a.Terms.Parties, p) }
+func (a *Agreement) Party(partner PartnerID) bool { return slices.Contains(a.Terms.Parties, partner) }
 
 // Instrument returns the instrument with the given id, nil if there is none.
 func (a *Agreement) Instrument(id InstrumentID) *Instrument {
@@ -92,63 +92,63 @@ func (a *Agreement) Instrument(id InstrumentID) *Instrument {
 	return nil
 }
 
-// open refuses what R2 and R4 forbid: starting and planning outside the agreement's life, and by who has
+// requireOpen refuses what R2 and R4 forbid: starting and planning outside the agreement's life, and by who has
 // withdrawn.
-func (a *Agreement) open(m Meta) error {
-	if err := a.stays(m); err != nil {
+func (a *Agreement) requireOpen(dc DecisionContext) error {
+	if err := a.requireNotLeft(dc); err != nil {
 		return err // before all else: it is not told when the others end it
 	}
-	return a.running(m.At)
+	return a.requireActive(dc.At)
 }
 
-// stays refuses who has withdrawn.
-func (a *Agreement) stays(m Meta) error {
-	if p := m.Actor.Partner; a.Left(p, m.At) {
-		return conflict("agreement_left", "%s left agreement %s on %s: it plans and starts nothing new.", p, a.ID, a.Notice(p).On)
+// requireNotLeft refuses who has withdrawn.
+func (a *Agreement) requireNotLeft(dc DecisionContext) error {
+	if partner := dc.Actor.Partner; a.HasLeft(partner, dc.At) {
+		return conflict("agreement_left", "%s left agreement %s on %s: it plans and starts nothing new.", partner, a.ID, a.TerminationNotice(partner).On)
 	}
 	return nil
 }
 
-func (a *Agreement) running(at time.Time) error {
+func (a *Agreement) requireActive(at time.Time) error {
 	switch a.State(at) {
-	case AgreementDraft:
+	case AgreementStateDraft:
 		return conflict("agreement_not_signed", "Agreement %s is a draft: nothing starts before every party has signed.", a.ID)
-	case AgreementExpired, AgreementEnded:
-		return conflict("agreement_ended", "Agreement %s ended on %s: nothing new is planned or started.", a.ID, a.last())
+	case AgreementStateExpired, AgreementStateTerminated:
+		return conflict("agreement_ended", "Agreement %s ended on %s: nothing new is planned or started.", a.ID, a.lastDay())
 	}
 	return nil
 }
 
-func (a *Agreement) seen() *Seen {
+func (a *Agreement) versions() *Versions {
 	if a == nil {
 		return nil
 	}
-	return &a.Seen
+	return &a.Versions
 }
 
-func (t Terms) faults() (f faults) {
-	f.line("title", t.Title, 200, true)
-	f.date("effective_on", t.EffectiveOn)
+func (t Terms) validate() (check validation) {
+	check.line("title", t.Title, 200, true)
+	check.requiredDate("effective_on", t.EffectiveOn)
 	if len(t.Parties) < 2 {
-		f.add("parties", "an agreement has at least two parties")
+		check.add("parties", "an agreement has at least two parties")
 	}
-	if p, twice := duplicate(t.Parties); twice {
-		f.add("parties", "%s is named twice", p)
+	if partner, twice := duplicate(t.Parties); twice {
+		check.add("parties", "%s is named twice", partner)
 	}
-	for _, p := range t.Parties {
-		f.slug("parties", string(p))
+	for _, partner := range t.Parties {
+		check.slug("parties", string(partner))
 	}
 	if t.ExpiresOn != 0 && t.ExpiresOn < t.EffectiveOn {
-		f.add("expires_on", "is before effective_on")
+		check.add("expires_on", "is before effective_on")
 	}
-	f.between("acceptance_days", t.AcceptanceDays, 0, 365)
-	f.between("forecast_tolerance_days", t.ForecastToleranceDays, 0, 3650)
-	return f
+	check.inRange("acceptance_days", t.AcceptanceDays, 0, 365)
+	check.inRange("forecast_tolerance_days", t.ForecastToleranceDays, 0, 3650)
+	return check
 }
 
-func (f *faults) between(field string, n, least, most int) {
+func (v *validation) inRange(field string, n, least, most int) {
 	if n < least || n > most {
-		f.add(field, "is %d; it must be from %d to %d", n, least, most)
+		v.add(field, "is %d; it must be from %d to %d", n, least, most)
 	}
 }
 
@@ -167,38 +167,38 @@ type AgreementDrafted struct {
 // Stream implements Command.
 func (c DraftAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
 
-func (c DraftAgreement) decide(s State, m Meta) ([]Event, error) {
-	f := c.Terms.faults()
-	f.slug("id", string(c.ID))
-	if err := f.err(); err != nil {
+func (c DraftAgreement) decide(state State, dc DecisionContext) ([]Event, error) {
+	check := c.Terms.validate()
+	check.slug("id", string(c.ID))
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if m.Actor.Role != Operator {
-		if err := m.manager(); err != nil {
+	if dc.Actor.Role != Operator {
+		if err := dc.requireManager(); err != nil {
 			return nil, err
 		}
-		if !slices.Contains(c.Terms.Parties, m.Actor.Partner) {
-			return nil, forbidden("not_a_party", "A manager drafts agreements of its own partner only; %s is not among the parties.", m.Actor.Partner)
+		if !slices.Contains(c.Terms.Parties, dc.Actor.Partner) {
+			return nil, forbidden("not_a_party", "A manager drafts agreements of its own partner only; %s is not among the parties.", dc.Actor.Partner)
 		}
 	}
-	if s.Agreement(c.ID) != nil {
+	if state.Agreement(c.ID) != nil {
 		return nil, conflict("agreement_exists", "There is an agreement %s already.", c.ID)
 	}
-	return shared("", AgreementDrafted{c.Terms}), nil
+	return sharedEvents("", AgreementDrafted{c.Terms}), nil
 }
 
-func shared(subject string, payloads ...Payload) []Event {
+func sharedEvents(subject string, payloads ...Payload) []Event {
 	events := make([]Event, len(payloads))
-	for i, p := range payloads {
-		events[i] = Event{Subject: subject, Audience: Shared, Payload: p}
+	for i, payload := range payloads {
+		events[i] = Event{Subject: subject, Audience: Shared, Payload: payload}
 	}
 	return events
 }
 
-func (e AgreementDrafted) apply(w *World, h Header) {
-	a := w.editAgreement(h.Stream.Agreement)
-	a.ID, a.Terms = h.Stream.Agreement, e.Terms
-	a.Seen.Count(h.Audience, h.RecordedAt)
+func (e AgreementDrafted) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.ID, agreement.Terms = header.Stream.Agreement, e.Terms
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
 }
 
 // EditAgreement replaces the terms of a draft that are set.
@@ -224,52 +224,52 @@ type AgreementEdited struct {
 // Stream implements Command.
 func (c EditAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
 
-func (c EditAgreement) target(s State) *Seen { return seenOf(s.Agreement(c.ID)) }
+func (c EditAgreement) target(state State) *Versions { return versionsOf(state.Agreement(c.ID)) }
 
-func (c EditAgreement) decide(s State, m Meta) ([]Event, error) {
-	a, err := readerOf(s, c.ID, m)
+func (c EditAgreement) decide(state State, dc DecisionContext) ([]Event, error) {
+	agreement, err := findAgreement(state, c.ID, dc)
 	if err != nil {
 		return nil, err
 	}
-	to := c.merged(a.Terms)
-	f := to.faults()
-	if c.Parties != nil && !slices.Contains(to.Parties, m.Actor.Partner) {
-		f.add("parties", "you cannot leave yourself out")
+	to := c.merged(agreement.Terms)
+	check := to.validate()
+	if c.Parties != nil && !slices.Contains(to.Parties, dc.Actor.Partner) {
+		check.add("parties", "you cannot leave yourself out")
 	}
-	f.leftOut(a, to)
-	if err := f.err(); err != nil {
+	check.droppedParties(agreement, to)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := draftManager(a, m); err != nil {
+	if err := requireDraftManager(agreement, dc); err != nil {
 		return nil, err
 	}
-	if reflect.DeepEqual(to, a.Terms) { // it would void signatures for nothing
-		return nil, conflict("nothing_changes", "Agreement %s says all of this already.", a.ID)
+	if reflect.DeepEqual(to, agreement.Terms) { // it would void signatures for nothing
+		return nil, conflict("nothing_changes", "Agreement %s says all of this already.", agreement.ID)
 	}
-	return shared("", a.edited(to)...), nil
+	return sharedEvents("", agreement.editEvents(to)...), nil
 }
 
-// leftOut refuses to leave out a party that an instrument gives a role, or an obligation.
-func (f *faults) leftOut(a *Agreement, to Terms) {
-	for n := range a.Instruments {
-		i := &a.Instruments[n]
-		for _, p := range a.Terms.Parties {
-			if !slices.Contains(to.Parties, p) && i.names(p) {
-				f.add("parties", "%s is named in instrument %s", p, i.ID)
+// droppedParties refuses to leave out a party that an instrument gives a role, or an obligation.
+func (v *validation) droppedParties(agreement *Agreement, to Terms) {
+	for n := range agreement.Instruments {
+		instrument := &agreement.Instruments[n]
+		for _, partner := range agreement.Terms.Parties {
+			if !slices.Contains(to.Parties, partner) && instrument.namesPartner(partner) {
+				v.add("parties", "%s is named in instrument %s", partner, instrument.ID)
 			}
 		}
 	}
 }
 
-// edited returns what an edit of the draft causes. Who is added sees the draft as it is then, by an event
+// editEvents returns what an edit of the draft causes. Who is added sees the draft as it is then, by an event
 // of its own, and neither how it was before nor who had signed that.
-func (a *Agreement) edited(to Terms) (events []Payload) {
+func (a *Agreement) editEvents(to Terms) (events []Payload) {
 	added := slices.DeleteFunc(slices.Clone(to.Parties), a.Party)
 	if len(added) == 0 {
 		return []Payload{AgreementEdited{To: to, From: a.Terms, Voided: a.signers()}}
 	}
 	among := to
-	among.Parties = slices.DeleteFunc(slices.Clone(to.Parties), func(p PartnerID) bool { return !a.Party(p) })
+	among.Parties = slices.DeleteFunc(slices.Clone(to.Parties), func(partner PartnerID) bool { return !a.Party(partner) })
 	if len(a.Signatures) > 0 || !reflect.DeepEqual(among, a.Terms) {
 		events = append(events, AgreementEdited{To: among, From: a.Terms, Voided: a.signers()})
 	}
@@ -283,69 +283,69 @@ type PartiesAdded struct {
 	Instruments []Instrument `json:"instruments,omitempty"`
 }
 
-func (e PartiesAdded) apply(w *World, h Header) {
-	a := w.editAgreement(h.Stream.Agreement)
-	for _, p := range e.Added {
-		a.Seen.join(p, h.RecordedAt)
+func (e PartiesAdded) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	for _, partner := range e.Added {
+		agreement.Versions.join(partner, header.RecordedAt)
 	}
-	a.Terms, a.Signatures = e.Terms, nil
-	a.Seen.Count(h.Audience, h.RecordedAt)
+	agreement.Terms, agreement.Signatures = e.Terms, nil
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-func (c EditAgreement) merged(t Terms) Terms {
-	set(&t.Title, c.Title)
-	set(&t.Parties, c.Parties)
-	set(&t.EffectiveOn, c.EffectiveOn)
-	set(&t.ExpiresOn, c.ExpiresOn)
+func (c EditAgreement) merged(terms Terms) Terms {
+	set(&terms.Title, c.Title)
+	set(&terms.Parties, c.Parties)
+	set(&terms.EffectiveOn, c.EffectiveOn)
+	set(&terms.ExpiresOn, c.ExpiresOn)
 	if c.NoEnd {
-		t.ExpiresOn = 0
+		terms.ExpiresOn = 0
 	}
-	set(&t.AcceptanceDays, c.AcceptanceDays)
-	set(&t.DeemedAcceptance, c.DeemedAcceptance)
-	set(&t.ForecastToleranceDays, c.ForecastToleranceDays)
-	return t
+	set(&terms.AcceptanceDays, c.AcceptanceDays)
+	set(&terms.DeemedAcceptance, c.DeemedAcceptance)
+	set(&terms.ForecastToleranceDays, c.ForecastToleranceDays)
+	return terms
 }
 
-// readerOf returns the agreement if the actor may see it, as it sees it: whoever has withdrawn is answered by
+// findAgreement returns the agreement if the actor may see it, as it sees it: whoever has withdrawn is answered by
 // what was so then, in refusals too.
-func readerOf(s State, id AgreementID, m Meta) (*Agreement, error) {
-	a := s.Agreement(id)
-	if a == nil || !a.Sees(m.Actor.Partner) {
+func findAgreement(state State, id AgreementID, dc DecisionContext) (*Agreement, error) {
+	agreement := state.Agreement(id)
+	if agreement == nil || !agreement.VisibleTo(dc.Actor.Partner) {
 		return nil, ErrNotFound()
 	}
-	return a.As(m.Actor.Partner, m.At), nil
+	return agreement.ViewFor(dc.Actor.Partner, dc.At), nil
 }
 
-func draftManager(a *Agreement, m Meta) error {
-	if err := a.partyManager(m); err != nil {
+func requireDraftManager(agreement *Agreement, dc DecisionContext) error {
+	if err := agreement.requirePartyManager(dc); err != nil {
 		return err
 	}
-	if a.Active {
-		return conflict("agreement_signed", "Agreement %s is signed: its terms change only by an amendment.", a.ID)
+	if agreement.Active {
+		return conflict("agreement_signed", "Agreement %s is signed: its terms change only by an amendment.", agreement.ID)
 	}
 	return nil
 }
 
 func (a *Agreement) signers() []PartnerID {
 	var ids []PartnerID
-	for _, s := range a.Signatures {
-		ids = append(ids, s.Partner)
+	for _, signature := range a.Signatures {
+		ids = append(ids, signature.Partner)
 	}
 	return ids
 }
 
-func (e AgreementEdited) apply(w *World, h Header) {
-	a := w.editAgreement(h.Stream.Agreement)
-	for _, p := range e.To.Parties {
-		if !slices.Contains(e.From.Parties, p) {
-			a.Seen.join(p, h.RecordedAt)
+func (e AgreementEdited) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	for _, partner := range e.To.Parties {
+		if !slices.Contains(e.From.Parties, partner) {
+			agreement.Versions.join(partner, header.RecordedAt)
 		}
 	}
-	for _, p := range e.From.Parties {
-		if !slices.Contains(e.To.Parties, p) {
-			a.Seen.leave(p)
+	for _, partner := range e.From.Parties {
+		if !slices.Contains(e.To.Parties, partner) {
+			agreement.Versions.leave(partner)
 		}
 	}
-	a.Terms, a.Signatures = e.To, nil
-	a.Seen.Count(h.Audience, h.RecordedAt)
+	agreement.Terms, agreement.Signatures = e.To, nil
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
 }

@@ -26,22 +26,22 @@ import (
 // is a party. When the amendment is closed otherwise it sees nothing any more. What it has read does
 // not change under it: while a partner is invited no other amendment is signed.
 type Amendment struct {
-	Number     int
-	Key        string // finds it before its number is known; empty: none
-	Title      string
-	State      AmendmentState
-	By         PartnerID
-	Changes    AmendmentChanges
-	From       TermsChange // the terms that it changes, as they were
-	Asked      []PartnerID // the parties when it was proposed
-	Signatures []Signature // sorted by partner
-	InvitedAt  int64       // when those who join were let in, in microseconds since 1970 UTC; 0: they were not
-	ProposedAt int64       // likewise
-	DecidedAt  int64       // likewise; 0: open
-	RejectedBy PartnerID
-	Why        string          // of the rejection
-	Broken     AmendmentGround // what made it void
-	Seen       Seen
+	Number          int
+	Key             string // finds it before its number is known; empty: none
+	Title           string
+	State           AmendmentState
+	ProposedBy      PartnerID
+	Changes         AmendmentChanges
+	From            TermsChange // the terms that it changes, as they were
+	ProposedTo      []PartnerID // the parties when it was proposed
+	Signatures      []Signature // sorted by partner
+	InvitedAt       int64       // when those who join were let in, in microseconds since 1970 UTC; 0: they were not
+	ProposedAt      int64       // likewise
+	DecidedAt       int64       // likewise; 0: open
+	RejectedBy      PartnerID
+	RejectionReason string          // of the rejection
+	VoidGround      AmendmentGround // what made it void
+	Versions        Versions
 }
 
 // AmendmentState is where an amendment stands.
@@ -49,11 +49,11 @@ type AmendmentState string
 
 // The states of an amendment.
 const (
-	AmendmentOpen      AmendmentState = "open"
-	AmendmentInForce   AmendmentState = "in_force"
-	AmendmentRefused   AmendmentState = "rejected"
-	AmendmentTakenBack AmendmentState = "withdrawn"
-	AmendmentVoid      AmendmentState = "void"
+	AmendmentStateOpen      AmendmentState = "open"
+	AmendmentStateInForce   AmendmentState = "in_force"
+	AmendmentStateRejected  AmendmentState = "rejected"
+	AmendmentStateWithdrawn AmendmentState = "withdrawn"
+	AmendmentStateVoid      AmendmentState = "void"
 )
 
 // AmendmentChanges is what an amendment wants.
@@ -93,20 +93,20 @@ type AmendmentGround struct {
 	Instrument InstrumentID `json:"instrument,omitempty"`
 }
 
-// over returns t with the chosen terms.
-func (c TermsChange) over(t Terms) Terms {
-	set(&t.Title, c.Title)
+// applyTo returns t with the chosen terms.
+func (c TermsChange) applyTo(terms Terms) Terms {
+	set(&terms.Title, c.Title)
 	if c.ExpiresOn != 0 || c.NoEnd {
-		t.ExpiresOn = c.ExpiresOn
+		terms.ExpiresOn = c.ExpiresOn
 	}
-	set(&t.AcceptanceDays, c.AcceptanceDays)
-	set(&t.DeemedAcceptance, c.DeemedAcceptance)
-	set(&t.ForecastToleranceDays, c.ForecastToleranceDays)
-	return t
+	set(&terms.AcceptanceDays, c.AcceptanceDays)
+	set(&terms.DeemedAcceptance, c.DeemedAcceptance)
+	set(&terms.ForecastToleranceDays, c.ForecastToleranceDays)
+	return terms
 }
 
-// differingTerms returns the terms that differ, as they are before and after.
-func differingTerms(from, to Terms) (before, after TermsChange) {
+// diffTerms returns the terms that differ, as they are before and after.
+func diffTerms(from, to Terms) (before, after TermsChange) {
 	if from.Title != to.Title {
 		before.Title, after.Title = &from.Title, &to.Title
 	}
@@ -126,97 +126,97 @@ func differingTerms(from, to Terms) (before, after TermsChange) {
 	return before, after
 }
 
-// changed names a chosen field that is not in t as it was; empty: none.
-func (c TermsChange) changed(t Terms) string {
+// changedField names a chosen field that is not in t as it was; empty: none.
+func (c TermsChange) changedField(terms Terms) string {
 	switch {
-	case c.Title != nil && *c.Title != t.Title:
+	case c.Title != nil && *c.Title != terms.Title:
 		return "title"
-	case (c.ExpiresOn != 0 || c.NoEnd) && c.ExpiresOn != t.ExpiresOn:
+	case (c.ExpiresOn != 0 || c.NoEnd) && c.ExpiresOn != terms.ExpiresOn:
 		return "expires_on"
-	case c.AcceptanceDays != nil && *c.AcceptanceDays != t.AcceptanceDays:
+	case c.AcceptanceDays != nil && *c.AcceptanceDays != terms.AcceptanceDays:
 		return "acceptance_days"
-	case c.DeemedAcceptance != nil && *c.DeemedAcceptance != t.DeemedAcceptance:
+	case c.DeemedAcceptance != nil && *c.DeemedAcceptance != terms.DeemedAcceptance:
 		return "deemed_acceptance"
-	case c.ForecastToleranceDays != nil && *c.ForecastToleranceDays != t.ForecastToleranceDays:
+	case c.ForecastToleranceDays != nil && *c.ForecastToleranceDays != terms.ForecastToleranceDays:
 		return "forecast_tolerance_days"
 	}
 	return ""
 }
 
 // Joiners returns the partners that are to become parties.
-func (x *Amendment) Joiners() []PartnerID {
+func (a *Amendment) Joiners() []PartnerID {
 	var ids []PartnerID
-	for _, j := range x.Changes.Join {
-		ids = append(ids, j.Partner)
+	for _, joiner := range a.Changes.Join {
+		ids = append(ids, joiner.Partner)
 	}
 	return ids
 }
 
-// Signers returns whose signatures it takes, those who join last.
-func (x *Amendment) Signers() []PartnerID { return slices.Concat(x.Asked, x.Joiners()) }
+// RequiredSigners returns whose signatures it takes, those who join last.
+func (a *Amendment) RequiredSigners() []PartnerID { return slices.Concat(a.ProposedTo, a.Joiners()) }
 
 // Signed reports whether p has signed.
-func (x *Amendment) Signed(p PartnerID) bool {
-	return slices.ContainsFunc(x.Signatures, func(s Signature) bool { return s.Partner == p })
+func (a *Amendment) Signed(partner PartnerID) bool {
+	return slices.ContainsFunc(a.Signatures, func(signature Signature) bool { return signature.Partner == partner })
 }
 
-// Joined reports whether p became a party by an amendment: there may be things of before that it does not see.
-func (a *Agreement) Joined(p PartnerID) bool {
-	return slices.ContainsFunc(a.Amendments, func(x *Amendment) bool {
-		return x.State == AmendmentInForce && slices.Contains(x.Joiners(), p)
+// JoinedByAmendment reports whether p became a party by an amendment: there may be things of before that it does not see.
+func (a *Agreement) JoinedByAmendment(partner PartnerID) bool {
+	return slices.ContainsFunc(a.Amendments, func(amendment *Amendment) bool {
+		return amendment.State == AmendmentStateInForce && slices.Contains(amendment.Joiners(), partner)
 	})
 }
 
 // Awaits reports whether it waits for p's signature.
-func (x *Amendment) Awaits(p PartnerID) bool {
-	return x.State == AmendmentOpen && !x.Signed(p) && slices.Contains(x.readers(), p)
+func (a *Amendment) Awaits(partner PartnerID) bool {
+	return a.State == AmendmentStateOpen && !a.Signed(partner) && slices.Contains(a.readers(), partner)
 }
 
-// Sees reports whether p may see it: the parties to whom it was proposed, and those who join from the
+// VisibleTo reports whether p may see it: the parties to whom it was proposed, and those who join from the
 // invitation on, unless it came to nothing.
-func (x *Amendment) Sees(p PartnerID) bool {
-	if slices.Contains(x.Asked, p) {
+func (a *Amendment) VisibleTo(partner PartnerID) bool {
+	if slices.Contains(a.ProposedTo, partner) {
 		return true
 	}
-	return x.InvitedAt != 0 && (x.State == AmendmentOpen || x.State == AmendmentInForce) && slices.Contains(x.Joiners(), p)
+	return a.InvitedAt != 0 && (a.State == AmendmentStateOpen || a.State == AmendmentStateInForce) && slices.Contains(a.Joiners(), partner)
 }
 
 // readers returns who is told of an event about it.
-func (x *Amendment) readers() []PartnerID {
-	if x.InvitedAt == 0 {
-		return x.Asked
+func (a *Amendment) readers() []PartnerID {
+	if a.InvitedAt == 0 {
+		return a.ProposedTo
 	}
-	return x.Signers()
+	return a.RequiredSigners()
 }
 
-// missing returns whose signatures are missing.
-func (x *Amendment) missing() []PartnerID {
-	return slices.DeleteFunc(x.Signers(), x.Signed)
+// missingSigners returns whose signatures are missing.
+func (a *Amendment) missingSigners() []PartnerID {
+	return slices.DeleteFunc(a.RequiredSigners(), a.Signed)
 }
 
 // Amendment returns the amendment with the given number, nil if there is none.
 func (a *Agreement) Amendment(number int) *Amendment {
-	for _, x := range a.Amendments {
-		if x.Number == number {
-			return x
+	for _, amendment := range a.Amendments {
+		if amendment.Number == number {
+			return amendment
 		}
 	}
 	return nil
 }
 
-// Shows reports whether p may see the amendment: of who has withdrawn, what was decided while it was a party.
-func (a *Agreement) Shows(x *Amendment, p PartnerID, at time.Time) bool {
-	if a.Left(p, at) && (x.DecidedAt == 0 || DateOf(time.UnixMicro(x.DecidedAt).UTC()) > a.Notice(p).On) {
+// AmendmentVisibleTo reports whether p may see the amendment: of who has withdrawn, what was decided while it was a party.
+func (a *Agreement) AmendmentVisibleTo(amendment *Amendment, partner PartnerID, at time.Time) bool {
+	if a.HasLeft(partner, at) && (amendment.DecidedAt == 0 || DateOf(time.UnixMicro(amendment.DecidedAt).UTC()) > a.TerminationNotice(partner).On) {
 		return false
 	}
-	return x.Sees(p)
+	return amendment.VisibleTo(partner)
 }
 
-// invitation returns the amendment that waits for invited partners, nil if none does.
-func (a *Agreement) invitation() *Amendment {
-	for _, x := range a.Amendments {
-		if x.State == AmendmentOpen && x.InvitedAt != 0 {
-			return x
+// openInvitation returns the amendment that waits for invited partners, nil if none does.
+func (a *Agreement) openInvitation() *Amendment {
+	for _, amendment := range a.Amendments {
+		if amendment.State == AmendmentStateOpen && amendment.InvitedAt != 0 {
+			return amendment
 		}
 	}
 	return nil
@@ -224,64 +224,64 @@ func (a *Agreement) invitation() *Amendment {
 
 // Readers returns who sees the agreement: its parties, and the partners that are invited to join.
 func (a *Agreement) Readers() []PartnerID {
-	if x := a.invitation(); x != nil {
-		return slices.Concat(a.Terms.Parties, x.Joiners())
+	if amendment := a.openInvitation(); amendment != nil {
+		return slices.Concat(a.Terms.Parties, amendment.Joiners())
 	}
 	return a.Terms.Parties
 }
 
-// Sees reports whether p sees the agreement.
-func (a *Agreement) Sees(p PartnerID) bool { return slices.Contains(a.Readers(), p) }
+// VisibleTo reports whether p sees the agreement.
+func (a *Agreement) VisibleTo(partner PartnerID) bool { return slices.Contains(a.Readers(), partner) }
 
-// ofAmendment is an event about one amendment, which not all who see the agreement may see.
-type ofAmendment interface{ amendment() int }
+// amendmentEvent is an event about one amendment, which not all who see the agreement may see.
+type amendmentEvent interface{ amendmentNumber() int }
 
-// ReadersOf returns who is told of a shared event of the agreement's own stream that has been applied.
-func (a *Agreement) ReadersOf(e Payload, at time.Time) []PartnerID {
-	if about, ok := e.(ofAmendment); ok {
-		if x := a.Amendment(about.amendment()); x != nil {
-			return a.present(x.readers(), at)
+// EventReaders returns who is told of a shared event of the agreement's own stream that has been applied.
+func (a *Agreement) EventReaders(payload Payload, at time.Time) []PartnerID {
+	if about, ok := payload.(amendmentEvent); ok {
+		if amendment := a.Amendment(about.amendmentNumber()); amendment != nil {
+			return a.present(amendment.readers(), at)
 		}
 	}
 	return a.present(a.Readers(), at)
 }
 
-// broken returns what changed since the amendment was proposed.
-func (x *Amendment) broken(a *Agreement, at time.Time) (AmendmentGround, bool) {
-	if !slices.Equal(x.Asked, a.present(a.Terms.Parties, at)) {
+// findVoidGround returns what changed since the amendment was proposed.
+func (a *Amendment) findVoidGround(agreement *Agreement, at time.Time) (AmendmentGround, bool) {
+	if !slices.Equal(a.ProposedTo, agreement.present(agreement.Terms.Parties, at)) {
 		return AmendmentGround{Field: "parties"}, true
 	}
-	if field := x.From.changed(a.Terms); field != "" {
+	if field := a.From.changedField(agreement.Terms); field != "" {
 		return AmendmentGround{Field: field}, true
 	}
-	for _, i := range x.Changes.AddInstruments {
-		if a.Instrument(i.ID) != nil {
-			return AmendmentGround{"instrument", i.ID}, true
+	for _, instrument := range a.Changes.AddInstruments {
+		if agreement.Instrument(instrument.ID) != nil {
+			return AmendmentGround{"instrument", instrument.ID}, true
 		}
 	}
-	for _, e := range x.Changes.EndInstruments {
-		if i := a.Instrument(e.ID); i == nil || i.ExpiresOn != e.From {
-			return AmendmentGround{"instrument", e.ID}, true
+	for _, end := range a.Changes.EndInstruments {
+		if instrument := agreement.Instrument(end.ID); instrument == nil || instrument.ExpiresOn != end.From {
+			return AmendmentGround{"instrument", end.ID}, true
 		}
 	}
 	return AmendmentGround{}, false
 }
 
-// voidAmendments returns the events that tell of the amendments which the given ones leave without
+// voidAmendmentEvents returns the events that tell of the amendments which the given ones leave without
 // their ground.
-func voidAmendments(s State, stream Stream, events []Event, m Meta) []Event {
-	a := s.Agreement(stream.Agreement)
-	if a == nil || !slices.ContainsFunc(a.Amendments, func(x *Amendment) bool { return x.State == AmendmentOpen }) {
+func voidAmendmentEvents(state State, stream Stream, events []Event, dc DecisionContext) []Event {
+	agreement := state.Agreement(stream.Agreement)
+	if agreement == nil || !slices.ContainsFunc(agreement.Amendments, func(amendment *Amendment) bool { return amendment.State == AmendmentStateOpen }) {
 		return nil
 	}
-	after := ahead(s, stream, events, m).Agreement(stream.Agreement)
+	after := stateAfter(state, stream, events, dc).Agreement(stream.Agreement)
 	var void []Event
-	for _, x := range after.Amendments {
-		if x.State != AmendmentOpen {
+	for _, amendment := range after.Amendments {
+		if amendment.State != AmendmentStateOpen {
 			continue
 		}
-		if ground, broken := x.broken(after, m.At); broken {
-			void = append(void, shared("", AmendmentVoided{x.Number, ground})...)
+		if ground, broken := amendment.findVoidGround(after, dc.At); broken {
+			void = append(void, sharedEvents("", AmendmentVoided{amendment.Number, ground})...)
 		}
 	}
 	return void

@@ -27,216 +27,216 @@ type AmendmentProposed struct {
 // Stream implements Command.
 func (c ProposeAmendment) Stream() Stream { return Stream{Agreement: c.ID} }
 
-func (c ProposeAmendment) decide(s State, m Meta) ([]Event, error) {
-	a, err := readerOf(s, c.ID, m)
+func (c ProposeAmendment) decide(state State, dc DecisionContext) ([]Event, error) {
+	agreement, err := findAgreement(state, c.ID, dc)
 	if err != nil {
 		return nil, err
 	}
-	e := AmendmentProposed{len(a.Amendments) + 1, c.Key, m.Actor.Partner, c.Title, c.Changes, TermsChange{}, a.present(a.Terms.Parties, m.At)}
-	e.From, e.Changes.Terms = differingTerms(a.Terms, c.Changes.Terms.over(a.Terms))
-	e.Changes.EndInstruments = slices.Clone(c.Changes.EndInstruments)
-	for n, end := range e.Changes.EndInstruments {
-		if i := a.Instrument(end.ID); i != nil {
-			e.Changes.EndInstruments[n].From = i.ExpiresOn
+	event := AmendmentProposed{len(agreement.Amendments) + 1, c.Key, dc.Actor.Partner, c.Title, c.Changes, TermsChange{}, agreement.present(agreement.Terms.Parties, dc.At)}
+	event.From, event.Changes.Terms = diffTerms(agreement.Terms, c.Changes.Terms.applyTo(agreement.Terms))
+	event.Changes.EndInstruments = slices.Clone(c.Changes.EndInstruments)
+	for n, end := range event.Changes.EndInstruments {
+		if instrument := agreement.Instrument(end.ID); instrument != nil {
+			event.Changes.EndInstruments[n].From = instrument.ExpiresOn
 		}
 	}
-	if err := c.faults(a, e.Changes, m).err(); err != nil {
+	if err := c.validate(agreement, event.Changes, dc).err(); err != nil {
 		return nil, err
 	}
-	if err := a.partyManager(m); err != nil {
+	if err := agreement.requirePartyManager(dc); err != nil {
 		return nil, err
 	}
-	if err := a.amendable(m); err != nil {
+	if err := agreement.requireAmendable(dc); err != nil {
 		return nil, err
 	}
-	return shared("", e), nil
+	return sharedEvents("", event), nil
 }
 
-func (c ProposeAmendment) faults(a *Agreement, differing AmendmentChanges, m Meta) (f faults) {
-	f.line("title", c.Title, 200, true)
-	var within faults
-	to := differing.Terms.over(a.Terms)
-	within.joiners(a, c.Changes.Join)
-	for _, j := range c.Changes.Join {
-		to.Parties = with(to.Parties, j.Partner)
+func (c ProposeAmendment) validate(agreement *Agreement, differing AmendmentChanges, dc DecisionContext) (check validation) {
+	check.line("title", c.Title, 200, true)
+	var within validation
+	to := differing.Terms.applyTo(agreement.Terms)
+	within.joiners(agreement, c.Changes.Join)
+	for _, joiner := range c.Changes.Join {
+		to.Parties = with(to.Parties, joiner.Partner)
 	}
 	if c.Changes.Terms.ExpiresOn != 0 && c.Changes.Terms.NoEnd {
 		within.add("expires_on", "cannot be a day and none")
 	}
-	within.future("expires_on", differing.Terms.ExpiresOn, m)
-	within = append(within, differing.termsFaults(to)...)
-	within.instruments(a, to, differing, m)
-	if differing.nothing() && len(within) == 0 {
-		f.add("changes", "change nothing")
+	within.notPast("expires_on", differing.Terms.ExpiresOn, dc)
+	within = append(within, differing.validateTerms(to)...)
+	within.instrumentChanges(agreement, to, differing, dc)
+	if differing.isEmpty() && len(within) == 0 {
+		check.add("changes", "change nothing")
 	}
 	for _, fault := range within {
-		f.add("changes", "%s %s", fault.Field, fault.Message)
+		check.add("changes", "%s %s", fault.Field, fault.Message)
 	}
-	return f
+	return check
 }
 
-// nothing reports whether nothing is wanted.
-func (c AmendmentChanges) nothing() bool {
+// isEmpty reports whether nothing is wanted.
+func (c AmendmentChanges) isEmpty() bool {
 	return c.Terms == TermsChange{} && len(c.AddInstruments) == 0 && len(c.EndInstruments) == 0 && len(c.Join) == 0
 }
 
-// termsFaults leaves the parties out: who joins is checked for itself.
-func (c AmendmentChanges) termsFaults(to Terms) faults {
-	return slices.DeleteFunc(to.faults(), func(e FieldError) bool { return e.Field == "parties" })
+// validateTerms leaves the parties out: who joins is checked for itself.
+func (c AmendmentChanges) validateTerms(to Terms) validation {
+	return slices.DeleteFunc(to.validate(), func(fieldError FieldError) bool { return fieldError.Field == "parties" })
 }
 
-// future refuses a last day that has passed.
-func (f *faults) future(field string, d Date, m Meta) {
-	if d != 0 && d < DateOf(m.At.UTC()) {
-		f.add(field, "is in the past")
+// notPast refuses a last day that has passed.
+func (v *validation) notPast(field string, date Date, dc DecisionContext) {
+	if date != 0 && date < DateOf(dc.At.UTC()) {
+		v.add(field, "is in the past")
 	}
 }
 
-func (f *faults) joiners(a *Agreement, list []Joining) {
+func (v *validation) joiners(agreement *Agreement, list []Joining) {
 	var named []PartnerID
-	for _, j := range list {
-		f.slug("join", string(j.Partner))
+	for _, joiner := range list {
+		v.slug("join", string(joiner.Partner))
 		switch {
-		case a.Party(j.Partner):
-			f.add("join", "%s is a party already", j.Partner)
-		case slices.Contains(named, j.Partner):
-			f.add("join", "%s is named twice", j.Partner)
+		case agreement.Party(joiner.Partner):
+			v.add("join", "%s is a party already", joiner.Partner)
+		case slices.Contains(named, joiner.Partner):
+			v.add("join", "%s is named twice", joiner.Partner)
 		}
-		named = append(named, j.Partner)
+		named = append(named, joiner.Partner)
 	}
 	if len(list) > 20 {
-		f.add("join", "names %d; at most 20 are allowed", len(list))
+		v.add("join", "names %d; at most 20 are allowed", len(list))
 	}
 }
 
-// instruments checks what is added as it will be, among the parties that there will be.
-func (f *faults) instruments(a *Agreement, to Terms, c AmendmentChanges, m Meta) {
-	if len(c.AddInstruments) > 50 || len(c.EndInstruments) > 50 {
-		f.add("instruments", "at most 50 are added or ended at once")
+// instrumentChanges checks what is added as it will be, among the parties that there will be.
+func (v *validation) instrumentChanges(agreement *Agreement, to Terms, changes AmendmentChanges, dc DecisionContext) {
+	if len(changes.AddInstruments) > 50 || len(changes.EndInstruments) > 50 {
+		v.add("instruments", "at most 50 are added or ended at once")
 		return
 	}
-	if len(a.Instruments)+len(c.AddInstruments) > mostInstruments {
-		f.add("add_instruments", "the agreement would have more than %d", mostInstruments)
+	if len(agreement.Instruments)+len(changes.AddInstruments) > maxInstruments {
+		v.add("add_instruments", "the agreement would have more than %d", maxInstruments)
 		return
 	}
 	var named []InstrumentID
-	for _, i := range c.AddInstruments {
-		for _, fault := range i.faults(&Agreement{Terms: to}) {
-			f.add("add_instruments", "%s: %s %s", i.ID, fault.Field, fault.Message)
+	for _, instrument := range changes.AddInstruments {
+		for _, fault := range instrument.validate(&Agreement{Terms: to}) {
+			v.add("add_instruments", "%s: %s %s", instrument.ID, fault.Field, fault.Message)
 		}
-		if a.Instrument(i.ID) != nil || slices.Contains(named, i.ID) {
-			f.add("add_instruments", "there is an instrument %s already", i.ID)
+		if agreement.Instrument(instrument.ID) != nil || slices.Contains(named, instrument.ID) {
+			v.add("add_instruments", "there is an instrument %s already", instrument.ID)
 		}
-		named = append(named, i.ID)
+		named = append(named, instrument.ID)
 	}
-	for _, e := range c.EndInstruments {
-		i := a.Instrument(e.ID)
+	for _, end := range changes.EndInstruments {
+		instrument := agreement.Instrument(end.ID)
 		switch {
-		case i == nil:
-			f.add("end_instruments", "the agreement has no instrument %q", e.ID)
-		case e.ExpiresOn == 0:
-			f.add("end_instruments", "%s: expires_on is required", e.ID)
-		case e.ExpiresOn < i.EffectiveOn:
-			f.add("end_instruments", "%s: expires_on is before effective_on", e.ID)
-		case e.ExpiresOn == i.ExpiresOn:
-			f.add("end_instruments", "%s ends on %s already", e.ID, e.ExpiresOn)
-		case slices.Contains(named, e.ID):
-			f.add("end_instruments", "%s is named twice", e.ID)
+		case instrument == nil:
+			v.add("end_instruments", "the agreement has no instrument %q", end.ID)
+		case end.ExpiresOn == 0:
+			v.add("end_instruments", "%s: expires_on is required", end.ID)
+		case end.ExpiresOn < instrument.EffectiveOn:
+			v.add("end_instruments", "%s: expires_on is before effective_on", end.ID)
+		case end.ExpiresOn == instrument.ExpiresOn:
+			v.add("end_instruments", "%s ends on %s already", end.ID, end.ExpiresOn)
+		case slices.Contains(named, end.ID):
+			v.add("end_instruments", "%s is named twice", end.ID)
 		}
-		f.future("end_instruments", e.ExpiresOn, m)
-		named = append(named, e.ID)
+		v.notPast("end_instruments", end.ExpiresOn, dc)
+		named = append(named, end.ID)
 	}
 }
 
-// partyManager refuses all but a manager of a party: who is invited only reads, and answers.
-func (a *Agreement) partyManager(m Meta) error {
-	if err := m.manager(); err != nil {
+// requirePartyManager refuses all but a manager of a party: who is invited only reads, and answers.
+func (a *Agreement) requirePartyManager(dc DecisionContext) error {
+	if err := dc.requireManager(); err != nil {
 		return err
 	}
-	if !a.Party(m.Actor.Partner) {
-		return forbidden("not_a_party", "%s is invited to agreement %s and not yet a party of it.", m.Actor.Partner, a.ID)
+	if !a.Party(dc.Actor.Partner) {
+		return forbidden("not_a_party", "%s is invited to agreement %s and not yet a party of it.", dc.Actor.Partner, a.ID)
 	}
 	return nil
 }
 
-// amendable refuses amendments of what is not signed, or has ended.
-func (a *Agreement) amendable(m Meta) error {
+// requireAmendable refuses amendments of what is not signed, or has ended.
+func (a *Agreement) requireAmendable(dc DecisionContext) error {
 	if !a.Active {
 		return conflict("agreement_not_signed", "Agreement %s is a draft: edit it instead.", a.ID)
 	}
-	return a.open(m)
+	return a.requireOpen(dc)
 }
 
-func (e AmendmentProposed) amendment() int { return e.Amendment }
+func (e AmendmentProposed) amendmentNumber() int { return e.Amendment }
 
-func (e AmendmentProposed) apply(w *World, h Header) {
-	x := h.editAmendment(w, e.Amendment)
-	x.Key, x.Title, x.State, x.By, x.Changes, x.From, x.Asked = e.Key, e.Title, AmendmentOpen, e.By, e.Changes, e.From, e.Parties
-	x.ProposedAt, x.DecidedAt, x.InvitedAt, x.Signatures = h.RecordedAt.UnixMicro(), 0, 0, nil
+func (e AmendmentProposed) apply(world *World, header Header) {
+	amendment := header.editAmendment(world, e.Amendment)
+	amendment.Key, amendment.Title, amendment.State, amendment.ProposedBy, amendment.Changes, amendment.From, amendment.ProposedTo = e.Key, e.Title, AmendmentStateOpen, e.By, e.Changes, e.From, e.Parties
+	amendment.ProposedAt, amendment.DecidedAt, amendment.InvitedAt, amendment.Signatures = header.RecordedAt.UnixMicro(), 0, 0, nil
 }
 
 // editAmendment returns an amendment of the agreement that the fold may change, and counts the event.
-func (h Header) editAmendment(w *World, number int) *Amendment {
-	x := h.uncounted(w, number)
-	x.Seen.Count(h.Audience, h.RecordedAt)
-	return x
+func (h Header) editAmendment(world *World, number int) *Amendment {
+	amendment := h.editAmendmentUncounted(world, number)
+	amendment.Versions.Count(h.Audience, h.RecordedAt)
+	return amendment
 }
 
-func (h Header) uncounted(w *World, number int) *Amendment {
-	a := w.editAgreement(h.Stream.Agreement)
+func (h Header) editAmendmentUncounted(world *World, number int) *Amendment {
+	agreement := world.editAgreement(h.Stream.Agreement)
 	fresh := Amendment{Number: number}
-	list := slices.Clone(a.Amendments)
-	if i := slices.IndexFunc(list, func(x *Amendment) bool { return x.Number == number }); i >= 0 {
+	list := slices.Clone(agreement.Amendments)
+	if i := slices.IndexFunc(list, func(amendment *Amendment) bool { return amendment.Number == number }); i >= 0 {
 		fresh = *list[i]
 		list[i] = &fresh
 	} else {
 		list = append(list, &fresh)
 	}
-	a.Amendments = list
+	agreement.Amendments = list
 	return &fresh
 }
 
 // close ends an amendment without effect: who was invited sees nothing any more.
-func (x *Amendment) close(w *World, h Header, state AmendmentState) {
-	if x.State == AmendmentOpen && x.InvitedAt != 0 {
-		a := w.editAgreement(h.Stream.Agreement)
-		for _, p := range x.Joiners() {
-			a.Seen.leave(p)
+func (a *Amendment) close(world *World, header Header, state AmendmentState) {
+	if a.State == AmendmentStateOpen && a.InvitedAt != 0 {
+		agreement := world.editAgreement(header.Stream.Agreement)
+		for _, partner := range a.Joiners() {
+			agreement.Versions.leave(partner)
 		}
 	}
-	x.State, x.DecidedAt = state, h.RecordedAt.UnixMicro()
+	a.State, a.DecidedAt = state, header.RecordedAt.UnixMicro()
 }
 
-// drawnUp is an amendment with its agreement, as one actor may see them.
-type drawnUp struct {
+// amendmentContext is an amendment with its agreement, as one actor may see them.
+type amendmentContext struct {
 	*Amendment
 	agreement *Agreement
 }
 
-func findAmendment(s State, id AgreementID, number int, m Meta) (drawnUp, error) {
-	a, err := readerOf(s, id, m)
+func findAmendment(state State, id AgreementID, number int, dc DecisionContext) (amendmentContext, error) {
+	agreement, err := findAgreement(state, id, dc)
 	if err != nil {
-		return drawnUp{}, err
+		return amendmentContext{}, err
 	}
-	x := a.Amendment(number)
-	if x == nil || !a.Shows(x, m.Actor.Partner, m.At) {
-		return drawnUp{}, ErrNotFound()
+	amendment := agreement.Amendment(number)
+	if amendment == nil || !agreement.AmendmentVisibleTo(amendment, dc.Actor.Partner, dc.At) {
+		return amendmentContext{}, ErrNotFound()
 	}
-	return drawnUp{x, a}, nil
+	return amendmentContext{amendment, agreement}, nil
 }
 
-func amendmentSeen(s State, id AgreementID, number int) *Seen {
-	if a := s.Agreement(id); a != nil {
-		if x := a.Amendment(number); x != nil {
-			return &x.Seen
+func amendmentVersions(state State, id AgreementID, number int) *Versions {
+	if agreement := state.Agreement(id); agreement != nil {
+		if amendment := agreement.Amendment(number); amendment != nil {
+			return &amendment.Versions
 		}
 	}
 	return nil
 }
 
-func (x drawnUp) open() error {
-	if x.State != AmendmentOpen {
-		return conflict("amendment_closed", "Amendment %d is %s; nothing more happens to it.", x.Number, x.State.words())
+func (a amendmentContext) requireOpen() error {
+	if a.State != AmendmentStateOpen {
+		return conflict("amendment_closed", "Amendment %d is %s; nothing more happens to it.", a.Number, a.State.words())
 	}
 	return nil
 }
@@ -260,33 +260,35 @@ type AmendmentRejected struct {
 // Stream implements Command.
 func (c RejectAmendment) Stream() Stream { return Stream{Agreement: c.ID} }
 
-func (c RejectAmendment) target(s State) *Seen { return amendmentSeen(s, c.ID, c.Number) }
+func (c RejectAmendment) target(state State) *Versions {
+	return amendmentVersions(state, c.ID, c.Number)
+}
 
-func (c RejectAmendment) decide(s State, m Meta) ([]Event, error) {
-	x, err := findAmendment(s, c.ID, c.Number, m)
+func (c RejectAmendment) decide(state State, dc DecisionContext) ([]Event, error) {
+	amendment, err := findAmendment(state, c.ID, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}
-	var f faults
-	f.text("reason", c.Reason, 2000, true)
-	if err := f.err(); err != nil {
+	var check validation
+	check.text("reason", c.Reason, 2000, true)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	if err := x.open(); err != nil {
+	if err := amendment.requireOpen(); err != nil {
 		return nil, err
 	}
-	return shared("", AmendmentRejected{c.Number, m.Actor.Partner, c.Reason}), nil
+	return sharedEvents("", AmendmentRejected{c.Number, dc.Actor.Partner, c.Reason}), nil
 }
 
-func (e AmendmentRejected) amendment() int { return e.Amendment }
+func (e AmendmentRejected) amendmentNumber() int { return e.Amendment }
 
-func (e AmendmentRejected) apply(w *World, h Header) {
-	x := h.editAmendment(w, e.Amendment)
-	x.RejectedBy, x.Why = e.Partner, e.Reason
-	x.close(w, h, AmendmentRefused)
+func (e AmendmentRejected) apply(world *World, header Header) {
+	amendment := header.editAmendment(world, e.Amendment)
+	amendment.RejectedBy, amendment.RejectionReason = e.Partner, e.Reason
+	amendment.close(world, header, AmendmentStateRejected)
 }
 
 // WithdrawAmendment takes an amendment back; the proposer alone does.
@@ -303,29 +305,31 @@ type AmendmentWithdrawn struct {
 // Stream implements Command.
 func (c WithdrawAmendment) Stream() Stream { return Stream{Agreement: c.ID} }
 
-func (c WithdrawAmendment) target(s State) *Seen { return amendmentSeen(s, c.ID, c.Number) }
+func (c WithdrawAmendment) target(state State) *Versions {
+	return amendmentVersions(state, c.ID, c.Number)
+}
 
-func (c WithdrawAmendment) decide(s State, m Meta) ([]Event, error) {
-	x, err := findAmendment(s, c.ID, c.Number, m)
+func (c WithdrawAmendment) decide(state State, dc DecisionContext) ([]Event, error) {
+	amendment, err := findAmendment(state, c.ID, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	if x.By != m.Actor.Partner {
-		return nil, forbidden("not_proposer", "Only %s, who proposed amendment %d, withdraws it.", x.By, c.Number)
+	if amendment.ProposedBy != dc.Actor.Partner {
+		return nil, forbidden("not_proposer", "Only %s, who proposed amendment %d, withdraws it.", amendment.ProposedBy, c.Number)
 	}
-	if err := x.open(); err != nil {
+	if err := amendment.requireOpen(); err != nil {
 		return nil, err
 	}
-	return shared("", AmendmentWithdrawn{c.Number}), nil
+	return sharedEvents("", AmendmentWithdrawn{c.Number}), nil
 }
 
-func (e AmendmentWithdrawn) amendment() int { return e.Amendment }
+func (e AmendmentWithdrawn) amendmentNumber() int { return e.Amendment }
 
-func (e AmendmentWithdrawn) apply(w *World, h Header) {
-	h.editAmendment(w, e.Amendment).close(w, h, AmendmentTakenBack)
+func (e AmendmentWithdrawn) apply(world *World, header Header) {
+	header.editAmendment(world, e.Amendment).close(world, header, AmendmentStateWithdrawn)
 }
 
 // AmendmentVoided closes an amendment whose ground changed.
@@ -334,10 +338,10 @@ type AmendmentVoided struct {
 	Ground    AmendmentGround `json:"ground"`
 }
 
-func (e AmendmentVoided) amendment() int { return e.Amendment }
+func (e AmendmentVoided) amendmentNumber() int { return e.Amendment }
 
-func (e AmendmentVoided) apply(w *World, h Header) {
-	x := h.editAmendment(w, e.Amendment)
-	x.Broken = e.Ground
-	x.close(w, h, AmendmentVoid)
+func (e AmendmentVoided) apply(world *World, header Header) {
+	amendment := header.editAmendment(world, e.Amendment)
+	amendment.VoidGround = e.Ground
+	amendment.close(world, header, AmendmentStateVoid)
 }

@@ -36,33 +36,33 @@ type termsWatch struct {
 
 func newTermsWatch(t *rapid.T, parties []PartnerID) *termsWatch {
 	w := &termsWatch{t, newLedger(t)}
-	m := Meta{At: time.Unix(1515369600, 0).UTC(), Today: 2018_01_08}
-	do := func(p PartnerID, c Command) {
-		m.Actor = Actor{Partner: p, Member: "m", Role: Manager}
-		_, refusal := w.ledger.do(c, m)
+	dc := DecisionContext{At: time.Unix(1515369600, 0).UTC(), Today: 2018_01_08}
+	do := func(partner PartnerID, command Command) {
+		dc.Actor = Actor{Partner: partner, Member: "m", Role: Manager}
+		_, refusal := w.ledger.do(command, dc)
 		require.Nil(t, refusal)
 	}
 	do("nokia", DraftAgreement{"a", Terms{Title: "A", Parties: parties, EffectiveOn: 2018_01_01, ExpiresOn: 2018_12_31, AcceptanceDays: 10}})
 	do("nokia", AddInstrument{"a", Instrument{ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}})
-	for _, p := range parties {
-		do(p, SignAgreement{ID: "a"})
+	for _, partner := range parties {
+		do(partner, SignAgreement{ID: "a"})
 	}
 	return w
 }
 
 func (w *termsWatch) agreement() *Agreement { return w.ledger.plain.Agreement("a") }
 
-func (w *termsWatch) step(c Command, m Meta) {
+func (w *termsWatch) step(command Command, dc DecisionContext) {
 	before := *w.agreement()
-	events, refusal := w.ledger.do(c, m)
+	events, refusal := w.ledger.do(command, dc)
 	if refusal != nil {
 		return
 	}
-	require.Equal(w.t, Manager, m.Actor.Role, "only managers change anything")
-	require.True(w.t, before.Sees(m.Actor.Partner), "R16: only who sees it changes it")
+	require.Equal(w.t, Manager, dc.Actor.Role, "only managers change anything")
+	require.True(w.t, before.VisibleTo(dc.Actor.Partner), "R16: only who sees it changes it")
 	amended := false
-	for _, e := range events {
-		if p, ok := e.Payload.(AgreementAmended); ok {
+	for _, event := range events {
+		if p, ok := event.Payload.(AgreementAmended); ok {
 			amended = true
 			w.tookEffect(p, before)
 		}
@@ -72,108 +72,108 @@ func (w *termsWatch) step(c Command, m Meta) {
 		require.Equal(w.t, before.Terms, now.Terms, "R3")
 		require.Equal(w.t, before.Instruments, now.Instruments, "R3")
 	}
-	w.ends(c, m, before)
-	for i, x := range now.Amendments {
-		require.Equal(w.t, i+1, x.Number, "R3: numbers are dense")
-		w.holds(now, x)
+	w.ends(command, dc, before)
+	for i, amendment := range now.Amendments {
+		require.Equal(w.t, i+1, amendment.Number, "R3: numbers are dense")
+		w.holds(now, amendment)
 	}
 	w.onlyTheInvited(now)
 }
 
 // ends checks that nobody ends or leaves an agreement alone against the rules (R3, R4).
-func (w *termsWatch) ends(c Command, m Meta, before Agreement) {
+func (w *termsWatch) ends(command Command, dc DecisionContext, before Agreement) {
 	now := w.agreement()
-	if _, ends := c.(TerminateAgreement); !ends {
-		require.Equal(w.t, before.Ending, now.Ending, "R3")
-		require.Len(w.t, now.Notices, len(before.Notices), "R3")
+	if _, ends := command.(TerminateAgreement); !ends {
+		require.Equal(w.t, before.Termination, now.Termination, "R3")
+		require.Len(w.t, now.TerminationNotices, len(before.TerminationNotices), "R3")
 	}
-	switch c.(type) {
+	switch command.(type) {
 	case ProposeAmendment, SignAmendment, TerminateAgreement:
-		require.False(w.t, before.Left(m.Actor.Partner, m.At), "R4: who has left begins nothing")
-		require.Equal(w.t, AgreementActive, before.State(m.At), "R4")
+		require.False(w.t, before.HasLeft(dc.Actor.Partner, dc.At), "R4: who has left begins nothing")
+		require.Equal(w.t, AgreementStateActive, before.State(dc.At), "R4")
 	}
 	leaving := 0
-	for _, n := range now.Notices {
-		require.NotEmpty(w.t, n.Reason, "R3")
-		if now.Ending.Mode == ByNotice && n.On <= now.Ending.On {
+	for _, notice := range now.TerminationNotices {
+		require.NotEmpty(w.t, notice.Reason, "R3")
+		if now.Termination.Mode == ByNotice && notice.On <= now.Termination.On {
 			leaving++
 		}
 	}
-	if now.Ending.Mode == ByNotice && len(now.Terms.Parties) == len(before.Terms.Parties) && before.Ending.On != now.Ending.On {
+	if now.Termination.Mode == ByNotice && len(now.Terms.Parties) == len(before.Terms.Parties) && before.Termination.On != now.Termination.On {
 		require.GreaterOrEqual(w.t, leaving, len(now.Terms.Parties)-1, "R3: notice ends it only when fewer than two stay")
 	}
-	if now.Ending.Mode == Mutual && before.Ending.On != now.Ending.On {
-		require.Equal(w.t, before.present(before.Terms.Parties, m.At), now.Ending.CalledBy, "R3: mutual takes every party")
+	if now.Termination.Mode == Mutual && before.Termination.On != now.Termination.On {
+		require.Equal(w.t, before.present(before.Terms.Parties, dc.At), now.Termination.CalledBy, "R3: mutual takes every party")
 	}
 }
 
 // tookEffect checks that all of an amendment took effect, with every signature.
-func (w *termsWatch) tookEffect(e AgreementAmended, before Agreement) {
-	x, now := w.agreement().Amendment(e.Amendment), w.agreement()
-	require.Equal(w.t, AmendmentInForce, x.State)
-	require.Equal(w.t, before.Terms, e.From)
-	require.Equal(w.t, now.Terms, e.To)
-	require.Equal(w.t, before.present(before.Terms.Parties, w.ledger.at), x.Asked)
-	require.Equal(w.t, x.Signers(), now.present(now.Terms.Parties, w.ledger.at))
-	for _, p := range x.Signers() {
-		require.True(w.t, x.Signed(p), "R3: every party signed, who joins too")
+func (w *termsWatch) tookEffect(event AgreementAmended, before Agreement) {
+	amendment, now := w.agreement().Amendment(event.Amendment), w.agreement()
+	require.Equal(w.t, AmendmentStateInForce, amendment.State)
+	require.Equal(w.t, before.Terms, event.From)
+	require.Equal(w.t, now.Terms, event.To)
+	require.Equal(w.t, before.present(before.Terms.Parties, w.ledger.at), amendment.ProposedTo)
+	require.Equal(w.t, amendment.RequiredSigners(), now.present(now.Terms.Parties, w.ledger.at))
+	for _, partner := range amendment.RequiredSigners() {
+		require.True(w.t, amendment.Signed(partner), "R3: every party signed, who joins too")
 	}
-	require.Empty(w.t, x.Changes.Terms.changed(now.Terms), "R3: all of it is in force")
-	for _, i := range x.Changes.AddInstruments {
-		require.Equal(w.t, i, *now.Instrument(i.ID))
+	require.Empty(w.t, amendment.Changes.Terms.changedField(now.Terms), "R3: all of it is in force")
+	for _, instrument := range amendment.Changes.AddInstruments {
+		require.Equal(w.t, instrument, *now.Instrument(instrument.ID))
 	}
-	for _, end := range x.Changes.EndInstruments {
+	for _, end := range amendment.Changes.EndInstruments {
 		require.Equal(w.t, end.ExpiresOn, now.Instrument(end.ID).ExpiresOn)
 	}
 }
 
 // holds checks what is true of every amendment at any time.
-func (w *termsWatch) holds(a *Agreement, x *Amendment) {
-	require.Equal(w.t, x.State == AmendmentOpen, x.DecidedAt == 0)
-	if ground, broken := x.broken(a, w.ledger.at); broken && x.State == AmendmentOpen {
+func (w *termsWatch) holds(agreement *Agreement, amendment *Amendment) {
+	require.Equal(w.t, amendment.State == AmendmentStateOpen, amendment.DecidedAt == 0)
+	if ground, broken := amendment.findVoidGround(agreement, w.ledger.at); broken && amendment.State == AmendmentStateOpen {
 		require.Equal(w.t, "parties", ground.Field, "R3: what lost its ground is void, unless a day of leaving passed in silence")
-		require.NotEmpty(w.t, a.Notices)
+		require.NotEmpty(w.t, agreement.TerminationNotices)
 	}
-	if x.State == AmendmentInForce {
-		require.Empty(w.t, x.missing(), "R3")
+	if amendment.State == AmendmentStateInForce {
+		require.Empty(w.t, amendment.missingSigners(), "R3")
 	}
-	if x.State == AmendmentOpen {
-		require.True(w.t, slices.ContainsFunc(x.Signers(), x.Awaits), "R3: an open amendment waits for somebody")
+	if amendment.State == AmendmentStateOpen {
+		require.True(w.t, slices.ContainsFunc(amendment.RequiredSigners(), amendment.Awaits), "R3: an open amendment waits for somebody")
 	}
-	if x.InvitedAt != 0 {
-		for _, p := range x.Asked {
-			require.True(w.t, x.Signed(p), "R17: nobody is invited before all parties have signed")
+	if amendment.InvitedAt != 0 {
+		for _, partner := range amendment.ProposedTo {
+			require.True(w.t, amendment.Signed(partner), "R17: nobody is invited before all parties have signed")
 		}
 	}
 }
 
 // onlyTheInvited checks that nobody but the parties and those whom all of them invited sees anything.
-func (w *termsWatch) onlyTheInvited(a *Agreement) {
+func (w *termsWatch) onlyTheInvited(agreement *Agreement) {
 	invitations := 0
-	for _, p := range []PartnerID{"zte", "sony", "huawei"} {
-		if a.Party(p) {
+	for _, partner := range []PartnerID{"zte", "sony", "huawei"} {
+		if agreement.Party(partner) {
 			continue
 		}
-		invited := slices.ContainsFunc(a.Amendments, func(x *Amendment) bool {
-			return x.State == AmendmentOpen && x.InvitedAt != 0 && slices.Contains(x.Joiners(), p)
+		invited := slices.ContainsFunc(agreement.Amendments, func(amendment *Amendment) bool {
+			return amendment.State == AmendmentStateOpen && amendment.InvitedAt != 0 && slices.Contains(amendment.Joiners(), partner)
 		})
-		require.Equal(w.t, invited, a.Sees(p), "R17")
-		for _, x := range a.Amendments {
-			require.True(w.t, invited || !x.Sees(p), "R17")
+		require.Equal(w.t, invited, agreement.VisibleTo(partner), "R17")
+		for _, amendment := range agreement.Amendments {
+			require.True(w.t, invited || !amendment.VisibleTo(partner), "R17")
 		}
 	}
-	for _, x := range a.Amendments {
-		if x.State == AmendmentOpen && x.InvitedAt != 0 {
+	for _, amendment := range agreement.Amendments {
+		if amendment.State == AmendmentStateOpen && amendment.InvitedAt != 0 {
 			invitations++
 		}
 	}
 	require.LessOrEqual(w.t, invitations, 1, "R17: what the invited read does not change under them")
 }
 
-func drawSigner(t *rapid.T, l *ledger) Meta {
-	m := drawMeta(t, l, []PartnerID{"nokia", "xiaomi", "zte", "sony"})
-	m.At = later(l.at, m.Today.Time())
-	return m
+func drawSigner(t *rapid.T, l *ledger) DecisionContext {
+	dc := drawMeta(t, l, []PartnerID{"nokia", "xiaomi", "zte", "sony"})
+	dc.At = later(l.at, dc.Today.Time())
+	return dc
 }
 
 func drawAmending(t *rapid.T) Command {
@@ -194,28 +194,28 @@ func drawAmending(t *rapid.T) Command {
 	return SignAmendment{ID: "a", Number: number}
 }
 
-func drawTermsWanted(t *rapid.T) (c AmendmentChanges) {
+func drawTermsWanted(t *rapid.T) (changes AmendmentChanges) {
 	switch rapid.IntRange(0, 5).Draw(t, "wanted") {
 	case 0:
-		c.Terms.Title, c.Terms.DeemedAcceptance = maybe(t, drawText, "new title"), maybe(t, rapid.Bool(), "deemed")
+		changes.Terms.Title, changes.Terms.DeemedAcceptance = maybe(t, drawText, "new title"), maybe(t, rapid.Bool(), "deemed")
 	case 1:
-		c.Terms.ExpiresOn, c.Terms.NoEnd = drawDate.Draw(t, "expires"), rapid.Bool().Draw(t, "no end")
+		changes.Terms.ExpiresOn, changes.Terms.NoEnd = drawDate.Draw(t, "expires"), rapid.Bool().Draw(t, "no end")
 	case 2:
-		c.AddInstruments = []Instrument{{
+		changes.AddInstruments = []Instrument{{
 			ID: rapid.SampledFrom([]InstrumentID{"i", "j", "k"}).Draw(t, "instrument"), Kind: Supply, Title: "S", EffectiveOn: 2018_01_01,
 			Disclosure: Undisclosed, Roles: map[RoleName][]PartnerID{Supplier: {"nokia"}, Customer: {drawOwner.Draw(t, "customer")}},
 		}}
 	case 3:
-		c.EndInstruments = []InstrumentEnd{{
+		changes.EndInstruments = []InstrumentEnd{{
 			ID: rapid.SampledFrom([]InstrumentID{"i", "j"}).Draw(t, "instrument"), ExpiresOn: rapid.SampledFrom([]Date{2018_06_30, 2019_06_30}).Draw(t, "ends"),
 		}}
 	case 4:
 		for range rapid.IntRange(1, 2).Draw(t, "joining") {
-			c.Join = append(c.Join, Joining{rapid.SampledFrom([]PartnerID{"zte", "sony"}).Draw(t, "joins")})
+			changes.Join = append(changes.Join, Joining{rapid.SampledFrom([]PartnerID{"zte", "sony"}).Draw(t, "joins")})
 		}
 	}
 	if rapid.Bool().Draw(t, "days too") {
-		c.Terms.AcceptanceDays = new(rapid.IntRange(9, 12).Draw(t, "days"))
+		changes.Terms.AcceptanceDays = new(rapid.IntRange(9, 12).Draw(t, "days"))
 	}
-	return c
+	return changes
 }

@@ -47,35 +47,35 @@ type AgreementAmended struct {
 // Stream implements Command.
 func (c SignAmendment) Stream() Stream { return Stream{Agreement: c.ID} }
 
-func (c SignAmendment) target(s State) *Seen { return amendmentSeen(s, c.ID, c.Number) }
+func (c SignAmendment) target(state State) *Versions { return amendmentVersions(state, c.ID, c.Number) }
 
-func (c SignAmendment) decide(s State, m Meta) ([]Event, error) {
-	x, err := findAmendment(s, c.ID, c.Number, m)
+func (c SignAmendment) decide(state State, dc DecisionContext) ([]Event, error) {
+	amendment, err := findAmendment(state, c.ID, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}
-	mine := Signature{m.Actor.Partner, c.Signatory, cmp.Or(c.SignedOn, m.Today)}
-	var f faults
-	f.line("signatory", c.Signatory, 200, false)
-	if mine.SignedOn > m.Today {
-		f.add("signed_on", "is in the future")
+	mine := Signature{dc.Actor.Partner, c.Signatory, cmp.Or(c.SignedOn, dc.Today)}
+	var check validation
+	check.line("signatory", c.Signatory, 200, false)
+	if mine.SignedOn > dc.Today {
+		check.add("signed_on", "is in the future")
 	}
-	if err := f.err(); err != nil {
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := x.signable(m); err != nil {
+	if err := amendment.requireSignable(dc); err != nil {
 		return nil, err
 	}
-	signed := *x.Amendment
-	signed.Signatures = put(x.Signatures, mine, Signature.key)
-	remaining := signed.missing()
-	events := shared("", AmendmentSigned{c.Number, mine, remaining})
+	signed := *amendment.Amendment
+	signed.Signatures = upsert(amendment.Signatures, mine, Signature.key)
+	remaining := signed.missingSigners()
+	events := sharedEvents("", AmendmentSigned{c.Number, mine, remaining})
 	switch {
 	case len(remaining) == 0:
-		return append(events, shared("", signed.effect(x.agreement))...), nil
-	case x.InvitedAt == 0 && len(remaining) == len(x.Changes.Join):
-		return append(events, shared("", PartyInvited{
-			x.Number, x.Title, x.By, x.Joiners(), x.Changes, signed.Signatures, x.agreement.Terms, x.agreement.Instruments,
+		return append(events, sharedEvents("", signed.effect(amendment.agreement))...), nil
+	case amendment.InvitedAt == 0 && len(remaining) == len(amendment.Changes.Join):
+		return append(events, sharedEvents("", PartyInvited{
+			amendment.Number, amendment.Title, amendment.ProposedBy, amendment.Joiners(), amendment.Changes, signed.Signatures, amendment.agreement.Terms, amendment.agreement.Instruments,
 		})...), nil
 	}
 	return events, nil
@@ -83,88 +83,88 @@ func (c SignAmendment) decide(s State, m Meta) ([]Event, error) {
 
 func (s Signature) key() string { return string(s.Partner) }
 
-func (x drawnUp) signable(m Meta) error {
-	if err := m.manager(); err != nil {
+func (a amendmentContext) requireSignable(dc DecisionContext) error {
+	if err := dc.requireManager(); err != nil {
 		return err
 	}
-	if err := x.open(); err != nil {
+	if err := a.requireOpen(); err != nil {
 		return err
 	}
-	if err := x.agreement.open(m); err != nil {
+	if err := a.agreement.requireOpen(dc); err != nil {
 		return err
 	}
-	if x.Signed(m.Actor.Partner) {
-		return conflict("already_signed", "%s has signed amendment %d already.", m.Actor.Partner, x.Number)
+	if a.Signed(dc.Actor.Partner) {
+		return conflict("already_signed", "%s has signed amendment %d already.", dc.Actor.Partner, a.Number)
 	}
-	if other := x.agreement.invitation(); other != nil && other.Number != x.Number {
+	if other := a.agreement.openInvitation(); other != nil && other.Number != a.Number {
 		return conflict("invitation_open", "Amendment %d waits for partners that join on the terms as they are: sign or reject it first.", other.Number)
 	}
-	if !slices.Equal(x.Asked, x.agreement.present(x.agreement.Terms.Parties, m.At)) {
-		return conflict("amendment_does_not_fit", "Not all who were asked to sign amendment %d are parties still: propose it anew.", x.Number)
+	if !slices.Equal(a.ProposedTo, a.agreement.present(a.agreement.Terms.Parties, dc.At)) {
+		return conflict("amendment_does_not_fit", "Not all who were asked to sign amendment %d are parties still: propose it anew.", a.Number)
 	}
-	var f faults
-	f.future("expires_on", x.Changes.Terms.ExpiresOn, m)
-	for _, e := range x.Changes.EndInstruments {
-		f.future("end_instruments", e.ExpiresOn, m)
+	var check validation
+	check.notPast("expires_on", a.Changes.Terms.ExpiresOn, dc)
+	for _, end := range a.Changes.EndInstruments {
+		check.notPast("end_instruments", end.ExpiresOn, dc)
 	}
-	f = append(f, x.Changes.termsFaults(x.Changes.Terms.over(x.agreement.Terms))...)
-	if len(f) > 0 {
-		return conflict("amendment_does_not_fit", "Time has passed over amendment %d: %s %s.", x.Number, f[0].Field, f[0].Message)
+	check = append(check, a.Changes.validateTerms(a.Changes.Terms.applyTo(a.agreement.Terms))...)
+	if len(check) > 0 {
+		return conflict("amendment_does_not_fit", "Time has passed over amendment %d: %s %s.", a.Number, check[0].Field, check[0].Message)
 	}
 	return nil
 }
 
 // effect returns what the amendment does.
-func (x *Amendment) effect(a *Agreement) AgreementAmended {
-	e := AgreementAmended{
-		Amendment: x.Number, To: x.Changes.Terms.over(a.Terms), From: a.Terms,
-		Added: x.Changes.AddInstruments, Ended: x.Changes.EndInstruments,
+func (a *Amendment) effect(agreement *Agreement) AgreementAmended {
+	event := AgreementAmended{
+		Amendment: a.Number, To: a.Changes.Terms.applyTo(agreement.Terms), From: agreement.Terms,
+		Added: a.Changes.AddInstruments, Ended: a.Changes.EndInstruments,
 	}
-	e.To.Parties = slices.Concat(a.Terms.Parties, x.Joiners())
-	for _, s := range x.Signatures {
-		if !a.Party(s.Partner) {
-			e.Joined = append(e.Joined, s)
+	event.To.Parties = slices.Concat(agreement.Terms.Parties, a.Joiners())
+	for _, signature := range a.Signatures {
+		if !agreement.Party(signature.Partner) {
+			event.Joined = append(event.Joined, signature)
 		}
 	}
-	return e
+	return event
 }
 
-func (e AmendmentSigned) amendment() int { return e.Amendment }
+func (e AmendmentSigned) amendmentNumber() int { return e.Amendment }
 
-func (e AmendmentSigned) apply(w *World, h Header) {
-	x := h.editAmendment(w, e.Amendment)
-	x.Signatures = put(x.Signatures, e.Signature, Signature.key)
+func (e AmendmentSigned) apply(world *World, header Header) {
+	amendment := header.editAmendment(world, e.Amendment)
+	amendment.Signatures = upsert(amendment.Signatures, e.Signature, Signature.key)
 	if len(e.Remaining) == 0 {
-		x.State, x.DecidedAt = AmendmentInForce, h.RecordedAt.UnixMicro()
+		amendment.State, amendment.DecidedAt = AmendmentStateInForce, header.RecordedAt.UnixMicro()
 	}
 }
 
-func (e PartyInvited) apply(w *World, h Header) {
-	x, a := h.uncounted(w, e.Amendment), w.editAgreement(h.Stream.Agreement)
-	a.keep(h)
-	x.InvitedAt = h.RecordedAt.UnixMicro()
-	for _, p := range e.Partners {
-		a.Seen.join(p, h.RecordedAt)
-		x.Seen.join(p, h.RecordedAt)
+func (e PartyInvited) apply(world *World, header Header) {
+	amendment, agreement := header.editAmendmentUncounted(world, e.Amendment), world.editAgreement(header.Stream.Agreement)
+	agreement.freezeForLeavers(header)
+	amendment.InvitedAt = header.RecordedAt.UnixMicro()
+	for _, partner := range e.Partners {
+		agreement.Versions.join(partner, header.RecordedAt)
+		amendment.Versions.join(partner, header.RecordedAt)
 	}
-	a.Seen.Count(h.Audience, h.RecordedAt)
-	x.Seen.Count(h.Audience, h.RecordedAt)
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	amendment.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-func (e AgreementAmended) apply(w *World, h Header) {
-	a := w.editAgreement(h.Stream.Agreement)
-	a.keep(h)
-	a.Terms = e.To
-	a.Instruments = slices.Concat(a.Instruments, e.Added)
+func (e AgreementAmended) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.freezeForLeavers(header)
+	agreement.Terms = e.To
+	agreement.Instruments = slices.Concat(agreement.Instruments, e.Added)
 	for _, end := range e.Ended {
-		for i := range a.Instruments {
-			if a.Instruments[i].ID == end.ID {
-				a.Instruments[i].ExpiresOn = end.ExpiresOn
+		for i := range agreement.Instruments {
+			if agreement.Instruments[i].ID == end.ID {
+				agreement.Instruments[i].ExpiresOn = end.ExpiresOn
 			}
 		}
 	}
-	for _, s := range e.Joined {
-		a.Signatures = put(a.Signatures, s, Signature.key)
+	for _, signature := range e.Joined {
+		agreement.Signatures = upsert(agreement.Signatures, signature, Signature.key)
 	}
-	a.Seen.Count(h.Audience, h.RecordedAt)
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
 }

@@ -31,99 +31,99 @@ const Public Audience = "public"
 const privatePrefix = "private:"
 
 // PrivateTo returns the audience of one partner.
-func PrivateTo(p PartnerID) Audience { return Audience(privatePrefix + string(p)) }
+func PrivateTo(partner PartnerID) Audience { return Audience(privatePrefix + string(partner)) }
 
 // Private returns the one partner that may see it; false for a shared or public audience.
 func (a Audience) Private() (PartnerID, bool) {
-	p, ok := strings.CutPrefix(string(a), privatePrefix)
-	return PartnerID(p), ok
+	partner, ok := strings.CutPrefix(string(a), privatePrefix)
+	return PartnerID(partner), ok
 }
 
-// Sees reports whether partner p may see what has audience a in a place where all is known to
+// VisibleTo reports whether partner p may see what has audience a in a place where all is known to
 // those. It is the one test of visibility.
-func (a Audience) Sees(p PartnerID, those []PartnerID) bool {
-	if only, ok := a.Private(); ok && only != p {
+func (a Audience) VisibleTo(partner PartnerID, participants []PartnerID) bool {
+	if only, ok := a.Private(); ok && only != partner {
 		return false
 	}
-	return slices.Contains(those, p)
+	return slices.Contains(participants, partner)
 }
 
-// Seen counts the events about one thing that each partner may see: the version and the time of
+// Versions counts the events about one thing that each partner may see: the version and the time of
 // change that it may know.
-type Seen struct {
-	Shared  Mark
-	Private []PrivateMark // sorted by partner; replaced, never changed
-	Before  []PrivateMark // the shared events from before a partner joined, which it does not see; likewise
+type Versions struct {
+	Shared  EventCount
+	Private []PartnerCount // sorted by partner; replaced, never changed
+	Unseen  []PartnerCount // the shared events from before a partner joined, which it does not see; likewise
 }
 
-// Mark is a number of events and the time of the last of them, in microseconds since 1970 UTC.
-type Mark struct {
-	N  uint64
-	At int64
+// EventCount is a number of events and the time of the last of them, in microseconds since 1970 UTC.
+type EventCount struct {
+	Events uint64
+	LastAt int64
 }
 
-// PrivateMark is a Mark of events that only one partner sees.
-type PrivateMark struct {
+// PartnerCount is a Mark of events that only one partner sees.
+type PartnerCount struct {
 	Partner PartnerID
-	Mark    Mark
+	Count   EventCount
 }
 
 // For returns the version and the time of the last change as partner p may know them.
-func (s Seen) For(p PartnerID) (version uint64, at time.Time) {
-	m := s.Shared
-	for _, unseen := range s.Before {
+func (s Versions) For(partner PartnerID) (version uint64, at time.Time) {
+	count := s.Shared
+	for _, unseen := range s.Unseen {
 		switch {
-		case unseen.Partner != p:
-		case unseen.Mark.N > m.N: // it left
-			m = Mark{}
-		case unseen.Mark.N == m.N: // nothing happened since it joined
-			m = Mark{At: unseen.Mark.At}
+		case unseen.Partner != partner:
+		case unseen.Count.Events > count.Events: // it left
+			count = EventCount{}
+		case unseen.Count.Events == count.Events: // nothing happened since it joined
+			count = EventCount{LastAt: unseen.Count.LastAt}
 		default:
-			m.N -= unseen.Mark.N
+			count.Events -= unseen.Count.Events
 		}
 	}
 	for _, own := range s.Private {
-		if own.Partner == p {
-			m = Mark{m.N + own.Mark.N, max(m.At, own.Mark.At)}
+		if own.Partner == partner {
+			count = EventCount{count.Events + own.Count.Events, max(count.LastAt, own.Count.LastAt)}
 		}
 	}
-	return m.N, time.UnixMicro(m.At).UTC()
+	return count.Events, time.UnixMicro(count.LastAt).UTC()
 }
 
 // join begins the count for a partner that sees from now on, or goes on with the count of one that left.
-func (s *Seen) join(p PartnerID, at time.Time) {
-	s.Before = put(s.Before, PrivateMark{p, Mark{s.Shared.N, at.UnixMicro()}}, PrivateMark.key)
+func (s *Versions) join(partner PartnerID, at time.Time) {
+	s.Unseen = upsert(s.Unseen, PartnerCount{partner, EventCount{s.Shared.Events, at.UnixMicro()}}, PartnerCount.key)
 }
 
-// gone reports whether p has left.
-func (s Seen) gone(p PartnerID) bool {
-	return slices.ContainsFunc(s.Before, func(m PrivateMark) bool { return m.Partner == p && m.Mark.N > s.Shared.N })
+// hasLeft reports whether p has left.
+func (s Versions) hasLeft(partner PartnerID) bool {
+	return slices.ContainsFunc(s.Unseen, func(count PartnerCount) bool { return count.Partner == partner && count.Count.Events > s.Shared.Events })
 }
 
 // leave ends the count for a partner that sees no more. What it has seen it keeps as its own, so that no
 // version comes twice should it join again.
-func (s *Seen) leave(p PartnerID) {
-	n, at := s.For(p)
-	s.Private = put(s.Private, PrivateMark{p, Mark{n, at.UnixMicro()}}, PrivateMark.key)
-	s.Before = put(s.Before, PrivateMark{p, Mark{N: math.MaxUint64}}, PrivateMark.key)
+func (s *Versions) leave(partner PartnerID) {
+	version, at := s.For(partner)
+	s.Private = upsert(s.Private, PartnerCount{partner, EventCount{version, at.UnixMicro()}}, PartnerCount.key)
+	s.Unseen = upsert(s.Unseen, PartnerCount{partner, EventCount{Events: math.MaxUint64}}, PartnerCount.key)
 }
 
-func (m PrivateMark) key() string { return string(m.Partner) }
+func (m PartnerCount) key() string { return string(m.Partner) }
 
 // Count adds an event with audience a, recorded at the given time.
-func (s *Seen) Count(a Audience, at time.Time) {
-	p, private := a.Private()
+func (s *Versions) Count(audience Audience, at time.Time) {
+	partner, private := audience.Private()
 	if !private {
-		s.Shared = Mark{s.Shared.N + 1, at.UnixMicro()}
+		s.Shared = EventCount{s.Shared.Events + 1, at.UnixMicro()}
 		return
 	}
-	i, found := slices.BinarySearchFunc(s.Private, p, func(m PrivateMark, p PartnerID) int {
-		return strings.Compare(string(m.Partner), string(p))
+	i, found := slices.BinarySearchFunc(s.Private, partner, func(count PartnerCount, partner PartnerID) int {
+		return strings.Compare(string(count.Partner), string(partner))
 	})
 	marks := slices.Clone(s.Private)
 	if !found {
-		marks = slices.Insert(marks, i, PrivateMark{Partner: p})
+		marks = slices.Insert(marks, i, PartnerCount{Partner: partner})
 	}
-	marks[i].Mark = Mark{marks[i].Mark.N + 1, at.UnixMicro()}
+	marks[i].Count = EventCount{marks[i].Count.Events + 1, at.UnixMicro()}
 	s.Private = marks
 }

@@ -28,12 +28,12 @@ func BenchmarkDecodeEvent(b *testing.B) {
 // BenchmarkEncodeEvent writes what BenchmarkDecodeEvent reads.
 func BenchmarkEncodeEvent(b *testing.B) {
 	for _, stored := range EventTypes() {
-		p, err := DecodeEvent(stored, examples(b, stored)[stored+".json"])
+		payload, err := DecodeEvent(stored, examples(b, stored)[stored+".json"])
 		require.NoError(b, err)
 		b.Run(stored, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := EncodeEvent(p); err != nil {
+				if _, _, err := EncodeEvent(payload); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -74,25 +74,25 @@ func BenchmarkDecide(b *testing.B) {
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
-			w := benchWorld(b)
+			world := benchWorld(b)
 			if strings.HasPrefix(name, openChange) {
-				propose(b, w)
+				propose(b, world)
 			}
-			h := Header{Stream: streamOf(ref), Subject: "m", RecordedAt: time.Unix(1515369600, 0)}
-			m := Meta{At: h.RecordedAt, Today: 2018_03_30}
+			header := Header{Stream: streamOf(ref), Subject: "m", RecordedAt: time.Unix(1515369600, 0)}
+			dc := DecisionContext{At: header.RecordedAt, Today: 2018_03_30}
 			b.ReportAllocs()
 			n, begin := 0, coreTime(b)
 			for b.Loop() {
 				for _, step := range round {
-					m.Actor = Actor{Partner: step.by, Member: "m", Role: Manager}
-					events, err := Decide(w, step.Command, m)
+					dc.Actor = Actor{Partner: step.by, Member: "m", Role: Manager}
+					events, err := Decide(world, step.Command, dc)
 					if err != nil {
 						b.Fatal(err)
 					}
-					h.Commit++
-					for _, e := range events {
-						h.Audience = e.Audience
-						w.Apply(h, e.Payload)
+					header.Commit++
+					for _, event := range events {
+						header.Audience = event.Audience
+						world.Apply(header, event.Payload)
 					}
 					n++
 				}
@@ -113,13 +113,13 @@ func coreTime(b *testing.B) time.Duration {
 const openChange = "with a change request open, "
 
 // propose opens a change request of the milestone.
-func propose(b *testing.B, w *World) {
+func propose(b *testing.B, world *World) {
 	b.Helper()
 	c := ProposeChange{Ref: ProjectRef{"a", "p"}, Reason: "optics late", Milestones: []WantedChange{{Milestone: "m"}}}
-	events, err := Decide(w, c, Meta{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: time.Unix(1515369600, 0)})
+	events, err := Decide(world, c, DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: time.Unix(1515369600, 0)})
 	require.NoError(b, err)
-	for _, e := range events {
-		w.Apply(Header{Stream: c.Stream(), Subject: e.Subject, Audience: e.Audience, RecordedAt: time.Unix(1515369600, 0)}, e.Payload)
+	for _, event := range events {
+		world.Apply(Header{Stream: c.Stream(), Subject: event.Subject, Audience: event.Audience, RecordedAt: time.Unix(1515369600, 0)}, event.Payload)
 	}
 }
 
@@ -128,13 +128,13 @@ func benchWorld(b *testing.B) *World {
 	l := newLedger(b)
 	parties := []PartnerID{"nokia", "xiaomi", "zte"}
 	at := time.Unix(1515369600, 0).UTC()
-	do := func(p PartnerID, c Command) {
-		_, refusal := l.do(c, Meta{Actor: Actor{Partner: p, Member: "m", Role: Manager}, At: at, Today: 2018_01_08})
+	do := func(partner PartnerID, command Command) {
+		_, refusal := l.do(command, DecisionContext{Actor: Actor{Partner: partner, Member: "m", Role: Manager}, At: at, Today: 2018_01_08})
 		require.Nil(b, refusal)
 	}
 	do("nokia", DraftAgreement{"a", Terms{Title: "A", Parties: parties, EffectiveOn: 2018_01_01, ExpiresOn: 2019_12_31}})
-	for _, p := range parties {
-		do(p, SignAgreement{ID: "a"})
+	for _, partner := range parties {
+		do(partner, SignAgreement{ID: "a"})
 	}
 	do("nokia", CreateProject{Ref: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: parties})
 	do("nokia", PlanMilestone{Ref: MilestoneRef{"a", "p", "m"}, Plan: Plan{Title: "M", Owner: "nokia", DueOn: 2018_03_30}})
@@ -154,20 +154,20 @@ func BenchmarkReplay(b *testing.B) {
 			for i, stored := range types {
 				history[i] = examples(b, stored)[stored+".json"]
 			}
-			w := NewWorld()
-			w.ReplaceInPlace(inPlace)
-			h := Header{Stream: Stream{Agreement: "a", Project: "p"}, Audience: Shared, RecordedAt: time.Unix(1515369600, 0)}
+			world := NewWorld()
+			world.ReplaceInPlace(inPlace)
+			header := Header{Stream: Stream{Agreement: "a", Project: "p"}, Audience: Shared, RecordedAt: time.Unix(1515369600, 0)}
 			b.ReportAllocs()
 			n := 0
 			for b.Loop() {
-				h.Subject = "m" + string(rune('a'+n%20)) + string(rune('a'+n/20%20))
+				header.Subject = "m" + string(rune('a'+n%20)) + string(rune('a'+n/20%20))
 				for i, stored := range types {
-					p, err := DecodeEvent(stored, history[i])
+					payload, err := DecodeEvent(stored, history[i])
 					if err != nil {
 						b.Fatal(err)
 					}
-					h.Commit++
-					w.Apply(h, p)
+					header.Commit++
+					world.Apply(header, payload)
 					n++
 				}
 			}

@@ -28,21 +28,21 @@ import "slices"
 //   - R4: after the agreement's end no baseline is set or moved; a request that only cancels and publishes
 //     can still be agreed, and every request rejected and withdrawn.
 type ChangeRequest struct {
-	Number     int
-	Key        string // finds it before its number is known; empty: none
-	Reason     string
-	State      ChangeState
-	By         PartnerID
-	Milestones []ProposedChange
-	Publish    []MilestoneID // become public; never changed
-	Asked      []PartnerID   // the parties when it was proposed, sorted
-	Approvals  []PartnerID   // sorted
-	ProposedAt int64         // microseconds since 1970 UTC
-	DecidedAt  int64         // likewise; 0: open
-	RejectedBy PartnerID
-	Why        string // of the rejection
-	Broken     Ground // what made it void
-	Seen       Seen
+	Number          int
+	Key             string // finds it before its number is known; empty: none
+	Reason          string
+	State           ChangeState
+	ProposedBy      PartnerID
+	Milestones      []ProposedChange
+	Publish         []MilestoneID // become public; never changed
+	ProposedTo      []PartnerID   // the parties when it was proposed, sorted
+	Approvals       []PartnerID   // sorted
+	ProposedAt      int64         // microseconds since 1970 UTC
+	DecidedAt       int64         // likewise; 0: open
+	RejectedBy      PartnerID
+	RejectionReason string // of the rejection
+	VoidGround      Ground // what made it void
+	Versions        Versions
 }
 
 // ChangeState is where a change request stands.
@@ -50,11 +50,11 @@ type ChangeState string
 
 // The states of a change request.
 const (
-	ChangeOpen      ChangeState = "open"
-	ChangeAgreed    ChangeState = "approved"
-	ChangeRefused   ChangeState = "rejected"
-	ChangeTakenBack ChangeState = "withdrawn"
-	ChangeVoid      ChangeState = "void"
+	ChangeStateOpen      ChangeState = "open"
+	ChangeStateApproved  ChangeState = "approved"
+	ChangeStateRejected  ChangeState = "rejected"
+	ChangeStateWithdrawn ChangeState = "withdrawn"
+	ChangeStateVoid      ChangeState = "void"
 )
 
 // ChangeFields is a choice of the fields of a plan that are agreed; what is empty is not chosen. A
@@ -94,38 +94,38 @@ type AgreedPlan struct {
 
 func (p Plan) agreed() AgreedPlan { return AgreedPlan{p.DueOn, p.Owner, p.Acceptors, p.Criteria} }
 
-// names reports whether any field is chosen.
-func (c ChangeFields) names() bool {
+// hasFields reports whether any field is chosen.
+func (c ChangeFields) hasFields() bool {
 	return c.DueOn != 0 || c.Owner != "" || len(c.Acceptors) > 0 || c.Criteria != nil
 }
 
-// over returns p with the chosen fields.
-func (c ChangeFields) over(p Plan) Plan {
+// applyTo returns p with the chosen fields.
+func (c ChangeFields) applyTo(plan Plan) Plan {
 	if c.DueOn != 0 {
-		p.DueOn = c.DueOn
+		plan.DueOn = c.DueOn
 	}
 	if c.Owner != "" {
-		p.Owner = c.Owner
+		plan.Owner = c.Owner
 	}
 	if len(c.Acceptors) > 0 {
-		p.Acceptors = c.Acceptors
+		plan.Acceptors = c.Acceptors
 	}
 	if c.Criteria != nil {
-		p.Criteria = slices.Clip(append([]string(nil), *c.Criteria...)) // nil for none, as it is stored
+		plan.Criteria = slices.Clip(append([]string(nil), *c.Criteria...)) // nil for none, as it is stored
 	}
-	return p
+	return plan
 }
 
-// whole chooses all fields of p.
-func whole(p Plan) ChangeFields {
-	return ChangeFields{p.DueOn, p.Owner, p.Acceptors, criteria(p)}
+// allFields chooses all fields of p.
+func allFields(plan Plan) ChangeFields {
+	return ChangeFields{plan.DueOn, plan.Owner, plan.Acceptors, criteriaOf(plan)}
 }
 
-// criteria are not nil when there are none: that would be a field that is not chosen.
-func criteria(p Plan) *[]string { return new(append([]string{}, p.Criteria...)) }
+// criteriaOf are not nil when there are none: that would be a field that is not chosen.
+func criteriaOf(plan Plan) *[]string { return new(append([]string{}, plan.Criteria...)) }
 
-// differing returns the fields that differ, as they are in each of two plans.
-func differing(from, to Plan) (before, after ChangeFields) {
+// diffPlans returns the fields that differ, as they are in each of two plans.
+func diffPlans(from, to Plan) (before, after ChangeFields) {
 	if from.DueOn != to.DueOn {
 		before.DueOn, after.DueOn = from.DueOn, to.DueOn
 	}
@@ -136,35 +136,35 @@ func differing(from, to Plan) (before, after ChangeFields) {
 		before.Acceptors, after.Acceptors = from.Acceptors, to.Acceptors
 	}
 	if !slices.Equal(from.Criteria, to.Criteria) {
-		before.Criteria, after.Criteria = criteria(from), criteria(to)
+		before.Criteria, after.Criteria = criteriaOf(from), criteriaOf(to)
 	}
 	return before, after
 }
 
-// changed names a field of the proposal that is not in p as it was; empty: none.
-func (c ProposedChange) changed(p Plan) string {
+// changedField names a field of the proposal that is not in p as it was; empty: none.
+func (c ProposedChange) changedField(plan Plan) string {
 	switch {
-	case c.From.DueOn != 0 && p.DueOn != c.From.DueOn:
+	case c.From.DueOn != 0 && plan.DueOn != c.From.DueOn:
 		return "due_on"
-	case c.From.Owner != "" && p.Owner != c.From.Owner:
+	case c.From.Owner != "" && plan.Owner != c.From.Owner:
 		return "owner"
-	case len(c.From.Acceptors) > 0 && !slices.Equal(p.Acceptors, c.From.Acceptors):
+	case len(c.From.Acceptors) > 0 && !slices.Equal(plan.Acceptors, c.From.Acceptors):
 		return "acceptors"
-	case c.From.Criteria != nil && !slices.Equal(p.Criteria, *c.From.Criteria):
+	case c.From.Criteria != nil && !slices.Equal(plan.Criteria, *c.From.Criteria):
 		return "criteria"
 	}
 	return ""
 }
 
-// Sees reports whether p, who takes part, sees the request: who joined the project sees those that were
+// VisibleTo reports whether p, who takes part, sees the request: who joined the project sees those that were
 // open then, and later ones (R17).
-func (c *ChangeRequest) Sees(p PartnerID) bool { return !c.Seen.gone(p) }
+func (c *ChangeRequest) VisibleTo(partner PartnerID) bool { return !c.Versions.hasLeft(partner) }
 
 // Change returns the request with the given number, nil if there is none.
 func (p *Project) Change(number int) *ChangeRequest {
-	for _, c := range p.Changes {
-		if c.Number == number {
-			return c
+	for _, change := range p.Changes {
+		if change.Number == number {
+			return change
 		}
 	}
 	return nil
@@ -172,10 +172,10 @@ func (p *Project) Change(number int) *ChangeRequest {
 
 // Parties returns whose approval the request takes, sorted. It changes with the milestones while the
 // request is open.
-func (c *ChangeRequest) Parties(s State, in ProjectRef) []PartnerID {
-	ids := slices.Clone(c.Asked)
-	if c.State == ChangeOpen {
-		ids = append(ids, parties(s, in, c.Milestones, c.Publish)...)
+func (c *ChangeRequest) Parties(state State, project ProjectRef) []PartnerID {
+	ids := slices.Clone(c.ProposedTo)
+	if c.State == ChangeStateOpen {
+		ids = append(ids, parties(state, project, c.Milestones, c.Publish)...)
 	} else {
 		ids = append(ids, c.Approvals...)
 	}
@@ -185,17 +185,17 @@ func (c *ChangeRequest) Parties(s State, in ProjectRef) []PartnerID {
 
 // parties returns the owners and acceptors, before and after, of every milestone; every participant if
 // anything becomes public.
-func parties(s State, in ProjectRef, milestones []ProposedChange, publish []MilestoneID) (ids []PartnerID) {
+func parties(state State, project ProjectRef, milestones []ProposedChange, publish []MilestoneID) (ids []PartnerID) {
 	if len(publish) > 0 {
-		ids = slices.Clone(s.Project(in).Participants)
+		ids = slices.Clone(state.Project(project).Participants)
 	}
-	for _, pc := range milestones {
-		m := s.Milestone(MilestoneRef{in.Agreement, in.Project, pc.Milestone})
-		if m == nil {
+	for _, proposed := range milestones {
+		milestone := state.Milestone(MilestoneRef{project.Agreement, project.Project, proposed.Milestone})
+		if milestone == nil {
 			continue
 		}
-		for _, p := range []Plan{m.Plan, pc.To.over(m.Plan)} {
-			ids = append(append(ids, p.Owner), p.Acceptors...)
+		for _, plan := range []Plan{milestone.Plan, proposed.To.applyTo(milestone.Plan)} {
+			ids = append(append(ids, plan.Owner), plan.Acceptors...)
 		}
 	}
 	slices.Sort(ids)
@@ -203,83 +203,83 @@ func parties(s State, in ProjectRef, milestones []ProposedChange, publish []Mile
 }
 
 // Awaits reports whether the request waits for a word of p.
-func (c *ChangeRequest) Awaits(p PartnerID, s State, in ProjectRef) bool {
-	return c.State == ChangeOpen && !slices.Contains(c.Approvals, p) && slices.Contains(c.Parties(s, in), p)
+func (c *ChangeRequest) Awaits(partner PartnerID, state State, project ProjectRef) bool {
+	return c.State == ChangeStateOpen && !slices.Contains(c.Approvals, partner) && slices.Contains(c.Parties(state, project), partner)
 }
 
-// agrees reports whether the request sets or moves a baseline, or agrees anything else of a plan.
-func (c *ChangeRequest) agrees() bool {
-	return slices.ContainsFunc(c.Milestones, func(p ProposedChange) bool { return !p.Cancel })
+// changesPlans reports whether the request sets or moves a baseline, or agrees anything else of a plan.
+func (c *ChangeRequest) changesPlans() bool {
+	return slices.ContainsFunc(c.Milestones, func(proposed ProposedChange) bool { return !proposed.Cancel })
 }
 
-// broken returns what changed since the request was proposed.
-func (c *ChangeRequest) broken(s State, in ProjectRef) (Ground, bool) {
-	for _, pc := range c.Milestones {
-		m := s.Milestone(MilestoneRef{in.Agreement, in.Project, pc.Milestone})
-		if m == nil {
+// findVoidGround returns what changed since the request was proposed.
+func (c *ChangeRequest) findVoidGround(state State, project ProjectRef) (Ground, bool) {
+	for _, proposed := range c.Milestones {
+		milestone := state.Milestone(MilestoneRef{project.Agreement, project.Project, proposed.Milestone})
+		if milestone == nil {
 			continue
 		}
-		if m.State.Final() {
-			return Ground{pc.Milestone, "state", m.State}, true
+		if milestone.State.Final() {
+			return Ground{proposed.Milestone, "state", milestone.State}, true
 		}
-		if field := pc.changed(m.Plan); field != "" {
-			return Ground{pc.Milestone, field, m.State}, true
+		if field := proposed.changedField(milestone.Plan); field != "" {
+			return Ground{proposed.Milestone, field, milestone.State}, true
 		}
 	}
 	return Ground{}, false
 }
 
-// voids returns the events that tell of the requests and amendments which the given ones leave without
+// voidEvents returns the events that tell of the requests and amendments which the given ones leave without
 // their ground.
-func voids(s State, stream Stream, events []Event, m Meta) []Event {
+func voidEvents(state State, stream Stream, events []Event, dc DecisionContext) []Event {
 	if stream.Project == "" {
-		return voidAmendments(s, stream, events, m)
+		return voidAmendmentEvents(state, stream, events, dc)
 	}
 	ref := ProjectRef{stream.Agreement, stream.Project}
-	p := s.Project(ref)
-	if p == nil || !slices.ContainsFunc(p.Changes, func(c *ChangeRequest) bool { return c.State == ChangeOpen }) {
+	project := state.Project(ref)
+	if project == nil || !slices.ContainsFunc(project.Changes, func(change *ChangeRequest) bool { return change.State == ChangeStateOpen }) {
 		return nil
 	}
-	if !slices.ContainsFunc(events, func(e Event) bool { return !keepsGround(e.Payload) }) {
+	if !slices.ContainsFunc(events, func(event Event) bool { return !neverVoidsChanges(event.Payload) }) {
 		return nil
 	}
-	after := ahead(s, stream, events, m)
+	after := stateAfter(state, stream, events, dc)
 	var void []Event
-	for _, c := range after.Project(ref).Changes {
-		if c.State != ChangeOpen {
+	for _, change := range after.Project(ref).Changes {
+		if change.State != ChangeStateOpen {
 			continue
 		}
-		if ground, broken := c.broken(after, ref); broken {
-			void = append(void, shared("", ChangeVoided{c.Number, ground})...)
+		if ground, broken := change.findVoidGround(after, ref); broken {
+			void = append(void, sharedEvents("", ChangeVoided{change.Number, ground})...)
 		}
 	}
 	return void
 }
 
-// keepsGround reports whether an event certainly leaves every request its ground. It is about the events
+// neverVoidsChanges reports whether an event certainly leaves every request its ground. It is about the events
 // that are told all day; for any other the ground is looked at.
-func keepsGround(p Payload) bool {
-	switch p.(type) {
+func neverVoidsChanges(payload Payload) bool {
+	switch payload.(type) {
 	case MilestoneProgressed, MilestoneAssessed, EvidenceKept, ForecastMoved, MilestoneCommented, MilestoneDelivered, MilestoneRejected, ConditionClosed:
 		return true
 	}
 	return false
 }
 
-// ahead returns the state after the events, which are not in s yet.
-func ahead(s State, stream Stream, events []Event, m Meta) *World {
-	after := NewFork(s)
-	for _, e := range events {
-		after.Apply(Header{Stream: stream, Subject: e.Subject, Audience: e.Audience, Partner: m.Actor.Partner, RecordedAt: m.At}, e.Payload)
+// stateAfter returns the state after the events, which are not in s yet.
+func stateAfter(state State, stream Stream, events []Event, dc DecisionContext) *World {
+	after := NewFork(state)
+	for _, event := range events {
+		after.Apply(Header{Stream: stream, Subject: event.Subject, Audience: event.Audience, Partner: dc.Actor.Partner, RecordedAt: dc.At}, event.Payload)
 	}
 	return after
 }
 
-// keepsAgreed refuses what only a change request may do, once a baseline is agreed.
-func (x located) keepsAgreed(what string) error {
-	if x.BaselineOn == 0 {
+// requireNoBaseline refuses what only a change request may do, once a baseline is agreed.
+func (m milestoneContext) requireNoBaseline(what string) error {
+	if m.BaselineOn == 0 {
 		return nil
 	}
 	return conflict("baseline_agreed", "Milestone %s is agreed for %s; %s only by a change request that its owner and acceptors approve.",
-		x.Ref.Milestone, x.BaselineOn, what)
+		m.Ref.Milestone, m.BaselineOn, what)
 }

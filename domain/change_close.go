@@ -19,27 +19,27 @@ func (c RejectChange) Stream() Stream {
 	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
 }
 
-func (c RejectChange) target(s State) *Seen { return changeSeen(s, c.Ref, c.Number) }
+func (c RejectChange) target(state State) *Versions { return changeVersions(state, c.Ref, c.Number) }
 
-func (c RejectChange) decide(s State, m Meta) ([]Event, error) {
-	x, err := findChange(s, c.Ref, c.Number, m)
+func (c RejectChange) decide(state State, dc DecisionContext) ([]Event, error) {
+	change, err := findChange(state, c.Ref, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}
-	var f faults
-	f.text("reason", c.Reason, 2000, true)
-	if err := f.err(); err != nil {
+	var check validation
+	check.text("reason", c.Reason, 2000, true)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := x.party(s, m); err != nil {
+	if err := change.requireParty(state, dc); err != nil {
 		return nil, err
 	}
-	return shared("", ChangeRejected{c.Number, m.Actor.Partner, c.Reason}), nil
+	return sharedEvents("", ChangeRejected{c.Number, dc.Actor.Partner, c.Reason}), nil
 }
 
-func (e ChangeRejected) apply(w *World, h Header) {
-	c := h.editChange(w, e.Change)
-	c.State, c.RejectedBy, c.Why, c.DecidedAt = ChangeRefused, e.Partner, e.Reason, h.RecordedAt.UnixMicro()
+func (e ChangeRejected) apply(world *World, header Header) {
+	change := header.editChange(world, e.Change)
+	change.State, change.RejectedBy, change.RejectionReason, change.DecidedAt = ChangeStateRejected, e.Partner, e.Reason, header.RecordedAt.UnixMicro()
 }
 
 // WithdrawChange takes a request back; the proposer alone does.
@@ -58,28 +58,28 @@ func (c WithdrawChange) Stream() Stream {
 	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
 }
 
-func (c WithdrawChange) target(s State) *Seen { return changeSeen(s, c.Ref, c.Number) }
+func (c WithdrawChange) target(state State) *Versions { return changeVersions(state, c.Ref, c.Number) }
 
-func (c WithdrawChange) decide(s State, m Meta) ([]Event, error) {
-	x, err := findChange(s, c.Ref, c.Number, m)
+func (c WithdrawChange) decide(state State, dc DecisionContext) ([]Event, error) {
+	change, err := findChange(state, c.Ref, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	if x.By != m.Actor.Partner {
-		return nil, forbidden("not_proposer", "Only %s, who proposed change %d, withdraws it.", x.By, c.Number)
+	if change.ProposedBy != dc.Actor.Partner {
+		return nil, forbidden("not_proposer", "Only %s, who proposed change %d, withdraws it.", change.ProposedBy, c.Number)
 	}
-	if err := x.open(); err != nil {
+	if err := change.requireOpen(); err != nil {
 		return nil, err
 	}
-	return shared("", ChangeWithdrawn{c.Number}), nil
+	return sharedEvents("", ChangeWithdrawn{c.Number}), nil
 }
 
-func (e ChangeWithdrawn) apply(w *World, h Header) {
-	c := h.editChange(w, e.Change)
-	c.State, c.DecidedAt = ChangeTakenBack, h.RecordedAt.UnixMicro()
+func (e ChangeWithdrawn) apply(world *World, header Header) {
+	change := header.editChange(world, e.Change)
+	change.State, change.DecidedAt = ChangeStateWithdrawn, header.RecordedAt.UnixMicro()
 }
 
 // ChangeVoided closes a request whose ground changed.
@@ -88,7 +88,7 @@ type ChangeVoided struct {
 	Ground Ground `json:"ground"`
 }
 
-func (e ChangeVoided) apply(w *World, h Header) {
-	c := h.editChange(w, e.Change)
-	c.State, c.Broken, c.DecidedAt = ChangeVoid, e.Ground, h.RecordedAt.UnixMicro()
+func (e ChangeVoided) apply(world *World, header Header) {
+	change := header.editChange(world, e.Change)
+	change.State, change.VoidGround, change.DecidedAt = ChangeStateVoid, e.Ground, header.RecordedAt.UnixMicro()
 }

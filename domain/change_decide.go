@@ -35,163 +35,163 @@ func (c ProposeChange) Stream() Stream {
 	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
 }
 
-func (c ProposeChange) decide(s State, m Meta) ([]Event, error) {
-	a, p, err := participantIn(s, c.Ref, m)
+func (c ProposeChange) decide(state State, dc DecisionContext) ([]Event, error) {
+	agreement, project, err := findProject(state, c.Ref, dc)
 	if err != nil {
 		return nil, err
 	}
-	proposed, f := c.proposals(s, a, p, m)
-	if err := f.err(); err != nil {
+	proposed, check := c.proposals(state, agreement, project, dc)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	if err := c.allowed(s, a, m); err != nil {
+	if err := c.allowed(state, agreement, dc); err != nil {
 		return nil, err
 	}
-	return shared("", ChangeProposed{
-		len(p.Changes) + 1, c.Key, m.Actor.Partner, c.Reason, proposed, parties(s, c.Ref, proposed, c.Publish), c.Publish,
+	return sharedEvents("", ChangeProposed{
+		len(project.Changes) + 1, c.Key, dc.Actor.Partner, c.Reason, proposed, parties(state, c.Ref, proposed, c.Publish), c.Publish,
 	}), nil
 }
 
-func (c ProposeChange) milestone(s State, id MilestoneID) *Milestone {
-	return s.Milestone(MilestoneRef{c.Ref.Agreement, c.Ref.Project, id})
+func (c ProposeChange) milestone(state State, id MilestoneID) *Milestone {
+	return state.Milestone(MilestoneRef{c.Ref.Agreement, c.Ref.Project, id})
 }
 
-func (c ProposeChange) proposals(s State, a *Agreement, p *Project, m Meta) (proposed []ProposedChange, f faults) {
+func (c ProposeChange) proposals(state State, agreement *Agreement, project *Project, dc DecisionContext) (proposed []ProposedChange, check validation) {
 	proposed = []ProposedChange{}
-	f.text("reason", c.Reason, 2000, true)
+	check.text("reason", c.Reason, 2000, true)
 	if n := len(c.Milestones); n > 100 || (n == 0 && len(c.Publish) == 0) {
-		f.add("milestones", "name 1 to 100, or something to publish")
-		return nil, f
+		check.add("milestones", "name 1 to 100, or something to publish")
+		return nil, check
 	}
 	var named []MilestoneID
-	for _, w := range c.Milestones {
-		x := c.milestone(s, w.Milestone)
+	for _, wanted := range c.Milestones {
+		milestone := c.milestone(state, wanted.Milestone)
 		switch {
-		case slices.Contains(named, w.Milestone):
-			f.add("milestones", "%s is named twice", w.Milestone)
-		case x == nil || !x.Sees(m.Actor.Partner, p):
-			f.add("milestones", "the project has no milestone %q", w.Milestone)
-		case x.Audience != Shared:
-			f.add("milestones", "%s is private; share it first", w.Milestone)
+		case slices.Contains(named, wanted.Milestone):
+			check.add("milestones", "%s is named twice", wanted.Milestone)
+		case milestone == nil || !milestone.VisibleTo(dc.Actor.Partner, project):
+			check.add("milestones", "the project has no milestone %q", wanted.Milestone)
+		case milestone.Audience != Shared:
+			check.add("milestones", "%s is private; share it first", wanted.Milestone)
 		default:
-			proposed = append(proposed, w.proposal(x, a, p, m, &f))
+			proposed = append(proposed, wanted.proposal(milestone, agreement, project, dc, &check))
 		}
-		named = append(named, w.Milestone)
+		named = append(named, wanted.Milestone)
 	}
-	c.publishable(s, p, m, &f)
-	return proposed, f
+	c.validatePublish(state, project, dc, &check)
+	return proposed, check
 }
 
 // proposal compares what is wanted with what is.
-func (w WantedChange) proposal(x *Milestone, a *Agreement, p *Project, m Meta, f *faults) ProposedChange {
-	pc := ProposedChange{Milestone: w.Milestone, Cancel: w.Cancel}
-	to := w.To.over(x.Plan)
-	wrong := to.faults(a, p, false)
-	wrong.left(a, m.At, to, x.Plan)
+func (w WantedChange) proposal(milestone *Milestone, agreement *Agreement, project *Project, dc DecisionContext, check *validation) ProposedChange {
+	proposed := ProposedChange{Milestone: w.Milestone, Cancel: w.Cancel}
+	to := w.To.applyTo(milestone.Plan)
+	wrong := to.validate(agreement, project, false)
+	wrong.departedPartners(agreement, dc.At, to, milestone.Plan)
 	for _, fault := range wrong {
-		f.add("milestones", "%s: %s %s", w.Milestone, fault.Field, fault.Message)
+		check.add("milestones", "%s: %s %s", w.Milestone, fault.Field, fault.Message)
 	}
 	switch {
 	case w.Cancel:
-		if w.To.names() {
-			f.add("milestones", "%s: what is cancelled is not changed too", w.Milestone)
+		if w.To.hasFields() {
+			check.add("milestones", "%s: what is cancelled is not changed too", w.Milestone)
 		}
-	case x.BaselineOn == 0:
-		pc.From, pc.To = whole(x.Plan), whole(to)
+	case milestone.BaselineOn == 0:
+		proposed.From, proposed.To = allFields(milestone.Plan), allFields(to)
 	default:
-		if pc.From, pc.To = differing(x.Plan, to); !pc.To.names() {
-			f.add("milestones", "%s: nothing changes, and its baseline is agreed", w.Milestone)
+		if proposed.From, proposed.To = diffPlans(milestone.Plan, to); !proposed.To.hasFields() {
+			check.add("milestones", "%s: nothing changes, and its baseline is agreed", w.Milestone)
 		}
 	}
-	return pc
+	return proposed
 }
 
-func (c ProposeChange) allowed(s State, a *Agreement, m Meta) error {
-	for _, w := range c.Milestones {
-		if x := c.milestone(s, w.Milestone); x.State.Final() {
-			return located{Milestone: x}.in()
+func (c ProposeChange) allowed(state State, agreement *Agreement, dc DecisionContext) error {
+	for _, wanted := range c.Milestones {
+		if milestone := c.milestone(state, wanted.Milestone); milestone.State.Final() {
+			return milestoneContext{Milestone: milestone}.requireState()
 		}
 	}
-	if slices.ContainsFunc(c.Milestones, func(w WantedChange) bool { return !w.Cancel }) {
-		return a.open(m)
+	if slices.ContainsFunc(c.Milestones, func(wanted WantedChange) bool { return !wanted.Cancel }) {
+		return agreement.requireOpen(dc)
 	}
 	return nil
 }
 
-func (e ChangeProposed) apply(w *World, h Header) {
-	c := h.editChange(w, e.Change)
-	c.Key, c.State, c.By, c.Reason, c.Milestones, c.Asked = e.Key, ChangeOpen, e.By, e.Reason, e.Milestones, e.Parties
-	c.Publish = e.Publish
-	c.ProposedAt, c.DecidedAt, c.Approvals = h.RecordedAt.UnixMicro(), 0, nil
+func (e ChangeProposed) apply(world *World, header Header) {
+	change := header.editChange(world, e.Change)
+	change.Key, change.State, change.ProposedBy, change.Reason, change.Milestones, change.ProposedTo = e.Key, ChangeStateOpen, e.By, e.Reason, e.Milestones, e.Parties
+	change.Publish = e.Publish
+	change.ProposedAt, change.DecidedAt, change.Approvals = header.RecordedAt.UnixMicro(), 0, nil
 	if slices.Contains(e.Parties, e.By) {
-		c.Approvals = []PartnerID{e.By}
+		change.Approvals = []PartnerID{e.By}
 	}
 }
 
 // editChange returns a request of the project that the fold may change, and counts the event.
-func (h Header) editChange(w *World, number int) *ChangeRequest {
-	p := w.editProject(h.project())
+func (h Header) editChange(world *World, number int) *ChangeRequest {
+	project := world.editProject(h.projectRef())
 	fresh := ChangeRequest{Number: number}
-	list := slices.Clone(p.Changes)
-	if i := slices.IndexFunc(list, func(c *ChangeRequest) bool { return c.Number == number }); i >= 0 {
+	list := slices.Clone(project.Changes)
+	if i := slices.IndexFunc(list, func(change *ChangeRequest) bool { return change.Number == number }); i >= 0 {
 		fresh = *list[i]
 		list[i] = &fresh
 	} else {
 		list = append(list, &fresh)
 	}
-	p.Changes = list
-	fresh.Seen.Count(h.Audience, h.RecordedAt)
+	project.Changes = list
+	fresh.Versions.Count(h.Audience, h.RecordedAt)
 	return &fresh
 }
 
-// asked is a request with its surroundings, as one actor may see them.
-type asked struct {
+// changeContext is a request with its surroundings, as one actor may see them.
+type changeContext struct {
 	*ChangeRequest
 	ref       ProjectRef
 	project   *Project
 	agreement *Agreement
 }
 
-func findChange(s State, ref ProjectRef, number int, m Meta) (asked, error) {
-	a, p, err := participantIn(s, ref, m)
+func findChange(state State, ref ProjectRef, number int, dc DecisionContext) (changeContext, error) {
+	agreement, project, err := findProject(state, ref, dc)
 	if err != nil {
-		return asked{}, err
+		return changeContext{}, err
 	}
-	c := p.Change(number)
-	if c == nil || !c.Sees(m.Actor.Partner) {
-		return asked{}, ErrNotFound()
+	change := project.Change(number)
+	if change == nil || !change.VisibleTo(dc.Actor.Partner) {
+		return changeContext{}, ErrNotFound()
 	}
-	return asked{c, ref, p, a}, nil
+	return changeContext{change, ref, project, agreement}, nil
 }
 
-func changeSeen(s State, ref ProjectRef, number int) *Seen {
-	p := s.Project(ref)
-	if p == nil {
+func changeVersions(state State, ref ProjectRef, number int) *Versions {
+	project := state.Project(ref)
+	if project == nil {
 		return nil
 	}
-	c := p.Change(number)
-	if c == nil {
+	change := project.Change(number)
+	if change == nil {
 		return nil
 	}
-	return &c.Seen
+	return &change.Versions
 }
 
-// party refuses all but a manager of a party of the request, and requests that are closed.
-func (c asked) party(s State, m Meta) error {
-	if err := m.manager(); err != nil {
+// requireParty refuses all but a manager of a party of the request, and requests that are closed.
+func (c changeContext) requireParty(state State, dc DecisionContext) error {
+	if err := dc.requireManager(); err != nil {
 		return err
 	}
-	if !slices.Contains(c.Parties(s, c.ref), m.Actor.Partner) {
-		return forbidden("not_concerned", "Only the owners and acceptors of its milestones decide change %d; %s is neither.", c.Number, m.Actor.Partner)
+	if !slices.Contains(c.Parties(state, c.ref), dc.Actor.Partner) {
+		return forbidden("not_concerned", "Only the owners and acceptors of its milestones decide change %d; %s is neither.", c.Number, dc.Actor.Partner)
 	}
-	return c.open()
+	return c.requireOpen()
 }
 
-func (c asked) open() error {
-	if c.State != ChangeOpen {
+func (c changeContext) requireOpen() error {
+	if c.State != ChangeStateOpen {
 		return conflict("change_closed", "Change %d is %s; nothing more happens to it.", c.Number, c.State)
 	}
 	return nil
@@ -216,80 +216,80 @@ func (c ApproveChange) Stream() Stream {
 	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
 }
 
-func (c ApproveChange) target(s State) *Seen { return changeSeen(s, c.Ref, c.Number) }
+func (c ApproveChange) target(state State) *Versions { return changeVersions(state, c.Ref, c.Number) }
 
-func (c ApproveChange) decide(s State, m Meta) ([]Event, error) {
-	x, err := findChange(s, c.Ref, c.Number, m)
+func (c ApproveChange) decide(state State, dc DecisionContext) ([]Event, error) {
+	change, err := findChange(state, c.Ref, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.party(s, m); err != nil {
+	if err := change.requireParty(state, dc); err != nil {
 		return nil, err
 	}
-	if x.agrees() {
-		if err := x.agreement.running(m.At); err != nil {
+	if change.changesPlans() {
+		if err := change.agreement.requireActive(dc.At); err != nil {
 			return nil, err
 		}
 	}
-	e := ChangeApproved{Change: c.Number, Partner: m.Actor.Partner}
-	for _, p := range x.Parties(s, c.Ref) {
-		if p != m.Actor.Partner && !slices.Contains(x.Approvals, p) {
-			e.Remaining = append(e.Remaining, p)
+	event := ChangeApproved{Change: c.Number, Partner: dc.Actor.Partner}
+	for _, partner := range change.Parties(state, c.Ref) {
+		if partner != dc.Actor.Partner && !slices.Contains(change.Approvals, partner) {
+			event.Remaining = append(event.Remaining, partner)
 		}
 	}
-	if slices.Contains(x.Approvals, m.Actor.Partner) && len(e.Remaining) > 0 {
-		return nil, conflict("already_approved", "%s has approved change %d already; not all others have.", m.Actor.Partner, c.Number)
+	if slices.Contains(change.Approvals, dc.Actor.Partner) && len(event.Remaining) > 0 {
+		return nil, conflict("already_approved", "%s has approved change %d already; not all others have.", dc.Actor.Partner, c.Number)
 	}
-	events := shared("", e)
-	if len(e.Remaining) > 0 {
+	events := sharedEvents("", event)
+	if len(event.Remaining) > 0 {
 		return events, nil
 	}
-	effects, err := x.effects(s)
+	effects, err := change.effects(state)
 	if err != nil {
 		return nil, err
 	}
-	return append(append(events, effects...), x.published(ahead(s, c.Stream(), effects, m))...), nil
+	return append(append(events, effects...), change.publishEvents(stateAfter(state, c.Stream(), effects, dc))...), nil
 }
 
 // effects returns what the request does once all have approved it.
-func (c asked) effects(s State) ([]Event, error) {
+func (c changeContext) effects(state State) ([]Event, error) {
 	var events []Event
-	for _, pc := range c.Milestones {
-		x := located{s.Milestone(MilestoneRef{c.ref.Agreement, c.ref.Project, pc.Milestone}), c.project, c.agreement}
-		to := pc.To.over(x.Plan)
-		if err := x.changeable(to, pc.Cancel); err != nil {
+	for _, proposed := range c.Milestones {
+		milestone := milestoneContext{state.Milestone(MilestoneRef{c.ref.Agreement, c.ref.Project, proposed.Milestone}), c.project, c.agreement}
+		to := proposed.To.applyTo(milestone.Plan)
+		if err := milestone.requireApplicable(to, proposed.Cancel); err != nil {
 			return nil, err
 		}
-		if pc.Cancel {
-			events = append(events, x.event(MilestoneCancelled{Reason: c.Reason, From: x.State, Change: c.Number})...)
+		if proposed.Cancel {
+			events = append(events, milestone.event(MilestoneCancelled{Reason: c.Reason, From: milestone.State, Change: c.Number})...)
 			continue
 		}
-		events = append(events, x.event(MilestoneAgreed{
-			Change: c.Number, Reason: c.Reason, To: to.agreed(), From: x.Plan.agreed(), BaselineFrom: x.BaselineOn,
+		events = append(events, milestone.event(MilestoneAgreed{
+			Change: c.Number, Reason: c.Reason, To: to.agreed(), From: milestone.Plan.agreed(), BaselineFrom: milestone.BaselineOn,
 		})...)
 	}
 	return events, nil
 }
 
-// changeable refuses what does not fit the milestone now, though it did when it was proposed.
-func (x located) changeable(to Plan, cancel bool) error {
-	who := to.Owner != x.Plan.Owner || !slices.Equal(to.Acceptors, x.Plan.Acceptors)
-	if (cancel || who) && x.State != Planned && x.State != InProgress {
+// requireApplicable refuses what does not fit the milestone now, though it did when it was proposed.
+func (m milestoneContext) requireApplicable(to Plan, cancel bool) error {
+	who := to.Owner != m.Plan.Owner || !slices.Equal(to.Acceptors, m.Plan.Acceptors)
+	if (cancel || who) && m.State != Planned && m.State != InProgress {
 		return conflict("delivery_open", "Milestone %s is %s; owner and acceptors change, and it is cancelled, only between deliveries.",
-			x.Ref.Milestone, x.State.words())
+			m.Ref.Milestone, m.State.words())
 	}
-	if f := to.faults(x.agreement, x.project, false); len(f) > 0 {
+	if check := to.validate(m.agreement, m.project, false); len(check) > 0 {
 		return conflict("change_does_not_fit", "Milestone %s changed meanwhile, and this does not fit it any more: %s %s.",
-			x.Ref.Milestone, f[0].Field, f[0].Message)
+			m.Ref.Milestone, check[0].Field, check[0].Message)
 	}
 	return nil
 }
 
-func (e ChangeApproved) apply(w *World, h Header) {
-	c := h.editChange(w, e.Change)
-	c.Approvals = put(c.Approvals, e.Partner, func(p PartnerID) string { return string(p) })
+func (e ChangeApproved) apply(world *World, header Header) {
+	change := header.editChange(world, e.Change)
+	change.Approvals = upsert(change.Approvals, e.Partner, func(partner PartnerID) string { return string(partner) })
 	if len(e.Remaining) == 0 {
-		c.State, c.DecidedAt = ChangeAgreed, h.RecordedAt.UnixMicro()
+		change.State, change.DecidedAt = ChangeStateApproved, header.RecordedAt.UnixMicro()
 	}
 }
 
@@ -303,11 +303,11 @@ type MilestoneAgreed struct {
 	BaselineFrom Date       `json:"baseline_from,omitzero"`
 }
 
-func (e MilestoneAgreed) apply(w *World, h Header) {
-	x := h.edit(w)
-	x.Plan.DueOn, x.Plan.Owner, x.Plan.Acceptors, x.Plan.Criteria = e.To.DueOn, e.To.Owner, e.To.Acceptors, e.To.Criteria
-	x.BaselineOn = e.To.DueOn
+func (e MilestoneAgreed) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.Plan.DueOn, milestone.Plan.Owner, milestone.Plan.Acceptors, milestone.Plan.Criteria = e.To.DueOn, e.To.Owner, e.To.Acceptors, e.To.Criteria
+	milestone.BaselineOn = e.To.DueOn
 	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
-		x.Waivers = nil // as when it is edited
+		milestone.Waivers = nil // as when it is edited
 	}
 }

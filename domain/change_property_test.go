@@ -10,31 +10,31 @@ import (
 // plans returns the milestones as they are.
 func (w *watch) plans() map[MilestoneRef]Milestone {
 	all := map[MilestoneRef]Milestone{}
-	for ref, r := range w.ledger.plain.milestones {
-		all[ref] = *r.value
+	for ref, entry := range w.ledger.plain.milestones {
+		all[ref] = *entry.value
 	}
 	return all
 }
 
 // agreedHolds checks that what is agreed changes only with the approval of all whom it concerns (R15).
-func (w *watch) agreedHolds(ref MilestoneRef, e Event, before Milestone) {
-	switch p := e.Payload.(type) {
+func (w *watch) agreedHolds(ref MilestoneRef, event Event, before Milestone) {
+	switch payload := event.Payload.(type) {
 	case MilestoneEdited:
 		if before.BaselineOn != 0 {
-			require.Equal(w.t, p.From.agreed(), p.To.agreed(), "R15")
+			require.Equal(w.t, payload.From.agreed(), payload.To.agreed(), "R15")
 		}
 	case MilestoneCancelled:
-		require.True(w.t, before.BaselineOn == 0 || p.Change != 0, "R15")
-		w.approved(ref, p.Change, before.Plan.agreed())
+		require.True(w.t, before.BaselineOn == 0 || payload.Change != 0, "R15")
+		w.approved(ref, payload.Change, before.Plan.agreed())
 	case MilestoneAgreed:
-		require.Equal(w.t, before.Plan.agreed(), p.From)
-		require.Equal(w.t, before.BaselineOn, p.BaselineFrom)
-		w.approved(ref, p.Change, p.From, p.To)
+		require.Equal(w.t, before.Plan.agreed(), payload.From)
+		require.Equal(w.t, before.BaselineOn, payload.BaselineFrom)
+		w.approved(ref, payload.Change, payload.From, payload.To)
 	case MilestonePublished:
 		require.False(w.t, before.Public, "R17: it becomes public once")
 		require.Equal(w.t, Shared, before.Audience, "R17")
 		project := w.ledger.plain.Project(ref.ProjectRef())
-		require.Subset(w.t, project.Change(p.Change).Approvals, project.Participants, "R17: every participant approved it")
+		require.Subset(w.t, project.Change(payload.Change).Approvals, project.Participants, "R17: every participant approved it")
 	}
 }
 
@@ -43,21 +43,21 @@ func (w *watch) approved(ref MilestoneRef, change int, plans ...AgreedPlan) {
 		return
 	}
 	c := w.ledger.plain.Project(ref.ProjectRef()).Change(change)
-	require.Equal(w.t, ChangeAgreed, c.State)
+	require.Equal(w.t, ChangeStateApproved, c.State)
 	for _, p := range plans {
 		require.Subset(w.t, c.Approvals, append([]PartnerID{p.Owner}, p.Acceptors...), "R15")
 	}
 }
 
 // changesHold checks what is true of the requests of a project at any time (R15).
-func (w *watch) changesHold(p *Project) {
-	for i, c := range p.Changes {
-		require.Equal(w.t, i+1, c.Number, "R15: numbers are dense")
-		require.Equal(w.t, c.State == ChangeOpen, c.DecidedAt == 0)
-		_, broken := c.broken(w.ledger.plain, p.Ref)
-		require.False(w.t, c.State == ChangeOpen && broken, "R15: what lost its ground is void")
-		if c.State == ChangeOpen {
-			waiting := slices.ContainsFunc(p.Participants, func(x PartnerID) bool { return c.Awaits(x, w.ledger.plain, p.Ref) })
+func (w *watch) changesHold(project *Project) {
+	for i, change := range project.Changes {
+		require.Equal(w.t, i+1, change.Number, "R15: numbers are dense")
+		require.Equal(w.t, change.State == ChangeStateOpen, change.DecidedAt == 0)
+		_, broken := change.findVoidGround(w.ledger.plain, project.Ref)
+		require.False(w.t, change.State == ChangeStateOpen && broken, "R15: what lost its ground is void")
+		if change.State == ChangeStateOpen {
+			waiting := slices.ContainsFunc(project.Participants, func(partner PartnerID) bool { return change.Awaits(partner, w.ledger.plain, project.Ref) })
 			require.True(w.t, waiting, "R15: an open request waits for somebody")
 		}
 	}
@@ -86,18 +86,18 @@ func drawPublished(t *rapid.T) (list []MilestoneID) {
 
 func drawWanted(t *rapid.T) (list []WantedChange) {
 	for range rapid.IntRange(0, 2).Draw(t, "milestones") {
-		w := WantedChange{Milestone: drawID.Draw(t, "milestone")}
+		wanted := WantedChange{Milestone: drawID.Draw(t, "milestone")}
 		switch rapid.IntRange(0, 5).Draw(t, "wanted") {
 		case 0:
-			w.Cancel = true
+			wanted.Cancel = true
 		case 1:
-			w.To.Owner, w.To.Acceptors = drawOwner.Draw(t, "owner"), drawPartners(t, "acceptors")
+			wanted.To.Owner, wanted.To.Acceptors = drawOwner.Draw(t, "owner"), drawPartners(t, "acceptors")
 		case 2:
-			w.To.Criteria = maybe(t, rapid.SliceOfN(drawText, 0, 2), "criteria")
+			wanted.To.Criteria = maybe(t, rapid.SliceOfN(drawText, 0, 2), "criteria")
 		default:
-			w.To.DueOn = drawDate.Draw(t, "due")
+			wanted.To.DueOn = drawDate.Draw(t, "due")
 		}
-		list = append(list, w)
+		list = append(list, wanted)
 	}
 	return list
 }

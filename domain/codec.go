@@ -16,21 +16,21 @@ import (
 // escape, a space, a null, a key out of its place), and encoding/json has the last word: nothing
 // is accepted, refused or understood otherwise than by it.
 
-// format is a type that is stored or sent as JSON.
-type format struct {
-	kind reflect.Type
-	plan plan
+// wireFormat is a type that is stored or sent as JSON.
+type wireFormat struct {
+	goType   reflect.Type
+	readFast readFunc
 }
 
-func formatOf(example any) format {
-	t := reflect.TypeOf(example)
-	return format{t, planOf(t)}
+func wireFormatOf(example any) wireFormat {
+	typ := reflect.TypeOf(example)
+	return wireFormat{typ, readFuncOf(typ)}
 }
 
 // read returns the value that data describes. Strict refuses fields that the type does not have.
-func (f format) read(data []byte, strict bool) (any, error) {
-	into := reflect.New(f.kind).Elem()
-	if f.plan(data, 0, into) == len(data) {
+func (f wireFormat) read(data []byte, strict bool) (any, error) {
+	into := reflect.New(f.goType).Elem()
+	if f.readFast(data, 0, into) == len(data) {
 		return into.Interface(), nil
 	}
 	into.SetZero()
@@ -44,33 +44,33 @@ func decode(data []byte, into any, strict bool) error {
 	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		return errors.New("not a JSON object")
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
+	decoder := json.NewDecoder(bytes.NewReader(data))
 	if strict {
-		d.DisallowUnknownFields()
+		decoder.DisallowUnknownFields()
 	}
-	if err := d.Decode(into); err != nil {
+	if err := decoder.Decode(into); err != nil {
 		return err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more after its end")
 	}
 	return nil
 }
 
-// plan reads the value that begins at data[at] into the empty v and returns where it ends, or
+// readFunc reads the value that begins at data[at] into the empty v and returns where it ends, or
 // gaveUp.
-type plan func(data []byte, at int, v reflect.Value) (end int)
+type readFunc func(data []byte, at int, value reflect.Value) (end int)
 
 const gaveUp = -1
 
-func planOf(t reflect.Type) plan {
-	if t == reflect.TypeFor[Date]() {
+func readFuncOf(typ reflect.Type) readFunc {
+	if typ == reflect.TypeFor[Date]() {
 		return readDate
 	}
-	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-		return giveUp
+	if reflect.PointerTo(typ).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return readNothing
 	}
-	switch t.Kind() {
+	switch typ.Kind() {
 	case reflect.String:
 		return readString
 	case reflect.Int:
@@ -78,58 +78,58 @@ func planOf(t reflect.Type) plan {
 	case reflect.Bool:
 		return readBool
 	case reflect.Pointer:
-		return readPointer(planOf(t.Elem()))
+		return readPointer(readFuncOf(typ.Elem()))
 	case reflect.Struct:
-		return readStruct(t)
+		return readStruct(typ)
 	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Uint8 {
-			return giveUp
+		if typ.Elem().Kind() == reflect.Uint8 {
+			return readNothing
 		}
-		return readSlice(planOf(t.Elem()))
+		return readSlice(readFuncOf(typ.Elem()))
 	}
-	return giveUp
+	return readNothing
 }
 
-func giveUp([]byte, int, reflect.Value) int { return gaveUp }
+func readNothing([]byte, int, reflect.Value) int { return gaveUp }
 
-// begins reports whether data goes on with c at the given place.
-func begins(data []byte, at int, c byte) bool { return at < len(data) && data[at] == c }
+// hasByteAt reports whether data goes on with c at the given place.
+func hasByteAt(data []byte, at int, char byte) bool { return at < len(data) && data[at] == char }
 
 // readStruct reads an object whose keys come in the order of t's fields; each may be left out.
-func readStruct(t reflect.Type) plan {
+func readStruct(typ reflect.Type) readFunc {
 	type field struct {
 		key  string // as written: "name":
-		read plan
+		read readFunc
 	}
-	fields := make([]field, t.NumField())
+	fields := make([]field, typ.NumField())
 	for i := range fields {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		fields[i] = field{`"` + name + `":`, planOf(t.Field(i).Type)}
+		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		fields[i] = field{`"` + name + `":`, readFuncOf(typ.Field(i).Type)}
 	}
-	return func(data []byte, at int, v reflect.Value) int {
-		if !begins(data, at, '{') {
+	return func(data []byte, at int, value reflect.Value) int {
+		if !hasByteAt(data, at, '{') {
 			return gaveUp
 		}
 		at++
 		first := true
-		for i := 0; i < len(fields) && !begins(data, at, '}'); i++ {
+		for i := 0; i < len(fields) && !hasByteAt(data, at, '}'); i++ {
 			key := at
 			if !first {
-				if !begins(data, at, ',') {
+				if !hasByteAt(data, at, ',') {
 					return gaveUp
 				}
 				key++
 			}
-			f := &fields[i]
-			if len(data)-key < len(f.key) || string(data[key:key+len(f.key)]) != f.key {
+			next := &fields[i]
+			if len(data)-key < len(next.key) || string(data[key:key+len(next.key)]) != next.key {
 				continue
 			}
-			if at = f.read(data, key+len(f.key), v.Field(i)); at == gaveUp {
+			if at = next.read(data, key+len(next.key), value.Field(i)); at == gaveUp {
 				return gaveUp
 			}
 			first = false
 		}
-		if !begins(data, at, '}') {
+		if !hasByteAt(data, at, '}') {
 			return gaveUp
 		}
 		return at + 1
@@ -137,81 +137,81 @@ func readStruct(t reflect.Type) plan {
 }
 
 // readSlice reads an array of at least one element.
-func readSlice(element plan) plan {
-	return func(data []byte, at int, v reflect.Value) int {
-		if !begins(data, at, '[') {
+func readSlice(element readFunc) readFunc {
+	return func(data []byte, at int, value reflect.Value) int {
+		if !hasByteAt(data, at, '[') {
 			return gaveUp
 		}
 		for n := 0; ; n++ {
-			v.Grow(1)
-			v.SetLen(n + 1)
-			if at = element(data, at+1, v.Index(n)); at == gaveUp {
+			value.Grow(1)
+			value.SetLen(n + 1)
+			if at = element(data, at+1, value.Index(n)); at == gaveUp {
 				return gaveUp
 			}
-			if begins(data, at, ']') {
+			if hasByteAt(data, at, ']') {
 				return at + 1
 			}
-			if !begins(data, at, ',') {
+			if !hasByteAt(data, at, ',') {
 				return gaveUp
 			}
 		}
 	}
 }
 
-func readPointer(target plan) plan {
-	return func(data []byte, at int, v reflect.Value) int {
-		x := reflect.New(v.Type().Elem())
-		v.Set(x)
-		return target(data, at, x.Elem())
+func readPointer(readTarget readFunc) readFunc {
+	return func(data []byte, at int, value reflect.Value) int {
+		target := reflect.New(value.Type().Elem())
+		value.Set(target)
+		return readTarget(data, at, target.Elem())
 	}
 }
 
-// quoted returns the text between the quotes that begin at data[at], and where it ends.
-func quoted(data []byte, at int) (text []byte, end int) {
-	if !begins(data, at, '"') {
+// readQuoted returns the text between the quotes that begin at data[at], and where it ends.
+func readQuoted(data []byte, at int) (text []byte, end int) {
+	if !hasByteAt(data, at, '"') {
 		return nil, gaveUp
 	}
 	ascii := true
 	for i := at + 1; i < len(data); i++ {
-		switch c := data[i]; {
-		case c == '"':
+		switch char := data[i]; {
+		case char == '"':
 			text = data[at+1 : i]
 			if !ascii && !utf8.Valid(text) {
 				return nil, gaveUp
 			}
 			return text, i + 1
-		case c == '\\' || c < ' ':
+		case char == '\\' || char < ' ':
 			return nil, gaveUp
-		case c >= utf8.RuneSelf:
+		case char >= utf8.RuneSelf:
 			ascii = false
 		}
 	}
 	return nil, gaveUp
 }
 
-func readString(data []byte, at int, v reflect.Value) int {
-	text, end := quoted(data, at)
+func readString(data []byte, at int, value reflect.Value) int {
+	text, end := readQuoted(data, at)
 	if end != gaveUp {
-		v.SetString(string(text))
+		value.SetString(string(text))
 	}
 	return end
 }
 
-func readDate(data []byte, at int, v reflect.Value) int {
-	text, end := quoted(data, at)
+func readDate(data []byte, at int, value reflect.Value) int {
+	text, end := readQuoted(data, at)
 	if end == gaveUp {
 		return gaveUp
 	}
-	d, ok := parseDate(text)
+	date, ok := parseDate(text)
 	if !ok {
 		return gaveUp
 	}
-	v.SetInt(int64(d))
+	value.SetInt(int64(date))
 	return end
 }
 
 // readInt reads 0 to 999999999 without a sign.
-func readInt(data []byte, at int, v reflect.Value) int {
+func readInt(data []byte, at int, value reflect.Value) int {
 	n, start := 0, at
 	for ; at < len(data) && data[at] >= '0' && data[at] <= '9'; at++ {
 		n = n*10 + int(data[at]-'0')
@@ -220,14 +220,14 @@ func readInt(data []byte, at int, v reflect.Value) int {
 	if digits == 0 || digits > 9 || (digits > 1 && data[start] == '0') {
 		return gaveUp
 	}
-	v.SetInt(int64(n))
+	value.SetInt(int64(n))
 	return at
 }
 
-func readBool(data []byte, at int, v reflect.Value) int {
+func readBool(data []byte, at int, value reflect.Value) int {
 	switch rest := data[at:]; {
 	case bytes.HasPrefix(rest, []byte("true")):
-		v.SetBool(true)
+		value.SetBool(true)
 		return at + len("true")
 	case bytes.HasPrefix(rest, []byte("false")):
 		return at + len("false")

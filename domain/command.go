@@ -46,8 +46,8 @@ func ParseActorName(name string) (member MemberID, byOperator bool) {
 	return MemberID(rest), byOperator
 }
 
-// Meta is the circumstances of a command.
-type Meta struct {
+// DecisionContext is the circumstances of a command.
+type DecisionContext struct {
 	Actor   Actor
 	At      time.Time // when the event will be recorded, UTC
 	Today   Date      // the date in the acting partner's zone when the command was given
@@ -58,11 +58,11 @@ type Meta struct {
 type Command interface {
 	// Stream returns the aggregate that the command is for.
 	Stream() Stream
-	decide(s State, m Meta) ([]Event, error)
+	decide(state State, dc DecisionContext) ([]Event, error)
 }
 
 // versioned is a command whose target can carry a version for Meta.IfMatch.
-type versioned interface{ target(s State) *Seen }
+type versioned interface{ target(state State) *Versions }
 
 // Event is one decided fact.
 type Event struct {
@@ -73,93 +73,93 @@ type Event struct {
 
 // Decide returns the events that c causes in state s, or an *Error. It changes nothing. Refusals
 // come in the order of the API: not found, a wrong value, forbidden, moved on, a conflict.
-func Decide(s State, c Command, m Meta) ([]Event, error) {
-	events, err := c.decide(s, m)
+func Decide(state State, command Command, dc DecisionContext) ([]Event, error) {
+	events, err := command.decide(state, dc)
 	if err == nil {
-		events = append(events, voids(s, c.Stream(), events, m)...)
+		events = append(events, voidEvents(state, command.Stream(), events, dc)...)
 	}
 	var refusal *Error
-	if m.IfMatch != nil && (err == nil || (errors.As(err, &refusal) && refusal.Kind == Conflict)) {
-		if err := matches(s, c, m); err != nil {
+	if dc.IfMatch != nil && (err == nil || (errors.As(err, &refusal) && refusal.Kind == Conflict)) {
+		if err := checkVersion(state, command, dc); err != nil {
 			return nil, err
 		}
 	}
 	return events, err
 }
 
-func matches(s State, c Command, m Meta) error {
-	var seen *Seen
-	if v, ok := c.(versioned); ok {
-		seen = v.target(s)
+func checkVersion(state State, command Command, dc DecisionContext) error {
+	var seen *Versions
+	if versionedCommand, ok := command.(versioned); ok {
+		seen = versionedCommand.target(state)
 	}
 	if seen == nil {
-		return refuse(Precondition, "version_mismatch", "There is no version of this yet, so none can match.")
+		return newError(Precondition, "version_mismatch", "There is no version of this yet, so none can match.")
 	}
-	if now, _ := seen.For(m.Actor.Partner); now != *m.IfMatch {
-		return refuse(Precondition, "version_mismatch", "It is at version %d now, not %d.", now, *m.IfMatch)
+	if now, _ := seen.For(dc.Actor.Partner); now != *dc.IfMatch {
+		return newError(Precondition, "version_mismatch", "It is at version %d now, not %d.", now, *dc.IfMatch)
 	}
 	return nil
 }
 
 // commands lists every command by the name it has on the wire.
-var commands = map[string]format{
-	"partner.create":            formatOf(CreatePartner{}),
-	"partner.edit":              formatOf(EditPartner{}),
-	"partner.dismiss_notice":    formatOf(DismissNotice{}),
-	"member.add":                formatOf(AddMember{}),
-	"member.edit":               formatOf(EditMember{}),
-	"member.remove":             formatOf(RemoveMember{}),
-	"token.issue":               formatOf(IssueToken{}),
-	"token.revoke":              formatOf(RevokeToken{}),
-	"webhook.add":               formatOf(AddWebhook{}),
-	"webhook.edit":              formatOf(EditWebhook{}),
-	"webhook.rotate_secret":     formatOf(RotateWebhookSecret{}),
-	"webhook.remove":            formatOf(RemoveWebhook{}),
-	"webhook.disable":           formatOf(DisableWebhook{}),
-	"webhook.enable":            formatOf(EnableWebhook{}),
-	"webhook.test":              formatOf(TestWebhook{}),
-	"webhook.redeliver":         formatOf(Redeliver{}),
-	"webhook.replay":            formatOf(ReplayWebhook{}),
-	"agreement.draft":           formatOf(DraftAgreement{}),
-	"agreement.edit":            formatOf(EditAgreement{}),
-	"agreement.sign":            formatOf(SignAgreement{}),
-	"agreement.terminate":       formatOf(TerminateAgreement{}),
-	"amendment.propose":         formatOf(ProposeAmendment{}),
-	"amendment.sign":            formatOf(SignAmendment{}),
-	"amendment.reject":          formatOf(RejectAmendment{}),
-	"amendment.withdraw":        formatOf(WithdrawAmendment{}),
-	"instrument.add":            formatOf(AddInstrument{}),
-	"instrument.move_item":      formatOf(MoveItem{}),
-	"instrument.note":           formatOf(NoteInstrument{}),
-	"project.create":            formatOf(CreateProject{}),
-	"project.edit":              formatOf(EditProject{}),
-	"project.call":              formatOf(CallStage{}),
-	"change.propose":            formatOf(ProposeChange{}),
-	"change.approve":            formatOf(ApproveChange{}),
-	"change.reject":             formatOf(RejectChange{}),
-	"change.withdraw":           formatOf(WithdrawChange{}),
-	"milestone.plan":            formatOf(PlanMilestone{}),
-	"milestone.edit":            formatOf(EditMilestone{}),
-	"milestone.start":           formatOf(StartMilestone{}),
-	"milestone.progress":        formatOf(ReportProgress{}),
-	"milestone.forecast":        formatOf(MoveForecast{}),
-	"milestone.deliver":         formatOf(DeliverMilestone{}),
-	"milestone.withdraw":        formatOf(WithdrawDelivery{}),
-	"milestone.accept":          formatOf(AcceptMilestone{}),
-	"milestone.close_condition": formatOf(CloseCondition{}),
-	"milestone.reject":          formatOf(RejectMilestone{}),
-	"milestone.dispute":         formatOf(DisputeMilestone{}),
-	"milestone.settle":          formatOf(SettleMilestone{}),
-	"milestone.cancel":          formatOf(CancelMilestone{}),
-	"milestone.waive":           formatOf(WaiveMilestone{}),
-	"milestone.share":           formatOf(ShareMilestone{}),
-	"milestone.comment":         formatOf(CommentMilestone{}),
+var commands = map[string]wireFormat{
+	"partner.create":            wireFormatOf(CreatePartner{}),
+	"partner.edit":              wireFormatOf(EditPartner{}),
+	"partner.dismiss_notice":    wireFormatOf(DismissNotice{}),
+	"member.add":                wireFormatOf(AddMember{}),
+	"member.edit":               wireFormatOf(EditMember{}),
+	"member.remove":             wireFormatOf(RemoveMember{}),
+	"token.issue":               wireFormatOf(IssueToken{}),
+	"token.revoke":              wireFormatOf(RevokeToken{}),
+	"webhook.add":               wireFormatOf(AddWebhook{}),
+	"webhook.edit":              wireFormatOf(EditWebhook{}),
+	"webhook.rotate_secret":     wireFormatOf(RotateWebhookSecret{}),
+	"webhook.remove":            wireFormatOf(RemoveWebhook{}),
+	"webhook.disable":           wireFormatOf(DisableWebhook{}),
+	"webhook.enable":            wireFormatOf(EnableWebhook{}),
+	"webhook.test":              wireFormatOf(TestWebhook{}),
+	"webhook.redeliver":         wireFormatOf(ResendWebhook{}),
+	"webhook.replay":            wireFormatOf(ReplayWebhook{}),
+	"agreement.draft":           wireFormatOf(DraftAgreement{}),
+	"agreement.edit":            wireFormatOf(EditAgreement{}),
+	"agreement.sign":            wireFormatOf(SignAgreement{}),
+	"agreement.terminate":       wireFormatOf(TerminateAgreement{}),
+	"amendment.propose":         wireFormatOf(ProposeAmendment{}),
+	"amendment.sign":            wireFormatOf(SignAmendment{}),
+	"amendment.reject":          wireFormatOf(RejectAmendment{}),
+	"amendment.withdraw":        wireFormatOf(WithdrawAmendment{}),
+	"instrument.add":            wireFormatOf(AddInstrument{}),
+	"instrument.move_item":      wireFormatOf(MoveItem{}),
+	"instrument.note":           wireFormatOf(NoteInstrument{}),
+	"project.create":            wireFormatOf(CreateProject{}),
+	"project.edit":              wireFormatOf(EditProject{}),
+	"project.call":              wireFormatOf(CallStage{}),
+	"change.propose":            wireFormatOf(ProposeChange{}),
+	"change.approve":            wireFormatOf(ApproveChange{}),
+	"change.reject":             wireFormatOf(RejectChange{}),
+	"change.withdraw":           wireFormatOf(WithdrawChange{}),
+	"milestone.plan":            wireFormatOf(PlanMilestone{}),
+	"milestone.edit":            wireFormatOf(EditMilestone{}),
+	"milestone.start":           wireFormatOf(StartMilestone{}),
+	"milestone.progress":        wireFormatOf(ReportProgress{}),
+	"milestone.forecast":        wireFormatOf(MoveForecast{}),
+	"milestone.deliver":         wireFormatOf(DeliverMilestone{}),
+	"milestone.withdraw":        wireFormatOf(WithdrawDelivery{}),
+	"milestone.accept":          wireFormatOf(AcceptMilestone{}),
+	"milestone.close_condition": wireFormatOf(CloseCondition{}),
+	"milestone.reject":          wireFormatOf(RejectMilestone{}),
+	"milestone.dispute":         wireFormatOf(DisputeMilestone{}),
+	"milestone.settle":          wireFormatOf(SettleMilestone{}),
+	"milestone.cancel":          wireFormatOf(CancelMilestone{}),
+	"milestone.waive":           wireFormatOf(WaiveMilestone{}),
+	"milestone.share":           wireFormatOf(ShareMilestone{}),
+	"milestone.comment":         wireFormatOf(CommentMilestone{}),
 }
 
 var commandNames = func() map[reflect.Type]string {
 	names := make(map[reflect.Type]string, len(commands))
-	for name, f := range commands {
-		names[f.kind] = name
+	for name, format := range commands {
+		names[format.goType] = name
 	}
 	return names
 }()
@@ -175,30 +175,30 @@ func CommandNames() []string {
 }
 
 // EncodeCommand returns the command's name and its JSON.
-func EncodeCommand(c Command) (name string, data []byte, err error) {
-	name, ok := commandNames[reflect.TypeOf(c)]
+func EncodeCommand(command Command) (name string, data []byte, err error) {
+	name, ok := commandNames[reflect.TypeOf(command)]
 	if !ok {
-		return "", nil, fmt.Errorf("%T is not a command", c)
+		return "", nil, fmt.Errorf("%T is not a command", command)
 	}
-	data, err = json.Marshal(c)
+	data, err = json.Marshal(command)
 	return name, data, err
 }
 
 // DecodeCommand reads what EncodeCommand wrote and refuses everything else.
 func DecodeCommand(name string, data []byte) (Command, error) {
-	f, ok := commands[name]
+	format, ok := commands[name]
 	if !ok {
 		return nil, fmt.Errorf("command %q is not known", name)
 	}
-	c, err := f.read(data, true)
+	command, err := format.read(data, true)
 	if err != nil {
 		return nil, fmt.Errorf("command %s: %w", name, err)
 	}
-	return c.(Command), nil
+	return command.(Command), nil
 }
 
-// manager refuses actors that may not act for a partner.
-func (m Meta) manager() error {
+// requireManager refuses actors that may not act for a partner.
+func (m DecisionContext) requireManager() error {
 	if m.Actor.Role != Manager || m.Actor.Partner == "" {
 		return forbidden("manager_only", "Only a manager of a partner can do this; you are %s.", m.Actor.Role)
 	}

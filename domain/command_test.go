@@ -11,57 +11,57 @@ import (
 )
 
 // filled returns a value of the given type in which nothing is empty.
-func filled(t reflect.Type) reflect.Value {
-	v := reflect.New(t).Elem()
-	switch x := v.Addr().Interface().(type) {
+func filled(typ reflect.Type) reflect.Value {
+	value := reflect.New(typ).Elem()
+	switch x := value.Addr().Interface().(type) {
 	case *Date:
 		*x = 2018_03_30
-		return v
+		return value
 	case *time.Time:
 		*x = time.Date(2018, 3, 30, 12, 0, 0, 0, time.UTC)
-		return v
+		return value
 	}
-	switch t.Kind() {
+	switch typ.Kind() {
 	case reflect.String:
-		v.SetString("text")
+		value.SetString("text")
 	case reflect.Int:
-		v.SetInt(7)
+		value.SetInt(7)
 	case reflect.Uint8:
-		v.SetUint(7)
+		value.SetUint(7)
 	case reflect.Bool:
-		v.SetBool(true)
+		value.SetBool(true)
 	case reflect.Pointer:
-		v.Set(reflect.New(t.Elem()))
-		v.Elem().Set(filled(t.Elem()))
+		value.Set(reflect.New(typ.Elem()))
+		value.Elem().Set(filled(typ.Elem()))
 	case reflect.Slice:
-		v.Set(reflect.Append(v, filled(t.Elem())))
+		value.Set(reflect.Append(value, filled(typ.Elem())))
 	case reflect.Map:
-		v.Set(reflect.MakeMap(t))
-		v.SetMapIndex(filled(t.Key()), filled(t.Elem()))
+		value.Set(reflect.MakeMap(typ))
+		value.SetMapIndex(filled(typ.Key()), filled(typ.Elem()))
 	case reflect.Struct:
-		for i := range t.NumField() {
-			v.Field(i).Set(filled(t.Field(i).Type))
+		for i := range typ.NumField() {
+			value.Field(i).Set(filled(typ.Field(i).Type))
 		}
 	default:
-		panic("cannot fill " + t.String())
+		panic("cannot fill " + typ.String())
 	}
-	return v
+	return value
 }
 
 func TestEveryCommandGoesThroughTheWire(t *testing.T) {
 	for _, name := range CommandNames() {
 		t.Run(name, func(t *testing.T) {
-			for _, c := range []Command{
-				filled(commands[name].kind).Interface().(Command),
-				reflect.Zero(commands[name].kind).Interface().(Command),
+			for _, command := range []Command{
+				filled(commands[name].goType).Interface().(Command),
+				reflect.Zero(commands[name].goType).Interface().(Command),
 			} {
-				encodedName, data, err := EncodeCommand(c)
+				encodedName, data, err := EncodeCommand(command)
 				require.NoError(t, err)
 				require.Equal(t, name, encodedName)
 				decoded, err := DecodeCommand(name, data)
 				require.NoError(t, err)
-				require.Equal(t, c, decoded)
-				require.Equal(t, c.Stream(), decoded.Stream())
+				require.Equal(t, command, decoded)
+				require.Equal(t, command.Stream(), decoded.Stream())
 				unknown := strings.Replace(string(data), "{", `{"surprise":1,`, 1)
 				for _, bad := range []string{
 					unknown, string(data) + "{}", string(data) + "x", "[" + string(data) + "]",
@@ -93,11 +93,11 @@ func TestWireNamesAreSnakeCase(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range commands {
-		look(f.kind)
+	for _, format := range commands {
+		look(format.goType)
 	}
-	for _, f := range payloads {
-		look(f.kind)
+	for _, format := range payloads {
+		look(format.goType)
 	}
 }
 
@@ -115,26 +115,26 @@ func TestUnknownCommandsAreRefused(t *testing.T) {
 // A plan, which reads what json.Marshal wrote in one pass, and encoding/json must never disagree.
 func FuzzDecodeCommand(f *testing.F) {
 	for _, name := range CommandNames() {
-		for _, v := range []reflect.Value{filled(commands[name].kind), reflect.Zero(commands[name].kind)} {
-			_, data, err := EncodeCommand(v.Interface().(Command))
+		for _, value := range []reflect.Value{filled(commands[name].goType), reflect.Zero(commands[name].goType)} {
+			_, data, err := EncodeCommand(value.Interface().(Command))
 			require.NoError(f, err)
 			f.Add(name, data)
 		}
 	}
 	f.Add("milestone.progress", []byte(`{"ref":{"Agreement":"a","Project":"p","Milestone":"m"},"percent":-0,"note":null}`))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		c, err := DecodeCommand(name, data)
+		command, err := DecodeCommand(name, data)
 		if err != nil {
 			return
 		}
-		slow := reflect.New(commands[name].kind)
+		slow := reflect.New(commands[name].goType)
 		require.NoError(t, json.Unmarshal(data, slow.Interface()))
-		require.Equal(t, slow.Elem().Interface(), c)
-		_, once, err := EncodeCommand(c)
+		require.Equal(t, slow.Elem().Interface(), command)
+		_, once, err := EncodeCommand(command)
 		require.NoError(t, err)
-		c, err = DecodeCommand(name, once)
+		command, err = DecodeCommand(name, once)
 		require.NoError(t, err)
-		_, twice, err := EncodeCommand(c)
+		_, twice, err := EncodeCommand(command)
 		require.NoError(t, err)
 		require.Equal(t, string(once), string(twice))
 	})

@@ -15,34 +15,34 @@ func NewDate(year int, month time.Month, day int) Date {
 }
 
 // DateOf returns the date on which t falls in t's own location.
-func DateOf(t time.Time) Date {
-	y, m, d := t.Date()
-	return Date(y*10000 + int(m)*100 + d)
+func DateOf(at time.Time) Date {
+	year, month, day := at.Date()
+	return Date(year*10000 + int(month)*100 + day)
 }
 
 // ParseDate reads a date as RFC 3339 writes it: 2018-03-30.
-func ParseDate(s string) (Date, error) {
-	d, ok := parseDate([]byte(s))
+func ParseDate(text string) (Date, error) {
+	date, ok := parseDate([]byte(text))
 	if !ok {
-		return 0, fmt.Errorf("%q is not a date such as 2018-03-30", s)
+		return 0, fmt.Errorf("%q is not a date such as 2018-03-30", text)
 	}
-	return d, nil
+	return date, nil
 }
 
-func parseDate(s []byte) (d Date, ok bool) {
-	if len(s) != len("2018-03-30") || s[4] != '-' || s[7] != '-' {
+func parseDate(text []byte) (date Date, ok bool) {
+	if len(text) != len("2018-03-30") || text[4] != '-' || text[7] != '-' {
 		return 0, false
 	}
-	for i, c := range s {
+	for i, char := range text {
 		switch {
 		case i == 4 || i == 7:
-		case c < '0' || c > '9':
+		case char < '0' || char > '9':
 			return 0, false
 		default:
-			d = d*10 + Date(c-'0')
+			date = date*10 + Date(char-'0')
 		}
 	}
-	return d, d >= 1_01_01 && DateOf(d.Time()) == d
+	return date, date >= 1_01_01 && DateOf(date.Time()) == date
 }
 
 // String returns the date as 2018-03-30, or "" for none.

@@ -9,10 +9,10 @@ import (
 )
 
 func TestDates(t *testing.T) {
-	d := NewDate(2018, time.February, 30)
-	require.Equal(t, Date(2018_03_02), d)
-	require.Equal(t, "2018-03-02", d.String())
-	require.Equal(t, Date(2018_02_28), d.AddDays(-2))
+	date := NewDate(2018, time.February, 30)
+	require.Equal(t, Date(2018_03_02), date)
+	require.Equal(t, "2018-03-02", date.String())
+	require.Equal(t, Date(2018_02_28), date.AddDays(-2))
 	require.Equal(t, 365, Date(2019_03_30).DaysSince(2018_03_30))
 	require.Equal(t, -1, Date(2018_02_28).DaysSince(2018_03_01))
 	require.Empty(t, Date(0).String())
@@ -38,25 +38,25 @@ func TestDatesInJSON(t *testing.T) {
 	for _, bad := range []string{`""`, `"2018-02-29"`, `"2018-3-1"`, `20180330`, `"2018-03-30T00:00:00Z"`, `{}`} {
 		require.Error(t, json.Unmarshal([]byte(bad), new(Date)), bad)
 	}
-	var d Date
-	require.NoError(t, d.UnmarshalText([]byte("2018-03-30")))
-	require.Error(t, d.UnmarshalText(nil))
+	var date Date
+	require.NoError(t, date.UnmarshalText([]byte("2018-03-30")))
+	require.Error(t, date.UnmarshalText(nil))
 }
 
 func FuzzParseDate(f *testing.F) {
 	for _, seed := range []string{"2018-03-30", "0000-00-00", "0001-01-01", "9999-12-31", "2018-02-29", "2016-02-29", "+018-03-30", "２018-03-30"} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		d, err := ParseDate(s)
-		want, wantErr := time.Parse(time.DateOnly, s)
+	f.Fuzz(func(t *testing.T, text string) {
+		date, err := ParseDate(text)
+		want, wantErr := time.Parse(time.DateOnly, text)
 		require.Equal(t, wantErr == nil && want.Year() > 0, err == nil, "as time.Parse reads it, from year 1 on")
 		if err != nil {
-			require.Zero(t, d)
+			require.Zero(t, date)
 			return
 		}
-		require.Equal(t, s, d.String())
-		require.True(t, d.Time().Equal(want))
-		require.Equal(t, d, d.AddDays(1).AddDays(-1))
+		require.Equal(t, text, date.String())
+		require.True(t, date.Time().Equal(want))
+		require.Equal(t, date, date.AddDays(1).AddDays(-1))
 	})
 }

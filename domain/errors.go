@@ -32,16 +32,16 @@ type FieldError struct {
 
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
 
-func refuse(kind Kind, code, format string, args ...any) *Error {
+func newError(kind Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
 func forbidden(code, format string, args ...any) *Error {
-	return refuse(Forbidden, code, format, args...)
+	return newError(Forbidden, code, format, args...)
 }
 
 func conflict(code, format string, args ...any) *Error {
-	return refuse(Conflict, code, format, args...)
+	return newError(Conflict, code, format, args...)
 }
 
 // ErrNotFound is the one answer for what does not exist and for what the actor may not see: the
@@ -50,28 +50,28 @@ func ErrNotFound() *Error {
 	return &Error{Kind: NotFound, Code: "not_found", Detail: "There is nothing here that you can see."}
 }
 
-// faults collects what is wrong with the fields of one command, so that all of it is told at once.
-type faults []FieldError
+// validation collects what is wrong with the fields of one command, so that all of it is told at once.
+type validation []FieldError
 
-func (f *faults) add(field, format string, args ...any) {
-	*f = append(*f, FieldError{field, fmt.Sprintf(format, args...)})
+func (v *validation) add(field, format string, args ...any) {
+	*v = append(*v, FieldError{field, fmt.Sprintf(format, args...)})
 }
 
-func (f *faults) slug(field, value string) {
+func (v *validation) slug(field, value string) {
 	if !ValidSlug(value) {
-		f.add(field, "%q is not an id: 1 to 63 of a-z, 0-9 and hyphen, not beginning with a hyphen", value)
+		v.add(field, "%q is not an id: 1 to 63 of a-z, 0-9 and hyphen, not beginning with a hyphen", value)
 	}
 }
 
-func (f *faults) date(field string, d Date) {
-	if d == 0 {
-		f.add(field, "is required")
+func (v *validation) requiredDate(field string, date Date) {
+	if date == 0 {
+		v.add(field, "is required")
 	}
 }
 
-func (f faults) err() error {
-	if len(f) == 0 {
+func (v validation) err() error {
+	if len(v) == 0 {
 		return nil
 	}
-	return &Error{Kind: Invalid, Code: "invalid_field", Detail: f[0].Field + " " + f[0].Message, Fields: f}
+	return &Error{Kind: Invalid, Code: "invalid_field", Detail: v[0].Field + " " + v[0].Message, Fields: v}
 }

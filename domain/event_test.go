@@ -40,17 +40,17 @@ func TestEveryStoredEventTypeStaysReadable(t *testing.T) {
 		t.Run(stored, func(t *testing.T) {
 			files := examples(t, stored)
 			require.Contains(t, files, stored+".json", "every stored type has a filled example")
-			unset := unsetFields(reflect.New(payloads[stored].kind).Elem(), "")
+			unset := unsetFields(reflect.New(payloads[stored].goType).Elem(), "")
 			for name, data := range files {
-				p, err := DecodeEvent(stored, data)
+				payload, err := DecodeEvent(stored, data)
 				require.NoError(t, err, name)
-				again, encoded, err := EncodeEvent(p)
+				again, encoded, err := EncodeEvent(payload)
 				require.NoError(t, err, name)
 				require.Equal(t, stored, again, name)
 				require.Equal(t, string(data), string(encoded),
 					"%s: events like this are stored for ever and must be read and written as they were.\n"+
 						"Give the new shape a type of its own (…v2) and keep this one.", name)
-				here := unsetFields(reflect.ValueOf(p), "")
+				here := unsetFields(reflect.ValueOf(payload), "")
 				unset = slices.DeleteFunc(unset, func(f string) bool { return !slices.Contains(here, f) })
 			}
 			require.Empty(t, unset, "no example has these fields; an optional field that was added "+
@@ -60,25 +60,25 @@ func TestEveryStoredEventTypeStaysReadable(t *testing.T) {
 }
 
 // unsetFields names the fields of v, at any depth, that are empty.
-func unsetFields(v reflect.Value, path string) []string {
+func unsetFields(value reflect.Value, path string) []string {
 	switch {
-	case v.Kind() == reflect.Struct && v.NumField() > 0 && v.Field(0).CanInterface():
+	case value.Kind() == reflect.Struct && value.NumField() > 0 && value.Field(0).CanInterface():
 		var unset []string
-		for i := range v.NumField() {
-			unset = append(unset, unsetFields(v.Field(i), path+"."+v.Type().Field(i).Name)...)
+		for i := range value.NumField() {
+			unset = append(unset, unsetFields(value.Field(i), path+"."+value.Type().Field(i).Name)...)
 		}
 		return unset
-	case v.Kind() == reflect.Pointer:
-		if v.IsNil() {
-			v = reflect.New(v.Type().Elem())
+	case value.Kind() == reflect.Pointer:
+		if value.IsNil() {
+			value = reflect.New(value.Type().Elem())
 		}
-		return unsetFields(v.Elem(), path)
-	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
-		if v.Len() == 0 {
-			return unsetFields(reflect.New(v.Type().Elem()).Elem(), path)
+		return unsetFields(value.Elem(), path)
+	case value.Kind() == reflect.Slice && value.Type().Elem().Kind() == reflect.Struct:
+		if value.Len() == 0 {
+			return unsetFields(reflect.New(value.Type().Elem()).Elem(), path)
 		}
-		return unsetFields(v.Index(0), path)
-	case path != "" && v.IsZero():
+		return unsetFields(value.Index(0), path)
+	case path != "" && value.IsZero():
 		return []string{path}
 	}
 	return nil
@@ -143,18 +143,18 @@ func FuzzDecodeEvent(f *testing.F) {
 	f.Add("milestone.progressed.v1", []byte(`{"to":{"percent":1e2},"from":{"percent":-1}}`))
 	f.Add("milestone.waived.v1", []byte(`{"from":"planned", "remaining":[], "acceptor":null}`))
 	f.Fuzz(func(t *testing.T, stored string, data []byte) {
-		p, err := DecodeEvent(stored, data)
+		payload, err := DecodeEvent(stored, data)
 		if err != nil {
 			return
 		}
-		slow := reflect.New(payloads[stored].kind)
+		slow := reflect.New(payloads[stored].goType)
 		require.NoError(t, json.Unmarshal(data, slow.Interface()))
-		require.Equal(t, slow.Elem().Interface(), p)
-		_, once, err := EncodeEvent(p)
+		require.Equal(t, slow.Elem().Interface(), payload)
+		_, once, err := EncodeEvent(payload)
 		require.NoError(t, err)
-		p, err = DecodeEvent(stored, once)
+		payload, err = DecodeEvent(stored, once)
 		require.NoError(t, err)
-		_, twice, err := EncodeEvent(p)
+		_, twice, err := EncodeEvent(payload)
 		require.NoError(t, err)
 		require.Equal(t, string(once), string(twice))
 	})

@@ -20,12 +20,12 @@ func TestAnythingThatDecodesCanBeFolded(t *testing.T) {
 			if rapid.Bool().Draw(t, "filled") {
 				data = text(t, drawPayload(t, name))
 			}
-			p, err := DecodeEvent(name, []byte(data))
+			payload, err := DecodeEvent(name, []byte(data))
 			require.NoError(t, err)
-			l.record(drawStream.Draw(t, "stream"), Meta{At: time.Unix(1515369600, 0)}, []Event{{
+			l.record(drawStream.Draw(t, "stream"), DecisionContext{At: time.Unix(1515369600, 0)}, []Event{{
 				Subject:  rapid.SampledFrom([]string{"", "m", "n"}).Draw(t, "subject"),
 				Audience: rapid.SampledFrom([]Audience{Shared, PrivateTo("nokia"), PrivateTo("xiaomi"), "public", ""}).Draw(t, "audience"),
-				Payload:  p,
+				Payload:  payload,
 			}})
 		}
 		l.check()
@@ -35,31 +35,31 @@ func TestAnythingThatDecodesCanBeFolded(t *testing.T) {
 var drawStream = rapid.SampledFrom([]Stream{{}, {Partner: "nokia"}, {Agreement: "a"}, {Agreement: "a", Project: "p"}, {Project: "p"}})
 
 func drawPayload(t *rapid.T, stored string) any {
-	v := filled(payloads[stored].kind)
+	value := filled(payloads[stored].goType)
 	if stored == "milestone.settled.v1" {
-		e := v.Interface().(MilestoneSettled)
-		e.Outcome = rapid.SampledFrom(Outcomes()).Draw(t, "outcome")
-		return e
+		event := value.Interface().(MilestoneSettled)
+		event.Settlement = rapid.SampledFrom(Settlements()).Draw(t, "outcome")
+		return event
 	}
-	return v.Interface()
+	return value.Interface()
 }
 
 func TestAForkReadsThroughAndChangesNothingBelow(t *testing.T) {
 	base := NewWorld()
-	h := Header{Stream: Stream{Agreement: "a"}, Commit: 1, Audience: Shared, RecordedAt: time.Unix(1515369600, 0)}
-	base.Apply(h, AgreementDrafted{Terms{Title: "A"}})
+	header := Header{Stream: Stream{Agreement: "a"}, Commit: 1, Audience: Shared, RecordedAt: time.Unix(1515369600, 0)}
+	base.Apply(header, AgreementDrafted{Terms{Title: "A"}})
 	below := base.Agreement("a")
 	fork := NewFork(base)
 	require.Same(t, below, fork.Agreement("a"), "what a fork did not change is its base's")
 
-	h.Commit = 2
-	fork.Apply(h, AgreementActivated{})
+	header.Commit = 2
+	fork.Apply(header, AgreementActivated{})
 	require.True(t, fork.Agreement("a").Active)
 	require.Same(t, below, base.Agreement("a"))
 	require.False(t, below.Active)
 
-	h.Commit = 3
-	fork.Apply(h, AgreementSigned{Signature{Partner: "nokia"}})
+	header.Commit = 3
+	fork.Apply(header, AgreementSigned{Signature{Partner: "nokia"}})
 	fork.Prune(2)
 	require.True(t, fork.Agreement("a").Active, "a later commit keeps what an earlier one did")
 	require.Len(t, fork.Agreement("a").Signatures, 1)
@@ -68,24 +68,24 @@ func TestAForkReadsThroughAndChangesNothingBelow(t *testing.T) {
 }
 
 func TestReplaceInPlaceKeepsTheEntity(t *testing.T) {
-	w := NewWorld()
-	h := Header{Stream: Stream{Agreement: "a"}, Commit: 1, Audience: Shared}
-	w.Apply(h, AgreementDrafted{Terms{Title: "A"}})
-	first := w.Agreement("a")
-	w.ReplaceInPlace(true)
-	w.Apply(h, AgreementActivated{})
-	require.Same(t, first, w.Agreement("a"))
-	w.ReplaceInPlace(false)
-	h.Commit = 2
-	w.Apply(h, AgreementActivated{})
-	second := w.Agreement("a")
+	world := NewWorld()
+	header := Header{Stream: Stream{Agreement: "a"}, Commit: 1, Audience: Shared}
+	world.Apply(header, AgreementDrafted{Terms{Title: "A"}})
+	first := world.Agreement("a")
+	world.ReplaceInPlace(true)
+	world.Apply(header, AgreementActivated{})
+	require.Same(t, first, world.Agreement("a"))
+	world.ReplaceInPlace(false)
+	header.Commit = 2
+	world.Apply(header, AgreementActivated{})
+	second := world.Agreement("a")
 	require.NotSame(t, first, second)
-	w.Apply(h, AgreementActivated{})
-	require.Same(t, second, w.Agreement("a"), "one copy for all events of a commit")
+	world.Apply(header, AgreementActivated{})
+	require.Same(t, second, world.Agreement("a"), "one copy for all events of a commit")
 }
 
 func TestVersionsCountWhatTheReaderSees(t *testing.T) {
-	var s Seen
+	var s Versions
 	at := time.Date(2018, 1, 8, 12, 0, 0, 0, time.UTC)
 	s.Count(Shared, at)
 	s.Count(PrivateTo("xiaomi"), at.Add(time.Hour))
@@ -93,14 +93,14 @@ func TestVersionsCountWhatTheReaderSees(t *testing.T) {
 	s.Count(PrivateTo("nokia"), at.Add(3*time.Hour))
 	before := s
 	s.Count(PrivateTo("nokia"), at.Add(4*time.Hour))
-	for p, want := range map[PartnerID]struct {
+	for partner, want := range map[PartnerID]struct {
 		n  uint64
 		at time.Time
 	}{"zte": {1, at}, "xiaomi": {2, at.Add(time.Hour)}, "nokia": {4, at.Add(4 * time.Hour)}} {
-		n, changed := s.For(p)
-		require.Equal(t, want.n, n, p)
-		require.Equal(t, want.at, changed, p)
-		require.Equal(t, want.at, (&Milestone{Seen: s}).Changed(p), p)
+		n, changed := s.For(partner)
+		require.Equal(t, want.n, n, partner)
+		require.Equal(t, want.at, changed, partner)
+		require.Equal(t, want.at, (&Milestone{Versions: s}).LastChange(partner), partner)
 	}
 	n, _ := before.For("nokia")
 	require.EqualValues(t, 3, n, "counting changes no earlier copy")

@@ -58,12 +58,12 @@ func (r MilestoneRef) ProjectRef() ProjectRef { return ProjectRef{r.Agreement, r
 const MaxSlug = 63
 
 // ValidSlug reports whether s can be an id: [a-z0-9][a-z0-9-]{0,62}.
-func ValidSlug(s string) bool {
-	if s == "" || len(s) > MaxSlug || s[0] == '-' {
+func ValidSlug(text string) bool {
+	if text == "" || len(text) > MaxSlug || text[0] == '-' {
 		return false
 	}
-	for i := range len(s) {
-		if c := s[i]; c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+	for i := range len(text) {
+		if char := text[i]; char != '-' && (char < 'a' || char > 'z') && (char < '0' || char > '9') {
 			return false
 		}
 	}
@@ -73,23 +73,23 @@ func ValidSlug(s string) bool {
 // Slug derives an id from a title: ASCII letters and digits in lower case, everything else
 // between them one hyphen. It is empty when the title has none of them.
 func Slug(title string) string {
-	var b strings.Builder
+	var slug strings.Builder
 	hyphen := false
-	for _, r := range strings.ToLower(title) {
-		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
-			hyphen = b.Len() > 0
+	for _, char := range strings.ToLower(title) {
+		if (char < 'a' || char > 'z') && (char < '0' || char > '9') {
+			hyphen = slug.Len() > 0
 			continue
 		}
 		if hyphen {
-			b.WriteByte('-')
+			slug.WriteByte('-')
 			hyphen = false
 		}
-		b.WriteRune(r)
-		if b.Len() >= MaxSlug {
+		slug.WriteRune(char)
+		if slug.Len() >= MaxSlug {
 			break
 		}
 	}
-	return strings.TrimRight(b.String()[:min(b.Len(), MaxSlug)], "-")
+	return strings.TrimRight(slug.String()[:min(slug.Len(), MaxSlug)], "-")
 }
 
 // Stream names the aggregate that a commit belongs to: a partner's directory
@@ -123,11 +123,11 @@ func (s Stream) Root() string {
 // ParseStream reads what Stream.String wrote.
 func ParseStream(name string) (Stream, error) {
 	kind, rest, _ := strings.Cut(name, "/")
-	first, second, two := strings.Cut(rest, "/")
+	first, second, hasSecond := strings.Cut(rest, "/")
 	switch {
-	case kind == "partner" && !two && first != "":
+	case kind == "partner" && !hasSecond && first != "":
 		return Stream{Partner: PartnerID(first)}, nil
-	case kind == "agreement" && !two && first != "":
+	case kind == "agreement" && !hasSecond && first != "":
 		return Stream{Agreement: AgreementID(first)}, nil
 	case kind == "project" && first != "" && second != "" && !strings.Contains(second, "/"):
 		return Stream{Agreement: AgreementID(first), Project: ProjectID(second)}, nil

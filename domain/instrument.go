@@ -30,8 +30,8 @@ const (
 	Customer  RoleName = "customer"
 )
 
-// rolesOf lists the roles of each kind; a licence crosses, so it takes two licensors.
-var rolesOf = map[InstrumentKind][]RoleName{
+// requiredRoles lists the roles of each kind; a licence crosses, so it takes two licensors.
+var requiredRoles = map[InstrumentKind][]RoleName{
 	Collaboration: {}, JointDevelopment: {}, Exploration: {},
 	PatentCrossLicence: {Licensors},
 	PatentAssignment:   {Assignor, Assignee},
@@ -79,58 +79,58 @@ func (i *Instrument) Item(id ItemID) *ScheduleItem {
 	return nil
 }
 
-// names reports whether p has a role in the instrument, or owes something under it.
-func (i *Instrument) names(p PartnerID) bool {
+// namesPartner reports whether p has a role in the instrument, or owes something under it.
+func (i *Instrument) namesPartner(partner PartnerID) bool {
 	for _, partners := range i.Roles {
-		if slices.Contains(partners, p) {
+		if slices.Contains(partners, partner) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(i.Obligations, func(o Obligation) bool { return o.Partner == p })
+	return slices.ContainsFunc(i.Obligations, func(obligation Obligation) bool { return obligation.Partner == partner })
 }
 
-func (i *Instrument) faults(a *Agreement) (f faults) {
-	f.slug("id", string(i.ID))
-	f.line("title", i.Title, 200, true)
-	f.date("effective_on", i.EffectiveOn)
+func (i *Instrument) validate(agreement *Agreement) (check validation) {
+	check.slug("id", string(i.ID))
+	check.line("title", i.Title, 200, true)
+	check.requiredDate("effective_on", i.EffectiveOn)
 	if i.ExpiresOn != 0 && i.ExpiresOn < i.EffectiveOn {
-		f.add("expires_on", "is before effective_on")
+		check.add("expires_on", "is before effective_on")
 	}
 	if i.Disclosure != Disclosed && i.Disclosure != Undisclosed {
-		f.add("disclosure", "%q is neither disclosed nor undisclosed", i.Disclosure)
+		check.add("disclosure", "%q is neither disclosed nor undisclosed", i.Disclosure)
 	}
-	i.roleFaults(a, &f)
-	i.scheduleFaults(&f)
-	i.obligationFaults(a, &f)
-	return f
+	i.validateRoles(agreement, &check)
+	i.validateSchedule(&check)
+	i.validateObligations(agreement, &check)
+	return check
 }
 
-func (i *Instrument) roleFaults(a *Agreement, f *faults) {
-	wanted, known := rolesOf[i.Kind]
+func (i *Instrument) validateRoles(agreement *Agreement, check *validation) {
+	wanted, known := requiredRoles[i.Kind]
 	if !known {
-		f.add("kind", "%q is not a kind of instrument", i.Kind)
+		check.add("kind", "%q is not a kind of instrument", i.Kind)
 		return
 	}
 	var all []PartnerID
 	for _, role := range slices.Sorted(maps.Keys(i.Roles)) {
 		if !slices.Contains(wanted, role) {
-			f.add("roles", "%s has no role %q", i.Kind, role)
+			check.add("roles", "%s has no role %q", i.Kind, role)
 		}
-		for _, p := range i.Roles[role] {
-			if !a.Party(p) {
-				f.add("roles", "%s is not a party of the agreement", p)
+		for _, partner := range i.Roles[role] {
+			if !agreement.Party(partner) {
+				check.add("roles", "%s is not a party of the agreement", partner)
 			}
-			all = append(all, p)
+			all = append(all, partner)
 		}
 	}
-	if p, twice := duplicate(all); twice {
-		f.add("roles", "%s is named twice", p)
+	if partner, twice := duplicate(all); twice {
+		check.add("roles", "%s is named twice", partner)
 	}
 	for _, role := range wanted {
 		if n := len(i.Roles[role]); role == Licensors && n < 2 {
-			f.add("roles", "a cross-licence names at least two licensors")
+			check.add("roles", "a cross-licence names at least two licensors")
 		} else if n == 0 {
-			f.add("roles", "%s names its %s", i.Kind, role)
+			check.add("roles", "%s names its %s", i.Kind, role)
 		}
 	}
 }
@@ -138,26 +138,26 @@ func (i *Instrument) roleFaults(a *Agreement, f *faults) {
 // An agreement with all its instruments is carried by one event when a partner is invited or added, so
 // their number and length have a bound.
 const (
-	mostInstruments = 100
-	mostItems       = 5000
+	maxInstruments   = 100
+	maxScheduleItems = 5000
 )
 
-func (i *Instrument) scheduleFaults(f *faults) {
-	if len(i.Schedule) > mostItems {
-		f.add("schedule", "there are %d; at most %d are allowed", len(i.Schedule), mostItems)
+func (i *Instrument) validateSchedule(check *validation) {
+	if len(i.Schedule) > maxScheduleItems {
+		check.add("schedule", "there are %d; at most %d are allowed", len(i.Schedule), maxScheduleItems)
 		return
 	}
 	ids := make(map[ItemID]bool, len(i.Schedule))
 	for _, item := range i.Schedule {
-		f.slug("schedule", string(item.ID))
-		f.line("schedule", item.Title, 200, true)
-		f.line("schedule", item.Kind, 200, false)
-		f.text("schedule", item.Note, 2000, false)
+		check.slug("schedule", string(item.ID))
+		check.line("schedule", item.Title, 200, true)
+		check.line("schedule", item.Kind, 200, false)
+		check.text("schedule", item.Note, 2000, false)
 		if item.Count < 0 {
-			f.add("schedule", "count is %d; leave it out if it is not known", item.Count)
+			check.add("schedule", "count is %d; leave it out if it is not known", item.Count)
 		}
 		if ids[item.ID] {
-			f.add("schedule", "item %s is there twice", item.ID)
+			check.add("schedule", "item %s is there twice", item.ID)
 		}
 		ids[item.ID] = true
 	}
@@ -179,30 +179,30 @@ type InstrumentAdded struct {
 // Stream implements Command.
 func (c AddInstrument) Stream() Stream { return Stream{Agreement: c.Agreement} }
 
-func (c AddInstrument) target(s State) *Seen { return seenOf(s.Agreement(c.Agreement)) }
+func (c AddInstrument) target(state State) *Versions { return versionsOf(state.Agreement(c.Agreement)) }
 
-func (c AddInstrument) decide(s State, m Meta) ([]Event, error) {
-	a, err := readerOf(s, c.Agreement, m)
+func (c AddInstrument) decide(state State, dc DecisionContext) ([]Event, error) {
+	agreement, err := findAgreement(state, c.Agreement, dc)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Instrument.faults(a).err(); err != nil {
+	if err := c.Instrument.validate(agreement).err(); err != nil {
 		return nil, err
 	}
-	if err := draftManager(a, m); err != nil {
+	if err := requireDraftManager(agreement, dc); err != nil {
 		return nil, err
 	}
-	if len(a.Instruments) >= mostInstruments {
-		return nil, conflict("too_many_instruments", "Agreement %s has %d instruments; more are not possible.", a.ID, len(a.Instruments))
+	if len(agreement.Instruments) >= maxInstruments {
+		return nil, conflict("too_many_instruments", "Agreement %s has %d instruments; more are not possible.", agreement.ID, len(agreement.Instruments))
 	}
-	if a.Instrument(c.Instrument.ID) != nil {
-		return nil, conflict("instrument_exists", "Agreement %s has an instrument %s already.", a.ID, c.Instrument.ID)
+	if agreement.Instrument(c.Instrument.ID) != nil {
+		return nil, conflict("instrument_exists", "Agreement %s has an instrument %s already.", agreement.ID, c.Instrument.ID)
 	}
-	return shared(string(c.Instrument.ID), InstrumentAdded{c.Instrument, a.signers()}), nil
+	return sharedEvents(string(c.Instrument.ID), InstrumentAdded{c.Instrument, agreement.signers()}), nil
 }
 
-func (e InstrumentAdded) apply(w *World, h Header) {
-	a := w.editAgreement(h.Stream.Agreement)
-	a.Instruments, a.Signatures = with(a.Instruments, e.Instrument), nil
-	a.Seen.Count(h.Audience, h.RecordedAt)
+func (e InstrumentAdded) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.Instruments, agreement.Signatures = with(agreement.Instruments, e.Instrument), nil
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
 }

@@ -8,19 +8,19 @@ import (
 )
 
 func TestAnAgreementHasABoundedAnnex(t *testing.T) {
-	i := &Instrument{ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2017_07_05, Disclosure: Disclosed}
-	for n := range mostItems {
-		i.Schedule = append(i.Schedule, ScheduleItem{ID: ItemID(fmt.Sprint(n)), Title: "Lot"})
+	instrument := &Instrument{ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2017_07_05, Disclosure: Disclosed}
+	for n := range maxScheduleItems {
+		instrument.Schedule = append(instrument.Schedule, ScheduleItem{ID: ItemID(fmt.Sprint(n)), Title: "Lot"})
 	}
-	a := &Agreement{ID: "a", Terms: Terms{Parties: []PartnerID{"nokia", "xiaomi"}}}
-	require.Empty(t, i.faults(a))
-	i.Schedule[7].ID = "8"
-	require.Equal(t, faults{{"schedule", "item 8 is there twice"}}, i.faults(a))
-	i.Schedule = append(i.Schedule, ScheduleItem{ID: "x", Title: "Lot"})
-	require.Len(t, i.faults(a), 1)
+	agreement := &Agreement{ID: "a", Terms: Terms{Parties: []PartnerID{"nokia", "xiaomi"}}}
+	require.Empty(t, instrument.validate(agreement))
+	instrument.Schedule[7].ID = "8"
+	require.Equal(t, validation{{"schedule", "item 8 is there twice"}}, instrument.validate(agreement))
+	instrument.Schedule = append(instrument.Schedule, ScheduleItem{ID: "x", Title: "Lot"})
+	require.Len(t, instrument.validate(agreement), 1)
 
-	a.Instruments = make([]Instrument, mostInstruments)
-	var f faults
-	f.instruments(a, a.Terms, AmendmentChanges{AddInstruments: []Instrument{{ID: "more"}}}, Meta{})
-	require.Equal(t, "the agreement would have more than 100", f[0].Message)
+	agreement.Instruments = make([]Instrument, maxInstruments)
+	var check validation
+	check.instrumentChanges(agreement, agreement.Terms, AmendmentChanges{AddInstruments: []Instrument{{ID: "more"}}}, DecisionContext{})
+	require.Equal(t, "the agreement would have more than 100", check[0].Message)
 }

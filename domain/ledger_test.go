@@ -39,11 +39,11 @@ func newLedger(t require.TestingT) *ledger {
 }
 
 // do decides c as the bus would, from its encoded form, and folds what follows.
-func (l *ledger) do(c Command, m Meta) ([]Event, *Error) {
-	c = viaWire(l.t, c)
+func (l *ledger) do(command Command, dc DecisionContext) ([]Event, *Error) {
+	command = viaWire(l.t, command)
 	before := l.plain.entities()
-	events, err := Decide(l.plain, c, m)
-	ahead, errAhead := Decide(l.fork, c, m)
+	events, err := Decide(l.plain, command, dc)
+	ahead, errAhead := Decide(l.fork, command, dc)
 	require.Equal(l.t, err, errAhead, "plain world and fork decide alike")
 	require.Equal(l.t, events, ahead, "plain world and fork decide alike")
 	require.Equal(l.t, before, l.plain.entities(), "deciding changes nothing")
@@ -55,28 +55,28 @@ func (l *ledger) do(c Command, m Meta) ([]Event, *Error) {
 		require.NotEmpty(l.t, refusal.Detail)
 		return nil, refusal
 	}
-	l.record(c.Stream(), m, events)
+	l.record(command.Stream(), dc, events)
 	return events, nil
 }
 
-func viaWire(t require.TestingT, c Command) Command {
-	name, data, err := EncodeCommand(c)
+func viaWire(t require.TestingT, command Command) Command {
+	name, data, err := EncodeCommand(command)
 	require.NoError(t, err)
-	c, err = DecodeCommand(name, data)
+	command, err = DecodeCommand(name, data)
 	require.NoError(t, err)
-	return c
+	return command
 }
 
-func (l *ledger) record(s Stream, m Meta, events []Event) {
+func (l *ledger) record(s Stream, dc DecisionContext, events []Event) {
 	l.commit++
-	l.at = later(m.At, l.at.Add(time.Microsecond))
-	for _, e := range events {
-		h := Header{s, l.commit, e.Subject, e.Audience, m.Actor.Partner, l.at}
-		l.plain.Apply(h, e.Payload)
-		l.fork.Apply(h, e.Payload)
-		stored, data, err := EncodeEvent(e.Payload)
+	l.at = later(dc.At, l.at.Add(time.Microsecond))
+	for _, event := range events {
+		header := Header{s, l.commit, event.Subject, event.Audience, dc.Actor.Partner, l.at}
+		l.plain.Apply(header, event.Payload)
+		l.fork.Apply(header, event.Payload)
+		stored, data, err := EncodeEvent(event.Payload)
 		require.NoError(l.t, err)
-		l.log = append(l.log, storedEvent{h, stored, data})
+		l.log = append(l.log, storedEvent{header, stored, data})
 	}
 	for _, entity := range l.plain.pointers() {
 		if _, known := l.handed[entity]; !known {
@@ -94,10 +94,10 @@ func (l *ledger) settle(commit uint64) {
 	l.fork.Prune(commit)
 }
 
-func (e storedEvent) foldInto(t require.TestingT, w *World) {
-	p, err := DecodeEvent(e.stored, e.data)
+func (e storedEvent) foldInto(t require.TestingT, world *World) {
+	payload, err := DecodeEvent(e.stored, e.data)
 	require.NoError(t, err)
-	w.Apply(e.Header, p)
+	world.Apply(e.Header, payload)
 }
 
 // check compares all ways of keeping the same history.
@@ -149,9 +149,9 @@ func (w *World) entities() map[any]any {
 	return all
 }
 
-func values[K comparable, V any](all map[any]any, t table[K, V]) {
-	for key, r := range t {
-		all[key] = *r.value
+func values[K comparable, V any](all map[any]any, entities table[K, V]) {
+	for key, entry := range entities {
+		all[key] = *entry.value
 	}
 }
 
@@ -168,8 +168,8 @@ func (w *World) pointers() map[any]any {
 	return all
 }
 
-func pointersOf[K comparable, V any](all map[any]any, t table[K, V]) {
-	for key, r := range t {
-		all[key] = r.value
+func pointersOf[K comparable, V any](all map[any]any, entities table[K, V]) {
+	for key, entry := range entities {
+		all[key] = entry.value
 	}
 }

@@ -3,10 +3,10 @@ package domain
 // Member is a person of a partner. The name and the address are kept outside the chain, so that
 // they can be erased.
 type Member struct {
-	Ref     MemberRef
-	Role    Role
-	Removed bool
-	Seen    Seen
+	Ref      MemberRef
+	Role     Role
+	Removed  bool
+	Versions Versions
 }
 
 // AddMember names a person; the name and the address go into the key–value space, not here.
@@ -24,39 +24,39 @@ type MemberAdded struct {
 // Stream implements Command.
 func (c AddMember) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c AddMember) decide(s State, m Meta) ([]Event, error) {
-	if _, err := directory(s, c.Partner, m); err != nil {
+func (c AddMember) decide(state State, dc DecisionContext) ([]Event, error) {
+	if _, err := findDirectory(state, c.Partner, dc); err != nil {
 		return nil, err
 	}
-	var f faults
-	f.slug("id", string(c.Member))
-	f.role(c.Role)
-	if err := f.err(); err != nil {
+	var check validation
+	check.slug("id", string(c.Member))
+	check.role(c.Role)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := keeper(m); err != nil {
+	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
 	}
-	if s.Member(MemberRef{c.Partner, c.Member}) != nil {
+	if state.Member(MemberRef{c.Partner, c.Member}) != nil {
 		return nil, conflict("member_exists", "There is, or was, a member %s.", c.Member)
 	}
-	if s.Token(TokenRef{c.Partner, TokenID(c.Member)}) != nil {
+	if state.Token(TokenRef{c.Partner, TokenID(c.Member)}) != nil {
 		return nil, conflict("token_exists", "There is, or was, a token %s; history could not tell the two apart.", c.Member)
 	}
 	return directoryEvent(string(c.Member), MemberAdded{c.Role}), nil
 }
 
-func (f *faults) role(r Role) {
-	if r != Manager && r != Viewer {
-		f.add("role", "%q is neither manager nor viewer", r)
+func (v *validation) role(role Role) {
+	if role != Manager && role != Viewer {
+		v.add("role", "%q is neither manager nor viewer", role)
 	}
 }
 
-func (e MemberAdded) apply(w *World, h Header) {
-	ref := MemberRef{h.Stream.Partner, MemberID(h.Subject)}
-	x := w.editMember(ref)
-	x.Ref, x.Role = ref, e.Role
-	x.Seen.Count(h.Audience, h.RecordedAt)
+func (e MemberAdded) apply(world *World, header Header) {
+	ref := MemberRef{header.Stream.Partner, MemberID(header.Subject)}
+	member := world.editMember(ref)
+	member.Ref, member.Role = ref, e.Role
+	member.Versions.Count(header.Audience, header.RecordedAt)
 }
 
 // EditMember changes the role, or (Role nil) only what is kept outside the chain.
@@ -76,48 +76,50 @@ type MemberEdited struct {
 // Stream implements Command.
 func (c EditMember) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c EditMember) target(s State) *Seen { return seenOf(s.Member(MemberRef{c.Partner, c.Member})) }
+func (c EditMember) target(state State) *Versions {
+	return versionsOf(state.Member(MemberRef{c.Partner, c.Member}))
+}
 
-func (c EditMember) decide(s State, m Meta) ([]Event, error) {
-	x, err := member(s, c.Partner, c.Member, m)
+func (c EditMember) decide(state State, dc DecisionContext) ([]Event, error) {
+	member, err := findMember(state, c.Partner, c.Member, dc)
 	if err != nil {
 		return nil, err
 	}
-	to := x.Role
+	to := member.Role
 	set(&to, c.Role)
-	var f faults
-	f.role(to)
-	if err := f.err(); err != nil {
+	var check validation
+	check.role(to)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := keeper(m); err != nil {
+	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
 	}
-	return directoryEvent(string(c.Member), MemberEdited{To: to, From: x.Role}), nil
+	return directoryEvent(string(c.Member), MemberEdited{To: to, From: member.Role}), nil
 }
 
-func member(s State, p PartnerID, id MemberID, m Meta) (*Member, error) {
-	if _, err := directory(s, p, m); err != nil {
+func findMember(state State, partner PartnerID, id MemberID, dc DecisionContext) (*Member, error) {
+	if _, err := findDirectory(state, partner, dc); err != nil {
 		return nil, err
 	}
-	x := s.Member(MemberRef{p, id})
-	if x == nil || x.Removed {
+	member := state.Member(MemberRef{partner, id})
+	if member == nil || member.Removed {
 		return nil, ErrNotFound()
 	}
-	return x, nil
+	return member, nil
 }
 
-func (x *Member) seen() *Seen {
-	if x == nil {
+func (m *Member) versions() *Versions {
+	if m == nil {
 		return nil
 	}
-	return &x.Seen
+	return &m.Versions
 }
 
-func (e MemberEdited) apply(w *World, h Header) {
-	x := w.editMember(MemberRef{h.Stream.Partner, MemberID(h.Subject)})
-	x.Role = e.To
-	x.Seen.Count(h.Audience, h.RecordedAt)
+func (e MemberEdited) apply(world *World, header Header) {
+	member := world.editMember(MemberRef{header.Stream.Partner, MemberID(header.Subject)})
+	member.Role = e.To
+	member.Versions.Count(header.Audience, header.RecordedAt)
 }
 
 // RemoveMember ends a membership; tokens in the member's name stop working.
@@ -132,20 +134,20 @@ type MemberRemoved struct{}
 // Stream implements Command.
 func (c RemoveMember) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c RemoveMember) target(s State) *Seen { return seenOf(s.Member(MemberRef(c))) }
+func (c RemoveMember) target(state State) *Versions { return versionsOf(state.Member(MemberRef(c))) }
 
-func (c RemoveMember) decide(s State, m Meta) ([]Event, error) {
-	if _, err := member(s, c.Partner, c.Member, m); err != nil {
+func (c RemoveMember) decide(state State, dc DecisionContext) ([]Event, error) {
+	if _, err := findMember(state, c.Partner, c.Member, dc); err != nil {
 		return nil, err
 	}
-	if err := keeper(m); err != nil {
+	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
 	}
 	return directoryEvent(string(c.Member), MemberRemoved{}), nil
 }
 
-func (MemberRemoved) apply(w *World, h Header) {
-	x := w.editMember(MemberRef{h.Stream.Partner, MemberID(h.Subject)})
-	x.Removed = true
-	x.Seen.Count(h.Audience, h.RecordedAt)
+func (MemberRemoved) apply(world *World, header Header) {
+	member := world.editMember(MemberRef{header.Stream.Partner, MemberID(header.Subject)})
+	member.Removed = true
+	member.Versions.Count(header.Audience, header.RecordedAt)
 }

@@ -27,30 +27,30 @@ import (
 // R15: until a baseline is agreed the owner alone edits or cancels; then see [ChangeRequest]. Waiving
 // takes every acceptor.
 type Milestone struct {
-	Ref           MilestoneRef
-	Plan          Plan
-	Audience      Audience
-	State         MilestoneState
-	Health        Health // empty: not declared
-	HealthNote    string
-	Progress      int // percent
-	Forecasts     []Forecast
-	Private       []Forecast     // private forecasts, each seen by its partner only
-	Assessments   []Assessment   // likewise, sorted by partner
-	Evidence      []Evidence     // of the last delivery, unless it was withdrawn
-	Kept          *KeptEvidence  // likewise; seen by its partner only, replaced, never changed
-	Round         int            // deliveries so far
-	Decisions     []Decision     // of this round, sorted by acceptor
-	Conditions    []OwnCondition // of this round, by number
-	LastCondition int            // the greatest number given so far
-	Rejection     *Rejection     // what ended the last round; nil: no rejection did. Replaced, never changed
-	Dispute       *Dispute       // nil unless disputed; likewise
-	DeliveredOn   Date
-	AcceptedOn    Date
-	Waivers       []PartnerID // acceptors that waived
-	BaselineOn    Date        // the agreed date, which is then the plan's; zero: none is agreed
-	Public        bool        // everybody sees it; see [MilestonePublished]
-	Seen          Seen
+	Ref                 MilestoneRef
+	Plan                Plan
+	Audience            Audience
+	State               MilestoneState
+	Health              Health // empty: not declared
+	HealthNote          string
+	Progress            int // percent
+	Forecasts           []Forecast
+	PrivateForecasts    []Forecast       // private forecasts, each seen by its partner only
+	Assessments         []Assessment     // likewise, sorted by partner
+	Evidence            []Evidence       // of the last delivery, unless it was withdrawn
+	PrivateEvidence     *PrivateEvidence // likewise; seen by its partner only, replaced, never changed
+	Round               int              // deliveries so far
+	Decisions           []Decision       // of this round, sorted by acceptor
+	Conditions          []RoundCondition // of this round, by number
+	LastConditionNumber int              // the greatest number given so far
+	Rejection           *Rejection       // what ended the last round; nil: no rejection did. Replaced, never changed
+	Dispute             *Dispute         // nil unless disputed; likewise
+	DeliveredOn         Date
+	AcceptedOn          Date
+	Waivers             []PartnerID // acceptors that waived
+	BaselineOn          Date        // the agreed date, which is then the plan's; zero: none is agreed
+	Public              bool        // everybody sees it; see [MilestonePublished]
+	Versions            Versions
 }
 
 // Plan is what the owner sets out to do.
@@ -127,39 +127,43 @@ type Decision struct {
 	DecidedOn Date
 }
 
-// Sees reports whether partner p may see the milestone of project in.
-func (m *Milestone) Sees(p PartnerID, in *Project) bool { return m.Audience.Sees(p, in.Participants) }
+// VisibleTo reports whether partner p may see the milestone of project in.
+func (m *Milestone) VisibleTo(partner PartnerID, project *Project) bool {
+	return m.Audience.VisibleTo(partner, project.Participants)
+}
 
 // WithoutPrivate returns a copy without what partners keep for themselves (R16): all that has a private kind
 // is named here.
 func (m *Milestone) WithoutPrivate() *Milestone {
 	open := *m
-	open.Private, open.Assessments, open.Kept, open.Seen.Private = nil, nil, nil, nil
+	open.PrivateForecasts, open.Assessments, open.PrivateEvidence, open.Versions.Private = nil, nil, nil, nil
 	return &open
 }
 
 // Forecast returns p's shared forecast; zero if it has none.
-func (m *Milestone) Forecast(p PartnerID) Forecast { return forecastOf(m.Forecasts, p) }
+func (m *Milestone) Forecast(partner PartnerID) Forecast { return forecastOf(m.Forecasts, partner) }
 
 // PrivateForecast returns p's private forecast; zero if it has none.
-func (m *Milestone) PrivateForecast(p PartnerID) Forecast { return forecastOf(m.Private, p) }
+func (m *Milestone) PrivateForecast(partner PartnerID) Forecast {
+	return forecastOf(m.PrivateForecasts, partner)
+}
 
-func forecastOf(list []Forecast, p PartnerID) Forecast {
-	for _, f := range list {
-		if f.Partner == p {
-			return f
+func forecastOf(list []Forecast, partner PartnerID) Forecast {
+	for _, forecast := range list {
+		if forecast.Partner == partner {
+			return forecast
 		}
 	}
 	return Forecast{}
 }
 
-// Disagreement reports whether the shared forecasts are further apart than the tolerance in days
+// ForecastsDisagree reports whether the shared forecasts are further apart than the tolerance in days
 // (R14).
-func (m *Milestone) Disagreement(toleranceDays int) bool {
+func (m *Milestone) ForecastsDisagree(toleranceDays int) bool {
 	if len(m.Forecasts) < 2 {
 		return false
 	}
-	order := func(a, b Forecast) int { return int(a.On) - int(b.On) }
+	order := func(left, right Forecast) int { return int(left.On) - int(right.On) }
 	first, last := slices.MinFunc(m.Forecasts, order).On, slices.MaxFunc(m.Forecasts, order).On
 	return last.DaysSince(first) > toleranceDays
 }
@@ -184,131 +188,131 @@ func (m *Milestone) Variance() (days int, known bool) {
 }
 
 // Decision returns p's decision of this round; zero if it has none to make.
-func (m *Milestone) Decision(p PartnerID) Decision {
-	for _, d := range m.Decisions {
-		if d.Partner == p {
-			return d
+func (m *Milestone) Decision(partner PartnerID) Decision {
+	for _, decision := range m.Decisions {
+		if decision.Partner == partner {
+			return decision
 		}
 	}
 	return Decision{}
 }
 
 // Awaits reports whether p still has to decide the present delivery.
-func (m *Milestone) Awaits(p PartnerID) bool {
-	return m.State == Delivered && m.Decision(p).State == DecisionPending
+func (m *Milestone) Awaits(partner PartnerID) bool {
+	return m.State == Delivered && m.Decision(partner).State == DecisionPending
 }
 
-func (m *Milestone) seen() *Seen {
+func (m *Milestone) versions() *Versions {
 	if m == nil {
 		return nil
 	}
-	return &m.Seen
+	return &m.Versions
 }
 
-func (p Plan) faults(a *Agreement, in *Project, private bool) (f faults) {
-	f.line("title", p.Title, 200, true)
-	f.text("description", p.Description, 10000, false)
-	f.date("due_on", p.DueOn)
+func (p Plan) validate(agreement *Agreement, project *Project, private bool) (check validation) {
+	check.line("title", p.Title, 200, true)
+	check.text("description", p.Description, 10000, false)
+	check.requiredDate("due_on", p.DueOn)
 	if len(p.Criteria) > 100 {
-		f.add("criteria", "there are %d; at most 100 are allowed", len(p.Criteria))
+		check.add("criteria", "there are %d; at most 100 are allowed", len(p.Criteria))
 	}
-	for _, c := range p.Criteria {
-		f.text("criteria", c, 1000, true)
+	for _, criterion := range p.Criteria {
+		check.text("criteria", criterion, 1000, true)
 	}
-	if !in.Participant(p.Owner) {
-		f.add("owner", "%q does not take part in the project", p.Owner)
+	if !project.Participant(p.Owner) {
+		check.add("owner", "%q does not take part in the project", p.Owner)
 	}
-	p.acceptorFaults(in, private, &f)
-	f.instrument(a, p.Instrument, p.ScheduleItem)
-	f.clause(a, p)
-	return f
+	p.validateAcceptors(project, private, &check)
+	check.instrumentRef(agreement, p.Instrument, p.ScheduleItem)
+	check.clauseRef(agreement, p)
+	return check
 }
 
-func (p Plan) acceptorFaults(in *Project, private bool, f *faults) {
+func (p Plan) validateAcceptors(project *Project, private bool, check *validation) {
 	if private {
 		if len(p.Acceptors) > 0 {
-			f.add("acceptors", "a private milestone has none")
+			check.add("acceptors", "a private milestone has none")
 		}
 		return
 	}
 	if len(p.Acceptors) == 0 {
-		f.add("acceptors", "at least one is needed")
+		check.add("acceptors", "at least one is needed")
 	}
-	if x, twice := duplicate(p.Acceptors); twice {
-		f.add("acceptors", "%s is named twice", x)
+	if partner, twice := duplicate(p.Acceptors); twice {
+		check.add("acceptors", "%s is named twice", partner)
 	}
-	for _, x := range p.Acceptors {
+	for _, partner := range p.Acceptors {
 		switch {
-		case x == p.Owner:
-			f.add("acceptors", "%s owns the milestone and cannot accept it", x)
-		case !in.Participant(x):
-			f.add("acceptors", "%q does not take part in the project", x)
+		case partner == p.Owner:
+			check.add("acceptors", "%s owns the milestone and cannot accept it", partner)
+		case !project.Participant(partner):
+			check.add("acceptors", "%q does not take part in the project", partner)
 		}
 	}
 }
 
-// located is a milestone with its surroundings, as one actor may see them.
-type located struct {
+// milestoneContext is a milestone with its surroundings, as one actor may see them.
+type milestoneContext struct {
 	*Milestone
 	project   *Project
 	agreement *Agreement
 }
 
-// find returns the milestone if the actor may see it.
-func find(s State, ref MilestoneRef, m Meta) (located, error) {
-	a, p, err := participantIn(s, ref.ProjectRef(), m)
+// findMilestone returns the milestone if the actor may see it.
+func findMilestone(state State, ref MilestoneRef, dc DecisionContext) (milestoneContext, error) {
+	agreement, project, err := findProject(state, ref.ProjectRef(), dc)
 	if err != nil {
-		return located{}, err
+		return milestoneContext{}, err
 	}
-	x := s.Milestone(ref)
-	if x == nil || !x.Sees(m.Actor.Partner, p) {
-		return located{}, ErrNotFound()
+	milestone := state.Milestone(ref)
+	if milestone == nil || !milestone.VisibleTo(dc.Actor.Partner, project) {
+		return milestoneContext{}, ErrNotFound()
 	}
-	return located{x, p, a}, nil
+	return milestoneContext{milestone, project, agreement}, nil
 }
 
-// owns refuses all but a manager of the owner (R10).
-func (x located) owns(m Meta) error {
-	if err := m.manager(); err != nil {
+// requireOwner refuses all but a manager of the owner (R10).
+func (m milestoneContext) requireOwner(dc DecisionContext) error {
+	if err := dc.requireManager(); err != nil {
 		return err
 	}
-	if x.Plan.Owner != m.Actor.Partner {
-		return forbidden("not_owner", "Only the owner, %s, can do this.", x.Plan.Owner)
+	if m.Plan.Owner != dc.Actor.Partner {
+		return forbidden("not_owner", "Only the owner, %s, can do this.", m.Plan.Owner)
 	}
 	return nil
 }
 
-// accepts refuses all but a manager of an acceptor (R10).
-func (x located) accepts(m Meta) error {
-	if err := m.manager(); err != nil {
+// requireAcceptor refuses all but a manager of an acceptor (R10).
+func (m milestoneContext) requireAcceptor(dc DecisionContext) error {
+	if err := dc.requireManager(); err != nil {
 		return err
 	}
-	if !slices.Contains(x.Plan.Acceptors, m.Actor.Partner) {
-		return forbidden("not_acceptor", "Only an acceptor can do this; %s is none.", m.Actor.Partner)
+	if !slices.Contains(m.Plan.Acceptors, dc.Actor.Partner) {
+		return forbidden("not_acceptor", "Only an acceptor can do this; %s is none.", dc.Actor.Partner)
 	}
 	return nil
 }
 
-// in refuses every state but the given ones.
-func (x located) in(states ...MilestoneState) error {
-	if slices.Contains(states, x.State) {
+// requireState refuses every state but the given ones.
+func (m milestoneContext) requireState(states ...MilestoneState) error {
+	if slices.Contains(states, m.State) {
 		return nil
 	}
-	if x.State.Final() {
-		return conflict("milestone_final", "Milestone %s is %s; nothing more happens to it.", x.Ref.Milestone, x.State)
+	if m.State.Final() {
+		return conflict("milestone_final", "Milestone %s is %s; nothing more happens to it.", m.Ref.Milestone, m.State)
 	}
-	if x.State == Disputed {
+	if m.State == Disputed {
 		return conflict("milestone_disputed",
-			"Milestone %s is disputed; until owner and acceptors name the same outcome nothing else happens to it.", x.Ref.Milestone)
+			"Milestone %s is disputed; until owner and acceptors name the same outcome nothing else happens to it.", m.Ref.Milestone)
 	}
-	return conflict("wrong_state", "Milestone %s is %s; this takes one that is %s.", x.Ref.Milestone, x.State.words(), either(states))
+	return conflict("wrong_state", "Milestone %s is %s; this takes one that is %s.", m.Ref.Milestone, m.State.words(), orList(states))
 }
 
-// either writes "planned or in progress".
-func either(states []MilestoneState) string {
+// orList writes "planned or in progress".
+func orList(states []MilestoneState) string {
 	words := make([]string, len(states))
-	for i, s := range states {
-		words[i] = s.words()
+	for i, state := range states {
+		words[i] = state.words()
 	}
 	return strings.Join(words, " or ")
 }
@@ -316,22 +320,22 @@ func either(states []MilestoneState) string {
 func (s MilestoneState) words() string { return strings.ReplaceAll(string(s), "_", " ") }
 
 // event wraps a payload about the milestone for the milestone's own audience.
-func (x located) event(p Payload) []Event {
-	return []Event{{Subject: string(x.Ref.Milestone), Audience: x.Audience, Payload: p}}
+func (m milestoneContext) event(payload Payload) []Event {
+	return []Event{{Subject: string(m.Ref.Milestone), Audience: m.Audience, Payload: payload}}
 }
 
-func (h Header) edit(w *World) *Milestone {
-	x := w.editMilestone(h.milestone())
-	x.Seen.Count(h.Audience, h.RecordedAt)
-	return x
+func (h Header) editMilestone(world *World) *Milestone {
+	milestone := world.editMilestone(h.milestoneRef())
+	milestone.Versions.Count(h.Audience, h.RecordedAt)
+	return milestone
 }
 
 func streamOf(ref MilestoneRef) Stream {
 	return Stream{Agreement: ref.Agreement, Project: ref.Project}
 }
 
-// Changed returns the time of the last event about the milestone that p may see.
-func (m *Milestone) Changed(p PartnerID) time.Time {
-	_, at := m.Seen.For(p)
+// LastChange returns the time of the last event about the milestone that p may see.
+func (m *Milestone) LastChange(partner PartnerID) time.Time {
+	_, at := m.Versions.For(partner)
 	return at
 }

@@ -11,7 +11,7 @@ type Partner struct {
 	Webhooks []WebhookID // those not removed, sorted
 	// Dismissed are the notices that were dismissed and whose cause is still there, sorted.
 	Dismissed []NoticeID
-	Seen      Seen
+	Versions  Versions
 }
 
 // PartnerProfile is what a partner says of itself.
@@ -22,16 +22,16 @@ type PartnerProfile struct {
 	Holidays []Date `json:"holidays,omitempty"`
 }
 
-func (p PartnerProfile) faults() (f faults) {
-	f.line("name", p.Name, 200, true)
+func (p PartnerProfile) validate() (check validation) {
+	check.line("name", p.Name, 200, true)
 	if len(p.Country) != 2 || p.Country[0] < 'A' || p.Country[0] > 'Z' || p.Country[1] < 'A' || p.Country[1] > 'Z' {
-		f.add("country", "%q is not an ISO 3166-1 code such as FI", p.Country)
+		check.add("country", "%q is not an ISO 3166-1 code such as FI", p.Country)
 	}
-	f.line("time_zone", p.TimeZone, 100, true)
-	for _, d := range p.Holidays {
-		f.date("holidays", d)
+	check.line("time_zone", p.TimeZone, 100, true)
+	for _, date := range p.Holidays {
+		check.requiredDate("holidays", date)
 	}
-	return f
+	return check
 }
 
 func (p *Partner) profile() PartnerProfile {
@@ -56,30 +56,30 @@ type PartnerCreated struct {
 // Stream implements Command.
 func (c CreatePartner) Stream() Stream { return Stream{Partner: c.ID} }
 
-func (c CreatePartner) decide(s State, m Meta) ([]Event, error) {
-	f := c.Profile.faults()
-	f.slug("id", string(c.ID))
-	if err := f.err(); err != nil {
+func (c CreatePartner) decide(state State, dc DecisionContext) ([]Event, error) {
+	check := c.Profile.validate()
+	check.slug("id", string(c.ID))
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if m.Actor.Role != Operator {
+	if dc.Actor.Role != Operator {
 		return nil, forbidden("operator_only", "Only the operator creates partners.")
 	}
-	if s.Partner(c.ID) != nil {
+	if state.Partner(c.ID) != nil {
 		return nil, conflict("partner_exists", "There is a partner %s already.", c.ID)
 	}
 	return directoryEvent("", PartnerCreated{c.Profile}), nil
 }
 
-func (e PartnerCreated) apply(w *World, h Header) {
-	p := w.editPartner(h.Stream.Partner)
-	p.ID = h.Stream.Partner
-	p.setProfile(e.Profile)
-	p.Seen.Count(h.Audience, h.RecordedAt)
+func (e PartnerCreated) apply(world *World, header Header) {
+	partner := world.editPartner(header.Stream.Partner)
+	partner.ID = header.Stream.Partner
+	partner.setProfile(e.Profile)
+	partner.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-func directoryEvent(subject string, p Payload) []Event {
-	return []Event{{Subject: subject, Audience: Shared, Payload: p}}
+func directoryEvent(subject string, payload Payload) []Event {
+	return []Event{{Subject: subject, Audience: Shared, Payload: payload}}
 }
 
 // EditPartner replaces the fields that are set.
@@ -100,49 +100,49 @@ type PartnerEdited struct {
 // Stream implements Command.
 func (c EditPartner) Stream() Stream { return Stream{Partner: c.ID} }
 
-func (c EditPartner) target(s State) *Seen { return seenOf(s.Partner(c.ID)) }
+func (c EditPartner) target(state State) *Versions { return versionsOf(state.Partner(c.ID)) }
 
-func (c EditPartner) decide(s State, m Meta) ([]Event, error) {
-	p, err := directory(s, c.ID, m)
+func (c EditPartner) decide(state State, dc DecisionContext) ([]Event, error) {
+	partner, err := findDirectory(state, c.ID, dc)
 	if err != nil {
 		return nil, err
 	}
-	from := p.profile()
+	from := partner.profile()
 	to := from
 	set(&to.Name, c.Name)
 	set(&to.Country, c.Country)
 	set(&to.TimeZone, c.TimeZone)
 	setList(&to.Holidays, c.Holidays)
-	if err := to.faults().err(); err != nil {
+	if err := to.validate().err(); err != nil {
 		return nil, err
 	}
-	if err := keeper(m); err != nil {
+	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
 	}
 	return directoryEvent("", PartnerEdited{To: to, From: from}), nil
 }
 
-func (e PartnerEdited) apply(w *World, h Header) {
-	p := w.editPartner(h.Stream.Partner)
-	p.setProfile(e.To)
-	p.Seen.Count(h.Audience, h.RecordedAt)
+func (e PartnerEdited) apply(world *World, header Header) {
+	partner := world.editPartner(header.Stream.Partner)
+	partner.setProfile(e.To)
+	partner.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// directory returns the partner if the actor may know its directory.
-func directory(s State, id PartnerID, m Meta) (*Partner, error) {
-	p := s.Partner(id)
-	if p == nil || (m.Actor.Partner != id && m.Actor.Role != Operator) {
+// findDirectory returns the partner if the actor may know its directory.
+func findDirectory(state State, id PartnerID, dc DecisionContext) (*Partner, error) {
+	partner := state.Partner(id)
+	if partner == nil || (dc.Actor.Partner != id && dc.Actor.Role != Operator) {
 		return nil, ErrNotFound()
 	}
-	return p, nil
+	return partner, nil
 }
 
-// keeper refuses actors that may not change a directory they can see.
-func keeper(m Meta) error {
-	if m.Actor.Role == Operator {
+// requireDirectoryManager refuses actors that may not change a directory they can see.
+func requireDirectoryManager(dc DecisionContext) error {
+	if dc.Actor.Role == Operator {
 		return nil
 	}
-	return m.manager()
+	return dc.requireManager()
 }
 
 func set[T any](field *T, to *T) {
@@ -159,11 +159,11 @@ func setList[T any](field *[]T, to *[]T) {
 	}
 }
 
-func seenOf[T interface{ seen() *Seen }](x T) *Seen { return x.seen() }
+func versionsOf[T interface{ versions() *Versions }](value T) *Versions { return value.versions() }
 
-func (p *Partner) seen() *Seen {
+func (p *Partner) versions() *Versions {
 	if p == nil {
 		return nil
 	}
-	return &p.Seen
+	return &p.Versions
 }

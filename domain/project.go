@@ -26,14 +26,14 @@ type Project struct {
 	DecideBy     Date
 	Calls        []Call           // open ones, in the order of calling
 	Changes      []*ChangeRequest // by number; replaced, never changed
-	Seen         Seen
+	Versions     Versions
 }
 
 // Participant reports whether p takes part.
 func (p *Project) Participant(id PartnerID) bool { return slices.Contains(p.Participants, id) }
 
-// planning refuses to plan or start milestones in a project that rests or has ended.
-func (p *Project) planning() error {
+// requirePlanning refuses to plan or start milestones in a project that rests or has ended.
+func (p *Project) requirePlanning() error {
 	switch p.Stage {
 	case Paused:
 		return conflict("project_paused", "Project %s is paused.", p.Ref.Project)
@@ -43,11 +43,11 @@ func (p *Project) planning() error {
 	return nil
 }
 
-func (p *Project) seen() *Seen {
+func (p *Project) versions() *Versions {
 	if p == nil {
 		return nil
 	}
-	return &p.Seen
+	return &p.Versions
 }
 
 // CreateProject begins a project, exploring or committed.
@@ -80,92 +80,92 @@ func (c CreateProject) Stream() Stream {
 	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
 }
 
-func (c CreateProject) decide(s State, m Meta) ([]Event, error) {
-	a, err := readerOf(s, c.Ref.Agreement, m)
+func (c CreateProject) decide(state State, dc DecisionContext) ([]Event, error) {
+	agreement, err := findAgreement(state, c.Ref.Agreement, dc)
 	if err != nil {
 		return nil, err
 	}
-	f := c.faults(a, m)
-	f.decideBy(c.DecideBy, m)
-	if err := f.err(); err != nil {
+	check := c.validate(agreement, dc)
+	check.decideByDate(c.DecideBy, dc)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(c.Participants, m.Actor.Partner) {
+	if !slices.Contains(c.Participants, dc.Actor.Partner) {
 		return nil, forbidden("not_a_participant", "You create projects only in which your own partner takes part.")
 	}
-	if err := a.open(m); err != nil {
+	if err := agreement.requireOpen(dc); err != nil {
 		return nil, err
 	}
-	if s.Project(c.Ref) != nil {
-		return nil, conflict("project_exists", "Agreement %s has a project %s already.", a.ID, c.Ref.Project)
+	if state.Project(c.Ref) != nil {
+		return nil, conflict("project_exists", "Agreement %s has a project %s already.", agreement.ID, c.Ref.Project)
 	}
-	return shared("", ProjectCreated{
+	return sharedEvents("", ProjectCreated{
 		c.Title, c.Description, c.Area, c.Stage, c.Lead, c.Participants, c.Instrument, c.DecideBy,
 	}), nil
 }
 
-func (c CreateProject) faults(a *Agreement, m Meta) (f faults) {
-	f.slug("id", string(c.Ref.Project))
-	f.line("title", c.Title, 200, true)
-	f.text("description", c.Description, 10000, false)
-	f.line("area", c.Area, 200, false)
+func (c CreateProject) validate(agreement *Agreement, dc DecisionContext) (check validation) {
+	check.slug("id", string(c.Ref.Project))
+	check.line("title", c.Title, 200, true)
+	check.text("description", c.Description, 10000, false)
+	check.line("area", c.Area, 200, false)
 	if c.Stage != Exploring && c.Stage != Committed {
-		f.add("stage", "a project begins exploring or committed, not %q", c.Stage)
+		check.add("stage", "a project begins exploring or committed, not %q", c.Stage)
 	}
 	if c.Stage == Exploring && c.DecideBy == 0 {
-		f.add("decide_by", "an exploration needs a date by which it is decided")
+		check.add("decide_by", "an exploration needs a date by which it is decided")
 	}
 	if len(c.Participants) < 2 {
-		f.add("participants", "a joint project has at least two participants")
+		check.add("participants", "a joint project has at least two participants")
 	}
-	if p, twice := duplicate(c.Participants); twice {
-		f.add("participants", "%s is named twice", p)
+	if partner, twice := duplicate(c.Participants); twice {
+		check.add("participants", "%s is named twice", partner)
 	}
-	for _, p := range c.Participants {
-		if !slices.Contains(a.present(a.Terms.Parties, m.At), p) {
-			f.add("participants", "%s is not a party of the agreement", p)
+	for _, partner := range c.Participants {
+		if !slices.Contains(agreement.present(agreement.Terms.Parties, dc.At), partner) {
+			check.add("participants", "%s is not a party of the agreement", partner)
 		}
 	}
 	if !slices.Contains(c.Participants, c.Lead) {
-		f.add("lead", "%q is not among the participants", c.Lead)
+		check.add("lead", "%q is not among the participants", c.Lead)
 	}
-	f.instrument(a, c.Instrument, "")
-	return f
+	check.instrumentRef(agreement, c.Instrument, "")
+	return check
 }
 
-// decideBy checks a date of decision that is given.
-func (f *faults) decideBy(on Date, m Meta) {
-	if on != 0 && on < m.Today {
-		f.add("decide_by", "%s is in the past", on)
+// decideByDate checks a date of decision that is given.
+func (v *validation) decideByDate(on Date, dc DecisionContext) {
+	if on != 0 && on < dc.Today {
+		v.add("decide_by", "%s is in the past", on)
 	}
 }
 
-func (f *faults) instrument(a *Agreement, id InstrumentID, item ItemID) {
+func (v *validation) instrumentRef(agreement *Agreement, id InstrumentID, item ItemID) {
 	if id == "" {
 		if item != "" {
-			f.add("schedule_item", "needs its instrument")
+			v.add("schedule_item", "needs its instrument")
 		}
 		return
 	}
-	i := a.Instrument(id)
-	if i == nil {
-		f.add("instrument", "the agreement has no instrument %q", id)
+	instrument := agreement.Instrument(id)
+	if instrument == nil {
+		v.add("instrument", "the agreement has no instrument %q", id)
 		return
 	}
-	if item != "" && i.Item(item) == nil {
-		f.add("schedule_item", "instrument %s has no item %q", id, item)
+	if item != "" && instrument.Item(item) == nil {
+		v.add("schedule_item", "instrument %s has no item %q", id, item)
 	}
 }
 
-func (e ProjectCreated) apply(w *World, h Header) {
-	ref := h.project()
-	p := w.editProject(ref)
-	p.Ref, p.Title, p.Description, p.Area, p.Stage = ref, e.Title, e.Description, e.Area, e.Stage
-	p.Lead, p.Participants, p.Instrument, p.DecideBy = e.Lead, e.Participants, e.Instrument, e.DecideBy
-	p.Seen.Count(h.Audience, h.RecordedAt)
+func (e ProjectCreated) apply(world *World, header Header) {
+	ref := header.projectRef()
+	project := world.editProject(ref)
+	project.Ref, project.Title, project.Description, project.Area, project.Stage = ref, e.Title, e.Description, e.Area, e.Stage
+	project.Lead, project.Participants, project.Instrument, project.DecideBy = e.Lead, e.Participants, e.Instrument, e.DecideBy
+	project.Versions.Count(header.Audience, header.RecordedAt)
 }
 
 // EditProject replaces what is set; the lead edits. Setting DecideBy calls MoveDecideBy instead,
@@ -200,89 +200,89 @@ func (c EditProject) Stream() Stream {
 	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
 }
 
-func (c EditProject) target(s State) *Seen { return seenOf(s.Project(c.Ref)) }
+func (c EditProject) target(state State) *Versions { return versionsOf(state.Project(c.Ref)) }
 
-func (c EditProject) decide(s State, m Meta) ([]Event, error) {
-	a, p, err := participantIn(s, c.Ref, m)
+func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
+	agreement, project, err := findProject(state, c.Ref, dc)
 	if err != nil {
 		return nil, err
 	}
-	from := ProjectFields{p.Title, p.Description, p.Area, p.Instrument}
+	from := ProjectFields{project.Title, project.Description, project.Area, project.Instrument}
 	to := from
 	set(&to.Title, c.Title)
 	set(&to.Description, c.Description)
 	set(&to.Area, c.Area)
 	set(&to.Instrument, c.Instrument)
-	f := c.faults(a.As(m.Actor.Partner, m.At), to)
-	add := c.added(p, &f)
-	if err := f.err(); err != nil {
+	check := c.validate(agreement.ViewFor(dc.Actor.Partner, dc.At), to)
+	add := c.addedParticipants(project, &check)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
 	if c.DecideBy != nil {
-		return CallStage{Ref: c.Ref, Move: MoveDecideBy, DecideBy: *c.DecideBy}.decide(s, m)
+		return CallStage{Ref: c.Ref, Move: MoveDecideBy, DecideBy: *c.DecideBy}.decide(state, dc)
 	}
 	if c.Participants != nil {
-		return CallStage{Ref: c.Ref, Move: AddParticipants, Add: add}.decide(s, m)
+		return CallStage{Ref: c.Ref, Move: MoveAddParticipants, Add: add}.decide(state, dc)
 	}
-	if err := leads(a, p, m); err != nil {
+	if err := requireLead(agreement, project, dc); err != nil {
 		return nil, err
 	}
-	return shared("", ProjectEdited{To: to, From: from}), nil
+	return sharedEvents("", ProjectEdited{To: to, From: from}), nil
 }
 
-// added returns who is to take part and does not yet.
-func (c EditProject) added(p *Project, f *faults) []PartnerID {
+// addedParticipants returns who is to take part and does not yet.
+func (c EditProject) addedParticipants(project *Project, check *validation) []PartnerID {
 	if c.Participants == nil {
 		return nil
 	}
 	if c.Title != nil || c.Description != nil || c.Area != nil || c.Instrument != nil || c.DecideBy != nil {
-		f.add("participants", "take every participant's call, so they are changed alone")
+		check.add("participants", "take every participant's call, so they are changed alone")
 	}
-	for _, x := range p.Participants {
-		if !slices.Contains(*c.Participants, x) {
-			f.add("participants", "nobody is left out: %s takes part", x)
+	for _, partner := range project.Participants {
+		if !slices.Contains(*c.Participants, partner) {
+			check.add("participants", "nobody is left out: %s takes part", partner)
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(*c.Participants), p.Participant)
+	return slices.DeleteFunc(slices.Clone(*c.Participants), project.Participant)
 }
 
-func (c EditProject) faults(a *Agreement, to ProjectFields) (f faults) {
-	f.line("title", to.Title, 200, true)
-	f.text("description", to.Description, 10000, false)
-	f.line("area", to.Area, 200, false)
-	f.instrument(a, to.Instrument, "")
+func (c EditProject) validate(agreement *Agreement, to ProjectFields) (check validation) {
+	check.line("title", to.Title, 200, true)
+	check.text("description", to.Description, 10000, false)
+	check.line("area", to.Area, 200, false)
+	check.instrumentRef(agreement, to.Instrument, "")
 	if c.DecideBy != nil {
-		f.date("decide_by", *c.DecideBy)
+		check.requiredDate("decide_by", *c.DecideBy)
 		if c.Title != nil || c.Description != nil || c.Area != nil || c.Instrument != nil {
-			f.add("decide_by", "takes every participant's call, so it is changed alone")
+			check.add("decide_by", "takes every participant's call, so it is changed alone")
 		}
 	}
-	return f
+	return check
 }
 
-// participantIn returns the project and its agreement if the actor may see them.
-func participantIn(s State, ref ProjectRef, m Meta) (*Agreement, *Project, error) {
-	a, p := s.Agreement(ref.Agreement), s.Project(ref)
-	if a == nil || p == nil || !p.Participant(m.Actor.Partner) {
+// findProject returns the project and its agreement if the actor may see them.
+func findProject(state State, ref ProjectRef, dc DecisionContext) (*Agreement, *Project, error) {
+	agreement, project := state.Agreement(ref.Agreement), state.Project(ref)
+	if agreement == nil || project == nil || !project.Participant(dc.Actor.Partner) {
 		return nil, nil, ErrNotFound()
 	}
-	return a, p, nil
+	return agreement, project, nil
 }
 
-// leads refuses all but a manager of the lead. When the lead has withdrawn from the agreement any participant that
+// requireLead refuses all but a manager of the lead. When the lead has withdrawn from the agreement any participant that
 // has not does its work, since nobody else could.
-func leads(a *Agreement, p *Project, m Meta) error {
-	if err := m.manager(); err != nil {
+func requireLead(agreement *Agreement, project *Project, dc DecisionContext) error {
+	if err := dc.requireManager(); err != nil {
 		return err
 	}
-	if p.Lead != m.Actor.Partner && (!a.Left(p.Lead, m.At) || a.Left(m.Actor.Partner, m.At)) {
-		return forbidden("not_lead", "Only the lead, %s, can do this.", p.Lead)
+	if project.Lead != dc.Actor.Partner && (!agreement.HasLeft(project.Lead, dc.At) || agreement.HasLeft(dc.Actor.Partner, dc.At)) {
+		return forbidden("not_lead", "Only the lead, %s, can do this.", project.Lead)
 	}
 	return nil
 }
 
-func (e ProjectEdited) apply(w *World, h Header) {
-	p := w.editProject(h.project())
-	p.Title, p.Description, p.Area, p.Instrument = e.To.Title, e.To.Description, e.To.Area, e.To.Instrument
-	p.Seen.Count(h.Audience, h.RecordedAt)
+func (e ProjectEdited) apply(world *World, header Header) {
+	project := world.editProject(header.projectRef())
+	project.Title, project.Description, project.Area, project.Instrument = e.To.Title, e.To.Description, e.To.Area, e.To.Instrument
+	project.Versions.Count(header.Audience, header.RecordedAt)
 }

@@ -36,9 +36,9 @@ func TestNobodyFinishesAlone(t *testing.T) {
 		w := newWatch(t, partners)
 		alone := rapid.SampledFrom(partners).Draw(t, "alone")
 		for range rapid.IntRange(10, 60).Draw(t, "length") {
-			m := drawMeta(t, w.ledger, partners)
-			m.Actor = Actor{Partner: alone, Member: "m", Role: Manager}
-			w.step(drawCommand(t, partners), m)
+			dc := drawMeta(t, w.ledger, partners)
+			dc.Actor = Actor{Partner: alone, Member: "m", Role: Manager}
+			w.step(drawCommand(t, partners), dc)
 		}
 		for _, x := range w.ledger.plain.milestones {
 			require.NotEqual(t, Accepted, x.value.State)
@@ -65,16 +65,16 @@ const watchDays = 10
 // newWatch begins with a signed agreement, an active project and an exploration.
 func newWatch(t *rapid.T, partners []PartnerID) *watch {
 	w := &watch{t: t, ledger: newLedger(t), rounds: map[MilestoneRef]*round{}}
-	by := func(p PartnerID) Meta {
-		return Meta{Actor: Actor{Partner: p, Member: "m", Role: Manager}, At: time.Unix(1515369600, 0).UTC(), Today: 2018_01_08}
+	by := func(partner PartnerID) DecisionContext {
+		return DecisionContext{Actor: Actor{Partner: partner, Member: "m", Role: Manager}, At: time.Unix(1515369600, 0).UTC(), Today: 2018_01_08}
 	}
 	w.step(DraftAgreement{"a", Terms{Title: "A", Parties: partners, EffectiveOn: 2018_01_01, ExpiresOn: 2018_12_31, AcceptanceDays: watchDays}}, by("nokia"))
 	w.step(AddInstrument{"a", Instrument{
 		ID: "i", Kind: Supply, Title: "I", Roles: map[RoleName][]PartnerID{Supplier: {"nokia"}, Customer: {"xiaomi"}},
 		EffectiveOn: 2018_01_01, Disclosure: Disclosed, Schedule: []ScheduleItem{{ID: "lot", Title: "Lot"}},
 	}}, by("nokia"))
-	for _, p := range partners {
-		w.step(SignAgreement{ID: "a"}, by(p))
+	for _, partner := range partners {
+		w.step(SignAgreement{ID: "a"}, by(partner))
 	}
 	w.step(CreateProject{Ref: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: partners}, by("nokia"))
 	w.step(CreateProject{
@@ -88,127 +88,129 @@ func newWatch(t *rapid.T, partners []PartnerID) *watch {
 	return w
 }
 
-func (w *watch) step(c Command, m Meta) {
+func (w *watch) step(command Command, dc DecisionContext) {
 	before := w.plans()
-	events, refusal := w.ledger.do(c, m)
+	events, refusal := w.ledger.do(command, dc)
 	if refusal != nil {
 		return
 	}
 	require.NotEmpty(w.t, events, "a command either says why not or causes something")
-	for _, e := range events {
-		ref := MilestoneRef{c.Stream().Agreement, c.Stream().Project, MilestoneID(e.Subject)}
-		w.follow(ref, e, m)
-		w.agreedHolds(ref, e, before[ref])
+	for _, event := range events {
+		ref := MilestoneRef{command.Stream().Agreement, command.Stream().Project, MilestoneID(event.Subject)}
+		w.follow(ref, event, dc)
+		w.agreedHolds(ref, event, before[ref])
 	}
-	for ref, r := range w.ledger.plain.milestones {
-		w.holds(ref, r.value)
+	for ref, entry := range w.ledger.plain.milestones {
+		w.holds(ref, entry.value)
 	}
 	for ref, r := range w.ledger.plain.projects {
-		a, p := w.ledger.plain.Agreement(ref.Agreement), r.value
-		require.True(w.t, p.Participant(p.Lead), "R6")
-		for _, x := range p.Participants {
-			require.True(w.t, a.Party(x), "R6")
+		agreement, project := w.ledger.plain.Agreement(ref.Agreement), r.value
+		require.True(w.t, project.Participant(project.Lead), "R6")
+		for _, partner := range project.Participants {
+			require.True(w.t, agreement.Party(partner), "R6")
 		}
-		w.changesHold(p)
+		w.changesHold(project)
 	}
 }
 
-func (w *watch) follow(ref MilestoneRef, e Event, m Meta) {
-	require.Equal(w.t, Manager, m.Actor.Role, "only managers change anything")
-	switch p := e.Payload.(type) {
+func (w *watch) follow(ref MilestoneRef, event Event, dc DecisionContext) {
+	require.Equal(w.t, Manager, dc.Actor.Role, "only managers change anything")
+	switch payload := event.Payload.(type) {
 	case MilestoneDelivered:
-		w.rounds[ref] = &round{deliverer: m.Actor.Partner}
+		w.rounds[ref] = &round{deliverer: dc.Actor.Partner}
 	case MilestoneAccepted:
-		require.Equal(w.t, m.Actor.Partner, p.Acceptor)
-		w.rounds[ref].accepted = append(w.rounds[ref].accepted, p.Acceptor)
+		require.Equal(w.t, dc.Actor.Partner, payload.Acceptor)
+		w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Acceptor)
 	case ConditionClosed:
-		require.Equal(w.t, m.Actor.Partner, p.Author, "R12")
+		require.Equal(w.t, dc.Actor.Partner, payload.Author, "R12")
 	case MilestoneDisputed:
-		w.rounds[ref] = &round{deliverer: m.Actor.Partner}
+		w.rounds[ref] = &round{deliverer: dc.Actor.Partner}
 	case OutcomeNamed:
-		if p.Outcome == SettledAccepted && p.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
-			w.rounds[ref].accepted = append(w.rounds[ref].accepted, p.Partner)
+		if payload.Settlement == SettledAccepted && payload.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
+			w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Partner)
 		}
 	case MilestoneAssessed, EvidenceKept, InstrumentNoted:
-		require.Equal(w.t, PrivateTo(m.Actor.Partner), e.Audience, "R16")
+		require.Equal(w.t, PrivateTo(dc.Actor.Partner), event.Audience, "R16")
 	case ItemMoved:
-		require.Equal(w.t, ItemPlanned, p.From, "nothing goes back")
-		require.Contains(w.t, []PartnerID{"nokia", "xiaomi"}, m.Actor.Partner, "a partner with a role")
-		accepted := func(r row[Milestone]) bool { return r.value.State == Accepted && r.value.Plan.ScheduleItem == p.Item }
+		require.Equal(w.t, ItemPlanned, payload.From, "nothing goes back")
+		require.Contains(w.t, []PartnerID{"nokia", "xiaomi"}, dc.Actor.Partner, "a partner with a role")
+		accepted := func(entry row[Milestone]) bool {
+			return entry.value.State == Accepted && entry.value.Plan.ScheduleItem == payload.Item
+		}
 		require.True(w.t, slices.ContainsFunc(slices.Collect(maps.Values(w.ledger.plain.milestones)), accepted), "through its milestones")
 	case ChangeApproved:
-		require.Equal(w.t, m.Actor.Partner, p.Partner, "R15")
+		require.Equal(w.t, dc.Actor.Partner, payload.Partner, "R15")
 	case DeliveryWithdrawn, MilestoneRejected:
 		delete(w.rounds, ref)
 	}
 }
 
 // holds checks what is true of every milestone at any time.
-func (w *watch) holds(ref MilestoneRef, x *Milestone) {
-	p := w.ledger.plain.Project(ref.ProjectRef())
-	require.NotContains(w.t, x.Plan.Acceptors, x.Plan.Owner, "R9: an owner never accepts")
-	require.True(w.t, p.Participant(x.Plan.Owner), "R9")
-	for _, a := range x.Plan.Acceptors {
-		require.True(w.t, p.Participant(a), "R9")
+func (w *watch) holds(ref MilestoneRef, milestone *Milestone) {
+	project := w.ledger.plain.Project(ref.ProjectRef())
+	require.NotContains(w.t, milestone.Plan.Acceptors, milestone.Plan.Owner, "R9: an owner never accepts")
+	require.True(w.t, project.Participant(milestone.Plan.Owner), "R9")
+	for _, a := range milestone.Plan.Acceptors {
+		require.True(w.t, project.Participant(a), "R9")
 	}
-	if owner, private := x.Audience.Private(); private {
-		require.Equal(w.t, owner, x.Plan.Owner, "R16")
-		require.Empty(w.t, x.Plan.Acceptors, "R16")
-		require.Zero(w.t, x.Round, "R16: nothing private is delivered")
-		require.Zero(w.t, x.BaselineOn, "R15: nothing private is agreed")
+	if owner, private := milestone.Audience.Private(); private {
+		require.Equal(w.t, owner, milestone.Plan.Owner, "R16")
+		require.Empty(w.t, milestone.Plan.Acceptors, "R16")
+		require.Zero(w.t, milestone.Round, "R16: nothing private is delivered")
+		require.Zero(w.t, milestone.BaselineOn, "R15: nothing private is agreed")
 		return
 	}
-	require.NotEmpty(w.t, x.Plan.Acceptors, "R9")
-	require.True(w.t, x.BaselineOn == 0 || x.BaselineOn == x.Plan.DueOn, "R15")
-	if x.State == Delivered || x.State == ConditionallyAccepted || x.State == Accepted {
-		require.NotEqual(w.t, Exploring, p.Stage, "R8")
-		require.Equal(w.t, x.Plan.Owner, w.rounds[ref].deliverer, "R10")
+	require.NotEmpty(w.t, milestone.Plan.Acceptors, "R9")
+	require.True(w.t, milestone.BaselineOn == 0 || milestone.BaselineOn == milestone.Plan.DueOn, "R15")
+	if milestone.State == Delivered || milestone.State == ConditionallyAccepted || milestone.State == Accepted {
+		require.NotEqual(w.t, Exploring, project.Stage, "R8")
+		require.Equal(w.t, milestone.Plan.Owner, w.rounds[ref].deliverer, "R10")
 	}
-	if x.State == Accepted {
-		require.Subset(w.t, w.rounds[ref].accepted, x.Plan.Acceptors, "R11: all accepted this delivery")
+	if milestone.State == Accepted {
+		require.Subset(w.t, w.rounds[ref].accepted, milestone.Plan.Acceptors, "R11: all accepted this delivery")
 	}
-	w.conditionsHold(x)
-	require.Equal(w.t, x.State == Disputed, x.Dispute != nil, "R12")
-	if x.State == Waived {
-		require.ElementsMatch(w.t, x.Plan.Acceptors, x.Waivers, "all acceptors waived")
+	w.conditionsHold(milestone)
+	require.Equal(w.t, milestone.State == Disputed, milestone.Dispute != nil, "R12")
+	if milestone.State == Waived {
+		require.ElementsMatch(w.t, milestone.Plan.Acceptors, milestone.Waivers, "all acceptors waived")
 	}
 }
 
 // conditionsHold checks that an acceptor has said yes on conditions for as long as one of its own is
 // open (R12).
-func (w *watch) conditionsHold(x *Milestone) {
-	for _, d := range x.Decisions {
-		open := x.OpenConditions(d.Partner)
-		require.Equal(w.t, d.State == DecisionConditional, len(open) > 0, "R12")
-		for _, c := range open {
-			require.GreaterOrEqual(w.t, c.DueOn, x.DeliveredOn, "R12")
+func (w *watch) conditionsHold(milestone *Milestone) {
+	for _, decision := range milestone.Decisions {
+		open := milestone.OpenConditions(decision.Partner)
+		require.Equal(w.t, decision.State == DecisionConditional, len(open) > 0, "R12")
+		for _, condition := range open {
+			require.GreaterOrEqual(w.t, condition.DueOn, milestone.DeliveredOn, "R12")
 		}
 	}
-	for i, c := range x.Conditions {
-		require.Contains(w.t, x.Plan.Acceptors, c.Author, "R12")
-		require.LessOrEqual(w.t, c.Number, x.LastCondition, "R12")
-		require.True(w.t, i == 0 || x.Conditions[i-1].Number < c.Number, "R12: numbers are given once")
+	for i, condition := range milestone.Conditions {
+		require.Contains(w.t, milestone.Plan.Acceptors, condition.Author, "R12")
+		require.LessOrEqual(w.t, condition.Number, milestone.LastConditionNumber, "R12")
+		require.True(w.t, i == 0 || milestone.Conditions[i-1].Number < condition.Number, "R12: numbers are given once")
 	}
 }
 
-func drawMeta(t *rapid.T, l *ledger, partners []PartnerID) Meta {
+func drawMeta(t *rapid.T, l *ledger, partners []PartnerID) DecisionContext {
 	who := slices.Concat(partners, []PartnerID{"huawei", ""})
 	day := rapid.SampledFrom([]Date{2018_02_01, 2018_02_02, 2018_03_30, 2019_01_01}).Draw(t, "day")
-	m := Meta{At: later(l.at, day.Time()), Today: day}
-	m.Actor = Actor{Partner: rapid.SampledFrom(who).Draw(t, "partner"), Member: "m", Role: Manager}
+	dc := DecisionContext{At: later(l.at, day.Time()), Today: day}
+	dc.Actor = Actor{Partner: rapid.SampledFrom(who).Draw(t, "partner"), Member: "m", Role: Manager}
 	switch rapid.IntRange(0, 19).Draw(t, "role") {
 	case 0:
-		m.Actor.Role = Viewer
+		dc.Actor.Role = Viewer
 	case 1:
-		m.Actor.Role = System
+		dc.Actor.Role = System
 	}
-	if m.Actor.Partner == "" {
-		m.Actor.Role = Operator
+	if dc.Actor.Partner == "" {
+		dc.Actor.Role = Operator
 	}
 	if rapid.IntRange(0, 9).Draw(t, "conditional") == 0 {
-		m.IfMatch = new(rapid.Uint64Range(0, 9).Draw(t, "version"))
+		dc.IfMatch = new(rapid.Uint64Range(0, 9).Draw(t, "version"))
 	}
-	return m
+	return dc
 }
 
 var (
@@ -287,7 +289,7 @@ func drawWork(t *rapid.T, ref MilestoneRef) Command {
 	case 3:
 		return WithdrawDelivery{ref}
 	}
-	return DeliverMilestone{Ref: ref, On: drawDate.Draw(t, "on"), Kept: drawKept(t)}
+	return DeliverMilestone{Ref: ref, On: drawDate.Draw(t, "on"), PrivateEvidence: drawKept(t)}
 }
 
 func drawDecision(t *rapid.T, ref MilestoneRef) Command {
@@ -303,7 +305,7 @@ func drawDecision(t *rapid.T, ref MilestoneRef) Command {
 	case 5:
 		return DisputeMilestone{ref, drawText.Draw(t, "reason")}
 	case 6, 7:
-		return SettleMilestone{ref, rapid.SampledFrom([]Outcome{SettledAccepted, SettledAccepted, SettledRejected, "maybe"}).Draw(t, "outcome"), drawText.Draw(t, "note")}
+		return SettleMilestone{ref, rapid.SampledFrom([]Settlement{SettledAccepted, SettledAccepted, SettledRejected, "maybe"}).Draw(t, "outcome"), drawText.Draw(t, "note")}
 	case 8:
 		return CloseCondition{ref, rapid.IntRange(0, 4).Draw(t, "number")}
 	}
@@ -347,7 +349,7 @@ func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Comman
 		return EditAgreement{ID: "a", Parties: &partners}
 	}
 	return CallStage{
-		ref, rapid.SampledFrom([]Move{Commit, Start, Pause, Resume, Complete, Stop, MoveDecideBy, "hop"}).Draw(t, "move"),
+		ref, rapid.SampledFrom([]StageMove{MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop, MoveDecideBy, "hop"}).Draw(t, "move"),
 		drawText.Draw(t, "reason"), rapid.SampledFrom([]Date{0, 0, 0, 2018_09_30}).Draw(t, "decide by"), nil,
 		rapid.SampledFrom([]bool{false, false, true}).Draw(t, "withdraw"),
 	}

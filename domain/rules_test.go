@@ -28,18 +28,18 @@ func TestFieldsAreChecked(t *testing.T) {
 	}
 	m := MilestoneRef{"a", "p", "m"}
 	long := strings.Repeat("ä", 2001)
-	for name, c := range map[string]Command{
+	for name, command := range map[string]Command{
 		"schedule":     item(ScheduleItem{ID: "i", Title: "I", Count: -1}),
 		"schedule 2":   item(ScheduleItem{ID: "i", Title: "I", Kind: long}),
 		"schedule 3":   item(ScheduleItem{ID: "I", Title: "I"}),
 		"evidence":     DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/" + long}}},
 		"evidence 2":   DeliverMilestone{Ref: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/", SHA256: "abc"}}},
 		"evidence 3":   DeliverMilestone{Ref: m, Evidence: make([]Evidence, 51)},
-		"evidence 4":   DeliverMilestone{Ref: m, Evidence: make([]Evidence, 25), Kept: make([]Evidence, 26)},
+		"evidence 4":   DeliverMilestone{Ref: m, Evidence: make([]Evidence, 25), PrivateEvidence: make([]Evidence, 26)},
 		"private_note": NoteInstrument{"a", "i", strings.Repeat(long, 6)},
 		"note 3":       ReportProgress{Ref: m, Note: &long, Private: true},
 		"holidays":     EditPartner{ID: "nokia", Holidays: &[]Date{0}},
-		"decide_by":    CallStage{Ref: m.ProjectRef(), Move: Commit, DecideBy: 2018_06_30},
+		"decide_by":    CallStage{Ref: m.ProjectRef(), Move: MoveCommit, DecideBy: 2018_06_30},
 		"move":         CallStage{Ref: m.ProjectRef(), Move: "abandon"},
 		"criteria":     EditMilestone{Ref: m, Criteria: new(make([]string, 101))},
 		"reason":       CancelMilestone{Ref: m, Reason: long},
@@ -51,15 +51,15 @@ func TestFieldsAreChecked(t *testing.T) {
 		"conditions":   AcceptMilestone{Ref: m, Conditions: make([]Requirement, 51)},
 		"conditions 2": AcceptMilestone{Ref: m, Conditions: []Requirement{{Text: long, DueOn: 2018_03_30}}},
 		"number":       CloseCondition{Ref: m, Number: -1},
-		"outcome":      SettleMilestone{Ref: m, Outcome: "waived"},
-		"note 2":       SettleMilestone{Ref: m, Outcome: SettledAccepted, Note: long},
+		"outcome":      SettleMilestone{Ref: m, Settlement: "waived"},
+		"note 2":       SettleMilestone{Ref: m, Settlement: SettledAccepted, Note: long},
 		"reason 2":     DisputeMilestone{Ref: m, Reason: long},
 		"note":         ReportProgress{Ref: m, Note: &long},
 		"text":         CommentMilestone{Ref: m, Text: strings.Repeat(long, 6)},
 		"expires_at":   IssueToken{Partner: "nokia", Token: "t", Name: "T", Role: Viewer, Hash: make([]byte, 32), ExpiresAt: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, err := Decide(s.ledger.plain, c, s.meta("nokia"))
+			events, err := Decide(s.ledger.plain, command, s.meta("nokia"))
 			var refusal *Error
 			require.True(t, errors.As(err, &refusal), "%v", events)
 			require.Equal(t, Invalid, refusal.Kind)
@@ -71,9 +71,9 @@ func TestFieldsAreChecked(t *testing.T) {
 }
 
 func TestALongTextIsCountedInCharacters(t *testing.T) {
-	var f faults
-	f.text("note", strings.Repeat("项", 2000), 2000, true)
-	require.Empty(t, f)
+	var check validation
+	check.text("note", strings.Repeat("项", 2000), 2000, true)
+	require.Empty(t, check)
 }
 
 func TestATokenGivesNoMoreThanItsMemberHas(t *testing.T) {
@@ -87,40 +87,40 @@ func TestATokenGivesNoMoreThanItsMemberHas(t *testing.T) {
 
 func TestTokenGrants(t *testing.T) {
 	now := time.Date(2018, 1, 8, 12, 0, 0, 0, time.UTC)
-	require.True(t, (&Token{}).Grants(nil, now))
-	require.True(t, (&Token{ExpiresAt: now.Add(1)}).Grants(&Member{}, now))
-	require.False(t, (&Token{ExpiresAt: now}).Grants(nil, now), "it expires at that instant")
-	require.False(t, (&Token{Revoked: true}).Grants(nil, now))
-	require.False(t, (&Token{}).Grants(&Member{Removed: true}, now))
-	require.True(t, (&Token{}).Reaches("any"))
-	require.True(t, (&Token{Agreements: []AgreementID{"a", "b"}}).Reaches("b"))
-	require.False(t, (&Token{Agreements: []AgreementID{"a", "b"}}).Reaches("c"))
+	require.True(t, (&Token{}).ValidAt(nil, now))
+	require.True(t, (&Token{ExpiresAt: now.Add(1)}).ValidAt(&Member{}, now))
+	require.False(t, (&Token{ExpiresAt: now}).ValidAt(nil, now), "it expires at that instant")
+	require.False(t, (&Token{Revoked: true}).ValidAt(nil, now))
+	require.False(t, (&Token{}).ValidAt(&Member{Removed: true}, now))
+	require.True(t, (&Token{}).Covers("any"))
+	require.True(t, (&Token{Agreements: []AgreementID{"a", "b"}}).Covers("b"))
+	require.False(t, (&Token{Agreements: []AgreementID{"a", "b"}}).Covers("c"))
 }
 
 func TestFaultsComeInOneOrder(t *testing.T) {
-	a := &Agreement{Terms: Terms{Parties: []PartnerID{"nokia", "xiaomi"}}}
-	i := Instrument{ID: "i", Kind: Collaboration, Roles: map[RoleName][]PartnerID{}}
+	agreement := &Agreement{Terms: Terms{Parties: []PartnerID{"nokia", "xiaomi"}}}
+	instrument := Instrument{ID: "i", Kind: Collaboration, Roles: map[RoleName][]PartnerID{}}
 	for _, r := range []RoleName{Licensors, Assignor, Assignee, Supplier, Customer} {
-		i.Roles[r] = []PartnerID{"zte"}
+		instrument.Roles[r] = []PartnerID{"zte"}
 	}
-	first := i.faults(a)
+	first := instrument.validate(agreement)
 	for range 50 {
-		require.Equal(t, first, i.faults(a))
+		require.Equal(t, first, instrument.validate(agreement))
 	}
 }
 
 func TestOverdueIsTheDayAfter(t *testing.T) {
-	m := &Milestone{State: InProgress, Plan: Plan{DueOn: 2018_03_30}}
-	require.False(t, m.Overdue(2018_03_30))
-	require.True(t, m.Overdue(2018_03_31))
-	m.State = Delivered
-	require.False(t, m.Overdue(2018_03_31), "the owner has done its part")
+	milestone := &Milestone{State: InProgress, Plan: Plan{DueOn: 2018_03_30}}
+	require.False(t, milestone.Overdue(2018_03_30))
+	require.True(t, milestone.Overdue(2018_03_31))
+	milestone.State = Delivered
+	require.False(t, milestone.Overdue(2018_03_31), "the owner has done its part")
 }
 
 func TestStatesAreAllListed(t *testing.T) {
 	final := map[MilestoneState]bool{Accepted: true, Waived: true, Cancelled: true}
-	for _, s := range MilestoneStates() {
-		require.Equal(t, final[s], s.Final(), s)
+	for _, state := range MilestoneStates() {
+		require.Equal(t, final[state], state.Final(), state)
 	}
 	require.Len(t, MilestoneStates(), 8)
 	require.Equal(t, []Health{Green, Amber, Red}, Healths())

@@ -85,7 +85,7 @@ func (s *scenario) command(line string) Command {
 	v, known := verbs[words[0]]
 	require.True(s.t, known, "%q is not a word of the scenarios", words[0])
 	require.Greater(s.t, len(words), 1, "%s needs to know of what", words[0])
-	into := reflect.New(commands[v.command].kind)
+	into := reflect.New(commands[v.command].goType)
 	s.aim(into.Elem(), v.target, words[1])
 	given := map[string][]string{}
 	for _, word := range append(split(v.usual), words[2:]...) {
@@ -109,11 +109,11 @@ func (s *scenario) command(line string) Command {
 // split cuts a line at its spaces, except between quotes, which it takes away.
 func split(line string) []string {
 	quoted := false
-	words := strings.FieldsFunc(line, func(r rune) bool {
-		if r == '"' {
+	words := strings.FieldsFunc(line, func(char rune) bool {
+		if char == '"' {
 			quoted = !quoted
 		}
-		return !quoted && unicode.IsSpace(r)
+		return !quoted && unicode.IsSpace(char)
 	})
 	for i := range words {
 		words[i] = strings.ReplaceAll(words[i], `"`, "")
@@ -158,14 +158,14 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 }
 
 // fieldNamed finds a field by the name that it has on the wire, at any depth.
-func fieldNamed(v reflect.Value, name string) (reflect.Value, bool) {
-	for i := range v.NumField() {
-		tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+func fieldNamed(value reflect.Value, name string) (reflect.Value, bool) {
+	for i := range value.NumField() {
+		tag, _, _ := strings.Cut(value.Type().Field(i).Tag.Get("json"), ",")
 		if tag == name {
-			return v.Field(i), true
+			return value.Field(i), true
 		}
-		if v.Field(i).Kind() == reflect.Struct && v.Type().Field(i).Name != "Ref" && v.Field(i).NumField() > 0 && v.Field(i).Type().PkgPath() != "time" {
-			if found, ok := fieldNamed(v.Field(i), name); ok {
+		if value.Field(i).Kind() == reflect.Struct && value.Type().Field(i).Name != "Ref" && value.Field(i).NumField() > 0 && value.Field(i).Type().PkgPath() != "time" {
+			if found, ok := fieldNamed(value.Field(i), name); ok {
 				return found, true
 			}
 		}
@@ -174,14 +174,14 @@ func fieldNamed(v reflect.Value, name string) (reflect.Value, bool) {
 }
 
 // fillWith sets a field to the words that a scenario gives for it.
-func fillWith(t require.TestingT, v reflect.Value, values []string) {
-	if v.Kind() == reflect.Pointer {
-		v.Set(reflect.New(v.Type().Elem()))
-		v = v.Elem()
+func fillWith(t require.TestingT, value reflect.Value, values []string) {
+	if value.Kind() == reflect.Pointer {
+		value.Set(reflect.New(value.Type().Elem()))
+		value = value.Elem()
 	}
 	quotedValue, _ := json.Marshal(values[0])
 	var err error
-	switch x := v.Addr().Interface().(type) {
+	switch x := value.Addr().Interface().(type) {
 	case *[]Evidence:
 		for _, one := range values {
 			i := strings.LastIndexByte(one, ' ')
@@ -190,11 +190,11 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 	case *[]Requirement:
 		for _, one := range values {
 			i := strings.LastIndex(one, " by ")
-			r := Requirement{Text: one[:max(i, 0)]}
+			requirement := Requirement{Text: one[:max(i, 0)]}
 			if day := one[i+len(" by "):]; day != "none" {
-				r.DueOn, err = ParseDate(day)
+				requirement.DueOn, err = ParseDate(day)
 			}
-			*x = append(*x, r)
+			*x = append(*x, requirement)
 		}
 	case *[]WantedChange:
 		for _, one := range values {
@@ -212,8 +212,8 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 			*x = append(*x, end)
 		}
 	case *[]Joining:
-		for _, p := range names(values[0]) {
-			*x = append(*x, Joining{p})
+		for _, partner := range names(values[0]) {
+			*x = append(*x, Joining{partner})
 		}
 	case *[]ScheduleItem:
 		for _, one := range values {
@@ -244,7 +244,7 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 			*x, err = ParseDate(values[0])
 		}
 	default:
-		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8 {
+		if value.Kind() == reflect.Slice && value.Type().Elem().Kind() != reflect.Uint8 {
 			quotedValue, _ = json.Marshal(strings.Split(values[0], ","))
 		}
 		err = json.Unmarshal(quotedValue, x)
@@ -255,37 +255,37 @@ func fillWith(t require.TestingT, v reflect.Value, values []string) {
 // instrument reads "chips supply supplier:nokia customer:zte".
 func instrument(text string) Instrument {
 	words := strings.Fields(text)
-	i := Instrument{ID: InstrumentID(words[0]), Kind: InstrumentKind(words[1]), Title: "Instrument", EffectiveOn: 2017_07_05, Disclosure: Disclosed}
+	instrument := Instrument{ID: InstrumentID(words[0]), Kind: InstrumentKind(words[1]), Title: "Instrument", EffectiveOn: 2017_07_05, Disclosure: Disclosed}
 	for _, word := range words[2:] {
 		role, partners, _ := strings.Cut(word, ":")
-		if i.Roles == nil {
-			i.Roles = map[RoleName][]PartnerID{}
+		if instrument.Roles == nil {
+			instrument.Roles = map[RoleName][]PartnerID{}
 		}
-		i.Roles[RoleName(role)] = names(partners)
+		instrument.Roles[RoleName(role)] = names(partners)
 	}
-	return i
+	return instrument
 }
 
 // wanted reads "fp4-trial, due_on 2018-04-30, acceptors xiaomi zte, cancel".
 func wanted(t require.TestingT, text string) WantedChange {
 	parts := strings.Split(text, ", ")
-	w := WantedChange{Milestone: MilestoneID(parts[0])}
+	wanted := WantedChange{Milestone: MilestoneID(parts[0])}
 	for _, part := range parts[1:] {
 		name, value, _ := strings.Cut(part, " ")
 		switch name {
 		case "due_on":
-			fillWith(t, reflect.ValueOf(&w.To.DueOn).Elem(), []string{value})
+			fillWith(t, reflect.ValueOf(&wanted.To.DueOn).Elem(), []string{value})
 		case "owner":
-			w.To.Owner = PartnerID(value)
+			wanted.To.Owner = PartnerID(value)
 		case "acceptors":
-			w.To.Acceptors = names(value)
+			wanted.To.Acceptors = names(value)
 		case "criteria":
-			w.To.Criteria = new(strings.FieldsFunc(value, func(r rune) bool { return r == '+' }))
+			wanted.To.Criteria = new(strings.FieldsFunc(value, func(char rune) bool { return char == '+' }))
 		case "cancel":
-			w.Cancel = true
+			wanted.Cancel = true
 		default:
 			require.FailNow(t, "not a field of a change", part)
 		}
 	}
-	return w
+	return wanted
 }

@@ -105,29 +105,29 @@ func (s *scenario) on(rest string) []string {
 	date, err := ParseDate(parts[1])
 	require.NoError(s.t, err)
 	s.today = date
-	m := s.meta(PartnerID(parts[2]))
+	dc := s.meta(PartnerID(parts[2]))
 	if parts[3] == "viewer" {
-		m.Actor.Role = Viewer
+		dc.Actor.Role = Viewer
 	}
 	if parts[4] != "" {
 		var version uint64
 		_, err := fmt.Sscan(parts[4], &version)
 		require.NoError(s.t, err)
-		m.IfMatch = &version
+		dc.IfMatch = &version
 	}
-	events, refusal := s.ledger.do(s.command(parts[5]), m)
+	events, refusal := s.ledger.do(s.command(parts[5]), dc)
 	if refusal != nil {
 		return []string{"!! " + refusalLine(refusal)}
 	}
 	outcome := make([]string, len(events))
-	for i, e := range events {
-		outcome[i] = "-> " + eventLine(s.t, e)
+	for i, event := range events {
+		outcome[i] = "-> " + eventLine(s.t, event)
 	}
 	return outcome
 }
 
 // meta returns the circumstances of a command: noon of the scenario's day.
-func (s *scenario) meta(by PartnerID) Meta {
+func (s *scenario) meta(by PartnerID) DecisionContext {
 	actor := Actor{Partner: by, Member: MemberID(by + "-manager"), Role: Manager}
 	if by == "operator" {
 		actor = Actor{Member: "operator", Role: Operator}
@@ -135,7 +135,7 @@ func (s *scenario) meta(by PartnerID) Meta {
 	if by == "tandem" {
 		actor = Actor{Member: "system", Role: System}
 	}
-	return Meta{Actor: actor, At: s.today.Time().Add(12 * time.Hour), Today: s.today}
+	return DecisionContext{Actor: actor, At: s.today.Time().Add(12 * time.Hour), Today: s.today}
 }
 
 // must plays a command that the scenario takes for granted.
@@ -186,7 +186,7 @@ func (s *scenario) given(what string) {
 // names reads "nokia, xiaomi and zte".
 func names(list string) []PartnerID {
 	var ids []PartnerID
-	for name := range strings.FieldsFuncSeq(strings.ReplaceAll(list, " and ", " "), func(r rune) bool { return r == ' ' || r == ',' }) {
+	for name := range strings.FieldsFuncSeq(strings.ReplaceAll(list, " and ", " "), func(char rune) bool { return char == ' ' || char == ',' }) {
 		ids = append(ids, PartnerID(name))
 	}
 	return ids
@@ -206,8 +206,8 @@ func (s *scenario) givenAgreement(state string, id AgreementID, parties []Partne
 	if state == "draft" {
 		return
 	}
-	for _, p := range parties {
-		s.must(p, "sign %s", id)
+	for _, partner := range parties {
+		s.must(partner, "sign %s", id)
 	}
 }
 
@@ -228,8 +228,8 @@ func (s *scenario) givenProject(stage Stage, id string, partners []PartnerID, fi
 		if verb == "complete" || verb == "stop" {
 			callers = partners
 		}
-		for _, p := range callers {
-			s.must(p, "%s %s %s", verb, id, arg)
+		for _, partner := range callers {
+			s.must(partner, "%s %s %s", verb, id, arg)
 		}
 	}
 }
@@ -252,8 +252,8 @@ func (s *scenario) givenMilestone(state, path string, owner PartnerID, fields st
 	}
 	acceptors := s.ledger.plain.Milestone(s.milestone(path)).Plan.Acceptors
 	if state == "accepted" {
-		for _, p := range acceptors {
-			s.must(p, "accept %s", path)
+		for _, partner := range acceptors {
+			s.must(partner, "accept %s", path)
 		}
 		return
 	}

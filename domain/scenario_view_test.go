@@ -16,18 +16,18 @@ import (
 
 // eventLine writes an event as "milestone.delivered fp4-trial on=2018-03-29 round=1". Of an event
 // that tells before and after it shows what differs.
-func eventLine(t require.TestingT, e Event) string {
-	stored, data, err := EncodeEvent(e.Payload)
+func eventLine(t require.TestingT, event Event) string {
+	stored, data, err := EncodeEvent(event.Payload)
 	require.NoError(t, err)
 	words := []string{PublicType(stored)}
-	if e.Subject != "" {
-		words = append(words, e.Subject)
+	if event.Subject != "" {
+		words = append(words, event.Subject)
 	}
 	words = append(words, factWords(data)...)
-	if p, private := e.Audience.Private(); private {
-		words = append(words, fmt.Sprintf("(only %s sees this)", p))
+	if partner, private := event.Audience.Private(); private {
+		words = append(words, fmt.Sprintf("(only %s sees this)", partner))
 	}
-	if e.Audience == Public {
+	if event.Audience == Public {
 		words = append(words, "(everybody sees this)")
 	}
 	return strings.Join(words, " ")
@@ -67,10 +67,10 @@ func valueOf(facts []fact, name string) (string, bool) {
 
 // leaves returns the plain values in a JSON object, in order, each with its path.
 func leaves(data []byte, path string) []fact {
-	d := json.NewDecoder(bytes.NewReader(data))
+	decoder := json.NewDecoder(bytes.NewReader(data))
 	var facts []fact
 	for depth := 0; ; {
-		token, err := d.Token()
+		token, err := decoder.Token()
 		if err == io.EOF {
 			return facts
 		}
@@ -80,7 +80,7 @@ func leaves(data []byte, path string) []fact {
 		}
 		name := path + token.(string)
 		var value json.RawMessage
-		_ = d.Decode(&value)
+		_ = decoder.Decode(&value)
 		if value[0] == '{' {
 			facts = append(facts, leaves(value, name+".")...)
 			continue
@@ -108,11 +108,11 @@ func plain(value json.RawMessage) string {
 		}
 		return "{" + strings.Join(words, ", ") + "}"
 	}
-	var s string
-	if json.Unmarshal(value, &s) != nil || !bare.MatchString(s) {
+	var text string
+	if json.Unmarshal(value, &text) != nil || !bare.MatchString(text) {
 		return string(value)
 	}
-	return s
+	return text
 }
 
 var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (notice|webhook|agreement|amendment|project|change|milestone) (\S+)$`)
@@ -121,245 +121,245 @@ var thenLine = regexp.MustCompile(`^([a-z0-9-]+) sees (notice|webhook|agreement|
 func (s *scenario) then(rest string) []string {
 	parts := thenLine.FindStringSubmatch(rest)
 	require.NotNil(s.t, parts, "cannot read: then %s", rest)
-	p := PartnerID(parts[1])
+	partner := PartnerID(parts[1])
 	var seen string
 	switch parts[2] {
 	case "notice":
-		seen = s.seesNotice(p, parts[3])
+		seen = s.seesNotice(partner, parts[3])
 	case "webhook":
-		seen = s.seesWebhook(p, parts[3])
+		seen = s.seesWebhook(partner, parts[3])
 	case "agreement":
-		seen = s.seesAgreement(p, AgreementID(parts[3]))
+		seen = s.seesAgreement(partner, AgreementID(parts[3]))
 	case "amendment":
-		seen = s.seesAmendment(p, parts[3])
+		seen = s.seesAmendment(partner, parts[3])
 	case "project":
-		seen = s.seesProject(p, s.project(parts[3]))
+		seen = s.seesProject(partner, s.project(parts[3]))
 	case "change":
-		seen = s.seesChange(p, parts[3])
+		seen = s.seesChange(partner, parts[3])
 	case "milestone":
-		seen = s.seesMilestone(p, s.milestone(parts[3]))
+		seen = s.seesMilestone(partner, s.milestone(parts[3]))
 	}
 	return []string{"== " + seen}
 }
 
 const nothingSeen = "nothing"
 
-func (s *scenario) seesAgreement(p PartnerID, id AgreementID) string {
-	a := s.ledger.plain.Agreement(id)
-	if a == nil || !a.Sees(p) {
+func (s *scenario) seesAgreement(partner PartnerID, id AgreementID) string {
+	agreement := s.ledger.plain.Agreement(id)
+	if agreement == nil || !agreement.VisibleTo(partner) {
 		return nothingSeen
 	}
 	at := s.today.Time().Add(12 * time.Hour)
-	a = a.As(p, at)
-	words := []string{string(a.State(at)), "between " + join(a.Terms.Parties)}
-	if a.Ending.On != 0 {
-		words = append(words, fmt.Sprintf("ends by %s on %s", a.Ending.Mode, a.Ending.On))
+	agreement = agreement.ViewFor(partner, at)
+	words := []string{string(agreement.State(at)), "between " + join(agreement.Terms.Parties)}
+	if agreement.Termination.On != 0 {
+		words = append(words, fmt.Sprintf("ends by %s on %s", agreement.Termination.Mode, agreement.Termination.On))
 	}
-	for _, c := range a.EndCalls {
-		words = append(words, fmt.Sprintf("%s calls an end on %s", c.Partner, c.On))
+	for _, call := range agreement.TerminationCalls {
+		words = append(words, fmt.Sprintf("%s calls an end on %s", call.Partner, call.On))
 	}
-	for _, n := range a.Notices {
-		words = append(words, fmt.Sprintf("%s leaves on %s", n.Partner, n.On))
+	for _, notice := range agreement.TerminationNotices {
+		words = append(words, fmt.Sprintf("%s leaves on %s", notice.Partner, notice.On))
 	}
-	if len(a.Signatures) > 0 {
-		words = append(words, "signed by "+join(a.signers()))
+	if len(agreement.Signatures) > 0 {
+		words = append(words, "signed by "+join(agreement.signers()))
 	}
-	for _, i := range a.Instruments {
-		words = append(words, fmt.Sprintf("instrument %s %s %s", i.ID, i.Kind, i.Disclosure))
-		words = append(words, itemWords(a, i)...)
-		if note := a.Note(i.ID, p); note != "" {
+	for _, instrument := range agreement.Instruments {
+		words = append(words, fmt.Sprintf("instrument %s %s %s", instrument.ID, instrument.Kind, instrument.Disclosure))
+		words = append(words, itemWords(agreement, instrument)...)
+		if note := agreement.Note(instrument.ID, partner); note != "" {
 			words = append(words, "private note "+note)
 		}
 	}
-	return strings.Join(append(words, version(a.Seen, p)), ", ")
+	return strings.Join(append(words, version(agreement.Versions, partner)), ", ")
 }
 
 // seesNotice tells whether there is a notice, named as "partner/notice".
 func (s *scenario) seesNotice(p PartnerID, path string) string {
 	of, id, _ := strings.Cut(path, "/")
-	if x := s.ledger.plain.Partner(p); x == nil || p != PartnerID(of) || !announced(s.ledger.plain, x, NoticeID(id)) {
+	if partner := s.ledger.plain.Partner(p); partner == nil || p != PartnerID(of) || !noticeExists(s.ledger.plain, partner, NoticeID(id)) {
 		return nothingSeen
 	}
 	return "a notice"
 }
 
 // seesWebhook tells of a webhook, named as "partner/webhook".
-func (s *scenario) seesWebhook(p PartnerID, path string) string {
+func (s *scenario) seesWebhook(partner PartnerID, path string) string {
 	of, id, _ := strings.Cut(path, "/")
-	x := s.ledger.plain.Webhook(WebhookRef{PartnerID(of), WebhookID(id)})
-	if x == nil || x.Removed || p != PartnerID(of) {
+	webhook := s.ledger.plain.Webhook(WebhookRef{PartnerID(of), WebhookID(id)})
+	if webhook == nil || webhook.Removed || partner != PartnerID(of) {
 		return nothingSeen
 	}
-	words := []string{fmt.Sprintf("%s to %s", x.Settings.Format, x.Settings.Place)}
-	if x.Disabled != "" {
-		words = append(words, fmt.Sprintf("disabled since %s: %s", x.Halted.Format(time.DateOnly), x.Disabled))
+	words := []string{fmt.Sprintf("%s to %s", webhook.Settings.Format, webhook.Settings.DisplayAddress)}
+	if webhook.DisabledReason != "" {
+		words = append(words, fmt.Sprintf("disabled since %s: %s", webhook.DisabledAt.Format(time.DateOnly), webhook.DisabledReason))
 	}
-	if len(x.Old) > 0 {
-		words = append(words, "the old secret signs until "+x.OldUntil.Format(time.RFC3339))
+	if len(webhook.PreviousSecret) > 0 {
+		words = append(words, "the old secret signs until "+webhook.PreviousUntil.Format(time.RFC3339))
 	}
-	for _, r := range x.Requests {
-		words = append(words, fmt.Sprintf("request %d: %s", r.Number, r.Kind))
+	for _, request := range webhook.Requests {
+		words = append(words, fmt.Sprintf("request %d: %s", request.Number, request.Kind))
 	}
-	return strings.Join(append(words, version(x.Seen, p)), ", ")
+	return strings.Join(append(words, version(webhook.Versions, partner)), ", ")
 }
 
 // seesAmendment tells of an amendment, named as "agreement/number".
-func (s *scenario) seesAmendment(p PartnerID, path string) string {
+func (s *scenario) seesAmendment(partner PartnerID, path string) string {
 	id, text, _ := strings.Cut(path, "/")
 	number, err := strconv.Atoi(text)
 	require.NoError(s.t, err)
-	a := s.ledger.plain.Agreement(AgreementID(id))
-	if a == nil || !a.Sees(p) || a.Amendment(number) == nil || !a.Shows(a.Amendment(number), p, s.meta(p).At) {
+	agreement := s.ledger.plain.Agreement(AgreementID(id))
+	if agreement == nil || !agreement.VisibleTo(partner) || agreement.Amendment(number) == nil || !agreement.AmendmentVisibleTo(agreement.Amendment(number), partner, s.meta(partner).At) {
 		return nothingSeen
 	}
-	x := a.Amendment(number)
-	words := []string{string(x.State), "proposed by " + string(x.By)}
-	for _, signer := range x.Signers() {
+	amendment := agreement.Amendment(number)
+	words := []string{string(amendment.State), "proposed by " + string(amendment.ProposedBy)}
+	for _, signer := range amendment.RequiredSigners() {
 		switch {
-		case x.Signed(signer):
+		case amendment.Signed(signer):
 			words = append(words, string(signer)+" signed")
-		case x.Awaits(signer):
+		case amendment.Awaits(signer):
 			words = append(words, string(signer)+" pending")
-		case x.State == AmendmentOpen:
+		case amendment.State == AmendmentStateOpen:
 			words = append(words, string(signer)+" not invited yet")
 		}
 	}
-	if x.State == AmendmentVoid {
-		words = append(words, strings.Join(strings.Fields(fmt.Sprintf("%s %s changed", x.Broken.Field, x.Broken.Instrument)), " "))
+	if amendment.State == AmendmentStateVoid {
+		words = append(words, strings.Join(strings.Fields(fmt.Sprintf("%s %s changed", amendment.VoidGround.Field, amendment.VoidGround.Instrument)), " "))
 	}
-	return strings.Join(append(words, version(x.Seen, p)), ", ")
+	return strings.Join(append(words, version(amendment.Versions, partner)), ", ")
 }
 
 // itemWords tells of the schedule items that are not as planned any more.
-func itemWords(a *Agreement, i Instrument) []string {
+func itemWords(agreement *Agreement, instrument Instrument) []string {
 	var words []string
-	for _, item := range i.Schedule {
-		if state := a.ItemState(i.ID, item.ID); state != ItemPlanned {
+	for _, item := range instrument.Schedule {
+		if state := agreement.ItemState(instrument.ID, item.ID); state != ItemPlanned {
 			words = append(words, fmt.Sprintf("item %s %s", item.ID, state))
 		}
 	}
 	return words
 }
 
-func version(seen Seen, p PartnerID) string {
-	n, _ := seen.For(p)
+func version(seen Versions, partner PartnerID) string {
+	n, _ := seen.For(partner)
 	return fmt.Sprintf("version %d", n)
 }
 
-func (s *scenario) seesProject(p PartnerID, ref ProjectRef) string {
+func (s *scenario) seesProject(partner PartnerID, ref ProjectRef) string {
 	x := s.ledger.plain.Project(ref)
-	if x == nil || !x.Participant(p) {
+	if x == nil || !x.Participant(partner) {
 		return nothingSeen
 	}
 	words := []string{string(x.Stage)}
 	if x.DecideBy != 0 && x.Stage == Exploring {
 		words = append(words, "decide by "+x.DecideBy.String())
 	}
-	for _, c := range x.Calls {
-		words = append(words, strings.TrimSpace(fmt.Sprintf("%s called %s %s%s", c.Partner, c.Move, c.DecideBy, join(c.Add))))
+	for _, call := range x.Calls {
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%s called %s %s%s", call.Partner, call.Move, call.DecideBy, join(call.Add))))
 	}
-	return strings.Join(append(words, version(x.Seen, p)), ", ")
+	return strings.Join(append(words, version(x.Versions, partner)), ", ")
 }
 
 // seesChange tells of a change request, named as "project/number".
-func (s *scenario) seesChange(p PartnerID, path string) string {
+func (s *scenario) seesChange(partner PartnerID, path string) string {
 	i := strings.LastIndexByte(path, '/')
 	ref := s.project(path[:i])
 	x := s.ledger.plain.Project(ref)
 	number, err := strconv.Atoi(path[i+1:])
 	require.NoError(s.t, err)
-	if x == nil || !x.Participant(p) || x.Change(number) == nil || !x.Change(number).Sees(p) {
+	if x == nil || !x.Participant(partner) || x.Change(number) == nil || !x.Change(number).VisibleTo(partner) {
 		return nothingSeen
 	}
-	c := x.Change(number)
-	words := []string{string(c.State), "proposed by " + string(c.By)}
-	for _, party := range c.Parties(s.ledger.plain, ref) {
-		if slices.Contains(c.Approvals, party) {
+	change := x.Change(number)
+	words := []string{string(change.State), "proposed by " + string(change.ProposedBy)}
+	for _, party := range change.Parties(s.ledger.plain, ref) {
+		if slices.Contains(change.Approvals, party) {
 			words = append(words, string(party)+" approved")
-		} else if c.Awaits(party, s.ledger.plain, ref) {
+		} else if change.Awaits(party, s.ledger.plain, ref) {
 			words = append(words, string(party)+" pending")
 		}
 	}
-	if c.State == ChangeVoid {
-		words = append(words, fmt.Sprintf("%s of %s changed", c.Broken.Field, c.Broken.Milestone))
+	if change.State == ChangeStateVoid {
+		words = append(words, fmt.Sprintf("%s of %s changed", change.VoidGround.Field, change.VoidGround.Milestone))
 	}
-	return strings.Join(append(words, version(c.Seen, p)), ", ")
+	return strings.Join(append(words, version(change.Versions, partner)), ", ")
 }
 
-func (s *scenario) seesMilestone(p PartnerID, ref MilestoneRef) string {
-	in, x := s.ledger.plain.Project(ref.ProjectRef()), s.ledger.plain.Milestone(ref)
-	if in == nil || x == nil || !x.Sees(p, in) {
+func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
+	project, milestone := s.ledger.plain.Project(ref.ProjectRef()), s.ledger.plain.Milestone(ref)
+	if project == nil || milestone == nil || !milestone.VisibleTo(partner, project) {
 		return nothingSeen
 	}
-	words := []string{string(x.State), fmt.Sprintf("owner %s, due %s", x.Plan.Owner, x.Plan.DueOn)}
-	if x.BaselineOn != 0 {
+	words := []string{string(milestone.State), fmt.Sprintf("owner %s, due %s", milestone.Plan.Owner, milestone.Plan.DueOn)}
+	if milestone.BaselineOn != 0 {
 		words[1] += " as agreed"
 	}
-	if days, has := x.Variance(); has && days != 0 {
+	if days, has := milestone.Variance(); has && days != 0 {
 		words = append(words, fmt.Sprintf("%+d days", days))
 	}
-	if x.Progress > 0 || x.Health != "" {
-		words = append(words, strings.TrimSpace(fmt.Sprintf("%d %% %s %s", x.Progress, x.Health, x.HealthNote)))
+	if milestone.Progress > 0 || milestone.Health != "" {
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%d %% %s %s", milestone.Progress, milestone.Health, milestone.HealthNote)))
 	}
-	if a := x.Assessment(p); a.Partner != "" {
-		words = append(words, strings.TrimSpace(fmt.Sprintf("%s assesses it privately: %s %s", p, a.Health, a.Note)))
+	if assessment := milestone.Assessment(partner); assessment.Partner != "" {
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%s assesses it privately: %s %s", partner, assessment.Health, assessment.Note)))
 	}
-	words = append(words, forecastWords(x, p, s.ledger.plain.Agreement(ref.Agreement))...)
-	for _, e := range x.Evidence {
-		words = append(words, "evidence "+e.Title)
+	words = append(words, forecastWords(milestone, partner, s.ledger.plain.Agreement(ref.Agreement))...)
+	for _, evidence := range milestone.Evidence {
+		words = append(words, "evidence "+evidence.Title)
 	}
-	for _, e := range x.KeptBy(p) {
-		words = append(words, "private evidence "+e.Title)
+	for _, evidence := range milestone.PrivateEvidenceOf(partner) {
+		words = append(words, "private evidence "+evidence.Title)
 	}
-	for _, d := range x.Decisions {
-		words = append(words, fmt.Sprintf("%s %s", d.Partner, d.State))
+	for _, decision := range milestone.Decisions {
+		words = append(words, fmt.Sprintf("%s %s", decision.Partner, decision.State))
 	}
-	words = append(words, roundWords(x, s.meta(p).At)...)
-	for _, w := range x.Waivers {
+	words = append(words, roundWords(milestone, s.meta(partner).At)...)
+	for _, w := range milestone.Waivers {
 		words = append(words, string(w)+" waived")
 	}
-	if x.Overdue(s.today) {
+	if milestone.Overdue(s.today) {
 		words = append(words, "overdue")
 	}
-	if x.Public {
+	if milestone.Public {
 		words = append(words, "public")
 	}
-	return strings.Join(append(words, version(x.Seen, p)), ", ")
+	return strings.Join(append(words, version(milestone.Versions, partner)), ", ")
 }
 
 // roundWords tells of conditions and disputes.
-func roundWords(x *Milestone, at time.Time) []string {
+func roundWords(milestone *Milestone, at time.Time) []string {
 	var words []string
-	for _, c := range x.Conditions {
-		fate := "open, due " + c.DueOn.String()
-		if c.ClosedOn != 0 {
-			fate = "closed on " + c.ClosedOn.String()
+	for _, condition := range milestone.Conditions {
+		fate := "open, due " + condition.DueOn.String()
+		if condition.ClosedOn != 0 {
+			fate = "closed on " + condition.ClosedOn.String()
 		}
-		words = append(words, fmt.Sprintf("condition %d of %s %s", c.Number, c.Author, fate))
+		words = append(words, fmt.Sprintf("condition %d of %s %s", condition.Number, condition.Author, fate))
 	}
-	if r := x.Disputable(at); r != nil {
-		words = append(words, strings.TrimSuffix("can be disputed until "+r.DisputeBy.String(), " until "))
+	if rejection := milestone.DisputableRejection(at); rejection != nil {
+		words = append(words, strings.TrimSuffix("can be disputed until "+rejection.DisputeBy.String(), " until "))
 	}
-	if d := x.Dispute; d != nil {
+	if d := milestone.Dispute; d != nil {
 		words = append(words, fmt.Sprintf("disputed by %s", d.By))
-		for _, n := range d.Named {
-			words = append(words, fmt.Sprintf("%s names %s", n.Partner, n.Outcome))
+		for _, choice := range d.Choices {
+			words = append(words, fmt.Sprintf("%s names %s", choice.Partner, choice.Settlement))
 		}
 	}
 	return words
 }
 
-func forecastWords(x *Milestone, p PartnerID, a *Agreement) []string {
+func forecastWords(milestone *Milestone, partner PartnerID, agreement *Agreement) []string {
 	var words []string
-	for _, f := range slices.Concat(x.Forecasts, []Forecast{x.PrivateForecast(p)}) {
-		if f.On != 0 {
-			words = append(words, fmt.Sprintf("%s expects %s", f.Partner, f.On))
+	for _, forecast := range slices.Concat(milestone.Forecasts, []Forecast{milestone.PrivateForecast(partner)}) {
+		if forecast.On != 0 {
+			words = append(words, fmt.Sprintf("%s expects %s", forecast.Partner, forecast.On))
 		}
 	}
-	if f := x.PrivateForecast(p); f.On != 0 {
+	if forecast := milestone.PrivateForecast(partner); forecast.On != 0 {
 		words[len(words)-1] += " privately"
 	}
-	if x.Disagreement(a.Terms.ForecastToleranceDays) {
+	if milestone.ForecastsDisagree(agreement.Terms.ForecastToleranceDays) {
 		words = append(words, "disagreement")
 	}
 	return words

@@ -6,30 +6,30 @@ import (
 )
 
 // without returns a copy of list that lacks x.
-func without[T comparable](list []T, x T) []T {
-	return slices.DeleteFunc(slices.Clone(list), func(y T) bool { return y == x })
+func without[T comparable](list []T, value T) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(element T) bool { return element == value })
 }
 
 // with returns a copy of list that ends in x.
-func with[T any](list []T, x T) []T { return append(slices.Clip(list), x) }
+func with[T any](list []T, value T) []T { return append(slices.Clip(list), value) }
 
-// put returns a copy of list in which the element with x's key, if any, is replaced by x; a new
+// upsert returns a copy of list in which the element with x's key, if any, is replaced by x; a new
 // one goes to its place in the order of keys.
-func put[T any](list []T, x T, key func(T) string) []T {
-	i, found := slices.BinarySearchFunc(list, key(x), func(y T, k string) int { return strings.Compare(key(y), k) })
+func upsert[T any](list []T, value T, key func(T) string) []T {
+	at, found := slices.BinarySearchFunc(list, key(value), func(element T, wanted string) int { return strings.Compare(key(element), wanted) })
 	list = slices.Clone(list)
 	if found {
-		list[i] = x
+		list[at] = value
 		return list
 	}
-	return slices.Insert(list, i, x)
+	return slices.Insert(list, at, value)
 }
 
 // duplicate returns the first element that occurs twice.
 func duplicate[T comparable](list []T) (T, bool) {
-	for i, x := range list {
-		if slices.Contains(list[:i], x) {
-			return x, true
+	for i, value := range list {
+		if slices.Contains(list[:i], value) {
+			return value, true
 		}
 	}
 	var none T

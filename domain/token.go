@@ -18,7 +18,7 @@ type Token struct {
 	ViaOperator bool // the operator issued it, or a token that the operator issued
 	ByOperator  bool // the operator itself issued it, at IssuedAt
 	IssuedAt    time.Time
-	Seen        Seen
+	Versions    Versions
 }
 
 // IssueToken makes a token whose secret has the given SHA-256.
@@ -47,68 +47,68 @@ type TokenIssued struct {
 // Stream implements Command.
 func (c IssueToken) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c IssueToken) decide(s State, m Meta) ([]Event, error) {
-	if _, err := directory(s, c.Partner, m); err != nil {
+func (c IssueToken) decide(state State, dc DecisionContext) ([]Event, error) {
+	if _, err := findDirectory(state, c.Partner, dc); err != nil {
 		return nil, err
 	}
-	if err := c.faults(s, m).err(); err != nil {
+	if err := c.validate(state, dc).err(); err != nil {
 		return nil, err
 	}
-	if err := keeper(m); err != nil {
+	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
 	}
-	if s.Token(TokenRef{c.Partner, c.Token}) != nil {
+	if state.Token(TokenRef{c.Partner, c.Token}) != nil {
 		return nil, conflict("token_exists", "There is, or was, a token %s.", c.Token)
 	}
-	if s.Member(MemberRef{c.Partner, MemberID(c.Token)}) != nil {
+	if state.Member(MemberRef{c.Partner, MemberID(c.Token)}) != nil {
 		return nil, conflict("member_exists", "There is, or was, a member %s; history could not tell the two apart.", c.Token)
 	}
-	e := TokenIssued{
+	event := TokenIssued{
 		Name: c.Name, Member: c.Member, Role: c.Role, Hash: c.Hash, ExpiresAt: c.ExpiresAt,
-		Agreements: c.Agreements, ViaOperator: m.Actor.Role == Operator || m.Actor.ViaOperator,
+		Agreements: c.Agreements, ViaOperator: dc.Actor.Role == Operator || dc.Actor.ViaOperator,
 	}
-	if e.Member == "" {
-		e.Member = MemberID(c.Token)
+	if event.Member == "" {
+		event.Member = MemberID(c.Token)
 	}
-	return directoryEvent(string(c.Token), e), nil
+	return directoryEvent(string(c.Token), event), nil
 }
 
-func (c IssueToken) faults(s State, m Meta) (f faults) {
-	f.slug("id", string(c.Token))
-	f.line("name", c.Name, 200, true)
-	f.role(c.Role)
+func (c IssueToken) validate(state State, dc DecisionContext) (check validation) {
+	check.slug("id", string(c.Token))
+	check.line("name", c.Name, 200, true)
+	check.role(c.Role)
 	if len(c.Hash) != 32 {
-		f.add("hash", "is not a SHA-256 sum")
+		check.add("hash", "is not a SHA-256 sum")
 	}
-	if !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(m.At) {
-		f.add("expires_at", "is in the past")
+	if !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(dc.At) {
+		check.add("expires_at", "is in the past")
 	}
 	if c.ExpiresAt.UTC().Year() > 9999 {
-		f.add("expires_at", "is too far away")
+		check.add("expires_at", "is too far away")
 	}
 	if c.Member != "" {
-		c.memberFaults(s.Member(MemberRef{c.Partner, c.Member}), &f)
+		c.validateMember(state.Member(MemberRef{c.Partner, c.Member}), &check)
 	}
-	return f
+	return check
 }
 
-func (c IssueToken) memberFaults(x *Member, f *faults) {
+func (c IssueToken) validateMember(member *Member, check *validation) {
 	switch {
-	case x == nil || x.Removed:
-		f.add("member", "there is no member %q", c.Member)
-	case x.Role == Viewer && c.Role == Manager:
-		f.add("role", "%s is a viewer and cannot have a manager's token", c.Member)
+	case member == nil || member.Removed:
+		check.add("member", "there is no member %q", c.Member)
+	case member.Role == Viewer && c.Role == Manager:
+		check.add("role", "%s is a viewer and cannot have a manager's token", c.Member)
 	}
 }
 
-func (e TokenIssued) apply(w *World, h Header) {
-	ref := TokenRef{h.Stream.Partner, TokenID(h.Subject)}
-	t := w.editToken(ref)
-	t.Ref, t.Name, t.Member, t.Role = ref, e.Name, e.Member, e.Role
-	copy(t.Hash[:], e.Hash)
-	t.ExpiresAt, t.Agreements, t.ViaOperator = e.ExpiresAt, e.Agreements, e.ViaOperator
-	t.ByOperator, t.IssuedAt = e.ViaOperator && h.Partner == "", h.RecordedAt
-	t.Seen.Count(h.Audience, h.RecordedAt)
+func (e TokenIssued) apply(world *World, header Header) {
+	ref := TokenRef{header.Stream.Partner, TokenID(header.Subject)}
+	token := world.editToken(ref)
+	token.Ref, token.Name, token.Member, token.Role = ref, e.Name, e.Member, e.Role
+	copy(token.Hash[:], e.Hash)
+	token.ExpiresAt, token.Agreements, token.ViaOperator = e.ExpiresAt, e.Agreements, e.ViaOperator
+	token.ByOperator, token.IssuedAt = e.ViaOperator && header.Partner == "", header.RecordedAt
+	token.Versions.Count(header.Audience, header.RecordedAt)
 }
 
 // RevokeToken ends a token.
@@ -123,55 +123,55 @@ type TokenRevoked struct{}
 // Stream implements Command.
 func (c RevokeToken) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c RevokeToken) target(s State) *Seen { return seenOf(s.Token(TokenRef(c))) }
+func (c RevokeToken) target(state State) *Versions { return versionsOf(state.Token(TokenRef(c))) }
 
-func (c RevokeToken) decide(s State, m Meta) ([]Event, error) {
-	if _, err := directory(s, c.Partner, m); err != nil {
+func (c RevokeToken) decide(state State, dc DecisionContext) ([]Event, error) {
+	if _, err := findDirectory(state, c.Partner, dc); err != nil {
 		return nil, err
 	}
-	t := s.Token(TokenRef(c))
-	if t == nil || t.Revoked {
+	token := state.Token(TokenRef(c))
+	if token == nil || token.Revoked {
 		return nil, ErrNotFound()
 	}
-	if err := keeper(m); err != nil {
+	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
 	}
 	return directoryEvent(string(c.Token), TokenRevoked{}), nil
 }
 
-func (t *Token) seen() *Seen {
+func (t *Token) versions() *Versions {
 	if t == nil {
 		return nil
 	}
-	return &t.Seen
+	return &t.Versions
 }
 
-func (TokenRevoked) apply(w *World, h Header) {
-	t := w.editToken(TokenRef{h.Stream.Partner, TokenID(h.Subject)})
-	t.Revoked = true
-	w.ended(h.Stream.Partner, NoticeOfToken(TokenID(h.Subject)))
-	t.Seen.Count(h.Audience, h.RecordedAt)
+func (TokenRevoked) apply(world *World, header Header) {
+	token := world.editToken(TokenRef{header.Stream.Partner, TokenID(header.Subject)})
+	token.Revoked = true
+	world.forgetDismissal(header.Stream.Partner, NoticeOfToken(TokenID(header.Subject)))
+	token.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// Grants reports whether the token is good at the given time, given the member it acts for (nil
+// ValidAt reports whether the token is good at the given time, given the member it acts for (nil
 // for a program).
-func (t *Token) Grants(x *Member, at time.Time) bool {
+func (t *Token) ValidAt(member *Member, at time.Time) bool {
 	if t.Revoked || (!t.ExpiresAt.IsZero() && !at.Before(t.ExpiresAt)) {
 		return false
 	}
-	return x == nil || !x.Removed
+	return member == nil || !member.Removed
 }
 
 // RoleFor returns what the token allows, given the member it acts for (nil for a program): no more
 // than the member may now, whatever it could do when the token was issued.
-func (t *Token) RoleFor(x *Member) Role {
-	if x != nil && x.Role == Viewer {
+func (t *Token) RoleFor(member *Member) Role {
+	if member != nil && member.Role == Viewer {
 		return Viewer
 	}
 	return t.Role
 }
 
-// Reaches reports whether the token may be used for the agreement.
-func (t *Token) Reaches(a AgreementID) bool {
-	return len(t.Agreements) == 0 || slices.Contains(t.Agreements, a)
+// Covers reports whether the token may be used for the agreement.
+func (t *Token) Covers(agreement AgreementID) bool {
+	return len(t.Agreements) == 0 || slices.Contains(t.Agreements, agreement)
 }

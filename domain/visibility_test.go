@@ -49,7 +49,7 @@ var probes = map[string]struct {
 	"token.revoke": {aboutDirectory, func(x targets) Command { return RevokeToken{x.partner, "poller"} }},
 	"webhook.add": {aboutWebhook, func(x targets) Command {
 		return AddWebhook{Partner: x.partner, Webhook: "new", Settings: WebhookSettings{
-			Format: "standard", Address: []byte("sealed"), Place: "p", Events: []string{"*"}, Language: "en", Order: Ordered,
+			Format: "standard", Address: []byte("sealed"), DisplayAddress: "p", Events: []string{"*"}, Language: "en", Order: Ordered,
 		}}
 	}},
 	"webhook.edit":           {aboutWebhook, func(x targets) Command { return EditWebhook{Partner: x.partner, Webhook: "ops", Title: new("T")} }},
@@ -57,7 +57,7 @@ var probes = map[string]struct {
 	"webhook.remove":         {aboutWebhook, func(x targets) Command { return RemoveWebhook{x.partner, "ops"} }},
 	"webhook.enable":         {aboutWebhook, func(x targets) Command { return EnableWebhook{x.partner, "ops"} }},
 	"webhook.test":           {aboutWebhook, func(x targets) Command { return TestWebhook{x.partner, "ops"} }},
-	"webhook.redeliver":      {aboutWebhook, func(x targets) Command { return Redeliver{x.partner, "ops", "d"} }},
+	"webhook.redeliver":      {aboutWebhook, func(x targets) Command { return ResendWebhook{x.partner, "ops", "d"} }},
 	"webhook.replay":         {aboutWebhook, func(x targets) Command { return ReplayWebhook{Partner: x.partner, Webhook: "ops", After: "a"} }},
 	"partner.dismiss_notice": {aboutWebhook, func(x targets) Command { return DismissNotice{x.partner, "token-first"} }},
 	"webhook.disable":        {aboutDisabling, func(x targets) Command { return DisableWebhook{x.partner, "ops", "r"} }},
@@ -81,7 +81,7 @@ var probes = map[string]struct {
 		return CreateProject{Ref: ProjectRef{x.agreement, "new"}, Title: "T", Stage: Committed, Lead: "nokia", Participants: []PartnerID{"nokia", "xiaomi"}}
 	}},
 	"project.edit": {aboutProject, func(x targets) Command { return EditProject{Ref: x.projectRef(), Title: new("T")} }},
-	"project.call": {aboutProject, func(x targets) Command { return CallStage{Ref: x.projectRef(), Move: Complete} }},
+	"project.call": {aboutProject, func(x targets) Command { return CallStage{Ref: x.projectRef(), Move: MoveComplete} }},
 	"change.propose": {aboutProject, func(x targets) Command {
 		return ProposeChange{Ref: x.projectRef(), Reason: "r", Milestones: []WantedChange{{Milestone: x.milestone}}}
 	}},
@@ -118,8 +118,8 @@ func hidden(t *testing.T) *scenario {
 	s.must("nokia", "add-webhook nokia/ops")
 	s.given("a draft agreement three between nokia, xiaomi and zte")
 	s.must("nokia", `add-instrument i kind=collaboration schedule="lot First lot"`)
-	for _, p := range []PartnerID{"nokia", "xiaomi", "zte"} {
-		s.must(p, "sign three")
+	for _, partner := range []PartnerID{"nokia", "xiaomi", "zte"} {
+		s.must(partner, "sign three")
 	}
 	s.given("an active project p of nokia and xiaomi")
 	s.given("a started milestone p/m of nokia")
@@ -167,11 +167,11 @@ func TestWhatIsInvisibleDoesNotExist(t *testing.T) {
 func requireUnknown(t *testing.T, s *scenario, name string, command func(targets) Command, by Actor, exists targets) {
 	nowhere := targets{"none-such", "none-such", "none-such", "none-such"}
 	for _, version := range []*uint64{nil, new(uint64(0)), new(uint64(1)), new(uint64(2))} {
-		m := s.meta("nokia")
-		m.Actor, m.IfMatch = by, version
+		dc := s.meta("nokia")
+		dc.Actor, dc.IfMatch = by, version
 		for _, x := range []targets{exists, nowhere} {
-			for _, c := range []Command{command(x), aimOnly(command(x))} {
-				events, err := Decide(s.ledger.plain, c, m)
+			for _, command := range []Command{command(x), aimOnly(command(x))} {
+				events, err := Decide(s.ledger.plain, command, dc)
 				require.Empty(t, events, name)
 				require.Equal(t, error(ErrNotFound()), err, name)
 			}
@@ -180,11 +180,11 @@ func requireUnknown(t *testing.T, s *scenario, name string, command func(targets
 }
 
 // aimOnly returns c with nothing but what it is for: wrong values are no way to learn what exists.
-func aimOnly(c Command) Command {
-	bare := reflect.New(reflect.TypeOf(c)).Elem()
+func aimOnly(command Command) Command {
+	bare := reflect.New(reflect.TypeOf(command)).Elem()
 	for _, name := range []string{"Ref", "ID", "Partner", "Member", "Token", "Webhook", "Notice", "Agreement"} {
 		if f := bare.FieldByName(name); f.IsValid() {
-			f.Set(reflect.ValueOf(c).FieldByName(name))
+			f.Set(reflect.ValueOf(command).FieldByName(name))
 		}
 	}
 	return bare.Interface().(Command)

@@ -29,18 +29,18 @@ const MaxWebhooks = 50
 // Tandem itself disables a webhook whose endpoint is gone; only a manager enables it again, and nothing is
 // lost in between.
 type Webhook struct {
-	Ref      WebhookRef
-	Settings WebhookSettings
-	Secret   []byte           // sealed; empty: none
-	Old      []byte           // sealed: the secret before the last rotation, which still signs until OldUntil
-	OldUntil time.Time        // zero: there is none
-	Disabled string           // why nothing is delivered; empty: it is
-	Halted   time.Time        // since when it is disabled
-	Since    time.Time        // what was recorded before is not delivered: when it was added
-	Chosen   time.Time        // since when its agreements are what they are; zero: since it was added
-	Requests []WebhookRequest // the latest, oldest first
-	Removed  bool
-	Seen     Seen
+	Ref                WebhookRef
+	Settings           WebhookSettings
+	Secret             []byte           // sealed; empty: none
+	PreviousSecret     []byte           // sealed: the secret before the last rotation, which still signs until OldUntil
+	PreviousUntil      time.Time        // zero: there is none
+	DisabledReason     string           // why nothing is delivered; empty: it is
+	DisabledAt         time.Time        // since when it is disabled
+	AddedAt            time.Time        // what was recorded before is not delivered: when it was added
+	AgreementsChosenAt time.Time        // since when its agreements are what they are; zero: since it was added
+	Requests           []WebhookRequest // the latest, oldest first
+	Removed            bool
+	Versions           Versions
 }
 
 // WebhookSettings is what a partner's managers choose. The address is sealed by the edge, because chat
@@ -49,62 +49,62 @@ type WebhookSettings struct {
 	Title          string        `json:"title,omitempty"`
 	Format         string        `json:"format"`
 	Address        []byte        `json:"address"`              // sealed
-	Place          string        `json:"place"`                // such as https://hooks.slack.com/…
+	DisplayAddress string        `json:"place"`                // such as https://hooks.slack.com/…
 	Events         []string      `json:"events"`               // types, with * for any rest: "milestone.*"
 	Agreements     []AgreementID `json:"agreements,omitempty"` // empty: all
 	Language       string        `json:"language"`             // en, zh or fi
 	IncludePrivate bool          `json:"include_private,omitempty"`
 	Digest         Digest        `json:"digest,omitempty"`
-	Order          DeliveryOrder `json:"order"`
+	Order          WebhookOrder  `json:"order"`
 }
 
-func (s WebhookSettings) faults() (f faults) {
-	f.line("title", s.Title, 200, false)
-	f.slug("format", s.Format)
-	f.sealed("address", s.Address, true)
-	f.line("place", s.Place, 300, true)
-	f.eventPatterns(s.Events)
-	for _, a := range s.Agreements {
-		f.slug("agreements", string(a))
+func (s WebhookSettings) validate() (check validation) {
+	check.line("title", s.Title, 200, false)
+	check.slug("format", s.Format)
+	check.sealed("address", s.Address, true)
+	check.line("place", s.DisplayAddress, 300, true)
+	check.eventPatterns(s.Events)
+	for _, agreement := range s.Agreements {
+		check.slug("agreements", string(agreement))
 	}
 	if twice, has := duplicate(s.Agreements); has {
-		f.add("agreements", "names %s twice", twice)
+		check.add("agreements", "names %s twice", twice)
 	}
 	if !slices.Contains([]string{"en", "zh", "fi"}, s.Language) {
-		f.add("language", "%q is not one of en, zh, fi", s.Language)
+		check.add("language", "%q is not one of en, zh, fi", s.Language)
 	}
 	if !slices.Contains([]Digest{"", Daily, Weekly}, s.Digest) {
-		f.add("digest", "%q is neither daily nor weekly", s.Digest)
+		check.add("digest", "%q is neither daily nor weekly", s.Digest)
 	}
 	if s.Order != Ordered && s.Order != SkipAhead {
-		f.add("order", "%q is neither ordered nor skip_ahead", s.Order)
+		check.add("order", "%q is neither ordered nor skip_ahead", s.Order)
 	}
-	return f
+	return check
 }
 
-// maxSealed is the greatest length of something sealed, in bytes: more than any address or secret has.
-const maxSealed = 10_000
+// maxSealedBytes is the greatest length of something sealed, in bytes: more than any address or secret has.
+const maxSealedBytes = 10_000
 
-func (f *faults) sealed(field string, b []byte, required bool) {
+func (v *validation) sealed(field string, b []byte, required bool) {
 	switch {
 	case len(b) == 0 && required:
-		f.add(field, "is required")
-	case len(b) > maxSealed:
-		f.add(field, "is too long")
+		v.add(field, "is required")
+	case len(b) > maxSealedBytes:
+		v.add(field, "is too long")
 	}
 }
 
-func (f *faults) eventPatterns(patterns []string) {
+func (v *validation) eventPatterns(patterns []string) {
 	if len(patterns) == 0 {
-		f.add("events", "is required; * stands for all")
+		v.add("events", "is required; * stands for all")
 	}
-	for _, p := range patterns {
-		if !knownPattern(p) {
-			f.add("events", "%q is neither *, nor an area such as milestone.*, nor a type of event", p)
+	for _, pattern := range patterns {
+		if !matchesAnyType(pattern) {
+			v.add("events", "%q is neither *, nor an area such as milestone.*, nor a type of event", pattern)
 		}
 	}
 	if twice, has := duplicate(patterns); has {
-		f.add("events", "has %s twice", twice)
+		v.add("events", "has %s twice", twice)
 	}
 }
 
@@ -117,23 +117,23 @@ const (
 	Weekly Digest = "weekly"
 )
 
-// DeliveryOrder says what happens behind an event that cannot be delivered.
-type DeliveryOrder string
+// WebhookOrder says what happens behind an event that cannot be delivered.
+type WebhookOrder string
 
 // The orders: the rest waits, or it goes ahead and what lagged is summed up.
 const (
-	Ordered   DeliveryOrder = "ordered"
-	SkipAhead DeliveryOrder = "skip_ahead"
+	Ordered   WebhookOrder = "ordered"
+	SkipAhead WebhookOrder = "skip_ahead"
 )
 
 // WebhookRequest is something that a manager asks of the deliveries. The latest few are kept.
 type WebhookRequest struct {
-	Number   int // from 1
-	Kind     WebhookRequestKind
-	After    string    // of a replay: the position after which to begin
-	Time     time.Time // of a replay without a position: the time of recording from which to begin
-	Delivery string    // to deliver again
-	At       time.Time // recorded
+	Number  int // from 1
+	Kind    WebhookRequestKind
+	After   string    // of a replay: the position after which to begin
+	Since   time.Time // of a replay without a position: the time of recording from which to begin
+	Message string    // to deliver again
+	At      time.Time // recorded
 }
 
 // WebhookRequestKind is what is asked for.
@@ -142,7 +142,7 @@ type WebhookRequestKind string
 // The requests: a message that says it is a test; one delivery again, beside the others; all events
 // again from a place on.
 const (
-	TestDelivery WebhookRequestKind = "test"
-	Redelivery   WebhookRequestKind = "redeliver"
-	Replay       WebhookRequestKind = "replay"
+	RequestTest   WebhookRequestKind = "test"
+	RequestResend WebhookRequestKind = "redeliver"
+	RequestReplay WebhookRequestKind = "replay"
 )

@@ -17,25 +17,25 @@ type AddWebhook struct {
 // Stream implements Command.
 func (c AddWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c AddWebhook) decide(s State, m Meta) ([]Event, error) {
-	p, err := ownDirectory(s, c.Partner, m)
+func (c AddWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
+	partner, err := findOwnDirectory(state, c.Partner, dc)
 	if err != nil {
 		return nil, err
 	}
-	f := c.Settings.faults()
-	f.slug("id", string(c.Webhook))
-	f.sealed("secret", c.Secret, false)
-	if err := f.err(); err != nil {
+	check := c.Settings.validate()
+	check.slug("id", string(c.Webhook))
+	check.sealed("secret", c.Secret, false)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	if s.Webhook(WebhookRef{c.Partner, c.Webhook}) != nil {
+	if state.Webhook(WebhookRef{c.Partner, c.Webhook}) != nil {
 		return nil, conflict("webhook_exists", "There is, or was, a webhook %s.", c.Webhook)
 	}
-	if len(p.Webhooks) >= MaxWebhooks {
-		return nil, conflict("too_many_webhooks", "There are %d webhooks; that is as many as a partner may have.", len(p.Webhooks))
+	if len(partner.Webhooks) >= MaxWebhooks {
+		return nil, conflict("too_many_webhooks", "There are %d webhooks; that is as many as a partner may have.", len(partner.Webhooks))
 	}
 	return webhookEvent(c.Partner, c.Webhook, WebhookAdded{c.Settings, c.Secret}), nil
 }
@@ -47,46 +47,46 @@ type EditWebhook struct {
 	Webhook        WebhookID      `json:"webhook"`
 	Title          *string        `json:"title,omitempty"`
 	Address        []byte         `json:"address,omitempty"` // sealed; with Place
-	Place          *string        `json:"place,omitempty"`
+	DisplayAddress *string        `json:"place,omitempty"`
 	Events         *[]string      `json:"events,omitempty"`
 	Agreements     *[]AgreementID `json:"agreements,omitempty"`
 	Language       *string        `json:"language,omitempty"`
 	IncludePrivate *bool          `json:"include_private,omitempty"`
 	Digest         *Digest        `json:"digest,omitempty"`
-	Order          *DeliveryOrder `json:"order,omitempty"`
+	Order          *WebhookOrder  `json:"order,omitempty"`
 }
 
 // Stream implements Command.
 func (c EditWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c EditWebhook) target(s State) *Seen {
-	return seenOf(s.Webhook(WebhookRef{c.Partner, c.Webhook}))
+func (c EditWebhook) target(state State) *Versions {
+	return versionsOf(state.Webhook(WebhookRef{c.Partner, c.Webhook}))
 }
 
-func (c EditWebhook) decide(s State, m Meta) ([]Event, error) {
-	x, err := ownWebhook(s, c.Partner, c.Webhook, m)
+func (c EditWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
+	webhook, err := findWebhook(state, c.Partner, c.Webhook, dc)
 	if err != nil {
 		return nil, err
 	}
-	to := x.Settings
+	to := webhook.Settings
 	set(&to.Title, c.Title)
 	if len(c.Address) > 0 {
 		to.Address = c.Address
 	}
-	set(&to.Place, c.Place)
+	set(&to.DisplayAddress, c.DisplayAddress)
 	setList(&to.Events, c.Events)
 	setList(&to.Agreements, c.Agreements)
 	set(&to.Language, c.Language)
 	set(&to.IncludePrivate, c.IncludePrivate)
 	set(&to.Digest, c.Digest)
 	set(&to.Order, c.Order)
-	if err := to.faults().err(); err != nil {
+	if err := to.validate().err(); err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	return webhookEvent(c.Partner, c.Webhook, WebhookEdited{To: to, From: x.Settings}), nil
+	return webhookEvent(c.Partner, c.Webhook, WebhookEdited{To: to, From: webhook.Settings}), nil
 }
 
 // RotateWebhookSecret puts a new secret in the place of the old one, which goes on signing for a while.
@@ -99,28 +99,28 @@ type RotateWebhookSecret struct {
 // Stream implements Command.
 func (c RotateWebhookSecret) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c RotateWebhookSecret) target(s State) *Seen {
-	return seenOf(s.Webhook(WebhookRef{c.Partner, c.Webhook}))
+func (c RotateWebhookSecret) target(state State) *Versions {
+	return versionsOf(state.Webhook(WebhookRef{c.Partner, c.Webhook}))
 }
 
-func (c RotateWebhookSecret) decide(s State, m Meta) ([]Event, error) {
-	x, err := ownWebhook(s, c.Partner, c.Webhook, m)
+func (c RotateWebhookSecret) decide(state State, dc DecisionContext) ([]Event, error) {
+	webhook, err := findWebhook(state, c.Partner, c.Webhook, dc)
 	if err != nil {
 		return nil, err
 	}
-	var f faults
-	f.sealed("secret", c.Secret, true)
-	if err := f.err(); err != nil {
+	var check validation
+	check.sealed("secret", c.Secret, true)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	e := WebhookSecretRotated{Secret: c.Secret}
-	if len(x.Secret) > 0 {
-		e.OldUntil = m.At.Add(SecretOverlap)
+	event := WebhookSecretRotated{Secret: c.Secret}
+	if len(webhook.Secret) > 0 {
+		event.PreviousUntil = dc.At.Add(SecretOverlap)
 	}
-	return webhookEvent(c.Partner, c.Webhook, e), nil
+	return webhookEvent(c.Partner, c.Webhook, event), nil
 }
 
 // RemoveWebhook ends a subscription.
@@ -132,10 +132,10 @@ type RemoveWebhook struct {
 // Stream implements Command.
 func (c RemoveWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c RemoveWebhook) target(s State) *Seen { return seenOf(s.Webhook(WebhookRef(c))) }
+func (c RemoveWebhook) target(state State) *Versions { return versionsOf(state.Webhook(WebhookRef(c))) }
 
-func (c RemoveWebhook) decide(s State, m Meta) ([]Event, error) {
-	if _, err := managedWebhook(s, c.Partner, c.Webhook, m); err != nil {
+func (c RemoveWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
+	if _, err := findManagedWebhook(state, c.Partner, c.Webhook, dc); err != nil {
 		return nil, err
 	}
 	return webhookEvent(c.Partner, c.Webhook, WebhookRemoved{}), nil
@@ -151,20 +151,20 @@ type DisableWebhook struct {
 // Stream implements Command.
 func (c DisableWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c DisableWebhook) decide(s State, m Meta) ([]Event, error) {
-	x := s.Webhook(WebhookRef{c.Partner, c.Webhook})
-	if x == nil || x.Removed || (m.Actor.Role != System && m.Actor.Partner != c.Partner) {
+func (c DisableWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
+	webhook := state.Webhook(WebhookRef{c.Partner, c.Webhook})
+	if webhook == nil || webhook.Removed || (dc.Actor.Role != System && dc.Actor.Partner != c.Partner) {
 		return nil, ErrNotFound()
 	}
-	var f faults
-	f.text("reason", c.Reason, 1000, true)
-	if err := f.err(); err != nil {
+	var check validation
+	check.text("reason", c.Reason, 1000, true)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if m.Actor.Role != System {
+	if dc.Actor.Role != System {
 		return nil, forbidden("system_only", "Only Tandem itself disables webhooks; remove it, or change its events.")
 	}
-	if x.Disabled != "" {
+	if webhook.DisabledReason != "" {
 		return nil, conflict("webhook_disabled", "Webhook %s is disabled already.", c.Webhook)
 	}
 	return webhookEvent(c.Partner, c.Webhook, WebhookDisabled{c.Reason}), nil
@@ -179,55 +179,55 @@ type EnableWebhook struct {
 // Stream implements Command.
 func (c EnableWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c EnableWebhook) target(s State) *Seen { return seenOf(s.Webhook(WebhookRef(c))) }
+func (c EnableWebhook) target(state State) *Versions { return versionsOf(state.Webhook(WebhookRef(c))) }
 
-func (c EnableWebhook) decide(s State, m Meta) ([]Event, error) {
-	x, err := managedWebhook(s, c.Partner, c.Webhook, m)
+func (c EnableWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
+	webhook, err := findManagedWebhook(state, c.Partner, c.Webhook, dc)
 	if err != nil {
 		return nil, err
 	}
-	if x.Disabled == "" {
+	if webhook.DisabledReason == "" {
 		return nil, conflict("webhook_enabled", "Webhook %s is not disabled.", c.Webhook)
 	}
 	return webhookEvent(c.Partner, c.Webhook, WebhookEnabled{}), nil
 }
 
-// ownDirectory returns the partner if the actor belongs to it. The operator does not.
-func ownDirectory(s State, id PartnerID, m Meta) (*Partner, error) {
-	p := s.Partner(id)
-	if p == nil || m.Actor.Partner != id {
+// findOwnDirectory returns the partner if the actor belongs to it. The operator does not.
+func findOwnDirectory(state State, id PartnerID, dc DecisionContext) (*Partner, error) {
+	partner := state.Partner(id)
+	if partner == nil || dc.Actor.Partner != id {
 		return nil, ErrNotFound()
 	}
-	return p, nil
+	return partner, nil
 }
 
-func ownWebhook(s State, p PartnerID, id WebhookID, m Meta) (*Webhook, error) {
-	if _, err := ownDirectory(s, p, m); err != nil {
+func findWebhook(state State, partner PartnerID, id WebhookID, dc DecisionContext) (*Webhook, error) {
+	if _, err := findOwnDirectory(state, partner, dc); err != nil {
 		return nil, err
 	}
-	x := s.Webhook(WebhookRef{p, id})
-	if x == nil || x.Removed {
+	webhook := state.Webhook(WebhookRef{partner, id})
+	if webhook == nil || webhook.Removed {
 		return nil, ErrNotFound()
 	}
-	return x, nil
+	return webhook, nil
 }
 
-// managedWebhook returns the webhook if the actor may do something with it, whatever that is.
-func managedWebhook(s State, p PartnerID, id WebhookID, m Meta) (*Webhook, error) {
-	x, err := ownWebhook(s, p, id, m)
+// findManagedWebhook returns the webhook if the actor may do something with it, whatever that is.
+func findManagedWebhook(state State, partner PartnerID, id WebhookID, dc DecisionContext) (*Webhook, error) {
+	webhook, err := findWebhook(state, partner, id, dc)
 	if err != nil {
 		return nil, err
 	}
-	return x, m.manager()
+	return webhook, dc.requireManager()
 }
 
-func webhookEvent(p PartnerID, id WebhookID, e Payload) []Event {
-	return []Event{{Subject: string(id), Audience: PrivateTo(p), Payload: e}}
+func webhookEvent(partner PartnerID, id WebhookID, payload Payload) []Event {
+	return []Event{{Subject: string(id), Audience: PrivateTo(partner), Payload: payload}}
 }
 
-func (x *Webhook) seen() *Seen {
-	if x == nil {
+func (w *Webhook) versions() *Versions {
+	if w == nil {
 		return nil
 	}
-	return &x.Seen
+	return &w.Versions
 }

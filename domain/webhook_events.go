@@ -21,8 +21,8 @@ type WebhookEdited struct {
 
 // WebhookSecretRotated carries the new secret.
 type WebhookSecretRotated struct {
-	Secret   []byte    `json:"secret"`             // sealed
-	OldUntil time.Time `json:"old_until,omitzero"` // zero: there was none before
+	Secret        []byte    `json:"secret"`             // sealed
+	PreviousUntil time.Time `json:"old_until,omitzero"` // zero: there was none before
 }
 
 // WebhookRemoved ends a subscription.
@@ -43,8 +43,8 @@ type WebhookTestRequested struct {
 
 // WebhookRedeliveryRequested asks for one delivery again.
 type WebhookRedeliveryRequested struct {
-	Number   int    `json:"number"`
-	Delivery string `json:"delivery"`
+	Number  int    `json:"number"`
+	Message string `json:"delivery"`
 }
 
 // WebhookReplayRequested asks for all events again, from a position or a time on.
@@ -54,72 +54,72 @@ type WebhookReplayRequested struct {
 	Since  time.Time `json:"since,omitzero"`
 }
 
-// keptRequests is how many requests a webhook remembers.
-const keptRequests = 16
+// maxRequests is how many requests a webhook remembers.
+const maxRequests = 16
 
-func (w *World) editedWebhook(h Header) *Webhook {
-	x := w.editWebhook(WebhookRef{h.Stream.Partner, WebhookID(h.Subject)})
-	x.Seen.Count(h.Audience, h.RecordedAt)
-	return x
+func (w *World) editWebhookOf(header Header) *Webhook {
+	webhook := w.editWebhook(WebhookRef{header.Stream.Partner, WebhookID(header.Subject)})
+	webhook.Versions.Count(header.Audience, header.RecordedAt)
+	return webhook
 }
 
-func (e WebhookAdded) apply(w *World, h Header) {
-	x := w.editedWebhook(h)
-	x.Ref = WebhookRef{h.Stream.Partner, WebhookID(h.Subject)}
-	x.Settings, x.Secret, x.Since = e.Settings, e.Secret, h.RecordedAt
-	p := w.editPartner(h.Stream.Partner)
-	if !slices.Contains(p.Webhooks, x.Ref.Webhook) {
-		p.Webhooks = put(p.Webhooks, x.Ref.Webhook, func(id WebhookID) string { return string(id) })
+func (e WebhookAdded) apply(world *World, header Header) {
+	webhook := world.editWebhookOf(header)
+	webhook.Ref = WebhookRef{header.Stream.Partner, WebhookID(header.Subject)}
+	webhook.Settings, webhook.Secret, webhook.AddedAt = e.Settings, e.Secret, header.RecordedAt
+	partner := world.editPartner(header.Stream.Partner)
+	if !slices.Contains(partner.Webhooks, webhook.Ref.Webhook) {
+		partner.Webhooks = upsert(partner.Webhooks, webhook.Ref.Webhook, func(id WebhookID) string { return string(id) })
 	}
 }
 
-func (e WebhookEdited) apply(w *World, h Header) {
-	x := w.editedWebhook(h)
-	if x.Settings = e.To; !slices.Equal(e.To.Agreements, e.From.Agreements) {
-		x.Chosen = h.RecordedAt
+func (e WebhookEdited) apply(world *World, header Header) {
+	webhook := world.editWebhookOf(header)
+	if webhook.Settings = e.To; !slices.Equal(e.To.Agreements, e.From.Agreements) {
+		webhook.AgreementsChosenAt = header.RecordedAt
 	}
 }
 
-func (e WebhookSecretRotated) apply(w *World, h Header) {
-	x := w.editedWebhook(h)
-	x.Old, x.OldUntil = x.Secret, e.OldUntil
-	x.Secret = e.Secret
+func (e WebhookSecretRotated) apply(world *World, header Header) {
+	webhook := world.editWebhookOf(header)
+	webhook.PreviousSecret, webhook.PreviousUntil = webhook.Secret, e.PreviousUntil
+	webhook.Secret = e.Secret
 }
 
 // apply forgets the address and the secrets; the log keeps them sealed.
-func (WebhookRemoved) apply(w *World, h Header) {
-	x := w.editedWebhook(h)
-	x.Removed, x.Settings.Address, x.Secret, x.Old, x.Requests = true, nil, nil, nil, nil
-	w.ended(h.Stream.Partner, NoticeOfWebhook(WebhookID(h.Subject)))
-	p := w.editPartner(h.Stream.Partner)
-	p.Webhooks = without(p.Webhooks, WebhookID(h.Subject))
+func (WebhookRemoved) apply(world *World, header Header) {
+	webhook := world.editWebhookOf(header)
+	webhook.Removed, webhook.Settings.Address, webhook.Secret, webhook.PreviousSecret, webhook.Requests = true, nil, nil, nil, nil
+	world.forgetDismissal(header.Stream.Partner, NoticeOfWebhook(WebhookID(header.Subject)))
+	partner := world.editPartner(header.Stream.Partner)
+	partner.Webhooks = without(partner.Webhooks, WebhookID(header.Subject))
 }
 
-func (e WebhookDisabled) apply(w *World, h Header) {
-	x := w.editedWebhook(h)
-	x.Disabled, x.Halted = e.Reason, h.RecordedAt
+func (e WebhookDisabled) apply(world *World, header Header) {
+	webhook := world.editWebhookOf(header)
+	webhook.DisabledReason, webhook.DisabledAt = e.Reason, header.RecordedAt
 }
 
-func (WebhookEnabled) apply(w *World, h Header) {
-	x := w.editedWebhook(h)
-	x.Disabled, x.Halted = "", time.Time{}
-	w.ended(h.Stream.Partner, NoticeOfWebhook(WebhookID(h.Subject)))
+func (WebhookEnabled) apply(world *World, header Header) {
+	webhook := world.editWebhookOf(header)
+	webhook.DisabledReason, webhook.DisabledAt = "", time.Time{}
+	world.forgetDismissal(header.Stream.Partner, NoticeOfWebhook(WebhookID(header.Subject)))
 }
 
-func (e WebhookTestRequested) apply(w *World, h Header) {
-	w.request(h, WebhookRequest{Number: e.Number, Kind: TestDelivery})
+func (e WebhookTestRequested) apply(world *World, header Header) {
+	world.addRequest(header, WebhookRequest{Number: e.Number, Kind: RequestTest})
 }
 
-func (e WebhookRedeliveryRequested) apply(w *World, h Header) {
-	w.request(h, WebhookRequest{Number: e.Number, Kind: Redelivery, Delivery: e.Delivery})
+func (e WebhookRedeliveryRequested) apply(world *World, header Header) {
+	world.addRequest(header, WebhookRequest{Number: e.Number, Kind: RequestResend, Message: e.Message})
 }
 
-func (e WebhookReplayRequested) apply(w *World, h Header) {
-	w.request(h, WebhookRequest{Number: e.Number, Kind: Replay, After: e.After, Time: e.Since})
+func (e WebhookReplayRequested) apply(world *World, header Header) {
+	world.addRequest(header, WebhookRequest{Number: e.Number, Kind: RequestReplay, After: e.After, Since: e.Since})
 }
 
-func (w *World) request(h Header, r WebhookRequest) {
-	x := w.editedWebhook(h)
-	r.At = h.RecordedAt
-	x.Requests = with(x.Requests[max(0, len(x.Requests)-keptRequests+1):], r)
+func (w *World) addRequest(header Header, request WebhookRequest) {
+	webhook := w.editWebhookOf(header)
+	request.At = header.RecordedAt
+	webhook.Requests = with(webhook.Requests[max(0, len(webhook.Requests)-maxRequests+1):], request)
 }

@@ -14,25 +14,25 @@ func publicTypes() map[string]bool {
 	return types
 }
 
-// knownPattern reports whether a pattern of event types can match anything.
-func knownPattern(pattern string) bool {
+// matchesAnyType reports whether a pattern of event types can match anything.
+func matchesAnyType(pattern string) bool {
 	types := publicTypes()
 	area, all := strings.CutSuffix(pattern, ".*")
 	if pattern == "*" || !all {
 		return pattern == "*" || types[pattern]
 	}
-	for t := range types {
-		if of, _, _ := strings.Cut(t, "."); of == area {
+	for eventType := range types {
+		if of, _, _ := strings.Cut(eventType, "."); of == area {
 			return true
 		}
 	}
 	return false
 }
 
-// Wants reports whether the webhook asks for events of a public type under an agreement; whether the
+// Subscribes reports whether the webhook asks for events of a public type under an agreement; whether the
 // partner may see them is another question.
-func (s WebhookSettings) Wants(public string, a AgreementID) bool {
-	if len(s.Agreements) > 0 && !slices.Contains(s.Agreements, a) {
+func (s WebhookSettings) Subscribes(public string, agreement AgreementID) bool {
+	if len(s.Agreements) > 0 && !slices.Contains(s.Agreements, agreement) {
 		return false
 	}
 	return slices.ContainsFunc(s.Events, func(pattern string) bool {

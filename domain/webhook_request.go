@@ -12,43 +12,45 @@ type TestWebhook struct {
 // Stream implements Command.
 func (c TestWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c TestWebhook) target(s State) *Seen { return seenOf(s.Webhook(WebhookRef(c))) }
+func (c TestWebhook) target(state State) *Versions { return versionsOf(state.Webhook(WebhookRef(c))) }
 
-func (c TestWebhook) decide(s State, m Meta) ([]Event, error) {
-	x, err := managedWebhook(s, c.Partner, c.Webhook, m)
+func (c TestWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
+	webhook, err := findManagedWebhook(state, c.Partner, c.Webhook, dc)
 	if err != nil {
 		return nil, err
 	}
-	return webhookEvent(c.Partner, c.Webhook, WebhookTestRequested{x.nextRequest()}), nil
+	return webhookEvent(c.Partner, c.Webhook, WebhookTestRequested{webhook.nextRequestNumber()}), nil
 }
 
-// Redeliver asks for one delivery again, beside what else is delivered. The edge has looked that there is
+// ResendWebhook asks for one delivery again, beside what else is delivered. The edge has looked that there is
 // such a delivery.
-type Redeliver struct {
-	Partner  PartnerID `json:"partner"`
-	Webhook  WebhookID `json:"webhook"`
-	Delivery string    `json:"delivery"`
+type ResendWebhook struct {
+	Partner PartnerID `json:"partner"`
+	Webhook WebhookID `json:"webhook"`
+	Message string    `json:"delivery"`
 }
 
 // Stream implements Command.
-func (c Redeliver) Stream() Stream { return Stream{Partner: c.Partner} }
+func (c ResendWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c Redeliver) target(s State) *Seen { return seenOf(s.Webhook(WebhookRef{c.Partner, c.Webhook})) }
+func (c ResendWebhook) target(state State) *Versions {
+	return versionsOf(state.Webhook(WebhookRef{c.Partner, c.Webhook}))
+}
 
-func (c Redeliver) decide(s State, m Meta) ([]Event, error) {
-	x, err := ownWebhook(s, c.Partner, c.Webhook, m)
+func (c ResendWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
+	webhook, err := findWebhook(state, c.Partner, c.Webhook, dc)
 	if err != nil {
 		return nil, err
 	}
-	var f faults
-	f.text("delivery", c.Delivery, 100, true)
-	if err := f.err(); err != nil {
+	var check validation
+	check.text("delivery", c.Message, 100, true)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	return webhookEvent(c.Partner, c.Webhook, WebhookRedeliveryRequested{x.nextRequest(), c.Delivery}), nil
+	return webhookEvent(c.Partner, c.Webhook, WebhookRedeliveryRequested{webhook.nextRequestNumber(), c.Message}), nil
 }
 
 // ReplayWebhook asks for all events again that came after a position, or were recorded since a time. The
@@ -63,35 +65,35 @@ type ReplayWebhook struct {
 // Stream implements Command.
 func (c ReplayWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
 
-func (c ReplayWebhook) target(s State) *Seen {
-	return seenOf(s.Webhook(WebhookRef{c.Partner, c.Webhook}))
+func (c ReplayWebhook) target(state State) *Versions {
+	return versionsOf(state.Webhook(WebhookRef{c.Partner, c.Webhook}))
 }
 
-func (c ReplayWebhook) decide(s State, m Meta) ([]Event, error) {
-	x, err := ownWebhook(s, c.Partner, c.Webhook, m)
+func (c ReplayWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
+	webhook, err := findWebhook(state, c.Partner, c.Webhook, dc)
 	if err != nil {
 		return nil, err
 	}
-	var f faults
-	f.text("after", c.After, 100_000, false)
+	var check validation
+	check.text("after", c.After, 100_000, false)
 	switch {
 	case (c.After == "") == c.Since.IsZero():
-		f.add("after", "or since is required, and not both")
-	case c.Since.After(m.At):
-		f.add("since", "is in the future")
+		check.add("after", "or since is required, and not both")
+	case c.Since.After(dc.At):
+		check.add("since", "is in the future")
 	}
-	if err := f.err(); err != nil {
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := m.manager(); err != nil {
+	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	return webhookEvent(c.Partner, c.Webhook, WebhookReplayRequested{x.nextRequest(), c.After, c.Since}), nil
+	return webhookEvent(c.Partner, c.Webhook, WebhookReplayRequested{webhook.nextRequestNumber(), c.After, c.Since}), nil
 }
 
-func (x *Webhook) nextRequest() int {
-	if n := len(x.Requests); n > 0 {
-		return x.Requests[n-1].Number + 1
+func (w *Webhook) nextRequestNumber() int {
+	if n := len(w.Requests); n > 0 {
+		return w.Requests[n-1].Number + 1
 	}
 	return 1
 }

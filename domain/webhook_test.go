@@ -29,7 +29,7 @@ func TestAWebhookKeepsTheLatestRequests(t *testing.T) {
 		s.must("nokia", "test-webhook nokia/ops")
 	}
 	requests := s.ledger.plain.Webhook(WebhookRef{"nokia", "ops"}).Requests
-	require.Len(t, requests, keptRequests)
+	require.Len(t, requests, maxRequests)
 	require.Equal(t, 5, requests[0].Number)
 	require.Equal(t, 20, requests[15].Number)
 	s.ledger.check()
@@ -53,6 +53,6 @@ func TestWhatAWebhookWants(t *testing.T) {
 		{[]string{"*"}, []AgreementID{"a"}, "milestone.delivered", "b", false},
 	} {
 		set := WebhookSettings{Events: c.events, Agreements: c.agreements}
-		require.Equal(t, c.wanted, set.Wants(c.public, c.in), fmt.Sprint(c))
+		require.Equal(t, c.wanted, set.Subscribes(c.public, c.in), fmt.Sprint(c))
 	}
 }

@@ -15,8 +15,8 @@ type State interface {
 	Agreement(AgreementID) *Agreement
 	Project(ProjectRef) *Project
 	Milestone(MilestoneRef) *Milestone
-	// Serving returns the milestones whose plan names the instrument, sorted by project and id.
-	Serving(AgreementID, InstrumentID) []*Milestone
+	// MilestonesOf returns the milestones whose plan names the instrument, sorted by project and id.
+	MilestonesOf(AgreementID, InstrumentID) []*Milestone
 	// Milestones returns those of a project, sorted by id.
 	Milestones(ProjectRef) []*Milestone
 }
@@ -39,7 +39,7 @@ type World struct {
 }
 
 // NewWorld returns an empty state.
-func NewWorld() *World { return NewFork(nothing{}) }
+func NewWorld() *World { return NewFork(emptyState{}) }
 
 // NewFork returns a state that begins as base and keeps its own changes.
 func NewFork(base State) *World {
@@ -95,17 +95,17 @@ func (w *World) Milestone(ref MilestoneRef) *Milestone {
 	return w.milestones.get(ref, w.base.Milestone)
 }
 
-// Serving implements State.
-func (w *World) Serving(a AgreementID, i InstrumentID) []*Milestone {
+// MilestonesOf implements State.
+func (w *World) MilestonesOf(agreement AgreementID, instrument InstrumentID) []*Milestone {
 	var list []*Milestone
-	for _, m := range w.base.Serving(a, i) {
-		if _, newer := w.milestones[m.Ref]; !newer {
-			list = append(list, m)
+	for _, milestone := range w.base.MilestonesOf(agreement, instrument) {
+		if _, newer := w.milestones[milestone.Ref]; !newer {
+			list = append(list, milestone)
 		}
 	}
-	for ref, r := range w.milestones {
-		if ref.Agreement == a && r.value.Plan.Instrument == i {
-			list = append(list, r.value)
+	for ref, entry := range w.milestones {
+		if ref.Agreement == agreement && entry.value.Plan.Instrument == instrument {
+			list = append(list, entry.value)
 		}
 	}
 	slices.SortFunc(list, compareRefs)
@@ -113,24 +113,24 @@ func (w *World) Serving(a AgreementID, i InstrumentID) []*Milestone {
 }
 
 // Milestones implements State.
-func (w *World) Milestones(in ProjectRef) []*Milestone {
+func (w *World) Milestones(project ProjectRef) []*Milestone {
 	var list []*Milestone
-	for _, m := range w.base.Milestones(in) {
-		if _, newer := w.milestones[m.Ref]; !newer {
-			list = append(list, m)
+	for _, milestone := range w.base.Milestones(project) {
+		if _, newer := w.milestones[milestone.Ref]; !newer {
+			list = append(list, milestone)
 		}
 	}
-	for ref, r := range w.milestones {
-		if ref.ProjectRef() == in {
-			list = append(list, r.value)
+	for ref, entry := range w.milestones {
+		if ref.ProjectRef() == project {
+			list = append(list, entry.value)
 		}
 	}
 	slices.SortFunc(list, compareRefs)
 	return list
 }
 
-func compareRefs(x, y *Milestone) int {
-	return cmp.Or(cmp.Compare(x.Ref.Project, y.Ref.Project), cmp.Compare(x.Ref.Milestone, y.Ref.Milestone))
+func compareRefs(first, second *Milestone) int {
+	return cmp.Or(cmp.Compare(first.Ref.Project, second.Ref.Project), cmp.Compare(first.Ref.Milestone, second.Ref.Milestone))
 }
 
 func (w *World) editPartner(id PartnerID) *Partner { return edit(w, w.partners, id, w.base.Partner) }
@@ -162,15 +162,15 @@ type row[V any] struct {
 }
 
 func (t table[K, V]) get(key K, base func(K) *V) *V {
-	if r, ok := t[key]; ok {
-		return r.value
+	if entry, ok := t[key]; ok {
+		return entry.value
 	}
 	return base(key)
 }
 
 func (t table[K, V]) prune(commit uint64) {
-	for key, r := range t {
-		if r.commit <= commit {
+	for key, entry := range t {
+		if entry.commit <= commit {
 			delete(t, key)
 		}
 	}
@@ -178,33 +178,33 @@ func (t table[K, V]) prune(commit uint64) {
 
 // edit returns an entity that the fold may change: a copy of the present one, put in its place,
 // or an empty one. Slices inside are still the old ones and must be replaced, not changed.
-func edit[K comparable, V any](w *World, t table[K, V], key K, base func(K) *V) *V {
-	r, own := t[key]
+func edit[K comparable, V any](world *World, entities table[K, V], key K, base func(K) *V) *V {
+	entry, own := entities[key]
 	if !own {
-		r.value = base(key)
+		entry.value = base(key)
 	}
-	thisCommit := own && r.commit == w.commit && w.commit != 0 // copied for an earlier event of it
+	thisCommit := own && entry.commit == world.commit && world.commit != 0 // copied for an earlier event of it
 	switch {
-	case r.value == nil:
-		r.value = new(V)
-	case !own || !(w.inPlace || thisCommit):
-		fresh := *r.value
-		r.value = &fresh
+	case entry.value == nil:
+		entry.value = new(V)
+	case !own || !(world.inPlace || thisCommit):
+		fresh := *entry.value
+		entry.value = &fresh
 	}
-	r.commit = w.commit
-	t[key] = r
-	return r.value
+	entry.commit = world.commit
+	entities[key] = entry
+	return entry.value
 }
 
-// nothing is the state below a world that stands alone.
-type nothing struct{}
+// emptyState is the state below a world that stands alone.
+type emptyState struct{}
 
-func (nothing) Partner(PartnerID) *Partner                     { return nil }
-func (nothing) Member(MemberRef) *Member                       { return nil }
-func (nothing) Token(TokenRef) *Token                          { return nil }
-func (nothing) Webhook(WebhookRef) *Webhook                    { return nil }
-func (nothing) Agreement(AgreementID) *Agreement               { return nil }
-func (nothing) Project(ProjectRef) *Project                    { return nil }
-func (nothing) Milestone(MilestoneRef) *Milestone              { return nil }
-func (nothing) Serving(AgreementID, InstrumentID) []*Milestone { return nil }
-func (nothing) Milestones(ProjectRef) []*Milestone             { return nil }
+func (emptyState) Partner(PartnerID) *Partner                          { return nil }
+func (emptyState) Member(MemberRef) *Member                            { return nil }
+func (emptyState) Token(TokenRef) *Token                               { return nil }
+func (emptyState) Webhook(WebhookRef) *Webhook                         { return nil }
+func (emptyState) Agreement(AgreementID) *Agreement                    { return nil }
+func (emptyState) Project(ProjectRef) *Project                         { return nil }
+func (emptyState) Milestone(MilestoneRef) *Milestone                   { return nil }
+func (emptyState) MilestonesOf(AgreementID, InstrumentID) []*Milestone { return nil }
+func (emptyState) Milestones(ProjectRef) []*Milestone                  { return nil }

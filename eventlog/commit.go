@@ -21,9 +21,9 @@ type Partition uint8
 // partner's directory ("partner/nokia"). It is the 64-bit FNV-1a hash, folded to the number of
 // partitions, and can never change: stored history depends on it.
 func PartitionOf(root string) Partition {
-	h := fnv.New64a()
-	h.Write([]byte(root)) // a hash.Hash never returns an error
-	sum := h.Sum64()
+	hasher := fnv.New64a()
+	hasher.Write([]byte(root)) // a hash.Hash never returns an error
+	sum := hasher.Sum64()
 	return Partition((sum ^ sum>>32) % Partitions)
 }
 
@@ -38,11 +38,11 @@ func (id CommandID) String() string { return hex.EncodeToString(id[:]) }
 func (id CommandID) IsZero() bool { return id == CommandID{} }
 
 // ParseCommandID reads what String wrote.
-func ParseCommandID(s string) (CommandID, error) {
+func ParseCommandID(text string) (CommandID, error) {
 	var id CommandID
-	raw, err := hex.DecodeString(s)
+	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw) != len(id) {
-		return id, fmt.Errorf("command id %q: want %d hexadecimal digits", s, 2*len(id))
+		return id, fmt.Errorf("command id %q: want %d hexadecimal digits", text, 2*len(id))
 	}
 	copy(id[:], raw)
 	return id, nil
@@ -132,8 +132,8 @@ func (c *Commit) computeHash() Hash {
 	b = append(b, c.Prev[:]...)
 	var scratch [1024]byte
 	for i := range c.Events {
-		h := c.Events[i].hash(scratch[:0])
-		b = append(b, h[:]...)
+		sum := c.Events[i].hash(scratch[:0])
+		b = append(b, sum[:]...)
 	}
 	return sha256.Sum256(b)
 }
@@ -160,12 +160,12 @@ func (c *Commit) AppendFrame(b []byte) []byte {
 	b = append(b, c.Prev[:]...)
 	b = append(b, c.Hash[:]...)
 	for i := range c.Events {
-		e := &c.Events[i]
-		b = append(b, e.Salt[:]...)
-		b = appendString(b, e.Type)
-		b = appendString(b, e.Subject)
-		b = appendString(b, e.Audience)
-		b = appendBytes(b, e.Data)
+		event := &c.Events[i]
+		b = append(b, event.Salt[:]...)
+		b = appendString(b, event.Type)
+		b = appendString(b, event.Subject)
+		b = appendString(b, event.Audience)
+		b = appendBytes(b, event.Data)
 	}
 	return b
 }
@@ -173,39 +173,41 @@ func (c *Commit) AppendFrame(b []byte) []byte {
 // ParseFrame reads what AppendFrame wrote. The commit keeps parts of frame, which must not change
 // afterwards. It does not check the hash; Verify does.
 func ParseFrame(frame []byte) (Commit, error) {
-	r := frameReader{rest: frame}
-	if v := r.byte(); v != frameVersion && r.err == nil {
-		return Commit{}, fmt.Errorf("commit frame version %d is newer than this program: %w", v, ErrNewer)
+	reader := frameReader{rest: frame}
+	if version := reader.byte(); version != frameVersion && reader.err == nil {
+		return Commit{}, fmt.Errorf("commit frame version %d is newer than this program: %w", version, ErrNewer)
 	}
-	c := Commit{Partition: Partition(r.byte()), Seq: r.uvarint(), Stream: string(r.bytes()), Version: r.uvarint()}
-	r.array(c.Command[:])
-	r.array(c.Request[:])
-	c.Actor, c.Partner = string(r.bytes()), string(r.bytes())
-	c.RecordedAt = time.UnixMicro(r.varint()).UTC()
-	n := r.uvarint()
-	if n > uint64(len(frame)) {
-		r.fail()
-		n = 0
+	commit := Commit{Partition: Partition(reader.byte()), Seq: reader.uvarint(), Stream: string(reader.bytes()), Version: reader.uvarint()}
+	reader.array(commit.Command[:])
+	reader.array(commit.Request[:])
+	commit.Actor, commit.Partner = string(reader.bytes()), string(reader.bytes())
+	commit.RecordedAt = time.UnixMicro(reader.varint()).UTC()
+	count := reader.uvarint()
+	if count > uint64(len(frame)) {
+		reader.fail()
+		count = 0
 	}
-	r.array(c.Prev[:])
-	r.array(c.Hash[:])
-	c.Events = make([]Event, n)
-	for i := range c.Events {
-		e := &c.Events[i]
-		r.array(e.Salt[:])
-		e.Type, e.Subject = string(r.bytes()), string(r.bytes())
-		e.Audience, e.Data = string(r.bytes()), r.bytes()
+	reader.array(commit.Prev[:])
+	reader.array(commit.Hash[:])
+	commit.Events = make([]Event, count)
+	for i := range commit.Events {
+		event := &commit.Events[i]
+		reader.array(event.Salt[:])
+		event.Type, event.Subject = string(reader.bytes()), string(reader.bytes())
+		event.Audience, event.Data = string(reader.bytes()), reader.bytes()
 	}
-	if r.err != nil || len(r.rest) != 0 {
-		return Commit{}, errors.Join(fmt.Errorf("commit frame of %d bytes: %w", len(frame), ErrDamaged), r.err)
+	if reader.err != nil || len(reader.rest) != 0 {
+		return Commit{}, errors.Join(fmt.Errorf("commit frame of %d bytes: %w", len(frame), ErrDamaged), reader.err)
 	}
-	return c, nil
+	return commit, nil
 }
 
-func appendBytes(b, v []byte) []byte { return append(binary.AppendUvarint(b, uint64(len(v))), v...) }
+func appendBytes(b, value []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(value))), value...)
+}
 
-func appendString(b []byte, v string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(v))), v...)
+func appendString(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
 // frameReader takes a frame apart; after the first fault every read returns nothing.
@@ -218,42 +220,42 @@ func (r *frameReader) fail() {
 	r.rest, r.err = nil, errors.New("the frame ends early or a length is wrong")
 }
 
-func (r *frameReader) take(n uint64) []byte {
-	if n > uint64(len(r.rest)) {
+func (r *frameReader) take(size uint64) []byte {
+	if size > uint64(len(r.rest)) {
 		r.fail()
 		return nil
 	}
-	v := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return v
+	value := r.rest[:size:size]
+	r.rest = r.rest[size:]
+	return value
 }
 
 func (r *frameReader) array(dst []byte) { copy(dst, r.take(uint64(len(dst)))) }
 func (r *frameReader) bytes() []byte    { return r.take(r.uvarint()) }
 
 func (r *frameReader) byte() byte {
-	if v := r.take(1); v != nil {
-		return v[0]
+	if value := r.take(1); value != nil {
+		return value[0]
 	}
 	return 0
 }
 
 func (r *frameReader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
+	value, n := binary.Uvarint(r.rest)
 	if n <= 0 {
 		r.fail()
 		return 0
 	}
 	r.rest = r.rest[n:]
-	return v
+	return value
 }
 
 func (r *frameReader) varint() int64 {
-	v, n := binary.Varint(r.rest)
+	value, n := binary.Varint(r.rest)
 	if n <= 0 {
 		r.fail()
 		return 0
 	}
 	r.rest = r.rest[n:]
-	return v
+	return value
 }

@@ -16,7 +16,7 @@ import (
 
 // golden is a commit whose stored form and hash can never change.
 func golden() eventlog.Commit {
-	c := eventlog.Commit{
+	commit := eventlog.Commit{
 		Partition: 13, Stream: "project/nokia-xiaomi-2017/p1", Version: 4,
 		Command: eventlog.CommandID{1, 2, 3, 15: 16}, Request: eventlog.Fingerprint{0xa0, 15: 0xaf},
 		Actor: "mei", Partner: "xiaomi", RecordedAt: time.Date(2017, 7, 5, 8, 30, 0, 123456000, time.UTC),
@@ -25,8 +25,8 @@ func golden() eventlog.Commit {
 			{Type: "milestone.commented.v1", Audience: "private:xiaomi", Data: []byte(`{"text":"完成"}`), Salt: [16]byte{2}},
 		},
 	}
-	c.Seal(eventlog.Head{Seq: 41, Hash: eventlog.Hash{0xee}})
-	return c
+	commit.Seal(eventlog.Head{Seq: 41, Hash: eventlog.Hash{0xee}})
+	return commit
 }
 
 const (
@@ -40,22 +40,22 @@ const (
 )
 
 func TestGoldenHash(t *testing.T) {
-	c := golden()
-	require.EqualValues(t, 42, c.Seq)
-	require.Equal(t, eventlog.Hash{0xee}, c.Prev)
-	require.Equal(t, goldenHash, c.Hash.String())
-	require.Equal(t, eventlog.Head{Seq: 42, Hash: c.Hash}, c.Head())
+	commit := golden()
+	require.EqualValues(t, 42, commit.Seq)
+	require.Equal(t, eventlog.Hash{0xee}, commit.Prev)
+	require.Equal(t, goldenHash, commit.Hash.String())
+	require.Equal(t, eventlog.Head{Seq: 42, Hash: commit.Hash}, commit.Head())
 }
 
 func TestGoldenFrame(t *testing.T) {
-	c := golden()
-	require.Equal(t, goldenFrame, hex.EncodeToString(c.AppendFrame(nil)))
+	commit := golden()
+	require.Equal(t, goldenFrame, hex.EncodeToString(commit.AppendFrame(nil)))
 	frame, err := hex.DecodeString(goldenFrame)
 	require.NoError(t, err)
 	read, err := eventlog.ParseFrame(frame)
 	require.NoError(t, err)
-	require.Empty(t, cmp.Diff(c, read))
-	require.Equal(t, append([]byte("before"), frame...), c.AppendFrame([]byte("before")))
+	require.Empty(t, cmp.Diff(commit, read))
+	require.Equal(t, append([]byte("before"), frame...), commit.AppendFrame([]byte("before")))
 }
 
 // TestVerifyFindsEveryChange alters one part after the other; the hash covers them all.
@@ -82,48 +82,48 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 		"event order": func(c *eventlog.Commit) { c.Events[0], c.Events[1] = c.Events[1], c.Events[0] },
 		"an event":    func(c *eventlog.Commit) { c.Events = c.Events[:1] },
 	} {
-		c := golden()
-		alter(&c)
-		require.ErrorIs(t, c.Verify(head), eventlog.ErrDamaged, name)
+		commit := golden()
+		alter(&commit)
+		require.ErrorIs(t, commit.Verify(head), eventlog.ErrDamaged, name)
 	}
 }
 
 func TestVerifyFindsAnotherPlace(t *testing.T) {
-	c := golden()
-	require.ErrorContains(t, c.Verify(eventlog.Head{Seq: 40, Hash: eventlog.Hash{0xee}}), "partition 13: commit 42 follows 40")
-	require.ErrorContains(t, c.Verify(eventlog.Head{Seq: 41}), "does not continue the chain at 41")
-	c.Actor = "li"
-	require.ErrorContains(t, c.Verify(eventlog.Head{Seq: 41, Hash: eventlog.Hash{0xee}}), "commit 42 was altered")
+	commit := golden()
+	require.ErrorContains(t, commit.Verify(eventlog.Head{Seq: 40, Hash: eventlog.Hash{0xee}}), "partition 13: commit 42 follows 40")
+	require.ErrorContains(t, commit.Verify(eventlog.Head{Seq: 41}), "does not continue the chain at 41")
+	commit.Actor = "li"
+	require.ErrorContains(t, commit.Verify(eventlog.Head{Seq: 41, Hash: eventlog.Hash{0xee}}), "commit 42 was altered")
 }
 
 func anyCommit(t *rapid.T) eventlog.Commit {
 	text := rapid.StringN(0, 40, -1)
-	c := eventlog.Commit{
+	commit := eventlog.Commit{
 		Partition: eventlog.Partition(rapid.IntRange(0, eventlog.Partitions-1).Draw(t, "partition")),
 		Stream:    text.Draw(t, "stream"), Version: rapid.Uint64().Draw(t, "version"),
 		Actor: text.Draw(t, "actor"), Partner: text.Draw(t, "partner"),
 		RecordedAt: time.UnixMicro(rapid.Int64Range(-1e16, 1e16).Draw(t, "time")).UTC(),
 	}
-	copy(c.Command[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "command"))
-	copy(c.Request[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "request"))
-	c.Events = make([]eventlog.Event, rapid.IntRange(1, 4).Draw(t, "events"))
-	for i := range c.Events {
-		c.Events[i] = eventlog.Event{Type: text.Draw(t, "type"), Subject: text.Draw(t, "subject"), Audience: text.Draw(t, "audience"), Data: append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(t, "data")...)}
-		copy(c.Events[i].Salt[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "salt"))
+	copy(commit.Command[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "command"))
+	copy(commit.Request[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "request"))
+	commit.Events = make([]eventlog.Event, rapid.IntRange(1, 4).Draw(t, "events"))
+	for i := range commit.Events {
+		commit.Events[i] = eventlog.Event{Type: text.Draw(t, "type"), Subject: text.Draw(t, "subject"), Audience: text.Draw(t, "audience"), Data: append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(t, "data")...)}
+		copy(commit.Events[i].Salt[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "salt"))
 	}
-	return c
+	return commit
 }
 
 func TestChainsSurviveFrames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var written, read eventlog.Head
 		for range rapid.IntRange(1, 5).Draw(t, "commits") {
-			c := anyCommit(t)
-			c.Seal(written)
-			written = c.Head()
-			again, err := eventlog.ParseFrame(c.AppendFrame(nil))
+			commit := anyCommit(t)
+			commit.Seal(written)
+			written = commit.Head()
+			again, err := eventlog.ParseFrame(commit.AppendFrame(nil))
 			require.NoError(t, err)
-			require.Empty(t, cmp.Diff(c, again))
+			require.Empty(t, cmp.Diff(commit, again))
 			require.NoError(t, again.Verify(read))
 			read = again.Head()
 		}
@@ -132,8 +132,8 @@ func TestChainsSurviveFrames(t *testing.T) {
 
 // TestFlippedBits shows that no single flipped bit of a stored commit goes unnoticed.
 func TestFlippedBits(t *testing.T) {
-	c := golden()
-	frame := c.AppendFrame(nil)
+	commit := golden()
+	frame := commit.AppendFrame(nil)
 	for bit := range 8 * len(frame) {
 		broken := bytes.Clone(frame)
 		broken[bit/8] ^= 1 << (bit % 8)
@@ -146,8 +146,8 @@ func TestFlippedBits(t *testing.T) {
 }
 
 func TestFrameOfANewerProgram(t *testing.T) {
-	c := golden()
-	frame := c.AppendFrame(nil)
+	commit := golden()
+	frame := commit.AppendFrame(nil)
 	frame[0] = 2
 	_, err := eventlog.ParseFrame(frame)
 	require.ErrorIs(t, err, eventlog.ErrNewer)
@@ -155,8 +155,8 @@ func TestFrameOfANewerProgram(t *testing.T) {
 }
 
 func FuzzParseFrame(f *testing.F) {
-	c := golden()
-	frame := c.AppendFrame(nil)
+	commit := golden()
+	frame := commit.AppendFrame(nil)
 	f.Add(frame)
 	f.Add(frame[:len(frame)-1])
 	f.Add(append(bytes.Clone(frame), 0))

@@ -70,25 +70,25 @@ type Losses struct {
 // Status describes a log to those who run it.
 type Status struct {
 	Kind       string // "sqlite" or "redis"
-	Place      string // the file, or the server's address without its password
+	Location   string // the file, or the server's address without its password
 	Durability string // what an append survives, in a word: "disk" or "replicated"
 	Bytes      uint64 // of the file, or of the server's memory
-	Limit      uint64 // that Bytes may reach; 0: none is set
+	BytesLimit uint64 // that Bytes may reach; 0: none is set
 	Nodes      []string
 	Partitions [Partitions]PartitionStatus
 }
 
 // PartitionStatus describes one partition.
 type PartitionStatus struct {
-	Head        Head      // the end of the stored chain
-	Durable     uint64    // sequence number up to which it is durable and may be served
-	Owner       string    // the node that owns it; empty: none
-	Fence       uint64    // of the latest lease
-	Waiting     uint64    // commands in the inbox
-	Oldest      time.Time // when the oldest of them came; zero if there is none or it is not known
-	DeadLetters uint64
-	Epoch       uint64         // accepted losses
-	Loss        *LostTailError // reported and not accepted
+	Head          Head      // the end of the stored chain
+	Durable       uint64    // sequence number up to which it is durable and may be served
+	Owner         string    // the node that owns it; empty: none
+	Fence         uint64    // of the latest lease
+	Waiting       uint64    // commands in the inbox
+	OldestWaiting time.Time // when the oldest of them came; zero if there is none or it is not known
+	DeadLetters   uint64
+	Epoch         uint64         // accepted losses
+	OpenLoss      *LostTailError // reported and not accepted
 }
 
 // Offset is a place in an inbox topic. Offsets of a topic are ordered; the zero Offset is before
@@ -109,15 +109,15 @@ type Message struct {
 }
 
 // Topic returns the inbox topic of a partition's commands.
-func Topic(p Partition) string { return fmt.Sprintf("commands-%02d", p) }
+func Topic(partition Partition) string { return fmt.Sprintf("commands-%02d", partition) }
 
-// Inbox carries commands to partition owners, in order. Topics are arbitrary names and come into
+// CommandQueue carries commands to partition owners, in order. Topics are arbitrary names and come into
 // being with their first use.
-type Inbox interface {
+type CommandQueue interface {
 	// Send appends m to the topic. Concurrent sends have some order; sends of one goroutine keep
 	// theirs. How long a sent message lives is the adapter's stated promise. An error that is
 	// ErrNotSent means that the topic does not have it; after any other it may have it.
-	Send(ctx context.Context, topic string, m Message) error
+	Send(ctx context.Context, topic string, message Message) error
 	// Receive returns the messages after the given offset, oldest first, up to max of them,
 	// and waits for the first one until ctx ends, when it returns ctx.Err().
 	Receive(ctx context.Context, topic string, after Offset, max int) ([]Message, error)
@@ -138,8 +138,8 @@ type Lease interface {
 	Release(ctx context.Context) error
 }
 
-// Record makes a repeated command harmless: it says how the first one ended.
-type Record struct {
+// Receipt makes a repeated command harmless: it says how the first one ended.
+type Receipt struct {
 	Command   CommandID
 	Request   Fingerprint
 	Seq       uint64    // of the commit; 0 when the command was rejected
@@ -193,7 +193,7 @@ type Batch struct {
 
 	Commits     []Commit // sealed, the first one on Head
 	Outcomes    []Outcome
-	Records     []Record
+	Receipts    []Receipt
 	DeadLetters []DeadLetter
 	Puts        []KV
 }
@@ -212,22 +212,22 @@ type Positions [Partitions]Head
 // Log is a durable store of commits and what belongs to them. All methods are safe for
 // concurrent use.
 type Log interface {
-	Inbox
+	CommandQueue
 
 	// Own waits until this process owns the partition or ctx ends. Nobody owns a partition with an
 	// open loss.
-	Own(ctx context.Context, p Partition) (Lease, error)
+	Own(ctx context.Context, partition Partition) (Lease, error)
 	// Append stores a batch atomically and durably, or returns an error: ErrConflict when
 	// nothing was written, anything else when the outcome may be unknown. Batches of different
 	// partitions may share one durable write. The log keeps the batch's slices.
-	Append(ctx context.Context, b Batch) error
+	Append(ctx context.Context, batch Batch) error
 	// Head returns the durable end of a partition's chain.
-	Head(ctx context.Context, p Partition) (Head, error)
+	Head(ctx context.Context, partition Partition) (Head, error)
 	// Heads returns the durable ends of all chains, each as it was at some moment of the call.
 	Heads(ctx context.Context) (Positions, error)
 	// Read returns the commits with the given sequence numbers, in the order asked for. A number
 	// that the partition does not have is an error.
-	Read(ctx context.Context, p Partition, seqs []uint64) ([]Commit, error)
+	Read(ctx context.Context, partition Partition, seqs []uint64) ([]Commit, error)
 	// Follow calls deliver with every durable commit after the given positions and then, without
 	// a gap, with every commit and outcome as it becomes durable, until ctx ends (ctx.Err()) or
 	// deliver fails (its error). Commits of one partition arrive in order; outcomes of before the
@@ -238,7 +238,7 @@ type Log interface {
 	// called anew. A loss that is reported while Follow runs ends it with that *LostTailError.
 	// Several losses found at once are returned together; LostTails finds them. deliver must not
 	// keep the slice; it may keep the commits.
-	Follow(ctx context.Context, from Positions, deliver func([]Entry) error, onLive func()) error
+	Follow(ctx context.Context, from Positions, handle func([]Entry) error, onLive func()) error
 	// ReportLoss keeps durably that commits up to loss.Known were seen and are gone, and ends the
 	// partition's lease. Of several reports the one with the highest Known.Seq is kept. It may be
 	// repeated.
@@ -248,15 +248,15 @@ type Log interface {
 	// AcceptLoss goes on with the commits that the partition still has: it raises the partition's
 	// epoch by one and forgets the report. It is for a person to decide. A partition without an open
 	// loss is an error and nothing changes.
-	AcceptLoss(ctx context.Context, p Partition) error
-	// Records returns the partition's records that are not older than since.
-	Records(ctx context.Context, p Partition, since time.Time) ([]Record, error)
+	AcceptLoss(ctx context.Context, partition Partition) error
+	// Receipts returns the partition's records that are not older than since.
+	Receipts(ctx context.Context, partition Partition, since time.Time) ([]Receipt, error)
 	// DeadLetters returns the partition's dead letters, oldest first.
-	DeadLetters(ctx context.Context, p Partition) ([]DeadLetter, error)
+	DeadLetters(ctx context.Context, partition Partition) ([]DeadLetter, error)
 	// Get returns the value of a key, nil if there is none.
-	Get(ctx context.Context, p Partition, key string) ([]byte, error)
+	Get(ctx context.Context, partition Partition, key string) ([]byte, error)
 	// Scan returns the entries whose key begins with prefix, in key order.
-	Scan(ctx context.Context, p Partition, prefix string) ([]KV, error)
+	Scan(ctx context.Context, partition Partition, prefix string) ([]KV, error)
 	// Status describes the log; its parts may be of slightly different moments.
 	Status(ctx context.Context) (Status, error)
 	// Health returns nil while the log can append, else the reason why it cannot.

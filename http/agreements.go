@@ -12,61 +12,61 @@ import (
 func agreementRoutes() []*route {
 	const all, one = "/v1/agreements", "/v1/agreements/{agreement}"
 	return []*route{
-		read("listAgreements", all, "The agreements that one's partner is party to", anyMember, nil,
-			projections.Agreements{}, listAgreements, lists()...).over((*projections.View).Intact),
-		create("draftAgreement", all, "Draft an agreement; an id chosen by anyone but the operator gets a suffix",
-			"a manager of one of the parties, or the operator between others", nil, projections.Agreement{}, writes(draftAgreement)),
-		read("getAgreement", one, "One agreement", anyParty, seesAgreement, projections.Agreement{}, getAgreement),
-		change(http.MethodPatch, "editAgreement", one, "Edit a draft; this voids the signatures", partyManager, seesAgreement,
-			projections.Agreement{}, writes(editAgreement)),
-		change(http.MethodPost, "signAgreement", one+"/sign", "Sign for one's partner; the last signature makes it active. With If-Match it is bound to what was read: 412 when somebody edited it since",
-			partyManager, seesAgreement, projections.Agreement{}, writes(signAgreement)),
-		change(http.MethodPost, "terminateAgreement", one+"/terminate", "Call the agreement's end, which takes every party, or give notice",
-			partyManager, seesAgreement, projections.Agreement{}, writes(terminateAgreement)),
+		readRoute("listAgreements", all, "The agreements that one's partner is party to", anyMember, nil,
+			projections.Agreements{}, listAgreements, listParameters()...).withDependency((*projections.View).Intact),
+		createRoute("draftAgreement", all, "Draft an agreement; an id chosen by anyone but the operator gets a suffix",
+			"a manager of one of the parties, or the operator between others", nil, projections.Agreement{}, command(draftAgreement)),
+		readRoute("getAgreement", one, "One agreement", anyParty, agreementVisible, projections.Agreement{}, getAgreement),
+		changeRoute(http.MethodPatch, "editAgreement", one, "Edit a draft; this voids the signatures", partyManager, agreementVisible,
+			projections.Agreement{}, command(editAgreement)),
+		changeRoute(http.MethodPost, "signAgreement", one+"/sign", "Sign for one's partner; the last signature makes it active. With If-Match it is bound to what was read: 412 when somebody edited it since",
+			partyManager, agreementVisible, projections.Agreement{}, command(signAgreement)),
+		changeRoute(http.MethodPost, "terminateAgreement", one+"/terminate", "Call the agreement's end, which takes every party, or give notice",
+			partyManager, agreementVisible, projections.Agreement{}, command(terminateAgreement)),
 		{
-			method: http.MethodGet, name: "listAgreementEvents", path: one + "/events",
+			method: http.MethodGet, operationID: "listAgreementEvents", path: one + "/events",
 			summary: "The agreement's feed, oldest first; live with Accept: text/event-stream", callers: anyParty,
-			sees: seesAgreement, answer: projections.Events{}, query: feeds(), feed: true, handle: agreementEvents,
+			visibleTo: agreementVisible, responseBody: projections.Events{}, query: feedParameters(), feed: true, handle: agreementEvents,
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 	}
 }
 
-// scope returns the agreements that the token is limited to; none: it is not.
-func (q *call) scope() []domain.AgreementID {
+// scopeAgreements returns the agreements that the token is limited to; none: it is not.
+func (c *call) scopeAgreements() []domain.AgreementID {
 	ids := []domain.AgreementID{}
-	if q.who.Scope == "" {
+	if c.caller.Scope == "" {
 		return ids
 	}
-	for id := range strings.SplitSeq(q.who.Scope, ",") {
+	for id := range strings.SplitSeq(c.caller.Scope, ",") {
 		ids = append(ids, domain.AgreementID(id))
 	}
 	return ids
 }
 
-func listAgreements(q *call, v *projections.View) (projections.Answer, error) {
-	a, err := q.asked()
+func listAgreements(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := part(a, v.Agreements(), func(x projections.Agreement) string { return string(x.ID) })
-	return projections.Answer{Version: v.Version(), Body: projections.Agreements{Agreements: list, NextCursor: next}}, a.err()
+	list, next := paginate(query, view.Agreements(), func(agreement projections.Agreement) string { return string(agreement.ID) })
+	return projections.Answer{Version: view.Version(), Body: projections.Agreements{Agreements: list, NextCursor: next}}, query.err()
 }
 
-func getAgreement(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getAgreement(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	return readAgreement(q.agreement())(v)
+	return readAgreement(req.agreement())(view)
 }
 
-func readAgreement(id domain.AgreementID) reader {
-	return func(v *projections.View) (projections.Answer, error) {
-		a, ok := v.Agreement(id)
+func readAgreement(id domain.AgreementID) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		agreement, ok := view.Agreement(id)
 		if !ok {
 			return projections.Answer{}, errNotFound
 		}
-		return projections.Answer{Version: a.Version, Body: a, Agreement: id}, nil
+		return projections.Answer{Version: agreement.Version, Body: agreement, Agreement: id}, nil
 	}
 }
 
@@ -82,46 +82,46 @@ type NewAgreement struct {
 	ForecastToleranceDays int                `json:"forecast_tolerance_days" minimum:"0" maximum:"3650"`
 }
 
-func draftAgreement(q *writing, b *NewAgreement) (*intent, error) {
+func draftAgreement(req *writeCall, body *NewAgreement) (*intent, error) {
 	var id domain.AgreementID
-	base := q.keys.given(string(b.ID), b.Title, "agreement", q.id)
-	if q.who.Operator {
+	base := req.derive.resourceID(string(body.ID), body.Title, "agreement", req.commandID)
+	if req.caller.Operator {
 		id = domain.AgreementID(base)
-		if err := q.identify(domain.Stream{Agreement: id}.Root()); err != nil {
+		if err := req.setCommandID(domain.Stream{Agreement: id}.Root()); err != nil {
 			return nil, err
 		}
 	} else {
-		if b.ID != "" && !domain.ValidSlug(string(b.ID)) {
+		if body.ID != "" && !domain.ValidSlug(string(body.ID)) {
 			return nil, invalid(domain.FieldError{Field: "id", Message: "is not an id: 1 to 63 of a-z, 0-9 and hyphen"})
 		}
-		id = q.keys.agreement(base, q.id)
+		id = req.derive.agreementID(base, req.commandID)
 	}
-	if err := q.knows("parties", b.Parties); err != nil {
+	if err := req.checkPartners("parties", body.Parties); err != nil {
 		return nil, err
 	}
-	if err := q.acceptNew(); err != nil {
+	if err := req.checkAcceptNew(); err != nil {
 		return nil, err
 	}
-	in := &intent{
+	intent := &intent{
 		command: domain.DraftAgreement{ID: id, Terms: domain.Terms{
-			Title: b.Title, Parties: b.Parties, EffectiveOn: b.EffectiveOn, ExpiresOn: b.ExpiresOn,
-			AcceptanceDays: b.AcceptanceDays, DeemedAcceptance: b.DeemedAcceptance, ForecastToleranceDays: b.ForecastToleranceDays,
+			Title: body.Title, Parties: body.Parties, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
+			AcceptanceDays: body.AcceptanceDays, DeemedAcceptance: body.DeemedAcceptance, ForecastToleranceDays: body.ForecastToleranceDays,
 		}},
-		status: http.StatusCreated, path: agreementPath(id), read: readAgreement(id), refused: q.limited,
+		status: http.StatusCreated, path: agreementPath(id), read: readAgreement(id), mapRejection: req.explainTokenLimit,
 	}
-	if q.who.Operator && len(b.Parties) > 0 {
-		in.as = &projections.Viewer{Partner: b.Parties[0]} // it may read back what it has just said, and nothing later
+	if req.caller.Operator && len(body.Parties) > 0 {
+		intent.readAs = &projections.Viewer{Partner: body.Parties[0]} // it may read back what it has just said, and nothing later
 	}
-	return in, nil
+	return intent, nil
 }
 
-// knows refuses parties that do not exist or that the caller may not know; the two look the same.
-func (q *writing) knows(field string, parties []domain.PartnerID) error {
-	return q.Image.View(q.who.Viewer, func(v *projections.View) error {
-		for _, p := range parties {
-			if p != q.who.Partner && !v.SeesPartner(p) {
+// checkPartners refuses parties that do not exist or that the caller may not know; the two look the same.
+func (c *writeCall) checkPartners(field string, parties []domain.PartnerID) error {
+	return c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
+		for _, partner := range parties {
+			if partner != c.caller.Partner && !view.PartnerVisible(partner) {
 				return &refusal{
-					status: http.StatusUnprocessableEntity, code: "unknown_partner", detail: "There is no partner " + string(p) + " that you can see.",
+					status: http.StatusUnprocessableEntity, code: "unknown_partner", detail: "There is no partner " + string(partner) + " that you can see.",
 					fields: []domain.FieldError{{Field: field, Message: "has a partner that you cannot see"}},
 				}
 			}
@@ -141,20 +141,20 @@ type AgreementChange struct {
 	ForecastToleranceDays *int                `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
 }
 
-func editAgreement(q *writing, b *AgreementChange) (*intent, error) {
-	if *b == (AgreementChange{}) {
+func editAgreement(req *writeCall, body *AgreementChange) (*intent, error) {
+	if *body == (AgreementChange{}) {
 		return nil, errNothingToChange
 	}
-	if b.Parties != nil {
-		if err := q.knows("parties", *b.Parties); err != nil {
+	if body.Parties != nil {
+		if err := req.checkPartners("parties", *body.Parties); err != nil {
 			return nil, err
 		}
 	}
-	id, noEnd := q.agreement(), b.ExpiresOn != nil && *b.ExpiresOn == 0
+	id, noEnd := req.agreement(), body.ExpiresOn != nil && *body.ExpiresOn == 0
 	return &intent{
 		command: domain.EditAgreement{
-			ID: id, NoEnd: noEnd, Title: b.Title, Parties: b.Parties, EffectiveOn: b.EffectiveOn, ExpiresOn: b.ExpiresOn,
-			AcceptanceDays: b.AcceptanceDays, DeemedAcceptance: b.DeemedAcceptance, ForecastToleranceDays: b.ForecastToleranceDays,
+			ID: id, NoEnd: noEnd, Title: body.Title, Parties: body.Parties, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
+			AcceptanceDays: body.AcceptanceDays, DeemedAcceptance: body.DeemedAcceptance, ForecastToleranceDays: body.ForecastToleranceDays,
 		},
 		status: http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil
@@ -166,10 +166,10 @@ type Signing struct {
 	SignedOn  domain.Date `json:"signed_on,omitzero" doc:"Today in the partner's zone unless given."`
 }
 
-func signAgreement(q *writing, b *Signing) (*intent, error) {
-	id := q.agreement()
+func signAgreement(req *writeCall, body *Signing) (*intent, error) {
+	id := req.agreement()
 	return &intent{
-		command: domain.SignAgreement{ID: id, Signatory: b.Signatory, SignedOn: b.SignedOn},
+		command: domain.SignAgreement{ID: id, Signatory: body.Signatory, SignedOn: body.SignedOn},
 		status:  http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil
 }
@@ -181,10 +181,10 @@ type Terminating struct {
 	EffectiveOn domain.Date            `json:"effective_on" doc:"The last day, in UTC."`
 }
 
-func terminateAgreement(q *writing, b *Terminating) (*intent, error) {
-	id := q.agreement()
+func terminateAgreement(req *writeCall, body *Terminating) (*intent, error) {
+	id := req.agreement()
 	return &intent{
-		command: domain.TerminateAgreement{ID: id, Mode: b.Mode, Reason: b.Reason, EffectiveOn: b.EffectiveOn},
+		command: domain.TerminateAgreement{ID: id, Mode: body.Mode, Reason: body.Reason, EffectiveOn: body.EffectiveOn},
 		status:  http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil
 }
@@ -192,48 +192,48 @@ func terminateAgreement(q *writing, b *Terminating) (*intent, error) {
 func instrumentRoutes() []*route {
 	const all = "/v1/agreements/{agreement}/instruments"
 	return []*route{
-		read("listInstruments", all, "The agreement's legal parts", anyParty, seesAgreement, projections.Instruments{}, listInstruments, lists()...),
-		create("addInstrument", all, "Add a legal part to a draft; this voids the signatures", partyManager, seesAgreement,
-			projections.Instrument{}, writes(addInstrument)),
-		read("getInstrument", all+"/{instrument}", "One legal part", anyParty, seesInstrument, projections.Instrument{}, getInstrument),
-		change(http.MethodPatch, "noteInstrument", all+"/{instrument}", "Keep a private note on it, which only one's own partner sees",
-			partyManager, seesInstrument, projections.Instrument{}, writes(noteInstrument)),
-		read("getScheduleItem", all+"/{instrument}/schedule/{item}", "One line of its annex", anyParty, seesItem,
+		readRoute("listInstruments", all, "The agreement's legal parts", anyParty, agreementVisible, projections.Instruments{}, listInstruments, listParameters()...),
+		createRoute("addInstrument", all, "Add a legal part to a draft; this voids the signatures", partyManager, agreementVisible,
+			projections.Instrument{}, command(addInstrument)),
+		readRoute("getInstrument", all+"/{instrument}", "One legal part", anyParty, instrumentVisible, projections.Instrument{}, getInstrument),
+		changeRoute(http.MethodPatch, "noteInstrument", all+"/{instrument}", "Keep a private note on it, which only one's own partner sees",
+			partyManager, instrumentVisible, projections.Instrument{}, command(noteInstrument)),
+		readRoute("getScheduleItem", all+"/{instrument}/schedule/{item}", "One line of its annex", anyParty, scheduleItemVisible,
 			projections.ScheduleItem{}, getScheduleItem),
-		change(http.MethodPatch, "moveScheduleItem", all+"/{instrument}/schedule/{item}",
+		changeRoute(http.MethodPatch, "moveScheduleItem", all+"/{instrument}/schedule/{item}",
 			"Say that an item is delivered, or recorded at the patent office, once the milestones that name it are accepted", roleManager,
-			seesItem, projections.ScheduleItem{}, writes(moveItem)),
+			scheduleItemVisible, projections.ScheduleItem{}, command(moveScheduleItem)),
 	}
 }
 
-func listInstruments(q *call, v *projections.View) (projections.Answer, error) {
-	a, err := q.asked()
+func listInstruments(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	agreement, _ := v.Agreement(q.agreement())
-	list, next := part(a, v.Instruments(q.agreement()), func(i projections.Instrument) string { return string(i.ID) })
+	agreement, _ := view.Agreement(req.agreement())
+	list, next := paginate(query, view.Instruments(req.agreement()), func(instrument projections.Instrument) string { return string(instrument.ID) })
 	return projections.Answer{
-		Version: agreement.Version, Agreement: q.agreement(),
-		Body: projections.Instruments{Agreement: q.agreement(), Instruments: list, NextCursor: next},
-	}, a.err()
+		Version: agreement.Version, Agreement: req.agreement(),
+		Body: projections.Instruments{Agreement: req.agreement(), Instruments: list, NextCursor: next},
+	}, query.err()
 }
 
-func getInstrument(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getInstrument(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	return readInstrument(q.agreement(), q.instrument())(v)
+	return readInstrument(req.agreement(), req.instrument())(view)
 }
 
-func readInstrument(a domain.AgreementID, id domain.InstrumentID) reader {
-	return func(v *projections.View) (projections.Answer, error) {
-		i, ok := v.Instrument(a, id)
+func readInstrument(agreement domain.AgreementID, id domain.InstrumentID) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		instrument, ok := view.Instrument(agreement, id)
 		if !ok {
 			return projections.Answer{}, errNotFound
 		}
-		agreement, _ := v.Agreement(a)
-		return projections.Answer{Version: agreement.Version, Body: i, Agreement: a}, nil
+		parent, _ := view.Agreement(agreement)
+		return projections.Answer{Version: parent.Version, Body: instrument, Agreement: agreement}, nil
 	}
 }
 
@@ -243,29 +243,29 @@ type InstrumentChange struct {
 	PrivateNote string `json:"private_note" maxLength:"10000" doc:"An empty one removes it."`
 }
 
-func noteInstrument(q *writing, b *InstrumentChange) (*intent, error) {
-	a, i := q.agreement(), q.instrument()
+func noteInstrument(req *writeCall, body *InstrumentChange) (*intent, error) {
+	agreement, instrument := req.agreement(), req.instrument()
 	return &intent{
-		command: domain.NoteInstrument{Agreement: a, Instrument: i, Note: b.PrivateNote},
-		status:  http.StatusOK, path: path(agreementPath(a)+"/instruments", i), read: readInstrument(a, i),
+		command: domain.NoteInstrument{Agreement: agreement, Instrument: instrument, Note: body.PrivateNote},
+		status:  http.StatusOK, path: joinPath(agreementPath(agreement)+"/instruments", instrument), read: readInstrument(agreement, instrument),
 	}, nil
 }
 
-func getScheduleItem(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getScheduleItem(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	return readItem(q.agreement(), q.instrument(), domain.ItemID(q.c.Param("item")))(v)
+	return readScheduleItem(req.agreement(), req.instrument(), domain.ItemID(req.echoCtx.Param("item")))(view)
 }
 
-func readItem(a domain.AgreementID, i domain.InstrumentID, id domain.ItemID) reader {
-	return func(v *projections.View) (projections.Answer, error) {
-		item, ok := itemOf(v, a, i, id)
+func readScheduleItem(agreement domain.AgreementID, instrument domain.InstrumentID, id domain.ItemID) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		item, ok := findScheduleItem(view, agreement, instrument, id)
 		if !ok {
 			return projections.Answer{}, errNotFound
 		}
-		agreement, _ := v.Agreement(a)
-		return projections.Answer{Version: agreement.Version, Body: item, Agreement: a}, nil
+		parent, _ := view.Agreement(agreement)
+		return projections.Answer{Version: parent.Version, Body: item, Agreement: agreement}, nil
 	}
 }
 
@@ -274,21 +274,21 @@ type ItemChange struct {
 	State domain.ItemState `json:"state" enum:"delivered,recorded" doc:"recorded is for a patent_assignment; nothing goes back."`
 }
 
-func moveItem(q *writing, b *ItemChange) (*intent, error) {
-	a, i, item := q.agreement(), q.instrument(), domain.ItemID(q.c.Param("item"))
+func moveScheduleItem(req *writeCall, body *ItemChange) (*intent, error) {
+	agreement, instrument, item := req.agreement(), req.instrument(), domain.ItemID(req.echoCtx.Param("item"))
 	return &intent{
-		command: domain.MoveItem{Agreement: a, Instrument: i, Item: item, State: b.State},
-		status:  http.StatusOK, path: path(path(agreementPath(a)+"/instruments", i)+"/schedule", item), read: readItem(a, i, item),
+		command: domain.MoveItem{Agreement: agreement, Instrument: instrument, Item: item, State: body.State},
+		status:  http.StatusOK, path: joinPath(joinPath(agreementPath(agreement)+"/instruments", instrument)+"/schedule", item), read: readScheduleItem(agreement, instrument, item),
 	}, nil
 }
 
-func itemOf(v *projections.View, a domain.AgreementID, id domain.InstrumentID, item domain.ItemID) (projections.ScheduleItem, bool) {
-	instrument, _ := v.Instrument(a, id)
-	i := slices.IndexFunc(instrument.Schedule, func(s projections.ScheduleItem) bool { return s.ID == item })
+func findScheduleItem(view *projections.View, agreement domain.AgreementID, instrumentID domain.InstrumentID, id domain.ItemID) (projections.ScheduleItem, bool) {
+	holder, _ := view.Instrument(agreement, instrumentID)
+	i := slices.IndexFunc(holder.Schedule, func(item projections.ScheduleItem) bool { return item.ID == id })
 	if i < 0 {
 		return projections.ScheduleItem{}, false
 	}
-	return instrument.Schedule[i], true
+	return holder.Schedule[i], true
 }
 
 // NewInstrument is the body that adds a legal part.
@@ -304,14 +304,14 @@ type NewInstrument struct {
 	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"What its clauses oblige whom to."`
 }
 
-func addInstrument(q *writing, b *NewInstrument) (*intent, error) {
-	a := q.agreement()
-	id := domain.InstrumentID(q.keys.given(string(b.ID), b.Title, "instrument", q.id))
+func addInstrument(req *writeCall, body *NewInstrument) (*intent, error) {
+	agreement := req.agreement()
+	id := domain.InstrumentID(req.derive.resourceID(string(body.ID), body.Title, "instrument", req.commandID))
 	return &intent{
-		command: domain.AddInstrument{Agreement: a, Instrument: domain.Instrument{
-			ID: id, Kind: b.Kind, Title: b.Title, Roles: b.Roles, EffectiveOn: b.EffectiveOn, ExpiresOn: b.ExpiresOn,
-			Disclosure: b.Disclosure, Schedule: b.Schedule, Obligations: b.Obligations,
+		command: domain.AddInstrument{Agreement: agreement, Instrument: domain.Instrument{
+			ID: id, Kind: body.Kind, Title: body.Title, Roles: body.Roles, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
+			Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
 		}},
-		status: http.StatusCreated, path: path(agreementPath(a)+"/instruments", id), read: readInstrument(a, id),
+		status: http.StatusCreated, path: joinPath(agreementPath(agreement)+"/instruments", id), read: readInstrument(agreement, id),
 	}, nil
 }

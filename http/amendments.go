@@ -16,72 +16,72 @@ const (
 )
 
 func amendmentRoutes() []*route {
-	action := func(name, summary, callers string, w *writer) *route {
-		return change(http.MethodPost, name+"Amendment", oneAmendmentPath+"/"+name, summary, callers, seesAmendment, projections.Amendment{}, w)
+	action := func(name, summary, callers string, handler *bodyHandler) *route {
+		return changeRoute(http.MethodPost, name+"Amendment", oneAmendmentPath+"/"+name, summary, callers, amendmentVisible, projections.Amendment{}, handler)
 	}
 	return []*route{
-		read("listAmendments", amendmentsPath, "The agreement's amendments, by number", anyParty, seesAgreement,
-			projections.Amendments{}, listAmendments, lists()...),
-		create("proposeAmendment", amendmentsPath, "Propose to change signed terms, to add or end legal parts, or that partners join; it takes every party's signature",
-			partyManager, seesAgreement, projections.Amendment{}, writes(proposeAmendment)),
-		read("getAmendment", oneAmendmentPath, "One amendment; signatures shows who has signed", anyParty, seesAmendment,
+		readRoute("listAmendments", amendmentsPath, "The agreement's amendments, by number", anyParty, agreementVisible,
+			projections.Amendments{}, listAmendments, listParameters()...),
+		createRoute("proposeAmendment", amendmentsPath, "Propose to change signed terms, to add or end legal parts, or that partners join; it takes every party's signature",
+			partyManager, agreementVisible, projections.Amendment{}, command(proposeAmendment)),
+		readRoute("getAmendment", oneAmendmentPath, "One amendment; signatures shows who has signed", anyParty, amendmentVisible,
 			projections.Amendment{}, getAmendment),
-		action("sign", "Sign for one's partner; with the last signature all of it is in force", signer, writes(signAmendment)),
+		action("sign", "Sign for one's partner; with the last signature all of it is in force", signer, command(signAmendment)),
 		action("reject", "Reject, with a reason; this closes the amendment. Who was invited by it gets 204: it sees nothing any more", signer,
-			writes(rejectAmendment)).vanishing(),
-		action("withdraw", "Take back one's own amendment", proposer, writes(withdrawAmendment)),
+			command(rejectAmendment)).mayHideResource(),
+		action("withdraw", "Take back one's own amendment", proposer, command(withdrawAmendment)),
 	}
 }
 
 // amendment returns the number of the amendment in the path, which names it by its number, or by its
 // key before the number was known; 0: there is none.
-func (q *call) amendment(v *projections.View) int {
-	name := q.c.Param("amendment")
+func (c *call) amendment(view *projections.View) int {
+	name := c.echoCtx.Param("amendment")
 	if n, err := strconv.Atoi(name); err == nil {
 		if strconv.Itoa(n) != name {
 			return 0
 		}
 		return n
 	}
-	return v.AmendmentNumber(q.agreement(), name)
+	return view.AmendmentNumber(c.agreement(), name)
 }
 
-func seesAmendment(q *call, v *projections.View) bool {
-	_, ok := v.Amendment(q.agreement(), q.amendment(v))
+func amendmentVisible(req *call, view *projections.View) bool {
+	_, ok := view.Amendment(req.agreement(), req.amendment(view))
 	return ok
 }
 
-func amendmentPath(a domain.AgreementID, number int) string {
-	return path(agreementPath(a)+"/amendments", strconv.Itoa(number))
+func amendmentPath(agreement domain.AgreementID, number int) string {
+	return joinPath(agreementPath(agreement)+"/amendments", strconv.Itoa(number))
 }
 
-func listAmendments(q *call, v *projections.View) (projections.Answer, error) {
-	a, err := q.asked()
+func listAmendments(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := part(a, v.Amendments(q.agreement()), func(x projections.Amendment) string { return fmt.Sprintf("%09d", x.Number) })
+	list, next := paginate(query, view.Amendments(req.agreement()), func(amendment projections.Amendment) string { return fmt.Sprintf("%09d", amendment.Number) })
 	return projections.Answer{
-		Version: v.AgreementVersion(q.agreement()), Agreement: q.agreement(),
-		Body: projections.Amendments{Agreement: q.agreement(), Amendments: list, NextCursor: next},
-	}, a.err()
+		Version: view.AgreementVersion(req.agreement()), Agreement: req.agreement(),
+		Body: projections.Amendments{Agreement: req.agreement(), Amendments: list, NextCursor: next},
+	}, query.err()
 }
 
-func getAmendment(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getAmendment(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	return readAmendment(q.agreement(), q.amendment)(v)
+	return readAmendment(req.agreement(), req.amendment)(view)
 }
 
 // readAmendment reads an amendment whose number is found in the view.
-func readAmendment(a domain.AgreementID, number func(*projections.View) int) reader {
-	return func(v *projections.View) (projections.Answer, error) {
-		x, ok := v.Amendment(a, number(v))
+func readAmendment(agreement domain.AgreementID, number func(*projections.View) int) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		amendment, ok := view.Amendment(agreement, number(view))
 		if !ok {
 			return projections.Answer{}, errNotFound
 		}
-		return projections.Answer{Version: x.Version, Body: x, Agreement: a}, nil
+		return projections.Answer{Version: amendment.Version, Body: amendment, Agreement: agreement}, nil
 	}
 }
 
@@ -130,63 +130,63 @@ type InstrumentEnding struct {
 }
 
 func (p *TermsProposal) changes() domain.AmendmentChanges {
-	c := domain.AmendmentChanges{Terms: domain.TermsChange{
+	changes := domain.AmendmentChanges{Terms: domain.TermsChange{
 		Title: p.Title, ExpiresOn: p.ExpiresOn, NoEnd: p.NoEnd, AcceptanceDays: p.AcceptanceDays,
 		DeemedAcceptance: p.DeemedAcceptance, ForecastToleranceDays: p.ForecastToleranceDays,
 	}}
-	for _, j := range p.Join {
-		c.Join = append(c.Join, domain.Joining{Partner: j.Partner})
+	for _, joining := range p.Join {
+		changes.Join = append(changes.Join, domain.Joining{Partner: joining.Partner})
 	}
-	for _, i := range p.AddInstruments {
-		c.AddInstruments = append(c.AddInstruments, domain.Instrument{
-			ID: i.ID, Kind: i.Kind, Title: i.Title, Roles: i.Roles, EffectiveOn: i.EffectiveOn, ExpiresOn: i.ExpiresOn,
-			Disclosure: i.Disclosure, Schedule: i.Schedule, Obligations: i.Obligations,
+	for _, instrument := range p.AddInstruments {
+		changes.AddInstruments = append(changes.AddInstruments, domain.Instrument{
+			ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: instrument.Roles, EffectiveOn: instrument.EffectiveOn, ExpiresOn: instrument.ExpiresOn,
+			Disclosure: instrument.Disclosure, Schedule: instrument.Schedule, Obligations: instrument.Obligations,
 		})
 	}
-	for _, e := range p.EndInstruments {
-		c.EndInstruments = append(c.EndInstruments, domain.InstrumentEnd{ID: e.ID, ExpiresOn: e.ExpiresOn})
+	for _, ending := range p.EndInstruments {
+		changes.EndInstruments = append(changes.EndInstruments, domain.InstrumentEnd{ID: ending.ID, ExpiresOn: ending.ExpiresOn})
 	}
-	return c
+	return changes
 }
 
-func proposeAmendment(q *writing, b *NewAmendment) (*intent, error) {
-	a, key := q.agreement(), "a-"+q.keys.suffix("amendment", q.id, 0)
-	changes := b.Changes.changes()
+func proposeAmendment(req *writeCall, body *NewAmendment) (*intent, error) {
+	agreement, key := req.agreement(), "a-"+req.derive.suffix("amendment", req.commandID, 0)
+	changes := body.Changes.changes()
 	var joiners []domain.PartnerID
-	for _, j := range changes.Join {
-		joiners = append(joiners, j.Partner)
+	for _, joining := range changes.Join {
+		joiners = append(joiners, joining.Partner)
 	}
-	if slices.ContainsFunc(b.Changes.Join, func(j JoiningProposal) bool { return j.SharePast }) {
+	if slices.ContainsFunc(body.Changes.Join, func(joining JoiningProposal) bool { return joining.SharePast }) {
 		return nil, invalid(domain.FieldError{Field: "changes", Message: "share_past is not possible: a partner that joins sees from its invitation on"})
 	}
-	if err := q.knows("changes", joiners); err != nil {
+	if err := req.checkPartners("changes", joiners); err != nil {
 		return nil, err
 	}
-	number := func(v *projections.View) int { return v.AmendmentNumber(a, key) }
+	number := func(view *projections.View) int { return view.AmendmentNumber(agreement, key) }
 	return &intent{
-		command: domain.ProposeAmendment{ID: a, Key: key, Title: b.Title, Changes: changes},
-		status:  http.StatusCreated, path: path(agreementPath(a)+"/amendments", key), read: readAmendment(a, number),
-		place: func(v *projections.View) string { return amendmentPath(a, number(v)) },
+		command: domain.ProposeAmendment{ID: agreement, Key: key, Title: body.Title, Changes: changes},
+		status:  http.StatusCreated, path: joinPath(agreementPath(agreement)+"/amendments", key), read: readAmendment(agreement, number),
+		findPath: func(view *projections.View) string { return amendmentPath(agreement, number(view)) },
 	}, nil
 }
 
-// onAmendment is the intent of a command on the amendment in the path, which there is.
-func (q *writing) onAmendment(c func(number int) domain.Command) *intent {
+// amendmentIntent is the intent of a command on the amendment in the path, which there is.
+func (c *writeCall) amendmentIntent(commandOn func(number int) domain.Command) *intent {
 	var number int
-	_ = q.Image.View(q.who.Viewer, func(v *projections.View) error { // never an error
-		number = q.amendment(v)
+	_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+		number = c.amendment(view)
 		return nil
 	})
-	a := q.agreement()
+	agreement := c.agreement()
 	return &intent{
-		command: c(number), status: http.StatusOK, path: amendmentPath(a, number),
-		read: readAmendment(a, func(*projections.View) int { return number }),
+		command: commandOn(number), status: http.StatusOK, path: amendmentPath(agreement, number),
+		read: readAmendment(agreement, func(*projections.View) int { return number }),
 	}
 }
 
-func signAmendment(q *writing, b *Signing) (*intent, error) {
-	return q.onAmendment(func(n int) domain.Command {
-		return domain.SignAmendment{ID: q.agreement(), Number: n, Signatory: b.Signatory, SignedOn: b.SignedOn}
+func signAmendment(req *writeCall, body *Signing) (*intent, error) {
+	return req.amendmentIntent(func(n int) domain.Command {
+		return domain.SignAmendment{ID: req.agreement(), Number: n, Signatory: body.Signatory, SignedOn: body.SignedOn}
 	}), nil
 }
 
@@ -195,12 +195,12 @@ type AmendmentRefusal struct {
 	Reason string `json:"reason" maxLength:"2000"`
 }
 
-func rejectAmendment(q *writing, b *AmendmentRefusal) (*intent, error) {
-	return q.onAmendment(func(n int) domain.Command {
-		return domain.RejectAmendment{ID: q.agreement(), Number: n, Reason: b.Reason}
+func rejectAmendment(req *writeCall, body *AmendmentRefusal) (*intent, error) {
+	return req.amendmentIntent(func(n int) domain.Command {
+		return domain.RejectAmendment{ID: req.agreement(), Number: n, Reason: body.Reason}
 	}), nil
 }
 
-func withdrawAmendment(q *writing, _ *Nothing) (*intent, error) {
-	return q.onAmendment(func(n int) domain.Command { return domain.WithdrawAmendment{ID: q.agreement(), Number: n} }), nil
+func withdrawAmendment(req *writeCall, _ *Nothing) (*intent, error) {
+	return req.amendmentIntent(func(n int) domain.Command { return domain.WithdrawAmendment{ID: req.agreement(), Number: n} }), nil
 }

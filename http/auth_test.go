@@ -174,9 +174,9 @@ func TestLargeBodyWithoutLength(t *testing.T) {
 // spaces never ends.
 type spaces struct{}
 
-func (spaces) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
+func (spaces) Read(data []byte) (int, error) {
+	for i := range data {
+		data[i] = ' '
 	}
-	return len(p), nil
+	return len(data), nil
 }

@@ -17,13 +17,13 @@ func (w *world) reads() (seen, hidden map[string][]string) {
 	w.t.Helper()
 	seen, hidden = map[string][]string{}, map[string][]string{}
 	for _, x := range w.attempts() {
-		if x.actor.name != "nokia" || x.row.does != nil || x.route.open {
+		if x.actor.name != "nokia" || x.row.does != nil || x.route.anonymous {
 			continue
 		}
 		if x.wanted()[0] == http.StatusOK {
-			seen[x.route.name] = append(seen[x.route.name], x.path())
+			seen[x.route.operationID] = append(seen[x.route.operationID], x.path())
 		} else {
-			hidden[x.route.name] = append(hidden[x.route.name], x.path())
+			hidden[x.route.operationID] = append(hidden[x.route.operationID], x.path())
 		}
 	}
 	return seen, hidden
@@ -133,7 +133,7 @@ func (w *world) everything(who []string) map[string]string {
 	told := map[string]string{}
 	for _, x := range w.attempts() {
 		for _, name := range who {
-			if x.actor.name == name && x.row.does == nil && !x.route.open {
+			if x.actor.name == name && x.row.does == nil && !x.route.anonymous {
 				a := w.run(x)
 				a.header.Del("Date")
 				told[name+" "+a.path] = a.told()
@@ -213,7 +213,7 @@ func TestPrefer(t *testing.T) {
 // TestAccepted runs on a log whose inbox is durable: an outcome that does not come in time is a 202.
 func TestAccepted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *Config) { c.DurableInbox = true })
+	w := newWorld(t, func(c *Config) { c.DurableQueue = true })
 	comment := w.routing("going") + "/comment"
 	before := w.As("nokia").GET(w.routing("going")).get("version").(float64)
 	w.commands.lose.Store(true)

@@ -53,11 +53,11 @@ func newContract() (*contract, error) {
 
 // pointer writes names as a JSON pointer.
 func pointer(names ...string) string {
-	var b strings.Builder
+	var out strings.Builder
 	for _, n := range names {
-		b.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(n))
+		out.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(n))
 	}
-	return b.String()
+	return out.String()
 }
 
 func (c *contract) schema(at string) (*jsonschema.Schema, error) {

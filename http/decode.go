@@ -23,16 +23,16 @@ const (
 )
 
 // readBody returns the whole request body.
-func (q *call) readBody() ([]byte, error) {
+func (c *call) readBody() ([]byte, error) {
 	tooLarge := refuse(http.StatusRequestEntityTooLarge, "body_too_large", "A request body has 1 MiB at most.")
-	if q.r.ContentLength > maxBody {
+	if c.request.ContentLength > maxBody {
 		return nil, tooLarge
 	}
 	// A request made in this process has no deadlines to set; it has its whole body, too.
-	control := http.NewResponseController(q.c.Response())
+	control := http.NewResponseController(c.echoCtx.Response())
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	body, err := io.ReadAll(io.LimitReader(q.r.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(c.request.Body, maxBody+1))
 	if err != nil {
 		return nil, &refusal{status: http.StatusBadRequest, code: "body_unreadable", detail: "The request body ended early.", cause: err}
 	}
@@ -43,19 +43,19 @@ func (q *call) readBody() ([]byte, error) {
 }
 
 // mediaType refuses bodies that do not say they are JSON in UTF-8.
-func (q *call) mediaType() error {
+func (c *call) mediaType() error {
 	wrong := refuse(http.StatusUnsupportedMediaType, "unsupported_media_type", "Send the body as application/json.")
-	if q.header("Content-Encoding") != "" {
+	if c.header("Content-Encoding") != "" {
 		return refuse(http.StatusUnsupportedMediaType, "unsupported_encoding", "Send the body without a content encoding.")
 	}
-	kind, params, err := mime.ParseMediaType(q.header("Content-Type"))
+	kind, params, err := mime.ParseMediaType(c.header("Content-Type"))
 	if err != nil {
 		return wrong
 	}
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return wrong
 	}
-	if kind == "application/json" || (q.r.Method == http.MethodPatch && kind == "application/merge-patch+json") {
+	if kind == "application/json" || (c.request.Method == http.MethodPatch && kind == "application/merge-patch+json") {
 		return nil
 	}
 	return wrong
@@ -75,17 +75,17 @@ type field struct {
 
 // shapeOf reads the shape of a struct from its tags. A field is required unless its json tag says
 // omitempty or omitzero; null is refused unless it is tagged nullable.
-func shapeOf(t reflect.Type) *shape {
-	s := &shape{of: t, fields: make(map[string]field)}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		s.fields[name] = field{i, f.Tag.Get("nullable") == "true"}
+func shapeOf(typ reflect.Type) *shape {
+	shape := &shape{of: typ, fields: make(map[string]field)}
+	for i := range typ.NumField() {
+		structField := typ.Field(i)
+		name, options, _ := strings.Cut(structField.Tag.Get("json"), ",")
+		shape.fields[name] = field{i, structField.Tag.Get("nullable") == "true"}
 		if options == "" {
-			s.required = append(s.required, name)
+			shape.required = append(shape.required, name)
 		}
 	}
-	return s
+	return shape
 }
 
 // decode reads body strictly into a new value of the shape and returns a pointer to it. Every wrong
@@ -95,26 +95,26 @@ func (s *shape) decode(body []byte) (any, error) {
 		return nil, err
 	}
 	into := reflect.New(s.of)
-	seen, faults, err := s.members(body, into.Elem())
+	seen, fieldErrors, err := s.members(body, into.Elem())
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range s.required {
 		if !seen[name] {
-			faults = append(faults, domain.FieldError{Field: name, Message: "is required"})
+			fieldErrors = append(fieldErrors, domain.FieldError{Field: name, Message: "is required"})
 		}
 	}
-	if len(faults) > 0 {
-		return nil, invalid(faults...)
+	if len(fieldErrors) > 0 {
+		return nil, invalid(fieldErrors...)
 	}
 	return into.Interface(), nil
 }
 
 // members decodes the members of the object in body one by one, so that one wrong value does not
 // hide the next.
-func (s *shape) members(body []byte, into reflect.Value) (seen map[string]bool, faults []domain.FieldError, err error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
-	open, err := d.ReadToken()
+func (s *shape) members(body []byte, into reflect.Value) (seen map[string]bool, fieldErrors []domain.FieldError, err error) {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
+	open, err := decoder.ReadToken()
 	if err != nil {
 		return nil, nil, unparsable(err)
 	}
@@ -122,38 +122,38 @@ func (s *shape) members(body []byte, into reflect.Value) (seen map[string]bool, 
 		return nil, nil, malformed("the body is not a JSON object")
 	}
 	seen = make(map[string]bool, len(s.fields))
-	for d.PeekKind() == '"' {
-		name, err := d.ReadToken()
+	for decoder.PeekKind() == '"' {
+		name, err := decoder.ReadToken()
 		if err != nil {
 			return nil, nil, unparsable(err)
 		}
 		key := name.String()
-		f, known := s.fields[key]
+		field, known := s.fields[key]
 		if !known {
 			return nil, nil, unknownField(key)
 		}
-		value, err := d.ReadValue()
+		value, err := decoder.ReadValue()
 		if err != nil {
 			return nil, nil, unparsable(err)
 		}
 		seen[key] = true
-		fault, err := f.set(key, value, into)
+		fault, err := field.set(key, value, into)
 		if err != nil {
 			return nil, nil, err
 		}
 		if fault != nil {
-			faults = append(faults, *fault)
+			fieldErrors = append(fieldErrors, *fault)
 		}
 	}
-	return seen, faults, ended(d)
+	return seen, fieldErrors, ended(decoder)
 }
 
 // ended checks that the object closes and that nothing follows it.
-func ended(d *jsontext.Decoder) error {
-	if _, err := d.ReadToken(); err != nil {
+func ended(decoder *jsontext.Decoder) error {
+	if _, err := decoder.ReadToken(); err != nil {
 		return unparsable(err)
 	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		return malformed("there is more after the JSON object")
 	}
 	return nil
@@ -184,27 +184,27 @@ func (f field) set(name string, value jsontext.Value, into reflect.Value) (*doma
 }
 
 // dotted writes a JSON pointer as people write paths: /0/url becomes [0].url.
-func dotted(p jsontext.Pointer) string {
-	var b strings.Builder
-	for token := range p.Tokens() {
+func dotted(pointer jsontext.Pointer) string {
+	var out strings.Builder
+	for token := range pointer.Tokens() {
 		if strings.Trim(token, "0123456789") == "" {
-			fmt.Fprintf(&b, "[%s]", token)
+			fmt.Fprintf(&out, "[%s]", token)
 		} else {
-			b.WriteString("." + token)
+			out.WriteString("." + token)
 		}
 	}
-	return b.String()
+	return out.String()
 }
 
 // mismatch says what a value should have been, without the names of Go types.
-func mismatch(e *json.SemanticError) string {
-	if e.GoType == reflect.TypeFor[domain.Date]() {
+func mismatch(mismatch *json.SemanticError) string {
+	if mismatch.GoType == reflect.TypeFor[domain.Date]() {
 		return "is not a date such as 2018-03-30"
 	}
-	if e.GoType.String() == "time.Time" {
+	if mismatch.GoType.String() == "time.Time" {
 		return "is not an instant such as 2018-03-30T09:00:00Z"
 	}
-	switch e.GoType.Kind() {
+	switch mismatch.GoType.Kind() {
 	case reflect.String:
 		return "must be a string"
 	case reflect.Bool:
@@ -235,28 +235,28 @@ func unparsable(err error) error {
 }
 
 func unknownField(name string) *refusal {
-	e := refuse(http.StatusBadRequest, "unknown_field", "there is no field %q here", name)
-	e.fields = []domain.FieldError{{Field: name, Message: "is not known"}}
-	return e
+	refusal := refuse(http.StatusBadRequest, "unknown_field", "there is no field %q here", name)
+	refusal.fields = []domain.FieldError{{Field: name, Message: "is not known"}}
+	return refusal
 }
 
 // scan refuses what a JSON decoder lets through: NUL characters and deep nesting.
 func scan(body []byte) error {
 	depth, quoted := 0, false
 	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case quoted && c == '\\':
+		switch char := body[i]; {
+		case quoted && char == '\\':
 			i++
 			if bytes.HasPrefix(body[i:min(i+5, len(body))], []byte("u0000")) {
 				return refuse(http.StatusBadRequest, "invalid_character", "a string has a NUL character")
 			}
-		case c == '"':
+		case char == '"':
 			quoted = !quoted
-		case !quoted && (c == '{' || c == '['):
+		case !quoted && (char == '{' || char == '['):
 			if depth++; depth > maxDepth {
 				return refuse(http.StatusBadRequest, "too_deep", "the body is nested more than %d deep", maxDepth)
 			}
-		case !quoted && (c == '}' || c == ']'):
+		case !quoted && (char == '}' || char == ']'):
 			depth--
 		}
 	}

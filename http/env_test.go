@@ -32,12 +32,12 @@ const operatorSecret = "the-operator-token-of-the-tests"
 // env is a node with all its rooms on a log of its own, and the tokens of those who speak to it.
 type env struct {
 	*node
-	t         testing.TB
-	dir       string
-	store     store
-	clock     *clock
-	tokens    map[string]string // by who holds them
-	delivered attempts
+	t       testing.TB
+	dir     string
+	store   store
+	clock   *clock
+	tokens  map[string]string // by who holds them
+	history attempts
 }
 
 // attempts stand for what the deliveries keep.
@@ -45,20 +45,20 @@ type attempts struct {
 	mu sync.Mutex
 	by map[domain.WebhookRef][]Attempt
 
-	standing webhooks.Standing
+	standing webhooks.DeliveryStatus
 }
 
-func (a *attempts) Standing(context.Context, *domain.Webhook) (webhooks.Standing, error) {
+func (a *attempts) Standing(context.Context, *domain.Webhook) (webhooks.DeliveryStatus, error) {
 	return a.standing, nil
 }
 
-func (a *attempts) add(ref domain.WebhookRef, x Attempt) {
+func (a *attempts) add(ref domain.WebhookRef, attempt Attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.by == nil {
 		a.by = map[domain.WebhookRef][]Attempt{}
 	}
-	a.by[ref] = append(a.by[ref], x)
+	a.by[ref] = append(a.by[ref], attempt)
 }
 
 func (a *attempts) Attempts(_ context.Context, ref domain.WebhookRef) ([]Attempt, error) {
@@ -74,18 +74,18 @@ func (c *clock) Now() time.Time { return time.UnixMicro(c.at.Load()).UTC() }
 
 func (c *clock) advance(d time.Duration) { c.at.Add(d.Microseconds()) }
 
-// lossy does what it is told; when it is to lose the outcome, nobody hears how it ended, nor is it
+// outcomeLoser does what it is told; when it is to lose the outcome, nobody hears how it ended, nor is it
 // hurried by who waits for it.
-type lossy struct {
+type outcomeLoser struct {
 	*bus.Bus
 	lose atomic.Bool
 }
 
-func (l *lossy) Do(ctx context.Context, r bus.Request) (bus.Result, error) {
+func (l *outcomeLoser) Do(ctx context.Context, request bus.Request) (bus.Result, error) {
 	if !l.lose.Load() {
-		return l.Bus.Do(ctx, r)
+		return l.Bus.Do(ctx, request)
 	}
-	if _, err := l.Bus.Do(context.WithoutCancel(ctx), r); err != nil {
+	if _, err := l.Bus.Do(context.WithoutCancel(ctx), request); err != nil {
 		return bus.Result{}, err
 	}
 	return bus.Result{}, fmt.Errorf("%w: %w", bus.ErrOutcomeUnknown, bus.ErrPending)
@@ -94,7 +94,7 @@ func (l *lossy) Do(ctx context.Context, r bus.Request) (bus.Result, error) {
 // operations is what the operator asks, as the program joins it.
 type operations struct {
 	eventlog.Log
-	*lossy
+	*outcomeLoser
 }
 
 func (o operations) Health() error { return o.Log.Health() }
@@ -102,8 +102,8 @@ func (o operations) Health() error { return o.Log.Health() }
 // node is one run of the rooms.
 type node struct {
 	log      eventlog.Log
-	commands *lossy
-	image    *projections.Image
+	commands *outcomeLoser
+	image    *projections.ReadModel
 	api      *Server
 	server   *httptest.Server
 	client   *http.Client
@@ -138,13 +138,13 @@ func (e *env) start(change ...func(*Config)) {
 		Applied: func(entries []eventlog.Entry) { n.commands.Applied(entries) },
 	})
 	require.NoError(e.t, err)
-	b, err := bus.New(bus.Config{Log: log, Image: n.image, Now: e.clock.Now})
+	b, err := bus.New(bus.Config{Log: log, ReadModel: n.image, Now: e.clock.Now})
 	require.NoError(e.t, err)
-	n.commands = &lossy{Bus: b}
+	n.commands = &outcomeLoser{Bus: b}
 	e.work(n.image.Run)
 	e.work(b.Run)
 	<-n.image.Live()
-	if n.image.Lost() == nil { // nobody owns a partition that has lost commits
+	if n.image.OpenLosses() == nil { // nobody owns a partition that has lost commits
 		<-b.Ready()
 	}
 	e.serve(change...)
@@ -165,9 +165,9 @@ func (e *env) work(run func(context.Context) error) {
 
 func (e *env) serve(change ...func(*Config)) {
 	cfg := Config{
-		Commands: e.commands, Image: e.image, Key: bytes.Repeat([]byte("key!"), 8),
+		Commands: e.commands, ReadModel: e.image, InstallationKey: bytes.Repeat([]byte("key!"), 8),
 		OperatorTokenHash: sha256.Sum256([]byte(operatorSecret)), Now: e.clock.Now,
-		Operations: operations{e.log, e.commands}, Deliveries: &e.delivered,
+		Operations: operations{e.log, e.commands}, Attempts: &e.history,
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -259,9 +259,9 @@ func bytesOf(t testing.TB, body any) []byte {
 	case []byte:
 		return b
 	}
-	b, err := json.Marshal(body)
+	data, err := json.Marshal(body)
 	require.NoError(t, err)
-	return b
+	return data
 }
 
 // request builds the request; a body is JSON unless a header says otherwise.
@@ -361,9 +361,9 @@ func (a *answer) get(path string) any {
 
 func (a *answer) text(path string) string {
 	a.t.Helper()
-	s, ok := a.get(path).(string)
+	text, ok := a.get(path).(string)
 	require.True(a.t, ok, "%s is no text in %s", path, a)
-	return s
+	return text
 }
 
 // list returns a list of objects in the body.

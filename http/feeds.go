@@ -13,52 +13,52 @@ import (
 )
 
 // listPartnerEvents tells the feed over all agreements of the partner.
-func listPartnerEvents(q *call) (projections.Answer, error) {
-	a, err := q.asked()
+func listPartnerEvents(req *call) (projections.Answer, error) {
+	query, err := req.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	limit, language := a.limit(), a.language()
-	if err := a.err(); err != nil {
+	limit, language := query.limit(), query.language()
+	if err := query.err(); err != nil {
 		return projections.Answer{}, err
 	}
-	events, err := q.Image.Feeds(language).PartnerEvents(q.r.Context(), q.who.Viewer, a.values.Get("after"), limit)
+	events, err := req.ReadModel.Feeds(language).PartnerEvents(req.request.Context(), req.caller.Viewer, query.values.Get("after"), limit)
 	return projections.Answer{Version: uint64(len(events.Events)), Body: events}, err
 }
 
 // milestoneHistory tells what happened to one milestone.
-func milestoneHistory(q *call) (projections.Answer, error) {
-	return q.feed(func(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error) {
-		return feeds.History(q.r.Context(), q.who.Viewer, q.milestone(), after, limit)
+func milestoneHistory(req *call) (projections.Answer, error) {
+	return req.computeFeed(func(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error) {
+		return feeds.History(req.request.Context(), req.caller.Viewer, req.milestone(), after, limit)
 	})
 }
 
 // agreementEvents tells an agreement's feed, as one part or as it comes.
-func agreementEvents(q *call) error {
-	if q.r.Method == http.MethodGet && strings.Contains(q.header("Accept"), "text/event-stream") {
-		return q.stream()
+func agreementEvents(req *call) error {
+	if req.request.Method == http.MethodGet && strings.Contains(req.header("Accept"), "text/event-stream") {
+		return req.stream()
 	}
-	return computes(func(q *call) (projections.Answer, error) { return q.feed(q.ofAgreement) })(q)
+	return computed(func(req *call) (projections.Answer, error) { return req.computeFeed(req.readAgreementEvents) })(req)
 }
 
-func (q *call) ofAgreement(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error) {
-	return feeds.AgreementEvents(q.r.Context(), q.who.Viewer, q.agreement(), after, limit)
+func (c *call) readAgreementEvents(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error) {
+	return feeds.AgreementEvents(c.request.Context(), c.caller.Viewer, c.agreement(), after, limit)
 }
 
-func (q *call) feed(read func(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error)) (projections.Answer, error) {
-	a, err := q.asked()
+func (c *call) computeFeed(read func(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error)) (projections.Answer, error) {
+	query, err := c.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	limit, language := a.limit(), a.language()
-	if err := a.err(); err != nil {
+	limit, language := query.limit(), query.language()
+	if err := query.err(); err != nil {
 		return projections.Answer{}, err
 	}
-	events, seen, err := read(q.Image.Feeds(language), a.values.Get("after"), limit)
+	events, seen, err := read(c.ReadModel.Feeds(language), query.values.Get("after"), limit)
 	if !seen && err == nil {
 		err = errNotFound
 	}
-	return projections.Answer{Version: uint64(len(events.Events)), Body: events, Agreement: q.agreement()}, err
+	return projections.Answer{Version: uint64(len(events.Events)), Body: events, Agreement: c.agreement()}, err
 }
 
 const (
@@ -69,50 +69,50 @@ const (
 // stream tells an agreement's feed as server-sent events (HTML Living Standard, section 9.2) until
 // the client leaves, the server drains or the token is no longer good. It begins after
 // Last-Event-ID, else after the parameter, else with the first event.
-func (q *call) stream() error {
-	if err := q.patience(); err != nil {
+func (c *call) stream() error {
+	if err := c.waitMinPosition(); err != nil {
 		return err
 	}
-	if err := q.visible(); err != nil {
+	if err := c.checkVisible(); err != nil {
 		return err
 	}
-	a, err := q.asked()
+	query, err := c.parseQuery()
 	if err != nil {
 		return err
 	}
-	after, feeds := a.values.Get("after"), q.Image.Feeds(a.language())
-	if err := a.err(); err != nil {
+	after, feeds := query.values.Get("after"), c.ReadModel.Feeds(query.language())
+	if err := query.err(); err != nil {
 		return err
 	}
-	if last := q.header("Last-Event-Id"); last != "" {
+	if last := c.header("Last-Event-Id"); last != "" {
 		after = last
 	}
-	changed := q.Image.Changed(q.who.Viewer)
-	events, err := q.next(feeds, after)
+	changed := c.ReadModel.Changed(c.caller.Viewer)
+	events, err := c.nextEvents(feeds, after)
 	if err != nil {
 		return err
 	}
-	s := &eventStream{call: q, control: http.NewResponseController(q.c.Response())}
-	s.begin()
+	stream := &eventStream{call: c, control: http.NewResponseController(c.echoCtx.Response())}
+	stream.begin()
 	for {
-		if err := s.send(events); err != nil {
+		if err := stream.send(events); err != nil {
 			return err
 		}
-		if len(events.Events) < streamBatch && !s.pause(changed) {
+		if len(events.Events) < streamBatch && !stream.waitForChange(changed) {
 			return nil
 		}
-		changed = q.Image.Changed(q.who.Viewer)
-		if q.now = q.Now(); q.authenticate() != nil || q.guard() != nil {
+		changed = c.ReadModel.Changed(c.caller.Viewer)
+		if c.now = c.Now(); c.authenticate() != nil || c.checkIntact() != nil {
 			return nil // the client finds out when it connects again
 		}
-		if events, err = q.next(feeds, *events.NextCursor); err != nil {
+		if events, err = c.nextEvents(feeds, *events.NextCursor); err != nil {
 			return err
 		}
 	}
 }
 
-func (q *call) next(feeds projections.Feeds, after string) (projections.Events, error) {
-	events, seen, err := q.ofAgreement(feeds, after, streamBatch)
+func (c *call) nextEvents(feeds projections.Feeds, after string) (projections.Events, error) {
+	events, seen, err := c.readAgreementEvents(feeds, after, streamBatch)
 	if err == nil && !seen {
 		err = errNotFound
 	}
@@ -126,37 +126,37 @@ type eventStream struct {
 }
 
 func (s *eventStream) begin() {
-	s.tellPosition()
-	h := s.c.Response().Header()
-	h["Content-Type"] = []string{"text/event-stream"}
-	h["Cache-Control"] = []string{"no-store"}
-	h["X-Accel-Buffering"] = []string{"no"} // nginx would hold events back
-	s.c.Response().WriteHeader(http.StatusOK)
+	s.setPosition()
+	header := s.echoCtx.Response().Header()
+	header["Content-Type"] = []string{"text/event-stream"}
+	header["Cache-Control"] = []string{"no-store"}
+	header["X-Accel-Buffering"] = []string{"no"} // nginx would hold events back
+	s.echoCtx.Response().WriteHeader(http.StatusOK)
 }
 
 // send writes and flushes a part of the feed; none is a heartbeat.
 func (s *eventStream) send(events projections.Events) error {
-	var b bytes.Buffer
+	var buf bytes.Buffer
 	if len(events.Events) == 0 {
-		b.WriteString(": nothing new\n\n")
+		buf.WriteString(": nothing new\n\n")
 	}
-	for _, e := range events.Events {
-		data, err := json.Marshal(e, json.Deterministic(true))
+	for _, event := range events.Events {
+		data, err := json.Marshal(event, json.Deterministic(true))
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "id: %s\nevent: %s\ndata: %s\n\n", e.Position, e.Type, data)
+		fmt.Fprintf(&buf, "id: %s\nevent: %s\ndata: %s\n\n", event.Position, event.Type, data)
 	}
 	// A recorder has no deadline to move; a connection that cannot is found by the write.
 	_ = s.control.SetWriteDeadline(time.Now().Add(2 * heartbeat))
-	if _, err := s.c.Response().Write(b.Bytes()); err != nil {
+	if _, err := s.echoCtx.Response().Write(buf.Bytes()); err != nil {
 		return nil // the client has left
 	}
 	return s.control.Flush()
 }
 
-// pause waits for a change or the next heartbeat; false means that the stream ends.
-func (s *eventStream) pause(changed <-chan struct{}) bool {
+// waitForChange waits for a change or the next heartbeat; false means that the stream ends.
+func (s *eventStream) waitForChange(changed <-chan struct{}) bool {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
 	timer := time.NewTimer(heartbeat)
@@ -167,7 +167,7 @@ func (s *eventStream) pause(changed <-chan struct{}) bool {
 	case <-timer.C:
 		return true
 	case <-s.draining:
-	case <-s.r.Context().Done():
+	case <-s.request.Context().Done():
 	}
 	return false
 }

@@ -37,15 +37,15 @@ func flawsOf(t testing.TB, rt *route, valid string) []flaw {
 		{name: "charset", body: "{}", header: "Content-Type", with: "application/json; charset=latin1", status: 415, code: "unsupported_media_type"},
 		{name: "compressed", body: "{}", header: "Content-Encoding", with: "gzip", status: 415, code: "unsupported_encoding"},
 	}
-	s := rt.write.shape
-	if s == nil {
+	shape := rt.body.shape
+	if shape == nil {
 		return append(list, flaw{name: "a body", body: "{}", status: 400, code: "invalid_json"})
 	}
-	return append(append(list, syntaxFlaws(s)...), valueFlaws(t, s)...)
+	return append(append(list, syntaxFlaws(shape)...), valueFlaws(t, shape)...)
 }
 
-func syntaxFlaws(s *shape) []flaw {
-	names := slices.Sorted(maps.Keys(s.fields))
+func syntaxFlaws(shape *shape) []flaw {
+	names := slices.Sorted(maps.Keys(shape.fields))
 	member := `"unheard_of"`
 	list := []flaw{
 		{name: "no object", body: `[]`, status: 400, code: "invalid_json"},
@@ -73,17 +73,17 @@ func syntaxFlaws(s *shape) []flaw {
 }
 
 // valueFlaws gives every field a value of a wrong type, and a null; all are told at once.
-func valueFlaws(t testing.TB, s *shape) []flaw {
+func valueFlaws(t testing.TB, shape *shape) []flaw {
 	wrong, null := object{}, object{}
-	for name, f := range s.fields {
-		wrong[name] = wrongFor(s.of.Field(f.index).Type)
-		if !f.nullable {
+	for name, field := range shape.fields {
+		wrong[name] = wrongFor(shape.of.Field(field.index).Type)
+		if !field.nullable {
 			null[name] = nil
 		}
 	}
 	var list []flaw
-	if len(s.required) > 0 {
-		list = append(list, flaw{name: "nothing given", body: `{}`, status: 422, code: "invalid_field", fields: s.required})
+	if len(shape.required) > 0 {
+		list = append(list, flaw{name: "nothing given", body: `{}`, status: 422, code: "invalid_field", fields: shape.required})
 	}
 	if len(wrong) > 0 {
 		list = append(list, flaw{
@@ -97,11 +97,11 @@ func valueFlaws(t testing.TB, s *shape) []flaw {
 	return list
 }
 
-func wrongFor(t reflect.Type) any {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
+func wrongFor(typ reflect.Type) any {
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
 	}
-	if t.Kind() == reflect.String || t == reflect.TypeFor[domain.Date]() {
+	if typ.Kind() == reflect.String || typ == reflect.TypeFor[domain.Date]() {
 		return 20180330
 	}
 	return "2018-02-30"
@@ -115,7 +115,7 @@ func TestForm(t *testing.T) {
 	before, refusals := w.positions(), 0
 	for _, x := range w.writers() {
 		for _, f := range flawsOf(t, x.route, string(bytesOf(t, x.body(t)))) {
-			t.Run(x.route.name+"/"+f.name, func(t *testing.T) {
+			t.Run(x.route.operationID+"/"+f.name, func(t *testing.T) {
 				w.send(t, x, f).Refused(f.status, f.code).Names(f.fields...)
 			})
 			refusals++
@@ -131,13 +131,13 @@ func (w *world) writers() (list []attempt) {
 	w.t.Helper()
 	found := map[string]bool{}
 	for _, x := range w.attempts() {
-		if x.order() >= 2 && !found[x.route.name] && (x.actor.name == "nokia" || x.route.name == "createPartner" || x.route.fresh) {
-			found[x.route.name] = true
+		if x.order() >= 2 && !found[x.route.operationID] && (x.actor.name == "nokia" || x.route.operationID == "createPartner" || x.route.uncached) {
+			found[x.route.operationID] = true
 			list = append(list, x)
 		}
 	}
 	for _, rt := range routes() {
-		require.True(w.t, rt.write == nil || found[rt.name], "nobody can call %s", rt.name)
+		require.True(w.t, rt.body == nil || found[rt.operationID], "nobody can call %s", rt.operationID)
 	}
 	return list
 }
@@ -172,14 +172,14 @@ func (w *world) checkOrder(x attempt) {
 	c.do(x.route.method, path, huge).Refused(413, "body_too_large")
 	c.do(x.route.method, path, broken).Refused(415, "unsupported_media_type")
 	viewer := w.As("nokia-viewer")
-	if x.route.fresh {
+	if x.route.uncached {
 		viewer = c.With("Content-Type", "application/json") // nobody sees it and may not do it
 	}
 	viewer.do(x.route.method, path, broken).Refused(400, "invalid_json")
-	if x.route.write.shape != nil && len(x.route.write.shape.required) > 0 {
+	if x.route.body.shape != nil && len(x.route.body.shape.required) > 0 {
 		viewer.do(x.route.method, path, "{}").Refused(422, "invalid_field")
 	}
-	if !x.route.fresh {
+	if !x.route.uncached {
 		viewer.With("If-Match", `"0-x"`).do(x.route.method, path, x.body(w.t)).Want(403)
 	}
 }

@@ -28,10 +28,10 @@ func (a *answer) Replayed(first *answer) {
 // problem is the problem without what differs from request to request.
 func (a *answer) problem() Problem {
 	a.t.Helper()
-	var p Problem
-	a.into(&p)
-	p.RequestID = ""
-	return p
+	var problem Problem
+	a.into(&problem)
+	problem.RequestID = ""
+	return problem
 }
 
 // TestKeyRepeatsEveryWrite sends every kind of write twice under one key, with a change in between

@@ -43,7 +43,7 @@ func (c canary) may(a actor) bool {
 	if a.role == "operator" {
 		who = "operator"
 	}
-	return a.role != "" && slices.Contains(c.seers, who) && a.reaches(c.agreement)
+	return a.role != "" && slices.Contains(c.readers, who) && a.reaches(c.agreement)
 }
 
 // row is what one route promises: who gets past its 404, who past its 403, and with what body.
@@ -54,36 +54,36 @@ type row struct {
 }
 
 // Who gets past the 404.
-func anybody(actor, place) bool { return true }
+func anyActor(actor, place) bool { return true }
 
-func noOne(actor, place) bool { return false }
+func noActor(actor, place) bool { return false }
 
-func inIt(a actor, p place) bool {
-	return slices.Contains(p.seers, a.partner) && a.reaches(p.agreement)
+func isReader(a actor, p place) bool {
+	return slices.Contains(p.readers, a.partner) && a.reaches(p.agreement)
 }
 
-func itself(a actor, p place) bool { return a.partner != "" && inIt(a, p) }
+func readerPartner(a actor, p place) bool { return a.partner != "" && isReader(a, p) }
 
-func keepers(a actor, p place) bool {
-	return itself(a, p) || (a.role == "operator" && len(p.seers) > 0)
+func readerOrOperator(a actor, p place) bool {
+	return readerPartner(a, p) || (a.role == "operator" && len(p.readers) > 0)
 }
 
-// confidants see what is the partner's own and no agreement's.
-func confidants(a actor, p place) bool { return itself(a, p) && a.limit == "" }
+// unlimitedReader see what is the partner's own and no agreement's.
+func unlimitedReader(a actor, p place) bool { return readerPartner(a, p) && a.limit == "" }
 
-// acquaintances may know that a partner exists.
-func (w *world) acquaintances(a actor, p place) bool {
-	if keepers(a, p) {
+// knowsPartner may know that a partner exists.
+func (w *world) knowsPartner(a actor, p place) bool {
+	if readerOrOperator(a, p) {
 		return true
 	}
-	return len(p.seers) > 0 && slices.ContainsFunc(w.places, func(shared place) bool {
-		return len(shared.params) == 1 && shared.agreement != "" && inIt(a, shared) && slices.Contains(shared.seers, p.seers[0])
+	return len(p.readers) > 0 && slices.ContainsFunc(w.places, func(shared place) bool {
+		return len(shared.params) == 1 && shared.agreement != "" && isReader(a, shared) && slices.Contains(shared.readers, p.readers[0])
 	})
 }
 
 func sender(a actor, p place) bool { return p.member != "" && a.name == p.member }
 
-func exists(_ actor, p place) bool { return len(p.seers) > 0 }
+func exists(_ actor, p place) bool { return len(p.readers) > 0 }
 
 // Who gets past the 403, of those who can see it.
 func operators(a actor, _ place) bool { return a.role == "operator" }
@@ -91,7 +91,7 @@ func operators(a actor, _ place) bool { return a.role == "operator" }
 func managers(a actor, _ place) bool { return a.manages() }
 
 func directors(a actor, p place) bool {
-	return a.role == "operator" || (a.manages() && a.limit == "" && inIt(a, p))
+	return a.role == "operator" || (a.manages() && a.limit == "" && isReader(a, p))
 }
 
 // drafters begin agreements; a limited token cannot.
@@ -111,34 +111,34 @@ func stoppers(a actor, p place) bool { return owners(a, p) || (managers(a, p) &&
 // partner and one that it works with there.
 func (w *world) rows() map[string]row {
 	all := map[string]row{
-		"getMe":        {sees: anybody},
-		"listPartners": {sees: anybody},
-		"createPartner": {sees: anybody, does: operators, body: object{
+		"getMe":        {sees: anyActor},
+		"listPartners": {sees: anyActor},
+		"createPartner": {sees: anyActor, does: operators, body: object{
 			"id": "newcomer", "name": "Newcomer", "country": "SE", "time_zone": "Europe/Stockholm",
 		}},
-		"getPartner":            {sees: w.acquaintances},
-		"editPartner":           {sees: w.acquaintances, does: directors, body: object{"country": "SE"}},
-		"listPartnerMilestones": {sees: itself},
-		"getPartnerStatus":      {sees: itself},
-		"getInbox":              {sees: itself},
-		"dismissNotice":         {sees: confidants, does: managers},
-		"listPartnerEvents":     {sees: itself},
-		"listMembers":           {sees: keepers},
-		"addMember":             {sees: keepers, does: directors, body: object{"name": "New", "email": "new@partner.example", "role": "viewer"}},
-		"getMember":             {sees: keepers},
-		"editMember":            {sees: keepers, does: directors, body: object{"email": "other@partner.example"}},
-		"removeMember":          {sees: keepers, does: directors},
-		"listTokens":            {sees: keepers},
-		"issueToken":            {sees: keepers, does: directors, body: object{"name": "New", "role": "viewer"}},
-		"getToken":              {sees: keepers},
-		"revokeToken":           {sees: keepers, does: directors},
+		"getPartner":            {sees: w.knowsPartner},
+		"editPartner":           {sees: w.knowsPartner, does: directors, body: object{"country": "SE"}},
+		"listPartnerMilestones": {sees: readerPartner},
+		"getPartnerStatus":      {sees: readerPartner},
+		"getInbox":              {sees: readerPartner},
+		"dismissNotice":         {sees: unlimitedReader, does: managers},
+		"listPartnerEvents":     {sees: readerPartner},
+		"listMembers":           {sees: readerOrOperator},
+		"addMember":             {sees: readerOrOperator, does: directors, body: object{"name": "New", "email": "new@partner.example", "role": "viewer"}},
+		"getMember":             {sees: readerOrOperator},
+		"editMember":            {sees: readerOrOperator, does: directors, body: object{"email": "other@partner.example"}},
+		"removeMember":          {sees: readerOrOperator, does: directors},
+		"listTokens":            {sees: readerOrOperator},
+		"issueToken":            {sees: readerOrOperator, does: directors, body: object{"name": "New", "role": "viewer"}},
+		"getToken":              {sees: readerOrOperator},
+		"revokeToken":           {sees: readerOrOperator, does: directors},
 		"getCommand":            {sees: sender},
-		"getDescription":        {sees: anybody},
-		"getDocs":               {sees: anybody},
+		"getDescription":        {sees: anyActor},
+		"getDocs":               {sees: anyActor},
 		"getDocsFile":           {sees: exists},
-		"isLive":                {sees: anybody},
-		"isReady":               {sees: anybody},
-		"getMetrics":            {sees: anybody},
+		"isLive":                {sees: anyActor},
+		"isReady":               {sees: anyActor},
+		"getMetrics":            {sees: anyActor},
 	}
 	for _, more := range []map[string]row{w.agreementRows(), projectRows(), changeRows(), milestoneRows(), publicRows(), webhookRows(), logRows()} {
 		for name, r := range more {
@@ -150,50 +150,50 @@ func (w *world) rows() map[string]row {
 
 func (w *world) agreementRows() map[string]row {
 	return map[string]row{
-		"listAgreements": {sees: anybody},
-		"draftAgreement": {sees: anybody, does: drafters, body: object{
+		"listAgreements": {sees: anyActor},
+		"draftAgreement": {sees: anyActor, does: drafters, body: object{
 			"title": "New", "parties": []string{"$me", "$other"}, "effective_on": "2018-01-01",
 			"acceptance_days": 5, "deemed_acceptance": false, "forecast_tolerance_days": 0,
 		}},
-		"getAgreement":  {sees: itself},
-		"editAgreement": {sees: itself, does: managers, body: object{"acceptance_days": 7}},
-		"signAgreement": {sees: itself, does: managers, body: object{}},
-		"terminateAgreement": {sees: itself, does: managers, body: object{
+		"getAgreement":  {sees: readerPartner},
+		"editAgreement": {sees: readerPartner, does: managers, body: object{"acceptance_days": 7}},
+		"signAgreement": {sees: readerPartner, does: managers, body: object{}},
+		"terminateAgreement": {sees: readerPartner, does: managers, body: object{
 			"mode": "mutual", "effective_on": "2041-06-30", "reason": "try",
 		}},
-		"listAmendments": {sees: itself},
-		"proposeAmendment": {sees: itself, does: managers, body: object{
+		"listAmendments": {sees: readerPartner},
+		"proposeAmendment": {sees: readerPartner, does: managers, body: object{
 			"title": "New", "changes": object{"acceptance_days": 8},
 		}},
-		"getAmendment":        {sees: itself},
-		"signAmendment":       {sees: itself, does: managers, body: object{}},
-		"rejectAmendment":     {sees: itself, does: managers, body: object{"reason": "try"}},
-		"withdrawAmendment":   {sees: itself, does: owners},
-		"listAgreementEvents": {sees: itself},
-		"listInstruments":     {sees: itself},
-		"addInstrument": {sees: itself, does: managers, body: object{
+		"getAmendment":        {sees: readerPartner},
+		"signAmendment":       {sees: readerPartner, does: managers, body: object{}},
+		"rejectAmendment":     {sees: readerPartner, does: managers, body: object{"reason": "try"}},
+		"withdrawAmendment":   {sees: readerPartner, does: owners},
+		"listAgreementEvents": {sees: readerPartner},
+		"listInstruments":     {sees: readerPartner},
+		"addInstrument": {sees: readerPartner, does: managers, body: object{
 			"kind": "exploration", "title": "New", "effective_on": "2018-01-01", "disclosure": "disclosed",
 		}},
-		"getInstrument":    {sees: itself},
-		"getScheduleItem":  {sees: itself},
-		"noteInstrument":   {sees: itself, does: managers, body: object{"private_note": "try"}},
-		"moveScheduleItem": {sees: itself, does: managers, body: object{"state": "delivered"}},
+		"getInstrument":    {sees: readerPartner},
+		"getScheduleItem":  {sees: readerPartner},
+		"noteInstrument":   {sees: readerPartner, does: managers, body: object{"private_note": "try"}},
+		"moveScheduleItem": {sees: readerPartner, does: managers, body: object{"state": "delivered"}},
 	}
 }
 
 func projectRows() map[string]row {
 	move := func(does func(actor, place) bool) row {
-		return row{sees: itself, does: does, body: object{"reason": "try"}}
+		return row{sees: readerPartner, does: does, body: object{"reason": "try"}}
 	}
 	return map[string]row{
-		"listProjects": {sees: itself},
-		"createProject": {sees: itself, does: managers, body: object{
+		"listProjects": {sees: readerPartner},
+		"createProject": {sees: readerPartner, does: managers, body: object{
 			"title": "New", "stage": "committed", "lead": "$me", "participants": []string{"$me", "$other"},
 		}},
-		"getProject":       {sees: itself},
-		"editProject":      {sees: itself, does: owners, body: object{"area": "optics"}},
-		"getProjectStatus": {sees: itself},
-		"getTrend":         {sees: itself},
+		"getProject":       {sees: readerPartner},
+		"editProject":      {sees: readerPartner, does: owners, body: object{"area": "optics"}},
+		"getProjectStatus": {sees: readerPartner},
+		"getTrend":         {sees: readerPartner},
 		"commitProject":    move(managers),
 		"startProject":     move(owners),
 		"pauseProject":     move(owners),
@@ -205,26 +205,28 @@ func projectRows() map[string]row {
 
 func changeRows() map[string]row {
 	return map[string]row{
-		"listChanges": {sees: itself},
-		"proposeChange": {sees: itself, does: managers, body: object{
+		"listChanges": {sees: readerPartner},
+		"proposeChange": {sees: readerPartner, does: managers, body: object{
 			"reason": "try", "milestones": []object{{"id": "$milestone"}},
 		}},
-		"getChange":      {sees: itself},
-		"approveChange":  {sees: itself, does: acceptors},
-		"rejectChange":   {sees: itself, does: acceptors, body: object{"reason": "try"}},
-		"withdrawChange": {sees: itself, does: owners},
+		"getChange":      {sees: readerPartner},
+		"approveChange":  {sees: readerPartner, does: acceptors},
+		"rejectChange":   {sees: readerPartner, does: acceptors, body: object{"reason": "try"}},
+		"withdrawChange": {sees: readerPartner, does: owners},
 	}
 }
 
 func milestoneRows() map[string]row {
-	act := func(does func(actor, place) bool, body any) row { return row{sees: itself, does: does, body: body} }
+	act := func(does func(actor, place) bool, body any) row {
+		return row{sees: readerPartner, does: does, body: body}
+	}
 	return map[string]row{
-		"listMilestones":      {sees: itself},
+		"listMilestones":      {sees: readerPartner},
 		"planMilestone":       act(managers, object{"title": "New", "owner": "$me", "due_on": "2018-01-01"}),
-		"getMilestone":        {sees: itself},
+		"getMilestone":        {sees: readerPartner},
 		"editMilestone":       act(owners, object{"description": "try"}),
-		"getMilestoneHistory": {sees: itself},
-		"getMilestoneDates":   {sees: itself},
+		"getMilestoneHistory": {sees: readerPartner},
+		"getMilestoneDates":   {sees: readerPartner},
 		"startMilestone":      act(owners, nil),
 		"progressMilestone":   act(owners, object{"percent": 50}),
 		"forecastMilestone":   act(managers, object{"on": "2018-01-01", "reason": "try"}),
@@ -244,12 +246,12 @@ func milestoneRows() map[string]row {
 
 // publicRows: nothing in the world is public, so all of it is what does not exist, to its own parties too.
 func publicRows() map[string]row {
-	return map[string]row{"getPublicPage": {sees: noOne}, "getPublicStatus": {sees: noOne}, "getPublicBadge": {sees: noOne}}
+	return map[string]row{"getPublicPage": {sees: noActor}, "getPublicStatus": {sees: noActor}, "getPublicBadge": {sees: noActor}}
 }
 
 // webhookRows are for tokens that every agreement is open to; the operator sees none of it.
 func webhookRows() map[string]row {
-	sees := func(a actor, p place) bool { return itself(a, p) && a.limit == "" }
+	sees := func(a actor, p place) bool { return readerPartner(a, p) && a.limit == "" }
 	act := func(body any) row { return row{sees: sees, does: managers, body: body} }
 	return map[string]row{
 		"listWebhooks":        {sees: sees},
@@ -283,7 +285,7 @@ func logRows() map[string]row {
 // forbids it.
 func (r row) wanted(rt *route, a actor, p place) []int {
 	switch {
-	case a.role == "" && !rt.open:
+	case a.role == "" && !rt.anonymous:
 		return []int{http.StatusUnauthorized}
 	case !r.sees(a, p):
 		return []int{http.StatusNotFound}

@@ -29,10 +29,10 @@ func (w *world) attempts() []attempt {
 	rows, table := w.rows(), routes()
 	var list []attempt
 	for _, rt := range table {
-		r, known := rows[rt.name]
+		r, known := rows[rt.operationID]
 		require.True(w.t, known, "%s %s has no row that says who may see and do it", rt.method, rt.path)
-		require.Equal(w.t, rt.write != nil, r.does != nil, "the row of %s says that it writes, or does not", rt.name)
-		delete(rows, rt.name)
+		require.Equal(w.t, rt.body != nil, r.does != nil, "the row of %s says that it writes, or does not", rt.operationID)
+		delete(rows, rt.operationID)
 		places := w.placesOf(rt)
 		require.NotEmpty(w.t, places, "nothing fits %s", rt.path)
 		for _, a := range w.actors() {
@@ -90,12 +90,12 @@ func (x attempt) body(t testing.TB) any {
 	}
 	me := cmp.Or(x.actor.partner, "nokia")
 	other := map[string]string{"nokia": "xiaomi", "xiaomi": "nokia", "zte": "acme", "acme": "zte"}[me]
-	if x.place.agreement != "" && !slices.Contains(x.place.seers, other) {
+	if x.place.agreement != "" && !slices.Contains(x.place.readers, other) {
 		other = "nokia"
 	}
-	b := bytes.ReplaceAll(bytesOf(t, x.row.body), []byte("$me"), []byte(me))
-	b = bytes.ReplaceAll(b, []byte("$milestone"), []byte(cmp.Or(x.place.milestone, "going")))
-	return bytes.ReplaceAll(b, []byte("$other"), []byte(other))
+	data := bytes.ReplaceAll(bytesOf(t, x.row.body), []byte("$me"), []byte(me))
+	data = bytes.ReplaceAll(data, []byte("$milestone"), []byte(cmp.Or(x.place.milestone, "going")))
+	return bytes.ReplaceAll(data, []byte("$other"), []byte(other))
 }
 
 // run tries it and returns the answer. All have the same request id, so that what is alike must be
@@ -117,19 +117,19 @@ func (a *answer) shows(c canary, told string) bool {
 
 // told is all that an answer says: its headers, its body and what is encoded in them.
 func (a *answer) told() string {
-	var b strings.Builder
-	_ = a.header.Write(&b) // a builder takes everything
-	b.Write(a.body)
-	for _, word := range strings.FieldsFunc(b.String(), outsideBase64) {
+	var out strings.Builder
+	_ = a.header.Write(&out) // a builder takes everything
+	out.Write(a.body)
+	for _, word := range strings.FieldsFunc(out.String(), outsideBase64) {
 		if plain, err := base64.RawURLEncoding.DecodeString(word); err == nil && len(word) >= 12 {
-			b.WriteString("\n" + string(plain))
+			out.WriteString("\n" + string(plain))
 		}
 	}
-	return b.String()
+	return out.String()
 }
 
-func outsideBase64(r rune) bool {
-	return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+func outsideBase64(char rune) bool {
+	return char != '-' && char != '_' && (char < '0' || char > '9') && (char < 'A' || char > 'Z') && (char < 'a' || char > 'z')
 }
 
 // TestIsolation tries every actor on every route (P10): nobody is told what it may not see, what
@@ -167,7 +167,7 @@ func (w *world) listen(x attempt, a *answer, shown map[string]bool) (leaks int) 
 		switch there := a.shows(c, told); {
 		case there && !c.may(x.actor):
 			leaks++
-			w.t.Errorf("%s of %v leaks to %s: %s %s\n%s", c.text, c.seers, x.actor.name, x.route.method, x.path(), told)
+			w.t.Errorf("%s of %v leaks to %s: %s %s\n%s", c.text, c.readers, x.actor.name, x.route.method, x.path(), told)
 		case there:
 			shown[c.text+" to "+x.actor.name] = true
 		}
@@ -188,7 +188,7 @@ func (w *world) positions() (all []string) {
 // route, wherever the path leads.
 func (w *world) alike(hidden map[string]*answer, x attempt, a *answer) {
 	w.t.Helper()
-	key := fmt.Sprint(a.status, x.actor.name, x.route.name)
+	key := fmt.Sprint(a.status, x.actor.name, x.route.operationID)
 	first := hidden[key]
 	if first == nil {
 		hidden[key] = a
@@ -198,17 +198,17 @@ func (w *world) alike(hidden map[string]*answer, x attempt, a *answer) {
 	require.Equal(w.t, withoutDate(first.header), withoutDate(a.header), "%s\n%s", first, a)
 }
 
-func withoutDate(h http.Header) http.Header {
-	h = h.Clone()
-	h.Del("Date")
-	return h
+func withoutDate(header http.Header) http.Header {
+	header = header.Clone()
+	header.Del("Date")
+	return header
 }
 
 // requireShown makes sure that the canaries sing: each is told to every partner that may know it.
 func (w *world) requireShown(shown map[string]bool) {
 	w.t.Helper()
 	for _, c := range w.canaries {
-		for _, partner := range c.seers {
+		for _, partner := range c.readers {
 			if c.id && partner == "operator" {
 				continue // it may know the ids of agreements, and need not be told them
 			}

@@ -17,26 +17,26 @@ const (
 // oversized requests. It has no ReadTimeout: net/http would end long polls with it, since it goes on
 // reading while a handler runs. Handlers set a deadline for the body, and event streams extend the
 // one for writing.
-func Listener(h http.Handler) *http.Server {
+func Listener(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: headerTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: 64 << 10,
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: headerTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: 64 << 10,
 	}
 }
 
 // Coarse wraps a listener so that its connections move a deadline only when that makes a
 // difference of a second or more. net/http sets five deadlines per request, each of which moves a
 // timer; for a status poll that is a tenth of its cost.
-func Coarse(l net.Listener) net.Listener { return coarseListener{l} }
+func Coarse(inner net.Listener) net.Listener { return coarseListener{inner} }
 
 type coarseListener struct{ net.Listener }
 
 func (l coarseListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
+	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
 	return &coarseConn{
-		Conn: c, read: coarseDeadline{apply: c.SetReadDeadline}, write: coarseDeadline{apply: c.SetWriteDeadline},
+		Conn: conn, read: coarseDeadline{apply: conn.SetReadDeadline}, write: coarseDeadline{apply: conn.SetWriteDeadline},
 	}, nil
 }
 
@@ -45,29 +45,29 @@ type coarseConn struct {
 	read, write coarseDeadline
 }
 
-func (c *coarseConn) SetDeadline(t time.Time) error {
-	if err := c.SetReadDeadline(t); err != nil {
+func (c *coarseConn) SetDeadline(at time.Time) error {
+	if err := c.SetReadDeadline(at); err != nil {
 		return err
 	}
-	return c.SetWriteDeadline(t)
+	return c.SetWriteDeadline(at)
 }
 
-func (c *coarseConn) SetReadDeadline(t time.Time) error { return c.read.set(t) }
+func (c *coarseConn) SetReadDeadline(at time.Time) error { return c.read.set(at) }
 
-func (c *coarseConn) SetWriteDeadline(t time.Time) error { return c.write.set(t) }
+func (c *coarseConn) SetWriteDeadline(at time.Time) error { return c.write.set(at) }
 
-func (c *coarseConn) Read(p []byte) (int, error) {
-	if err := c.read.settle(); err != nil {
+func (c *coarseConn) Read(data []byte) (int, error) {
+	if err := c.read.applyPending(); err != nil {
 		return 0, err
 	}
-	return c.Conn.Read(p)
+	return c.Conn.Read(data)
 }
 
-func (c *coarseConn) Write(p []byte) (int, error) {
-	if err := c.write.settle(); err != nil {
+func (c *coarseConn) Write(data []byte) (int, error) {
+	if err := c.write.applyPending(); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(p)
+	return c.Conn.Write(data)
 }
 
 // coarseDeadline is a deadline as it was asked for and as it stands. Taking one away is put off
@@ -75,34 +75,34 @@ func (c *coarseConn) Write(p []byte) (int, error) {
 type coarseDeadline struct {
 	apply func(time.Time) error
 
-	mu     sync.Mutex
-	stands time.Time
-	none   bool // none was asked for, and stands is there still
+	mu           sync.Mutex
+	current      time.Time
+	clearPending bool // none was asked for, and stands is there still
 }
 
 const coarseness = time.Second
 
-func (d *coarseDeadline) set(t time.Time) error {
+func (d *coarseDeadline) set(at time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if t.IsZero() {
-		d.none = !d.stands.IsZero()
+	if at.IsZero() {
+		d.clearPending = !d.current.IsZero()
 		return nil
 	}
-	d.none = false
-	if moved := t.Sub(d.stands); moved > -coarseness && moved < coarseness {
+	d.clearPending = false
+	if moved := at.Sub(d.current); moved > -coarseness && moved < coarseness {
 		return nil
 	}
-	d.stands = t
-	return d.apply(t)
+	d.current = at
+	return d.apply(at)
 }
 
-func (d *coarseDeadline) settle() error {
+func (d *coarseDeadline) applyPending() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.none {
+	if !d.clearPending {
 		return nil
 	}
-	d.none, d.stands = false, time.Time{}
+	d.clearPending, d.current = false, time.Time{}
 	return d.apply(time.Time{})
 }

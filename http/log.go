@@ -18,11 +18,11 @@ import (
 type Operations interface {
 	// Status, AcceptLoss and DeadLetters are the log's.
 	Status(ctx context.Context) (eventlog.Status, error)
-	AcceptLoss(ctx context.Context, p eventlog.Partition) error
-	DeadLetters(ctx context.Context, p eventlog.Partition) ([]eventlog.DeadLetter, error)
+	AcceptLoss(ctx context.Context, partition eventlog.Partition) error
+	DeadLetters(ctx context.Context, partition eventlog.Partition) ([]eventlog.DeadLetter, error)
 	// Owns and Replay are the bus's.
-	Owns(p eventlog.Partition) bool
-	Replay(ctx context.Context, p eventlog.Partition, letter eventlog.DeadLetter) (eventlog.CommandID, bus.Result, error)
+	Owns(partition eventlog.Partition) bool
+	Replay(ctx context.Context, partition eventlog.Partition, letter eventlog.DeadLetter) (eventlog.CommandID, bus.Result, error)
 }
 
 // LogState is the log as its operator sees it: how much there is and how it gets on. It has counts
@@ -77,71 +77,73 @@ type AcceptLoss struct {
 	Partitions []int `json:"partitions" minItems:"1"`
 }
 
-const theOperator = "the operator"
+const operatorOnly = "the operator"
 
 func logRoutes() []*route {
 	return []*route{
 		{
-			method: http.MethodGet, name: "getLog", path: "/v1/log", summary: "How the log is getting on, partition by partition",
-			callers: theOperator, sees: seesOperations, answer: LogState{}, handle: computes(getLog), fresh: true,
+			method: http.MethodGet, operationID: "getLog", path: "/v1/log", summary: "How the log is getting on, partition by partition",
+			callers: operatorOnly, visibleTo: operationsVisible, responseBody: LogState{}, handle: computed(getLog), uncached: true,
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		{
-			method: http.MethodPost, name: "acceptLoss", path: "/v1/log/accept-loss",
+			method: http.MethodPost, operationID: "acceptLoss", path: "/v1/log/accept-loss",
 			summary: "Go on without commits that were lost; positions of before get 410 afterwards",
-			callers: theOperator, sees: seesOperations, answer: LogState{}, write: acts(acceptLoss), fresh: true,
+			callers: operatorOnly, visibleTo: operationsVisible, responseBody: LogState{}, body: action(acceptLoss), uncached: true,
 			success: []int{http.StatusOK},
 		},
 	}
 }
 
-// seesOperations is for the operator of a node that has them.
-func seesOperations(q *call, _ *projections.View) bool { return q.who.Operator && q.Operations != nil }
+// operationsVisible is for the operator of a node that has them.
+func operationsVisible(req *call, _ *projections.View) bool {
+	return req.caller.Operator && req.Operations != nil
+}
 
-// operationsWait is how long the log may take to answer its operator.
-const operationsWait = 5 * time.Second
+// logTimeout is how long the log may take to answer its operator.
+const logTimeout = 5 * time.Second
 
-func (q *call) unreadable(err error) error {
+func (c *call) logUnreachable(err error) error {
 	return unavailable("log_unreachable", "The log did not answer; the server's own log has the cause under this request_id.", err)
 }
 
-func getLog(q *call) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getLog(req *call) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	ctx, cancel := context.WithTimeout(q.r.Context(), operationsWait)
+	ctx, cancel := context.WithTimeout(req.request.Context(), logTimeout)
 	defer cancel()
-	state, err := q.logState(ctx)
+	state, err := req.logState(ctx)
 	return projections.Answer{Body: state}, err
 }
 
-func (q *call) logState(ctx context.Context) (LogState, error) {
-	status, err := q.Operations.Status(ctx)
+func (c *call) logState(ctx context.Context) (LogState, error) {
+	status, err := c.Operations.Status(ctx)
 	if err != nil {
-		return LogState{}, q.unreadable(err)
+		return LogState{}, c.logUnreachable(err)
 	}
 	state := LogState{
-		Kind: status.Kind, Place: status.Place, Durability: status.Durability, Bytes: status.Bytes, Limit: status.Limit,
-		Node: nodeOf(q.Operations, status), Nodes: append([]string{}, status.Nodes...),
+		Kind: status.Kind, Place: status.Location, Durability: status.Durability, Bytes: status.Bytes, Limit: status.BytesLimit,
+		Node: nodeName(c.Operations, status), Nodes: append([]string{}, status.Nodes...),
 	}
 	for i := range status.Partitions {
-		p := partitionState(i, &status.Partitions[i], q.Image.Head(eventlog.Partition(i)).Seq, q.now)
-		state.Partitions = append(state.Partitions, p)
-		state.Totals.add(p)
+		partition := partitionState(i, &status.Partitions[i], c.ReadModel.Head(eventlog.Partition(i)).Seq, c.now)
+		state.Partitions = append(state.Partitions, partition)
+		state.Totals.add(partition)
 	}
 	return state, nil
 }
 
-// nodeOf is the name that the log has for this node, found by what it owns; empty if it is not known.
+// nodeName is the name that the log has for this node, found by what it owns; empty if it is not known.
 // A partition may have changed hands since the status was taken, so most of them decide.
-func nodeOf(o Operations, status eventlog.Status) (name string) {
+func nodeName(operations Operations, status eventlog.Status) (name string) {
 	if len(status.Nodes) == 1 {
 		return status.Nodes[0]
 	}
 	owned := make(map[string]int)
-	for i, p := range status.Partitions {
-		if p.Owner != "" && o.Owns(eventlog.Partition(i)) {
-			owned[p.Owner]++
+	for i, status := range status.Partitions {
+		if status.Owner != "" && operations.Owns(eventlog.Partition(i)) {
+			owned[status.Owner]++
 		}
 	}
 	for owner, n := range owned {
@@ -152,21 +154,21 @@ func nodeOf(o Operations, status eventlog.Status) (name string) {
 	return name
 }
 
-func partitionState(number int, s *eventlog.PartitionStatus, applied uint64, now time.Time) LogPartition {
-	p := LogPartition{
-		Partition: number, Head: s.Head.Seq, Durable: s.Durable, Applied: applied, Lag: lag(s, applied), Owner: s.Owner,
-		Fence: s.Fence, Waiting: s.Waiting, OldestSeconds: age(s.Oldest, now), DeadLetters: s.DeadLetters, Epoch: s.Epoch,
+func partitionState(number int, status *eventlog.PartitionStatus, applied uint64, now time.Time) LogPartition {
+	partition := LogPartition{
+		Partition: number, Head: status.Head.Seq, Durable: status.Durable, Applied: applied, Lag: lag(status, applied), Owner: status.Owner,
+		Fence: status.Fence, Waiting: status.Waiting, OldestSeconds: age(status.OldestWaiting, now), DeadLetters: status.DeadLetters, Epoch: status.Epoch,
 	}
-	if s.Loss != nil {
-		p.Loss = &LogLoss{Known: s.Loss.Known.Seq, Stored: s.Loss.Stored.Seq}
+	if status.OpenLoss != nil {
+		partition.Loss = &LogLoss{Known: status.OpenLoss.Known.Seq, Stored: status.OpenLoss.Stored.Seq}
 	}
-	return p
+	return partition
 }
 
 // lag is how far a node is behind that has applied so much. It may be ahead of a status that was
 // taken a moment before, or know commits that are lost.
-func lag(s *eventlog.PartitionStatus, applied uint64) uint64 {
-	return max(s.Durable, applied) - applied
+func lag(status *eventlog.PartitionStatus, applied uint64) uint64 {
+	return max(status.Durable, applied) - applied
 }
 
 // age is in seconds, to the millisecond; the clocks of two machines may differ.
@@ -177,22 +179,22 @@ func age(since, now time.Time) float64 {
 	return math.Round(max(0, now.Sub(since)).Seconds()*1000) / 1000
 }
 
-func (t *LogTotals) add(p LogPartition) {
-	t.Commits += p.Head
-	t.Lag += p.Lag
-	t.Waiting += p.Waiting
-	t.OldestSeconds = max(t.OldestSeconds, p.OldestSeconds)
-	t.DeadLetters += p.DeadLetters
-	if p.Owner == "" {
+func (t *LogTotals) add(partition LogPartition) {
+	t.Commits += partition.Head
+	t.Lag += partition.Lag
+	t.Waiting += partition.Waiting
+	t.OldestSeconds = max(t.OldestSeconds, partition.OldestSeconds)
+	t.DeadLetters += partition.DeadLetters
+	if partition.Owner == "" {
 		t.Unowned++
 	}
-	if p.Loss != nil {
+	if partition.Loss != nil {
 		t.Losses++
 	}
 }
 
 // acceptLoss accepts all the losses or, when one partition has none, nothing.
-func acceptLoss(q *writing, read func() (*AcceptLoss, error)) error {
+func acceptLoss(req *writeCall, read func() (*AcceptLoss, error)) error {
 	body, err := read()
 	if err != nil {
 		return err
@@ -201,21 +203,21 @@ func acceptLoss(q *writing, read func() (*AcceptLoss, error)) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(q.r.Context(), operationsWait)
+	ctx, cancel := context.WithTimeout(req.request.Context(), logTimeout)
 	defer cancel()
-	if err := q.accept(ctx, partitions); err != nil {
+	if err := req.acceptLosses(ctx, partitions); err != nil {
 		return err
 	}
-	state, err := q.logState(ctx)
+	state, err := req.logState(ctx)
 	if err != nil {
 		return err
 	}
-	out, err := q.render(projections.Answer{Body: state})
+	out, err := req.render(projections.Answer{Body: state})
 	if err != nil {
 		return err
 	}
-	out.headers(q.c.Response().Header())
-	q.write(http.StatusOK, jsonType, out.body)
+	out.setHeaders(req.echoCtx.Response().Header())
+	req.write(http.StatusOK, jsonType, out.body)
 	return nil
 }
 
@@ -237,26 +239,26 @@ func (b *AcceptLoss) list() ([]eventlog.Partition, error) {
 	return slices.Compact(partitions), nil
 }
 
-func (q *call) accept(ctx context.Context, partitions []eventlog.Partition) error {
-	status, err := q.Operations.Status(ctx)
+func (c *call) acceptLosses(ctx context.Context, partitions []eventlog.Partition) error {
+	status, err := c.Operations.Status(ctx)
 	if err != nil {
-		return q.unreadable(err)
+		return c.logUnreachable(err)
 	}
 	var whole []string
-	for _, p := range partitions {
-		if status.Partitions[p].Loss == nil {
-			whole = append(whole, strconv.Itoa(int(p)))
+	for _, partition := range partitions {
+		if status.Partitions[partition].OpenLoss == nil {
+			whole = append(whole, strconv.Itoa(int(partition)))
 		}
 	}
 	if len(whole) > 0 {
-		return refuse(http.StatusConflict, "no_open_loss", "No loss is open in partition %s. Nothing was accepted.", names(whole))
+		return refuse(http.StatusConflict, "no_open_loss", "No loss is open in partition %s. Nothing was accepted.", joinIDs(whole))
 	}
-	for _, p := range partitions {
-		if err := q.Operations.AcceptLoss(ctx, p); err != nil {
+	for _, partition := range partitions {
+		if err := c.Operations.AcceptLoss(ctx, partition); err != nil {
 			return unavailable("not_all_accepted", "Not every loss was accepted. Ask for the log's state and accept what is still open.", err)
 		}
-		loss := status.Partitions[p].Loss
-		q.Logger.Warn("the operator has accepted a loss", "partition", p, "known", loss.Known.Seq, "stored", loss.Stored.Seq)
+		loss := status.Partitions[partition].OpenLoss
+		c.Logger.Warn("the operator has accepted a loss", "partition", partition, "known", loss.Known.Seq, "stored", loss.Stored.Seq)
 	}
 	return nil
 }

@@ -26,14 +26,14 @@ func TestLogTellsCountsOnly(t *testing.T) {
 	require.NotZero(t, state.Bytes)
 	require.Len(t, state.Partitions, eventlog.Partitions)
 	var commits uint64
-	for i, p := range state.Partitions {
+	for i, partition := range state.Partitions {
 		head, err := w.log.Head(t.Context(), eventlog.Partition(i))
 		require.NoError(t, err)
-		require.Equal(t, i, p.Partition)
-		require.Equal(t, head.Seq, p.Head)
-		require.Equal(t, head.Seq, p.Durable)
-		require.Equal(t, head.Seq, p.Applied)
-		require.Equal(t, state.Node, p.Owner)
+		require.Equal(t, i, partition.Partition)
+		require.Equal(t, head.Seq, partition.Head)
+		require.Equal(t, head.Seq, partition.Durable)
+		require.Equal(t, head.Seq, partition.Applied)
+		require.Equal(t, state.Node, partition.Owner)
 		commits += head.Seq
 	}
 	require.Equal(t, LogTotals{Commits: commits, DeadLetters: 4}, state.Totals)
@@ -48,7 +48,7 @@ func TestLogTellsCountsOnly(t *testing.T) {
 func TestLogState(t *testing.T) {
 	b, e := newLetterbox(t)
 	b.status = eventlog.Status{
-		Kind: "redis", Place: "redis://127.0.0.1:6379", Durability: "replicated", Bytes: 700, Limit: 1000,
+		Kind: "redis", Location: "redis://127.0.0.1:6379", Durability: "replicated", Bytes: 700, BytesLimit: 1000,
 		Nodes: []string{"other-node", "this-node"},
 	}
 	for i := range b.status.Partitions {
@@ -56,11 +56,11 @@ func TestLogState(t *testing.T) {
 	}
 	b.status.Partitions[4].Owner, b.status.Partitions[5].Owner = "this-node", "other-node" // it has just changed hands
 	b.status.Partitions[3] = eventlog.PartitionStatus{
-		Head: eventlog.Head{Seq: 12}, Durable: 10, Owner: "this-node", Fence: 2, Waiting: 3, Oldest: e.now.Add(-1500 * time.Millisecond), Epoch: 1,
+		Head: eventlog.Head{Seq: 12}, Durable: 10, Owner: "this-node", Fence: 2, Waiting: 3, OldestWaiting: e.now.Add(-1500 * time.Millisecond), Epoch: 1,
 	}
 	b.status.Partitions[7] = eventlog.PartitionStatus{
-		Head: eventlog.Head{Seq: 5}, Durable: 5, Fence: 9, Waiting: 1, Oldest: e.now.Add(time.Second), DeadLetters: 2,
-		Loss: &eventlog.LostTailError{Partition: 7, Known: eventlog.Head{Seq: 8}, Stored: eventlog.Head{Seq: 5}},
+		Head: eventlog.Head{Seq: 5}, Durable: 5, Fence: 9, Waiting: 1, OldestWaiting: e.now.Add(time.Second), DeadLetters: 2,
+		OpenLoss: &eventlog.LostTailError{Partition: 7, Known: eventlog.Head{Seq: 8}, Stored: eventlog.Head{Seq: 5}},
 	}
 	var state LogState
 	require.NoError(t, json.Unmarshal(e.get("/v1/log").Body.Bytes(), &state))
@@ -90,9 +90,9 @@ var wrongPartitions = map[string]int{
 
 func TestAcceptLoss(t *testing.T) {
 	log := eventlogtest.NewMemory()
-	e := newEdge(t, func(c *Config) { c.Operations = operations{log, &lossy{Bus: new(bus.Bus)}} })
-	for _, p := range []eventlog.Partition{7, 9, 11} {
-		require.NoError(t, log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: p, Known: eventlog.Head{Seq: 4}}))
+	e := newEdge(t, func(c *Config) { c.Operations = operations{log, &outcomeLoser{Bus: new(bus.Bus)}} })
+	for _, partition := range []eventlog.Partition{7, 9, 11} {
+		require.NoError(t, log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: partition, Known: eventlog.Head{Seq: 4}}))
 	}
 	accept := func(status int, body string) string {
 		t.Helper()
@@ -103,8 +103,8 @@ func TestAcceptLoss(t *testing.T) {
 	open := func() (partitions []eventlog.Partition) {
 		losses, err := log.Losses(t.Context())
 		require.NoError(t, err)
-		for _, l := range losses.Open {
-			partitions = append(partitions, l.Partition)
+		for _, loss := range losses.Open {
+			partitions = append(partitions, loss.Partition)
 		}
 		return partitions
 	}
@@ -125,10 +125,10 @@ func TestAcceptLoss(t *testing.T) {
 
 func TestLogMetrics(t *testing.T) {
 	b, e := newLetterbox(t)
-	b.status = eventlog.Status{Bytes: 700, Limit: 1000}
+	b.status = eventlog.Status{Bytes: 700, BytesLimit: 1000}
 	b.status.Partitions[0].Owner = "other-node"
 	b.status.Partitions[3] = eventlog.PartitionStatus{
-		Head: eventlog.Head{Seq: 12}, Durable: 10, Owner: "this-node", Waiting: 3, Oldest: e.now.Add(-1500 * time.Millisecond), DeadLetters: 2,
+		Head: eventlog.Head{Seq: 12}, Durable: 10, Owner: "this-node", Waiting: 3, OldestWaiting: e.now.Add(-1500 * time.Millisecond), DeadLetters: 2,
 	}
 	b.status.Partitions[7].DeadLetters = 1
 	scrape := func() string { return e.get("/metrics").Body.String() }
@@ -149,7 +149,7 @@ func TestLogMetrics(t *testing.T) {
 		require.Contains(t, told, "\n"+line+"\n")
 	}
 	require.Equal(t, 1, b.asked)
-	e.now = e.now.Add(scrapeKept - 1)
+	e.now = e.now.Add(scrapeTTL - 1)
 	scrape()
 	require.Equal(t, 1, b.asked, "it is asked once in a while")
 	b.err = http.ErrServerClosed

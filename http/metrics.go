@@ -27,7 +27,7 @@ type routeMetrics struct {
 }
 
 func newMetrics(registry *prometheus.Registry) (*metrics, error) {
-	m := &metrics{
+	metrics := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tandem_http_requests_total", Help: "Requests answered, by method, route and class of status.",
 		}, []string{"method", "route", "status"}),
@@ -39,7 +39,7 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 			Name: "tandem_http_waiting", Help: "Long polls and event streams that wait for a change now.",
 		}),
 	}
-	for _, own := range []prometheus.Collector{m.requests, m.seconds, m.waiting} {
+	for _, own := range []prometheus.Collector{metrics.requests, metrics.seconds, metrics.waiting} {
 		if err := registry.Register(own); err != nil {
 			return nil, err
 		}
@@ -51,17 +51,17 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 			return nil, err // the registry's owner may have them already
 		}
 	}
-	m.unrouted = m.route("other", "unrouted")
-	return m, nil
+	metrics.unrouted = metrics.route("other", "unrouted")
+	return metrics, nil
 }
 
 // route returns the counters of a route; the same ones for the same labels.
 func (m *metrics) route(method, path string) *routeMetrics {
-	r := &routeMetrics{seconds: m.seconds.WithLabelValues(method, path)}
+	counters := &routeMetrics{seconds: m.seconds.WithLabelValues(method, path)}
 	for i, class := range statusClasses {
-		r.byClass[i] = m.requests.WithLabelValues(method, path, class)
+		counters.byClass[i] = m.requests.WithLabelValues(method, path, class)
 	}
-	return r
+	return counters
 }
 
 // observe counts one answered request.

@@ -8,25 +8,25 @@ import (
 )
 
 const (
-	milestonesPath = "/v1/agreements/{agreement}/projects/{project}/milestones"
-	onePath        = milestonesPath + "/{milestone}"
+	milestonesPathTemplate = "/v1/agreements/{agreement}/projects/{project}/milestones"
+	milestonePathTemplate  = milestonesPathTemplate + "/{milestone}"
 )
 
 func milestoneRoutes() []*route {
 	return []*route{
-		read("listMilestones", milestonesPath, "The project's milestones, by due date and id", anyParticipant, seesProject,
-			projections.Milestones{}, listMilestones, lists(stateFilters()...)...),
-		create("planMilestone", milestonesPath, "Plan a milestone; a private one's id gets a suffix", participants, seesProject,
-			projections.Milestone{}, writes(planMilestone)),
-		read("getMilestone", onePath, "One milestone", anyParticipant, seesMilestone, projections.Milestone{}, getMilestone),
-		change(http.MethodPatch, "editMilestone", onePath, "Edit a milestone that is not delivered", owner, seesMilestone,
-			projections.Milestone{}, writes(editMilestone)),
-		read("getMilestoneDates", onePath+"/dates", "The milestone's proposed, agreed, planned, forecast and actual dates side by side, each with its moves and their reasons",
-			anyParticipant, seesMilestone, projections.Dates{}, getMilestoneDates),
+		readRoute("listMilestones", milestonesPathTemplate, "The project's milestones, by due date and id", anyParticipant, projectVisible,
+			projections.Milestones{}, listMilestones, listParameters(stateFilters()...)...),
+		createRoute("planMilestone", milestonesPathTemplate, "Plan a milestone; a private one's id gets a suffix", participants, projectVisible,
+			projections.Milestone{}, command(planMilestone)),
+		readRoute("getMilestone", milestonePathTemplate, "One milestone", anyParticipant, milestoneVisible, projections.Milestone{}, getMilestone),
+		changeRoute(http.MethodPatch, "editMilestone", milestonePathTemplate, "Edit a milestone that is not delivered", owner, milestoneVisible,
+			projections.Milestone{}, command(editMilestone)),
+		readRoute("getMilestoneDates", milestonePathTemplate+"/dates", "The milestone's proposed, agreed, planned, forecast and actual dates side by side, each with its moves and their reasons",
+			anyParticipant, milestoneVisible, projections.Dates{}, getMilestoneDates),
 		{
-			method: http.MethodGet, name: "getMilestoneHistory", path: onePath + "/history",
+			method: http.MethodGet, operationID: "getMilestoneHistory", path: milestonePathTemplate + "/history",
 			summary: "Every event about the milestone that the caller may see, oldest first", callers: anyParticipant,
-			sees: seesMilestone, answer: projections.Events{}, query: feeds(), feed: true, handle: computes(milestoneHistory),
+			visibleTo: milestoneVisible, responseBody: projections.Events{}, query: feedParameters(), feed: true, handle: computed(milestoneHistory),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 	}
@@ -34,11 +34,11 @@ func milestoneRoutes() []*route {
 
 func stateFilters() []parameter {
 	var states, healths []string
-	for _, s := range domain.MilestoneStates() {
-		states = append(states, string(s))
+	for _, state := range domain.MilestoneStates() {
+		states = append(states, string(state))
 	}
-	for _, h := range domain.Healths() {
-		healths = append(healths, string(h))
+	for _, health := range domain.Healths() {
+		healths = append(healths, string(health))
 	}
 	return []parameter{
 		{name: "state", kind: "string", values: states, doc: "Only those in this state."},
@@ -58,89 +58,89 @@ func milestoneFilters() []parameter {
 }
 
 // milestoneQuery reads the filters; what the route does not have is not there.
-func (q *call) milestoneQuery() (projections.MilestoneQuery, error) {
-	a, err := q.asked()
+func (c *call) milestoneQuery() (projections.MilestoneQuery, error) {
+	params, err := c.parseQuery()
 	if err != nil {
 		return projections.MilestoneQuery{}, err
 	}
 	allowed := func(name string) []string {
-		for _, p := range stateFilters() {
-			if p.name == name {
-				return p.values
+		for _, param := range stateFilters() {
+			if param.name == name {
+				return param.values
 			}
 		}
 		return nil
 	}
-	mq := projections.MilestoneQuery{
-		Agreement: domain.AgreementID(a.slug("agreement")), Project: domain.ProjectID(a.slug("project")),
-		State:  domain.MilestoneState(a.oneOf("state", allowed("state"))),
-		Health: domain.Health(a.oneOf("health", allowed("health"))), Role: a.oneOf("role", allowed("role")),
-		DueBefore: a.date("due_before"), DueAfter: a.date("due_after"), Overdue: a.boolean("overdue"),
-		Limit: a.limit(), Cursor: a.values.Get("cursor"),
+	query := projections.MilestoneQuery{
+		Agreement: domain.AgreementID(params.slug("agreement")), Project: domain.ProjectID(params.slug("project")),
+		State:  domain.MilestoneState(params.oneOf("state", allowed("state"))),
+		Health: domain.Health(params.oneOf("health", allowed("health"))), Role: params.oneOf("role", allowed("role")),
+		DueBefore: params.date("due_before"), DueAfter: params.date("due_after"), Overdue: params.boolean("overdue"),
+		Limit: params.limit(), Cursor: params.values.Get("cursor"),
 	}
-	return mq, a.err()
+	return query, params.err()
 }
 
-func listPartnerMilestones(q *call, v *projections.View) (projections.Answer, error) {
-	mq, err := q.milestoneQuery()
+func listPartnerMilestones(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.milestoneQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next, err := v.Milestones(mq)
+	list, next, err := view.Milestones(query)
 	return projections.Answer{
-		Version: v.Version(), Body: projections.Milestones{Partner: q.who.Partner, Milestones: list, NextCursor: next},
+		Version: view.Version(), Body: projections.Milestones{Partner: req.caller.Partner, Milestones: list, NextCursor: next},
 	}, err
 }
 
-func listMilestones(q *call, v *projections.View) (projections.Answer, error) {
-	mq, err := q.milestoneQuery()
+func listMilestones(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.milestoneQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	mq.Agreement, mq.Project = q.agreement(), q.project().Project
-	list, next, err := v.Milestones(mq)
+	query.Agreement, query.Project = req.agreement(), req.project().Project
+	list, next, err := view.Milestones(query)
 	return projections.Answer{
-		Version: v.AgreementVersion(mq.Agreement), Agreement: mq.Agreement,
-		Body: projections.Milestones{Partner: q.who.Partner, Milestones: list, NextCursor: next},
+		Version: view.AgreementVersion(query.Agreement), Agreement: query.Agreement,
+		Body: projections.Milestones{Partner: req.caller.Partner, Milestones: list, NextCursor: next},
 	}, err
 }
 
-func getMilestone(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getMilestone(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	return readMilestone(q.milestone())(v)
+	return readMilestone(req.milestone())(view)
 }
 
-func getMilestoneDates(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getMilestoneDates(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	ref := q.milestone()
-	dates, _ := v.Dates(ref) // it is there: the route has asked
-	return projections.Answer{Version: v.AgreementVersion(ref.Agreement), Body: dates, Agreement: ref.Agreement}, nil
+	ref := req.milestone()
+	dates, _ := view.Dates(ref) // it is there: the route has asked
+	return projections.Answer{Version: view.AgreementVersion(ref.Agreement), Body: dates, Agreement: ref.Agreement}, nil
 }
 
-func getTrend(q *call, v *projections.View) (projections.Answer, error) {
-	mq, err := q.milestoneQuery()
+func getTrend(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.milestoneQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	mq.Agreement, mq.Project = q.agreement(), q.project().Project
-	list, next, err := v.Trend(mq)
+	query.Agreement, query.Project = req.agreement(), req.project().Project
+	list, next, err := view.Trend(query)
 	return projections.Answer{
-		Version: v.AgreementVersion(mq.Agreement), Agreement: mq.Agreement,
-		Body: projections.Trend{Agreement: mq.Agreement, Project: mq.Project, Milestones: list, NextCursor: next},
+		Version: view.AgreementVersion(query.Agreement), Agreement: query.Agreement,
+		Body: projections.Trend{Agreement: query.Agreement, Project: query.Project, Milestones: list, NextCursor: next},
 	}, err
 }
 
-func readMilestone(ref domain.MilestoneRef) reader {
-	return func(v *projections.View) (projections.Answer, error) {
-		m, ok := v.Milestone(ref)
+func readMilestone(ref domain.MilestoneRef) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		milestone, ok := view.Milestone(ref)
 		if !ok {
 			return projections.Answer{}, errNotFound
 		}
-		return projections.Answer{Version: m.Version, Body: m, Agreement: ref.Agreement}, nil
+		return projections.Answer{Version: milestone.Version, Body: milestone, Agreement: ref.Agreement}, nil
 	}
 }
 
@@ -159,33 +159,33 @@ type NewMilestone struct {
 	Clause       string              `json:"clause,omitempty" nullable:"true" maxLength:"50" doc:"Of the instrument: the obligation that it serves."`
 }
 
-func planMilestone(q *writing, b *NewMilestone) (*intent, error) {
-	private, err := q.audience(b.Audience)
+func planMilestone(req *writeCall, body *NewMilestone) (*intent, error) {
+	private, err := req.isPrivate(body.Audience)
 	if err != nil {
 		return nil, err
 	}
-	acceptors, err := chosen(b.Acceptors, private)
+	acceptors, err := chosenAcceptors(body.Acceptors, private)
 	if err != nil {
 		return nil, err
 	}
-	id := q.keys.given(string(b.ID), b.Title, "milestone", q.id)
+	id := req.derive.resourceID(string(body.ID), body.Title, "milestone", req.commandID)
 	if private && domain.ValidSlug(id) {
-		id = suffixed(id, q.keys.suffix("milestone", q.id, 0))
+		id = withSuffix(id, req.derive.suffix("milestone", req.commandID, 0))
 	}
-	p := q.project()
-	ref := domain.MilestoneRef{Agreement: p.Agreement, Project: p.Project, Milestone: domain.MilestoneID(id)}
+	project := req.project()
+	ref := domain.MilestoneRef{Agreement: project.Agreement, Project: project.Project, Milestone: domain.MilestoneID(id)}
 	return &intent{
 		command: domain.PlanMilestone{Ref: ref, Private: private, Plan: domain.Plan{
-			Title: b.Title, Description: b.Description, Owner: b.Owner, Acceptors: acceptors, DueOn: b.DueOn,
-			Criteria: b.Criteria, Instrument: b.Instrument, ScheduleItem: b.ScheduleItem, Clause: b.Clause,
+			Title: body.Title, Description: body.Description, Owner: body.Owner, Acceptors: acceptors, DueOn: body.DueOn,
+			Criteria: body.Criteria, Instrument: body.Instrument, ScheduleItem: body.ScheduleItem, Clause: body.Clause,
 		}},
 		status: http.StatusCreated, path: milestonePath(ref), read: readMilestone(ref),
 	}, nil
 }
 
-// chosen returns the acceptors that the client named; nil stands for the default. To name an empty
+// chosenAcceptors returns the acceptors that the client named; nil stands for the default. To name an empty
 // list is to ask for a milestone that nobody accepts.
-func chosen(named *[]domain.PartnerID, private bool) ([]domain.PartnerID, error) {
+func chosenAcceptors(named *[]domain.PartnerID, private bool) ([]domain.PartnerID, error) {
 	if named == nil {
 		return nil, nil
 	}
@@ -208,18 +208,18 @@ type MilestoneChange struct {
 	Clause       *string              `json:"clause,omitempty" nullable:"true" maxLength:"50"`
 }
 
-func editMilestone(q *writing, b *MilestoneChange) (*intent, error) {
-	if *b == (MilestoneChange{}) {
+func editMilestone(req *writeCall, body *MilestoneChange) (*intent, error) {
+	if *body == (MilestoneChange{}) {
 		return nil, errNothingToChange
 	}
-	return q.onMilestone(domain.EditMilestone{
-		Ref: q.milestone(), Title: b.Title, Description: b.Description, Owner: b.Owner, Acceptors: b.Acceptors,
-		DueOn: b.DueOn, Criteria: b.Criteria, Instrument: b.Instrument, ScheduleItem: b.ScheduleItem, Clause: b.Clause,
+	return req.milestoneIntent(domain.EditMilestone{
+		Ref: req.milestone(), Title: body.Title, Description: body.Description, Owner: body.Owner, Acceptors: body.Acceptors,
+		DueOn: body.DueOn, Criteria: body.Criteria, Instrument: body.Instrument, ScheduleItem: body.ScheduleItem, Clause: body.Clause,
 	}), nil
 }
 
-// onMilestone is the intent of a command on the milestone in the path.
-func (q *writing) onMilestone(c domain.Command) *intent {
-	ref := q.milestone()
-	return &intent{command: c, status: http.StatusOK, path: milestonePath(ref), read: readMilestone(ref)}
+// milestoneIntent is the intent of a command on the milestone in the path.
+func (c *writeCall) milestoneIntent(command domain.Command) *intent {
+	ref := c.milestone()
+	return &intent{command: command, status: http.StatusOK, path: milestonePath(ref), read: readMilestone(ref)}
 }

@@ -30,26 +30,26 @@ repeated for 24 hours: it is done once, and answers the same.`
 // origin that the description comes from.
 func describe(baseURL string) ([]byte, error) {
 	requests, answers := newSchemas()
-	d := &document{requests: requests, answers: answers, doc: &huma.OpenAPI{
+	doc := &document{requests: requests, answers: answers, doc: &huma.OpenAPI{
 		OpenAPI:  "3.1.0",
 		Info:     &huma.Info{Title: "Tandem", Version: "1", Description: apiDescription},
 		Security: []map[string][]string{{"bearer": {}}},
 		Components: &huma.Components{
-			Schemas: answers, Parameters: headerParameters(), Headers: answerHeaders(),
+			Schemas: answers, Parameters: componentParameters(), Headers: componentHeaders(),
 			SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}},
 		},
 	}}
-	d.doc.Components.Responses = d.sharedAnswers()
+	doc.doc.Components.Responses = doc.componentResponses()
 	if baseURL != "" {
-		d.doc.Servers = []*huma.Server{{URL: baseURL}}
+		doc.doc.Servers = []*huma.Server{{URL: baseURL}}
 	}
 	for _, rt := range routes() {
-		d.doc.AddOperation(d.operation(rt))
+		doc.doc.AddOperation(doc.operation(rt))
 	}
-	if *answers.fault != nil {
-		return nil, *answers.fault
+	if *answers.err != nil {
+		return nil, *answers.err
 	}
-	return json.Marshal(d.doc)
+	return json.Marshal(doc.doc)
 }
 
 // document is the description while it is made.
@@ -60,11 +60,11 @@ type document struct {
 
 func (d *document) operation(rt *route) *huma.Operation {
 	op := &huma.Operation{
-		Method: rt.method, Path: rt.path, OperationID: rt.name, Summary: rt.summary,
+		Method: rt.method, Path: rt.path, OperationID: rt.operationID, Summary: rt.summary,
 		Description: "For " + rt.callers + ".", Tags: []string{rt.tag()},
-		Parameters: rt.parameters(), RequestBody: d.body(rt), Responses: d.responses(rt),
+		Parameters: rt.openAPIParameters(), RequestBody: d.body(rt), Responses: d.responses(rt),
 	}
-	if rt.open {
+	if rt.anonymous {
 		op.Security = []map[string][]string{}
 	}
 	return op
@@ -80,26 +80,26 @@ func (rt *route) tag() string {
 			return tag
 		}
 	}
-	if strings.HasPrefix(rt.path, "/v1/") && !rt.fresh {
+	if strings.HasPrefix(rt.path, "/v1/") && !rt.uncached {
 		return "partners"
 	}
 	return "operations"
 }
 
-// streams reports whether the answer can be an event stream.
-func (rt *route) streams() bool { return rt.name == "listAgreementEvents" }
+// hasEventStream reports whether the answer can be an event stream.
+func (rt *route) hasEventStream() bool { return rt.operationID == "listAgreementEvents" }
 
 var pathParameter = regexp.MustCompile(`\{(\w+)\}`)
 
-func (rt *route) parameters() []*huma.Param {
+func (rt *route) openAPIParameters() []*huma.Param {
 	var list []*huma.Param
 	for _, match := range pathParameter.FindAllStringSubmatch(rt.path, -1) {
 		list = append(list, &huma.Param{Name: match[1], In: "path", Required: true, Schema: pathSchema(match[1])})
 	}
-	for _, p := range rt.query {
-		list = append(list, &huma.Param{Name: p.name, In: "query", Description: p.doc, Schema: p.schema()})
+	for _, param := range rt.query {
+		list = append(list, &huma.Param{Name: param.name, In: "query", Description: param.doc, Schema: param.schema()})
 	}
-	for _, name := range rt.headers() {
+	for _, name := range rt.requestHeaders() {
 		list = append(list, &huma.Param{Ref: "#/components/parameters/" + name})
 	}
 	return list
@@ -123,30 +123,30 @@ func pathSchema(name string) *huma.Schema {
 }
 
 func (p parameter) schema() *huma.Schema {
-	s := &huma.Schema{Type: p.kind}
+	schema := &huma.Schema{Type: p.kind}
 	if p.kind == "date" {
-		s.Type, s.Format = huma.TypeString, "date"
+		schema.Type, schema.Format = huma.TypeString, "date"
 	}
-	for _, v := range p.values {
-		s.Enum = append(s.Enum, v)
+	for _, value := range p.values {
+		schema.Enum = append(schema.Enum, value)
 	}
-	return s
+	return schema
 }
 
-// headers names the request headers that the route reads, beside the token.
-func (rt *route) headers() []string {
+// requestHeaders names the request headers that the route reads, beside the token.
+func (rt *route) requestHeaders() []string {
 	switch {
 	case rt.public:
 		return []string{"If-None-Match"}
-	case rt.open:
+	case rt.anonymous:
 		return nil
-	case rt.streams():
+	case rt.hasEventStream():
 		return []string{"If-None-Match", "Tandem-Min-Position", "Last-Event-ID"}
-	case rt.write == nil:
+	case rt.body == nil:
 		return []string{"If-None-Match", "Tandem-Min-Position"}
-	case rt.write.waits:
+	case rt.body.honoursPrefer:
 		return []string{"Prefer"}
-	case rt.write.act != nil:
+	case rt.body.run != nil:
 		return nil
 	case rt.success[0] == http.StatusCreated:
 		return []string{"Idempotency-Key", "Prefer"}
@@ -154,31 +154,31 @@ func (rt *route) headers() []string {
 	return []string{"Idempotency-Key", "If-Match", "Prefer"}
 }
 
-func headerParameters() map[string]*huma.Param {
-	most := maxKey
+func componentParameters() map[string]*huma.Param {
+	limit := maxIdempotencyKey
 	text := &huma.Schema{Type: huma.TypeString}
 	all := make(map[string]*huma.Param)
-	for _, p := range []*huma.Param{
-		{Name: "Idempotency-Key", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &most}, Description: "Makes it safe to repeat the request for 24 hours."},
+	for _, param := range []*huma.Param{
+		{Name: "Idempotency-Key", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &limit}, Description: "Makes it safe to repeat the request for 24 hours."},
 		{Name: "If-Match", Schema: text, Description: "The ETag of what the client has seen; 412 if it has changed since."},
 		{Name: "If-None-Match", Schema: text, Description: "The ETag of what the client has; 304 if it is still that."},
 		{Name: "Prefer", Schema: text, Description: "wait=N: wait so many seconds for the outcome, 5 unless given, 60 at most. respond-async: do not wait."},
 		{Name: "Tandem-Min-Position", Schema: text, Description: "A position, or latest: wait, 2 seconds at most, until this node has reached it. One of before a loss of history gets 410 position_lost."},
 		{Name: "Last-Event-ID", Schema: text, Description: "With Accept: text/event-stream, the position after which the stream goes on."},
 	} {
-		p.In = "header"
-		all[p.Name] = p
+		param.In = "header"
+		all[param.Name] = param
 	}
 	return all
 }
 
 // body describes the request's body; nil: it takes none.
 func (d *document) body(rt *route) *huma.RequestBody {
-	if rt.write == nil || rt.write.shape == nil {
+	if rt.body == nil || rt.body.shape == nil {
 		return nil
 	}
-	content := &huma.MediaType{Schema: d.requests.Schema(rt.write.shape.of, true, "")}
-	body := &huma.RequestBody{Required: !rt.write.optional, Content: map[string]*huma.MediaType{jsonMedia: content}}
+	content := &huma.MediaType{Schema: d.requests.Schema(rt.body.shape.of, true, "")}
+	body := &huma.RequestBody{Required: !rt.body.optional, Content: map[string]*huma.MediaType{jsonMedia: content}}
 	if rt.method == http.MethodPatch {
 		body.Content[mergeMedia] = content
 	}
@@ -187,39 +187,39 @@ func (d *document) body(rt *route) *huma.RequestBody {
 
 func (d *document) responses(rt *route) map[string]*huma.Response {
 	all := map[string]*huma.Response{"default": {Ref: "#/components/responses/Problem"}}
-	for _, status := range rt.refusals() {
+	for _, status := range rt.refusalStatuses() {
 		all[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/Problem"}
 	}
-	if rt.write != nil && rt.write.act == nil {
+	if rt.body != nil && rt.body.run == nil {
 		all["202"] = &huma.Response{Ref: "#/components/responses/Accepted"}
 	}
 	for _, status := range rt.success {
 		all[strconv.Itoa(status)] = &huma.Response{
-			Description: http.StatusText(status), Headers: headersOf(rt, status), Content: d.content(rt, status),
+			Description: http.StatusText(status), Headers: responseHeaders(rt, status), Content: d.content(rt, status),
 		}
 	}
 	return all
 }
 
-// refusals are the statuses that a client of the route should know; default stands for the rest.
-func (rt *route) refusals() []int {
+// refusalStatuses are the statuses that a client of the route should know; default stands for the rest.
+func (rt *route) refusalStatuses() []int {
 	var list []int
-	if strings.Contains(rt.path, "{") || rt.fresh {
+	if strings.Contains(rt.path, "{") || rt.uncached {
 		list = append(list, http.StatusNotFound)
 	}
-	if rt.path == "/readyz" || !rt.open || rt.public {
+	if rt.path == "/readyz" || !rt.anonymous || rt.public {
 		list = append(list, http.StatusServiceUnavailable)
 	}
-	if !rt.open {
+	if !rt.anonymous {
 		list = append(list, http.StatusUnauthorized, http.StatusBadRequest, http.StatusUnprocessableEntity)
 	}
-	if rt.name == "getCommand" || rt.feed {
+	if rt.operationID == "getCommand" || rt.feed {
 		list = append(list, http.StatusGone)
 	}
-	if rt.write != nil {
+	if rt.body != nil {
 		list = append(list, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
-	if rt.write != nil && rt.write.act == nil {
+	if rt.body != nil && rt.body.run == nil {
 		list = append(list, http.StatusForbidden, http.StatusPreconditionFailed)
 	}
 	return list
@@ -229,17 +229,17 @@ func (d *document) content(rt *route, status int) map[string]*huma.MediaType {
 	if status == http.StatusNoContent || status == http.StatusNotModified {
 		return nil
 	}
-	if kind, other := rt.answer.(media); other {
-		s := &huma.Schema{Type: huma.TypeString}
+	if kind, other := rt.responseBody.(media); other {
+		schema := &huma.Schema{Type: huma.TypeString}
 		if kind == jsonMedia {
-			s.Type = huma.TypeObject
+			schema.Type = huma.TypeObject
 		}
-		return map[string]*huma.MediaType{string(kind): {Schema: s}}
+		return map[string]*huma.MediaType{string(kind): {Schema: schema}}
 	}
 	content := map[string]*huma.MediaType{
-		jsonMedia: {Schema: d.answers.Schema(reflect.TypeOf(rt.answer), true, "")},
+		jsonMedia: {Schema: d.answers.Schema(reflect.TypeOf(rt.responseBody), true, "")},
 	}
-	if rt.streams() {
+	if rt.hasEventStream() {
 		content[streamMedia] = &huma.MediaType{Schema: &huma.Schema{
 			Type: huma.TypeString, Description: "Server-sent events: id is the position, event the type, data the event.",
 		}}
@@ -247,11 +247,11 @@ func (d *document) content(rt *route, status int) map[string]*huma.MediaType {
 	return content
 }
 
-func headersOf(rt *route, status int) map[string]*huma.Header {
+func responseHeaders(rt *route, status int) map[string]*huma.Header {
 	if rt.public {
 		return headerRefs("ETag")
 	}
-	if rt.open {
+	if rt.anonymous {
 		return nil
 	}
 	names := []string{"Tandem-Position"}
@@ -261,13 +261,13 @@ func headersOf(rt *route, status int) map[string]*huma.Header {
 	if status == http.StatusCreated {
 		names = append(names, "Location")
 	}
-	if rt.write != nil && rt.write.waits {
+	if rt.body != nil && rt.body.honoursPrefer {
 		names = append(names, "Preference-Applied")
-	} else if rt.write != nil && rt.write.act == nil {
+	} else if rt.body != nil && rt.body.run == nil {
 		names = append(names, "Idempotency-Replayed", "Preference-Applied")
-	} else if rt.write != nil {
+	} else if rt.body != nil {
 		return headerRefs(names...)
-	} else if _, list := reflect.TypeOf(rt.answer).FieldByName("NextCursor"); list && status == http.StatusOK {
+	} else if _, list := reflect.TypeOf(rt.responseBody).FieldByName("NextCursor"); list && status == http.StatusOK {
 		names = append(names, "Link")
 	}
 	return headerRefs(names...)
@@ -281,7 +281,7 @@ func headerRefs(names ...string) map[string]*huma.Header {
 	return refs
 }
 
-func answerHeaders() map[string]*huma.Header {
+func componentHeaders() map[string]*huma.Header {
 	all := make(map[string]*huma.Header)
 	for name, doc := range map[string]string{
 		"ETag":                 "For If-Match and If-None-Match; strong.",
@@ -299,8 +299,8 @@ func answerHeaders() map[string]*huma.Header {
 	return all
 }
 
-// sharedAnswers are the answers that many routes have.
-func (d *document) sharedAnswers() map[string]*huma.Response {
+// componentResponses are the answers that many routes have.
+func (d *document) componentResponses() map[string]*huma.Response {
 	return map[string]*huma.Response{
 		"Problem": {
 			Description: "Refused or failed; code says why.",

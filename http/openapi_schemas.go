@@ -24,13 +24,13 @@ const (
 type schemas struct {
 	request bool
 	named   map[string]*huma.Schema
-	types   map[string]reflect.Type
-	fault   *error // the first; huma's interface has no way to return it
+	goTypes map[string]reflect.Type
+	err     *error // the first; huma's interface has no way to return it
 }
 
 func newSchemas() (requests, answers *schemas) {
 	requests = &schemas{
-		request: true, named: make(map[string]*huma.Schema), types: make(map[string]reflect.Type), fault: new(error),
+		request: true, named: make(map[string]*huma.Schema), goTypes: make(map[string]reflect.Type), err: new(error),
 	}
 	other := *requests
 	other.request = false
@@ -38,18 +38,18 @@ func newSchemas() (requests, answers *schemas) {
 }
 
 // Schema implements huma.Registry: named structs become references.
-func (s *schemas) Schema(t reflect.Type, allowRef bool, _ string) *huma.Schema {
-	pointer := t.Kind() == reflect.Pointer
-	of := t
+func (s *schemas) Schema(typ reflect.Type, allowRef bool, _ string) *huma.Schema {
+	pointer := typ.Kind() == reflect.Pointer
+	of := typ
 	if pointer {
-		of = t.Elem()
+		of = typ.Elem()
 	}
 	if scalar := s.scalar(of); scalar != nil {
 		scalar.Nullable = pointer
 		return scalar
 	}
 	if of.Kind() != reflect.Struct || of.PkgPath() == "time" {
-		made := huma.SchemaFromType(s, t)
+		made := huma.SchemaFromType(s, typ)
 		if made.Type == huma.TypeArray {
 			made.Nullable = false // no list is ever answered as null
 		}
@@ -66,8 +66,8 @@ func (s *schemas) Schema(t reflect.Type, allowRef bool, _ string) *huma.Schema {
 }
 
 // scalar describes the domain's own kinds of string; nil: it is none of them.
-func (s *schemas) scalar(t reflect.Type) *huma.Schema {
-	switch t {
+func (s *schemas) scalar(typ reflect.Type) *huma.Schema {
+	switch typ {
 	case reflect.TypeFor[domain.Date]():
 		return &huma.Schema{Type: huma.TypeString, Format: "date"}
 	case reflect.TypeFor[domain.Audience]():
@@ -84,43 +84,43 @@ func (s *schemas) scalar(t reflect.Type) *huma.Schema {
 }
 
 // reference returns the reference to a struct's schema, which it makes if there is none.
-func (s *schemas) reference(t reflect.Type) string {
-	name := s.nameOf(t)
-	if there, taken := s.types[name]; taken {
-		if there != t && *s.fault == nil {
-			*s.fault = fmt.Errorf("%s and %s have the same name in the description: %s", there, t, name)
+func (s *schemas) reference(typ reflect.Type) string {
+	name := s.nameOf(typ)
+	if there, taken := s.goTypes[name]; taken {
+		if there != typ && *s.err == nil {
+			*s.err = fmt.Errorf("%s and %s have the same name in the description: %s", there, typ, name)
 		}
 		return schemaPrefix + name
 	}
-	s.types[name] = t
-	if t == reflect.TypeFor[projections.Event]() {
+	s.goTypes[name] = typ
+	if typ == reflect.TypeFor[projections.Event]() {
 		s.named[name] = s.events()
 	} else {
-		s.named[name] = s.object(t)
+		s.named[name] = s.object(typ)
 	}
 	return schemaPrefix + name
 }
 
 // nameOf names a struct's schema. A body that is sent, and what the domain stores, may have a
 // namesake in what the edge tells.
-func (s *schemas) nameOf(t reflect.Type) string {
+func (s *schemas) nameOf(typ reflect.Type) string {
 	switch {
 	case s.request:
-		return t.Name() + "Input"
-	case t.PkgPath() == reflect.TypeFor[domain.Date]().PkgPath() && t != reflect.TypeFor[domain.FieldError]():
-		return t.Name() + "Data"
+		return typ.Name() + "Input"
+	case typ.PkgPath() == reflect.TypeFor[domain.Date]().PkgPath() && typ != reflect.TypeFor[domain.FieldError]():
+		return typ.Name() + "Data"
 	}
-	return t.Name()
+	return typ.Name()
 }
 
-func (s *schemas) object(t reflect.Type) *huma.Schema {
-	made := huma.SchemaFromType(s, t)
+func (s *schemas) object(typ reflect.Type) *huma.Schema {
+	made := huma.SchemaFromType(s, typ)
 	if !s.request {
 		made.AdditionalProperties = nil
 	}
-	for _, p := range made.Properties {
-		if p.Nullable && len(p.Enum) > 0 {
-			p.Enum = append(p.Enum, nil)
+	for _, property := range made.Properties {
+		if property.Nullable && len(property.Enum) > 0 {
+			property.Enum = append(property.Enum, nil)
 		}
 	}
 	return made
@@ -136,7 +136,7 @@ func (s *schemas) events() *huma.Schema {
 	for _, stored := range domain.EventTypes() {
 		payload, err := domain.DecodeEvent(stored, []byte("{}"))
 		if err != nil {
-			*s.fault = err
+			*s.err = err
 			return union
 		}
 		public := domain.PublicType(stored)
@@ -145,7 +145,7 @@ func (s *schemas) events() *huma.Schema {
 		one.Properties["type"] = &huma.Schema{Type: huma.TypeString, Const: public}
 		one.Properties["data"] = s.Schema(reflect.TypeOf(payload), true, "")
 		name := eventName(public)
-		s.named[name], s.types[name] = &one, reflect.TypeOf(payload)
+		s.named[name], s.goTypes[name] = &one, reflect.TypeOf(payload)
 		union.OneOf = append(union.OneOf, &huma.Schema{Ref: schemaPrefix + name})
 		union.Discriminator.Mapping[public] = schemaPrefix + name
 	}
@@ -154,11 +154,11 @@ func (s *schemas) events() *huma.Schema {
 
 // eventName turns milestone.forecast_moved into MilestoneForecastMovedEvent.
 func eventName(public string) string {
-	var b strings.Builder
-	for word := range strings.FieldsFuncSeq(public, func(r rune) bool { return r == '.' || r == '_' }) {
-		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	var out strings.Builder
+	for word := range strings.FieldsFuncSeq(public, func(char rune) bool { return char == '.' || char == '_' }) {
+		out.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
-	return b.String() + "Event"
+	return out.String() + "Event"
 }
 
 // SchemaFromRef implements huma.Registry.
@@ -168,7 +168,7 @@ func (s *schemas) SchemaFromRef(ref string) *huma.Schema {
 
 // TypeFromRef implements huma.Registry.
 func (s *schemas) TypeFromRef(ref string) reflect.Type {
-	return s.types[strings.TrimPrefix(ref, schemaPrefix)]
+	return s.goTypes[strings.TrimPrefix(ref, schemaPrefix)]
 }
 
 // Map implements huma.Registry.

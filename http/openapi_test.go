@@ -60,12 +60,12 @@ func TestDescriptionHasEveryRoute(t *testing.T) {
 		require.NotNil(t, item, rt.path)
 		op := item.GetOperation(rt.method)
 		require.NotNil(t, op, "%s %s", rt.method, rt.path)
-		require.Equal(t, rt.name, op.OperationID)
+		require.Equal(t, rt.operationID, op.OperationID)
 		require.Equal(t, strings.Count(rt.path, "{"), len(parametersIn(op, "path")), rt.path)
 		for _, status := range rt.success {
 			require.NotNil(t, op.Responses.Status(status), "%s %s %d", rt.method, rt.path, status)
 		}
-		require.Equal(t, rt.open, op.Security != nil, "%s says that no token is needed", rt.path)
+		require.Equal(t, rt.anonymous, op.Security != nil, "%s says that no token is needed", rt.path)
 		count++
 	}
 	described := 0
@@ -105,22 +105,22 @@ func TestDescriptionHasEveryEventType(t *testing.T) {
 func TestDescribedRequests(t *testing.T) {
 	doc := described(t)
 	for _, rt := range routes() {
-		if rt.write == nil {
+		if rt.body == nil {
 			continue
 		}
 		body := doc.Paths.Value(rt.path).GetOperation(rt.method).RequestBody
-		if rt.write.shape == nil {
+		if rt.body.shape == nil {
 			require.Nil(t, body, rt.path)
 			continue
 		}
-		require.Equal(t, !rt.write.optional, body.Value.Required, rt.path)
+		require.Equal(t, !rt.body.optional, body.Value.Required, rt.path)
 		s := body.Value.Content.Get(jsonMedia).Schema.Value
 		require.NotNil(t, s.AdditionalProperties.Has, rt.path)
 		require.False(t, *s.AdditionalProperties.Has, rt.path)
-		require.ElementsMatch(t, rt.write.shape.required, s.Required, rt.path)
-		require.Len(t, s.Properties, len(rt.write.shape.fields), rt.path)
-		for name, f := range rt.write.shape.fields {
-			require.Equal(t, f.nullable, s.Properties[name].Value.Type.Includes("null"), "%s of %s", name, rt.name)
+		require.ElementsMatch(t, rt.body.shape.required, s.Required, rt.path)
+		require.Len(t, s.Properties, len(rt.body.shape.fields), rt.path)
+		for name, field := range rt.body.shape.fields {
+			require.Equal(t, field.nullable, s.Properties[name].Value.Type.Includes("null"), "%s of %s", name, rt.operationID)
 		}
 	}
 }

@@ -31,55 +31,55 @@ func operationRoutes() []*route {
 	ok := []int{http.StatusOK}
 	return []*route{
 		{
-			method: http.MethodGet, name: "getCommand", path: "/v1/commands/{id}",
+			method: http.MethodGet, operationID: "getCommand", path: "/v1/commands/{id}",
 			summary: "What became of a write that was answered before its outcome was known",
-			callers: "the member who sent the command", sees: seesCommand, answer: Command{}, handle: computes(getCommand),
+			callers: "the member who sent the command", visibleTo: commandVisible, responseBody: Command{}, handle: computed(getCommand),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		{
-			method: http.MethodGet, name: "getDescription", path: "/openapi.json", summary: "This description",
-			callers: everybody, answer: media("application/json"), handle: getDescription, success: ok, open: true,
+			method: http.MethodGet, operationID: "getDescription", path: "/openapi.json", summary: "This description",
+			callers: anyone, responseBody: media("application/json"), handle: getDescription, success: ok, anonymous: true,
 		},
 		{
-			method: http.MethodGet, name: "getDocs", path: "/docs", summary: "This description as a page",
-			callers: everybody, answer: media("text/html"), handle: getDocs, success: ok, open: true,
+			method: http.MethodGet, operationID: "getDocs", path: "/docs", summary: "This description as a page",
+			callers: anyone, responseBody: media("text/html"), handle: getDocs, success: ok, anonymous: true,
 		},
 		{
-			method: http.MethodGet, name: "getDocsFile", path: "/docs/{file}", summary: "What the page is made of",
-			callers: everybody, answer: media("*/*"), handle: getDocsFile, success: ok, open: true,
+			method: http.MethodGet, operationID: "getDocsFile", path: "/docs/{file}", summary: "What the page is made of",
+			callers: anyone, responseBody: media("*/*"), handle: getDocsFile, success: ok, anonymous: true,
 		},
 		{
-			method: http.MethodGet, name: "isLive", path: "/livez", summary: "Whether the process runs",
-			callers: everybody, answer: Probe{}, handle: getLive, success: ok, open: true, operations: true,
+			method: http.MethodGet, operationID: "isLive", path: "/livez", summary: "Whether the process runs",
+			callers: anyone, responseBody: Probe{}, handle: getLive, success: ok, anonymous: true, admin: true,
 		},
 		{
-			method: http.MethodGet, name: "isReady", path: "/readyz", summary: "Whether the node can serve; 503 with the reason if not",
-			callers: everybody, answer: Probe{}, handle: getReady, success: ok, open: true, operations: true,
+			method: http.MethodGet, operationID: "isReady", path: "/readyz", summary: "Whether the node can serve; 503 with the reason if not",
+			callers: anyone, responseBody: Probe{}, handle: getReady, success: ok, anonymous: true, admin: true,
 		},
 		{
-			method: http.MethodGet, name: "getMetrics", path: metricsPath, summary: "Metrics for Prometheus",
-			callers: everybody, answer: media("text/plain"), handle: getMetrics, success: ok, open: true, operations: true,
+			method: http.MethodGet, operationID: "getMetrics", path: metricsPath, summary: "Metrics for Prometheus",
+			callers: anyone, responseBody: media("text/plain"), handle: getMetrics, success: ok, anonymous: true, admin: true,
 		},
 	}
 }
 
-func getDescription(q *call) error {
-	b, err := q.describe()
+func getDescription(req *call) error {
+	data, err := req.describe()
 	if err != nil {
 		return err
 	}
-	q.c.Response().Header()["Cache-Control"] = []string{"no-cache"}
-	q.write(http.StatusOK, jsonType, b)
+	req.echoCtx.Response().Header()["Cache-Control"] = []string{"no-cache"}
+	req.write(http.StatusOK, jsonType, data)
 	return nil
 }
 
-func getDocs(q *call) error { return q.doc("index.html") }
+func getDocs(req *call) error { return req.sendDocsFile("index.html") }
 
-func getDocsFile(q *call) error { return q.doc(q.c.Param("file")) }
+func getDocsFile(req *call) error { return req.sendDocsFile(req.echoCtx.Param("file")) }
 
-// doc sends one of the embedded files.
-func (q *call) doc(name string) error {
-	b, err := docs.ReadFile("docs/" + name)
+// sendDocsFile sends one of the embedded files.
+func (c *call) sendDocsFile(name string) error {
+	data, err := docs.ReadFile("docs/" + name)
 	if err != nil {
 		return errNotFound
 	}
@@ -87,30 +87,30 @@ func (q *call) doc(name string) error {
 	if kind == "" {
 		kind = "text/plain; charset=utf-8"
 	}
-	h := q.c.Response().Header()
-	h["Content-Security-Policy"] = []string{docsPolicy}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	h["Referrer-Policy"] = []string{"no-referrer"}
-	h["Cache-Control"] = []string{"public, max-age=3600"}
-	q.write(http.StatusOK, []string{kind}, b)
+	header := c.echoCtx.Response().Header()
+	header["Content-Security-Policy"] = []string{docsPolicy}
+	header["X-Content-Type-Options"] = []string{"nosniff"}
+	header["Referrer-Policy"] = []string{"no-referrer"}
+	header["Cache-Control"] = []string{"public, max-age=3600"}
+	c.write(http.StatusOK, []string{kind}, data)
 	return nil
 }
 
-func getLive(q *call) error { return q.writeJSON(http.StatusOK, Probe{"ok"}) }
+func getLive(req *call) error { return req.writeJSON(http.StatusOK, Probe{"ok"}) }
 
-func getReady(q *call) error {
+func getReady(req *call) error {
 	select {
-	case <-q.draining:
+	case <-req.draining:
 		return unavailable("not_ready", "The node is shutting down.", nil)
 	default:
 	}
-	if why := q.readiness(); why != "" {
+	if why := req.readiness(); why != "" {
 		return unavailable("not_ready", why, nil) // no cause: a probe comes every second, and the answer says it all
 	}
-	return q.writeJSON(http.StatusOK, Probe{"ok"})
+	return req.writeJSON(http.StatusOK, Probe{"ok"})
 }
 
-func getMetrics(q *call) error {
-	promhttp.HandlerFor(q.Metrics, promhttp.HandlerOpts{}).ServeHTTP(q.c.Response(), q.r)
+func getMetrics(req *call) error {
+	promhttp.HandlerFor(req.Metrics, promhttp.HandlerOpts{}).ServeHTTP(req.echoCtx.Response(), req.request)
 	return nil
 }

@@ -96,21 +96,21 @@ func TestMetricsJoinARegistry(t *testing.T) {
 }
 
 func TestObserve(t *testing.T) {
-	m, err := newMetrics(prometheus.NewRegistry())
+	metrics, err := newMetrics(prometheus.NewRegistry())
 	require.NoError(t, err)
-	r := m.route("GET", "/v1/me")
-	require.Zero(t, testing.AllocsPerRun(100, func() { r.observe(http.StatusOK, 1) }))
+	counters := metrics.route("GET", "/v1/me")
+	require.Zero(t, testing.AllocsPerRun(100, func() { counters.observe(http.StatusOK, 1) }))
 	for _, odd := range []int{-1, 0, 999} {
-		require.NotPanics(t, func() { r.observe(odd, 1) })
+		require.NotPanics(t, func() { counters.observe(odd, 1) })
 	}
 }
 
 func BenchmarkObserve(b *testing.B) {
-	m, err := newMetrics(prometheus.NewRegistry())
+	metrics, err := newMetrics(prometheus.NewRegistry())
 	require.NoError(b, err)
-	r := m.route("GET", "/v1/me")
+	counters := metrics.route("GET", "/v1/me")
 	b.ReportAllocs()
 	for b.Loop() {
-		r.observe(http.StatusOK, 30_000)
+		counters.observe(http.StatusOK, 30_000)
 	}
 }

@@ -53,9 +53,9 @@ func (c caller) walk(path string, limit int) (all []any) {
 			}
 			break
 		}
-		u, err := url.Parse(at)
+		parsed, err := url.Parse(at)
 		require.NoError(t, err)
-		require.Equal(t, a.get("next_cursor"), cmp.Or(u.Query().Get("cursor"), u.Query().Get("after")))
+		require.Equal(t, a.get("next_cursor"), cmp.Or(parsed.Query().Get("cursor"), parsed.Query().Get("after")))
 		require.LessOrEqual(t, len(all), 1000, "it never ends")
 	}
 	return all
@@ -69,13 +69,13 @@ func TestPaging(t *testing.T) {
 	seen, _ := w.reads()
 	lists := 0
 	for _, rt := range routes() {
-		if !slices.ContainsFunc(rt.query, func(p parameter) bool { return p.name == "limit" }) {
+		if !slices.ContainsFunc(rt.query, func(param parameter) bool { return param.name == "limit" }) {
 			continue
 		}
 		lists++
 		path, reader := rt.path, w.As("operator")
-		if !rt.fresh {
-			path, reader = seen[rt.name][0], w.As("nokia")
+		if !rt.uncached {
+			path, reader = seen[rt.operationID][0], w.As("nokia")
 		}
 		all := reader.GET(path + "?limit=200").Want(200).elements()
 		require.NotEmpty(t, all, path)

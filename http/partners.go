@@ -11,31 +11,31 @@ import (
 func partnerRoutes() []*route {
 	return []*route{
 		{
-			method: http.MethodGet, name: "getMe", path: "/v1/me", summary: "Who the token belongs to", callers: anyMember,
-			answer: Me{}, handle: computes(getMe), success: []int{http.StatusOK, http.StatusNotModified},
+			method: http.MethodGet, operationID: "getMe", path: "/v1/me", summary: "Who the token belongs to", callers: anyMember,
+			responseBody: Me{}, handle: computed(getMe), success: []int{http.StatusOK, http.StatusNotModified},
 		},
-		read("listPartners", "/v1/partners", "Oneself and the counterparties; for the operator all partners", anyMember,
-			nil, projections.Partners{}, listPartners, lists()...).over((*projections.View).IntactPartners),
-		create("createPartner", "/v1/partners", "Create a partner", "the operator", nil, projections.Partner{}, writes(createPartner)),
-		read("getPartner", "/v1/partners/{partner}", "One partner", anyMember, seesPartner, projections.Partner{}, getPartner),
-		change(http.MethodPatch, "editPartner", "/v1/partners/{partner}", "Change what a partner says of itself",
-			directoryWrite, seesPartner, projections.Partner{}, writes(editPartner)),
-		read("listPartnerMilestones", "/v1/partners/{partner}/milestones",
+		readRoute("listPartners", "/v1/partners", "Oneself and the counterparties; for the operator all partners", anyMember,
+			nil, projections.Partners{}, listPartners, listParameters()...).withDependency((*projections.View).IntactPartners),
+		createRoute("createPartner", "/v1/partners", "Create a partner", "the operator", nil, projections.Partner{}, command(createPartner)),
+		readRoute("getPartner", "/v1/partners/{partner}", "One partner", anyMember, partnerVisible, projections.Partner{}, getPartner),
+		changeRoute(http.MethodPatch, "editPartner", "/v1/partners/{partner}", "Change what a partner says of itself",
+			directoryWrite, partnerVisible, projections.Partner{}, command(editPartner)),
+		readRoute("listPartnerMilestones", "/v1/partners/{partner}/milestones",
 			"All milestones that the partner may see, by due date, agreement, project and id", anyOfPartner,
-			seesOwn, projections.Milestones{}, listPartnerMilestones, lists(milestoneFilters()...)...).over((*projections.View).Intact),
-		read("getPartnerStatus", "/v1/partners/{partner}/status", "Counts over all that the partner may see",
-			anyOfPartner, seesOwn, projections.Status{}, getPartnerStatus).over((*projections.View).Intact),
-		read("getInbox", "/v1/partners/{partner}/inbox", "What waits for the partner, oldest first", anyOfPartner,
-			seesOwn, projections.Inbox{}, getInbox, lists()...).over((*projections.View).Intact),
+			ownPartner, projections.Milestones{}, listPartnerMilestones, listParameters(milestoneFilters()...)...).withDependency((*projections.View).Intact),
+		readRoute("getPartnerStatus", "/v1/partners/{partner}/status", "Counts over all that the partner may see",
+			anyOfPartner, ownPartner, projections.Status{}, getPartnerStatus).withDependency((*projections.View).Intact),
+		readRoute("getInbox", "/v1/partners/{partner}/inbox", "What waits for the partner, oldest first", anyOfPartner,
+			ownPartner, projections.Inbox{}, getInbox, listParameters()...).withDependency((*projections.View).Intact),
 		{
-			method: http.MethodPost, name: "dismissNotice", path: "/v1/partners/{partner}/notices/{notice}/dismiss",
-			summary: "Take a notice out of the inbox before its cause has gone", callers: "managers of the partner", sees: seesNotice,
-			write: writes(dismissNotice), success: []int{http.StatusNoContent},
+			method: http.MethodPost, operationID: "dismissNotice", path: "/v1/partners/{partner}/notices/{notice}/dismiss",
+			summary: "Take a notice out of the inbox before its cause has gone", callers: "managers of the partner", visibleTo: noticeVisible,
+			body: command(dismissNotice), success: []int{http.StatusNoContent},
 		},
 		{
-			method: http.MethodGet, name: "listPartnerEvents", path: "/v1/partners/{partner}/events",
-			summary: "The feed over all of the partner's agreements, oldest first", callers: anyOfPartner, sees: seesOwn,
-			whole: (*projections.View).Intact, answer: projections.Events{}, query: feeds(), feed: true, handle: computes(listPartnerEvents),
+			method: http.MethodGet, operationID: "listPartnerEvents", path: "/v1/partners/{partner}/events",
+			summary: "The feed over all of the partner's agreements, oldest first", callers: anyOfPartner, visibleTo: ownPartner,
+			dependsOn: (*projections.View).Intact, responseBody: projections.Events{}, query: feedParameters(), feed: true, handle: computed(listPartnerEvents),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 	}
@@ -52,40 +52,40 @@ type Me struct {
 }
 
 // getMe differs between the members of a partner, so it cannot be a page: they share pages.
-func getMe(q *call) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getMe(req *call) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	me := Me{Role: q.who.Role, Member: q.who.Member, Agreements: q.scope(), ViaOperator: q.who.ViaOperator}
-	if !q.who.Operator {
-		me.Partner, me.Token = &q.who.Partner, &q.who.Token
+	me := Me{Role: req.caller.Role, Member: req.caller.Member, Agreements: req.scopeAgreements(), ViaOperator: req.caller.ViaOperator}
+	if !req.caller.Operator {
+		me.Partner, me.Token = &req.caller.Partner, &req.caller.Token
 	}
 	return projections.Answer{Body: me}, nil
 }
 
-func listPartners(q *call, v *projections.View) (projections.Answer, error) {
-	a, err := q.asked()
+func listPartners(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := part(a, v.Partners(), func(p projections.Partner) string { return string(p.ID) })
-	return projections.Answer{Version: v.Version(), Body: projections.Partners{Partners: list, NextCursor: next}}, a.err()
+	list, next := paginate(query, view.Partners(), func(partner projections.Partner) string { return string(partner.ID) })
+	return projections.Answer{Version: view.Version(), Body: projections.Partners{Partners: list, NextCursor: next}}, query.err()
 }
 
-func getPartner(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getPartner(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	return readPartner(q.partner())(v)
+	return readPartner(req.partner())(view)
 }
 
-func readPartner(id domain.PartnerID) reader {
-	return func(v *projections.View) (projections.Answer, error) {
-		p, ok := v.Partner(id)
+func readPartner(id domain.PartnerID) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		partner, ok := view.Partner(id)
 		if !ok {
 			return projections.Answer{}, errNotFound
 		}
-		return projections.Answer{Version: p.Version, Body: p}, nil
+		return projections.Answer{Version: partner.Version, Body: partner}, nil
 	}
 }
 
@@ -98,26 +98,26 @@ type NewPartner struct {
 	Holidays []domain.Date    `json:"holidays,omitempty" doc:"Own days off, beside the country's."`
 }
 
-func createPartner(q *writing, b *NewPartner) (*intent, error) {
-	if err := q.identify(domain.Stream{Partner: b.ID}.Root()); err != nil {
+func createPartner(req *writeCall, body *NewPartner) (*intent, error) {
+	if err := req.setCommandID(domain.Stream{Partner: body.ID}.Root()); err != nil {
 		return nil, err
 	}
-	if err := timeZone(b.TimeZone); err != nil {
+	if err := checkTimeZone(body.TimeZone); err != nil {
 		return nil, err
 	}
-	if err := q.acceptNew(); err != nil {
+	if err := req.checkAcceptNew(); err != nil {
 		return nil, err
 	}
 	return &intent{
-		command: domain.CreatePartner{ID: b.ID, Profile: domain.PartnerProfile{
-			Name: b.Name, Country: b.Country, TimeZone: b.TimeZone, Holidays: b.Holidays,
+		command: domain.CreatePartner{ID: body.ID, Profile: domain.PartnerProfile{
+			Name: body.Name, Country: body.Country, TimeZone: body.TimeZone, Holidays: body.Holidays,
 		}},
-		status: http.StatusCreated, path: partnerPath(b.ID), read: readPartner(b.ID),
+		status: http.StatusCreated, path: partnerPath(body.ID), read: readPartner(body.ID),
 	}, nil
 }
 
-// timeZone refuses names that no date can be computed in. Local would be this machine's.
-func timeZone(name string) error {
+// checkTimeZone refuses names that no date can be computed in. Local would be this machine's.
+func checkTimeZone(name string) error {
 	if _, err := time.LoadLocation(name); err != nil || name == "" || name == "Local" {
 		return invalid(domain.FieldError{Field: "time_zone", Message: "is not an IANA time zone such as Europe/Helsinki"})
 	}
@@ -132,61 +132,61 @@ type PartnerChange struct {
 	Holidays *[]domain.Date `json:"holidays,omitempty"`
 }
 
-func editPartner(q *writing, b *PartnerChange) (*intent, error) {
-	if *b == (PartnerChange{}) {
+func editPartner(req *writeCall, body *PartnerChange) (*intent, error) {
+	if *body == (PartnerChange{}) {
 		return nil, errNothingToChange
 	}
-	if b.TimeZone != nil {
-		if err := timeZone(*b.TimeZone); err != nil {
+	if body.TimeZone != nil {
+		if err := checkTimeZone(*body.TimeZone); err != nil {
 			return nil, err
 		}
 	}
-	id := q.partner()
+	id := req.partner()
 	return &intent{
-		command: domain.EditPartner{ID: id, Name: b.Name, Country: b.Country, TimeZone: b.TimeZone, Holidays: b.Holidays},
+		command: domain.EditPartner{ID: id, Name: body.Name, Country: body.Country, TimeZone: body.TimeZone, Holidays: body.Holidays},
 		status:  http.StatusOK, path: partnerPath(id), read: readPartner(id),
-		refused: func(e *domain.Error) error {
-			if e.Kind == domain.NotFound { // the directory is another's; that the partner exists is no secret
+		mapRejection: func(rejection *domain.Error) error {
+			if rejection.Kind == domain.NotFound { // the directory is another's; that the partner exists is no secret
 				return refuse(http.StatusForbidden, "not_your_partner", "Only a manager of %s can do this.", id)
 			}
-			return q.limited(e)
+			return req.explainTokenLimit(rejection)
 		},
 	}, nil
 }
 
-// limited says so when it was the token's limit that made the caller a viewer.
-func (q *writing) limited(e *domain.Error) error {
-	if e.Code == "manager_only" && q.who.Scope != "" && q.who.Role == domain.Manager {
-		return refuse(http.StatusForbidden, "token_limited", "This token is limited to the agreements %s.", names(q.scope()))
+// explainTokenLimit says so when it was the token's limit that made the caller a viewer.
+func (c *writeCall) explainTokenLimit(rejection *domain.Error) error {
+	if rejection.Code == "manager_only" && c.caller.Scope != "" && c.caller.Role == domain.Manager {
+		return refuse(http.StatusForbidden, "token_limited", "This token is limited to the agreements %s.", joinIDs(c.scopeAgreements()))
 	}
-	return e
+	return rejection
 }
 
 var errNothingToChange = refuse(http.StatusUnprocessableEntity, "nothing_to_change", "Give at least one field to change.")
 
-func getPartnerStatus(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getPartnerStatus(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	return projections.Answer{Version: v.Version(), Body: v.Status()}, nil
+	return projections.Answer{Version: view.Version(), Body: view.Status()}, nil
 }
 
-func getInbox(q *call, v *projections.View) (projections.Answer, error) {
-	a, err := q.asked()
+func getInbox(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	items, next := part(a, v.Inbox(), projections.InboxItem.Key)
+	items, next := paginate(query, view.Inbox(), projections.InboxItem.Key)
 	return projections.Answer{
-		Version: v.Version(), Body: projections.Inbox{Partner: q.partner(), Items: items, NextCursor: next},
-	}, a.err()
+		Version: view.Version(), Body: projections.Inbox{Partner: req.partner(), Items: items, NextCursor: next},
+	}, query.err()
 }
 
-func dismissNotice(q *writing, _ *Nothing) (*intent, error) {
+func dismissNotice(req *writeCall, _ *Nothing) (*intent, error) {
 	return &intent{
-		command: domain.DismissNotice{Partner: q.partner(), Notice: q.notice()},
-		status:  http.StatusNoContent, path: partnerPath(q.partner()) + "/inbox", refused: q.limited,
+		command: domain.DismissNotice{Partner: req.partner(), Notice: req.notice()},
+		status:  http.StatusNoContent, path: partnerPath(req.partner()) + "/inbox", mapRejection: req.explainTokenLimit,
 	}, nil
 }
 
-func (q *call) notice() domain.NoticeID { return domain.NoticeID(q.c.Param("notice")) }
+func (c *call) notice() domain.NoticeID { return domain.NoticeID(c.echoCtx.Param("notice")) }

@@ -11,9 +11,9 @@ import (
 // discard is the least ResponseWriter there can be.
 type discard struct{ header http.Header }
 
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}
+func (d discard) Header() http.Header            { return d.header }
+func (d discard) Write(data []byte) (int, error) { return len(data), nil }
+func (d discard) WriteHeader(int)                {}
 
 // BenchmarkHandler is the status poll without the network, beside a bare Echo handler that sets the
 // same headers.
@@ -21,12 +21,12 @@ func BenchmarkHandler(b *testing.B) {
 	w := newWorld(b)
 	page := w.As("xiaomi").GET("/v1/partners/xiaomi/milestones").Want(http.StatusOK)
 	bare := echo.New()
-	bare.GET("/v1/partners/:partner/milestones", func(c echo.Context) error {
-		h := c.Response().Header()
+	bare.GET("/v1/partners/:partner/milestones", func(ctx echo.Context) error {
+		header := ctx.Response().Header()
 		for _, name := range []string{"Etag", "Cache-Control", "Tandem-Position"} {
-			h.Set(name, page.header.Get(name))
+			header.Set(name, page.header.Get(name))
 		}
-		return c.NoContent(http.StatusNotModified)
+		return ctx.NoContent(http.StatusNotModified)
 	})
 	for name, handler := range map[string]http.Handler{"ours": w.api.Handler(), "bare": bare} {
 		b.Run(name, func(b *testing.B) {

@@ -32,12 +32,12 @@ type Problem struct {
 
 // refusal is an error with its answer.
 type refusal struct {
-	status int
-	code   string
-	detail string
-	fields []domain.FieldError
-	retry  int   // seconds that Retry-After tells; 0: it is not told
-	cause  error // for the log only
+	status     int
+	code       string
+	detail     string
+	fields     []domain.FieldError
+	retryAfter int   // seconds that Retry-After tells; 0: it is not told
+	cause      error // for the log only
 }
 
 func (e *refusal) Error() string {
@@ -55,12 +55,12 @@ func refuse(status int, code, format string, args ...any) *refusal {
 
 // unavailable is a refusal that a repeat may not meet.
 func unavailable(code, detail string, cause error) *refusal {
-	return &refusal{status: http.StatusServiceUnavailable, code: code, detail: detail, retry: 1, cause: cause}
+	return &refusal{status: http.StatusServiceUnavailable, code: code, detail: detail, retryAfter: 1, cause: cause}
 }
 
-// suspended is a refusal that a repeat meets until somebody has done something about it.
-func suspended(code, detail string, cause error) *refusal {
-	return &refusal{status: http.StatusServiceUnavailable, code: code, detail: detail, retry: 60, cause: cause}
+// awaitingOperator is a refusal that a repeat meets until somebody has done something about it.
+func awaitingOperator(code, detail string, cause error) *refusal {
+	return &refusal{status: http.StatusServiceUnavailable, code: code, detail: detail, retryAfter: 60, cause: cause}
 }
 
 // invalid refuses values of fields or parameters.
@@ -79,8 +79,8 @@ var (
 )
 
 // statusOf maps the domain's kinds of refusal; it is the only such table.
-func statusOf(k domain.Kind) int {
-	switch k {
+func statusOf(kind domain.Kind) int {
+	switch kind {
 	case domain.Invalid:
 		return http.StatusUnprocessableEntity
 	case domain.Forbidden:
@@ -95,8 +95,8 @@ func statusOf(k domain.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// refusalOf finds the answer to any error. What it does not know is a fault of the program.
-func refusalOf(err error) *refusal {
+// toRefusal finds the answer to any error. What it does not know is a fault of the program.
+func toRefusal(err error) *refusal {
 	var known *refusal
 	var rule *domain.Error
 	var routing *echo.HTTPError
@@ -104,9 +104,9 @@ func refusalOf(err error) *refusal {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &rule):
-		return refusalOfRule(rule)
+		return ruleRefusal(rule)
 	case errors.As(err, &routing):
-		return refusalOfRouting(routing)
+		return routingRefusal(routing)
 	case errors.Is(err, bus.ErrKeyReused):
 		return refuse(http.StatusUnprocessableEntity, "idempotency_key_reused",
 			"This Idempotency-Key was used for another request within the last 24 hours.")
@@ -132,54 +132,54 @@ func refusalOf(err error) *refusal {
 	}
 }
 
-func refusalOfRule(e *domain.Error) *refusal {
-	switch e.Kind {
+func ruleRefusal(rejection *domain.Error) *refusal {
+	switch rejection.Kind {
 	case domain.NotFound:
 		return errNotFound
 	case domain.Internal:
 		return &refusal{
 			status: http.StatusInternalServerError, code: "internal",
-			detail: "The command failed and changed nothing; the log has the cause.", cause: e,
+			detail: "The command failed and changed nothing; the log has the cause.", cause: rejection,
 		}
 	}
-	return &refusal{status: statusOf(e.Kind), code: e.Code, detail: e.Detail, fields: e.Fields}
+	return &refusal{status: statusOf(rejection.Kind), code: rejection.Code, detail: rejection.Detail, fields: rejection.Fields}
 }
 
-func refusalOfRouting(e *echo.HTTPError) *refusal {
-	if e.Code == http.StatusMethodNotAllowed {
+func routingRefusal(routingErr *echo.HTTPError) *refusal {
+	if routingErr.Code == http.StatusMethodNotAllowed {
 		return refuse(http.StatusMethodNotAllowed, "method_not_allowed", "This resource does not have this method; Allow lists those it has.")
 	}
 	return errNotFound
 }
 
-func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
+func panicError(recovered any) error { return fmt.Errorf("panic: %v\n%s", recovered, debug.Stack()) }
 
-// fail answers with the problem that err is. Everything but 401 and 404 tells the position.
-func (q *call) fail(err error) {
-	e := refusalOf(err)
-	id := q.requestID()
-	if e.status >= 500 && e.cause != nil {
-		q.Logger.Error("request failed", "request_id", id, "method", q.r.Method, "path", q.r.URL.Path,
-			"status", e.status, "code", e.code, "error", e.cause)
+// writeProblem answers with the problem that err is. Everything but 401 and 404 tells the position.
+func (c *call) writeProblem(err error) {
+	refusal := toRefusal(err)
+	id := c.requestID()
+	if refusal.status >= 500 && refusal.cause != nil {
+		c.Logger.Error("request failed", "request_id", id, "method", c.request.Method, "path", c.request.URL.Path,
+			"status", refusal.status, "code", refusal.code, "error", refusal.cause)
 	}
-	if q.c.Response().Committed {
+	if c.echoCtx.Response().Committed {
 		return // a stream that broke off, or a panic after the answer began
 	}
-	h := q.c.Response().Header()
-	if e.status == http.StatusUnauthorized {
-		h["Www-Authenticate"] = challenge(e)
-	} else if e.status != http.StatusNotFound {
-		q.tellPosition()
+	header := c.echoCtx.Response().Header()
+	if refusal.status == http.StatusUnauthorized {
+		header["Www-Authenticate"] = challenge(refusal)
+	} else if refusal.status != http.StatusNotFound {
+		c.setPosition()
 	}
-	if e.retry > 0 || e.status == http.StatusTooManyRequests {
-		h["Retry-After"] = []string{strconv.Itoa(max(e.retry, 1))}
+	if refusal.retryAfter > 0 || refusal.status == http.StatusTooManyRequests {
+		header["Retry-After"] = []string{strconv.Itoa(max(refusal.retryAfter, 1))}
 	}
-	h["X-Request-Id"] = []string{id}
-	body, err := json.Marshal(e.problem(id))
+	header["X-Request-Id"] = []string{id}
+	body, err := json.Marshal(refusal.problem(id))
 	if err != nil {
-		q.Logger.Error("problem not encoded", "request_id", id, "error", err)
+		c.Logger.Error("problem not encoded", "request_id", id, "error", err)
 	}
-	q.write(e.status, problemType, body)
+	c.write(refusal.status, problemType, body)
 }
 
 func (e *refusal) problem(id string) Problem {
@@ -190,32 +190,32 @@ func (e *refusal) problem(id string) Problem {
 	}
 }
 
-func challenge(e *refusal) []string {
-	if e == errNoToken {
+func challenge(refusal *refusal) []string {
+	if refusal == errNoToken {
 		return []string{`Bearer realm="tandem"`}
 	}
-	return []string{`Bearer realm="tandem", error="` + e.code + `"`}
+	return []string{`Bearer realm="tandem", error="` + refusal.code + `"`}
 }
 
 // requestID returns the client's own id if it is short and printable, else a random one. It is no
 // counter: how many requests others make is nobody's business.
-func (q *call) requestID() string {
-	if own := q.header("X-Request-Id"); own != "" && len(own) <= 128 && strings.Trim(own, requestIDs) == "" {
+func (c *call) requestID() string {
+	if own := c.header("X-Request-Id"); own != "" && len(own) <= 128 && strings.Trim(own, requestIDs) == "" {
 		return own
 	}
-	var b [12]byte
-	rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+	var random [12]byte
+	rand.Read(random[:]) // never fails
+	return hex.EncodeToString(random[:])
 }
 
 const requestIDs = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+="
 
-// tellPosition sets Tandem-Position to how far this node has come, as the caller may know it.
-func (q *call) tellPosition() {
-	if q.who != nil {
-		h := q.c.Response().Header()
-		if h["Tandem-Position"] == nil {
-			h["Tandem-Position"] = []string{q.Image.Position(q.who.Viewer, q.agreement())}
+// setPosition sets Tandem-Position to how far this node has come, as the caller may know it.
+func (c *call) setPosition() {
+	if c.caller != nil {
+		header := c.echoCtx.Response().Header()
+		if header["Tandem-Position"] == nil {
+			header["Tandem-Position"] = []string{c.ReadModel.Position(c.caller.Viewer, c.agreement())}
 		}
 	}
 }

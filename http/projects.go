@@ -12,68 +12,68 @@ func projectRoutes() []*route {
 	const all = "/v1/agreements/{agreement}/projects"
 	const one = all + "/{project}"
 	routes := []*route{
-		read("listProjects", all, "The projects that one's partner takes part in", anyParty, seesAgreement,
-			projections.Projects{}, listProjects, lists()...),
-		create("createProject", all, "Begin a project; its id gets a suffix when a party does not take part, or the caller joined the agreement by an amendment", "a manager of a participant", seesAgreement, projections.Project{}, writes(createProject)),
-		read("getProject", one, "One project; pending shows who has called what", anyParticipant, seesProject, projections.Project{}, getProject),
-		change(http.MethodPatch, "editProject", one, "Edit a project (the lead), or call a new decide_by or more participants (every participant)",
-			participants, seesProject, projections.Project{}, writes(editProject)),
-		read("getProjectStatus", one+"/status", "Counts over the project", anyParticipant, seesProject, projections.ProjectStatus{}, getProjectStatus),
-		read("getTrend", one+"/trend", "The dates of the project's milestones side by side, each with its moves and their reasons", anyParticipant, seesProject,
-			projections.Trend{}, getTrend, lists(stateFilters()...)...),
+		readRoute("listProjects", all, "The projects that one's partner takes part in", anyParty, agreementVisible,
+			projections.Projects{}, listProjects, listParameters()...),
+		createRoute("createProject", all, "Begin a project; its id gets a suffix when a party does not take part, or the caller joined the agreement by an amendment", "a manager of a participant", agreementVisible, projections.Project{}, command(createProject)),
+		readRoute("getProject", one, "One project; pending shows who has called what", anyParticipant, projectVisible, projections.Project{}, getProject),
+		changeRoute(http.MethodPatch, "editProject", one, "Edit a project (the lead), or call a new decide_by or more participants (every participant)",
+			participants, projectVisible, projections.Project{}, command(editProject)),
+		readRoute("getProjectStatus", one+"/status", "Counts over the project", anyParticipant, projectVisible, projections.ProjectStatus{}, getProjectStatus),
+		readRoute("getTrend", one+"/trend", "The dates of the project's milestones side by side, each with its moves and their reasons", anyParticipant, projectVisible,
+			projections.Trend{}, getTrend, listParameters(stateFilters()...)...),
 	}
-	for _, m := range []struct {
-		move             domain.Move
+	for _, row := range []struct {
+		move             domain.StageMove
 		summary, callers string
 	}{
-		{domain.Commit, "Call the commitment of an exploration; it takes every participant", participants},
-		{domain.Start, "Start a committed project", lead},
-		{domain.Pause, "Pause an active project, with a reason", lead},
-		{domain.Resume, "Resume a paused project", lead},
-		{domain.Complete, "Call the completion; it takes every participant", participants},
-		{domain.Stop, "Call a stop, with a reason; an exploration is stopped by the lead alone", participants},
+		{domain.MoveCommit, "Call the commitment of an exploration; it takes every participant", participants},
+		{domain.MoveStart, "Start a committed project", lead},
+		{domain.MovePause, "Pause an active project, with a reason", lead},
+		{domain.MoveResume, "Resume a paused project", lead},
+		{domain.MoveComplete, "Call the completion; it takes every participant", participants},
+		{domain.MoveStop, "Call a stop, with a reason; an exploration is stopped by the lead alone", participants},
 	} {
-		routes = append(routes, change(http.MethodPost, string(m.move)+"Project", one+"/"+string(m.move), m.summary, m.callers,
-			seesProject, projections.Project{}, writes(moveProject(m.move))))
+		routes = append(routes, changeRoute(http.MethodPost, string(row.move)+"Project", one+"/"+string(row.move), row.summary, row.callers,
+			projectVisible, projections.Project{}, command(moveProject(row.move))))
 	}
 	return routes
 }
 
-func listProjects(q *call, v *projections.View) (projections.Answer, error) {
-	a, err := q.asked()
+func listProjects(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := part(a, v.Projects(q.agreement()), func(p projections.Project) string { return string(p.ID) })
+	list, next := paginate(query, view.Projects(req.agreement()), func(project projections.Project) string { return string(project.ID) })
 	return projections.Answer{
-		Version: v.AgreementVersion(q.agreement()), Agreement: q.agreement(),
-		Body: projections.Projects{Agreement: q.agreement(), Projects: list, NextCursor: next},
-	}, a.err()
+		Version: view.AgreementVersion(req.agreement()), Agreement: req.agreement(),
+		Body: projections.Projects{Agreement: req.agreement(), Projects: list, NextCursor: next},
+	}, query.err()
 }
 
-func getProject(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getProject(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	return readProject(q.project())(v)
+	return readProject(req.project())(view)
 }
 
-func readProject(ref domain.ProjectRef) reader {
-	return func(v *projections.View) (projections.Answer, error) {
-		p, ok := v.Project(ref.Agreement, ref.Project)
+func readProject(ref domain.ProjectRef) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		project, ok := view.Project(ref.Agreement, ref.Project)
 		if !ok {
 			return projections.Answer{}, errNotFound
 		}
-		return projections.Answer{Version: p.Version, Body: p, Agreement: ref.Agreement}, nil
+		return projections.Answer{Version: project.Version, Body: project, Agreement: ref.Agreement}, nil
 	}
 }
 
-func getProjectStatus(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getProjectStatus(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	s, _ := v.ProjectStatus(q.agreement(), q.project().Project)
-	return projections.Answer{Version: v.AgreementVersion(q.agreement()), Body: s, Agreement: q.agreement()}, nil
+	status, _ := view.ProjectStatus(req.agreement(), req.project().Project)
+	return projections.Answer{Version: view.AgreementVersion(req.agreement()), Body: status, Agreement: req.agreement()}, nil
 }
 
 // NewProject is the body that begins a project.
@@ -89,32 +89,32 @@ type NewProject struct {
 	DecideBy     domain.Date         `json:"decide_by,omitzero" nullable:"true" doc:"An exploration needs one."`
 }
 
-func createProject(q *writing, b *NewProject) (*intent, error) {
-	id := q.keys.given(string(b.ID), b.Title, "project", q.id)
-	if q.probing(b.Participants) && domain.ValidSlug(id) {
-		id = suffixed(id, q.keys.suffix("project", q.id, 0))
+func createProject(req *writeCall, body *NewProject) (*intent, error) {
+	id := req.derive.resourceID(string(body.ID), body.Title, "project", req.commandID)
+	if req.mustHideID(body.Participants) && domain.ValidSlug(id) {
+		id = withSuffix(id, req.derive.suffix("project", req.commandID, 0))
 	}
-	ref := domain.ProjectRef{Agreement: q.agreement(), Project: domain.ProjectID(id)}
+	ref := domain.ProjectRef{Agreement: req.agreement(), Project: domain.ProjectID(id)}
 	return &intent{
 		command: domain.CreateProject{
-			Ref: ref, Title: b.Title, Description: b.Description, Area: b.Area, Stage: b.Stage, Lead: b.Lead,
-			Participants: b.Participants, Instrument: b.Instrument, DecideBy: b.DecideBy,
+			Ref: ref, Title: body.Title, Description: body.Description, Area: body.Area, Stage: body.Stage, Lead: body.Lead,
+			Participants: body.Participants, Instrument: body.Instrument, DecideBy: body.DecideBy,
 		},
 		status: http.StatusCreated, path: projectPath(ref), read: readProject(ref),
 	}, nil
 }
 
-// probing reports whether somebody could find out about a project by asking for its id: a party of the
+// mustHideID reports whether somebody could find out about a project by asking for its id: a party of the
 // agreement that is not among the participants, or the caller itself, if it joined the agreement and
 // does not see what the others had begun before, whose ids have no suffix.
-func (q *writing) probing(participants []domain.PartnerID) (could bool) {
-	_ = q.Image.View(q.who.Viewer, func(v *projections.View) error { // never an error
-		a, _ := v.Agreement(q.agreement())
-		could = v.Joined(q.agreement()) ||
-			slices.ContainsFunc(a.Parties, func(p domain.PartnerID) bool { return !slices.Contains(participants, p) })
+func (c *writeCall) mustHideID(participants []domain.PartnerID) (must bool) {
+	_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+		agreement, _ := view.Agreement(c.agreement())
+		must = view.Joined(c.agreement()) ||
+			slices.ContainsFunc(agreement.Parties, func(partner domain.PartnerID) bool { return !slices.Contains(participants, partner) })
 		return nil
 	})
-	return could
+	return must
 }
 
 // ProjectChange is the body that edits a project; what is absent stays.
@@ -127,15 +127,15 @@ type ProjectChange struct {
 	Participants *[]domain.PartnerID  `json:"participants,omitempty" minItems:"2" doc:"The present ones and who joins. Takes every participant's call, and goes alone."`
 }
 
-func editProject(q *writing, b *ProjectChange) (*intent, error) {
-	if *b == (ProjectChange{}) {
+func editProject(req *writeCall, body *ProjectChange) (*intent, error) {
+	if *body == (ProjectChange{}) {
 		return nil, errNothingToChange
 	}
-	ref := q.project()
+	ref := req.project()
 	return &intent{
 		command: domain.EditProject{
-			Ref: ref, Title: b.Title, Description: b.Description, Area: b.Area, Instrument: b.Instrument, DecideBy: b.DecideBy,
-			Participants: b.Participants,
+			Ref: ref, Title: body.Title, Description: body.Description, Area: body.Area, Instrument: body.Instrument, DecideBy: body.DecideBy,
+			Participants: body.Participants,
 		},
 		status: http.StatusOK, path: projectPath(ref), read: readProject(ref),
 	}, nil
@@ -147,11 +147,11 @@ type Moving struct {
 	Withdraw bool   `json:"withdraw,omitempty" doc:"Takes one's own open call of this back."`
 }
 
-func moveProject(move domain.Move) func(*writing, *Moving) (*intent, error) {
-	return func(q *writing, b *Moving) (*intent, error) {
-		ref := q.project()
+func moveProject(move domain.StageMove) func(*writeCall, *Moving) (*intent, error) {
+	return func(req *writeCall, body *Moving) (*intent, error) {
+		ref := req.project()
 		return &intent{
-			command: domain.CallStage{Ref: ref, Move: move, Reason: b.Reason, Withdraw: b.Withdraw},
+			command: domain.CallStage{Ref: ref, Move: move, Reason: body.Reason, Withdraw: body.Withdraw},
 			status:  http.StatusOK, path: projectPath(ref), read: readProject(ref),
 		}, nil
 	}

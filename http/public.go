@@ -28,21 +28,23 @@ const publicPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'se
 var publicFiles embed.FS
 
 var publicTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-	"day": day, "words": words, "tone": tone, "and": and,
+	"day": formatDay, "words": stateWords, "tone": tone, "and": joinNames,
 }).ParseFS(publicFiles, "public/*"))
 
 func publicRoutes() []*route {
 	show := func(name, path, summary string, answer any, contentType string, render func(projections.PublicStatus) ([]byte, error)) *route {
 		return &route{
-			method: http.MethodGet, name: name, path: "/public/{agreement}" + path, summary: summary, callers: everybody, answer: answer,
-			handle: public(contentType, render), success: []int{http.StatusOK, http.StatusNotModified}, open: true, public: true,
+			method: http.MethodGet, operationID: name, path: "/public/{agreement}" + path, summary: summary, callers: anyone, responseBody: answer,
+			handle: public(contentType, render), success: []int{http.StatusOK, http.StatusNotModified}, anonymous: true, public: true,
 		}
 	}
 	return []*route{
 		show("getPublicPage", "", "What is public of the agreement, as a page; 404 if nothing is", media("text/html"),
 			"text/html; charset=utf-8", publicPage),
 		show("getPublicStatus", "/status", "What is public of the agreement: milestones that every participant approved to publish, as they are now; 404 if nothing is",
-			projections.PublicStatus{}, jsonMedia, func(p projections.PublicStatus) ([]byte, error) { return json.Marshal(p, json.Deterministic(true)) }),
+			projections.PublicStatus{}, jsonMedia, func(status projections.PublicStatus) ([]byte, error) {
+				return json.Marshal(status, json.Deterministic(true))
+			}),
 		show("getPublicBadge", "/badge.svg", "How many of the public milestones are accepted, as a small picture; 404 if nothing is public",
 			media("image/svg+xml"), "image/svg+xml", publicBadge),
 	}
@@ -51,17 +53,17 @@ func publicRoutes() []*route {
 // public makes a handler of what is rendered from the public's view. The query does not matter: links are
 // passed on with marks of who did so.
 func public(contentType string, render func(projections.PublicStatus) ([]byte, error)) func(*call) error {
-	return func(q *call) error {
-		if old, err := q.upToDate(); old != nil || err != nil {
-			return cmp.Or(err, old)
+	return func(req *call) error {
+		if stale, err := req.checkFresh(); stale != nil || err != nil {
+			return cmp.Or(err, stale)
 		}
 		var status projections.PublicStatus
-		err := q.Image.View(projections.Viewer{}, func(v *projections.View) error {
+		err := req.ReadModel.View(projections.Viewer{}, func(view *projections.View) error {
 			seen := false
-			switch status, seen = v.Public(q.agreement()); {
+			switch status, seen = view.Public(req.agreement()); {
 			case !seen:
 				return errNotFound
-			case !q.intact(v):
+			case !req.intact(view):
 				return errHistoryLost
 			}
 			return nil
@@ -73,31 +75,33 @@ func public(contentType string, render func(projections.PublicStatus) ([]byte, e
 		if err != nil {
 			return err
 		}
-		q.sendPublic(contentType, body)
+		req.sendPublic(contentType, body)
 		return nil
 	}
 }
 
 // sendPublic answers, or 304 when the client has it. Caches between may keep it for a minute.
-func (q *call) sendPublic(contentType string, body []byte) {
+func (c *call) sendPublic(contentType string, body []byte) {
 	sum := sha256.Sum256(body)
 	out := reply{etag: []string{`"` + hex.EncodeToString(sum[:12]) + `"`}}
-	w := q.c.Response()
-	h := w.Header()
-	h["Etag"] = out.etag
-	h["Cache-Control"] = []string{"public, max-age=60"}
-	h["Content-Security-Policy"] = []string{publicPolicy}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	h["Referrer-Policy"] = []string{"no-referrer"}
-	if q.matches(out) {
-		w.WriteHeader(http.StatusNotModified)
+	response := c.echoCtx.Response()
+	header := response.Header()
+	header["Etag"] = out.etag
+	header["Cache-Control"] = []string{"public, max-age=60"}
+	header["Content-Security-Policy"] = []string{publicPolicy}
+	header["X-Content-Type-Options"] = []string{"nosniff"}
+	header["Referrer-Policy"] = []string{"no-referrer"}
+	if c.matches(out) {
+		response.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	q.write(http.StatusOK, []string{contentType}, body)
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	c.write(http.StatusOK, []string{contentType}, body)
 }
 
-func publicPage(p projections.PublicStatus) ([]byte, error) { return rendered("page.html", p) }
+func publicPage(status projections.PublicStatus) ([]byte, error) {
+	return renderTemplate("page.html", status)
+}
 
 // badge is what the small picture shows. Its texts are drawn in a fixed width, whatever fonts there are.
 type badge struct {
@@ -107,29 +111,29 @@ type badge struct {
 	LabelLength, TextLength int
 }
 
-func publicBadge(p projections.PublicStatus) ([]byte, error) {
+func publicBadge(status projections.PublicStatus) ([]byte, error) {
 	const character, margin = 6, 8
-	b := badge{Label: "joint milestones", Text: strconv.Itoa(p.Accepted) + " of " + strconv.Itoa(p.Expected) + " accepted", Tone: "open"}
-	if p.Expected > 0 && p.Accepted == p.Expected {
-		b.Tone = "done"
-	} else if p.Overdue > 0 {
-		b.Tone = "late"
+	picture := badge{Label: "joint milestones", Text: strconv.Itoa(status.Accepted) + " of " + strconv.Itoa(status.Expected) + " accepted", Tone: "open"}
+	if status.Expected > 0 && status.Accepted == status.Expected {
+		picture.Tone = "done"
+	} else if status.Overdue > 0 {
+		picture.Tone = "late"
 	}
-	b.LabelLength, b.TextLength = len(b.Label)*character, len(b.Text)*character
-	b.LabelWidth = b.LabelLength + 2*margin
-	b.Width = b.LabelWidth + b.TextLength + 2*margin
-	b.LabelCentre, b.TextCentre = b.LabelWidth/2, (b.LabelWidth+b.Width)/2
-	return rendered("badge.svg", b)
+	picture.LabelLength, picture.TextLength = len(picture.Label)*character, len(picture.Text)*character
+	picture.LabelWidth = picture.LabelLength + 2*margin
+	picture.Width = picture.LabelWidth + picture.TextLength + 2*margin
+	picture.LabelCentre, picture.TextCentre = picture.LabelWidth/2, (picture.LabelWidth+picture.Width)/2
+	return renderTemplate("badge.svg", picture)
 }
 
-func rendered(name string, data any) ([]byte, error) {
-	var b bytes.Buffer
-	err := publicTemplates.ExecuteTemplate(&b, name, data)
-	return b.Bytes(), err
+func renderTemplate(name string, data any) ([]byte, error) {
+	var buf bytes.Buffer
+	err := publicTemplates.ExecuteTemplate(&buf, name, data)
+	return buf.Bytes(), err
 }
 
-// day writes a date so that nobody mistakes the month.
-func day(d any) string {
+// formatDay writes a date so that nobody mistakes the month.
+func formatDay(d any) string {
 	switch d := d.(type) {
 	case domain.Date:
 		return d.Time().Format("2 Jan 2006")
@@ -141,23 +145,25 @@ func day(d any) string {
 	return ""
 }
 
-func words(s domain.MilestoneState) string { return strings.ReplaceAll(string(s), "_", " ") }
+func stateWords(state domain.MilestoneState) string {
+	return strings.ReplaceAll(string(state), "_", " ")
+}
 
 // tone is the colour beside the word for a state.
-func tone(m projections.PublicMilestone) string {
+func tone(milestone projections.PublicMilestone) string {
 	switch {
-	case m.State == domain.Waived || m.State == domain.Cancelled:
+	case milestone.State == domain.Waived || milestone.State == domain.Cancelled:
 		return "gone"
-	case m.AcceptedOn != nil:
+	case milestone.AcceptedOn != nil:
 		return "done"
-	case m.State == domain.Disputed:
+	case milestone.State == domain.Disputed:
 		return "late"
 	}
 	return "open"
 }
 
-// and joins names: "Nokia, Xiaomi and ZTE".
-func and(names []string) string {
+// joinNames joins names: "Nokia, Xiaomi and ZTE".
+func joinNames(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")
 	}

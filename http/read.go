@@ -30,160 +30,160 @@ type reply struct {
 	length   []string
 }
 
-func replyOf(p *projections.Page) reply {
-	return reply{p.Body, p.ETagHeader, p.PositionHeader, p.LengthHeader}
+func pageReply(page *projections.Page) reply {
+	return reply{page.Body, page.ETagHeader, page.PositionHeader, page.LengthHeader}
 }
 
 // render makes a reply of what is in no page.
-func (q *call) render(a projections.Answer) (reply, error) {
-	body, err := json.Marshal(a.Body, json.Deterministic(true))
+func (c *call) render(answer projections.Answer) (reply, error) {
+	body, err := json.Marshal(answer.Body, json.Deterministic(true))
 	if err != nil {
 		return reply{}, err
 	}
 	return reply{
-		body, []string{q.Image.ETag(a.Version, body)}, []string{q.Image.Position(q.who.Viewer, a.Agreement)}, []string{strconv.Itoa(len(body))},
+		body, []string{c.ReadModel.ETag(answer.Version, body)}, []string{c.ReadModel.Position(c.caller.Viewer, answer.Agreement)}, []string{strconv.Itoa(len(body))},
 	}, nil
 }
 
-func (out reply) headers(h http.Header) {
-	h["Etag"] = out.etag
-	h["Tandem-Position"] = out.position
-	h["Cache-Control"] = cachePolicy
+func (r reply) setHeaders(header http.Header) {
+	header["Etag"] = r.etag
+	header["Tandem-Position"] = r.position
+	header["Cache-Control"] = cachePolicy
 }
 
 // write sends an answer with a body.
-func (q *call) write(status int, contentType []string, body []byte) {
-	w := q.c.Response()
-	h := w.Header()
-	h["Content-Type"] = contentType
-	w.WriteHeader(status)
-	if _, err := w.Write(body); err != nil {
-		q.Logger.Debug("answer not delivered", "path", q.r.URL.Path, "error", err)
+func (c *call) write(status int, contentType []string, body []byte) {
+	response := c.echoCtx.Response()
+	header := response.Header()
+	header["Content-Type"] = contentType
+	response.WriteHeader(status)
+	if _, err := response.Write(body); err != nil {
+		c.Logger.Debug("answer not delivered", "path", c.request.URL.Path, "error", err)
 	}
 }
 
-func (q *call) writeJSON(status int, body any) error {
-	b, err := json.Marshal(body, json.Deterministic(true))
+func (c *call) writeJSON(status int, body any) error {
+	data, err := json.Marshal(body, json.Deterministic(true))
 	if err != nil {
 		return err
 	}
-	q.write(status, jsonType, b)
+	c.write(status, jsonType, data)
 	return nil
 }
 
-// produce makes the present state of what a route shows.
-type produce func() (reply, error)
+// renderFunc makes the present state of what a route shows.
+type renderFunc func() (reply, error)
 
-// pages makes a handler of a route whose answer the image keeps rendered.
-func pages(read func(q *call, v *projections.View) (projections.Answer, error)) func(*call) error {
-	return func(q *call) error {
-		build := func(v *projections.View) (projections.Answer, error) {
-			if !q.rt.seenBy(q, v) {
+// cachedPage makes a handler of a route whose answer the image keeps rendered.
+func cachedPage(read func(req *call, view *projections.View) (projections.Answer, error)) func(*call) error {
+	return func(req *call) error {
+		build := func(view *projections.View) (projections.Answer, error) {
+			if !req.route.isVisible(req, view) {
 				return projections.Answer{}, errNotFound
 			}
-			return read(q, v)
+			return read(req, view)
 		}
-		if q.plain() {
-			if err := q.guard(); err != nil {
+		if req.isPlainRead() {
+			if err := req.checkIntact(); err != nil {
 				return err
 			}
-			page, err := q.Image.Page(q.who.Viewer, q.target(), build)
+			page, err := req.ReadModel.Page(req.caller.Viewer, req.pageKey(), build)
 			if err != nil {
 				return err
 			}
-			return q.send(replyOf(page))
+			return req.send(pageReply(page))
 		}
-		key := q.withoutWait()
-		return q.patient(func() (reply, error) {
-			if err := q.guard(); err != nil {
+		key := req.pageKeyWithoutWait()
+		return req.serveWaiting(func() (reply, error) {
+			if err := req.checkIntact(); err != nil {
 				return reply{}, err
 			}
-			page, err := q.Image.Page(q.who.Viewer, key, build)
+			page, err := req.ReadModel.Page(req.caller.Viewer, key, build)
 			if err != nil {
 				return reply{}, err
 			}
-			return replyOf(page), nil
+			return pageReply(page), nil
 		})
 	}
 }
 
-// computes makes a handler of a route whose answer is made for every request.
-func computes(make func(q *call) (projections.Answer, error)) func(*call) error {
-	return func(q *call) error {
-		if err := q.patience(); err != nil {
+// computed makes a handler of a route whose answer is made for every request.
+func computed(make func(req *call) (projections.Answer, error)) func(*call) error {
+	return func(req *call) error {
+		if err := req.waitMinPosition(); err != nil {
 			return err
 		}
-		if err := q.visible(); err != nil {
+		if err := req.checkVisible(); err != nil {
 			return err
 		}
-		return q.await(func() (reply, error) {
-			if err := q.guard(); err != nil {
+		return req.longPoll(func() (reply, error) {
+			if err := req.checkIntact(); err != nil {
 				return reply{}, err
 			}
-			a, err := make(q)
+			answer, err := make(req)
 			if err != nil {
 				return reply{}, err
 			}
-			return q.render(a)
+			return req.render(answer)
 		})
 	}
 }
 
-// plain reports whether a read asks for nothing but the present state.
-func (q *call) plain() bool {
-	return q.r.Header["Tandem-Min-Position"] == nil && !strings.Contains(q.r.URL.RawQuery, "wait")
+// isPlainRead reports whether a read asks for nothing but the present state.
+func (c *call) isPlainRead() bool {
+	return c.request.Header["Tandem-Min-Position"] == nil && !strings.Contains(c.request.URL.RawQuery, "wait")
 }
 
-// target is the path and the query as the client wrote them: the key of a page.
-func (q *call) target() string {
-	if q.r.RequestURI != "" && q.r.RequestURI[0] == '/' {
-		return q.r.RequestURI
+// pageKey is the path and the query as the client wrote them: the key of a page.
+func (c *call) pageKey() string {
+	if c.request.RequestURI != "" && c.request.RequestURI[0] == '/' {
+		return c.request.RequestURI
 	}
-	return q.r.URL.RequestURI() // a request made in this process, or one that names the host
+	return c.request.URL.RequestURI() // a request made in this process, or one that names the host
 }
 
-// withoutWait is target without the parameter that does not change the answer.
-func (q *call) withoutWait() string {
-	values, err := url.ParseQuery(q.r.URL.RawQuery)
+// pageKeyWithoutWait is target without the parameter that does not change the answer.
+func (c *call) pageKeyWithoutWait() string {
+	values, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil || !values.Has("wait") {
-		return q.target()
+		return c.pageKey()
 	}
 	values.Del("wait")
 	if len(values) == 0 {
-		return q.r.URL.EscapedPath()
+		return c.request.URL.EscapedPath()
 	}
-	return q.r.URL.EscapedPath() + "?" + values.Encode()
+	return c.request.URL.EscapedPath() + "?" + values.Encode()
 }
 
-// patient serves a read that waits for a position or for a change.
-func (q *call) patient(now produce) error {
-	if err := q.patience(); err != nil {
+// serveWaiting serves a read that waits for a position or for a change.
+func (c *call) serveWaiting(now renderFunc) error {
+	if err := c.waitMinPosition(); err != nil {
 		return err
 	}
-	return q.await(now)
+	return c.longPoll(now)
 }
 
-const positionWait = 2 * time.Second
+const positionTimeout = 2 * time.Second
 
-// patience waits until the node has reached Tandem-Min-Position. What the caller may not see
+// waitMinPosition waits until the node has reached Tandem-Min-Position. What the caller may not see
 // stays a 404 whatever the header says.
-func (q *call) patience() error {
-	position := q.header("Tandem-Min-Position")
+func (c *call) waitMinPosition() error {
+	position := c.header("Tandem-Min-Position")
 	if position == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(q.r.Context(), positionWait)
+	ctx, cancel := context.WithTimeout(c.request.Context(), positionTimeout)
 	defer cancel()
 	var err error
 	if position == "latest" {
-		err = q.Image.WaitLatest(ctx)
+		err = c.ReadModel.WaitLatest(ctx)
 	} else {
-		err = q.Image.WaitPosition(ctx, q.who.Viewer, position)
+		err = c.ReadModel.WaitPosition(ctx, c.caller.Viewer, position)
 	}
 	if err == nil {
 		return nil
 	}
-	if hidden := q.visible(); hidden != nil {
+	if hidden := c.checkVisible(); hidden != nil {
 		return hidden
 	}
 	if ctx.Err() != nil {
@@ -192,70 +192,70 @@ func (q *call) patience() error {
 	return err
 }
 
-// await answers at once, or, when the client holds the present state and asks to wait, at the
+// longPoll answers at once, or, when the client holds the present state and asks to wait, at the
 // next change.
-func (q *call) await(now produce) error {
-	changed := q.Image.Changed(q.who.Viewer)
+func (c *call) longPoll(now renderFunc) error {
+	changed := c.ReadModel.Changed(c.caller.Viewer)
 	out, err := now()
 	if err != nil {
 		return err
 	}
-	wait, err := q.wait()
+	wait, err := c.waitDuration()
 	if err != nil {
 		return err
 	}
-	if wait == 0 || !q.matches(out) {
-		return q.send(out)
+	if wait == 0 || !c.matches(out) {
+		return c.send(out)
 	}
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
-	for q.matches(out) && q.pause(changed, timeout) {
-		changed = q.Image.Changed(q.who.Viewer)
-		q.now = q.Now()
-		if err := q.authenticate(); err != nil {
+	for c.matches(out) && c.waitForChange(changed, timeout) {
+		changed = c.ReadModel.Changed(c.caller.Viewer)
+		c.now = c.Now()
+		if err := c.authenticate(); err != nil {
 			return err
 		}
 		if out, err = now(); err != nil {
 			return err
 		}
 	}
-	return q.send(out)
+	return c.send(out)
 }
 
-// pause waits for a change; false means that there is nothing more to wait for.
-func (q *call) pause(changed <-chan struct{}, timeout *time.Timer) bool {
-	q.metrics.waiting.Inc()
-	defer q.metrics.waiting.Dec()
+// waitForChange waits for a change; false means that there is nothing more to wait for.
+func (c *call) waitForChange(changed <-chan struct{}, timeout *time.Timer) bool {
+	c.metrics.waiting.Inc()
+	defer c.metrics.waiting.Dec()
 	select {
 	case <-changed:
 		return true
 	case <-timeout.C:
-	case <-q.draining:
-	case <-q.r.Context().Done():
+	case <-c.draining:
+	case <-c.request.Context().Done():
 	}
 	return false
 }
 
 // send writes a read's answer, or 304 when the client has it.
-func (q *call) send(out reply) error {
-	w := q.c.Response()
-	h := w.Header()
-	out.headers(h)
-	if q.matches(out) {
-		w.WriteHeader(http.StatusNotModified)
+func (c *call) send(out reply) error {
+	response := c.echoCtx.Response()
+	header := response.Header()
+	out.setHeaders(header)
+	if c.matches(out) {
+		response.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	h["Content-Length"] = out.length
-	if next := nextOf(out.body); next != "" && !bytes.HasPrefix(out.body, noEvents) {
-		h["Link"] = []string{q.nextLink(next)}
+	header["Content-Length"] = out.length
+	if next := nextCursorIn(out.body); next != "" && !bytes.HasPrefix(out.body, emptyFeed) {
+		header["Link"] = []string{c.nextLink(next)}
 	}
-	q.write(http.StatusOK, jsonType, out.body)
+	c.write(http.StatusOK, jsonType, out.body)
 	return nil
 }
 
 // matches reports whether If-None-Match names the answer.
-func (q *call) matches(out reply) bool {
-	lines := q.r.Header["If-None-Match"]
+func (c *call) matches(out reply) bool {
+	lines := c.request.Header["If-None-Match"]
 	if len(lines) == 1 && lines[0] == out.etag[0] {
 		return true
 	}
@@ -270,37 +270,37 @@ func (q *call) matches(out reply) bool {
 	return false
 }
 
-// noEvents begins the end of a feed. Its next_cursor is where to go on later; who follows links until
+// emptyFeed begins the end of a feed. Its next_cursor is where to go on later; who follows links until
 // there is none is done.
-var noEvents = []byte(`{"events":[],`)
+var emptyFeed = []byte(`{"events":[],`)
 
-const nextCursor = `"next_cursor":"`
+const nextCursorField = `"next_cursor":"`
 
-// nextOf returns the cursor with which a list's body ends, empty if it is not a list or ends
+// nextCursorIn returns the cursor with which a list's body ends, empty if it is not a list or ends
 // with it. It is read from the bytes because the body of a page is all that is kept of it.
-func nextOf(body []byte) string {
+func nextCursorIn(body []byte) string {
 	if len(body) < 3 || body[len(body)-2] != '"' {
 		return ""
 	}
-	tail := body[max(0, len(body)-maxCursor) : len(body)-2]
-	i := bytes.LastIndex(tail, []byte(nextCursor))
+	tail := body[max(0, len(body)-maxCursorSize) : len(body)-2]
+	i := bytes.LastIndex(tail, []byte(nextCursorField))
 	if i < 0 {
 		return ""
 	}
-	cursor := tail[i+len(nextCursor):]
+	cursor := tail[i+len(nextCursorField):]
 	if bytes.ContainsAny(cursor, `"\`) {
 		return ""
 	}
 	return string(cursor)
 }
 
-// maxCursor is more than any cursor with its name needs.
-const maxCursor = 4 << 10
+// maxCursorSize is more than any cursor with its name needs.
+const maxCursorSize = 4 << 10
 
 // nextLink is the Link header (RFC 8288) to the next part of the list.
-func (q *call) nextLink(cursor string) string {
-	values := q.r.URL.Query()
+func (c *call) nextLink(cursor string) string {
+	values := c.request.URL.Query()
 	values.Del("wait")
-	values.Set(q.rt.cursorName(), cursor)
-	return "<" + q.r.URL.EscapedPath() + "?" + values.Encode() + `>; rel="next"`
+	values.Set(c.route.cursorName(), cursor)
+	return "<" + c.request.URL.EscapedPath() + "?" + values.Encode() + `>; rel="next"`
 }

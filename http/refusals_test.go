@@ -338,9 +338,9 @@ func TestRules(t *testing.T) {
 			a.Refused(x.status, x.code).Names(strings.Fields(x.fields)...)
 			require.Equal(t, before, w.positions())
 		})
-		tried[contractOf(t).routeOf(x.method, x.path).name] = true
+		tried[contractOf(t).routeOf(x.method, x.path).operationID] = true
 	}
 	for _, rt := range routes() {
-		require.True(t, rt.write == nil || tried[rt.name], "no rule of %s is tried", rt.name)
+		require.True(t, rt.body == nil || tried[rt.operationID], "no rule of %s is tried", rt.operationID)
 	}
 }

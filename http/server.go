@@ -25,18 +25,18 @@ import (
 // Commander handles commands; a *bus.Bus does.
 type Commander interface {
 	// Do sends a command and waits until its outcome is applied here, or ctx ends.
-	Do(ctx context.Context, r bus.Request) (bus.Result, error)
+	Do(ctx context.Context, request bus.Request) (bus.Result, error)
 	// Lookup returns how a recent command ended.
 	Lookup(id eventlog.CommandID) (bus.Result, bool)
 }
 
 // Config says what a Server works with. Commands, Image and Key are needed.
 type Config struct {
-	Commands Commander
-	Image    *projections.Image
-	// Key is the installation key, at least 32 random bytes. Command ids and secrets derive from
+	Commands  Commander
+	ReadModel *projections.ReadModel
+	// InstallationKey is the installation key, at least 32 random bytes. Command ids and secrets derive from
 	// it; with another key a repeated request is a new one.
-	Key []byte
+	InstallationKey []byte
 	// OperatorTokenHash is the SHA-256 of the operator's token; zero: nobody is the operator.
 	OperatorTokenHash [sha256.Size]byte
 	// BaseURL is where clients reach the server, without a trailing slash; it is told in the API
@@ -44,22 +44,22 @@ type Config struct {
 	BaseURL string
 	Now     func() time.Time // default: time.Now
 	Logger  *slog.Logger     // default: silent
-	// DurableInbox says that a command that was sent will be decided even if this process ends,
+	// DurableQueue says that a command that was sent will be decided even if this process ends,
 	// so that 202 can be answered.
-	DurableInbox bool
+	DurableQueue bool
 	// Operations is asked for what the operator wants to know of the log; nil: there are no such
 	// routes and metrics.
 	Operations Operations
-	// Deliveries tells what became of the deliveries of webhooks; nil: there are none.
-	Deliveries Deliveries
+	// Attempts tells what became of the deliveries of webhooks; nil: there are none.
+	Attempts AttemptHistory
 	// Lanes tells how this node's deliveries stand, for metrics on a listener of their own; nil: there are none.
-	Lanes func() []webhooks.LaneState
-	// Latest returns the latest event that a webhook asks for, as it would be delivered; false if there is
+	Lanes func() []webhooks.LaneStatus
+	// LatestMessage returns the latest event that a webhook asks for, as it would be delivered; false if there is
 	// none. Nil: nothing is known of events, and previews are of tests.
-	Latest func(ctx context.Context, w *domain.Webhook) (webhooks.Delivery, bool, error)
-	// PrivateWebhooks are the private networks that webhooks may lead to. The deliveries see to it; here
+	LatestMessage func(ctx context.Context, webhook *domain.Webhook) (webhooks.Message, bool, error)
+	// PrivateNetworks are the private networks that webhooks may lead to. The deliveries see to it; here
 	// it decides which addresses may begin with http://.
-	PrivateWebhooks []netip.Prefix
+	PrivateNetworks []netip.Prefix
 	// Ready returns nil while the node can serve; /readyz asks it. Default: always ready.
 	Ready func() error
 	// Fresh returns nil while the node knows the present state of the log, else why not. Every request
@@ -76,15 +76,15 @@ type Config struct {
 }
 
 func (c *Config) validate() error {
-	var faults []error
-	if c.Commands == nil || c.Image == nil {
-		faults = append(faults, errors.New("commands and an image are needed"))
+	var problems []error
+	if c.Commands == nil || c.ReadModel == nil {
+		problems = append(problems, errors.New("commands and an image are needed"))
 	}
-	if len(c.Key) < 32 {
-		faults = append(faults, fmt.Errorf("the installation key has %d bytes; at least 32 are needed", len(c.Key)))
+	if len(c.InstallationKey) < 32 {
+		problems = append(problems, fmt.Errorf("the installation key has %d bytes; at least 32 are needed", len(c.InstallationKey)))
 	}
 	if strings.HasSuffix(c.BaseURL, "/") {
-		faults = append(faults, fmt.Errorf("base URL %q ends with a slash", c.BaseURL))
+		problems = append(problems, fmt.Errorf("base URL %q ends with a slash", c.BaseURL))
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -100,7 +100,7 @@ func (c *Config) validate() error {
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
-	return errors.Join(faults...)
+	return errors.Join(problems...)
 }
 
 // Server is the HTTP edge. Its methods are safe for concurrent use.
@@ -108,13 +108,13 @@ type Server struct {
 	Config
 	echo     *echo.Echo
 	metrics  *metrics
-	keys     keys
+	derive   deriver
 	keyring  *webhooks.Keyring
 	operator *projections.Identity
 	describe func() ([]byte, error) // the API description, made once
 
-	drain    sync.Once
-	draining chan struct{}
+	drainOnce sync.Once
+	draining  chan struct{}
 }
 
 // New returns a Server with all routes.
@@ -122,10 +122,10 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}
-	s := &Server{
+	server := &Server{
 		Config:   cfg,
 		echo:     echo.New(),
-		keys:     keys{secret: cfg.Key},
+		derive:   deriver{secret: cfg.InstallationKey},
 		draining: make(chan struct{}),
 		operator: &projections.Identity{
 			Viewer: projections.Viewer{Operator: true}, Member: "operator", Role: domain.Operator, TimeZone: time.UTC,
@@ -133,13 +133,13 @@ func New(cfg Config) (*Server, error) {
 		describe: sync.OnceValues(func() ([]byte, error) { return describe(cfg.BaseURL) }),
 	}
 	var err error
-	if s.keyring, err = webhooks.NewKeyring(cfg.Key); err != nil {
+	if server.keyring, err = webhooks.NewKeyring(cfg.InstallationKey); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}
-	if s.metrics, err = newMetrics(cfg.Metrics); err != nil {
+	if server.metrics, err = newMetrics(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}
-	if err := cfg.Metrics.Register(newLossCollector(cfg.Image)); err != nil {
+	if err := cfg.Metrics.Register(newLossCollector(cfg.ReadModel)); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}
 	if cfg.Lanes != nil && cfg.SeparateAdmin {
@@ -148,19 +148,19 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	if cfg.Operations != nil {
-		if err := cfg.Metrics.Register(newLogMetrics(cfg.Operations, cfg.Image, cfg.Now)); err != nil {
+		if err := cfg.Metrics.Register(newLogMetrics(cfg.Operations, cfg.ReadModel, cfg.Now)); err != nil {
 			return nil, fmt.Errorf("http: %w", err)
 		}
 	}
-	s.echo.IPExtractor = echo.ExtractIPDirect()
-	s.echo.HTTPErrorHandler = s.unrouted
+	server.echo.IPExtractor = echo.ExtractIPDirect()
+	server.echo.HTTPErrorHandler = server.serveUnrouted
 	for _, rt := range routes() {
 		if rt.path == metricsPath && cfg.SeparateAdmin {
 			continue
 		}
-		s.add(rt)
+		server.add(rt)
 	}
-	return s, nil
+	return server, nil
 }
 
 func (s *Server) add(rt *route) {
@@ -176,30 +176,30 @@ func (s *Server) Handler() http.Handler { return s.echo }
 
 // Admin serves /metrics, /livez and /readyz, for a listener that only the operator reaches.
 func (s *Server) Admin() http.Handler {
-	e := echo.New()
-	e.HTTPErrorHandler = s.unrouted
+	router := echo.New()
+	router.HTTPErrorHandler = s.serveUnrouted
 	for _, rt := range routes() {
-		if rt.operations {
-			e.Add(rt.method, rt.echoPath(), s.endpoint(rt, s.metrics.route("admin", rt.path)))
+		if rt.admin {
+			router.Add(rt.method, rt.echoPath(), s.endpoint(rt, s.metrics.route("admin", rt.path)))
 		}
 	}
-	return e
+	return router
 }
 
 // Drain makes the server not ready and ends long polls and event streams, so that a graceful stop
 // need not wait for them. Requests are still served.
-func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
+func (s *Server) Drain() { s.drainOnce.Do(func() { close(s.draining) }) }
 
-type backdate struct{}
+type recordedAtKey struct{}
 
-// At returns a context for requests served in this process whose commands shall be recorded at t:
+// WithRecordedAt returns a context for requests served in this process whose commands shall be recorded at t:
 // for a loader that fills an empty log. The bus refuses it at any other time, and no request from
 // the network can carry it.
-func At(ctx context.Context, t time.Time) context.Context {
-	return context.WithValue(ctx, backdate{}, t)
+func WithRecordedAt(ctx context.Context, at time.Time) context.Context {
+	return context.WithValue(ctx, recordedAtKey{}, at)
 }
 
-func backdated(ctx context.Context) (time.Time, bool) {
-	t, ok := ctx.Value(backdate{}).(time.Time)
-	return t, ok
+func recordedAt(ctx context.Context) (time.Time, bool) {
+	at, ok := ctx.Value(recordedAtKey{}).(time.Time)
+	return at, ok
 }

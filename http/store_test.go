@@ -74,9 +74,9 @@ func (s *sqliteStore) restore(backup string) {
 
 func (s *sqliteStore) replace(to, from string) {
 	s.t.Helper()
-	b, err := os.ReadFile(from)
+	data, err := os.ReadFile(from)
 	require.NoError(s.t, err)
-	require.NoError(s.t, os.WriteFile(to, b, 0o600))
+	require.NoError(s.t, os.WriteFile(to, data, 0o600))
 }
 
 type redisStore struct {

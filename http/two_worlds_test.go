@@ -20,14 +20,14 @@ func TestTwoWorldsAtTheEdge(t *testing.T) {
 		w := newTwoWorlds(t)
 		defer w.stop()
 		for n := range rapid.IntRange(10, 40).Draw(rt, "length") {
-			w.step(n, drawDeed(rt))
+			w.step(n, drawAction(rt))
 		}
 		w.readAll("xiaomi", "zte")
 	})
 }
 
-// deed is what somebody asks for at the edge.
-type deed struct {
+// randomAction is what somebody asks for at the edge.
+type randomAction struct {
 	who, method, path, body string
 	secret                  bool   // nobody but nokia may learn that it was done
 	kept                    string // the body with more in it that nobody but nokia may learn of; empty: nothing more
@@ -87,7 +87,7 @@ func (w *twoWorlds) stop() {
 }
 
 // step does a deed in both worlds a second later, a secret one only in the first.
-func (w *twoWorlds) step(n int, d deed) {
+func (w *twoWorlds) step(n int, d randomAction) {
 	w.t.Helper()
 	w.whole.clock.advance(time.Second)
 	w.public.clock.advance(time.Second)
@@ -114,8 +114,8 @@ func (w *twoWorlds) alike(whole, public *answer) {
 	w.t.Helper()
 	require.Equal(w.t, public.status, whole.status, whole)
 	require.Equal(w.t, string(public.body), string(whole.body), "%s: %s %s", whole.who, whole.method, whole.path)
-	for _, h := range []http.Header{whole.header, public.header} {
-		h.Del("Date")
+	for _, header := range []http.Header{whole.header, public.header} {
+		header.Del("Date")
 	}
 	require.Equal(w.t, public.header, whole.header, "%s: %s %s", whole.who, whole.method, whole.path)
 }
@@ -124,7 +124,7 @@ func (w *twoWorlds) alike(whole, public *answer) {
 func (w *twoWorlds) readAll(readers ...string) {
 	w.t.Helper()
 	for _, rt := range routes() {
-		if rt.method != http.MethodGet || rt.fresh || (rt.open && !strings.HasPrefix(rt.path, "/public")) {
+		if rt.method != http.MethodGet || rt.uncached || (rt.anonymous && !strings.HasPrefix(rt.path, "/public")) {
 			continue
 		}
 		for _, who := range readers {
@@ -151,8 +151,8 @@ func (w *twoWorlds) expand(path, who string) []string {
 		}
 		var filled []string
 		for _, p := range paths {
-			for _, v := range values[name] {
-				filled = append(filled, strings.ReplaceAll(p, "{"+name+"}", v))
+			for _, value := range values[name] {
+				filled = append(filled, strings.ReplaceAll(p, "{"+name+"}", value))
 			}
 		}
 		paths = filled
@@ -161,8 +161,8 @@ func (w *twoWorlds) expand(path, who string) []string {
 	return paths
 }
 
-// drawDeed draws what happens between partners, half of it nokia's secrets.
-func drawDeed(t *rapid.T) deed {
+// drawAction draws what happens between partners, half of it nokia's secrets.
+func drawAction(t *rapid.T) randomAction {
 	if rapid.Bool().Draw(t, "secret") {
 		return drawSecret(t)
 	}
@@ -173,8 +173,10 @@ func drawDeed(t *rapid.T) deed {
 	}
 	change := worldProject + "/changes/" + rapid.SampledFrom([]string{"1", "2"}).Draw(t, "change")
 	day := rapid.IntRange(10, 28).Draw(t, "day")
-	act := func(path, body string) deed { return deed{who: who, method: http.MethodPost, path: path, body: body} }
-	return rapid.SampledFrom([]deed{
+	act := func(path, body string) randomAction {
+		return randomAction{who: who, method: http.MethodPost, path: path, body: body}
+	}
+	return rapid.SampledFrom([]randomAction{
 		act(milestone+"/progress", fmt.Sprintf(`{"percent":%d,"health":"amber","note":"optics late"}`, day)),
 		act(milestone+"/forecast", fmt.Sprintf(`{"on":"2018-04-%d","reason":"optics late"}`, day)),
 		act(milestone+"/deliver", `{"evidence":[{"title":"Report","url":"https://example.com/r"}]}`),
@@ -207,12 +209,12 @@ func drawDeed(t *rapid.T) deed {
 }
 
 // drawSecret draws what nokia does in private.
-func drawSecret(t *rapid.T) deed {
+func drawSecret(t *rapid.T) randomAction {
 	shared := worldMilestone + rapid.SampledFrom([]string{"m0", "m1"}).Draw(t, "shared")
 	hidden := worldMilestone + "$hidden"
 	day, n := rapid.IntRange(10, 28).Draw(t, "day"), rapid.IntRange(1, 2).Draw(t, "number")
 	directory := "/v1/partners/nokia"
-	d := rapid.SampledFrom([]deed{
+	d := rapid.SampledFrom([]randomAction{
 		{method: http.MethodPost, path: shared + "/comment", body: `{"text":"they are slow","audience":"private:nokia"}`},
 		{method: http.MethodPost, path: shared + "/forecast", body: fmt.Sprintf(`{"on":"2018-09-%d","reason":"they are slow","audience":"private:nokia"}`, day)},
 		{method: http.MethodPost, path: shared + "/progress", body: fmt.Sprintf(`{"health":"red","note":"no budget on %d","audience":"private"}`, day)},

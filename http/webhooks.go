@@ -17,97 +17,99 @@ const (
 // delivered may be of any of them. To the operator there are none.
 func webhookRoutes() []*route {
 	one := projections.Webhook{}
-	act := func(name, action, summary string, answer any, w *writer) *route {
-		return change(http.MethodPost, name, webhookPath+action, summary, webhookWrite, seesWebhook, answer, w)
+	act := func(name, action, summary string, answer any, handler *bodyHandler) *route {
+		return changeRoute(http.MethodPost, name, webhookPath+action, summary, webhookWrite, webhookVisible, answer, handler)
 	}
 	return []*route{
-		read("listWebhooks", webhooksPath, "The partner's webhooks, by id, without their addresses and secrets", webhookRead,
-			seesWebhooks, projections.Webhooks{}, listWebhooks, lists()...),
-		create("addWebhook", webhooksPath, "Add a webhook; the answer is the only one that shows a secret made for it", webhookWrite,
-			seesWebhooks, IssuedWebhook{}, writes(addWebhook)),
-		read("getWebhook", webhookPath, "One webhook, without its address and secret", webhookRead, seesWebhook, one, getWebhook),
-		change(http.MethodPatch, "editWebhook", webhookPath, "Change a webhook; its format stays", webhookWrite, seesWebhook, one,
-			writes(editWebhook)),
-		remove("removeWebhook", webhookPath, "Remove a webhook", webhookWrite, seesRemovableWebhook, removes(removeWebhook)),
+		readRoute("listWebhooks", webhooksPath, "The partner's webhooks, by id, without their addresses and secrets", webhookRead,
+			webhooksVisible, projections.Webhooks{}, listWebhooks, listParameters()...),
+		createRoute("addWebhook", webhooksPath, "Add a webhook; the answer is the only one that shows a secret made for it", webhookWrite,
+			webhooksVisible, IssuedWebhook{}, command(addWebhook)),
+		readRoute("getWebhook", webhookPath, "One webhook, without its address and secret", webhookRead, webhookVisible, one, getWebhook),
+		changeRoute(http.MethodPatch, "editWebhook", webhookPath, "Change a webhook; its format stays", webhookWrite, webhookVisible, one,
+			command(editWebhook)),
+		removeRoute("removeWebhook", webhookPath, "Remove a webhook", webhookWrite, webhookVisibleOrRepeat, deletion(removeWebhook)),
 		act("testWebhook", "/test", "Send a message that says it is a test, on the way that all take; see its deliveries", one,
-			removes(testWebhook)),
+			deletion(testWebhook)),
 		act("rotateWebhookSecret", "/rotate-secret", "Put another secret in place; the old one signs for a day longer", IssuedWebhook{},
-			writes(rotateWebhookSecret)),
-		act("enableWebhook", "/enable", "Let a disabled webhook go on where it stopped", one, removes(enableWebhook)),
+			command(rotateWebhookSecret)),
+		act("enableWebhook", "/enable", "Let a disabled webhook go on where it stopped", one, deletion(enableWebhook)),
 		act("replayWebhook", "/replay", "Deliver again what came after a position, or was recorded since a time", one,
-			writes(replayWebhook)),
+			command(replayWebhook)),
 		previewRoute(),
 	}
 }
 
-func (q *call) webhook() domain.WebhookID { return domain.WebhookID(q.c.Param("webhook")) }
+func (c *call) webhook() domain.WebhookID { return domain.WebhookID(c.echoCtx.Param("webhook")) }
 
-func (q *call) webhookRef() domain.WebhookRef {
-	return domain.WebhookRef{Partner: q.partner(), Webhook: q.webhook()}
+func (c *call) webhookRef() domain.WebhookRef {
+	return domain.WebhookRef{Partner: c.partner(), Webhook: c.webhook()}
 }
 
 func oneWebhookPath(ref domain.WebhookRef) string {
-	return path(partnerPath(ref.Partner)+"/webhooks", ref.Webhook)
+	return joinPath(partnerPath(ref.Partner)+"/webhooks", ref.Webhook)
 }
 
-func seesWebhooks(q *call, v *projections.View) bool { return v.SeesWebhooks(q.partner()) }
-
-func seesWebhook(q *call, v *projections.View) bool {
-	return v.SeesWebhook(q.partner(), q.webhook())
+func webhooksVisible(req *call, view *projections.View) bool {
+	return view.WebhooksVisible(req.partner())
 }
 
-// seesRemovableWebhook lets the repeat of a removal through to its first answer.
-func seesRemovableWebhook(q *call, v *projections.View) bool {
-	return seesWebhook(q, v) || (q.header("Idempotency-Key") != "" && seesWebhooks(q, v))
+func webhookVisible(req *call, view *projections.View) bool {
+	return view.WebhookVisible(req.partner(), req.webhook())
 }
 
-func listWebhooks(q *call, v *projections.View) (projections.Answer, error) {
-	a, err := q.asked()
+// webhookVisibleOrRepeat lets the repeat of a removal through to its first answer.
+func webhookVisibleOrRepeat(req *call, view *projections.View) bool {
+	return webhookVisible(req, view) || (req.header("Idempotency-Key") != "" && webhooksVisible(req, view))
+}
+
+func listWebhooks(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := part(a, v.Webhooks(q.partner()), func(w projections.Webhook) string { return string(w.ID) })
+	list, next := paginate(query, view.Webhooks(req.partner()), func(webhook projections.Webhook) string { return string(webhook.ID) })
 	return projections.Answer{
-		Version: v.Version(), Body: projections.Webhooks{Partner: q.partner(), Webhooks: list, NextCursor: next},
-	}, a.err()
+		Version: view.Version(), Body: projections.Webhooks{Partner: req.partner(), Webhooks: list, NextCursor: next},
+	}, query.err()
 }
 
-func getWebhook(q *call, v *projections.View) (projections.Answer, error) {
-	if _, err := q.parameters(); err != nil {
+func getWebhook(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	return readWebhook(q.webhookRef())(v)
+	return readWebhook(req.webhookRef())(view)
 }
 
-func readWebhook(ref domain.WebhookRef) reader {
-	return func(v *projections.View) (projections.Answer, error) {
-		w, ok := v.Webhook(ref.Partner, ref.Webhook)
+func readWebhook(ref domain.WebhookRef) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		webhook, ok := view.Webhook(ref.Partner, ref.Webhook)
 		if !ok {
 			return projections.Answer{}, errNotFound
 		}
-		return projections.Answer{Version: w.Version, Body: w}, nil
+		return projections.Answer{Version: webhook.Version, Body: webhook}, nil
 	}
 }
 
-// acting is the intent of a command about the webhook in the path.
-func (q *writing) acting(c domain.Command) *intent {
-	ref := q.webhookRef()
-	return &intent{command: c, status: http.StatusOK, path: oneWebhookPath(ref), read: readWebhook(ref)}
+// webhookIntent is the intent of a command about the webhook in the path.
+func (c *writeCall) webhookIntent(command domain.Command) *intent {
+	ref := c.webhookRef()
+	return &intent{command: command, status: http.StatusOK, path: oneWebhookPath(ref), read: readWebhook(ref)}
 }
 
-func removeWebhook(q *writing) (*intent, error) {
+func removeWebhook(req *writeCall) (*intent, error) {
 	return &intent{
-		command: domain.RemoveWebhook{Partner: q.partner(), Webhook: q.webhook()},
-		status:  http.StatusNoContent, path: oneWebhookPath(q.webhookRef()),
+		command: domain.RemoveWebhook{Partner: req.partner(), Webhook: req.webhook()},
+		status:  http.StatusNoContent, path: oneWebhookPath(req.webhookRef()),
 	}, nil
 }
 
-func testWebhook(q *writing) (*intent, error) {
-	return q.acting(domain.TestWebhook{Partner: q.partner(), Webhook: q.webhook()}), nil
+func testWebhook(req *writeCall) (*intent, error) {
+	return req.webhookIntent(domain.TestWebhook{Partner: req.partner(), Webhook: req.webhook()}), nil
 }
 
-func enableWebhook(q *writing) (*intent, error) {
-	return q.acting(domain.EnableWebhook{Partner: q.partner(), Webhook: q.webhook()}), nil
+func enableWebhook(req *writeCall) (*intent, error) {
+	return req.webhookIntent(domain.EnableWebhook{Partner: req.partner(), Webhook: req.webhook()}), nil
 }
 
 // WebhookReplay is the body that says from where on to deliver again: one of the two.
@@ -116,15 +118,15 @@ type WebhookReplay struct {
 	Since *time.Time `json:"since,omitempty" doc:"What was recorded since is delivered again."`
 }
 
-func replayWebhook(q *writing, b *WebhookReplay) (*intent, error) {
-	c := domain.ReplayWebhook{Partner: q.partner(), Webhook: q.webhook(), After: b.After}
-	if b.Since != nil {
-		c.Since = b.Since.UTC()
+func replayWebhook(req *writeCall, body *WebhookReplay) (*intent, error) {
+	command := domain.ReplayWebhook{Partner: req.partner(), Webhook: req.webhook(), After: body.After}
+	if body.Since != nil {
+		command.Since = body.Since.UTC()
 	}
-	if b.After != "" {
-		if _, err := q.Image.PartnerEvents(q.r.Context(), q.who.Viewer, b.After, 1); err != nil {
+	if body.After != "" {
+		if _, err := req.ReadModel.PartnerEvents(req.request.Context(), req.caller.Viewer, body.After, 1); err != nil {
 			return nil, err
 		}
 	}
-	return q.acting(c), nil
+	return req.webhookIntent(command), nil
 }

@@ -39,90 +39,90 @@ type PreviewFact struct {
 
 func previewRoute() *route {
 	return &route{
-		method: http.MethodGet, name: "previewWebhook", path: webhookPath + "/preview", callers: webhookRead, sees: seesWebhook,
-		summary: "What its endpoint would be sent of the latest event, or of a test: nothing is sent",
-		answer:  WebhookPreview{}, handle: computes(previewWebhook), success: []int{http.StatusOK, http.StatusNotModified}, unwatched: true,
+		method: http.MethodGet, operationID: "previewWebhook", path: webhookPath + "/preview", callers: webhookRead, visibleTo: webhookVisible,
+		summary:      "What its endpoint would be sent of the latest event, or of a test: nothing is sent",
+		responseBody: WebhookPreview{}, handle: computed(previewWebhook), success: []int{http.StatusOK, http.StatusNotModified}, noWait: true,
 		query: []parameter{{name: "language", kind: "string", values: sentences.Languages(), doc: "Another than the webhook's."}},
 	}
 }
 
-func previewWebhook(q *call) (projections.Answer, error) {
-	a, err := q.asked()
+func previewWebhook(req *call) (projections.Answer, error) {
+	query, err := req.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	language := a.language()
-	if err := a.err(); err != nil {
+	language := query.language()
+	if err := query.err(); err != nil {
 		return projections.Answer{}, err
 	}
-	stored, err := q.stored()
+	stored, err := req.storedWebhook()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	f, target, err := q.opened()
+	format, target, err := req.openTarget()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	w := *stored
+	webhook := *stored
 	if language != "" {
-		w.Settings.Language = language
+		webhook.Settings.Language = language
 	}
-	about, d, err := q.sample(&w)
+	about, message, err := req.sampleMessage(&webhook)
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	shown, err := webhooks.Preview(f, d, target, d.At)
+	shown, err := webhooks.Preview(format, message, target, message.RecordedAt)
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	version, _ := w.Seen.For(w.Ref.Partner)
-	return projections.Answer{Version: version, Body: previewOf(about, d, shown)}, nil
+	version, _ := webhook.Versions.For(webhook.Ref.Partner)
+	return projections.Answer{Version: version, Body: newWebhookPreview(about, message, shown)}, nil
 }
 
-// theBook words tests.
-var theBook = sync.OnceValues(sentences.New)
+// sentenceBook words tests.
+var sentenceBook = sync.OnceValues(sentences.New)
 
-// sample returns the latest event as a delivery, or a test.
-func (q *call) sample(w *domain.Webhook) (about string, d webhooks.Delivery, err error) {
-	if q.Latest != nil {
-		d, found, err := q.Latest(q.r.Context(), w)
+// sampleMessage returns the latest event as a delivery, or a test.
+func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message webhooks.Message, err error) {
+	if c.LatestMessage != nil {
+		message, found, err := c.LatestMessage(c.request.Context(), webhook)
 		if found || err != nil {
-			return "event", d, err
+			return "event", message, err
 		}
 	}
-	book, err := theBook()
+	book, err := sentenceBook()
 	if err != nil {
-		return "", d, err
+		return "", message, err
 	}
-	at := w.Since.UTC().Truncate(time.Second)
+	at := webhook.AddedAt.UTC().Truncate(time.Second)
 	body, err := json.Marshal(map[string]any{
-		"type": testType, "timestamp": at, "data": map[string]any{"partner": w.Ref.Partner, "webhook": w.Ref.Webhook},
+		"type": testEventType, "timestamp": at, "data": map[string]any{"partner": webhook.Ref.Partner, "webhook": webhook.Ref.Webhook},
 	})
 	var link string
-	_ = q.Image.View(q.who.Viewer, func(v *projections.View) error { // never an error
-		shape, _ := v.Webhook(w.Ref.Partner, w.Ref.Webhook)
+	_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+		shape, _ := view.Webhook(webhook.Ref.Partner, webhook.Ref.Webhook)
 		link = shape.URL
 		return nil
 	})
-	return "test", webhooks.Delivery{
-		ID: "test", Type: testType, At: at, Body: body,
-		Message: webhooks.NewTest(book, cmp.Or(w.Settings.Title, string(w.Ref.Webhook)), link, w.Settings.Language),
+	return "test", webhooks.Message{
+		ID: "test", Type: testEventType, RecordedAt: at, Body: body,
+		Content: webhooks.TestContent(book, cmp.Or(webhook.Settings.Title, string(webhook.Ref.Webhook)), link, webhook.Settings.Language),
 	}, err
 }
 
-func previewOf(about string, d webhooks.Delivery, shown webhooks.Shown) WebhookPreview {
-	p := WebhookPreview{
-		About: about, Type: d.Type,
+func newWebhookPreview(about string, message webhooks.Message, shown webhooks.RedactedRequest) WebhookPreview {
+	preview := WebhookPreview{
+		About: about, Type: message.Type,
 		Request: DeliveryRequest{Method: shown.Method, URL: shown.URL, Headers: map[string]string{}, Body: shown.Body},
 		Message: PreviewMessage{
-			Headline: d.Message.Headline, Facts: []PreviewFact{}, State: d.Message.State.Word, Tone: d.Message.State.Tone, Link: d.Message.Link,
+			Headline: message.Content.Headline, Facts: []PreviewFact{}, State: message.Content.State.Word, Tone: message.Content.State.Tone, Link: message.Content.Link,
 		},
 	}
 	for name, values := range shown.Header {
-		p.Request.Headers[name] = strings.Join(values, ", ")
+		preview.Request.Headers[name] = strings.Join(values, ", ")
 	}
-	for _, f := range d.Message.Facts {
-		p.Message.Facts = append(p.Message.Facts, PreviewFact(f))
+	for _, fact := range message.Content.Facts {
+		preview.Message.Facts = append(preview.Message.Facts, PreviewFact(fact))
 	}
-	return p
+	return preview
 }

@@ -18,7 +18,7 @@ import (
 // disable does what Tandem itself does when an endpoint is gone.
 func (w *world) disable(p, id, reason string) {
 	w.t.Helper()
-	command, err := keys{}.random()
+	command, err := deriver{}.randomCommandID()
 	require.NoError(w.t, err)
 	result, err := w.commands.Do(w.t.Context(), bus.Request{
 		ID: command, Command: domain.DisableWebhook{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id), Reason: reason},
@@ -111,7 +111,7 @@ func TestPlainHTTPIsForPrivateNetworks(t *testing.T) {
 	hook := func(address string) object {
 		return object{"url": address, "format": "standard", "events": []string{"*"}}
 	}
-	open := newWorld(t, func(c *Config) { c.PrivateWebhooks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }).As("nokia")
+	open := newWorld(t, func(c *Config) { c.PrivateNetworks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }).As("nokia")
 	const list = "/v1/partners/nokia/webhooks"
 	open.POST(list, hook("http://10.1.2.3:8065/hooks/x")).Want(201)
 	open.POST(list, hook("http://[::ffff:10.1.2.3]/x")).Want(201)
@@ -139,16 +139,16 @@ func TestDeliveriesAreTheLatestFirst(t *testing.T) {
 	w := newWorld(t)
 	ref := domain.WebhookRef{Partner: "nokia", Webhook: "nokia-ops"}
 	at := w.clock.Now()
-	for n, x := range []Attempt{
+	for n, attempt := range []Attempt{
 		{Delivery: "second", Number: 1, Reason: "The endpoint answers 500.", Status: 500, Next: at.Add(time.Hour)},
 		{Delivery: "third", Number: 1, Reason: "Nothing answers.", Next: at.Add(time.Hour)},
 		{Delivery: "second", Number: 2, OK: true, Status: 202, Note: "accepted"},
 	} {
-		x.At, x.Type, x.Took = at.Add(time.Duration(n+1)*time.Minute), "milestone.delivered", 1500*time.Millisecond
-		w.delivered.add(ref, x)
+		attempt.At, attempt.Type, attempt.Took = at.Add(time.Duration(n+1)*time.Minute), "milestone.delivered", 1500*time.Millisecond
+		w.history.add(ref, attempt)
 	}
 	const list = "/v1/partners/nokia/webhooks/nokia-ops/deliveries"
-	w.delivered.add(domain.WebhookRef{Partner: "nokia", Webhook: "nokia-ops"}, Attempt{Delivery: "trial", Type: "webhook.test", Number: 1, At: at.Add(-time.Hour), OK: true, Status: 200})
+	w.history.add(domain.WebhookRef{Partner: "nokia", Webhook: "nokia-ops"}, Attempt{Delivery: "trial", Type: "webhook.test", Number: 1, At: at.Add(-time.Hour), OK: true, Status: 200})
 	w.As("nokia").POST(list+"/trial/redeliver", nil).Refused(409, "test_not_redelivered")
 	w.As("nokia-viewer").POST(list+"/trial/redeliver", nil).Refused(403, "manager_only")
 	told := w.As("nokia-viewer").GET(list).Want(200).list("deliveries")
@@ -178,7 +178,7 @@ func TestHowDeliveriesStand(t *testing.T) {
 		"delivered": 0.0, "failed": 0.0, "behind": 0.0, "retrying": 0.0, "failing_since": nil, "next_attempt_at": nil,
 	}, w.As("nokia").GET(list).Want(200).get("standing"))
 	at := w.clock.Now()
-	w.delivered.standing = webhooks.Standing{Delivered: 7, Failed: 3, Behind: 2, Aside: 1, Failing: at, Next: at.Add(time.Minute)}
+	w.history.standing = webhooks.DeliveryStatus{Sent: 7, Failed: 3, Behind: 2, Skipped: 1, FailingSince: at, NextAttemptAt: at.Add(time.Minute)}
 	require.Equal(t, object{
 		"delivered": 7.0, "failed": 3.0, "behind": 2.0, "retrying": 1.0, "failing_since": at.Format(time.RFC3339Nano),
 		"next_attempt_at": at.Add(time.Minute).Format(time.RFC3339Nano),
@@ -190,14 +190,14 @@ func TestHowDeliveriesStand(t *testing.T) {
 // A preview shows the form and the words, and nothing that is secret.
 func TestPreview(t *testing.T) {
 	t.Parallel()
-	event := webhooks.Delivery{
-		ID: "e1", Type: "milestone.delivered", At: time.Date(2017, 9, 4, 8, 0, 0, 0, time.UTC), Body: []byte(`{"type":"milestone.delivered"}`),
-		Message: webhooks.Message{Headline: "Nokia delivered FP4", Facts: []webhooks.Fact{{Name: "Due", Value: "today"}}, State: webhooks.State{Word: "delivered", Tone: webhooks.Good}, Link: "http://tandem.test/v1/x"},
+	event := webhooks.Message{
+		ID: "e1", Type: "milestone.delivered", RecordedAt: time.Date(2017, 9, 4, 8, 0, 0, 0, time.UTC), Body: []byte(`{"type":"milestone.delivered"}`),
+		Content: webhooks.Content{Headline: "Nokia delivered FP4", Facts: []webhooks.Fact{{Name: "Due", Value: "today"}}, State: webhooks.State{Word: "delivered", Tone: webhooks.Good}, Link: "http://tandem.test/v1/x"},
 	}
 	found := false
 	w := newWorld(t, func(c *Config) {
-		c.Latest = func(_ context.Context, x *domain.Webhook) (webhooks.Delivery, bool, error) {
-			event.Message.Language = x.Settings.Language
+		c.LatestMessage = func(_ context.Context, x *domain.Webhook) (webhooks.Message, bool, error) {
+			event.Content.Language = x.Settings.Language
 			return event, found, nil
 		}
 	})

@@ -26,7 +26,7 @@ type NewWebhook struct {
 	Title          string               `json:"title,omitempty" maxLength:"200"`
 	Secret         string               `json:"secret,omitempty" maxLength:"1000" doc:"The tool's own, where it has one. For standard and cloudevents one is made unless given."`
 	Digest         domain.Digest        `json:"digest,omitempty" enum:"daily,weekly" doc:"Sum up, at 08:00 in the partner's zone. Every event has its own message unless given."`
-	Order          domain.DeliveryOrder `json:"order,omitempty" enum:"ordered,skip_ahead" doc:"What happens behind an event that cannot be delivered: the rest waits, or goes ahead and is summed up. Programs are served in order and rooms ahead unless given."`
+	Order          domain.WebhookOrder  `json:"order,omitempty" enum:"ordered,skip_ahead" doc:"What happens behind an event that cannot be delivered: the rest waits, or goes ahead and is summed up. Programs are served in order and rooms ahead unless given."`
 }
 
 // IssuedWebhook is a webhook with the secret that was made for it.
@@ -38,64 +38,64 @@ type IssuedWebhook struct {
 // secretSize is the length of the secrets that are made, in bytes; Standard Webhooks takes 24 to 64.
 const secretSize = 32
 
-// signing returns the secret that signs: the given one, or, for programs, one that derives from the command,
+// signingSecret returns the secret that signs: the given one, or, for programs, one that derives from the command,
 // which is to be shown.
-func (q *writing) signing(f webhooks.Format, given string) (secret string, made *string) {
-	if given != "" || f.Limits().Chat {
+func (c *writeCall) signingSecret(format webhooks.Format, given string) (secret string, generated *string) {
+	if given != "" || format.Limits().Chat {
 		return given, nil
 	}
-	sum := q.keys.derive("webhook secret", string(q.id[:]))
+	sum := c.derive.mac("webhook secret", string(c.commandID[:]))
 	secret = "whsec_" + base64.StdEncoding.EncodeToString(sum[:secretSize])
 	return secret, &secret
 }
 
-func addWebhook(q *writing, b *NewWebhook) (*intent, error) {
-	ref := domain.WebhookRef{Partner: q.partner(), Webhook: domain.WebhookID(q.keys.given(string(b.ID), b.Title, "webhook", q.id))}
-	f, known := webhooks.FormatNamed(b.Format)
+func addWebhook(req *writeCall, body *NewWebhook) (*intent, error) {
+	ref := domain.WebhookRef{Partner: req.partner(), Webhook: domain.WebhookID(req.derive.resourceID(string(body.ID), body.Title, "webhook", req.commandID))}
+	format, known := webhooks.FormatNamed(body.Format)
 	if !known {
 		return nil, invalid(domain.FieldError{Field: "format", Message: "is none of " + formatNames()})
 	}
-	secret, made := q.signing(f, b.Secret)
-	place, faults := q.placeOf(f, b.URL, secret)
-	if len(faults) > 0 {
-		return nil, invalid(faults...)
+	secret, generated := req.signingSecret(format, body.Secret)
+	place, fieldErrors := req.checkAddress(format, body.URL, secret)
+	if len(fieldErrors) > 0 {
+		return nil, invalid(fieldErrors...)
 	}
-	if err := q.sees(b.Agreements); err != nil {
+	if err := req.checkAgreements(body.Agreements); err != nil {
 		return nil, err
 	}
-	c := domain.AddWebhook{Partner: ref.Partner, Webhook: ref.Webhook, Settings: domain.WebhookSettings{
-		Title: b.Title, Format: b.Format, Address: q.keyring.SealAddress(ref, b.URL), Place: place, Events: b.Events,
-		Agreements: b.Agreements, Language: cmp.Or(b.Language, "en"), IncludePrivate: b.IncludePrivate,
-		Digest: b.Digest, Order: cmp.Or(b.Order, usualOrder(f)),
+	command := domain.AddWebhook{Partner: ref.Partner, Webhook: ref.Webhook, Settings: domain.WebhookSettings{
+		Title: body.Title, Format: body.Format, Address: req.keyring.SealAddress(ref, body.URL), DisplayAddress: place, Events: body.Events,
+		Agreements: body.Agreements, Language: cmp.Or(body.Language, "en"), IncludePrivate: body.IncludePrivate,
+		Digest: body.Digest, Order: cmp.Or(body.Order, defaultOrder(format)),
 	}}
 	if secret != "" {
-		c.Secret = q.keyring.SealSecret(ref, secret)
+		command.Secret = req.keyring.SealSecret(ref, secret)
 	}
 	return &intent{
-		command: c, status: http.StatusCreated, path: oneWebhookPath(ref), read: readWebhook(ref), show: showing(made),
+		command: command, status: http.StatusCreated, path: oneWebhookPath(ref), read: readWebhook(ref), complete: withSecret(generated),
 	}, nil
 }
 
 func formatNames() string {
 	var names []string
-	for _, f := range webhooks.Formats() {
-		names = append(names, f.Name())
+	for _, format := range webhooks.Formats() {
+		names = append(names, format.Name())
 	}
 	return strings.Join(names, ", ")
 }
 
-func usualOrder(f webhooks.Format) domain.DeliveryOrder {
-	if f.Limits().Chat {
+func defaultOrder(format webhooks.Format) domain.WebhookOrder {
+	if format.Limits().Chat {
 		return domain.SkipAhead
 	}
 	return domain.Ordered
 }
 
-// showing adds the secret that was made to a webhook.
-func showing(made *string) func(context.Context, any) (any, error) {
+// withSecret adds the secret that was made to a webhook.
+func withSecret(generated *string) func(context.Context, any) (any, error) {
 	return func(_ context.Context, body any) (any, error) {
-		w, _ := body.(projections.Webhook)
-		return IssuedWebhook{w, made}, nil
+		webhook, _ := body.(projections.Webhook)
+		return IssuedWebhook{webhook, generated}, nil
 	}
 }
 
@@ -108,57 +108,57 @@ type WebhookChange struct {
 	IncludePrivate *bool                 `json:"include_private,omitempty"`
 	Title          *string               `json:"title,omitempty" maxLength:"200"`
 	Digest         *domain.Digest        `json:"digest,omitempty" enum:"daily,weekly" nullable:"true" doc:"Null: every event has its own message."`
-	Order          *domain.DeliveryOrder `json:"order,omitempty" enum:"ordered,skip_ahead"`
+	Order          *domain.WebhookOrder  `json:"order,omitempty" enum:"ordered,skip_ahead"`
 }
 
-func editWebhook(q *writing, b *WebhookChange) (*intent, error) {
-	if reflect.ValueOf(*b).IsZero() {
+func editWebhook(req *writeCall, body *WebhookChange) (*intent, error) {
+	if reflect.ValueOf(*body).IsZero() {
 		return nil, errNothingToChange
 	}
-	c := domain.EditWebhook{
-		Partner: q.partner(), Webhook: q.webhook(), Title: b.Title, Events: b.Events, Agreements: b.Agreements,
-		Language: b.Language, IncludePrivate: b.IncludePrivate, Digest: b.Digest, Order: b.Order,
+	command := domain.EditWebhook{
+		Partner: req.partner(), Webhook: req.webhook(), Title: body.Title, Events: body.Events, Agreements: body.Agreements,
+		Language: body.Language, IncludePrivate: body.IncludePrivate, Digest: body.Digest, Order: body.Order,
 	}
-	if b.URL != nil {
-		f, target, err := q.opened()
+	if body.URL != nil {
+		format, target, err := req.openTarget()
 		if err != nil {
 			return nil, err
 		}
-		place, faults := q.placeOf(f, *b.URL, target.Secrets...)
-		if len(faults) > 0 {
-			return nil, invalid(faults...)
+		place, fieldErrors := req.checkAddress(format, *body.URL, target.Secrets...)
+		if len(fieldErrors) > 0 {
+			return nil, invalid(fieldErrors...)
 		}
-		c.Address, c.Place = q.keyring.SealAddress(q.webhookRef(), *b.URL), &place
+		command.Address, command.DisplayAddress = req.keyring.SealAddress(req.webhookRef(), *body.URL), &place
 	}
-	if b.Agreements != nil {
-		if err := q.sees(*b.Agreements); err != nil {
+	if body.Agreements != nil {
+		if err := req.checkAgreements(*body.Agreements); err != nil {
 			return nil, err
 		}
 	}
-	return q.acting(c), nil
+	return req.webhookIntent(command), nil
 }
 
-// stored returns the webhook in the path with all that is sealed in it.
-func (q *call) stored() (*domain.Webhook, error) {
-	w := q.Image.State(eventlog.PartitionOf(domain.Stream{Partner: q.partner()}.Root())).Webhook(q.webhookRef())
-	if w == nil || w.Removed {
+// storedWebhook returns the webhook in the path with all that is sealed in it.
+func (c *call) storedWebhook() (*domain.Webhook, error) {
+	webhook := c.ReadModel.State(eventlog.PartitionOf(domain.Stream{Partner: c.partner()}.Root())).Webhook(c.webhookRef())
+	if webhook == nil || webhook.Removed {
 		return nil, errNotFound
 	}
-	return w, nil
+	return webhook, nil
 }
 
-// opened returns the format of the webhook in the path, and where its deliveries go.
-func (q *call) opened() (f webhooks.Format, t webhooks.Target, err error) {
-	w, err := q.stored()
+// openTarget returns the format of the webhook in the path, and where its deliveries go.
+func (c *call) openTarget() (format webhooks.Format, target webhooks.Target, err error) {
+	webhook, err := c.storedWebhook()
 	if err != nil {
-		return nil, t, err
+		return nil, target, err
 	}
-	f, known := webhooks.FormatNamed(w.Settings.Format)
+	format, known := webhooks.FormatNamed(webhook.Settings.Format)
 	if !known {
-		return nil, t, refuse(http.StatusConflict, "format_unknown", "This version of Tandem does not know the format %s.", w.Settings.Format)
+		return nil, target, refuse(http.StatusConflict, "format_unknown", "This version of Tandem does not know the format %s.", webhook.Settings.Format)
 	}
-	t, err = q.keyring.Target(w, q.now)
-	return f, t, err
+	target, err = c.keyring.Target(webhook, c.now)
+	return format, target, err
 }
 
 // NewSecret is the body that may name the secret to rotate to.
@@ -166,21 +166,21 @@ type NewSecret struct {
 	Secret string `json:"secret,omitempty" maxLength:"1000" doc:"The tool's own, needed for chat tools. For standard and cloudevents one is made unless given."`
 }
 
-func rotateWebhookSecret(q *writing, b *NewSecret) (*intent, error) {
-	f, target, err := q.opened()
+func rotateWebhookSecret(req *writeCall, body *NewSecret) (*intent, error) {
+	format, target, err := req.openTarget()
 	if err != nil {
 		return nil, err
 	}
-	secret, made := q.signing(f, b.Secret)
+	secret, generated := req.signingSecret(format, body.Secret)
 	if secret == "" {
 		return nil, invalid(domain.FieldError{Field: "secret", Message: "is required: change it in the tool, and then tell it here"})
 	}
-	if _, faults := q.placeOf(f, target.URL, secret); len(faults) > 0 {
-		return nil, invalid(faults...)
+	if _, fieldErrors := req.checkAddress(format, target.URL, secret); len(fieldErrors) > 0 {
+		return nil, invalid(fieldErrors...)
 	}
-	in := q.acting(domain.RotateWebhookSecret{
-		Partner: q.partner(), Webhook: q.webhook(), Secret: q.keyring.SealSecret(q.webhookRef(), secret),
+	intent := req.webhookIntent(domain.RotateWebhookSecret{
+		Partner: req.partner(), Webhook: req.webhook(), Secret: req.keyring.SealSecret(req.webhookRef(), secret),
 	})
-	in.show = showing(made)
-	return in, nil
+	intent.complete = withSecret(generated)
+	return intent, nil
 }

@@ -32,7 +32,7 @@ type world struct {
 // canary is a text that only some may ever see.
 type canary struct {
 	text      string
-	seers     []string // partners, and "operator"
+	readers   []string // partners, and "operator"
 	agreement string   // a token limited to another one does not see it; empty: any token
 	id        bool     // who names it in a request may be answered with it
 }
@@ -40,7 +40,7 @@ type canary struct {
 // place is what the parameters of a path can name, and who may see it.
 type place struct {
 	params    map[string]string
-	seers     []string // partners
+	readers   []string // partners
 	agreement string   // empty: none
 	owner     string   // of a milestone; the lead of a project
 	acceptors []string // of a milestone; the parties of a change request, whose owner proposed it
@@ -53,39 +53,39 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{env: newEnv(t, change...), members: map[string]string{}, secret: map[string]string{}}
 	for _, p := range []string{"nokia", "xiaomi", "zte", "acme"} {
-		w.settle(p)
+		w.addPartner(p)
 	}
 	w.a = w.agree("pact-one", "nokia", "xiaomi")
 	w.three = w.agree("pact-two", "nokia", "xiaomi", "zte")
 	w.other = w.agree("pact-six", "zte", "acme")
 	w.draft()
-	w.confine()
+	w.addLimitedTokens()
 	w.projects()
 	w.milestones()
 	w.requests()
 	w.amendments()
-	w.whispers()
-	w.dead()
-	w.nowhere()
+	w.addPrivateContent()
+	w.addDeadLetters()
+	w.addMissingPlaces()
 	return w
 }
 
 // canary makes a text that only the named may see.
 func (w *world) canary(agreement string, seers ...string) string {
 	text := fmt.Sprintf("canary-%02d-of-%s", len(w.canaries), strings.Join(seers, "-"))
-	w.canaries = append(w.canaries, canary{text: text, seers: seers, agreement: agreement})
+	w.canaries = append(w.canaries, canary{text: text, readers: seers, agreement: agreement})
 	return text
 }
 
 func (w *world) canaryID(agreement, id string, seers ...string) string {
-	w.canaries = append(w.canaries, canary{text: id, seers: seers, agreement: agreement, id: true})
+	w.canaries = append(w.canaries, canary{text: id, readers: seers, agreement: agreement, id: true})
 	return id
 }
 
 func (w *world) place(p place) { w.places = append(w.places, p) }
 
-// settle creates a partner with a person and its tokens.
-func (w *world) settle(p string) {
+// addPartner creates a partner with a person and its tokens.
+func (w *world) addPartner(p string) {
 	w.t.Helper()
 	knowing := map[string][]string{"nokia": {"xiaomi", "zte"}, "xiaomi": {"nokia", "zte"}, "zte": {"nokia", "xiaomi", "acme"}, "acme": {"zte"}}
 	operator := w.As("operator")
@@ -103,10 +103,10 @@ func (w *world) settle(p string) {
 	w.issue(p, p+"-spare", object{"role": "viewer"})
 	w.canaryID("", w.members[p], p, "operator")
 	w.subscribe(p)
-	w.place(place{params: map[string]string{"partner": p}, seers: []string{p}})
-	w.place(place{params: map[string]string{"partner": p, "member": w.members[p]}, seers: []string{p}})
-	w.place(place{params: map[string]string{"partner": p, "token": p + "-spare"}, seers: []string{p}})
-	w.place(place{params: map[string]string{"partner": p, "notice": "token-" + p + "-manager"}, seers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p}, readers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p, "member": w.members[p]}, readers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p, "token": p + "-spare"}, readers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p, "notice": "token-" + p + "-manager"}, readers: []string{p}})
 }
 
 // allAgreements is what a canary is under that tokens for some agreements do not see.
@@ -125,19 +125,19 @@ func (w *world) subscribe(p string) {
 	w.canaries = append(w.canaries, canary{text: secret})
 	said := func() string { return w.canary(allAgreements, p) }
 	delivery := w.canaryID(allAgreements, p+"-first", p)
-	w.delivered.add(domain.WebhookRef{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id)}, Attempt{
+	w.history.add(domain.WebhookRef{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id)}, Attempt{
 		Delivery: delivery, Type: "milestone.delivered", Number: 1, At: w.clock.Now(), Took: time.Second, Status: 500, Reason: said(),
 		Request:  DeliveryRequest{Method: "POST", URL: "https://ops.example/…", Headers: map[string]string{"Webhook-Id": delivery}, Body: said()},
 		Response: DeliveryResponse{Headers: map[string]string{"Server": said()}, Body: said()},
 	})
-	w.place(place{params: map[string]string{"partner": p, "webhook": id}, seers: []string{p}})
-	w.place(place{params: map[string]string{"partner": p, "webhook": id, "delivery": delivery}, seers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p, "webhook": id}, readers: []string{p}})
+	w.place(place{params: map[string]string{"partner": p, "webhook": id, "delivery": delivery}, readers: []string{p}})
 }
 
 // holiday is a canary too: a date that nobody else uses.
 func (w *world) holiday(p string) string {
 	day := fmt.Sprintf("2041-03-%02d", 10+len(p))
-	w.canaries = append(w.canaries, canary{text: day, seers: []string{p, "operator"}})
+	w.canaries = append(w.canaries, canary{text: day, readers: []string{p, "operator"}})
 	return day
 }
 
@@ -154,8 +154,8 @@ func (w *world) issue(p, id string, more object) *answer {
 	return a
 }
 
-// confine makes the tokens of nokia that are good for less than the others, or for nothing.
-func (w *world) confine() {
+// addLimitedTokens makes the tokens of nokia that are good for less than the others, or for nothing.
+func (w *world) addLimitedTokens() {
 	w.t.Helper()
 	w.issue("nokia", "nokia-limited", object{"agreements": []string{w.three}})
 	w.issue("nokia", "nokia-revoked", nil)
@@ -191,7 +191,7 @@ func (w *world) annex(id string, parties ...string) {
 func (w *world) underAgreement(id string, parties ...string) {
 	for _, more := range []map[string]string{{}, {"instrument": "joint"}, {"instrument": "joint", "item": "lot"}} {
 		more["agreement"] = id
-		w.place(place{params: more, seers: parties, agreement: id})
+		w.place(place{params: more, readers: parties, agreement: id})
 	}
 }
 
@@ -205,7 +205,7 @@ func (w *world) draft() {
 		"acceptance_days": 0, "deemed_acceptance": false, "forecast_tolerance_days": 0,
 	}).Want(201)
 	w.next = w.canaryID(a.text("id"), a.text("id"), parties...)
-	w.canaries = append(w.canaries, canary{text: title, seers: parties, agreement: w.next})
+	w.canaries = append(w.canaries, canary{text: title, readers: parties, agreement: w.next})
 	w.annex(w.next, parties...)
 	w.underAgreement(w.next, parties...)
 }
@@ -239,7 +239,7 @@ func (w *world) project(agreement, id, stage, lead string, others ...string) str
 		w.As(lead).POST(w.at(agreement, id)+"/start", nil).Want(200)
 	}
 	w.place(place{
-		params: map[string]string{"agreement": agreement, "project": id}, seers: participants, agreement: agreement,
+		params: map[string]string{"agreement": agreement, "project": id}, readers: participants, agreement: agreement,
 		owner: lead, exploring: stage == "exploring",
 		milestone: map[string]string{"routing": "planned", "things": "sketch", "radio": "field", "cloud": "move", "duo": "pair"}[name],
 	})
@@ -319,7 +319,7 @@ func (w *world) requests() {
 			"reason": w.canary(at.agreement, at.seers...), "milestones": []object{{"id": at.milestone, "due_on": "2017-12-31"}},
 		}).Want(201)
 		w.place(place{
-			params: map[string]string{"agreement": at.agreement, "project": at.project, "change": "1"}, seers: at.seers,
+			params: map[string]string{"agreement": at.agreement, "project": at.project, "change": "1"}, readers: at.seers,
 			agreement: at.agreement, owner: at.by, acceptors: at.parties,
 		})
 	}
@@ -339,7 +339,7 @@ func (w *world) amendments() {
 			"title": w.canary(at.agreement, at.parties...), "changes": object{"title": w.canary(at.agreement, at.parties...)},
 		}).Want(201)
 		w.place(place{
-			params: map[string]string{"agreement": at.agreement, "amendment": "1"}, seers: at.parties, agreement: at.agreement, owner: at.by,
+			params: map[string]string{"agreement": at.agreement, "amendment": "1"}, readers: at.parties, agreement: at.agreement, owner: at.by,
 		})
 	}
 }
@@ -352,13 +352,13 @@ func (w *world) milestone(agreement, project, id, due, owner string, acceptors .
 		"criteria": []string{w.canary(agreement, all...)}, "instrument": "joint", "schedule_item": "lot",
 	}).Want(201)
 	w.place(place{
-		params: map[string]string{"agreement": agreement, "project": project, "milestone": id}, seers: all, agreement: agreement,
+		params: map[string]string{"agreement": agreement, "project": project, "milestone": id}, readers: all, agreement: agreement,
 		owner: owner, acceptors: acceptors,
 	})
 }
 
-// whispers makes what is private within the shared projects.
-func (w *world) whispers() {
+// addPrivateContent makes what is private within the shared projects.
+func (w *world) addPrivateContent() {
 	w.t.Helper()
 	for _, at := range []struct{ agreement, project, milestone, partner string }{
 		{w.a, "routing", "going", "nokia"},
@@ -379,7 +379,7 @@ func (w *world) whispers() {
 		w.secret[p] = w.canaryID(at.agreement, id, p)
 		w.As(p).POST(w.at(at.agreement, at.project, id)+"/comment", object{"text": w.canary(at.agreement, p)}).Want(200)
 		w.place(place{
-			params: map[string]string{"agreement": at.agreement, "project": at.project, "milestone": id}, seers: []string{p},
+			params: map[string]string{"agreement": at.agreement, "project": at.project, "milestone": id}, readers: []string{p},
 			agreement: at.agreement, owner: p,
 		})
 	}
@@ -388,12 +388,12 @@ func (w *world) whispers() {
 // secretDay is a date that nothing else has.
 func (w *world) secretDay(agreement, p string) string {
 	day := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, len(w.canaries)).Format(time.DateOnly)
-	w.canaries = append(w.canaries, canary{text: day, seers: []string{p}, agreement: agreement})
+	w.canaries = append(w.canaries, canary{text: day, readers: []string{p}, agreement: agreement})
 	return day
 }
 
-// nowhere adds the places that do not exist, beside a command whose outcome got lost.
-func (w *world) nowhere() {
+// addMissingPlaces adds the places that do not exist, beside a command whose outcome got lost.
+func (w *world) addMissingPlaces() {
 	w.t.Helper()
 	for _, params := range []map[string]string{
 		{"partner": "nothing"},
@@ -435,8 +435,8 @@ func (w *world) nowhere() {
 	} {
 		w.place(place{params: params})
 	}
-	w.place(place{params: map[string]string{}, seers: []string{"nokia", "xiaomi", "zte", "acme"}})
-	w.place(place{params: map[string]string{"file": "swagger-ui.css"}, seers: []string{"nokia", "xiaomi", "zte", "acme"}})
+	w.place(place{params: map[string]string{}, readers: []string{"nokia", "xiaomi", "zte", "acme"}})
+	w.place(place{params: map[string]string{"file": "swagger-ui.css"}, readers: []string{"nokia", "xiaomi", "zte", "acme"}})
 	w.commands.lose.Store(true)
 	lost := w.As("nokia").POST(w.routing("going")+"/comment", object{"text": w.canary(w.a, "nokia", "xiaomi")})
 	require.NotEmpty(w.t, lost.location(), lost)

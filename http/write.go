@@ -15,92 +15,92 @@ import (
 )
 
 const (
-	defaultWait = 5 * time.Second
-	maxWait     = 60 * time.Second
-	maxKey      = 255 // bytes of an Idempotency-Key
+	defaultWait       = 5 * time.Second
+	maxWait           = 60 * time.Second
+	maxIdempotencyKey = 255 // bytes of an Idempotency-Key
 )
 
-// reader reads one resource with the caller's eyes.
-type reader func(v *projections.View) (projections.Answer, error)
+// resourceReader reads one resource with the caller's eyes.
+type resourceReader func(view *projections.View) (projections.Answer, error)
 
 // intent is what a handler makes of a request that changes something.
 type intent struct {
-	command domain.Command
-	private []eventlog.KV
-	status  int    // of success; 204 has no body
-	path    string // of the resource; told as Location by a 201
-	read    reader // the resource after the change; nil with 204
-	// place finds the path of a resource that the decision named, and path only until then; may be nil.
-	place func(*projections.View) string
-	// as is who reads the answer, if not the caller: the operator does not see the agreement that it
+	command   domain.Command
+	privateKV []eventlog.KV
+	status    int            // of success; 204 has no body
+	path      string         // of the resource; told as Location by a 201
+	read      resourceReader // the resource after the change; nil with 204
+	// findPath finds the path of a resource that the decision named, and path only until then; may be nil.
+	findPath func(*projections.View) string
+	// readAs is who reads the answer, if not the caller: the operator does not see the agreement that it
 	// has just created.
-	as *projections.Viewer
-	// show completes the answer with what is not in the image; nil: nothing.
-	show func(ctx context.Context, body any) (any, error)
-	// refused may exchange the domain's refusal for one that fits the request better; may be nil.
-	refused func(*domain.Error) error
+	readAs *projections.Viewer
+	// complete completes the answer with what is not in the image; nil: nothing.
+	complete func(ctx context.Context, body any) (any, error)
+	// mapRejection may exchange the domain's refusal for one that fits the request better; may be nil.
+	mapRejection func(*domain.Error) error
 }
 
-// writer decodes a body of type T and makes an intent of it.
-type writer struct {
+// bodyHandler decodes a body of type T and makes an intent of it.
+type bodyHandler struct {
 	shape    *shape // nil: no body
 	optional bool   // an empty body means {}
-	intend   func(q *writing, body any) (*intent, error)
-	// act does what is no command of the caller's, instead of intend. It calls read for the body, or
+	plan     func(req *writeCall, body any) (*intent, error)
+	// run does what is no command of the caller's, instead of intend. It calls read for the body, or
 	// what is wrong with the request, once it knows that what the path names is there.
-	act   func(q *writing, read func() (any, error)) error
-	waits bool // act heeds Prefer
+	run           func(req *writeCall, read func() (any, error)) error
+	honoursPrefer bool // act heeds Prefer
 }
 
-// writing is a call that changes something.
-type writing struct {
+// writeCall is a call that changes something.
+type writeCall struct {
 	*call
-	raw   []byte
-	key   string // the client's Idempotency-Key
-	match *uint64
-	id    eventlog.CommandID
+	rawBody        []byte
+	idempotencyKey string // the client's Idempotency-Key
+	ifMatch        *uint64
+	commandID      eventlog.CommandID
 }
 
-// writes makes a writer of a handler. A body whose fields are all optional may be left out.
-func writes[T any](intend func(q *writing, body *T) (*intent, error)) *writer {
-	s := shapeOf(reflect.TypeFor[T]())
-	return &writer{shape: s, optional: len(s.required) == 0, intend: func(q *writing, body any) (*intent, error) {
-		return intend(q, body.(*T))
+// command makes a writer of a handler. A body whose fields are all optional may be left out.
+func command[T any](intend func(req *writeCall, body *T) (*intent, error)) *bodyHandler {
+	shape := shapeOf(reflect.TypeFor[T]())
+	return &bodyHandler{shape: shape, optional: len(shape.required) == 0, plan: func(req *writeCall, body any) (*intent, error) {
+		return intend(req, body.(*T))
 	}}
 }
 
-// removes makes a writer of a handler that takes no body.
-func removes(intend func(q *writing) (*intent, error)) *writer {
-	return &writer{intend: func(q *writing, _ any) (*intent, error) { return intend(q) }}
+// deletion makes a writer of a handler that takes no body.
+func deletion(intend func(req *writeCall) (*intent, error)) *bodyHandler {
+	return &bodyHandler{plan: func(req *writeCall, _ any) (*intent, error) { return intend(req) }}
 }
 
-func (w *writer) handle(q *call) error {
-	if err := q.visible(); err != nil {
+func (h *bodyHandler) handle(req *call) error {
+	if err := req.checkVisible(); err != nil {
 		return err
 	}
-	x := &writing{call: q}
-	if w.act != nil {
-		return w.act(x, func() (any, error) { return w.read(x) })
+	write := &writeCall{call: req}
+	if h.run != nil {
+		return h.run(write, func() (any, error) { return h.readAction(write) })
 	}
-	body, err := w.body(x)
+	body, err := h.readBody(write)
 	if err != nil {
 		return err
 	}
-	if err := x.headers(); err != nil {
+	if err := write.readHeaders(); err != nil {
 		return err
 	}
-	decoded, err := w.decode(q, body)
+	decoded, err := h.decode(req, body)
 	if err != nil {
-		return x.remember(err)
+		return write.storeRefusal(err)
 	}
-	return x.run(w, decoded)
+	return write.execute(h, decoded)
 }
 
-// acts makes a writer of a handler that takes a body and does something by itself.
-func acts[T any](act func(q *writing, read func() (*T, error)) error) *writer {
-	s := shapeOf(reflect.TypeFor[T]())
-	return &writer{shape: s, optional: len(s.required) == 0, act: func(q *writing, read func() (any, error)) error {
-		return act(q, func() (*T, error) {
+// action makes a writer of a handler that takes a body and does something by itself.
+func action[T any](act func(req *writeCall, read func() (*T, error)) error) *bodyHandler {
+	shape := shapeOf(reflect.TypeFor[T]())
+	return &bodyHandler{shape: shape, optional: len(shape.required) == 0, run: func(req *writeCall, read func() (any, error)) error {
+		return act(req, func() (*T, error) {
 			body, err := read()
 			if err != nil {
 				return nil, err
@@ -110,60 +110,60 @@ func acts[T any](act func(q *writing, read func() (*T, error)) error) *writer {
 	}}
 }
 
-// read returns the decoded body for act. What an act does it does anew every time, so a key and a
+// readAction returns the decoded body for act. What an act does it does anew every time, so a key and a
 // version are refused that it would not heed.
-func (w *writer) read(q *writing) (any, error) {
-	body, err := w.body(q)
+func (h *bodyHandler) readAction(req *writeCall) (any, error) {
+	body, err := h.readBody(req)
 	if err != nil {
 		return nil, err
 	}
-	if err := q.headers(); err != nil {
+	if err := req.readHeaders(); err != nil {
 		return nil, err
 	}
-	if q.key != "" || q.match != nil {
+	if req.idempotencyKey != "" || req.ifMatch != nil {
 		return nil, refuse(http.StatusBadRequest, "header_not_taken",
 			"This is done every time that it is asked for; it takes neither Idempotency-Key nor If-Match.")
 	}
-	return w.decode(q.call, body)
+	return h.decode(req.call, body)
 }
 
-// body reads the body and checks its type, if there is one.
-func (w *writer) body(q *writing) ([]byte, error) {
-	body, err := q.readBody()
+// readBody reads the body and checks its type, if there is one.
+func (h *bodyHandler) readBody(req *writeCall) ([]byte, error) {
+	body, err := req.readBody()
 	if err != nil {
 		return nil, err
 	}
-	q.raw = body
-	if len(body) == 0 && (w.shape == nil || w.optional) {
+	req.rawBody = body
+	if len(body) == 0 && (h.shape == nil || h.optional) {
 		return nil, nil
 	}
-	return body, q.mediaType()
+	return body, req.mediaType()
 }
 
-func (w *writer) decode(q *call, body []byte) (any, error) {
-	if _, err := q.parameters(); err != nil {
+func (h *bodyHandler) decode(req *call, body []byte) (any, error) {
+	if _, err := req.queryValues(); err != nil {
 		return nil, err
 	}
 	switch {
-	case w.shape == nil && len(body) > 0:
+	case h.shape == nil && len(body) > 0:
 		return nil, malformed("this takes no body")
-	case w.shape == nil:
+	case h.shape == nil:
 		return nil, nil
-	case len(body) == 0 && w.optional:
-		return reflect.New(w.shape.of).Interface(), nil
+	case len(body) == 0 && h.optional:
+		return reflect.New(h.shape.of).Interface(), nil
 	}
-	return w.shape.decode(body)
+	return h.shape.decode(body)
 }
 
-// headers reads Idempotency-Key and If-Match.
-func (q *writing) headers() error {
-	if keys, there := q.r.Header["Idempotency-Key"]; there {
-		if len(keys) != 1 || keys[0] == "" || len(keys[0]) > maxKey {
-			return refuse(http.StatusBadRequest, "invalid_idempotency_key", "An Idempotency-Key has 1 to %d bytes.", maxKey)
+// readHeaders reads Idempotency-Key and If-Match.
+func (c *writeCall) readHeaders() error {
+	if keys, there := c.request.Header["Idempotency-Key"]; there {
+		if len(keys) != 1 || keys[0] == "" || len(keys[0]) > maxIdempotencyKey {
+			return refuse(http.StatusBadRequest, "invalid_idempotency_key", "An Idempotency-Key has 1 to %d bytes.", maxIdempotencyKey)
 		}
-		q.key = keys[0]
+		c.idempotencyKey = keys[0]
 	}
-	match := q.header("If-Match")
+	match := c.header("If-Match")
 	if match == "" || match == "*" {
 		return nil // what is not there is a 404 anyway
 	}
@@ -171,10 +171,10 @@ func (q *writing) headers() error {
 	if err != nil {
 		return err
 	}
-	if losses != q.Image.Losses() {
-		return errOldMatch
+	if losses != c.ReadModel.AcceptedLosses() {
+		return errOldIfMatch
 	}
-	q.match = &version
+	c.ifMatch = &version
 	return nil
 }
 
@@ -190,74 +190,74 @@ func versionOf(etag string) (losses, version uint64, err error) {
 			quoted = false // no ETag of ours
 		}
 	}
-	version, fault := strconv.ParseUint(number, 10, 64)
-	if !quoted || !closed || !hashed || err != nil || fault != nil {
+	version, parseErr := strconv.ParseUint(number, 10, 64)
+	if !quoted || !closed || !hashed || err != nil || parseErr != nil {
 		return 0, 0, refuse(http.StatusBadRequest, "invalid_if_match", "If-Match takes one ETag that this server gave, or *.")
 	}
 	return losses, version, nil
 }
 
-// identify sets the command's id, which the rest of the command may derive from.
-func (q *writing) identify(root string) (err error) {
-	if q.key != "" {
-		q.id = q.keys.command(q.actor(), root, q.key)
+// setCommandID sets the command's id, which the rest of the command may derive from.
+func (c *writeCall) setCommandID(root string) (err error) {
+	if c.idempotencyKey != "" {
+		c.commandID = c.derive.commandID(c.actor(), root, c.idempotencyKey)
 		return nil
 	}
-	q.id, err = q.keys.random()
+	c.commandID, err = c.derive.randomCommandID()
 	return err
 }
 
-func (q *writing) run(w *writer, body any) error {
-	if err := q.identify(q.root()); err != nil {
+func (c *writeCall) execute(handler *bodyHandler, body any) error {
+	if err := c.setCommandID(c.root()); err != nil {
 		return err
 	}
-	in, err := w.intend(q, body)
+	intent, err := handler.plan(c, body)
 	if err != nil {
-		return q.remember(err)
+		return c.storeRefusal(err)
 	}
-	if !q.Image.Intact(in.command.Stream()) {
+	if !c.ReadModel.Intact(intent.command.Stream()) {
 		return errHistoryLost // of what the path does not name
 	}
-	prefer := q.preferences()
-	ctx, cancel := context.WithTimeout(q.r.Context(), prefer.wait)
+	prefer := c.parsePrefer()
+	ctx, cancel := context.WithTimeout(c.request.Context(), prefer.wait)
 	defer cancel()
-	result, err := q.Commands.Do(ctx, q.request(in))
-	prefer.tell(q)
+	result, err := c.Commands.Do(ctx, c.busRequest(intent))
+	prefer.setHeader(c)
 	if err != nil {
-		return q.unfinished(in, err)
+		return c.answerUnknownOutcome(intent, err)
 	}
 	if result.Repeat {
-		q.c.Response().Header()["Idempotency-Replayed"] = headerTrue
+		c.echoCtx.Response().Header()["Idempotency-Replayed"] = headerTrue
 	}
 	if result.Rejection != nil {
-		return in.refusal(result.Rejection)
+		return intent.refusal(result.Rejection)
 	}
-	return q.answer(in, result)
+	return c.writeAnswer(intent, result)
 }
 
-// remember sends a refusal of values the way of a command, so that the owner of the root remembers
+// storeRefusal sends a refusal of values the way of a command, so that the owner of the root remembers
 // it under the client's key like one of its own. A key of a request whose path names no root is
 // remembered with a command only.
-func (q *writing) remember(found error) error {
-	e := refusalOf(found)
-	if q.key == "" || e.status != http.StatusUnprocessableEntity || q.agreement() == "" && q.partner() == "" {
+func (c *writeCall) storeRefusal(found error) error {
+	refusal := toRefusal(found)
+	if c.idempotencyKey == "" || refusal.status != http.StatusUnprocessableEntity || c.agreement() == "" && c.partner() == "" {
 		return found
 	}
-	if err := q.identify(q.root()); err != nil {
+	if err := c.setCommandID(c.root()); err != nil {
 		return err
 	}
-	prefer := q.preferences()
-	ctx, cancel := context.WithTimeout(q.r.Context(), prefer.wait)
+	prefer := c.parsePrefer()
+	ctx, cancel := context.WithTimeout(c.request.Context(), prefer.wait)
 	defer cancel()
-	result, err := q.Commands.Do(ctx, bus.Request{
-		ID: q.id, Fingerprint: q.fingerprint(), Actor: q.actor(), RequestedAt: q.now,
-		Refused: &bus.Refused{Root: q.root(), Error: domain.Error{Kind: domain.Invalid, Code: e.code, Detail: e.detail, Fields: e.fields}},
+	result, err := c.Commands.Do(ctx, bus.Request{
+		ID: c.commandID, Fingerprint: c.fingerprint(), Actor: c.actor(), RequestedAt: c.now,
+		Refusal: &bus.Refusal{Root: c.root(), Error: domain.Error{Kind: domain.Invalid, Code: refusal.code, Detail: refusal.detail, Fields: refusal.fields}},
 	})
 	if err != nil {
 		return err
 	}
 	if result.Repeat {
-		q.c.Response().Header()["Idempotency-Replayed"] = headerTrue
+		c.echoCtx.Response().Header()["Idempotency-Replayed"] = headerTrue
 	}
 	if result.Rejection != nil {
 		return result.Rejection
@@ -267,50 +267,50 @@ func (q *writing) remember(found error) error {
 
 // root is what an idempotency key belongs to, beside the member: the agreement or the partner in the
 // path.
-func (q *writing) root() string {
-	if a := q.agreement(); a != "" {
-		return domain.Stream{Agreement: a}.Root()
+func (c *writeCall) root() string {
+	if agreement := c.agreement(); agreement != "" {
+		return domain.Stream{Agreement: agreement}.Root()
 	}
-	return domain.Stream{Partner: q.partner()}.Root()
+	return domain.Stream{Partner: c.partner()}.Root()
 }
 
-func (q *writing) request(in *intent) bus.Request {
-	r := bus.Request{
-		ID: q.id, Command: in.command, Actor: q.commander(in.command), IfMatch: q.match,
-		Private: in.private, RequestedAt: q.now,
+func (c *writeCall) busRequest(intent *intent) bus.Request {
+	request := bus.Request{
+		ID: c.commandID, Command: intent.command, Actor: c.commandActor(intent.command), IfMatch: c.ifMatch,
+		Private: intent.privateKV, RequestedAt: c.now,
 	}
-	at := q.now
-	if t, ok := backdated(q.r.Context()); ok {
-		r.RequestedAt, r.RecordedAt, at = t, t, t
+	at := c.now
+	if recorded, ok := recordedAt(c.request.Context()); ok {
+		request.RequestedAt, request.RecordedAt, at = recorded, recorded, recorded
 	}
-	r.Today = domain.DateOf(at.In(q.zone()))
-	r.Fingerprint = q.fingerprint()
-	return r
+	request.Today = domain.DateOf(at.In(c.zone()))
+	request.Fingerprint = c.fingerprint()
+	return request
 }
 
 // fingerprint tells the request from another one under the same key; zero without a key.
-func (q *writing) fingerprint() eventlog.Fingerprint {
-	if q.key == "" {
+func (c *writeCall) fingerprint() eventlog.Fingerprint {
+	if c.idempotencyKey == "" {
 		return eventlog.Fingerprint{}
 	}
-	return q.keys.fingerprint(q.r.Method, q.r.URL.Path, q.header("If-Match"), q.raw)
+	return c.derive.fingerprint(c.request.Method, c.request.URL.Path, c.header("If-Match"), c.rawBody)
 }
 
-func (q *call) zone() *time.Location {
-	if q.who.TimeZone == nil {
+func (c *call) zone() *time.Location {
+	if c.caller.TimeZone == nil {
 		return time.UTC
 	}
-	return q.who.TimeZone
+	return c.caller.TimeZone
 }
 
-// commander is the actor of a command. A token that is limited to some agreements cannot act on
+// commandActor is the actor of a command. A token that is limited to some agreements cannot act on
 // its partner's directory, where it could make itself unlimited, nor begin an agreement: there it
 // is a viewer's.
-func (q *writing) commander(c domain.Command) domain.Actor {
-	a := q.actor()
-	_, drafts := c.(domain.DraftAgreement)
-	if q.who.Scope != "" && (drafts || c.Stream().Partner != "") {
-		a.Role = domain.Viewer
+func (c *writeCall) commandActor(command domain.Command) domain.Actor {
+	actor := c.actor()
+	_, drafts := command.(domain.DraftAgreement)
+	if c.caller.Scope != "" && (drafts || command.Stream().Partner != "") {
+		actor.Role = domain.Viewer
 	}
-	return a
+	return actor
 }

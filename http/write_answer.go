@@ -13,124 +13,124 @@ import (
 	"tandem/projections"
 )
 
-// unfinished answers when the outcome did not come. A command that is sure to be decided is
+// answerUnknownOutcome answers when the outcome did not come. A command that is sure to be decided is
 // accepted; otherwise the client learns where to ask.
-func (q *writing) unfinished(in *intent, err error) error {
+func (c *writeCall) answerUnknownOutcome(intent *intent, err error) error {
 	if !errors.Is(err, bus.ErrOutcomeUnknown) {
 		return err
 	}
-	if !q.Image.Intact(in.command.Stream()) {
+	if !c.ReadModel.Intact(intent.command.Stream()) {
 		return errHistoryLost // meanwhile; it is not sure that it will ever be decided
 	}
-	id := q.keys.seal(q.actor(), receipt{q.id, eventlog.PartitionOf(in.command.Stream().Root()), q.now, in.path})
-	q.c.Response().Header()["Location"] = []string{"/v1/commands/" + id}
-	if !q.DurableInbox || !errors.Is(err, bus.ErrPending) {
+	id := c.derive.sealTicket(c.actor(), ticket{c.commandID, eventlog.PartitionOf(intent.command.Stream().Root()), c.now, intent.path})
+	c.echoCtx.Response().Header()["Location"] = []string{"/v1/commands/" + id}
+	if !c.DurableQueue || !errors.Is(err, bus.ErrPending) {
 		return err
 	}
-	q.tellPosition()
-	return q.writeJSON(http.StatusAccepted, Command{ID: id, State: "pending"})
+	c.setPosition()
+	return c.writeJSON(http.StatusAccepted, Command{ID: id, State: "pending"})
 }
 
-func (in *intent) refusal(e *domain.Error) error {
-	if in.refused != nil {
-		return in.refused(e)
+func (in *intent) refusal(rejection *domain.Error) error {
+	if in.mapRejection != nil {
+		return in.mapRejection(rejection)
 	}
-	return e
+	return rejection
 }
 
-// answer tells the resource: as it is now after a command, as it was then after a repeat.
-func (q *writing) answer(in *intent, result bus.Result) error {
-	h := q.c.Response().Header()
-	if in.status == http.StatusNoContent {
-		q.tellPosition()
-		return q.c.NoContent(in.status)
+// writeAnswer tells the resource: as it is now after a command, as it was then after a repeat.
+func (c *writeCall) writeAnswer(intent *intent, result bus.Result) error {
+	header := c.echoCtx.Response().Header()
+	if intent.status == http.StatusNoContent {
+		c.setPosition()
+		return c.echoCtx.NoContent(intent.status)
 	}
-	if in.place != nil {
-		_ = q.Image.View(q.who.Viewer, func(v *projections.View) error { // never an error
-			in.path = in.place(v)
+	if intent.findPath != nil {
+		_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+			intent.path = intent.findPath(view)
 			return nil
 		})
 	}
-	if in.status == http.StatusCreated {
-		h["Location"] = []string{in.path}
+	if intent.status == http.StatusCreated {
+		header["Location"] = []string{intent.path}
 	}
-	out, err := q.resource(in, result)
+	out, err := c.renderResource(intent, result)
 	if err != nil {
-		return q.vanished(err)
+		return c.answerHidden(err)
 	}
-	out.headers(h)
-	q.write(in.status, jsonType, out.body)
+	out.setHeaders(header)
+	c.write(intent.status, jsonType, out.body)
 	return nil
 }
 
-func (q *writing) resource(in *intent, result bus.Result) (reply, error) {
-	viewer := q.who.Viewer
-	if in.as != nil {
-		viewer = *in.as
+func (c *writeCall) renderResource(intent *intent, result bus.Result) (reply, error) {
+	viewer := c.caller.Viewer
+	if intent.readAs != nil {
+		viewer = *intent.readAs
 	}
-	if !result.Repeat && in.as == nil && in.show == nil {
-		page, err := q.Image.Page(viewer, in.path, in.read)
+	if !result.Repeat && intent.readAs == nil && intent.complete == nil {
+		page, err := c.ReadModel.Page(viewer, intent.path, intent.read)
 		if err != nil {
 			return reply{}, err
 		}
-		return replyOf(page), nil
+		return pageReply(page), nil
 	}
-	var a projections.Answer
-	read := func(v *projections.View) (err error) { a, err = in.read(v); return err }
+	var answer projections.Answer
+	read := func(view *projections.View) (err error) { answer, err = intent.read(view); return err }
 	var err error
-	if result.Repeat || in.as != nil {
-		err = q.Image.AsOf(q.r.Context(), viewer, in.command.Stream(), result.Seq, read)
+	if result.Repeat || intent.readAs != nil {
+		err = c.ReadModel.AsOf(c.request.Context(), viewer, intent.command.Stream(), result.Seq, read)
 	} else {
-		err = q.Image.View(viewer, read)
+		err = c.ReadModel.View(viewer, read)
 	}
-	if err == nil && in.show != nil {
-		a.Body, err = in.show(q.r.Context(), a.Body)
+	if err == nil && intent.complete != nil {
+		answer.Body, err = intent.complete(c.request.Context(), answer.Body)
 	}
 	if err != nil {
 		return reply{}, err
 	}
-	return q.render(a)
+	return c.render(answer)
 }
 
-// vanished answers a command that succeeded on something that the caller cannot read any more,
+// answerHidden answers a command that succeeded on something that the caller cannot read any more,
 // because another command came in between.
-func (q *writing) vanished(err error) error {
-	if refusalOf(err) != errNotFound {
+func (c *writeCall) answerHidden(err error) error {
+	if toRefusal(err) != errNotFound {
 		return err
 	}
-	q.tellPosition()
-	return q.c.NoContent(http.StatusNoContent)
+	c.setPosition()
+	return c.echoCtx.NoContent(http.StatusNoContent)
 }
 
-// prefer is what RFC 7240 preferences ask for.
-type prefer struct {
+// preferences is what RFC 7240 preferences ask for.
+type preferences struct {
 	wait    time.Duration
 	applied string
 }
 
-func (q *writing) preferences() prefer {
-	p := prefer{wait: defaultWait}
-	for _, line := range q.r.Header["Prefer"] {
+func (c *writeCall) parsePrefer() preferences {
+	prefs := preferences{wait: defaultWait}
+	for _, line := range c.request.Header["Prefer"] {
 		for preference := range strings.SplitSeq(line, ",") {
 			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
 			switch strings.ToLower(name) {
 			case "wait":
 				if seconds, err := strconv.Atoi(strings.Trim(value, `"`)); err == nil && seconds >= 0 {
-					p.wait = min(time.Duration(seconds)*time.Second, maxWait)
-					p.applied = "wait=" + strconv.Itoa(int(p.wait/time.Second))
+					prefs.wait = min(time.Duration(seconds)*time.Second, maxWait)
+					prefs.applied = "wait=" + strconv.Itoa(int(prefs.wait/time.Second))
 				}
 			case "respond-async":
-				if q.DurableInbox {
-					return prefer{applied: "respond-async"}
+				if c.DurableQueue {
+					return preferences{applied: "respond-async"}
 				}
 			}
 		}
 	}
-	return p
+	return prefs
 }
 
-func (p prefer) tell(q *writing) {
+func (p preferences) setHeader(req *writeCall) {
 	if p.applied != "" {
-		q.c.Response().Header()["Preference-Applied"] = []string{p.applied}
+		req.echoCtx.Response().Header()["Preference-Applied"] = []string{p.applied}
 	}
 }

@@ -124,7 +124,7 @@ func (w *world) play(writes []write, pact string) {
 	after := map[string]string{}
 	for _, x := range writes {
 		a := w.As(x.who).do(x.method, x.path, x.body).Want(x.status)
-		called[contractOf(t).routeOf(x.method, x.path).name] = true
+		called[contractOf(t).routeOf(x.method, x.path).operationID] = true
 		w.checkCreated(a)
 		for _, reader := range []string{"nokia", "xiaomi"} {
 			feed := w.As(reader).GET(pact + "/events?after=" + after[reader])
@@ -144,8 +144,8 @@ func (w *world) play(writes []write, pact string) {
 		}
 	}
 	for _, rt := range routes() {
-		commands := rt.write != nil && rt.write.act == nil
-		require.True(t, !commands || called[rt.name], "%s is not among the writes", rt.name)
+		commands := rt.body != nil && rt.body.run == nil
+		require.True(t, !commands || called[rt.operationID], "%s is not among the writes", rt.operationID)
 	}
 }
 

@@ -44,18 +44,18 @@ func (x history) writeTo(b *testing.B, log eventlog.Log) {
 	var refs []domain.MilestoneRef
 	for n := range x.agreements {
 		one, two := domain.PartnerID(fmt.Sprintf("one-%02d", n)), domain.PartnerID(fmt.Sprintf("two-%02d", n))
-		a := domain.AgreementID(fmt.Sprintf("agreement-%02d", n))
-		for _, p := range []domain.PartnerID{one, two} {
-			w.add(domain.Stream{Partner: p}, "", "", domain.PartnerCreated{Profile: domain.PartnerProfile{Name: string(p), Country: "FI", TimeZone: "Europe/Helsinki"}})
+		agreement := domain.AgreementID(fmt.Sprintf("agreement-%02d", n))
+		for _, partner := range []domain.PartnerID{one, two} {
+			w.add(domain.Stream{Partner: partner}, "", "", domain.PartnerCreated{Profile: domain.PartnerProfile{Name: string(partner), Country: "FI", TimeZone: "Europe/Helsinki"}})
 		}
 		parties := []domain.PartnerID{one, two}
-		w.add(domain.Stream{Agreement: a}, one, "", domain.AgreementDrafted{Terms: domain.Terms{Title: "Agreement", Parties: parties, EffectiveOn: 20170705, ForecastToleranceDays: 10}})
-		w.add(domain.Stream{Agreement: a}, one, "", domain.AgreementActivated{})
+		w.add(domain.Stream{Agreement: agreement}, one, "", domain.AgreementDrafted{Terms: domain.Terms{Title: "Agreement", Parties: parties, EffectiveOn: 20170705, ForecastToleranceDays: 10}})
+		w.add(domain.Stream{Agreement: agreement}, one, "", domain.AgreementActivated{})
 		for k := range x.projects {
-			stream := domain.Stream{Agreement: a, Project: domain.ProjectID(fmt.Sprintf("project-%02d", k))}
+			stream := domain.Stream{Agreement: agreement, Project: domain.ProjectID(fmt.Sprintf("project-%02d", k))}
 			w.add(stream, one, "", domain.ProjectCreated{Title: "Project", Stage: domain.Committed, Lead: one, Participants: parties})
 			for m := range x.milestones {
-				ref := domain.MilestoneRef{Agreement: a, Project: stream.Project, Milestone: domain.MilestoneID(fmt.Sprintf("milestone-%05d", m))}
+				ref := domain.MilestoneRef{Agreement: agreement, Project: stream.Project, Milestone: domain.MilestoneID(fmt.Sprintf("milestone-%05d", m))}
 				refs = append(refs, ref)
 				w.add(stream, one, string(ref.Milestone), domain.MilestonePlanned{Plan: domain.Plan{
 					Title: fmt.Sprintf("Milestone %d of it", m), Owner: one, Acceptors: []domain.PartnerID{two},
@@ -103,8 +103,8 @@ type bulkChain struct {
 	commits []eventlog.Commit
 }
 
-func (w *bulkWriter) add(stream domain.Stream, who domain.PartnerID, subject string, p domain.Payload) {
-	stored, data, err := domain.EncodeEvent(p)
+func (w *bulkWriter) add(stream domain.Stream, who domain.PartnerID, subject string, payload domain.Payload) {
+	stored, data, err := domain.EncodeEvent(payload)
 	require.NoError(w.b, err)
 	w.n++
 	w.at = w.at.Add(time.Millisecond)
@@ -136,10 +136,10 @@ func (w *bulkWriter) add(stream domain.Stream, who domain.PartnerID, subject str
 }
 
 func (w *bulkWriter) flush() {
-	for p, chain := range w.chains {
+	for partition, chain := range w.chains {
 		if len(chain.commits) > 0 {
 			require.NoError(w.b, w.log.Append(context.Background(), eventlog.Batch{
-				Partition: p, Fence: chain.lease.Fence(), Head: chain.stored, Commits: chain.commits,
+				Partition: partition, Fence: chain.lease.Fence(), Head: chain.stored, Commits: chain.commits,
 			}))
 			chain.stored, chain.commits = chain.head, nil
 		}
@@ -164,7 +164,7 @@ func openLog(b *testing.B, dir string) eventlog.Log {
 }
 
 func benchConfig(log eventlog.Log) projections.Config {
-	h := newHouseOn(nil, log)
+	h := newFixtureOn(nil, log)
 	return h.config()
 }
 
@@ -173,9 +173,9 @@ func BenchmarkReplay(b *testing.B) {
 	dir := bigLog(b)
 	for b.Loop() {
 		log := openLog(b, dir)
-		i := start(b, benchConfig(log))
-		require.NoError(b, i.Health())
-		require.NoError(b, i.stop())
+		model := start(b, benchConfig(log))
+		require.NoError(b, model.Health())
+		require.NoError(b, model.stop())
 		require.NoError(b, log.Close())
 	}
 	b.ReportMetric(float64(million(b).events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
@@ -187,18 +187,18 @@ func BenchmarkRestart(b *testing.B) {
 	log := openLog(b, dir)
 	cfg := benchConfig(log)
 	cfg.Dir = dir
-	i := start(b, cfg)
+	model := start(b, cfg)
 	began := time.Now()
-	require.NoError(b, i.stop())
+	require.NoError(b, model.stop())
 	took := time.Since(began)
 	require.NoError(b, log.Close())
 	stat, err := os.Stat(filepath.Join(dir, "image.snapshot"))
 	require.NoError(b, err)
 	for b.Loop() {
 		cfg.Log = openLog(b, dir)
-		i := start(b, cfg)
-		require.NoError(b, i.Health())
-		require.NoError(b, i.stop())
+		model := start(b, cfg)
+		require.NoError(b, model.Health())
+		require.NoError(b, model.stop())
 		require.NoError(b, cfg.Log.Close())
 	}
 	b.ReportMetric(took.Seconds(), "s/write")
@@ -212,27 +212,27 @@ func BenchmarkMemory(b *testing.B) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	i := start(b, benchConfig(log))
+	model := start(b, benchConfig(log))
 	runtime.GC()
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	for b.Loop() {
-		require.NoError(b, i.Health())
+		require.NoError(b, model.Health())
 	}
 	x := million(b)
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(x.agreements*x.projects*x.milestones), "B/milestone")
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "MB")
-	require.NoError(b, i.stop())
+	require.NoError(b, model.stop())
 	require.NoError(b, log.Close())
 }
 
-func pageOf50(v *projections.View) (projections.Answer, error) {
-	list, next, err := v.Milestones(projections.MilestoneQuery{Limit: 50})
-	return projections.Answer{Version: v.Version(), Body: projections.Milestones{Partner: "xiaomi", Milestones: list, NextCursor: next}}, err
+func pageOf50(view *projections.View) (projections.Answer, error) {
+	list, next, err := view.Milestones(projections.MilestoneQuery{Limit: 50})
+	return projections.Answer{Version: view.Version(), Body: projections.Milestones{Partner: "xiaomi", Milestones: list, NextCursor: next}}, err
 }
 
-func imageOf50(b *testing.B) *image {
-	h := newHouse(b)
+func imageOf50(b *testing.B) *runningModel {
+	h := newFixture(b)
 	h.settle()
 	for n := range 50 {
 		h.plan(domain.MilestoneID(fmt.Sprintf("m%d", n)), domain.NewDate(2018, 1, 1+n))
@@ -244,22 +244,22 @@ func imageOf50(b *testing.B) *image {
 }
 
 func BenchmarkPageHit(b *testing.B) {
-	i := imageOf50(b)
-	v := partner("xiaomi")
+	model := imageOf50(b)
+	viewer := viewerOf("xiaomi")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := i.Page(v, "/v1/partners/xiaomi/milestones?limit=50", pageOf50); err != nil {
+		if _, err := model.Page(viewer, "/v1/partners/xiaomi/milestones?limit=50", pageOf50); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkPageHitParallel(b *testing.B) {
-	i := imageOf50(b)
-	v := partner("xiaomi")
+	model := imageOf50(b)
+	viewer := viewerOf("xiaomi")
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := i.Page(v, "/v1/partners/xiaomi/milestones?limit=50", pageOf50); err != nil {
+			if _, err := model.Page(viewer, "/v1/partners/xiaomi/milestones?limit=50", pageOf50); err != nil {
 				b.Error(err)
 			}
 		}
@@ -268,26 +268,26 @@ func BenchmarkPageHitParallel(b *testing.B) {
 
 // BenchmarkRender builds and renders a page of 50 milestones that no cache holds.
 func BenchmarkRender(b *testing.B) {
-	i := imageOf50(b)
-	v := partner("xiaomi")
+	model := imageOf50(b)
+	viewer := viewerOf("xiaomi")
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
-		if _, err := i.Page(v, strconv.Itoa(n), pageOf50); err != nil {
+		if _, err := model.Page(viewer, strconv.Itoa(n), pageOf50); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkAuthenticate(b *testing.B) {
-	h := newHouse(b)
+	h := newFixture(b)
 	h.settle()
 	hash := sha256.Sum256([]byte("secret"))
 	h.do("nokia", domain.IssueToken{Partner: "nokia", Token: "t", Name: "t", Role: domain.Viewer, Hash: hash[:]})
-	i := h.follow(b, h.config())
+	model := h.follow(b, h.config())
 	now := h.clock.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := i.Authenticate(hash, now); !ok {
+		if _, ok := model.Authenticate(hash, now); !ok {
 			b.Fatal("the token is live")
 		}
 	}
@@ -297,21 +297,21 @@ func BenchmarkAuthenticate(b *testing.B) {
 func BenchmarkStatus(b *testing.B) {
 	dir := bigLog(b)
 	log := openLog(b, dir)
-	i := start(b, benchConfig(log))
+	model := start(b, benchConfig(log))
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = look(i, partner("two-07"), (*projections.View).Status)
+		_ = viewed(model, viewerOf("two-07"), (*projections.View).Status)
 	}
-	require.NoError(b, i.stop())
+	require.NoError(b, model.stop())
 	require.NoError(b, log.Close())
 }
 
 // BenchmarkApply follows a live log: groups of 32 commits of one event each, appended and applied.
 func BenchmarkApply(b *testing.B) {
-	h := newHouse(b)
+	h := newFixture(b)
 	h.settle()
 	h.plan("fp4", 20180330)
-	i := h.follow(b, h.config())
+	model := h.follow(b, h.config())
 	stream := domain.Stream{Agreement: agreementID, Project: projectID}
 	stored, data, err := domain.EncodeEvent(domain.MilestoneProgressed{To: domain.Report{Percent: 40, Health: domain.Amber, Note: "optics late"}})
 	require.NoError(b, err)
@@ -320,12 +320,12 @@ func BenchmarkApply(b *testing.B) {
 		b.StopTimer()
 		group := make([]*eventlog.Commit, 32)
 		for n := range group {
-			group[n] = h.commit(as("nokia"), stream, at)
+			group[n] = h.commit(managerOf("nokia"), stream, at)
 			group[n].Events = []eventlog.Event{{Type: stored, Subject: "fp4", Audience: "shared", Data: data}}
 		}
 		b.StartTimer()
 		h.append(group...)
-		if err := i.WaitHead(context.Background(), group[0].Partition, h.heads[group[0].Partition].Seq); err != nil {
+		if err := model.WaitHead(context.Background(), group[0].Partition, h.heads[group[0].Partition].Seq); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -335,14 +335,14 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkFeed reads a page of 50 events of an agreement from the middle of its feed.
 func BenchmarkFeed(b *testing.B) {
 	log := openLog(b, bigLog(b))
-	i := start(b, benchConfig(log))
-	v := partner("one-00")
-	page, _, err := i.AgreementEvents(b.Context(), v, "agreement-00", "", 200)
+	model := start(b, benchConfig(log))
+	viewer := viewerOf("one-00")
+	page, _, err := model.AgreementEvents(b.Context(), viewer, "agreement-00", "", 200)
 	require.NoError(b, err)
 	require.Len(b, page.Events, 200)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := i.AgreementEvents(b.Context(), v, "agreement-00", *page.NextCursor, 50); err != nil {
+		if _, _, err := model.AgreementEvents(b.Context(), viewer, "agreement-00", *page.NextCursor, 50); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -21,47 +21,47 @@ func closed(ch <-chan struct{}) bool {
 }
 
 func TestChangedWakesOnlyThoseWhoSeeTheChange(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.settle()
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
-	i := h.follow(t, h.config())
-	xiaomi, nokia, operator := i.Changed(partner("xiaomi")), i.Changed(partner("nokia")), i.Changed(projections.Viewer{Operator: true})
-	scoped := i.Changed(projections.Viewer{Partner: "xiaomi", Scope: "another"})
+	model := h.follow(t, h.config())
+	xiaomi, nokia, operator := model.Changed(viewerOf("xiaomi")), model.Changed(viewerOf("nokia")), model.Changed(projections.Viewer{Operator: true})
+	scoped := model.Changed(projections.Viewer{Partner: "xiaomi", Scope: "another"})
 	h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "a private thought", Private: true})
-	i.caughtUp(t)
+	model.caughtUp(t)
 	<-nokia
 	require.False(t, closed(xiaomi))
 	h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "aloud"})
-	i.caughtUp(t)
+	model.caughtUp(t)
 	<-xiaomi
 	require.False(t, closed(scoped), "outside of the token's agreements")
 	require.False(t, closed(operator), "the operator sees no agreement")
 	h.do("xiaomi", domain.AddMember{Partner: "xiaomi", Member: "li", Role: domain.Viewer})
-	i.caughtUp(t)
+	model.caughtUp(t)
 	<-operator
 	<-scoped
 }
 
 func TestAppliedComesAfterTheChangeCanBeRead(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.settle()
 	cfg := h.config()
 	seen := make(chan domain.MilestoneState, 64)
-	var i *projections.Image
+	var model *projections.ReadModel
 	cfg.Applied = func(entries []eventlog.Entry) {
-		_ = i.View(partner("xiaomi"), func(v *projections.View) error {
-			if m, ok := v.Milestone(ref("fp4")); ok {
+		_ = model.View(viewerOf("xiaomi"), func(view *projections.View) error {
+			if m, ok := view.Milestone(ref("fp4")); ok {
 				seen <- m.State
 			}
 			return nil
 		})
 	}
-	i, err := projections.New(cfg)
+	model, err := projections.New(cfg)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- i.Run(ctx) }()
-	<-i.Live()
+	go func() { ended <- model.Run(ctx) }()
+	<-model.Live()
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
 	require.Equal(t, domain.Planned, <-seen)
 	h.do("nokia", domain.StartMilestone{Ref: ref("fp4")})

@@ -11,8 +11,8 @@ import (
 	"tandem/projections"
 )
 
-// everybody returns the viewers whose views tests compare.
-func everybody() []projections.Viewer {
+// allViewers returns the viewers whose views tests compare.
+func allViewers() []projections.Viewer {
 	return []projections.Viewer{
 		{Partner: "nokia"},
 		{Partner: "xiaomi"},
@@ -25,29 +25,29 @@ func everybody() []projections.Viewer {
 }
 
 // dump renders everything that a viewer can read, a line for each answer.
-func dump(t require.TestingT, i *projections.Image, v projections.Viewer) string {
-	d := &dumper{t: t, i: i, v: v}
-	require.NoError(t, i.View(v, func(view *projections.View) error {
+func dump(t require.TestingT, model *projections.ReadModel, viewer projections.Viewer) string {
+	d := &dumper{t: t, i: model, v: viewer}
+	require.NoError(t, model.View(viewer, func(view *projections.View) error {
 		d.view(view)
 		return nil
 	}))
-	d.add("position", i.Position(v, ""))
-	page, err := i.Page(v, "dump", func(view *projections.View) (projections.Answer, error) {
+	d.add("position", model.Position(viewer, ""))
+	page, err := model.Page(viewer, "dump", func(view *projections.View) (projections.Answer, error) {
 		list, next, err := view.Milestones(projections.MilestoneQuery{Limit: 200})
 		return projections.Answer{Version: view.Version(), Body: projections.Milestones{Milestones: list, NextCursor: next}}, err
 	})
 	require.NoError(t, err)
 	d.add("page", page.ETag, page.Position)
-	feed, err := i.PartnerEvents(context.Background(), v, "", 10_000)
+	feed, err := model.PartnerEvents(context.Background(), viewer, "", 10_000)
 	require.NoError(t, err)
 	d.add("feed", feed)
-	for _, a := range d.agreements {
-		events, ok, err := i.AgreementEvents(context.Background(), v, a, "", 10_000)
+	for _, agreement := range d.agreements {
+		events, ok, err := model.AgreementEvents(context.Background(), viewer, agreement, "", 10_000)
 		require.NoError(t, err)
-		d.add("events", ok, events, i.Position(v, a))
+		d.add("events", ok, events, model.Position(viewer, agreement))
 	}
 	for _, m := range d.milestones {
-		events, ok, err := i.History(context.Background(), v, m, "", 10_000)
+		events, ok, err := model.History(context.Background(), viewer, m, "", 10_000)
 		require.NoError(t, err)
 		d.add("history", m, ok, events)
 	}
@@ -56,7 +56,7 @@ func dump(t require.TestingT, i *projections.Image, v projections.Viewer) string
 
 type dumper struct {
 	t          require.TestingT
-	i          *projections.Image
+	i          *projections.ReadModel
 	v          projections.Viewer
 	lines      []string
 	agreements []domain.AgreementID
@@ -72,47 +72,47 @@ func (d *dumper) add(name string, values ...any) {
 	d.lines = append(d.lines, name)
 }
 
-func (d *dumper) view(v *projections.View) {
-	d.add("version", v.Version())
-	d.add("partners", v.Partners())
-	for _, p := range []domain.PartnerID{"nokia", "xiaomi", "sony"} {
-		one, ok := v.Partner(p)
-		d.add("directory", one, ok, v.Members(p), v.Tokens(p), v.Webhooks(p))
+func (d *dumper) view(view *projections.View) {
+	d.add("version", view.Version())
+	d.add("partners", view.Partners())
+	for _, partner := range []domain.PartnerID{"nokia", "xiaomi", "sony"} {
+		one, ok := view.Partner(partner)
+		d.add("directory", one, ok, view.Members(partner), view.Tokens(partner), view.Webhooks(partner))
 	}
-	d.add("status", v.Status())
-	d.add("inbox", v.Inbox())
-	d.inbox(v)
-	d.add("agreements", v.Agreements())
+	d.add("status", view.Status())
+	d.add("inbox", view.Inbox())
+	d.inbox(view)
+	d.add("agreements", view.Agreements())
 	for n := range 3 {
-		a := domain.AgreementID(fmt.Sprintf("a%d", n))
-		one, ok := v.Agreement(a)
-		d.add("agreement", one, ok, v.Instruments(a), v.Projects(a), v.Amendments(a))
-		public, ok := v.Public(a)
+		agreement := domain.AgreementID(fmt.Sprintf("a%d", n))
+		one, ok := view.Agreement(agreement)
+		d.add("agreement", one, ok, view.Instruments(agreement), view.Projects(agreement), view.Amendments(agreement))
+		public, ok := view.Public(agreement)
 		d.add("public", public, ok)
-		d.agreements = append(d.agreements, a)
-		d.projects(v, a)
+		d.agreements = append(d.agreements, agreement)
+		d.projects(view, agreement)
 	}
 }
 
-func (d *dumper) projects(v *projections.View, a domain.AgreementID) {
+func (d *dumper) projects(view *projections.View, agreement domain.AgreementID) {
 	for n := range 2 {
 		p := domain.ProjectID(fmt.Sprintf("p%d", n))
-		one, ok := v.Project(a, p)
-		status, seen := v.ProjectStatus(a, p)
+		one, ok := view.Project(agreement, p)
+		status, seen := view.ProjectStatus(agreement, p)
 		require.Equal(d.t, ok, seen)
-		list, _, err := v.Milestones(projections.MilestoneQuery{Agreement: a, Project: p, Limit: 200})
+		list, _, err := view.Milestones(projections.MilestoneQuery{Agreement: agreement, Project: p, Limit: 200})
 		require.NoError(d.t, err)
-		trend, _, err := v.Trend(projections.MilestoneQuery{Agreement: a, Project: p, Limit: 200})
+		trend, _, err := view.Trend(projections.MilestoneQuery{Agreement: agreement, Project: p, Limit: 200})
 		require.NoError(d.t, err)
-		d.add("project", one, ok, status, list, v.Changes(a, p), trend)
+		d.add("project", one, ok, status, list, view.Changes(agreement, p), trend)
 		ids := sharedIDs()
-		for _, who := range cast() {
+		for _, who := range partnerIDs() {
 			ids = append(ids, secretIDs(who)...)
 		}
 		for _, id := range ids {
-			ref := domain.MilestoneRef{Agreement: a, Project: p, Milestone: id}
-			m, ok := v.Milestone(ref)
-			dates, known := v.Dates(ref)
+			ref := domain.MilestoneRef{Agreement: agreement, Project: p, Milestone: id}
+			m, ok := view.Milestone(ref)
+			dates, known := view.Dates(ref)
 			require.Equal(d.t, ok, known)
 			d.add("milestone", m, ok, dates)
 			d.milestones = append(d.milestones, ref)

@@ -19,7 +19,7 @@ func TestLiveReplayedAndRestoredAreEqual(t *testing.T) {
 		saved := rapid.IntRange(0, len(steps)).Draw(rt, "saved after")
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		require.NoError(rt, err)
-		h := newHouse(rt)
+		h := newFixture(rt)
 		cfg := h.config()
 		live := start(rt, cfg)
 		defer live.stop()
@@ -38,15 +38,15 @@ func TestLiveReplayedAndRestoredAreEqual(t *testing.T) {
 		cfg.Dir = dir
 		restored := start(rt, cfg)
 		defer restored.stop()
-		for _, v := range everybody() {
-			want := dump(rt, live.Image, v)
-			require.Equal(rt, want, dump(rt, replayed.Image, v), "replayed, for %+v", v)
-			require.Equal(rt, want, dump(rt, restored.Image, v), "restored, for %+v", v)
+		for _, viewer := range allViewers() {
+			want := dump(rt, live.ReadModel, viewer)
+			require.Equal(rt, want, dump(rt, replayed.ReadModel, viewer), "replayed, for %+v", viewer)
+			require.Equal(rt, want, dump(rt, restored.ReadModel, viewer), "restored, for %+v", viewer)
 		}
 		for name, commits := range h.count {
 			at := eventlog.PartitionOf(stream(name).Root())
-			for _, i := range []*image{live, replayed, restored} {
-				require.Equal(rt, commits, i.StreamVersion(at, name), name)
+			for _, model := range []*runningModel{live, replayed, restored} {
+				require.Equal(rt, commits, model.StreamVersion(at, name), name)
 			}
 		}
 	})
@@ -61,9 +61,9 @@ func TestTwoWorlds(t *testing.T) {
 		defer whole.stop()
 		without, _ := worldOf(rt, steps, secrets)
 		defer without.stop()
-		for _, v := range everybody() {
-			if v.Partner != "nokia" && !v.Operator {
-				require.Equal(rt, dump(rt, without.Image, v), dump(rt, whole.Image, v), "for %+v", v)
+		for _, viewer := range allViewers() {
+			if viewer.Partner != "nokia" && !viewer.Operator {
+				require.Equal(rt, dump(rt, without.ReadModel, viewer), dump(rt, whole.ReadModel, viewer), "for %+v", viewer)
 			}
 		}
 	})
@@ -71,9 +71,9 @@ func TestTwoWorlds(t *testing.T) {
 
 // worldOf plays the steps but those left out, and returns an image of it and the steps that only
 // nokia may ever know of.
-func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*image, map[int]bool) {
-	h := newHouse(t)
-	i := start(t, h.config())
+func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*runningModel, map[int]bool) {
+	h := newFixture(t)
+	model := start(t, h.config())
 	secrets := map[int]bool{}
 	byMilestone := map[domain.MilestoneRef][]int{}
 	for n, s := range steps {
@@ -83,19 +83,19 @@ func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*image, map[int]b
 		}
 		command := s.command
 		if delivery, ok := command.(domain.DeliverMilestone); ok && leaveOut != nil && s.who == "nokia" {
-			delivery.Kept = nil // what the delivery shows stays
+			delivery.PrivateEvidence = nil // what the delivery shows stays
 			command = delivery
 		}
-		c, err := h.try(s.who, command)
+		commit, err := h.try(s.who, command)
 		if err != nil || s.who != "nokia" {
 			continue
 		}
-		at := domain.MilestoneRef{Agreement: stream(c.Stream).Agreement, Project: stream(c.Stream).Project, Milestone: domain.MilestoneID(c.Events[0].Subject)}
+		at := domain.MilestoneRef{Agreement: stream(commit.Stream).Agreement, Project: stream(commit.Stream).Project, Milestone: domain.MilestoneID(commit.Events[0].Subject)}
 		switch {
-		case stream(c.Stream).Partner != "":
+		case stream(commit.Stream).Partner != "":
 			edit, profile := s.command.(domain.EditPartner)
 			secrets[n] = !profile || edit.TimeZone == nil
-		case c.Events[0].Audience == string(domain.Shared):
+		case commit.Events[0].Audience == string(domain.Shared):
 			if _, shared := s.command.(domain.ShareMilestone); shared { // its past was needed
 				for _, k := range byMilestone[at] {
 					secrets[k] = staysPrivate(steps[k].command)
@@ -106,9 +106,9 @@ func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*image, map[int]b
 			byMilestone[at] = append(byMilestone[at], n)
 		}
 	}
-	i.caughtUp(t)
+	model.caughtUp(t)
 	h.at(len(steps))
-	return i, secrets
+	return model, secrets
 }
 
 // staysPrivate reports whether nothing of a command on a private milestone shows when it is shared (R17).

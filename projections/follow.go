@@ -15,31 +15,31 @@ import (
 // it writes a snapshot and returns nil. A partition that has lost commits is halted, and the others
 // go on; see Lost. A fault ends Run with an error: an event that cannot be read, or the log's own.
 // ErrEpoch ends it when a loss was accepted; a new image must be made then. It runs once.
-func (i *Image) Run(ctx context.Context) error {
-	err := i.run(ctx)
+func (m *ReadModel) Run(ctx context.Context) error {
+	err := m.run(ctx)
 	reason := err
 	if reason == nil {
 		reason = context.Cause(ctx)
 	}
-	i.fault = fmt.Errorf("%w: %w", ErrHalted, reason)
-	close(i.halted)
+	m.haltReason = fmt.Errorf("%w: %w", ErrHalted, reason)
+	close(m.halted)
 	if err != nil {
-		i.savings.Wait()
+		m.snapshotWriters.Wait()
 		if errors.Is(err, ErrEpoch) {
-			i.cfg.Logger.Info("the memory image ends", "reason", err)
+			m.cfg.Logger.Info("the memory image ends", "reason", err)
 			return err
 		}
-		i.cfg.Logger.Error("the memory image has halted", "error", err)
+		m.cfg.Logger.Error("the memory image has halted", "error", err)
 		return err
 	}
-	i.lastSnapshot()
+	m.lastSnapshot()
 	return nil
 }
 
-func (i *Image) run(ctx context.Context) error {
-	err := i.begin(ctx)
+func (m *ReadModel) run(ctx context.Context) error {
+	err := m.restoreAndCompare(ctx)
 	if err == nil {
-		err = i.pursue(ctx)
+		err = m.followUntilDone(ctx)
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
@@ -47,21 +47,21 @@ func (i *Image) run(ctx context.Context) error {
 	return err
 }
 
-// pursue follows the log, anew whenever partitions have lost commits, and keeps the marks.
-func (i *Image) pursue(ctx context.Context) error {
+// followUntilDone follows the log, anew whenever partitions have lost commits, and keeps the marks.
+func (m *ReadModel) followUntilDone(ctx context.Context) error {
 	keeping, stop := context.WithCancel(ctx)
 	var kept sync.WaitGroup
-	kept.Go(func() { i.keepMarks(keeping) })
+	kept.Go(func() { m.keepSeenHeads(keeping) })
 	defer func() {
 		stop()
 		kept.Wait()
-		i.writeMarks()
+		m.writeSeenHeads()
 	}()
 	for {
-		err := i.follow(ctx)
+		err := m.follow(ctx)
 		if lost := eventlog.LostTails(err); len(lost) > 0 {
-			err = i.lose(ctx, lost)
-		} else if over, unknown := i.epochOver(ctx); unknown == nil && over {
+			err = m.handleLosses(ctx, lost)
+		} else if over, unknown := m.epochChanged(ctx); unknown == nil && over {
 			err = ErrEpoch // what was lost and what came instead do not fit together
 		}
 		if err != nil {
@@ -71,21 +71,21 @@ func (i *Image) pursue(ctx context.Context) error {
 }
 
 // follow follows the log from what is applied.
-func (i *Image) follow(ctx context.Context) error {
-	f := &follower{image: i, began: make(chan struct{})}
-	if !i.isLive() {
-		f.replay = startPipeline(i)
+func (m *ReadModel) follow(ctx context.Context) error {
+	follower := &follower{model: m, caughtUp: make(chan struct{})}
+	if !m.isLive() {
+		follower.replay = startPipeline(m)
 	}
-	i.mu.RLock()
-	from := i.s.heads
-	i.mu.RUnlock()
-	watch := func(ctx context.Context) error { return i.watch(ctx, f.began) }
-	err := beside(ctx, watch, func(following context.Context) error {
-		following, f.stop = context.WithCancel(following)
-		defer f.stop()
-		return i.cfg.Log.Follow(following, from, f.deliver, f.goLive)
+	m.mu.RLock()
+	from := m.store.heads
+	m.mu.RUnlock()
+	watch := func(ctx context.Context) error { return m.watchLosses(ctx, follower.caughtUp) }
+	err := runWatched(ctx, watch, func(following context.Context) error {
+		following, follower.stop = context.WithCancel(following)
+		defer follower.stop()
+		return m.cfg.Log.Follow(following, from, follower.accept, follower.goLive)
 	})
-	if fault := f.fault(); fault != nil {
+	if fault := follower.result(); fault != nil {
 		return fault
 	}
 	return fmt.Errorf("follow the log: %w", err)
@@ -94,60 +94,60 @@ func (i *Image) follow(ctx context.Context) error {
 // follower is where the log delivers: into the pipeline during the replay, straight into the
 // image afterwards.
 type follower struct {
-	image  *Image
-	replay *pipeline // nil once live
-	halt   error
-	stop   func()        // ends following, for when there may be nothing more to deliver
-	began  chan struct{} // closed when all that was durable at the call is applied
+	model    *ReadModel
+	replay   *pipeline // nil once live
+	err      error
+	stop     func()        // ends following, for when there may be nothing more to deliver
+	caughtUp chan struct{} // closed when all that was durable at the call is applied
 }
 
-func (f *follower) deliver(entries []eventlog.Entry) error {
+func (f *follower) accept(entries []eventlog.Entry) error {
 	if f.replay != nil {
 		return f.replay.send(slices.Clone(entries))
 	}
-	if f.halt != nil {
-		return f.halt
+	if f.err != nil {
+		return f.err
 	}
-	b := &batch{entries: entries}
-	b.decode()
-	f.halt = f.image.take(b)
-	return f.halt
+	group := &entryGroup{entries: entries}
+	group.decode()
+	f.err = f.model.applyGroup(group)
+	return f.err
 }
 
 // goLive ends the replay, if there is one.
 func (f *follower) goLive() {
 	f.drain()
-	if f.halt != nil {
+	if f.err != nil {
 		f.stop()
 		return
 	}
-	close(f.began)
-	if f.image.isLive() {
+	close(f.caughtUp)
+	if f.model.isLive() {
 		return
 	}
-	f.image.mu.Lock()
-	f.image.s.finish()
-	f.image.s.recent = newAftermaths()
-	f.image.mu.Unlock()
-	close(f.image.live)
-	f.image.marks.note()
-	f.image.snapshotIfDue()
+	f.model.mu.Lock()
+	f.model.store.endReplay()
+	f.model.store.postStates = newPostStates()
+	f.model.mu.Unlock()
+	close(f.model.live)
+	f.model.seenHeads.signal()
+	f.model.snapshotIfDue()
 }
 
 func (f *follower) drain() {
 	if f.replay != nil {
-		f.halt = f.replay.close()
+		f.err = f.replay.close()
 		f.replay = nil
 	}
 }
 
-func (f *follower) fault() error {
+func (f *follower) result() error {
 	f.drain()
-	return f.halt
+	return f.err
 }
 
-// batch is a group of entries on its way into the image.
-type batch struct {
+// entryGroup is a group of entries on its way into the image.
+type entryGroup struct {
 	entries  []eventlog.Entry
 	payloads []domain.Payload // of the commits' events, one after the other
 	err      error            // why the entry after the last one cannot be read
@@ -155,82 +155,82 @@ type batch struct {
 }
 
 // decode reads the events; entries from the first unreadable commit on are cut off.
-func (b *batch) decode() {
-	for n, e := range b.entries {
-		if e.Commit == nil {
+func (b *entryGroup) decode() {
+	for n, entry := range b.entries {
+		if entry.Commit == nil {
 			continue
 		}
-		for k := range e.Commit.Events {
-			p, err := domain.DecodeEvent(e.Commit.Events[k].Type, e.Commit.Events[k].Data)
+		for k := range entry.Commit.Events {
+			payload, err := domain.DecodeEvent(entry.Commit.Events[k].Type, entry.Commit.Events[k].Data)
 			if err != nil {
-				b.entries, b.err = b.entries[:n], faultAt(e.Commit, err)
+				b.entries, b.err = b.entries[:n], commitError(entry.Commit, err)
 				return
 			}
-			b.payloads = append(b.payloads, p)
+			b.payloads = append(b.payloads, payload)
 		}
 	}
 }
 
-func faultAt(c *eventlog.Commit, err error) error {
-	return fmt.Errorf("partition %d, commit %d cannot be applied: %w", c.Partition, c.Seq, err)
+func commitError(commit *eventlog.Commit, err error) error {
+	return fmt.Errorf("partition %d, commit %d cannot be applied: %w", commit.Partition, commit.Seq, err)
 }
 
-// take applies a decoded batch, makes it known, and returns why the image must halt, if it must.
-func (i *Image) take(b *batch) error {
-	i.mu.Lock()
-	err := i.apply(b)
-	fired := i.s.fired
-	i.s.fired = nil
-	i.mu.Unlock()
+// applyGroup applies a decoded batch, makes it known, and returns why the image must halt, if it must.
+func (m *ReadModel) applyGroup(group *entryGroup) error {
+	m.mu.Lock()
+	err := m.apply(group)
+	fired := m.store.toWake
+	m.store.toWake = nil
+	m.mu.Unlock()
 	for _, ch := range fired {
 		close(ch)
 	}
-	i.announce(b.entries)
-	if i.cfg.Applied != nil && len(b.entries) > 0 {
-		i.cfg.Applied(b.entries)
+	m.wakeHeadWaiters(group.entries)
+	if m.cfg.Applied != nil && len(group.entries) > 0 {
+		m.cfg.Applied(group.entries)
 	}
-	if i.isLive() {
-		i.marks.note()
-		i.snapshotIfDue()
+	if m.isLive() {
+		m.seenHeads.signal()
+		m.snapshotIfDue()
 	}
 	return err
 }
 
 // apply folds the batch up to the first fault, which it returns. The caller holds the lock.
-func (i *Image) apply(b *batch) error {
-	rest := b.payloads
-	for n, e := range b.entries {
-		if e.Commit == nil {
+func (m *ReadModel) apply(group *entryGroup) error {
+	rest := group.payloads
+	for n, entry := range group.entries {
+		if entry.Commit == nil {
 			continue
 		}
-		count := len(e.Commit.Events)
-		if err := i.s.apply(e.Commit, rest[:count]); err != nil {
-			b.entries = b.entries[:n]
-			return faultAt(e.Commit, err)
+		count := len(entry.Commit.Events)
+		if err := m.store.apply(entry.Commit, rest[:count]); err != nil {
+			group.entries = group.entries[:n]
+			return commitError(entry.Commit, err)
 		}
 		rest = rest[count:]
-		i.sinceSnapshot++
+		m.sinceSnapshot++
 	}
-	return b.err
+	return group.err
 }
 
-// announce wakes those who wait for one of the batch's partitions.
-func (i *Image) announce(entries []eventlog.Entry) {
-	if i.waiting.Load() == 0 {
+// wakeHeadWaiters wakes those who wait for one of the batch's partitions.
+func (m *ReadModel) wakeHeadWaiters(entries []eventlog.Entry) {
+	if m.headWaiters.Load() == 0 {
 		return
 	}
 	var seen [eventlog.Partitions]bool
-	for _, e := range entries {
-		if e.Commit != nil && !seen[e.Partition] {
-			seen[e.Partition] = true
-			i.arrivals[e.Partition].fire()
+	for _, entry := range entries {
+		if entry.Commit != nil && !seen[entry.Partition] {
+			seen[entry.Partition] = true
+			m.headSignals[entry.Partition].fire()
 		}
 	}
 }
 
 // pipeline decodes batches on goroutines of their own during a replay and applies them in order.
 type pipeline struct {
-	work, order chan *batch
+	work, order chan *entryGroup
 	failed      chan struct{} // closed with err set
 	err         error
 	done        chan struct{}
@@ -243,32 +243,32 @@ const (
 	pipelineDepth = 16
 )
 
-func startPipeline(i *Image) *pipeline {
-	p := &pipeline{
-		work: make(chan *batch, pipelineDepth), order: make(chan *batch, pipelineDepth),
+func startPipeline(model *ReadModel) *pipeline {
+	pipe := &pipeline{
+		work: make(chan *entryGroup, pipelineDepth), order: make(chan *entryGroup, pipelineDepth),
 		failed: make(chan struct{}), done: make(chan struct{}),
 	}
 	for range decoders {
 		go func() {
-			for b := range p.work {
-				b.decode()
-				close(b.decoded)
+			for group := range pipe.work {
+				group.decode()
+				close(group.decoded)
 			}
 		}()
 	}
-	go p.apply(i)
-	return p
+	go pipe.apply(model)
+	return pipe
 }
 
 // apply takes the batches in the order in which they came. After a fault it lets the rest pass.
-func (p *pipeline) apply(i *Image) {
+func (p *pipeline) apply(model *ReadModel) {
 	defer close(p.done)
-	for b := range p.order {
-		<-b.decoded
+	for group := range p.order {
+		<-group.decoded
 		if p.err != nil {
 			continue
 		}
-		if p.err = i.take(b); p.err != nil {
+		if p.err = model.applyGroup(group); p.err != nil {
 			close(p.failed)
 		}
 	}
@@ -280,9 +280,9 @@ func (p *pipeline) send(entries []eventlog.Entry) error {
 		return p.err
 	default:
 	}
-	b := &batch{entries: entries, decoded: make(chan struct{})}
-	p.work <- b
-	p.order <- b
+	group := &entryGroup{entries: entries, decoded: make(chan struct{})}
+	p.work <- group
+	p.order <- group
 	return nil
 }
 

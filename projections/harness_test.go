@@ -17,8 +17,8 @@ import (
 	"tandem/projections"
 )
 
-// house is a log with a writer that decides as an owner does, and images that follow it.
-type house struct {
+// fixture is a log with a writer that decides as an owner does, and images that follow it.
+type fixture struct {
 	t      require.TestingT
 	log    eventlog.Log
 	clock  *clock
@@ -47,37 +47,37 @@ func (c *clock) set(now time.Time) {
 	c.now = now
 }
 
-func (c *clock) advance(d time.Duration) time.Time {
-	c.set(c.Now().Add(d))
+func (c *clock) advance(duration time.Duration) time.Time {
+	c.set(c.Now().Add(duration))
 	return c.Now()
 }
 
-func newHouse(t require.TestingT) *house { return newHouseOn(t, eventlogtest.NewMemory()) }
+func newFixture(t require.TestingT) *fixture { return newFixtureOn(t, eventlogtest.NewMemory()) }
 
-func newHouseOn(t require.TestingT, log eventlog.Log) *house {
-	return &house{
+func newFixtureOn(t require.TestingT, log eventlog.Log) *fixture {
+	return &fixture{
 		t: t, log: log, clock: &clock{now: time.Date(2017, 7, 5, 9, 0, 0, 0, time.UTC)},
 		state: domain.NewWorld(), leases: map[eventlog.Partition]eventlog.Lease{},
 		heads: map[eventlog.Partition]eventlog.Head{}, count: map[string]uint64{},
 	}
 }
 
-// as returns a manager of the partner; "" is the operator.
-func as(p domain.PartnerID) domain.Actor {
-	if p == "" {
+// managerOf returns a manager of the partner; "" is the operator.
+func managerOf(partner domain.PartnerID) domain.Actor {
+	if partner == "" {
 		return domain.Actor{Member: "operator", Role: domain.Operator}
 	}
-	return domain.Actor{Partner: p, Member: domain.MemberID(p) + "-manager", Role: domain.Manager}
+	return domain.Actor{Partner: partner, Member: domain.MemberID(partner) + "-manager", Role: domain.Manager}
 }
 
 // try decides and stores a command, or returns the refusal.
-func (h *house) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit, error) {
+func (h *fixture) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit, error) {
 	at := h.clock.advance(time.Second)
-	events, err := domain.Decide(h.state, c, domain.Meta{Actor: as(who), At: at, Today: domain.DateOf(at)})
+	events, err := domain.Decide(h.state, c, domain.DecisionContext{Actor: managerOf(who), At: at, Today: domain.DateOf(at)})
 	if err != nil {
 		return nil, err
 	}
-	commit := h.commit(as(who), c.Stream(), at)
+	commit := h.commit(managerOf(who), c.Stream(), at)
 	for _, e := range events {
 		stored, data, err := domain.EncodeEvent(e.Payload)
 		require.NoError(h.t, err)
@@ -90,90 +90,90 @@ func (h *house) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit, e
 	return commit, nil
 }
 
-func (h *house) do(who domain.PartnerID, c domain.Command) *eventlog.Commit {
+func (h *fixture) do(who domain.PartnerID, c domain.Command) *eventlog.Commit {
 	commit, err := h.try(who, c)
 	require.NoError(h.t, err)
 	return commit
 }
 
 // at sets the time and the number of the next command.
-func (h *house) at(step int) {
+func (h *fixture) at(step int) {
 	h.n = step
 	h.clock.set(time.Date(2017, 7, 5, 9, step, 0, 0, time.UTC))
 }
 
-func (h *house) commit(who domain.Actor, stream domain.Stream, at time.Time) *eventlog.Commit {
+func (h *fixture) commit(who domain.Actor, stream domain.Stream, at time.Time) *eventlog.Commit {
 	h.n++
 	h.count[stream.String()]++
-	p := eventlog.PartitionOf(stream.Root())
+	partition := eventlog.PartitionOf(stream.Root())
 	sum := sha256.Sum256([]byte(strconv.Itoa(h.n)))
-	c := &eventlog.Commit{
-		Partition: p, Stream: stream.String(), Version: h.count[stream.String()],
+	commit := &eventlog.Commit{
+		Partition: partition, Stream: stream.String(), Version: h.count[stream.String()],
 		Actor: who.Name(), Partner: string(who.Partner), RecordedAt: at,
 	}
-	copy(c.Command[:], sum[:])
-	return c
+	copy(commit.Command[:], sum[:])
+	return commit
 }
 
 // append stores the commits at the end of their partition.
-func (h *house) append(commits ...*eventlog.Commit) {
-	p := commits[0].Partition
-	if h.leases[p] == nil {
-		lease, err := h.log.Own(context.Background(), p)
+func (h *fixture) append(commits ...*eventlog.Commit) {
+	partition := commits[0].Partition
+	if h.leases[partition] == nil {
+		lease, err := h.log.Own(context.Background(), partition)
 		require.NoError(h.t, err)
-		h.leases[p] = lease
+		h.leases[partition] = lease
 	}
-	b := eventlog.Batch{Partition: p, Fence: h.leases[p].Fence(), Head: h.heads[p]}
+	b := eventlog.Batch{Partition: partition, Fence: h.leases[partition].Fence(), Head: h.heads[partition]}
 	head := b.Head
-	for _, c := range commits {
-		c.Seal(head)
-		head = c.Head()
-		b.Commits = append(b.Commits, *c)
+	for _, commit := range commits {
+		commit.Seal(head)
+		head = commit.Head()
+		b.Commits = append(b.Commits, *commit)
 	}
 	require.NoError(h.t, h.log.Append(context.Background(), b))
-	h.heads[p] = head
+	h.heads[partition] = head
 }
 
-func (h *house) config() projections.Config {
+func (h *fixture) config() projections.Config {
 	return projections.Config{
 		Log: h.log, BaseURL: "http://tandem.test", Now: h.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
-// image is a running Image.
-type image struct {
-	*projections.Image
+// runningModel is a running Image.
+type runningModel struct {
+	*projections.ReadModel
 	stop func() error // ends it and returns what Run returned
 }
 
 // follow starts an image and waits until it is live. It ends with the test.
-func (h *house) follow(t testing.TB, cfg projections.Config) *image {
-	i := start(t, cfg)
-	t.Cleanup(func() { _ = i.stop() })
-	return i
+func (h *fixture) follow(t testing.TB, cfg projections.Config) *runningModel {
+	model := start(t, cfg)
+	t.Cleanup(func() { _ = model.stop() })
+	return model
 }
 
 // start starts an image and waits until it is live or has failed.
-func start(t require.TestingT, cfg projections.Config) *image {
-	i, err := projections.New(cfg)
+func start(t require.TestingT, cfg projections.Config) *runningModel {
+	model, err := projections.New(cfg)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- i.Run(ctx) }()
+	go func() { ended <- model.Run(ctx) }()
 	stop := sync.OnceValue(func() error {
 		cancel()
 		return <-ended
 	})
 	select {
-	case <-i.Live():
+	case <-model.Live():
 	case err := <-ended:
 		ended <- err
 	}
-	return &image{i, stop}
+	return &runningModel{model, stop}
 }
 
 // caughtUp waits until the image has applied everything.
-func (i *image) caughtUp(t require.TestingT) {
+func (i *runningModel) caughtUp(t require.TestingT) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	require.NoError(t, i.WaitLatest(ctx))
@@ -185,10 +185,12 @@ func ref(m domain.MilestoneID) domain.MilestoneRef {
 	return domain.MilestoneRef{Agreement: agreementID, Project: projectID, Milestone: m}
 }
 
-func partner(p domain.PartnerID) projections.Viewer { return projections.Viewer{Partner: p} }
+func viewerOf(partner domain.PartnerID) projections.Viewer {
+	return projections.Viewer{Partner: partner}
+}
 
 // settle creates nokia, xiaomi and their signed agreement with a committed project.
-func (h *house) settle() {
+func (h *fixture) settle() {
 	h.do("", domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
 	h.do("", domain.CreatePartner{ID: "xiaomi", Profile: domain.PartnerProfile{Name: "Xiaomi", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.do("nokia", domain.DraftAgreement{ID: agreementID, Terms: domain.Terms{
@@ -203,6 +205,6 @@ func (h *house) settle() {
 	})
 }
 
-func (h *house) plan(m domain.MilestoneID, due domain.Date) {
+func (h *fixture) plan(m domain.MilestoneID, due domain.Date) {
 	h.do("nokia", domain.PlanMilestone{Ref: ref(m), Plan: domain.Plan{Title: "Title of " + string(m), Owner: "nokia", DueOn: due}})
 }

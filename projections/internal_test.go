@@ -14,57 +14,57 @@ import (
 	"tandem/domain"
 )
 
-func keptPage(size int, changes *atomic.Uint64, used int64) *kept {
-	k := &kept{page: newPage(make([]byte, size), "", 1, ""), changes: changes, expires: time.Unix(1<<40, 0)}
-	k.used.Store(used)
-	return k
+func keptPage(size int, changes *atomic.Uint64, used int64) *cachedPage {
+	cached := &cachedPage{page: newPage(make([]byte, size), "", 1, ""), changes: changes, expires: time.Unix(1<<40, 0)}
+	cached.lastUsed.Store(used)
+	return cached
 }
 
 func TestAFloodOfKeysCannotExhaustTheCache(t *testing.T) {
-	c := newPageCache()
+	cache := newPageCache()
 	var changes atomic.Uint64
-	v := Viewer{Partner: "nokia"}
-	hot := cacheKey{v, "the page that everybody polls"}
+	viewer := Viewer{Partner: "nokia"}
+	hot := cacheKey{viewer, "the page that everybody polls"}
 	now := time.Unix(1_000_000, 0)
-	c.put(hot, keptPage(20_000, &changes, now.Unix()))
+	cache.put(hot, keptPage(20_000, &changes, now.Unix()))
 	for n := range 30_000 {
 		now = now.Add(time.Second)
-		c.put(cacheKey{v, fmt.Sprintf("?x=%d", n)}, keptPage(20_000, &changes, now.Unix()))
-		if n%10 == 0 && c.get(hot) != nil {
-			require.True(t, c.get(hot).fresh(now))
+		cache.put(cacheKey{viewer, fmt.Sprintf("?x=%d", n)}, keptPage(20_000, &changes, now.Unix()))
+		if n%10 == 0 && cache.get(hot) != nil {
+			require.True(t, cache.get(hot).fresh(now))
 		}
 	}
-	for n := range c.shards {
-		s := &c.shards[n]
+	for n := range cache.shards {
+		shard := &cache.shards[n]
 		total := 0
-		for at, k := range s.pages {
-			total += cost(at, k)
+		for at, cached := range shard.pages {
+			total += pageSize(at, cached)
 		}
-		require.Equal(t, total, s.bytes)
-		require.LessOrEqual(t, s.bytes, shardBytes)
-		require.LessOrEqual(t, len(s.pages), shardPages)
+		require.Equal(t, total, shard.bytes)
+		require.LessOrEqual(t, shard.bytes, maxShardBytes)
+		require.LessOrEqual(t, len(shard.pages), maxShardPages)
 	}
-	require.NotNil(t, c.get(hot), "what is in use stays")
-	c.put(hot, keptPage(largestPage, &changes, now.Unix()))
-	require.Nil(t, c.get(hot), "a huge page is not kept")
+	require.NotNil(t, cache.get(hot), "what is in use stays")
+	cache.put(hot, keptPage(maxPageBytes, &changes, now.Unix()))
+	require.Nil(t, cache.get(hot), "a huge page is not kept")
 }
 
 func TestEvictionPrefersStalePages(t *testing.T) {
 	var old, current atomic.Uint64
-	s := &cacheShard{pages: map[cacheKey]*kept{}}
-	for n := range evictionTries {
+	shard := &cacheShard{pages: map[cacheKey]*cachedPage{}}
+	for n := range evictionSamples {
 		changes := &current
 		if n == 3 {
 			changes = &old
 		}
 		at := cacheKey{Viewer{}, fmt.Sprint(n)}
-		s.pages[at] = keptPage(10, changes, int64(n))
-		s.bytes += cost(at, s.pages[at])
+		shard.pages[at] = keptPage(10, changes, int64(n))
+		shard.bytes += pageSize(at, shard.pages[at])
 	}
 	old.Add(1)
-	s.evict()
-	require.Len(t, s.pages, evictionTries-1)
-	require.NotContains(t, s.pages, cacheKey{Viewer{}, "3"})
+	shard.evict()
+	require.Len(t, shard.pages, evictionSamples-1)
+	require.NotContains(t, shard.pages, cacheKey{Viewer{}, "3"})
 }
 
 func TestNextMidnight(t *testing.T) {
@@ -90,8 +90,8 @@ func TestNextMidnight(t *testing.T) {
 	}
 }
 
-// everything has a field of every kind that snapshots can hold.
-type everything struct {
+// allKinds has a field of every kind that snapshots can hold.
+type allKinds struct {
 	Text   string
 	Yes    bool
 	Date   domain.Date
@@ -109,8 +109,8 @@ type everything struct {
 
 type part struct{ Name string }
 
-func drawEverything(t *rapid.T) everything {
-	x := everything{
+func drawEverything(t *rapid.T) allKinds {
+	x := allKinds{
 		Text: rapid.String().Draw(t, "text"), Yes: rapid.Bool().Draw(t, "yes"),
 		Date: domain.Date(rapid.Int32().Draw(t, "date")), Number: rapid.Int().Draw(t, "number"), Count: rapid.Uint64().Draw(t, "count"),
 		At:   time.Unix(rapid.Int64Range(-62135596800, 253402300799).Draw(t, "seconds"), rapid.Int64Range(0, 999999999).Draw(t, "nanos")).UTC(),
@@ -128,16 +128,16 @@ func drawEverything(t *rapid.T) everything {
 }
 
 func TestWhatACodecWritesItReads(t *testing.T) {
-	c, err := codecOf(reflect.TypeFor[everything]())
+	codec, err := codecOf(reflect.TypeFor[allKinds]())
 	require.NoError(t, err)
 	rapid.Check(t, func(t *rapid.T) {
 		x := drawEverything(t)
-		b := encode(c, x)
-		y, err := decodeSection(c, reflect.TypeFor[everything](), b)
+		b := encode(codec, x)
+		y, err := decodeSection(codec, reflect.TypeFor[allKinds](), b)
 		require.NoError(t, err)
 		require.Equal(t, x, y)
 		cut := rapid.IntRange(0, len(b)-1).Draw(t, "cut")
-		_, err = decodeSection(c, reflect.TypeFor[everything](), b[:cut])
+		_, err = decodeSection(codec, reflect.TypeFor[allKinds](), b[:cut])
 		require.Error(t, err)
 	})
 }
@@ -158,26 +158,26 @@ func TestTheSchemaHashFollowsTheTypes(t *testing.T) {
 		require.False(t, slices.Contains(seen, describe(x)), describe(x))
 		seen = append(seen, describe(x))
 	}
-	s, err := newSchema()
+	format, err := newSnapshotSchema()
 	require.NoError(t, err)
-	again, err := newSchema()
+	again, err := newSnapshotSchema()
 	require.NoError(t, err)
-	require.Equal(t, s.hash, again.hash)
+	require.Equal(t, format.hash, again.hash)
 }
 
 // Clients hold positions for long: what was given out before any loss stays as it is.
 func TestPositionsOfTheFirstEpoch(t *testing.T) {
-	require.Equal(t, "1.a.7", rootCount{1, "a", 7}.String())
-	require.Equal(t, "s1.AQ", encodeSet(nil))
-	require.Equal(t, "s1.AQZAbm9raWEDAWGAAQ", encodeSet([]rootCount{{1, "@nokia", 3}, {1, "a", 128}}))
-	require.Equal(t, "s1.AAZAbm9raWEDAQFhgAEC", encodeSet([]rootCount{{1, "@nokia", 3}, {2, "a", 128}}), "of two epochs")
+	require.Equal(t, "1.a.7", rootPosition{1, "a", 7}.String())
+	require.Equal(t, "s1.AQ", encodePositions(nil))
+	require.Equal(t, "s1.AQZAbm9raWEDAWGAAQ", encodePositions([]rootPosition{{1, "@nokia", 3}, {1, "a", 128}}))
+	require.Equal(t, "s1.AAZAbm9raWEDAQFhgAEC", encodePositions([]rootPosition{{1, "@nokia", 3}, {2, "a", 128}}), "of two epochs")
 }
 
 func FuzzPosition(f *testing.F) {
 	f.Add("1.nokia-xiaomi-2017.42")
 	f.Add("1.@nokia.7")
-	f.Add(encodeSet([]rootCount{{1, "@nokia", 3}, {1, "a", 1 << 60}}))
-	f.Add(encodeSet([]rootCount{{1, "@nokia", 3}, {2, "a", 1 << 60}}))
+	f.Add(encodePositions([]rootPosition{{1, "@nokia", 3}, {1, "a", 1 << 60}}))
+	f.Add(encodePositions([]rootPosition{{1, "@nokia", 3}, {2, "a", 1 << 60}}))
 	f.Add("3.a.1")
 	f.Fuzz(func(t *testing.T, text string) {
 		roots, err := parsePosition(text)
@@ -185,7 +185,7 @@ func FuzzPosition(f *testing.F) {
 			require.ErrorIs(t, err, ErrPosition)
 			return
 		}
-		again, err := parsePosition(encodeSet(roots))
+		again, err := parsePosition(encodePositions(roots))
 		require.NoError(t, err)
 		require.Equal(t, roots, again)
 	})
@@ -206,23 +206,23 @@ func FuzzCursor(f *testing.F) {
 }
 
 func FuzzSnapshotSection(f *testing.F) {
-	s, err := newSchema()
+	format, err := newSnapshotSchema()
 	require.NoError(f, err)
-	f.Add(encode(s.codec[milestonesSection], []savedMilestone{{Entity: &domain.Milestone{Plan: domain.Plan{Title: "M"}}, History: []uint32{1, 2}}}))
+	f.Add(encode(format.codec[milestonesSection], []savedMilestone{{Entity: &domain.Milestone{Plan: domain.Plan{Title: "M"}}, History: []uint32{1, 2}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		v, err := decodeSection(s.codec[milestonesSection], s.types[milestonesSection], b)
+		section, err := decodeSection(format.codec[milestonesSection], format.types[milestonesSection], b)
 		if err != nil {
-			require.ErrorIs(t, err, errSection)
+			require.ErrorIs(t, err, errMalformedSection)
 			return
 		}
-		require.IsType(t, []savedMilestone{}, v)
+		require.IsType(t, []savedMilestone{}, section)
 	})
 }
 
 func TestARootsCapacityIsGuarded(t *testing.T) {
-	s := newStore(newIdentities())
-	r := newRoot("agreement/a", "a")
-	r.audiences = make([]audience, 1<<16)
-	_, err := r.code(s, []domain.PartnerID{"nokia"})
-	require.ErrorIs(t, err, errTooMany)
+	state := newStore(newTokenIndex())
+	index := newEventIndex("agreement/a", "a")
+	index.readerSets = make([]readerSet, 1<<16)
+	_, err := index.setCode(state, []domain.PartnerID{"nokia"})
+	require.ErrorIs(t, err, errIndexFull)
 }

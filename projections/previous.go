@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// scalars names what an event's from was the value of, where it is no object.
-var scalars = map[string]string{
+// scalarFields names what an event's from was the value of, where it is no object.
+var scalarFields = map[string]string{
 	"milestone.cancelled":      "state",
 	"milestone.waived":         "state",
 	"milestone.forecast_moved": "on",
@@ -15,27 +15,27 @@ var scalars = map[string]string{
 	"project.decide_by_moved":  "decide_by",
 }
 
-// delivered are the events that end a delivery and say when it was.
-var delivered = map[string]bool{
+// endsDelivery are the events that end a delivery and say when it was.
+var endsDelivery = map[string]bool{
 	"milestone.rejected": true, "milestone.delivery_withdrawn": true, "milestone.disputed": true,
 }
 
 // previous returns the previous values that an event carries, of those fields that it changed; empty for none.
 func previous(public string, data []byte) map[string]any {
 	old := map[string]any{}
-	var e struct {
+	var event struct {
 		From         json.RawMessage `json:"from"`
 		To           json.RawMessage `json:"to"`
 		BaselineFrom json.RawMessage `json:"baseline_from"`
 		DeliveredOn  json.RawMessage `json:"delivered_on"`
 	}
-	if json.Unmarshal(data, &e) != nil {
+	if json.Unmarshal(data, &event) != nil {
 		return old
 	}
 	var from, to map[string]json.RawMessage
 	switch {
-	case len(e.From) == 0:
-	case json.Unmarshal(e.From, &from) == nil && json.Unmarshal(e.To, &to) == nil:
+	case len(event.From) == 0:
+	case json.Unmarshal(event.From, &from) == nil && json.Unmarshal(event.To, &to) == nil:
 		for field, value := range from {
 			if !bytes.Equal(value, to[field]) {
 				old[field] = value
@@ -47,17 +47,17 @@ func previous(public string, data []byte) map[string]any {
 			}
 		}
 	default:
-		name, known := scalars[public]
+		name, known := scalarFields[public]
 		if !known {
 			name = "from"
 		}
-		old[name] = e.From
+		old[name] = event.From
 	}
-	if len(e.BaselineFrom) > 0 {
-		old["baseline_on"] = e.BaselineFrom
+	if len(event.BaselineFrom) > 0 {
+		old["baseline_on"] = event.BaselineFrom
 	}
-	if delivered[public] && len(e.DeliveredOn) > 0 {
-		old["delivered_on"] = e.DeliveredOn
+	if endsDelivery[public] && len(event.DeliveredOn) > 0 {
+		old["delivered_on"] = event.DeliveredOn
 	}
 	return old
 }

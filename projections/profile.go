@@ -14,29 +14,33 @@ import (
 // asked for and kept nowhere: not in the image, nor in snapshots, nor in pages.
 
 // NameKey returns the key of a member's name.
-func NameKey(p domain.PartnerID, m domain.MemberID) string { return profilePrefix(p, m) + "name" }
+func NameKey(partner domain.PartnerID, member domain.MemberID) string {
+	return profilePrefix(partner, member) + "name"
+}
 
 // EmailKey returns the key of a member's address.
-func EmailKey(p domain.PartnerID, m domain.MemberID) string { return profilePrefix(p, m) + "email" }
+func EmailKey(partner domain.PartnerID, member domain.MemberID) string {
+	return profilePrefix(partner, member) + "email"
+}
 
-func profilePrefix(p domain.PartnerID, m domain.MemberID) string {
-	return "profile/" + string(p) + "/" + string(m) + "/"
+func profilePrefix(partner domain.PartnerID, member domain.MemberID) string {
+	return "profile/" + string(partner) + "/" + string(member) + "/"
 }
 
 // Profile returns a member's name and address; both are empty when they were erased.
-func (i *Image) Profile(ctx context.Context, p domain.PartnerID, m domain.MemberID) (name, email string, err error) {
-	one := []Member{{ID: m}}
-	err = i.fill(ctx, p, profilePrefix(p, m), one)
+func (m *ReadModel) Profile(ctx context.Context, partner domain.PartnerID, member domain.MemberID) (name, email string, err error) {
+	one := []Member{{ID: member}}
+	err = m.fill(ctx, partner, profilePrefix(partner, member), one)
 	return one[0].Name, one[0].Email, err
 }
 
 // FillProfiles sets the names and addresses of a partner's members.
-func (i *Image) FillProfiles(ctx context.Context, p domain.PartnerID, members []Member) error {
-	return i.fill(ctx, p, "profile/"+string(p)+"/", members)
+func (m *ReadModel) FillProfiles(ctx context.Context, partner domain.PartnerID, members []Member) error {
+	return m.fill(ctx, partner, "profile/"+string(partner)+"/", members)
 }
 
-func (i *Image) fill(ctx context.Context, p domain.PartnerID, prefix string, members []Member) error {
-	entries, err := i.cfg.Log.Scan(ctx, directoryOf(p), prefix)
+func (m *ReadModel) fill(ctx context.Context, partner domain.PartnerID, prefix string, members []Member) error {
+	entries, err := m.cfg.Log.Scan(ctx, directoryOf(partner), prefix)
 	if err != nil {
 		return fmt.Errorf("read the profiles: %w", unreadable(err))
 	}
@@ -45,11 +49,11 @@ func (i *Image) fill(ctx context.Context, p domain.PartnerID, prefix string, mem
 		values[kv.Key] = string(kv.Value)
 	}
 	for n := range members {
-		members[n].Name, members[n].Email = values[NameKey(p, members[n].ID)], values[EmailKey(p, members[n].ID)]
+		members[n].Name, members[n].Email = values[NameKey(partner, members[n].ID)], values[EmailKey(partner, members[n].ID)]
 	}
 	return nil
 }
 
-func directoryOf(p domain.PartnerID) eventlog.Partition {
-	return eventlog.PartitionOf(domain.Stream{Partner: p}.Root())
+func directoryOf(partner domain.PartnerID) eventlog.Partition {
+	return eventlog.PartitionOf(domain.Stream{Partner: partner}.Root())
 }

@@ -16,33 +16,33 @@ type step struct {
 	command domain.Command
 }
 
-// cast returns the partners of random histories.
-func cast() []domain.PartnerID { return []domain.PartnerID{"nokia", "xiaomi", "sony"} }
+// partnerIDs returns the partners of random histories.
+func partnerIDs() []domain.PartnerID { return []domain.PartnerID{"nokia", "xiaomi", "sony"} }
 
-// opening creates the partners and agreements, the way every random history begins.
-func opening() []step {
+// openingSteps creates the partners and agreements, the way every random history begins.
+func openingSteps() []step {
 	zones := map[domain.PartnerID]string{"nokia": "Europe/Helsinki", "xiaomi": "Asia/Shanghai", "sony": "Asia/Tokyo"}
 	var steps []step
-	for _, p := range cast() {
-		steps = append(steps, step{"", domain.CreatePartner{ID: p, Profile: domain.PartnerProfile{Name: "The " + string(p), Country: "FI", TimeZone: zones[p]}}}, announced(p))
+	for _, partner := range partnerIDs() {
+		steps = append(steps, step{"", domain.CreatePartner{ID: partner, Profile: domain.PartnerProfile{Name: "The " + string(partner), Country: "FI", TimeZone: zones[partner]}}}, announced(partner))
 	}
 	for n, parties := range [][]domain.PartnerID{{"nokia", "xiaomi"}, {"nokia", "xiaomi", "sony"}, {"sony", "xiaomi"}} {
-		a := domain.AgreementID(fmt.Sprintf("a%d", n))
-		terms := domain.Terms{Title: "Agreement " + string(a), Parties: parties, EffectiveOn: domain.NewDate(2017, 7, 1), ExpiresOn: domain.NewDate(2017, 7, 6)}
-		steps = append(steps, step{parties[0], domain.DraftAgreement{ID: a, Terms: terms}})
+		agreement := domain.AgreementID(fmt.Sprintf("a%d", n))
+		terms := domain.Terms{Title: "Agreement " + string(agreement), Parties: parties, EffectiveOn: domain.NewDate(2017, 7, 1), ExpiresOn: domain.NewDate(2017, 7, 6)}
+		steps = append(steps, step{parties[0], domain.DraftAgreement{ID: agreement, Terms: terms}})
 		if n == 2 {
 			continue // stays a draft unless the history signs it
 		}
-		steps = append(steps, step{parties[0], domain.AddInstrument{Agreement: a, Instrument: domain.Instrument{
+		steps = append(steps, step{parties[0], domain.AddInstrument{Agreement: agreement, Instrument: domain.Instrument{
 			ID: "i0", Kind: domain.JointDevelopment, Title: "Research", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
 			Schedule:    []domain.ScheduleItem{{ID: "s0", Title: "Study"}, {ID: "s1", Title: "Report"}},
 			Obligations: []domain.Obligation{{Clause: "1", Text: "Do it.", Partner: parties[0]}},
 		}}})
-		for _, p := range parties {
-			steps = append(steps, step{p, domain.SignAgreement{ID: a}})
+		for _, partner := range parties {
+			steps = append(steps, step{partner, domain.SignAgreement{ID: agreement}})
 		}
 		steps = append(steps, step{parties[0], domain.CreateProject{
-			Ref: domain.ProjectRef{Agreement: a, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
+			Ref: domain.ProjectRef{Agreement: agreement, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
 		}})
 	}
 	steps = append(steps, delivery("a0", "m0")...)
@@ -62,34 +62,34 @@ func opening() []step {
 	)
 }
 
-func milestoneOf(a domain.AgreementID, m domain.MilestoneID) domain.MilestoneRef {
-	return domain.MilestoneRef{Agreement: a, Project: "p0", Milestone: m}
+func milestoneOf(agreement domain.AgreementID, m domain.MilestoneID) domain.MilestoneRef {
+	return domain.MilestoneRef{Agreement: agreement, Project: "p0", Milestone: m}
 }
 
 // announced makes a token that the operator issues.
-func announced(p domain.PartnerID) step {
+func announced(partner domain.PartnerID) step {
 	hash := make([]byte, 32)
-	copy(hash, string(p)+" by the operator")
-	return step{"", domain.IssueToken{Partner: p, Token: "ox1", Name: "First", Role: domain.Manager, Hash: hash}}
+	copy(hash, string(partner)+" by the operator")
+	return step{"", domain.IssueToken{Partner: partner, Token: "ox1", Name: "First", Role: domain.Manager, Hash: hash}}
 }
 
 // delivery makes a milestone that nokia has delivered.
-func delivery(a domain.AgreementID, m domain.MilestoneID) []step {
-	ref := milestoneOf(a, m)
+func delivery(agreement domain.AgreementID, m domain.MilestoneID) []step {
+	ref := milestoneOf(agreement, m)
 	return []step{
 		{"nokia", domain.PlanMilestone{Ref: ref, Plan: domain.Plan{
 			Title: "Waits for a decision", Owner: "nokia", DueOn: 20170704, Instrument: "i0", ScheduleItem: "s0", Clause: "1",
 		}}},
 		{"nokia", domain.StartMilestone{Ref: ref}},
-		{"nokia", domain.DeliverMilestone{Ref: ref, Kept: []domain.Evidence{{Title: "Costs", URL: "https://files.example/costs"}}}},
+		{"nokia", domain.DeliverMilestone{Ref: ref, PrivateEvidence: []domain.Evidence{{Title: "Costs", URL: "https://files.example/costs"}}}},
 	}
 }
 
 // drawScript draws a history of up to n commands after the opening.
 func drawScript(t *rapid.T, n int) []step {
-	steps := opening()
+	steps := openingSteps()
 	for range rapid.IntRange(n/2, n).Draw(t, "length") {
-		who := rapid.SampledFrom(cast()).Draw(t, "who")
+		who := rapid.SampledFrom(partnerIDs()).Draw(t, "who")
 		steps = append(steps, step{who, drawCommand(t, who)})
 	}
 	return steps
@@ -138,36 +138,36 @@ func drawDirectory(t *rapid.T, who domain.PartnerID) domain.Command {
 
 func addWebhook(who domain.PartnerID, id domain.WebhookID) domain.AddWebhook {
 	return domain.AddWebhook{Partner: who, Webhook: id, Secret: []byte{0, 255}, Settings: domain.WebhookSettings{
-		Format: "standard", Address: []byte{1, 2}, Place: "https://ops.example/…", Events: []string{"*"}, Language: "en", Order: domain.Ordered,
+		Format: "standard", Address: []byte{1, 2}, DisplayAddress: "https://ops.example/…", Events: []string{"*"}, Language: "en", Order: domain.Ordered,
 	}}
 }
 
 func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
-	a := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 2).Draw(t, "agreement")))
+	agreement := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 2).Draw(t, "agreement")))
 	title := rapid.SampledFrom([]string{"One", "Two <&>", "三"}).Draw(t, "title")
 	item := rapid.SampledFrom([]domain.ItemID{"s0", "s1"}).Draw(t, "item")
 	parties := rapid.SampledFrom([][]domain.PartnerID{{"sony", "xiaomi"}, {"sony", "xiaomi", "nokia"}, {"sony", "nokia"}}).Draw(t, "parties")
 	return rapid.SampledFrom([]domain.Command{
-		domain.EditAgreement{ID: a, Title: &title},
+		domain.EditAgreement{ID: agreement, Title: &title},
 		domain.EditAgreement{ID: "a2", Parties: &parties},
-		domain.SignAgreement{ID: a, Signatory: "A. Signer"},
-		domain.AddInstrument{Agreement: a, Instrument: domain.Instrument{
+		domain.SignAgreement{ID: agreement, Signatory: "A. Signer"},
+		domain.AddInstrument{Agreement: agreement, Instrument: domain.Instrument{
 			ID: "i1", Kind: domain.PatentAssignment, Title: "Patents", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
 			Roles:    map[domain.RoleName][]domain.PartnerID{domain.Assignor: {who}, domain.Assignee: {"sony"}},
 			Schedule: []domain.ScheduleItem{{ID: "s1", Title: "Family", Count: 3}},
 		}},
-		domain.NoteInstrument{Agreement: a, Instrument: "i0", Note: string(who) + " keeps it in safe " + title},
-		domain.MoveItem{Agreement: a, Instrument: "i0", Item: item, State: domain.ItemDelivered},
-		domain.MoveItem{Agreement: a, Instrument: "i0", Item: item, State: domain.ItemDelivered},
-		domain.MoveItem{Agreement: a, Instrument: "i1", Item: "s1", State: domain.ItemRecorded},
+		domain.NoteInstrument{Agreement: agreement, Instrument: "i0", Note: string(who) + " keeps it in safe " + title},
+		domain.MoveItem{Agreement: agreement, Instrument: "i0", Item: item, State: domain.ItemDelivered},
+		domain.MoveItem{Agreement: agreement, Instrument: "i0", Item: item, State: domain.ItemDelivered},
+		domain.MoveItem{Agreement: agreement, Instrument: "i1", Item: "s1", State: domain.ItemRecorded},
 	}).Draw(t, "change")
 }
 
 func drawAmendment(t *rapid.T, who domain.PartnerID) domain.Command {
-	a := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 1).Draw(t, "agreement")))
+	agreement := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 1).Draw(t, "agreement")))
 	number, days := rapid.IntRange(1, 3).Draw(t, "number"), rapid.IntRange(5, 7).Draw(t, "days")
-	propose := func(c domain.AmendmentChanges) domain.Command {
-		return domain.ProposeAmendment{ID: a, Key: "a-" + string(who), Title: "Otherwise", Changes: c}
+	propose := func(changes domain.AmendmentChanges) domain.Command {
+		return domain.ProposeAmendment{ID: agreement, Key: "a-" + string(who), Title: "Otherwise", Changes: changes}
 	}
 	return rapid.SampledFrom([]domain.Command{
 		propose(domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: &days}}),
@@ -176,23 +176,23 @@ func drawAmendment(t *rapid.T, who domain.PartnerID) domain.Command {
 			AddInstruments: []domain.Instrument{{ID: "i9", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},
 		}),
 		propose(domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}),
-		domain.SignAmendment{ID: a, Number: number, Signatory: "S. Igner"},
-		domain.SignAmendment{ID: a, Number: number},
-		domain.SignAmendment{ID: a, Number: number},
-		domain.RejectAmendment{ID: a, Number: number, Reason: "no"},
-		domain.WithdrawAmendment{ID: a, Number: number},
-		domain.TerminateAgreement{ID: a, Mode: domain.Mutual, EffectiveOn: domain.NewDate(2017, 7, days)},
-		domain.TerminateAgreement{ID: a, Mode: domain.ByNotice, Reason: "enough", EffectiveOn: 20170705},
+		domain.SignAmendment{ID: agreement, Number: number, Signatory: "S. Igner"},
+		domain.SignAmendment{ID: agreement, Number: number},
+		domain.SignAmendment{ID: agreement, Number: number},
+		domain.RejectAmendment{ID: agreement, Number: number, Reason: "no"},
+		domain.WithdrawAmendment{ID: agreement, Number: number},
+		domain.TerminateAgreement{ID: agreement, Mode: domain.Mutual, EffectiveOn: domain.NewDate(2017, 7, days)},
+		domain.TerminateAgreement{ID: agreement, Mode: domain.ByNotice, Reason: "enough", EffectiveOn: 20170705},
 	}).Draw(t, "amendment")
 }
 
 func drawProject(t *rapid.T) domain.Command {
-	a := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 2).Draw(t, "agreement")))
+	agreement := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 2).Draw(t, "agreement")))
 	parties := rapid.SampledFrom([][]domain.PartnerID{{"nokia", "xiaomi"}, {"nokia", "xiaomi", "sony"}, {"xiaomi", "sony"}}).Draw(t, "participants")
-	ref := domain.ProjectRef{Agreement: a, Project: domain.ProjectID(fmt.Sprintf("p%d", rapid.IntRange(0, 1).Draw(t, "project")))}
+	ref := domain.ProjectRef{Agreement: agreement, Project: domain.ProjectID(fmt.Sprintf("p%d", rapid.IntRange(0, 1).Draw(t, "project")))}
 	title := rapid.SampledFrom([]string{"Optics", "IoT"}).Draw(t, "title")
 	day := domain.NewDate(2017, 9, rapid.IntRange(1, 3).Draw(t, "day"))
-	move := rapid.SampledFrom([]domain.Move{domain.Commit, domain.Start, domain.Pause, domain.Resume, domain.Complete, domain.Stop}).Draw(t, "move")
+	move := rapid.SampledFrom([]domain.StageMove{domain.MoveCommit, domain.MoveStart, domain.MovePause, domain.MoveResume, domain.MoveComplete, domain.MoveStop}).Draw(t, "move")
 	return rapid.SampledFrom([]domain.Command{
 		domain.CreateProject{Ref: ref, Title: title, Stage: domain.Exploring, Lead: parties[0], Participants: parties, DecideBy: day},
 		domain.EditProject{Ref: ref, Title: &title},
@@ -261,7 +261,7 @@ func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.ReportProgress{Ref: ref, Health: &health, Note: &secretNote, Private: true},
 		domain.MoveForecast{Ref: ref, On: day, Reason: "optics late", Private: private},
 		domain.DeliverMilestone{Ref: ref, Evidence: evidence},
-		domain.DeliverMilestone{Ref: ref, Evidence: evidence, Kept: kept},
+		domain.DeliverMilestone{Ref: ref, Evidence: evidence, PrivateEvidence: kept},
 		domain.WithdrawDelivery{Ref: ref},
 		domain.AcceptMilestone{Ref: ref, Note: "well done"},
 		domain.AcceptMilestone{Ref: ref, Conditions: []domain.Requirement{{Text: "a report", DueOn: day}, {Text: "spares", DueOn: 20180101}}},
@@ -269,7 +269,7 @@ func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.RejectMilestone{Ref: ref, Reasons: []string{"too slow", "too hot"}},
 		domain.RejectMilestone{Ref: ref, Reasons: []string{"too loud"}},
 		domain.DisputeMilestone{Ref: ref, Reason: "it is fast"},
-		domain.SettleMilestone{Ref: ref, Outcome: rapid.SampledFrom(domain.Outcomes()).Draw(t, "outcome"), Note: "as you like"},
+		domain.SettleMilestone{Ref: ref, Settlement: rapid.SampledFrom(domain.Settlements()).Draw(t, "outcome"), Note: "as you like"},
 		domain.CancelMilestone{Ref: ref, Reason: "not needed"},
 		domain.WaiveMilestone{Ref: ref},
 		domain.ShareMilestone{Ref: ref},

@@ -17,15 +17,15 @@ import (
 )
 
 // saved returns a house with a snapshot, and its configuration.
-func saved(t *testing.T) (*house, projections.Config) {
-	h := newHouse(t)
-	for _, s := range opening() {
+func saved(t *testing.T) (*fixture, projections.Config) {
+	h := newFixture(t)
+	for _, s := range openingSteps() {
 		h.do(s.who, s.command)
 	}
 	cfg := h.config()
 	cfg.Dir = t.TempDir()
-	i := start(t, cfg)
-	require.NoError(t, i.stop())
+	model := start(t, cfg)
+	require.NoError(t, model.stop())
 	require.FileExists(t, filepath.Join(cfg.Dir, "image.snapshot"))
 	return h, cfg
 }
@@ -36,7 +36,7 @@ func TestADamagedSnapshotIsPutAside(t *testing.T) {
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
 	good := start(t, cfg)
-	want := dump(t, good.Image, partner("nokia"))
+	want := dump(t, good.ReadModel, viewerOf("nokia"))
 	require.NoError(t, good.stop())
 
 	damaged := map[string][]byte{"empty": {}, "more": append(bytes.Clone(whole), 0), "text": []byte("not a snapshot at all, but long enough to be one")}
@@ -50,34 +50,34 @@ func TestADamagedSnapshotIsPutAside(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, b, 0o600))
 		var lines bytes.Buffer
 		cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-		i := start(t, cfg)
+		model := start(t, cfg)
 		require.Contains(t, lines.String(), "put aside", name)
-		require.Equal(t, want, dump(t, i.Image, partner("nokia")), name)
-		require.NoError(t, i.stop())
+		require.Equal(t, want, dump(t, model.ReadModel, viewerOf("nokia")), name)
+		require.NoError(t, model.stop())
 	}
 }
 
 func TestSnapshotsInTheBackground(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.settle()
 	cfg := h.config()
 	cfg.Dir = filepath.Join(t.TempDir(), "new")
 	cfg.SnapshotEvery = 10
-	i := h.follow(t, cfg)
+	model := h.follow(t, cfg)
 	for n := range 200 {
 		h.plan(domain.MilestoneID("m"+strconv.Itoa(n)), domain.NewDate(2018, 1, 1+n))
 	}
-	i.caughtUp(t)
-	require.NoError(t, i.stop())
+	model.caughtUp(t)
+	require.NoError(t, model.stop())
 	left, err := os.ReadDir(cfg.Dir)
 	require.NoError(t, err)
 	require.Len(t, left, 2, "the snapshot and the marks; no temporary file stays")
 	again := h.follow(t, cfg)
-	require.Equal(t, dump(t, i.Image, partner("xiaomi")), dump(t, again.Image, partner("xiaomi")))
+	require.Equal(t, dump(t, model.ReadModel, viewerOf("xiaomi")), dump(t, again.ReadModel, viewerOf("xiaomi")))
 }
 
 func TestAFailedSnapshotHarmsNothing(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.settle()
 	cfg := h.config()
 	file := filepath.Join(t.TempDir(), "file")
@@ -85,9 +85,9 @@ func TestAFailedSnapshotHarmsNothing(t *testing.T) {
 	cfg.Dir = filepath.Join(file, "below")
 	var lines bytes.Buffer
 	cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-	i := start(t, cfg)
-	require.NoError(t, i.Health())
-	require.NoError(t, i.stop())
+	model := start(t, cfg)
+	require.NoError(t, model.Health())
+	require.NoError(t, model.stop())
 	require.Contains(t, lines.String(), "no snapshot could be written")
 }
 
@@ -95,16 +95,16 @@ func TestAFailedSnapshotHarmsNothing(t *testing.T) {
 func TestWaitingForWhatTheSnapshotHolds(t *testing.T) {
 	h, cfg := saved(t)
 	synctest.Test(t, func(t *testing.T) {
-		i, err := projections.New(cfg)
+		model, err := projections.New(cfg)
 		require.NoError(t, err)
 		waited := make(chan error, len(h.heads))
-		for p, head := range h.heads {
-			go func() { waited <- i.WaitHead(t.Context(), p, head.Seq) }()
+		for partition, head := range h.heads {
+			go func() { waited <- model.WaitHead(t.Context(), partition, head.Seq) }()
 		}
 		synctest.Wait()
 		ctx, stop := context.WithCancel(t.Context())
 		ran := make(chan error, 1)
-		go func() { ran <- i.Run(ctx) }()
+		go func() { ran <- model.Run(ctx) }()
 		for range h.heads {
 			require.NoError(t, <-waited)
 		}

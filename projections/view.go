@@ -11,50 +11,50 @@ import (
 // View answers for one viewer. Every method shows only what the viewer may see; what it may not
 // see is absent like what does not exist. A View is valid only during the call it was made for.
 type View struct {
-	s     *store
-	who   Viewer
-	me    *partnerNode // the viewer's; a node without agreements for one that does not exist
-	scope []domain.AgreementID
-	now   time.Time
-	base  string
-	today map[domain.PartnerID]domain.Date
-	alien bool // the viewer's partner does not exist
+	store          *store
+	viewer         Viewer
+	node           *partnerNode // the viewer's; a node without agreements for one that does not exist
+	scope          []domain.AgreementID
+	now            time.Time
+	baseURL        string
+	today          map[domain.PartnerID]domain.Date
+	unknownPartner bool // the viewer's partner does not exist
 }
 
 // View calls read on a consistent view of the present, under the read lock: read must neither wait
 // nor call the image.
-func (i *Image) View(v Viewer, read func(*View) error) error {
-	now := i.cfg.Now()
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	return read(i.s.view(v, now, i.cfg.BaseURL))
+func (m *ReadModel) View(viewer Viewer, read func(*View) error) error {
+	now := m.cfg.Now()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return read(m.store.view(viewer, now, m.cfg.BaseURL))
 }
 
-func (s *store) view(v Viewer, now time.Time, base string) *View {
-	me, known := s.reader(v)
+func (s *store) view(viewer Viewer, now time.Time, base string) *View {
+	me, known := s.viewerNode(viewer)
 	return &View{
-		s: s, who: v, me: me, scope: parseScope(v.Scope), alien: !known,
-		now: now, base: base, today: map[domain.PartnerID]domain.Date{},
+		store: s, viewer: viewer, node: me, scope: parseScope(viewer.Scope), unknownPartner: !known,
+		now: now, baseURL: base, today: map[domain.PartnerID]domain.Date{},
 	}
 }
 
-// reader returns the viewer's node; an empty one and false for a partner that does not exist.
-func (s *store) reader(v Viewer) (*partnerNode, bool) {
-	if v.Operator {
+// viewerNode returns the viewer's node; an empty one and false for a partner that does not exist.
+func (s *store) viewerNode(viewer Viewer) (*partnerNode, bool) {
+	if viewer.Operator {
 		return s.operator, true
 	}
-	if p, ok := s.partners[v.Partner]; ok {
-		return p, true
+	if partner, ok := s.partners[viewer.Partner]; ok {
+		return partner, true
 	}
-	return newPartnerNode(v.Partner), false
+	return newPartnerNode(viewer.Partner), false
 }
 
 // Changed returns a channel that is closed at the next change that v can see.
-func (i *Image) Changed(v Viewer) <-chan struct{} {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	me, _ := i.s.reader(v)
-	return me.changed(v.Scope)
+func (m *ReadModel) Changed(viewer Viewer) <-chan struct{} {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	me, _ := m.store.viewerNode(viewer)
+	return me.changed(viewer.Scope)
 }
 
 // Now returns the time of the view.
@@ -62,73 +62,73 @@ func (v *View) Now() time.Time { return v.now }
 
 // Version returns the version of lists: the number of all events that the viewer may see.
 func (v *View) Version() uint64 {
-	var n uint64
-	for _, r := range v.roots() {
-		n += r.count
+	var count uint64
+	for _, root := range v.positions() {
+		count += root.count
 	}
-	return n
+	return count
 }
 
 // AgreementVersion returns the number of all events under an agreement that the viewer may see: the
 // version of lists within it.
-func (v *View) AgreementVersion(a domain.AgreementID) uint64 {
-	n, _ := v.stands(string(a))
-	return n
+func (v *View) AgreementVersion(agreement domain.AgreementID) uint64 {
+	count, _ := v.countIn(string(agreement))
+	return count
 }
 
-// reaches reports whether the viewer's token is good for the agreement.
-func (v *View) reaches(a domain.AgreementID) bool {
-	return len(v.scope) == 0 || slices.Contains(v.scope, a)
+// inScope reports whether the viewer's token is good for the agreement.
+func (v *View) inScope(agreement domain.AgreementID) bool {
+	return len(v.scope) == 0 || slices.Contains(v.scope, agreement)
 }
 
 // agreements returns what the viewer is party to and its token good for, sorted by id.
 func (v *View) agreements() []*agreementNode {
 	if len(v.scope) == 0 {
-		return v.me.agreements
+		return v.node.agreements
 	}
-	return slices.DeleteFunc(slices.Clone(v.me.agreements), func(a *agreementNode) bool { return !v.reaches(a.id) })
+	return slices.DeleteFunc(slices.Clone(v.node.agreements), func(agreement *agreementNode) bool { return !v.inScope(agreement.id) })
 }
 
 func (v *View) agreement(id domain.AgreementID) *agreementNode {
-	a := v.s.agreements[id]
-	if a == nil || v.who.Operator || !v.reaches(id) || !slices.Contains(a.readers(), v.who.Partner) {
+	agreement := v.store.agreements[id]
+	if agreement == nil || v.viewer.Operator || !v.inScope(id) || !slices.Contains(agreement.readers(), v.viewer.Partner) {
 		return nil
 	}
-	return a
+	return agreement
 }
 
-func (v *View) project(a domain.AgreementID, id domain.ProjectID) *projectNode {
-	if v.agreement(a) == nil {
+func (v *View) project(agreement domain.AgreementID, id domain.ProjectID) *projectNode {
+	if v.agreement(agreement) == nil {
 		return nil
 	}
-	p := v.s.projectNode(domain.ProjectRef{Agreement: a, Project: id})
-	if p == nil || !slices.Contains(p.participants(), v.who.Partner) {
+	project := v.store.projectNode(domain.ProjectRef{Agreement: agreement, Project: id})
+	if project == nil || !slices.Contains(project.participants(), v.viewer.Partner) {
 		return nil
 	}
-	return p
+	return project
 }
 
 func (v *View) milestone(ref domain.MilestoneRef) *milestoneNode {
-	p := v.project(ref.Agreement, ref.Project)
-	if p == nil {
+	project := v.project(ref.Agreement, ref.Project)
+	if project == nil {
 		return nil
 	}
-	m := p.milestones[ref.Milestone]
-	if m == nil || !m.entity.Sees(v.who.Partner, p.entity) {
+	milestone := project.milestones[ref.Milestone]
+	if milestone == nil || !milestone.entity.VisibleTo(v.viewer.Partner, project.entity) {
 		return nil
 	}
-	return m
+	return milestone
 }
 
 // partner returns a partner that the viewer may know: itself, its counterparties; to the operator
 // all.
 func (v *View) partner(id domain.PartnerID) *partnerNode {
-	p := v.s.partners[id]
-	if p == nil || p.entity == nil {
+	partner := v.store.partners[id]
+	if partner == nil || partner.entity == nil {
 		return nil
 	}
-	if v.who.Operator || id == v.who.Partner || slices.Contains(v.counterparties(), id) {
-		return p
+	if v.viewer.Operator || id == v.viewer.Partner || slices.Contains(v.counterparties(), id) {
+		return partner
 	}
 	return nil
 }
@@ -137,70 +137,70 @@ func (v *View) partner(id domain.PartnerID) *partnerNode {
 // from, who did when it left.
 func (v *View) counterparties() []domain.PartnerID {
 	var ids []domain.PartnerID
-	for _, a := range v.agreements() {
-		readers := a.readers()
-		if a.entity.Left(v.who.Partner, v.now) {
-			readers = v.as(a).Terms.Parties
+	for _, agreement := range v.agreements() {
+		readers := agreement.readers()
+		if agreement.entity.HasLeft(v.viewer.Partner, v.now) {
+			readers = v.agreementFor(agreement).Terms.Parties
 		}
-		for _, p := range readers {
-			if p != v.who.Partner && !slices.Contains(ids, p) {
-				ids = append(ids, p)
+		for _, partner := range readers {
+			if partner != v.viewer.Partner && !slices.Contains(ids, partner) {
+				ids = append(ids, partner)
 			}
 		}
 	}
 	return ids
 }
 
-// keeps reports whether the viewer may see the partner's directory.
-func (v *View) keeps(id domain.PartnerID) *partnerNode {
-	p := v.s.partners[id]
-	if p == nil || p.entity == nil || (!v.who.Operator && id != v.who.Partner) {
+// directory reports whether the viewer may see the partner's directory.
+func (v *View) directory(id domain.PartnerID) *partnerNode {
+	partner := v.store.partners[id]
+	if partner == nil || partner.entity == nil || (!v.viewer.Operator && id != v.viewer.Partner) {
 		return nil
 	}
-	return p
+	return partner
 }
 
-// SeesPartner reports whether the viewer may know the partner.
-func (v *View) SeesPartner(id domain.PartnerID) bool { return v.partner(id) != nil }
+// PartnerVisible reports whether the viewer may know the partner.
+func (v *View) PartnerVisible(id domain.PartnerID) bool { return v.partner(id) != nil }
 
-// SeesAgreement reports whether the viewer may see the agreement.
-func (v *View) SeesAgreement(id domain.AgreementID) bool { return v.agreement(id) != nil }
+// AgreementVisible reports whether the viewer may see the agreement.
+func (v *View) AgreementVisible(id domain.AgreementID) bool { return v.agreement(id) != nil }
 
-// SeesProject reports whether the viewer may see the project.
-func (v *View) SeesProject(a domain.AgreementID, id domain.ProjectID) bool {
-	return v.project(a, id) != nil
+// ProjectVisible reports whether the viewer may see the project.
+func (v *View) ProjectVisible(agreement domain.AgreementID, id domain.ProjectID) bool {
+	return v.project(agreement, id) != nil
 }
 
-// SeesMilestone reports whether the viewer may see the milestone.
-func (v *View) SeesMilestone(ref domain.MilestoneRef) bool { return v.milestone(ref) != nil }
+// MilestoneVisible reports whether the viewer may see the milestone.
+func (v *View) MilestoneVisible(ref domain.MilestoneRef) bool { return v.milestone(ref) != nil }
 
 // todayOf returns the date in a partner's zone.
-func (v *View) todayOf(p domain.PartnerID) domain.Date {
-	d, ok := v.today[p]
+func (v *View) todayOf(partner domain.PartnerID) domain.Date {
+	today, ok := v.today[partner]
 	if !ok {
 		zone := time.UTC
-		if n := v.s.partners[p]; n != nil {
-			zone = n.zone
+		if node := v.store.partners[partner]; node != nil {
+			zone = node.zone
 		}
-		d = domain.DateOf(v.now.In(zone))
-		v.today[p] = d
+		today = domain.DateOf(v.now.In(zone))
+		v.today[partner] = today
 	}
-	return d
+	return today
 }
 
 // midnight returns the next midnight in any zone that can matter to the viewer: its own, its
 // counterparties' and UTC, in which agreements end.
 func (v *View) midnight() time.Time {
-	zones := []*time.Location{time.UTC, v.me.zone}
+	zones := []*time.Location{time.UTC, v.node.zone}
 	for _, id := range v.counterparties() {
-		if p := v.s.partners[id]; p != nil && !slices.Contains(zones, p.zone) {
-			zones = append(zones, p.zone)
+		if partner := v.store.partners[id]; partner != nil && !slices.Contains(zones, partner.zone) {
+			zones = append(zones, partner.zone)
 		}
 	}
 	first := nextMidnight(v.now, time.UTC)
-	for _, z := range zones {
-		if t := nextMidnight(v.now, z); t.Before(first) {
-			first = t
+	for _, zone := range zones {
+		if midnight := nextMidnight(v.now, zone); midnight.Before(first) {
+			first = midnight
 		}
 	}
 	return first
@@ -209,42 +209,42 @@ func (v *View) midnight() time.Time {
 // nextMidnight returns when the date in the zone changes. Where clocks are put forward at
 // midnight the computed instant can already be past; then it says a minute from now.
 func nextMidnight(now time.Time, zone *time.Location) time.Time {
-	y, m, d := now.In(zone).Date()
-	t := time.Date(y, m, d+1, 0, 0, 0, 0, zone)
-	if !t.After(now) {
+	year, month, day := now.In(zone).Date()
+	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, zone)
+	if !midnight.After(now) {
 		return now.Add(time.Minute)
 	}
-	return t
+	return midnight
 }
 
 func (v *View) url(segments ...string) string {
-	var b strings.Builder
-	b.WriteString(v.base)
-	b.WriteString("/v1")
-	for _, s := range segments {
-		b.WriteByte('/')
-		b.WriteString(s)
+	var text strings.Builder
+	text.WriteString(v.baseURL)
+	text.WriteString("/v1")
+	for _, segment := range segments {
+		text.WriteByte('/')
+		text.WriteString(segment)
 	}
-	return b.String()
+	return text.String()
 }
 
 func (v *View) milestoneURL(ref domain.MilestoneRef) string {
 	return v.url("agreements", string(ref.Agreement), "projects", string(ref.Project), "milestones", string(ref.Milestone))
 }
 
-// orNull returns nil for a zero value, which is null in JSON.
-func orNull[T comparable](x T) *T {
+// nilIfZero returns nil for a zero value, which is null in JSON.
+func nilIfZero[T comparable](value T) *T {
 	var zero T
-	if x == zero {
+	if value == zero {
 		return nil
 	}
-	return &x
+	return &value
 }
 
-// list returns an empty list for none, which is [] in JSON.
-func list[T any](x []T) []T {
-	if x == nil {
+// emptyIfNil returns an empty list for none, which is [] in JSON.
+func emptyIfNil[T any](values []T) []T {
+	if values == nil {
 		return []T{}
 	}
-	return x
+	return values
 }

@@ -6,129 +6,131 @@ import (
 
 // Agreement returns an agreement.
 func (v *View) Agreement(id domain.AgreementID) (Agreement, bool) {
-	a := v.agreement(id)
-	if a == nil {
+	agreement := v.agreement(id)
+	if agreement == nil {
 		return Agreement{}, false
 	}
-	return v.agreementShape(v.as(a)), true
+	return v.agreementShape(v.agreementFor(agreement)), true
 }
 
 // Agreements returns all agreements that the viewer may see, sorted by id.
 func (v *View) Agreements() []Agreement {
 	shapes := []Agreement{}
-	for _, a := range v.agreements() {
-		shapes = append(shapes, v.agreementShape(v.as(a)))
+	for _, agreement := range v.agreements() {
+		shapes = append(shapes, v.agreementShape(v.agreementFor(agreement)))
 	}
 	return shapes
 }
 
-// as returns the agreement as the viewer may see it: who has withdrawn sees what was so then.
-func (v *View) as(n *agreementNode) *domain.Agreement { return n.entity.As(v.who.Partner, v.now) }
+// agreementFor returns the agreement as the viewer may see it: who has withdrawn sees what was so then.
+func (v *View) agreementFor(node *agreementNode) *domain.Agreement {
+	return node.entity.ViewFor(v.viewer.Partner, v.now)
+}
 
-func (v *View) agreementShape(a *domain.Agreement) Agreement {
-	t := a.Terms
+func (v *View) agreementShape(agreement *domain.Agreement) Agreement {
+	terms := agreement.Terms
 	shape := Agreement{
-		ID: a.ID, Title: t.Title, State: a.State(v.now), Parties: t.Parties,
-		EffectiveOn: t.EffectiveOn, ExpiresOn: orNull(t.ExpiresOn),
-		AcceptanceDays: t.AcceptanceDays, DeemedAcceptance: t.DeemedAcceptance,
-		ForecastToleranceDays: t.ForecastToleranceDays,
+		ID: agreement.ID, Title: terms.Title, State: agreement.State(v.now), Parties: terms.Parties,
+		EffectiveOn: terms.EffectiveOn, ExpiresOn: nilIfZero(terms.ExpiresOn),
+		AcceptanceDays: terms.AcceptanceDays, DeemedAcceptance: terms.DeemedAcceptance,
+		ForecastToleranceDays: terms.ForecastToleranceDays,
 		Signatures:            map[domain.PartnerID]*Signature{},
-		Termination:           terminationShape(a), Notices: map[domain.PartnerID]GivenNotice{},
-		URL: v.url("agreements", string(a.ID)),
+		Termination:           terminationShape(agreement), Notices: map[domain.PartnerID]GivenNotice{},
+		URL: v.url("agreements", string(agreement.ID)),
 	}
-	for _, p := range t.Parties {
-		shape.Signatures[p] = nil
+	for _, partner := range terms.Parties {
+		shape.Signatures[partner] = nil
 	}
-	for _, s := range a.Signatures {
-		shape.Signatures[s.Partner] = &Signature{s.Signatory, s.SignedOn}
+	for _, signature := range agreement.Signatures {
+		shape.Signatures[signature.Partner] = &Signature{signature.Signatory, signature.SignedOn}
 	}
-	for _, n := range a.Notices {
-		shape.Notices[n.Partner] = GivenNotice{n.On, n.Reason}
+	for _, notice := range agreement.TerminationNotices {
+		shape.Notices[notice.Partner] = GivenNotice{notice.On, notice.Reason}
 	}
-	shape.Version, shape.UpdatedAt = a.Seen.For(v.who.Partner)
+	shape.Version, shape.UpdatedAt = agreement.Versions.For(v.viewer.Partner)
 	return shape
 }
 
 // Instrument returns one legal part of an agreement.
-func (v *View) Instrument(a domain.AgreementID, id domain.InstrumentID) (Instrument, bool) {
-	n := v.agreement(a)
-	if n == nil || v.as(n).Instrument(id) == nil {
+func (v *View) Instrument(agreement domain.AgreementID, id domain.InstrumentID) (Instrument, bool) {
+	node := v.agreement(agreement)
+	if node == nil || v.agreementFor(node).Instrument(id) == nil {
 		return Instrument{}, false
 	}
-	return v.instrumentShape(v.as(n), v.as(n).Instrument(id)), true
+	return v.instrumentShape(v.agreementFor(node), v.agreementFor(node).Instrument(id)), true
 }
 
 // Instruments returns an agreement's instruments in the order of adding.
-func (v *View) Instruments(a domain.AgreementID) []Instrument {
+func (v *View) Instruments(agreement domain.AgreementID) []Instrument {
 	shapes := []Instrument{}
-	if n := v.agreement(a); n != nil {
-		a := v.as(n)
-		for i := range a.Instruments {
-			shapes = append(shapes, v.instrumentShape(a, &a.Instruments[i]))
+	if node := v.agreement(agreement); node != nil {
+		agreement := v.agreementFor(node)
+		for i := range agreement.Instruments {
+			shapes = append(shapes, v.instrumentShape(agreement, &agreement.Instruments[i]))
 		}
 	}
 	return shapes
 }
 
-func (v *View) instrumentShape(a *domain.Agreement, i *domain.Instrument) Instrument {
-	all := v.serving(a.ID, i.ID)
+func (v *View) instrumentShape(agreement *domain.Agreement, instrument *domain.Instrument) Instrument {
+	all := v.servingMilestones(agreement.ID, instrument.ID)
 	return Instrument{
-		Agreement: a.ID, ID: i.ID, Kind: i.Kind, Title: i.Title, Roles: rolesShape(i),
-		EffectiveOn: i.EffectiveOn, ExpiresOn: orNull(i.ExpiresOn), Disclosure: i.Disclosure,
-		Schedule: v.schedule(a, i, all), Obligations: obligations(i, all), PrivateNote: a.Note(i.ID, v.who.Partner),
-		URL: v.url("agreements", string(a.ID), "instruments", string(i.ID)),
+		Agreement: agreement.ID, ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: rolesShape(instrument),
+		EffectiveOn: instrument.EffectiveOn, ExpiresOn: nilIfZero(instrument.ExpiresOn), Disclosure: instrument.Disclosure,
+		Schedule: v.schedule(agreement, instrument, all), Obligations: obligations(instrument, all), PrivateNote: agreement.Note(instrument.ID, v.viewer.Partner),
+		URL: v.url("agreements", string(agreement.ID), "instruments", string(instrument.ID)),
 	}
 }
 
-func rolesShape(i *domain.Instrument) map[domain.RoleName][]domain.PartnerID {
-	if i.Roles == nil {
+func rolesShape(instrument *domain.Instrument) map[domain.RoleName][]domain.PartnerID {
+	if instrument.Roles == nil {
 		return map[domain.RoleName][]domain.PartnerID{}
 	}
-	return i.Roles
+	return instrument.Roles
 }
 
 // Project returns a project.
-func (v *View) Project(a domain.AgreementID, id domain.ProjectID) (Project, bool) {
-	p := v.project(a, id)
-	if p == nil {
+func (v *View) Project(agreement domain.AgreementID, id domain.ProjectID) (Project, bool) {
+	project := v.project(agreement, id)
+	if project == nil {
 		return Project{}, false
 	}
-	return v.projectShape(p.entity), true
+	return v.projectShape(project.entity), true
 }
 
 // Projects returns those of an agreement's projects in which the viewer takes part, sorted by id.
-func (v *View) Projects(a domain.AgreementID) []Project {
+func (v *View) Projects(agreement domain.AgreementID) []Project {
 	shapes := []Project{}
-	for _, p := range v.projectsOf(v.agreement(a)) {
-		shapes = append(shapes, v.projectShape(p.entity))
+	for _, project := range v.projectsOf(v.agreement(agreement)) {
+		shapes = append(shapes, v.projectShape(project.entity))
 	}
 	return shapes
 }
 
 // projectsOf returns the visible projects of an agreement that the viewer may see.
-func (v *View) projectsOf(a *agreementNode) []*projectNode {
+func (v *View) projectsOf(agreement *agreementNode) []*projectNode {
 	var visible []*projectNode
-	if a != nil {
-		for _, p := range a.projects {
-			if p.entity != nil && p.entity.Participant(v.who.Partner) {
-				visible = append(visible, p)
+	if agreement != nil {
+		for _, project := range agreement.projects {
+			if project.entity != nil && project.entity.Participant(v.viewer.Partner) {
+				visible = append(visible, project)
 			}
 		}
 	}
 	return visible
 }
 
-func (v *View) projectShape(p *domain.Project) Project {
+func (v *View) projectShape(project *domain.Project) Project {
 	shape := Project{
-		Agreement: p.Ref.Agreement, ID: p.Ref.Project, Title: p.Title, Description: p.Description,
-		Area: p.Area, Stage: p.Stage, Lead: p.Lead, Participants: p.Participants,
-		Instrument: orNull(p.Instrument), DecideBy: orNull(p.DecideBy),
-		Pending: map[domain.Move][]domain.PartnerID{},
-		URL:     v.url("agreements", string(p.Ref.Agreement), "projects", string(p.Ref.Project)),
+		Agreement: project.Ref.Agreement, ID: project.Ref.Project, Title: project.Title, Description: project.Description,
+		Area: project.Area, Stage: project.Stage, Lead: project.Lead, Participants: project.Participants,
+		Instrument: nilIfZero(project.Instrument), DecideBy: nilIfZero(project.DecideBy),
+		Pending: map[domain.StageMove][]domain.PartnerID{},
+		URL:     v.url("agreements", string(project.Ref.Agreement), "projects", string(project.Ref.Project)),
 	}
-	for _, c := range p.Calls {
-		shape.Pending[c.Move] = append(shape.Pending[c.Move], c.Partner)
+	for _, call := range project.Calls {
+		shape.Pending[call.Move] = append(shape.Pending[call.Move], call.Partner)
 	}
-	shape.Version, shape.UpdatedAt = p.Seen.For(v.who.Partner)
+	shape.Version, shape.UpdatedAt = project.Versions.For(v.viewer.Partner)
 	return shape
 }

@@ -10,12 +10,12 @@ import (
 )
 
 // Changes returns the change requests of a project, by number.
-func (v *View) Changes(a domain.AgreementID, id domain.ProjectID) []Change {
+func (v *View) Changes(agreement domain.AgreementID, id domain.ProjectID) []Change {
 	shapes := []Change{}
-	if p := v.project(a, id); p != nil {
-		for _, c := range p.entity.Changes {
-			if c.Sees(v.who.Partner) {
-				shapes = append(shapes, v.changeShape(p.entity, c))
+	if project := v.project(agreement, id); project != nil {
+		for _, request := range project.entity.Changes {
+			if request.VisibleTo(v.viewer.Partner) {
+				shapes = append(shapes, v.changeShape(project.entity, request))
 			}
 		}
 	}
@@ -23,60 +23,60 @@ func (v *View) Changes(a domain.AgreementID, id domain.ProjectID) []Change {
 }
 
 // Change returns a change request.
-func (v *View) Change(a domain.AgreementID, id domain.ProjectID, number int) (Change, bool) {
-	p := v.project(a, id)
-	if p == nil {
+func (v *View) Change(agreement domain.AgreementID, id domain.ProjectID, number int) (Change, bool) {
+	project := v.project(agreement, id)
+	if project == nil {
 		return Change{}, false
 	}
-	c := p.entity.Change(number)
-	if c == nil || !c.Sees(v.who.Partner) {
+	request := project.entity.Change(number)
+	if request == nil || !request.VisibleTo(v.viewer.Partner) {
 		return Change{}, false
 	}
-	return v.changeShape(p.entity, c), true
+	return v.changeShape(project.entity, request), true
 }
 
 // ChangeNumber returns the number of the request that was proposed with the given key; 0: there is none.
-func (v *View) ChangeNumber(a domain.AgreementID, id domain.ProjectID, key string) int {
-	if p := v.project(a, id); p != nil && key != "" {
-		for _, c := range p.entity.Changes {
-			if c.Key == key && c.Sees(v.who.Partner) {
-				return c.Number
+func (v *View) ChangeNumber(agreement domain.AgreementID, id domain.ProjectID, key string) int {
+	if project := v.project(agreement, id); project != nil && key != "" {
+		for _, request := range project.entity.Changes {
+			if request.Key == key && request.VisibleTo(v.viewer.Partner) {
+				return request.Number
 			}
 		}
 	}
 	return 0
 }
 
-func (v *View) changeShape(p *domain.Project, c *domain.ChangeRequest) Change {
+func (v *View) changeShape(project *domain.Project, request *domain.ChangeRequest) Change {
 	shape := Change{
-		Agreement: p.Ref.Agreement, Project: p.Ref.Project, Number: c.Number, Reason: c.Reason, State: c.State,
-		ProposedBy: c.By, ProposedAt: time.UnixMicro(c.ProposedAt).UTC(), Milestones: []ChangedMilestone{}, Publish: list(c.Publish),
-		Approvals: map[domain.PartnerID]string{}, URL: v.changeURL(p.Ref, c.Number),
+		Agreement: project.Ref.Agreement, Project: project.Ref.Project, Number: request.Number, Reason: request.Reason, State: request.State,
+		ProposedBy: request.ProposedBy, ProposedAt: time.UnixMicro(request.ProposedAt).UTC(), Milestones: []ChangedMilestone{}, Publish: emptyIfNil(request.Publish),
+		Approvals: map[domain.PartnerID]string{}, URL: v.changeURL(project.Ref, request.Number),
 	}
-	for _, x := range c.Milestones {
-		shape.Milestones = append(shape.Milestones, ChangedMilestone{x.Milestone, changeFields(x.From), changeFields(x.To), x.Cancel})
+	for _, proposed := range request.Milestones {
+		shape.Milestones = append(shape.Milestones, ChangedMilestone{proposed.Milestone, changeFields(proposed.From), changeFields(proposed.To), proposed.Cancel})
 	}
-	for _, party := range c.Parties(v.s, p.Ref) {
-		shape.Approvals[party] = approval(c, party)
+	for _, party := range request.Parties(v.store, project.Ref) {
+		shape.Approvals[party] = approval(request, party)
 	}
-	if c.DecidedAt != 0 {
-		shape.DecidedAt = new(time.UnixMicro(c.DecidedAt).UTC())
+	if request.DecidedAt != 0 {
+		shape.DecidedAt = new(time.UnixMicro(request.DecidedAt).UTC())
 	}
-	switch c.State {
-	case domain.ChangeRefused:
-		shape.Rejection = &ChangeRejection{c.RejectedBy, c.Why}
-	case domain.ChangeVoid:
-		shape.Void = &ChangeVoid{c.Broken.Milestone, c.Broken.Field, c.Broken.State}
+	switch request.State {
+	case domain.ChangeStateRejected:
+		shape.Rejection = &ChangeRejection{request.RejectedBy, request.RejectionReason}
+	case domain.ChangeStateVoid:
+		shape.Void = &ChangeVoid{request.VoidGround.Milestone, request.VoidGround.Field, request.VoidGround.State}
 	}
-	shape.Version, shape.UpdatedAt = c.Seen.For(v.who.Partner)
+	shape.Version, shape.UpdatedAt = request.Versions.For(v.viewer.Partner)
 	return shape
 }
 
 // onlyMilestone returns the milestone that the request is about, nil if there are several.
-func onlyMilestone(c *domain.ChangeRequest) *domain.MilestoneID {
-	ids := slices.Clone(c.Publish)
-	for _, x := range c.Milestones {
-		ids = append(ids, x.Milestone)
+func onlyMilestone(request *domain.ChangeRequest) *domain.MilestoneID {
+	ids := slices.Clone(request.Publish)
+	for _, proposed := range request.Milestones {
+		ids = append(ids, proposed.Milestone)
 	}
 	slices.Sort(ids)
 	if ids = slices.Compact(ids); len(ids) != 1 {
@@ -85,25 +85,25 @@ func onlyMilestone(c *domain.ChangeRequest) *domain.MilestoneID {
 	return &ids[0]
 }
 
-func approval(c *domain.ChangeRequest, party domain.PartnerID) string {
+func approval(request *domain.ChangeRequest, party domain.PartnerID) string {
 	switch {
-	case c.State == domain.ChangeRefused && c.RejectedBy == party:
+	case request.State == domain.ChangeStateRejected && request.RejectedBy == party:
 		return "rejected"
-	case slices.Contains(c.Approvals, party):
+	case slices.Contains(request.Approvals, party):
 		return "approved"
-	case c.State == domain.ChangeOpen:
+	case request.State == domain.ChangeStateOpen:
 		return "pending"
 	}
 	return "none"
 }
 
-func changeFields(f domain.ChangeFields) ChangeFields {
-	shape := ChangeFields{DueOn: orNull(f.DueOn), Owner: orNull(f.Owner)}
-	if len(f.Acceptors) > 0 {
-		shape.Acceptors = &f.Acceptors
+func changeFields(fields domain.ChangeFields) ChangeFields {
+	shape := ChangeFields{DueOn: nilIfZero(fields.DueOn), Owner: nilIfZero(fields.Owner)}
+	if len(fields.Acceptors) > 0 {
+		shape.Acceptors = &fields.Acceptors
 	}
-	if f.Criteria != nil {
-		shape.Criteria = new(list(*f.Criteria))
+	if fields.Criteria != nil {
+		shape.Criteria = new(emptyIfNil(*fields.Criteria))
 	}
 	return shape
 }
@@ -113,18 +113,18 @@ func (v *View) changeURL(ref domain.ProjectRef, number int) string {
 }
 
 // changeItems returns the open requests that wait for the viewer's approval.
-func (v *View) changeItems(n *projectNode) (items []InboxItem) {
-	p := n.entity
-	for _, c := range p.Changes {
-		if !c.Awaits(v.who.Partner, v.s, p.Ref) {
+func (v *View) changeItems(node *projectNode) (items []InboxItem) {
+	project := node.entity
+	for _, request := range project.Changes {
+		if !request.Awaits(v.viewer.Partner, v.store, project.Ref) {
 			continue
 		}
 		item := InboxItem{
-			Kind: "change", Agreement: &p.Ref.Agreement, Project: &p.Ref.Project, Change: &c.Number, Title: p.Title,
-			Reason: fmt.Sprintf("%s proposes change %d: %s", v.name(c.By), c.Number, c.Reason),
-			Since:  time.UnixMicro(c.ProposedAt).UTC(), URL: v.changeURL(p.Ref, c.Number),
+			Kind: "change", Agreement: &project.Ref.Agreement, Project: &project.Ref.Project, Change: &request.Number, Title: project.Title,
+			Reason: fmt.Sprintf("%s proposes change %d: %s", v.name(request.ProposedBy), request.Number, request.Reason),
+			Since:  time.UnixMicro(request.ProposedAt).UTC(), URL: v.changeURL(project.Ref, request.Number),
 		}
-		item.Milestone = onlyMilestone(c)
+		item.Milestone = onlyMilestone(request)
 		items = append(items, item)
 	}
 	return items

@@ -10,33 +10,33 @@ import (
 
 // Partner returns a partner; false for one that the viewer may not know.
 func (v *View) Partner(id domain.PartnerID) (Partner, bool) {
-	p := v.partner(id)
-	if p == nil {
+	partner := v.partner(id)
+	if partner == nil {
 		return Partner{}, false
 	}
 	shape := Partner{
-		ID: p.id, Name: p.entity.Name, Country: p.entity.Country, TimeZone: p.entity.TimeZone,
-		Holidays: []domain.Date{}, Version: p.profile.N, UpdatedAt: time.UnixMicro(p.profile.At).UTC(),
-		URL: v.url("partners", string(p.id)),
+		ID: partner.id, Name: partner.entity.Name, Country: partner.entity.Country, TimeZone: partner.entity.TimeZone,
+		Holidays: []domain.Date{}, Version: partner.profileMark.Events, UpdatedAt: time.UnixMicro(partner.profileMark.LastAt).UTC(),
+		URL: v.url("partners", string(partner.id)),
 	}
-	if v.keeps(id) != nil {
-		shape.Holidays = list(p.entity.Holidays)
-		shape.Version, shape.UpdatedAt = p.entity.Seen.For(id)
+	if v.directory(id) != nil {
+		shape.Holidays = emptyIfNil(partner.entity.Holidays)
+		shape.Version, shape.UpdatedAt = partner.entity.Versions.For(id)
 	}
 	return shape, true
 }
 
 // Partners returns the viewer and its counterparties, all partners to the operator, sorted by id.
 func (v *View) Partners() []Partner {
-	ids := append(v.counterparties(), v.who.Partner)
-	if v.who.Operator {
-		ids = slices.Collect(maps.Keys(v.s.partners))
+	ids := append(v.counterparties(), v.viewer.Partner)
+	if v.viewer.Operator {
+		ids = slices.Collect(maps.Keys(v.store.partners))
 	}
 	slices.Sort(ids)
 	shapes := []Partner{}
 	for _, id := range ids {
-		if p, ok := v.Partner(id); ok {
-			shapes = append(shapes, p)
+		if partner, ok := v.Partner(id); ok {
+			shapes = append(shapes, partner)
 		}
 	}
 	return shapes
@@ -44,24 +44,24 @@ func (v *View) Partners() []Partner {
 
 // Member returns a member, without name and address: see [Image.FillProfiles]. A removed one is
 // absent.
-func (v *View) Member(p domain.PartnerID, id domain.MemberID) (Member, bool) {
-	n := v.keeps(p)
-	if n == nil || n.members[id] == nil || n.members[id].Removed {
+func (v *View) Member(partner domain.PartnerID, id domain.MemberID) (Member, bool) {
+	node := v.directory(partner)
+	if node == nil || node.members[id] == nil || node.members[id].Removed {
 		return Member{}, false
 	}
-	x := n.members[id]
-	shape := Member{Partner: p, ID: id, Role: x.Role}
-	shape.Version, shape.UpdatedAt = x.Seen.For(p)
+	member := node.members[id]
+	shape := Member{Partner: partner, ID: id, Role: member.Role}
+	shape.Version, shape.UpdatedAt = member.Versions.For(partner)
 	return shape, true
 }
 
 // Members returns the partner's members, without names and addresses, sorted by id.
-func (v *View) Members(p domain.PartnerID) []Member {
+func (v *View) Members(partner domain.PartnerID) []Member {
 	shapes := []Member{}
-	if n := v.keeps(p); n != nil {
-		for _, id := range slices.Sorted(maps.Keys(n.members)) {
-			if m, ok := v.Member(p, id); ok {
-				shapes = append(shapes, m)
+	if node := v.directory(partner); node != nil {
+		for _, id := range slices.Sorted(maps.Keys(node.members)) {
+			if member, ok := v.Member(partner, id); ok {
+				shapes = append(shapes, member)
 			}
 		}
 	}
@@ -70,34 +70,34 @@ func (v *View) Members(p domain.PartnerID) []Member {
 
 // Token returns a token, a revoked one too. Who holds one that is limited to some agreements does not see
 // those that name others.
-func (v *View) Token(p domain.PartnerID, id domain.TokenID) (Token, bool) {
-	n := v.keeps(p)
-	if n == nil || n.tokens[id] == nil {
+func (v *View) Token(partner domain.PartnerID, id domain.TokenID) (Token, bool) {
+	node := v.directory(partner)
+	if node == nil || node.tokens[id] == nil {
 		return Token{}, false
 	}
-	x := n.tokens[id]
-	if slices.ContainsFunc(x.Agreements, func(a domain.AgreementID) bool { return !v.reaches(a) }) {
+	token := node.tokens[id]
+	if slices.ContainsFunc(token.Agreements, func(agreement domain.AgreementID) bool { return !v.inScope(agreement) }) {
 		return Token{}, false
 	}
 	shape := Token{
-		Partner: p, ID: id, Name: x.Name, Member: x.Member, Role: x.Role,
-		Agreements: list(x.Agreements), ViaOperator: x.ViaOperator, Revoked: x.Revoked,
+		Partner: partner, ID: id, Name: token.Name, Member: token.Member, Role: token.Role,
+		Agreements: emptyIfNil(token.Agreements), ViaOperator: token.ViaOperator, Revoked: token.Revoked,
 	}
-	if !x.ExpiresAt.IsZero() {
-		at := x.ExpiresAt.UTC()
+	if !token.ExpiresAt.IsZero() {
+		at := token.ExpiresAt.UTC()
 		shape.ExpiresAt = &at
 	}
-	shape.Version, shape.UpdatedAt = x.Seen.For(p)
+	shape.Version, shape.UpdatedAt = token.Versions.For(partner)
 	return shape, true
 }
 
 // Tokens returns the partner's tokens, sorted by id.
-func (v *View) Tokens(p domain.PartnerID) []Token {
+func (v *View) Tokens(partner domain.PartnerID) []Token {
 	shapes := []Token{}
-	if n := v.keeps(p); n != nil {
-		for _, id := range slices.Sorted(maps.Keys(n.tokens)) {
-			if t, ok := v.Token(p, id); ok {
-				shapes = append(shapes, t)
+	if node := v.directory(partner); node != nil {
+		for _, id := range slices.Sorted(maps.Keys(node.tokens)) {
+			if token, ok := v.Token(partner, id); ok {
+				shapes = append(shapes, token)
 			}
 		}
 	}

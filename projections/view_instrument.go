@@ -2,65 +2,65 @@ package projections
 
 import "tandem/domain"
 
-// SeesInstrument reports whether the viewer may see the instrument.
-func (v *View) SeesInstrument(a domain.AgreementID, i domain.InstrumentID) bool {
-	n := v.agreement(a)
-	return n != nil && v.as(n).Instrument(i) != nil
+// InstrumentVisible reports whether the viewer may see the instrument.
+func (v *View) InstrumentVisible(agreement domain.AgreementID, instrument domain.InstrumentID) bool {
+	node := v.agreement(agreement)
+	return node != nil && v.agreementFor(node).Instrument(instrument) != nil
 }
 
-// SeesItem reports whether the viewer may see the schedule item.
-func (v *View) SeesItem(a domain.AgreementID, i domain.InstrumentID, item domain.ItemID) bool {
-	return v.SeesInstrument(a, i) && v.s.Agreement(a).Instrument(i).Item(item) != nil
+// ScheduleItemVisible reports whether the viewer may see the schedule item.
+func (v *View) ScheduleItemVisible(agreement domain.AgreementID, instrument domain.InstrumentID, item domain.ItemID) bool {
+	return v.InstrumentVisible(agreement, instrument) && v.store.Agreement(agreement).Instrument(instrument).Item(item) != nil
 }
 
-// serving are the milestones that name an instrument, as far as the viewer may see them.
-type serving []*domain.Milestone
+// servingMilestones are the milestones that name an instrument, as far as the viewer may see them.
+type servingMilestones []*domain.Milestone
 
-func (v *View) serving(a domain.AgreementID, i domain.InstrumentID) (list serving) {
-	for _, m := range v.s.Serving(a, i) {
-		if p := v.s.Project(m.Ref.ProjectRef()); p != nil && m.Sees(v.who.Partner, p) {
-			list = append(list, m)
+func (v *View) servingMilestones(agreement domain.AgreementID, instrument domain.InstrumentID) (list servingMilestones) {
+	for _, milestone := range v.store.MilestonesOf(agreement, instrument) {
+		if project := v.store.Project(milestone.Ref.ProjectRef()); project != nil && milestone.VisibleTo(v.viewer.Partner, project) {
+			list = append(list, milestone)
 		}
 	}
 	return list
 }
 
-// of returns those that the plan fits.
-func (s serving) of(fits func(domain.Plan) bool) (list serving) {
-	for _, m := range s {
-		if fits(m.Plan) {
-			list = append(list, m)
+// filter returns those that the plan fits.
+func (s servingMilestones) filter(fits func(domain.Plan) bool) (list servingMilestones) {
+	for _, milestone := range s {
+		if fits(milestone.Plan) {
+			list = append(list, milestone)
 		}
 	}
 	return list
 }
 
-func (s serving) shapes() []ServingMilestone {
+func (s servingMilestones) shapes() []ServingMilestone {
 	shapes := []ServingMilestone{}
-	for _, m := range s {
-		shapes = append(shapes, ServingMilestone{m.Ref.Project, m.Ref.Milestone, m.State})
+	for _, milestone := range s {
+		shapes = append(shapes, ServingMilestone{milestone.Ref.Project, milestone.Ref.Milestone, milestone.State})
 	}
 	return shapes
 }
 
-func (v *View) schedule(a *domain.Agreement, i *domain.Instrument, all serving) []ScheduleItem {
+func (v *View) schedule(agreement *domain.Agreement, instrument *domain.Instrument, all servingMilestones) []ScheduleItem {
 	shapes := []ScheduleItem{}
-	for _, item := range i.Schedule {
+	for _, item := range instrument.Schedule {
 		shapes = append(shapes, ScheduleItem{
-			ID: item.ID, Title: item.Title, Kind: item.Kind, Count: orNull(item.Count), Note: item.Note,
-			State:      a.ItemState(i.ID, item.ID),
-			Milestones: all.of(func(p domain.Plan) bool { return p.ScheduleItem == item.ID }).shapes(),
+			ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Count), Note: item.Note,
+			State:      agreement.ItemState(instrument.ID, item.ID),
+			Milestones: all.filter(func(plan domain.Plan) bool { return plan.ScheduleItem == item.ID }).shapes(),
 		})
 	}
 	return shapes
 }
 
-func obligations(i *domain.Instrument, all serving) []Obligation {
+func obligations(instrument *domain.Instrument, all servingMilestones) []Obligation {
 	shapes := []Obligation{}
-	for _, o := range i.Obligations {
-		mine := all.of(func(p domain.Plan) bool { return p.Clause == o.Clause })
-		shape := Obligation{Clause: o.Clause, Text: o.Text, Partner: o.Partner, State: "open", Milestones: mine.shapes()}
-		if domain.Carried(mine) {
+	for _, obligation := range instrument.Obligations {
+		mine := all.filter(func(plan domain.Plan) bool { return plan.Clause == obligation.Clause })
+		shape := Obligation{Clause: obligation.Clause, Text: obligation.Text, Partner: obligation.Partner, State: "open", Milestones: mine.shapes()}
+		if domain.Fulfilled(mine) {
 			shape.State = "fulfilled"
 		}
 		shapes = append(shapes, shape)

@@ -6,119 +6,121 @@ import (
 
 // Milestone returns a milestone.
 func (v *View) Milestone(ref domain.MilestoneRef) (Milestone, bool) {
-	m := v.milestone(ref)
-	if m == nil {
+	milestone := v.milestone(ref)
+	if milestone == nil {
 		return Milestone{}, false
 	}
-	return v.milestoneShape(m), true
+	return v.milestoneShape(milestone), true
 }
 
-func (v *View) milestoneShape(n *milestoneNode) Milestone {
-	m := n.entity
+func (v *View) milestoneShape(node *milestoneNode) Milestone {
+	milestone := node.entity
 	shape := Milestone{
-		Agreement: m.Ref.Agreement, Project: m.Ref.Project, ID: m.Ref.Milestone,
-		Title: m.Plan.Title, Description: m.Plan.Description,
-		Owner: m.Plan.Owner, Acceptors: list(m.Plan.Acceptors),
-		State: m.State, Health: orNull(m.Health), HealthNote: m.HealthNote, Progress: m.Progress,
-		PrivateHealth: orNull(m.Assessment(v.who.Partner).Health), PrivateHealthNote: m.Assessment(v.who.Partner).Note,
-		DueOn: m.Plan.DueOn, BaselineOn: orNull(m.BaselineOn), VarianceDays: variance(m), Forecasts: forecasts(m),
-		PrivateForecast: orNull(m.PrivateForecast(v.who.Partner).On),
-		Disagreement:    m.Disagreement(v.tolerance(n.project.agreement)),
-		Overdue:         v.overdue(m),
-		DeliveredOn:     orNull(m.DeliveredOn), AcceptedOn: orNull(m.AcceptedOn),
-		Acceptance: v.acceptance(m), WaivedBy: list(m.Waivers),
-		DependsOn: []Dependency{}, Criteria: list(m.Plan.Criteria),
-		Instrument: orNull(m.Plan.Instrument), ScheduleItem: orNull(m.Plan.ScheduleItem), Clause: orNull(m.Plan.Clause),
-		Audience: audienceOf(m), URL: v.milestoneURL(m.Ref),
+		Agreement: milestone.Ref.Agreement, Project: milestone.Ref.Project, ID: milestone.Ref.Milestone,
+		Title: milestone.Plan.Title, Description: milestone.Plan.Description,
+		Owner: milestone.Plan.Owner, Acceptors: emptyIfNil(milestone.Plan.Acceptors),
+		State: milestone.State, Health: nilIfZero(milestone.Health), HealthNote: milestone.HealthNote, Progress: milestone.Progress,
+		PrivateHealth: nilIfZero(milestone.Assessment(v.viewer.Partner).Health), PrivateHealthNote: milestone.Assessment(v.viewer.Partner).Note,
+		DueOn: milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), VarianceDays: variance(milestone), Forecasts: forecasts(milestone),
+		PrivateForecast: nilIfZero(milestone.PrivateForecast(v.viewer.Partner).On),
+		Disagreement:    milestone.ForecastsDisagree(v.tolerance(node.project.agreement)),
+		Overdue:         v.overdue(milestone),
+		DeliveredOn:     nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
+		Acceptance: v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
+		DependsOn: []Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria),
+		Instrument: nilIfZero(milestone.Plan.Instrument), ScheduleItem: nilIfZero(milestone.Plan.ScheduleItem), Clause: nilIfZero(milestone.Plan.Clause),
+		Audience: audienceOf(milestone), URL: v.milestoneURL(milestone.Ref),
 	}
-	shape.Version, shape.UpdatedAt = m.Seen.For(v.who.Partner)
+	shape.Version, shape.UpdatedAt = milestone.Versions.For(v.viewer.Partner)
 	return shape
 }
 
 // audienceOf returns who sees that there is the milestone.
-func audienceOf(m *domain.Milestone) domain.Audience {
-	if m.Public {
+func audienceOf(milestone *domain.Milestone) domain.Audience {
+	if milestone.Public {
 		return domain.Public
 	}
-	return m.Audience
+	return milestone.Audience
 }
 
-func variance(m *domain.Milestone) *int {
-	days, known := m.Variance()
+func variance(milestone *domain.Milestone) *int {
+	days, known := milestone.Variance()
 	if !known {
 		return nil
 	}
 	return &days
 }
 
-func (v *View) tolerance(a *agreementNode) int {
-	if a.entity == nil {
+func (v *View) tolerance(agreement *agreementNode) int {
+	if agreement.entity == nil {
 		return 0
 	}
-	return v.as(a).Terms.ForecastToleranceDays
+	return v.agreementFor(agreement).Terms.ForecastToleranceDays
 }
 
 // overdue follows the owner's calendar.
-func (v *View) overdue(m *domain.Milestone) bool { return m.Overdue(v.todayOf(m.Plan.Owner)) }
+func (v *View) overdue(milestone *domain.Milestone) bool {
+	return milestone.Overdue(v.todayOf(milestone.Plan.Owner))
+}
 
-func forecasts(m *domain.Milestone) map[domain.PartnerID]domain.Date {
-	shared := make(map[domain.PartnerID]domain.Date, len(m.Forecasts))
-	for _, f := range m.Forecasts {
-		shared[f.Partner] = f.On
+func forecasts(milestone *domain.Milestone) map[domain.PartnerID]domain.Date {
+	shared := make(map[domain.PartnerID]domain.Date, len(milestone.Forecasts))
+	for _, forecast := range milestone.Forecasts {
+		shared[forecast.Partner] = forecast.On
 	}
 	return shared
 }
 
-func (v *View) acceptance(m *domain.Milestone) Acceptance {
+func (v *View) acceptance(milestone *domain.Milestone) Acceptance {
 	shape := Acceptance{
-		Round: m.Round, Evidence: v.evidence(m), Conditions: []Condition{}, Rejection: v.rejection(m), Dispute: dispute(m),
-		Decisions: make(map[domain.PartnerID]Decision, len(m.Plan.Acceptors)),
+		Round: milestone.Round, Evidence: v.evidence(milestone), Conditions: []Condition{}, Rejection: v.rejection(milestone), Dispute: dispute(milestone),
+		Decisions: make(map[domain.PartnerID]Decision, len(milestone.Plan.Acceptors)),
 	}
-	for _, p := range m.Plan.Acceptors {
-		shape.Decisions[p] = Decision{State: "none"}
+	for _, partner := range milestone.Plan.Acceptors {
+		shape.Decisions[partner] = Decision{State: "none"}
 	}
-	for _, d := range m.Decisions {
-		if _, acceptor := shape.Decisions[d.Partner]; acceptor {
-			shape.Decisions[d.Partner] = Decision{State: string(d.State), DecidedOn: orNull(d.DecidedOn)}
+	for _, decision := range milestone.Decisions {
+		if _, acceptor := shape.Decisions[decision.Partner]; acceptor {
+			shape.Decisions[decision.Partner] = Decision{State: string(decision.State), DecidedOn: nilIfZero(decision.DecidedOn)}
 		}
 	}
-	for _, c := range m.Conditions {
+	for _, condition := range milestone.Conditions {
 		shape.Conditions = append(shape.Conditions, Condition{
-			Number: c.Number, Text: c.Text, DueOn: c.DueOn, Author: c.Author, Closed: c.ClosedOn != 0, ClosedOn: orNull(c.ClosedOn),
+			Number: condition.Number, Text: condition.Text, DueOn: condition.DueOn, Author: condition.Author, Closed: condition.ClosedOn != 0, ClosedOn: nilIfZero(condition.ClosedOn),
 		})
 	}
 	return shape
 }
 
 // evidence tells what all may see of the last delivery, then what the viewer keeps for itself.
-func (v *View) evidence(m *domain.Milestone) []Evidence {
+func (v *View) evidence(milestone *domain.Milestone) []Evidence {
 	shapes := []Evidence{}
-	for _, e := range m.Evidence {
-		shapes = append(shapes, Evidence{e.Title, e.URL, orNull(e.SHA256), domain.Shared})
+	for _, evidence := range milestone.Evidence {
+		shapes = append(shapes, Evidence{evidence.Title, evidence.URL, nilIfZero(evidence.SHA256), domain.Shared})
 	}
-	for _, e := range m.KeptBy(v.who.Partner) {
-		shapes = append(shapes, Evidence{e.Title, e.URL, orNull(e.SHA256), domain.PrivateTo(v.who.Partner)})
+	for _, evidence := range milestone.PrivateEvidenceOf(v.viewer.Partner) {
+		shapes = append(shapes, Evidence{evidence.Title, evidence.URL, nilIfZero(evidence.SHA256), domain.PrivateTo(v.viewer.Partner)})
 	}
 	return shapes
 }
 
-func (v *View) rejection(m *domain.Milestone) *Rejection {
-	r := m.Rejection
-	if r == nil {
+func (v *View) rejection(milestone *domain.Milestone) *Rejection {
+	rejection := milestone.Rejection
+	if rejection == nil {
 		return nil
 	}
 	return &Rejection{
-		Partner: r.Acceptor, On: r.On, Reasons: list(r.Reasons), Disputable: m.Disputable(v.now) != nil, DisputeBy: orNull(r.DisputeBy),
+		Partner: rejection.Acceptor, On: rejection.On, Reasons: emptyIfNil(rejection.Reasons), Disputable: milestone.DisputableRejection(v.now) != nil, DisputeBy: nilIfZero(rejection.DisputeBy),
 	}
 }
 
-func dispute(m *domain.Milestone) *Dispute {
-	if m.Dispute == nil {
+func dispute(milestone *domain.Milestone) *Dispute {
+	if milestone.Dispute == nil {
 		return nil
 	}
-	shape := &Dispute{By: m.Dispute.By, On: m.Dispute.On, Reason: m.Dispute.Reason, Named: map[domain.PartnerID]*domain.Outcome{}}
-	for _, p := range m.Settlers() {
-		shape.Named[p] = orNull(m.Dispute.NamedBy(p))
+	shape := &Dispute{By: milestone.Dispute.By, On: milestone.Dispute.On, Reason: milestone.Dispute.Reason, Named: map[domain.PartnerID]*domain.Settlement{}}
+	for _, partner := range milestone.DisputeParties() {
+		shape.Named[partner] = nilIfZero(milestone.Dispute.ChoiceOf(partner))
 	}
 	return shape
 }

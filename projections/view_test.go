@@ -10,13 +10,13 @@ import (
 	"tandem/projections"
 )
 
-// look reads one thing of the present.
-func look[T any](i *image, v projections.Viewer, get func(*projections.View) T) (x T) {
-	_ = i.View(v, func(view *projections.View) error {
-		x = get(view)
+// viewed reads one thing of the present.
+func viewed[T any](model *runningModel, viewer projections.Viewer, get func(*projections.View) T) (value T) {
+	_ = model.View(viewer, func(view *projections.View) error {
+		value = get(view)
 		return nil
 	})
-	return x
+	return value
 }
 
 func ids(list []projections.Milestone) []domain.MilestoneID {
@@ -27,14 +27,14 @@ func ids(list []projections.Milestone) []domain.MilestoneID {
 	return found
 }
 
-func queried(t *testing.T, i *image, v projections.Viewer, q projections.MilestoneQuery) []domain.MilestoneID {
+func queried(t *testing.T, model *runningModel, viewer projections.Viewer, query projections.MilestoneQuery) []domain.MilestoneID {
 	t.Helper()
-	if q.Limit == 0 {
-		q.Limit = 200
+	if query.Limit == 0 {
+		query.Limit = 200
 	}
 	list, err := []projections.Milestone(nil), error(nil)
-	_ = i.View(v, func(view *projections.View) error {
-		list, _, err = view.Milestones(q)
+	_ = model.View(viewer, func(view *projections.View) error {
+		list, _, err = view.Milestones(query)
 		return err
 	})
 	require.NoError(t, err)
@@ -42,10 +42,10 @@ func queried(t *testing.T, i *image, v projections.Viewer, q projections.Milesto
 }
 
 // portfolio has milestones of both owners in several states.
-func portfolio(t *testing.T) (*house, *image) {
-	h := newHouse(t)
+func portfolio(t *testing.T) (*fixture, *runningModel) {
+	h := newFixture(t)
 	h.settle()
-	i := h.follow(t, h.config())
+	model := h.follow(t, h.config())
 	h.plan("late", domain.NewDate(2017, 7, 1))
 	h.plan("b", domain.NewDate(2017, 8, 1))
 	h.plan("a", domain.NewDate(2017, 8, 1))
@@ -54,12 +54,12 @@ func portfolio(t *testing.T) (*house, *image) {
 	amber := domain.Amber
 	h.do("nokia", domain.StartMilestone{Ref: ref("b")})
 	h.do("nokia", domain.ReportProgress{Ref: ref("b"), Health: &amber})
-	i.caughtUp(t)
-	return h, i
+	model.caughtUp(t)
+	return h, model
 }
 
 func TestMilestonesAreSortedAndFiltered(t *testing.T) {
-	_, i := portfolio(t)
+	_, model := portfolio(t)
 	yes, no := true, false
 	type list = []domain.MilestoneID
 	type query = projections.MilestoneQuery
@@ -82,25 +82,25 @@ func TestMilestonesAreSortedAndFiltered(t *testing.T) {
 		"overdue":    {query{Overdue: &yes}, list{"late"}, list{"late"}},
 		"in time":    {query{Overdue: &no, State: domain.Planned}, list{"secret-1", "theirs", "a"}, list{"theirs", "a"}},
 	} {
-		require.Equal(t, c.nokia, queried(t, i, partner("nokia"), c.q), name)
-		require.Equal(t, c.xiaomi, queried(t, i, partner("xiaomi"), c.q), name)
+		require.Equal(t, c.nokia, queried(t, model, viewerOf("nokia"), c.q), name)
+		require.Equal(t, c.xiaomi, queried(t, model, viewerOf("xiaomi"), c.q), name)
 	}
-	require.Empty(t, queried(t, i, projections.Viewer{Partner: "nokia", Scope: "other"}, projections.MilestoneQuery{}))
-	require.Empty(t, queried(t, i, projections.Viewer{Operator: true}, projections.MilestoneQuery{}))
+	require.Empty(t, queried(t, model, projections.Viewer{Partner: "nokia", Scope: "other"}, projections.MilestoneQuery{}))
+	require.Empty(t, queried(t, model, projections.Viewer{Operator: true}, projections.MilestoneQuery{}))
 }
 
 func TestMilestonesPageByPage(t *testing.T) {
-	h, i := portfolio(t)
+	h, model := portfolio(t)
 	for _, scoped := range []projections.MilestoneQuery{{}, {Agreement: agreementID, Project: projectID}} {
 		var found []domain.MilestoneID
-		q := scoped
-		q.Limit = 2
+		query := scoped
+		query.Limit = 2
 		for more := true; more; {
-			require.NoError(t, i.View(partner("xiaomi"), func(v *projections.View) error {
-				list, next, err := v.Milestones(q)
+			require.NoError(t, model.View(viewerOf("xiaomi"), func(view *projections.View) error {
+				list, next, err := view.Milestones(query)
 				found = append(found, ids(list)...)
 				if more = next != nil; more {
-					q.Cursor = *next
+					query.Cursor = *next
 				}
 				return err
 			}))
@@ -108,50 +108,50 @@ func TestMilestonesPageByPage(t *testing.T) {
 		require.Equal(t, []domain.MilestoneID{"late", "theirs", "a", "b"}, found)
 	}
 	for _, bad := range []string{"x", "!", "MjAxOC0wMS0wMS9hL2I", "bm8tZGF0ZS9hL2IvYw", "MjAxOC0wMS0wMS9hL2IvQw"} {
-		err := i.View(partner("xiaomi"), func(v *projections.View) error {
-			_, _, err := v.Milestones(projections.MilestoneQuery{Limit: 2, Cursor: bad})
+		err := model.View(viewerOf("xiaomi"), func(view *projections.View) error {
+			_, _, err := view.Milestones(projections.MilestoneQuery{Limit: 2, Cursor: bad})
 			return err
 		})
 		require.ErrorIs(t, err, projections.ErrCursor, bad)
 	}
 	due := domain.NewDate(2017, 6, 1)
 	h.do("nokia", domain.EditMilestone{Ref: ref("b"), DueOn: &due})
-	i.caughtUp(t)
-	require.Equal(t, []domain.MilestoneID{"b", "late", "theirs", "a"}, queried(t, i, partner("xiaomi"), projections.MilestoneQuery{}))
+	model.caughtUp(t)
+	require.Equal(t, []domain.MilestoneID{"b", "late", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
 	h.do("nokia", domain.ShareMilestone{Ref: ref("secret-1")})
-	i.caughtUp(t)
-	require.Equal(t, []domain.MilestoneID{"b", "late", "secret-1", "theirs", "a"}, queried(t, i, partner("xiaomi"), projections.MilestoneQuery{}))
+	model.caughtUp(t)
+	require.Equal(t, []domain.MilestoneID{"b", "late", "secret-1", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
 }
 
 func TestStatusCountsWhatItsViewerSees(t *testing.T) {
-	_, i := portfolio(t)
-	nokia := look(i, partner("nokia"), (*projections.View).Status)
+	_, model := portfolio(t)
+	nokia := viewed(model, viewerOf("nokia"), (*projections.View).Status)
 	require.Equal(t, 4, nokia.Counts.State[domain.Planned])
 	require.Equal(t, domain.MilestoneID("secret-1"), nokia.NextDue.Milestone)
-	xiaomi := look(i, partner("xiaomi"), (*projections.View).Status)
+	xiaomi := viewed(model, viewerOf("xiaomi"), (*projections.View).Status)
 	require.Equal(t, map[domain.MilestoneState]int{"planned": 3, "in_progress": 1, "delivered": 0, "conditionally_accepted": 0, "accepted": 0, "disputed": 0, "waived": 0, "cancelled": 0}, xiaomi.Counts.State)
 	require.Equal(t, map[domain.Health]int{"green": 0, "amber": 1, "red": 0}, xiaomi.Counts.Health)
 	require.Equal(t, 1, xiaomi.Overdue)
 	require.Equal(t, domain.MilestoneID("theirs"), xiaomi.NextDue.Milestone)
 	require.Len(t, xiaomi.Projects, 1)
 	require.Equal(t, xiaomi.Counts, xiaomi.Projects[0].Counts)
-	none := look(i, projections.Viewer{Partner: "xiaomi", Scope: "other"}, (*projections.View).Status)
+	none := viewed(model, projections.Viewer{Partner: "xiaomi", Scope: "other"}, (*projections.View).Status)
 	require.Zero(t, none.Counts.State[domain.Planned])
 	require.Empty(t, none.Projects)
 }
 
 func TestAPrivateForecastIsItsPartnersOnly(t *testing.T) {
-	h, i := portfolio(t)
+	h, model := portfolio(t)
 	h.do("nokia", domain.MoveForecast{Ref: ref("a"), On: 20170901, Private: true})
 	h.do("nokia", domain.MoveForecast{Ref: ref("a"), On: 20170801})
-	i.caughtUp(t)
-	read := func(v projections.Viewer) projections.Milestone {
-		return look(i, v, func(view *projections.View) projections.Milestone {
+	model.caughtUp(t)
+	read := func(viewer projections.Viewer) projections.Milestone {
+		return viewed(model, viewer, func(view *projections.View) projections.Milestone {
 			m, _ := view.Milestone(ref("a"))
 			return m
 		})
 	}
-	nokia, xiaomi := read(partner("nokia")), read(partner("xiaomi"))
+	nokia, xiaomi := read(viewerOf("nokia")), read(viewerOf("xiaomi"))
 	require.EqualValues(t, 20170901, *nokia.PrivateForecast)
 	require.Nil(t, xiaomi.PrivateForecast)
 	require.EqualValues(t, 3, nokia.Version)
@@ -160,11 +160,11 @@ func TestAPrivateForecastIsItsPartnersOnly(t *testing.T) {
 }
 
 func TestARejectionStaysInTheDecisions(t *testing.T) {
-	h, i := portfolio(t)
+	h, model := portfolio(t)
 	decision := func() projections.Decision {
-		i.caughtUp(t)
-		return look(i, partner("nokia"), func(v *projections.View) projections.Decision {
-			m, _ := v.Milestone(ref("b"))
+		model.caughtUp(t)
+		return viewed(model, viewerOf("nokia"), func(view *projections.View) projections.Decision {
+			m, _ := view.Milestone(ref("b"))
 			return m.Acceptance.Decisions["xiaomi"]
 		})
 	}
@@ -179,12 +179,12 @@ func TestARejectionStaysInTheDecisions(t *testing.T) {
 }
 
 func TestInbox(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.settle()
-	i := h.follow(t, h.config())
-	inbox := func(p domain.PartnerID) []projections.InboxItem {
-		i.caughtUp(t)
-		return look(i, partner(p), (*projections.View).Inbox)
+	model := h.follow(t, h.config())
+	inbox := func(partner domain.PartnerID) []projections.InboxItem {
+		model.caughtUp(t)
+		return viewed(model, viewerOf(partner), (*projections.View).Inbox)
 	}
 	require.Empty(t, inbox("xiaomi"))
 
@@ -200,8 +200,8 @@ func TestInbox(t *testing.T) {
 	require.Equal(t, "signature", inbox("xiaomi")[0].Kind)
 
 	p := domain.ProjectRef{Agreement: agreementID, Project: projectID}
-	h.do("nokia", domain.CallStage{Ref: p, Move: domain.Start})
-	h.do("nokia", domain.CallStage{Ref: p, Move: domain.Complete, Reason: "all done"})
+	h.do("nokia", domain.CallStage{Ref: p, Move: domain.MoveStart})
+	h.do("nokia", domain.CallStage{Ref: p, Move: domain.MoveComplete, Reason: "all done"})
 	called := h.clock.Now()
 	h.plan("fp4", 20180330)
 	h.do("nokia", domain.StartMilestone{Ref: ref("fp4")})
@@ -216,7 +216,7 @@ func TestInbox(t *testing.T) {
 	require.Equal(t, "Nokia called complete: all done", items[1].Reason)
 	require.Equal(t, delivered, items[2].Since)
 
-	h.do("xiaomi", domain.CallStage{Ref: p, Move: domain.Complete})
+	h.do("xiaomi", domain.CallStage{Ref: p, Move: domain.MoveComplete})
 	h.do("xiaomi", domain.AcceptMilestone{Ref: ref("fp4")})
 	h.do("xiaomi", domain.SignAgreement{ID: "next"})
 	h.do("nokia", domain.SignAgreement{ID: "next"})
@@ -225,40 +225,40 @@ func TestInbox(t *testing.T) {
 }
 
 func TestTheOperatorSeesDirectoriesAndNoAgreement(t *testing.T) {
-	h, i := portfolio(t)
+	h, model := portfolio(t)
 	h.do("nokia", domain.AddMember{Partner: "nokia", Member: "anna", Role: domain.Manager})
-	i.caughtUp(t)
-	require.NoError(t, i.View(projections.Viewer{Operator: true}, func(v *projections.View) error {
-		require.Len(t, v.Partners(), 2)
-		require.Len(t, v.Members("nokia"), 1)
-		require.False(t, v.SeesAgreement(agreementID))
-		require.False(t, v.SeesMilestone(ref("a")))
-		require.Empty(t, v.Agreements())
+	model.caughtUp(t)
+	require.NoError(t, model.View(projections.Viewer{Operator: true}, func(view *projections.View) error {
+		require.Len(t, view.Partners(), 2)
+		require.Len(t, view.Members("nokia"), 1)
+		require.False(t, view.AgreementVisible(agreementID))
+		require.False(t, view.MilestoneVisible(ref("a")))
+		require.Empty(t, view.Agreements())
 		return nil
 	}))
-	require.NoError(t, i.View(partner("xiaomi"), func(v *projections.View) error {
-		require.True(t, v.SeesPartner("nokia"))
-		require.Empty(t, v.Members("nokia"))
-		_, ok := v.Member("nokia", "anna")
+	require.NoError(t, model.View(viewerOf("xiaomi"), func(view *projections.View) error {
+		require.True(t, view.PartnerVisible("nokia"))
+		require.Empty(t, view.Members("nokia"))
+		_, ok := view.Member("nokia", "anna")
 		require.False(t, ok)
 		return nil
 	}))
 }
 
 func TestAnAgreementEndsWithItsLastDay(t *testing.T) {
-	h := newHouse(t)
-	for _, s := range opening() {
+	h := newFixture(t)
+	for _, s := range openingSteps() {
 		h.do(s.who, s.command)
 	}
-	i := h.follow(t, h.config())
+	model := h.follow(t, h.config())
 	state := func() domain.AgreementState {
-		return look(i, partner("nokia"), func(v *projections.View) domain.AgreementState {
-			a, _ := v.Agreement("a0")
+		return viewed(model, viewerOf("nokia"), func(view *projections.View) domain.AgreementState {
+			a, _ := view.Agreement("a0")
 			return a.State
 		})
 	}
 	h.clock.set(time.Date(2017, 7, 6, 23, 59, 0, 0, time.UTC))
-	require.Equal(t, domain.AgreementActive, state())
+	require.Equal(t, domain.AgreementStateActive, state())
 	h.clock.set(time.Date(2017, 7, 7, 0, 0, 0, 0, time.UTC))
-	require.Equal(t, domain.AgreementExpired, state())
+	require.Equal(t, domain.AgreementStateExpired, state())
 }

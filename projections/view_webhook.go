@@ -7,59 +7,59 @@ import (
 
 // Webhook returns a webhook that is not removed, to members of its partner. A token that is limited to
 // some agreements sees none: what is delivered may be of others.
-func (v *View) Webhook(p domain.PartnerID, id domain.WebhookID) (Webhook, bool) {
-	x := v.webhook(p, id)
-	if x == nil {
+func (v *View) Webhook(partner domain.PartnerID, id domain.WebhookID) (Webhook, bool) {
+	webhook := v.webhook(partner, id)
+	if webhook == nil {
 		return Webhook{}, false
 	}
-	set := x.Settings
+	set := webhook.Settings
 	shape := Webhook{
-		Partner: p, ID: id, Title: set.Title, Format: set.Format, Place: set.Place, Events: list(set.Events),
-		Agreements: list(set.Agreements), Language: set.Language, IncludePrivate: set.IncludePrivate,
-		Digest: orNull(set.Digest), Order: set.Order, State: "enabled", Signed: len(x.Secret) > 0, CreatedAt: x.Since.UTC(),
-		URL: v.url("partners", string(p), "webhooks", string(id)),
+		Partner: partner, ID: id, Title: set.Title, Format: set.Format, Place: set.DisplayAddress, Events: emptyIfNil(set.Events),
+		Agreements: emptyIfNil(set.Agreements), Language: set.Language, IncludePrivate: set.IncludePrivate,
+		Digest: nilIfZero(set.Digest), Order: set.Order, State: "enabled", Signed: len(webhook.Secret) > 0, CreatedAt: webhook.AddedAt.UTC(),
+		URL: v.url("partners", string(partner), "webhooks", string(id)),
 	}
-	if x.Disabled != "" {
-		shape.State, shape.DisabledReason, shape.DisabledAt = "disabled", &x.Disabled, new(x.Halted.UTC())
+	if webhook.DisabledReason != "" {
+		shape.State, shape.DisabledReason, shape.DisabledAt = "disabled", &webhook.DisabledReason, new(webhook.DisabledAt.UTC())
 	}
-	if len(x.Old) > 0 {
-		shape.OldSecretUntil = new(x.OldUntil.UTC())
+	if len(webhook.PreviousSecret) > 0 {
+		shape.OldSecretUntil = new(webhook.PreviousUntil.UTC())
 	}
-	shape.Version, shape.UpdatedAt = x.Seen.For(p)
+	shape.Version, shape.UpdatedAt = webhook.Versions.For(partner)
 	return shape, true
 }
 
-func (v *View) webhook(p domain.PartnerID, id domain.WebhookID) *domain.Webhook {
-	n := v.ownDirectory(p)
-	if n == nil || n.webhooks[id] == nil || n.webhooks[id].Removed {
+func (v *View) webhook(partner domain.PartnerID, id domain.WebhookID) *domain.Webhook {
+	node := v.ownDirectory(partner)
+	if node == nil || node.webhooks[id] == nil || node.webhooks[id].Removed {
 		return nil
 	}
-	return n.webhooks[id]
+	return node.webhooks[id]
 }
 
 // ownDirectory returns the directory of the viewer's own partner, all of which it may see.
-func (v *View) ownDirectory(p domain.PartnerID) *partnerNode {
-	if v.who.Operator || len(v.scope) > 0 {
+func (v *View) ownDirectory(partner domain.PartnerID) *partnerNode {
+	if v.viewer.Operator || len(v.scope) > 0 {
 		return nil
 	}
-	return v.keeps(p)
+	return v.directory(partner)
 }
 
-// SeesWebhooks reports whether the viewer may see the partner's webhooks.
-func (v *View) SeesWebhooks(p domain.PartnerID) bool { return v.ownDirectory(p) != nil }
+// WebhooksVisible reports whether the viewer may see the partner's webhooks.
+func (v *View) WebhooksVisible(partner domain.PartnerID) bool { return v.ownDirectory(partner) != nil }
 
-// SeesWebhook reports whether the viewer may see the webhook.
-func (v *View) SeesWebhook(p domain.PartnerID, id domain.WebhookID) bool {
-	return v.webhook(p, id) != nil
+// WebhookVisible reports whether the viewer may see the webhook.
+func (v *View) WebhookVisible(partner domain.PartnerID, id domain.WebhookID) bool {
+	return v.webhook(partner, id) != nil
 }
 
 // Webhooks returns the partner's webhooks, sorted by id.
-func (v *View) Webhooks(p domain.PartnerID) []Webhook {
+func (v *View) Webhooks(partner domain.PartnerID) []Webhook {
 	shapes := []Webhook{}
-	if n := v.ownDirectory(p); n != nil {
-		for _, id := range n.entity.Webhooks {
-			if x, ok := v.Webhook(p, id); ok {
-				shapes = append(shapes, x)
+	if node := v.ownDirectory(partner); node != nil {
+		for _, id := range node.entity.Webhooks {
+			if webhook, ok := v.Webhook(partner, id); ok {
+				shapes = append(shapes, webhook)
 			}
 		}
 	}
@@ -68,30 +68,30 @@ func (v *View) Webhooks(p domain.PartnerID) []Webhook {
 
 // Webhooks returns a partner's webhooks, sorted by id; without those removed. They never change once the
 // image is live.
-func (i *Image) Webhooks(p domain.PartnerID) []*domain.Webhook {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	return i.s.partners[p].listWebhooks(nil)
+func (m *ReadModel) Webhooks(partner domain.PartnerID) []*domain.Webhook {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.store.partners[partner].listWebhooks(nil)
 }
 
 // Webhook returns a webhook as it is now; nil if there is none, or no more.
-func (i *Image) Webhook(ref domain.WebhookRef) *domain.Webhook {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	if w := i.s.Webhook(ref); w != nil && !w.Removed {
-		return w
+func (m *ReadModel) Webhook(ref domain.WebhookRef) *domain.Webhook {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if webhook := m.store.Webhook(ref); webhook != nil && !webhook.Removed {
+		return webhook
 	}
 	return nil
 }
 
 // WebhooksIn returns the webhooks of all partners whose directories lie in a partition, as Webhooks does.
 // [Config.Applied] tells when that may have changed: when a commit of such a directory was applied.
-func (i *Image) WebhooksIn(p eventlog.Partition) []*domain.Webhook {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
+func (m *ReadModel) WebhooksIn(partition eventlog.Partition) []*domain.Webhook {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	var all []*domain.Webhook
-	for _, n := range i.s.directoriesIn[p] {
-		all = n.listWebhooks(all)
+	for _, node := range m.store.directoriesIn[partition] {
+		all = node.listWebhooks(all)
 	}
 	return all
 }

@@ -12,9 +12,9 @@ import (
 	"tandem/webhooks"
 )
 
-// FuzzAnswer gives any answer to every format. A success has no reason and a failure has one, which is a line that
+// FuzzResult gives any answer to every format. A success has no reason and a failure has one, which is a line that
 // can be shown; nothing is waited for longer than a day.
-func FuzzAnswer(f *testing.F) {
+func FuzzResult(f *testing.F) {
 	for _, body := range []string{
 		"ok", "", "<html>", "{}", "[]", "null", `{"code":0}`, `{"code":1e99}`, `{"errcode":0}`, `{"errcode":-1,"errmsg":"x\u0000y"}`,
 		`{"ok":true}`, `{"ok":false,"error_code":429,"parameters":{"retry_after":1e300}}`, `{"event_id":"$x"}`, `{"result":"success"}`,
@@ -26,16 +26,16 @@ func FuzzAnswer(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, after, body string) {
-		h := http.Header{"Retry-After": {after}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset-After": {after}}
+		header := http.Header{"Retry-After": {after}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset-After": {after}}
 		for _, format := range webhooks.Formats() {
-			r := format.Result(status, h, []byte(body), now)
-			require.Equal(t, r.OK, r.Reason == "", "%s: %+v", format.Name(), r)
-			require.False(t, r.OK && (r.Gone || r.Never || r.Slow), format.Name())
-			require.False(t, r.OK && (status < 200 || status > 299), format.Name())
-			require.True(t, r.After >= 0 && r.After <= 24*time.Hour, "%s: %s", format.Name(), r.After)
-			require.True(t, utf8.ValidString(r.Reason) && len(r.Reason) < 2000 && !strings.ContainsAny(r.Reason, "\n\r\x00"), "%q", r.Reason)
+			result := format.Result(status, header, []byte(body), now)
+			require.Equal(t, result.OK, result.Reason == "", "%s: %+v", format.Name(), result)
+			require.False(t, result.OK && (result.Gone || result.Permanent || result.RateLimited), format.Name())
+			require.False(t, result.OK && (status < 200 || status > 299), format.Name())
+			require.True(t, result.RetryAfter >= 0 && result.RetryAfter <= 24*time.Hour, "%s: %s", format.Name(), result.RetryAfter)
+			require.True(t, utf8.ValidString(result.Reason) && len(result.Reason) < 2000 && !strings.ContainsAny(result.Reason, "\n\r\x00"), "%q", result.Reason)
 			if status == http.StatusTooManyRequests && format.Name() != "telegram" {
-				require.True(t, r.Slow, "%s: %+v", format.Name(), r)
+				require.True(t, result.RateLimited, "%s: %+v", format.Name(), result)
 			}
 		}
 	})

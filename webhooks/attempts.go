@@ -21,16 +21,16 @@ import (
 	"tandem/projections"
 )
 
-// KeptAttempts is how many attempts per webhook are kept.
-const KeptAttempts = 50
+// AttemptHistorySize is how many attempts per webhook are kept.
+const AttemptHistorySize = 50
 
-// maxShown is how much of a body is kept, in bytes, and maxRead of how much of it: without its secrets it is shorter.
-const maxShown, maxRead = 4 << 10, 8 << 10
+// maxStoredBody is how much of a body is kept, in bytes, and maxRead of how much of it: without its secrets it is shorter.
+const maxStoredBody, maxScannedBody = 4 << 10, 8 << 10
 
 // Attempt is one try to deliver something, as the delivery log keeps it. Nothing in it is secret.
 type Attempt struct {
 	Sequence  int           `json:"sequence"` // of the webhook's attempts, from 1
-	Delivery  string        `json:"delivery"` // the stable id: the event's, where it is about one
+	MessageID string        `json:"delivery"` // the stable id: the event's, where it is about one
 	Type      string        `json:"type"`
 	Number    int           `json:"number"` // of the attempts at this delivery, from 1
 	StartedAt time.Time     `json:"started_at"`
@@ -50,7 +50,7 @@ type Attempt struct {
 
 	Events []string `json:"events,omitempty"` // positions of what it is about
 
-	details func(*Attempt) // fills in what was sent and answered; most attempts of a busy lane are never kept
+	fillDetails func(*Attempt) // fills in what was sent and answered; most attempts of a busy lane are never kept
 }
 
 func laneKey(ref domain.WebhookRef) string {
@@ -63,104 +63,104 @@ func attemptPrefix(ref domain.WebhookRef) string {
 
 const lanePrefix = "webhook-lane/"
 
-// put returns the entry that keeps an attempt, in place of the one that is KeptAttempts older.
-func (a *Attempt) put(ref domain.WebhookRef) eventlog.KV {
-	if a.details != nil {
-		a.details(a)
+// kvEntry returns the entry that keeps an attempt, in place of the one that is KeptAttempts older.
+func (a *Attempt) kvEntry(ref domain.WebhookRef) eventlog.KV {
+	if a.fillDetails != nil {
+		a.fillDetails(a)
 	}
 	value, err := json.Marshal(a)
 	if err != nil {
 		panic(err) // strings, numbers and times always marshal
 	}
-	return eventlog.KV{Key: fmt.Sprintf("%s%02d", attemptPrefix(ref), a.Sequence%KeptAttempts), Value: value}
+	return eventlog.KV{Key: fmt.Sprintf("%s%02d", attemptPrefix(ref), a.Sequence%AttemptHistorySize), Value: value}
 }
 
-// Attempts returns the last attempts to deliver to a webhook, the latest first, as far as they are kept: what
+// ReadAttempts returns the last attempts to deliver to a webhook, the latest first, as far as they are kept: what
 // was tried in the last moments before a crash may be missing. Any node can read them.
-func Attempts(ctx context.Context, log eventlog.Log, ref domain.WebhookRef) ([]Attempt, error) {
+func ReadAttempts(ctx context.Context, log eventlog.Log, ref domain.WebhookRef) ([]Attempt, error) {
 	entries, err := log.Scan(ctx, projections.DirectoryOf(ref.Partner), attemptPrefix(ref))
 	if err != nil {
 		return nil, fmt.Errorf("read the delivery log: %w", err)
 	}
 	attempts := make([]Attempt, 0, len(entries))
 	for _, kv := range entries {
-		var a Attempt
-		if err := json.Unmarshal(kv.Value, &a); err != nil {
+		var attempt Attempt
+		if err := json.Unmarshal(kv.Value, &attempt); err != nil {
 			continue // the rest tells what it can
 		}
-		attempts = append(attempts, a)
+		attempts = append(attempts, attempt)
 	}
-	slices.SortFunc(attempts, func(a, b Attempt) int { return b.Sequence - a.Sequence })
+	slices.SortFunc(attempts, func(attempt, other Attempt) int { return other.Sequence - attempt.Sequence })
 	return attempts, nil
 }
 
-// Standing is how the deliveries to a webhook stand.
-type Standing struct {
-	Delivered uint64    `json:"delivered"` // deliveries that were taken
-	Failed    uint64    `json:"failed"`    // attempts that were not
-	Behind    uint64    `json:"behind"`    // events that the partner may see and the lane has not reached, wanted or not
-	Aside     int       `json:"aside"`     // events that failed and are tried again beside the others
-	Failing   time.Time `json:"failing,omitzero"`
-	Next      time.Time `json:"next,omitzero"` // when it is tried again; zero: at once, when there is something
+// DeliveryStatus is how the deliveries to a webhook stand.
+type DeliveryStatus struct {
+	Sent          uint64    `json:"delivered"` // deliveries that were taken
+	Failed        uint64    `json:"failed"`    // attempts that were not
+	Behind        uint64    `json:"behind"`    // events that the partner may see and the lane has not reached, wanted or not
+	Skipped       int       `json:"aside"`     // events that failed and are tried again beside the others
+	FailingSince  time.Time `json:"failing,omitzero"`
+	NextAttemptAt time.Time `json:"next,omitzero"` // when it is tried again; zero: at once, when there is something
 }
 
-// StandingOf returns how a webhook stands, as of what its lane kept last. Any node can read it.
-func StandingOf(ctx context.Context, log eventlog.Log, image Image, w *domain.Webhook) (Standing, error) {
-	value, err := log.Get(ctx, projections.DirectoryOf(w.Ref.Partner), laneKey(w.Ref))
+// ReadStatus returns how a webhook stands, as of what its lane kept last. Any node can read it.
+func ReadStatus(ctx context.Context, log eventlog.Log, readModel ReadModel, webhook *domain.Webhook) (DeliveryStatus, error) {
+	value, err := log.Get(ctx, projections.DirectoryOf(webhook.Ref.Partner), laneKey(webhook.Ref))
 	if err != nil {
-		return Standing{}, fmt.Errorf("read how webhook %s stands: %w", w.Ref.Webhook, err)
+		return DeliveryStatus{}, fmt.Errorf("read how webhook %s stands: %w", webhook.Ref.Webhook, err)
 	}
-	r := readRecord(value)
-	return r.standing(image, w), nil
+	state := readLaneState(value)
+	return state.status(readModel, webhook), nil
 }
 
 // redactor removes what is secret from texts that are kept.
 type redactor []string // what is secret, the longest first
 
-// minSecret is the length below which a part of an address is no secret, but a word.
-const minSecret = 8
+// minSecretLength is the length below which a part of an address is no secret, but a word.
+const minSecretLength = 8
 
-func newRedactor(t Target, r *http.Request) redactor {
-	secret := slices.Clone(t.Secrets)
-	for _, s := range t.Secrets {
-		secret = append(secret, strings.TrimPrefix(s, "whsec_"))
-		if _, key, found := strings.Cut(s, ":"); found { // a bot's, behind its name
-			secret = append(secret, key)
+func newRedactor(target Target, request *http.Request) redactor {
+	secrets := slices.Clone(target.Secrets)
+	for _, secret := range target.Secrets {
+		secrets = append(secrets, strings.TrimPrefix(secret, "whsec_"))
+		if _, key, found := strings.Cut(secret, ":"); found { // a bot's, behind its name
+			secrets = append(secrets, key)
 		}
 	}
-	secret = append(secret, t.URL)
-	if r != nil {
-		secret = append(secret, r.URL.String(), r.URL.RequestURI(), r.URL.RawQuery)
-		for part := range strings.SplitSeq(r.URL.EscapedPath(), "/") {
+	secrets = append(secrets, target.URL)
+	if request != nil {
+		secrets = append(secrets, request.URL.String(), request.URL.RequestURI(), request.URL.RawQuery)
+		for part := range strings.SplitSeq(request.URL.EscapedPath(), "/") {
 			plain, _ := url.PathUnescape(part) // empty if it cannot be
-			secret = append(secret, part, plain)
+			secrets = append(secrets, part, plain)
 		}
-		secret = append(secret, strings.FieldsFunc(r.URL.RawQuery, func(r rune) bool { return r == '&' || r == '=' })...)
-		for _, values := range r.URL.Query() {
-			secret = append(secret, values...)
+		secrets = append(secrets, strings.FieldsFunc(request.URL.RawQuery, func(char rune) bool { return char == '&' || char == '=' })...)
+		for _, values := range request.URL.Query() {
+			secrets = append(secrets, values...)
 		}
-		if _, proof, found := strings.Cut(r.Header.Get("Authorization"), " "); found {
-			secret = append(secret, proof)
+		if _, proof, found := strings.Cut(request.Header.Get("Authorization"), " "); found {
+			secrets = append(secrets, proof)
 		}
-		for signature := range strings.FieldsSeq(r.Header.Get("Webhook-Signature")) {
-			secret = append(secret, strings.TrimPrefix(signature, "v1,"))
+		for signature := range strings.FieldsSeq(request.Header.Get("Webhook-Signature")) {
+			secrets = append(secrets, strings.TrimPrefix(signature, "v1,"))
 		}
 	}
-	return everyForm(secret)
+	return encodedForms(secrets)
 }
 
-// everyForm returns secrets as an endpoint may say them again, the longest first: in an address, once and twice
+// encodedForms returns secrets as an endpoint may say them again, the longest first: in an address, once and twice
 // escaped, in JSON and in HTML.
-func everyForm(secret []string) redactor {
+func encodedForms(secrets []string) redactor {
 	forms := map[string]struct{}{}
-	for _, s := range secret {
-		if len(s) < minSecret || slices.Contains(harmless, s) {
+	for _, secret := range secrets {
+		if len(secret) < minSecretLength || slices.Contains(publicPathWords, secret) {
 			continue
 		}
-		for _, form := range []string{s, url.PathEscape(s), url.QueryEscape(s), url.PathEscape(url.PathEscape(s))} {
+		for _, form := range []string{secret, url.PathEscape(secret), url.QueryEscape(secret), url.PathEscape(url.PathEscape(secret))} {
 			forms[form] = struct{}{}
 			forms[strings.ReplaceAll(form, "/", `\/`)] = struct{}{}
-			forms[escapes.ReplaceAllStringFunc(form, strings.ToLower)] = struct{}{}
+			forms[percentEscapes.ReplaceAllStringFunc(form, strings.ToLower)] = struct{}{}
 			forms[html.EscapeString(form)] = struct{}{}
 			forms[strings.ReplaceAll(form, "&", `\u0026`)] = struct{}{}
 		}
@@ -168,69 +168,69 @@ func everyForm(secret []string) redactor {
 	return slices.SortedFunc(maps.Keys(forms), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
 }
 
-var escapes = regexp.MustCompile(`%[0-9A-F]{2}`)
+var percentEscapes = regexp.MustCompile(`%[0-9A-F]{2}`)
 
 // text returns the beginning of a text without secrets, as valid UTF-8.
-func (d redactor) text(b []byte) string {
-	s := strings.ToValidUTF8(string(b), "�")
-	for _, secret := range d {
-		s = strings.ReplaceAll(s, secret, "…")
+func (r redactor) text(body []byte) string {
+	text := strings.ToValidUTF8(string(body), "�")
+	for _, secret := range r {
+		text = strings.ReplaceAll(text, secret, "…")
 	}
-	if len(b) >= maxRead && len(d) > 0 { // its end may be the beginning of a secret
-		s = strings.ToValidUTF8(s[:max(0, len(s)-len(d[0]))], "")
+	if len(body) >= maxScannedBody && len(r) > 0 { // its end may be the beginning of a secret
+		text = strings.ToValidUTF8(text[:max(0, len(text)-len(r[0]))], "")
 	}
-	if len(s) <= maxShown {
-		return s
+	if len(text) <= maxStoredBody {
+		return text
 	}
-	end := maxShown
-	for !utf8.RuneStart(s[end]) {
+	end := maxStoredBody
+	for !utf8.RuneStart(text[end]) {
 		end--
 	}
-	return s[:end]
+	return text[:end]
 }
 
-// shownHeaders are kept as they are: they say nothing secret. Of all others only the name is.
-var shownHeaders = []string{"Content-Type", "User-Agent", "Webhook-Id", "Webhook-Timestamp"}
+// plainHeaders are kept as they are: they say nothing secret. Of all others only the name is.
+var plainHeaders = []string{"Content-Type", "User-Agent", "Webhook-Id", "Webhook-Timestamp"}
 
-func (d redactor) headers(h http.Header) map[string]string {
-	shown := make(map[string]string, len(h))
-	for name, values := range h {
-		shown[name] = "…"
-		if slices.Contains(shownHeaders, name) || strings.HasPrefix(name, "Ce-") {
-			shown[name] = d.text([]byte(strings.Join(values, ", ")))
+func (r redactor) requestHeaders(header http.Header) map[string]string {
+	redacted := make(map[string]string, len(header))
+	for name, values := range header {
+		redacted[name] = "…"
+		if slices.Contains(plainHeaders, name) || strings.HasPrefix(name, "Ce-") {
+			redacted[name] = r.text([]byte(strings.Join(values, ", ")))
 		}
 	}
-	return shown
+	return redacted
 }
 
 // maxHeader is how much of an answer's header is kept, and maxHeaders how many.
 const maxHeader, maxHeaders = 200, 30
 
-// answered returns an answer's headers. Cookies are a secret of the receiver's.
-func (d redactor) answered(h http.Header) map[string]string {
-	shown := make(map[string]string)
-	for _, name := range slices.Sorted(maps.Keys(h)) {
-		if len(shown) == maxHeaders {
+// responseHeaders returns an answer's headers. Cookies are a secret of the receiver's.
+func (r redactor) responseHeaders(header http.Header) map[string]string {
+	redacted := make(map[string]string)
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		if len(redacted) == maxHeaders {
 			break
 		}
-		value := d.text([]byte(strings.Join(h[name], ", ")))
-		if shown[name] = strings.ToValidUTF8(value[:min(len(value), maxHeader)], ""); name == "Set-Cookie" {
-			shown[name] = "…"
+		value := r.text([]byte(strings.Join(header[name], ", ")))
+		if redacted[name] = strings.ToValidUTF8(value[:min(len(value), maxHeader)], ""); name == "Set-Cookie" {
+			redacted[name] = "…"
 		}
 	}
-	return shown
+	return redacted
 }
 
-// bodyOf returns the body of a request that is not sent yet.
-func bodyOf(r *http.Request) []byte {
-	if r.GetBody == nil {
+// requestBody returns the body of a request that is not sent yet.
+func requestBody(request *http.Request) []byte {
+	if request.GetBody == nil {
 		return nil
 	}
-	body, err := r.GetBody()
+	body, err := request.GetBody()
 	if err != nil {
 		return nil
 	}
 	defer body.Close()
-	b, _ := io.ReadAll(io.LimitReader(body, maxRead))
-	return b
+	content, _ := io.ReadAll(io.LimitReader(body, maxScannedBody))
+	return content
 }

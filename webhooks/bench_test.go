@@ -18,39 +18,39 @@ import (
 	"tandem/eventlog/sqlite"
 )
 
-// counter is the least receiver there can be.
-type counter struct {
-	url  string
-	n    atomic.Int64
-	want atomic.Int64
-	done chan struct{} // has room for one signal: want is reached
-	at   func(body []byte)
+// countingReceiver is the least receiver there can be.
+type countingReceiver struct {
+	url   string
+	count atomic.Int64
+	want  atomic.Int64
+	done  chan struct{} // has room for one signal: want is reached
+	at    func(body []byte)
 }
 
-func newCounter(b *testing.B) *counter {
-	c := &counter{done: make(chan struct{}, 1)}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func newCountingReceiver(b *testing.B) *countingReceiver {
+	receiver := &countingReceiver{done: make(chan struct{}, 1)}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b, err)
-	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		if c.at != nil {
-			c.at(body)
+	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		body, _ := io.ReadAll(request.Body)
+		if receiver.at != nil {
+			receiver.at(body)
 		}
-		if c.n.Add(1) == c.want.Load() {
-			signal(c.done)
+		if receiver.count.Add(1) == receiver.want.Load() {
+			signal(receiver.done)
 		}
 	})}
-	go func() { _ = server.Serve(l) }()
+	go func() { _ = server.Serve(listener) }()
 	b.Cleanup(func() { _ = server.Close() })
-	c.url = "http://" + l.Addr().String() + "/"
-	return c
+	receiver.url = "http://" + listener.Addr().String() + "/"
+	return receiver
 }
 
 func benchWorld(b *testing.B) *world {
 	log, err := sqlite.Open(b.Context(), sqlite.Config{Dir: b.TempDir()})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, log.Close()) })
-	return openWorld(b, log, &clock{real: true}, func(c *Config) { c.KeepEvery, c.AttemptTimeout = 0, 0 })
+	return openWorld(b, log, &clock{real: true}, func(cfg *Config) { cfg.FlushInterval, cfg.AttemptTimeout = 0, 0 })
 }
 
 // BenchmarkDeliveries is what a hundred lanes deliver to a local receiver, against 64 workers with a bare Go
@@ -59,29 +59,29 @@ func BenchmarkDeliveries(b *testing.B) {
 	const lanes, events, rounds, workers = 100, 100, 5, 64
 	var ours, theirs []float64
 	for range rounds {
-		c := newCounter(b)
-		w := benchWorld(b)
-		w.agree("a")
-		for n := range lanes / 2 {
-			w.hookOf(nokia, fmt.Sprintf("n%d", n), c.url)
-			w.hookOf(xiaomi, fmt.Sprintf("x%d", n), c.url)
+		receiver := newCountingReceiver(b)
+		world := benchWorld(b)
+		world.agree("a")
+		for i := range lanes / 2 {
+			world.hookOf(nokia, fmt.Sprintf("n%d", i), receiver.url)
+			world.hookOf(xiaomi, fmt.Sprintf("x%d", i), receiver.url)
 		}
-		for n := range events {
-			w.plan(fmt.Sprintf("m%d", n))
+		for i := range events {
+			world.plan(fmt.Sprintf("m%d", i))
 		}
-		c.want.Store(lanes * events)
-		begun := time.Now()
-		w.deliver()
-		<-c.done
-		ours = append(ours, lanes*events/time.Since(begun).Seconds())
-		w.stop()
+		receiver.want.Store(lanes * events)
+		startedAt := time.Now()
+		world.startSending()
+		<-receiver.done
+		ours = append(ours, lanes*events/time.Since(startedAt).Seconds())
+		world.stop()
 
-		c = newCounter(b)
-		c.want.Store(lanes * events)
-		begun = time.Now()
-		bare(b, c.url, bytes.Repeat([]byte("x"), 1600), workers, lanes*events)
-		<-c.done
-		theirs = append(theirs, lanes*events/time.Since(begun).Seconds())
+		receiver = newCountingReceiver(b)
+		receiver.want.Store(lanes * events)
+		startedAt = time.Now()
+		bareClient(b, receiver.url, bytes.Repeat([]byte("x"), 1600), workers, lanes*events)
+		<-receiver.done
+		theirs = append(theirs, lanes*events/time.Since(startedAt).Seconds())
 	}
 	slices.Sort(ours)
 	slices.Sort(theirs)
@@ -90,7 +90,7 @@ func BenchmarkDeliveries(b *testing.B) {
 	b.ReportMetric(ours[rounds/2]/theirs[rounds/2], "ratio")
 }
 
-func bare(b *testing.B, url string, body []byte, workers, requests int) {
+func bareClient(b *testing.B, url string, body []byte, workers, requests int) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
 	defer client.CloseIdleConnections()
 	var left atomic.Int64
@@ -99,13 +99,13 @@ func bare(b *testing.B, url string, body []byte, workers, requests int) {
 	for range workers {
 		all.Go(func() {
 			for left.Add(-1) >= 0 {
-				r, err := client.Post(url, "application/json", bytes.NewReader(body))
+				response, err := client.Post(url, "application/json", bytes.NewReader(body))
 				if err != nil {
 					b.Error(err)
 					return
 				}
-				_, _ = io.Copy(io.Discard, r.Body)
-				_ = r.Body.Close()
+				_, _ = io.Copy(io.Discard, response.Body)
+				_ = response.Body.Close()
 			}
 		})
 	}
@@ -114,9 +114,9 @@ func bare(b *testing.B, url string, body []byte, workers, requests int) {
 
 // BenchmarkLatency is how long after it was recorded an event is received, at low load, with the fsync.
 func BenchmarkLatency(b *testing.B) {
-	c := newCounter(b)
+	receiver := newCountingReceiver(b)
 	took := make(chan time.Duration, 1)
-	c.at = func(body []byte) {
+	receiver.at = func(body []byte) {
 		const key = `"timestamp":"`
 		text := body[bytes.Index(body, []byte(key))+len(key):]
 		at, err := time.Parse(time.RFC3339Nano, string(text[:bytes.IndexByte(text, '"')]))
@@ -125,57 +125,57 @@ func BenchmarkLatency(b *testing.B) {
 		}
 		took <- time.Since(at)
 	}
-	w := benchWorld(b)
-	w.agree("a")
-	w.hook("ops", c.url)
-	w.deliver()
+	world := benchWorld(b)
+	world.agree("a")
+	world.hook("ops", receiver.url)
+	world.startSending()
 	var all []time.Duration
-	for n := range 300 {
-		w.plan(fmt.Sprintf("m%d", n))
+	for i := range 300 {
+		world.plan(fmt.Sprintf("m%d", i))
 		all = append(all, <-took)
 		time.Sleep(3 * time.Millisecond)
 	}
 	slices.Sort(all)
 	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "ms-median")
 	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "ms-p99")
-	w.stop()
+	world.stop()
 }
 
 // BenchmarkTenThousandEndpoints is what one event for ten thousand endpoints does to commands meanwhile.
 func BenchmarkTenThousandEndpoints(b *testing.B) {
 	const partners, each = 200, domain.MaxWebhooks
-	c := newCounter(b)
-	w := benchWorld(b)
-	w.agree("a")
+	receiver := newCountingReceiver(b)
+	world := benchWorld(b)
+	world.agree("a")
 	parties := []domain.PartnerID{"nokia"}
-	for n := range partners {
-		id := domain.PartnerID(fmt.Sprintf("p%d", n))
+	for i := range partners {
+		id := domain.PartnerID(fmt.Sprintf("p%d", i))
 		parties = append(parties, id)
-		w.do(operator, domain.CreatePartner{ID: id, Profile: domain.PartnerProfile{Name: string(id), Country: "FI", TimeZone: "UTC"}})
+		world.do(operator, domain.CreatePartner{ID: id, Profile: domain.PartnerProfile{Name: string(id), Country: "FI", TimeZone: "UTC"}})
 		who := domain.Actor{Partner: id, Member: "pm", Role: domain.Manager}
 		for k := range each {
-			w.hookOf(who, fmt.Sprintf("h%d", k), c.url, func(s *domain.WebhookSettings) { s.Events = []string{"milestone.planned"} })
+			world.hookOf(who, fmt.Sprintf("h%d", k), receiver.url, func(settings *domain.WebhookSettings) { settings.Events = []string{"milestone.planned"} })
 		}
 	}
-	w.do(operator, domain.DraftAgreement{ID: "wide", Terms: domain.Terms{Title: "Wide", Parties: parties, EffectiveOn: 20180101, AcceptanceDays: 10}})
-	for _, p := range parties {
-		w.do(domain.Actor{Partner: p, Member: "pm", Role: domain.Manager}, domain.SignAgreement{ID: "wide"})
+	world.do(operator, domain.DraftAgreement{ID: "wide", Terms: domain.Terms{Title: "Wide", Parties: parties, EffectiveOn: 20180101, AcceptanceDays: 10}})
+	for _, partner := range parties {
+		world.do(domain.Actor{Partner: partner, Member: "pm", Role: domain.Manager}, domain.SignAgreement{ID: "wide"})
 	}
-	w.do(nokia, domain.CreateProject{
+	world.do(nokia, domain.CreateProject{
 		Ref: domain.ProjectRef{Agreement: "wide", Project: "p"}, Title: "P", Stage: domain.Committed, Lead: "nokia", Participants: parties,
 	})
-	w.deliver()
-	quiet := w.commandTimes("q", 400, nil)
-	c.want.Store(partners * each)
-	begun := time.Now()
-	w.do(nokia, domain.PlanMilestone{
+	world.startSending()
+	quiet := world.commandTimes("q", 400, nil)
+	receiver.want.Store(partners * each)
+	startedAt := time.Now()
+	world.do(nokia, domain.PlanMilestone{
 		Ref: domain.MilestoneRef{Agreement: "wide", Project: "p", Milestone: "m"}, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20300101},
 	})
 	var all time.Duration
-	busy := w.commandTimes("b", 100_000, func() bool {
+	busy := world.commandTimes("b", 100_000, func() bool {
 		select {
-		case <-c.done:
-			all = time.Since(begun)
+		case <-receiver.done:
+			all = time.Since(startedAt)
 			return true
 		default:
 			return false
@@ -187,18 +187,18 @@ func BenchmarkTenThousandEndpoints(b *testing.B) {
 		b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms-"+name+"-median")
 		b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "ms-"+name+"-p99")
 	}
-	w.stop()
+	world.stop()
 }
 
 // commandTimes gives commands one after the other and returns how long they took, sorted.
 func (w *world) commandTimes(prefix string, n int, done func() bool) (times []time.Duration) {
-	for k := range n {
+	for i := range n {
 		if done != nil && done() {
 			break
 		}
-		begun := time.Now()
-		w.plan(fmt.Sprintf("%s%d", prefix, k))
-		times = append(times, time.Since(begun))
+		startedAt := time.Now()
+		w.plan(fmt.Sprintf("%s%d", prefix, i))
+		times = append(times, time.Since(startedAt))
 	}
 	slices.Sort(times)
 	return times
@@ -209,7 +209,7 @@ func (w *world) commandTimes(prefix string, n int, done func() bool) (times []ti
 func BenchmarkOneHangs(b *testing.B) {
 	p99 := func(hangs bool) float64 {
 		release := make(chan struct{})
-		last := newTool(b, func(http.ResponseWriter, hit) {
+		last := newReceiver(b, func(http.ResponseWriter, receivedMessage) {
 			if hangs {
 				<-release
 			}
@@ -217,8 +217,8 @@ func BenchmarkOneHangs(b *testing.B) {
 		b.Cleanup(func() { close(release) }) // before the receiver is closed
 		var mu sync.Mutex
 		var all []time.Duration
-		c := newCounter(b)
-		c.at = func(body []byte) {
+		receiver := newCountingReceiver(b)
+		receiver.at = func(body []byte) {
 			const key = `"timestamp":"`
 			text := body[bytes.Index(body, []byte(key))+len(key):]
 			at, _ := time.Parse(time.RFC3339Nano, string(text[:bytes.IndexByte(text, '"')]))
@@ -226,22 +226,22 @@ func BenchmarkOneHangs(b *testing.B) {
 			defer mu.Unlock()
 			all = append(all, time.Since(at))
 		}
-		w := benchWorld(b)
-		w.agree("a")
-		for n := range 19 {
-			w.hook(fmt.Sprintf("h%d", n), c.url)
+		world := benchWorld(b)
+		world.agree("a")
+		for i := range 19 {
+			world.hook(fmt.Sprintf("h%d", i), receiver.url)
 		}
-		w.hook("last", last.URL)
-		w.deliver()
+		world.hook("last", last.URL)
+		world.startSending()
 		const events = 100
-		c.want.Store(19 * events)
-		for n := range events {
-			w.plan(fmt.Sprintf("m%d", n))
+		receiver.want.Store(19 * events)
+		for i := range events {
+			world.plan(fmt.Sprintf("m%d", i))
 			time.Sleep(2 * time.Millisecond)
 		}
-		<-c.done
-		w.engine.cfg.Drain = time.Millisecond
-		w.stop()
+		<-receiver.done
+		world.engine.cfg.DrainTimeout = time.Millisecond
+		world.stop()
 		slices.Sort(all)
 		return float64(all[len(all)*99/100].Microseconds()) / 1000
 	}

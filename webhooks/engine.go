@@ -20,20 +20,20 @@ import (
 // Owner is what the engine needs of who decides the partitions' commands on this node.
 type Owner interface {
 	// Owns reports whether this node owns the partition now.
-	Owns(p eventlog.Partition) bool
-	// Keep stores entries in the key–value space of an owned partition, durably.
-	Keep(ctx context.Context, p eventlog.Partition, puts []eventlog.KV) error
-	// Moved gets a signal after partitions were taken or given up.
-	Moved() <-chan struct{}
+	Owns(partition eventlog.Partition) bool
+	// PutKV stores entries in the key–value space of an owned partition, durably.
+	PutKV(ctx context.Context, partition eventlog.Partition, puts []eventlog.KV) error
+	// OwnershipChanged gets a signal after partitions were taken or given up.
+	OwnershipChanged() <-chan struct{}
 }
 
 // Config says what an Engine works with.
 type Config struct {
-	Log     eventlog.Log
-	Image   Image
-	Owner   Owner
-	Keyring *Keyring
-	BaseURL string // begins links; no slash at the end
+	Log       eventlog.Log
+	ReadModel ReadModel
+	Owner     Owner
+	Keyring   *Keyring
+	BaseURL   string // begins links; no slash at the end
 	// Disable has a webhook disabled, for everybody to see why.
 	Disable func(ctx context.Context, ref domain.WebhookRef, reason string) error
 
@@ -43,14 +43,14 @@ type Config struct {
 	Now     func() time.Time            // default: time.Now
 	After   func(time.Duration) <-chan time.Time
 
-	KeepEvery      time.Duration // the least time between two keepings of cursors; default: 50 ms
-	AttemptTimeout time.Duration // of one attempt; default: 20 s
-	Drain          time.Duration // how long attempts under way may take at the end; default: 15 s
-	First, Again   int           // attempts at a time: of lanes that work, and of those whose last attempt failed
+	FlushInterval         time.Duration // the least time between two keepings of cursors; default: 50 ms
+	AttemptTimeout        time.Duration // of one attempt; default: 20 s
+	DrainTimeout          time.Duration // how long attempts under way may take at the end; default: 15 s
+	Workers, RetryWorkers int           // attempts at a time: of lanes that work, and of those whose last attempt failed
 }
 
 func (c *Config) validate() error {
-	if c.Log == nil || c.Image == nil || c.Owner == nil || c.Keyring == nil || c.Disable == nil {
+	if c.Log == nil || c.ReadModel == nil || c.Owner == nil || c.Keyring == nil || c.Disable == nil {
 		return errors.New("webhooks: a log, an image, an owner, a keyring and a way to disable are needed")
 	}
 	if c.Client == nil {
@@ -68,11 +68,11 @@ func (c *Config) validate() error {
 	if c.After == nil {
 		c.After = time.After
 	}
-	orDefault(&c.KeepEvery, 50*time.Millisecond)
+	orDefault(&c.FlushInterval, 50*time.Millisecond)
 	orDefault(&c.AttemptTimeout, attemptTimeout)
-	orDefault(&c.Drain, 15*time.Second)
-	orDefault(&c.First, 384)
-	orDefault(&c.Again, 128)
+	orDefault(&c.DrainTimeout, 15*time.Second)
+	orDefault(&c.Workers, 384)
+	orDefault(&c.RetryWorkers, 128)
 	return nil
 }
 
@@ -89,30 +89,30 @@ func orDefault[T comparable](value *T, or T) {
 // time, and lanes whose last attempt failed or took long have a share of their own, so that endpoints that hang cannot hold up
 // the others. An idle lane costs its memory only.
 type Engine struct {
-	cfg    Config
-	source *source
-	starts chan struct{} // bounds how many attempts are busy at once, see slot
+	cfg       Config
+	messages  *messageBuilder
+	busySlots chan struct{} // bounds how many attempts are busy at once, see slot
 
-	live         atomic.Bool
-	count        atomic.Int64 // of lanes
-	attemptsKept time.Time    // when the delivery log was kept last; the keeper's
+	started           atomic.Bool
+	laneCount         atomic.Int64 // of lanes
+	attemptsFlushedAt time.Time    // when the delivery log was kept last; the keeper's
 
-	told  chan struct{} // has room for one signal: there is news
-	keeps chan struct{} // likewise: there is something to keep
-	stop  atomic.Bool
-	turns sync.WaitGroup
+	newsSignal  chan struct{} // has room for one signal: there is news
+	flushSignal chan struct{} // likewise: there is something to keep
+	stopped     atomic.Bool
+	turns       sync.WaitGroup
 
 	newsMu sync.Mutex
 	news   news
 
-	mu       sync.Mutex
-	lanes    [eventlog.Partitions]map[domain.WebhookRef]*lane
-	loaded   [eventlog.Partitions]bool
-	partners map[domain.PartnerID]map[*lane]struct{}
-	pool     [2]pool
-	timers   timers
-	alarm    chan struct{} // has room for one signal: an earlier timer was set
-	dirty    [eventlog.Partitions]map[*lane]struct{}
+	mu             sync.Mutex
+	lanes          [eventlog.Partitions]map[domain.WebhookRef]*lane
+	loaded         [eventlog.Partitions]bool
+	lanesOfPartner map[domain.PartnerID]map[*lane]struct{}
+	pools          [2]pool
+	timers         timers
+	timerSignal    chan struct{} // has room for one signal: an earlier timer was set
+	dirty          [eventlog.Partitions]map[*lane]struct{}
 }
 
 // news is what was applied and not looked at.
@@ -130,54 +130,54 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
-	e := &Engine{
-		cfg: cfg, source: newSource(cfg.Image, book, cfg.BaseURL),
-		starts: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), told: make(chan struct{}, 1), alarm: make(chan struct{}, 1), keeps: make(chan struct{}, 1),
-		news: news{agreements: map[domain.AgreementID]struct{}{}}, partners: map[domain.PartnerID]map[*lane]struct{}{},
+	engine := &Engine{
+		cfg: cfg, messages: newMessageBuilder(cfg.ReadModel, book, cfg.BaseURL),
+		busySlots: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), newsSignal: make(chan struct{}, 1), timerSignal: make(chan struct{}, 1), flushSignal: make(chan struct{}, 1),
+		news: news{agreements: map[domain.AgreementID]struct{}{}}, lanesOfPartner: map[domain.PartnerID]map[*lane]struct{}{},
 	}
-	e.pool[0].limit, e.pool[1].limit = cfg.First, cfg.Again
-	for p := range e.lanes {
-		e.lanes[p], e.dirty[p] = map[domain.WebhookRef]*lane{}, map[*lane]struct{}{}
+	engine.pools[0].limit, engine.pools[1].limit = cfg.Workers, cfg.RetryWorkers
+	for partition := range engine.lanes {
+		engine.lanes[partition], engine.dirty[partition] = map[domain.WebhookRef]*lane{}, map[*lane]struct{}{}
 	}
-	return e, nil
+	return engine, nil
 }
 
 // Applied tells of entries that the image has applied. It never waits, and does nothing before Run.
 func (e *Engine) Applied(entries []eventlog.Entry) {
-	if !e.live.Load() {
+	if !e.started.Load() {
 		return
 	}
-	deaf := e.count.Load() == 0 // who comes later begins with a look at the image, which has the entries already
+	noLanes := e.laneCount.Load() == 0 // who comes later begins with a look at the image, which has the entries already
 	e.newsMu.Lock()
 	defer e.newsMu.Unlock()
-	heard := false
-	for n := range entries {
-		c := entries[n].Commit
-		if c == nil || deaf && !strings.HasPrefix(c.Stream, "partner/") {
+	found := false
+	for i := range entries {
+		commit := entries[i].Commit
+		if commit == nil || noLanes && !strings.HasPrefix(commit.Stream, "partner/") {
 			continue
 		}
-		heard = true
-		kind, rest, _ := strings.Cut(c.Stream, "/")
+		found = true
+		kind, rest, _ := strings.Cut(commit.Stream, "/")
 		if kind == "partner" {
-			e.news.directories[c.Partition] = true
+			e.news.directories[commit.Partition] = true
 			continue
 		}
 		id, _, _ := strings.Cut(rest, "/")
 		e.news.agreements[domain.AgreementID(id)] = struct{}{}
 	}
-	if heard {
-		signal(e.told)
+	if found {
+		signal(e.newsSignal)
 	}
 }
 
-// Latest returns the latest event that a webhook asks for, as it would be delivered; false if there is none among
+// LatestMessage returns the latest event that a webhook asks for, as it would be delivered; false if there is none among
 // the last ones. Any node can tell.
-func (e *Engine) Latest(ctx context.Context, w *domain.Webhook) (Delivery, bool, error) {
-	d, err := e.source.latest(ctx, w)
-	if d == nil {
-		return Delivery{}, false, err
+func (e *Engine) LatestMessage(ctx context.Context, webhook *domain.Webhook) (Message, bool, error) {
+	message, err := e.messages.latestMessage(ctx, webhook)
+	if message == nil {
+		return Message{}, false, err
 	}
-	return *d, true, nil
+	return *message, true, nil
 }
 
 func signal(ch chan struct{}) {
@@ -191,70 +191,70 @@ func signal(ch chan struct{}) {
 // at most, and keeps what the lanes must not forget, before it returns nil: so the owner must outlive it. It can
 // be called once.
 func (e *Engine) Run(ctx context.Context) error {
-	working, giveUp := context.WithCancel(context.WithoutCancel(ctx))
-	defer giveUp()
-	e.live.Store(true)
-	keeping := make(chan struct{})
-	kept := make(chan struct{})
+	workCtx, cancelWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelWork()
+	e.started.Store(true)
+	stopFlushing := make(chan struct{})
+	flushed := make(chan struct{})
 	go func() {
-		defer close(kept)
-		e.keepUp(working, keeping)
+		defer close(flushed)
+		e.flushLoop(workCtx, stopFlushing)
 	}()
-	e.dispatch(ctx, working)
+	e.runLoop(ctx, workCtx)
 	e.mu.Lock() // whoever begins a turn looks under the lock
-	e.stop.Store(true)
+	e.stopped.Store(true)
 	e.mu.Unlock()
-	late := time.AfterFunc(e.cfg.Drain, giveUp)
+	drainTimer := time.AfterFunc(e.cfg.DrainTimeout, cancelWork)
 	e.turns.Wait()
-	late.Stop()
-	close(keeping)
-	<-kept
+	drainTimer.Stop()
+	close(stopFlushing)
+	<-flushed
 	e.cfg.Client.CloseIdleConnections()
 	return nil
 }
 
-func (e *Engine) stopping() bool { return e.stop.Load() }
+func (e *Engine) stopping() bool { return e.stopped.Load() }
 
-// dispatch wakes lanes when something happens that concerns them.
-func (e *Engine) dispatch(ctx, working context.Context) {
-	e.reconcileAll(working)
+// runLoop wakes lanes when something happens that concerns them.
+func (e *Engine) runLoop(ctx, workCtx context.Context) {
+	e.reconcileAll(workCtx)
 	for {
 		var due <-chan time.Time
-		if d, set := e.untilDue(); set {
-			due = e.cfg.After(d)
+		if delay, set := e.untilNextTimer(); set {
+			due = e.cfg.After(delay)
 		}
 		select {
-		case <-e.told:
-			e.hear(working)
-		case <-e.cfg.Owner.Moved():
-			e.reconcileAll(working)
+		case <-e.newsSignal:
+			e.handleNews(workCtx)
+		case <-e.cfg.Owner.OwnershipChanged():
+			e.reconcileAll(workCtx)
 		case <-due:
-			e.wakeDue()
-		case <-e.alarm:
+			e.wakeDueLanes()
+		case <-e.timerSignal:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// hear looks at the news.
-func (e *Engine) hear(working context.Context) {
+// handleNews looks at the news.
+func (e *Engine) handleNews(workCtx context.Context) {
 	e.newsMu.Lock()
-	heard := e.news
+	pending := e.news
 	e.news = news{agreements: map[domain.AgreementID]struct{}{}}
 	e.newsMu.Unlock()
-	for p, changed := range heard.directories {
+	for partition, changed := range pending.directories {
 		if changed {
-			e.reconcile(working, eventlog.Partition(p))
+			e.reconcile(workCtx, eventlog.Partition(partition))
 		}
 	}
-	for a := range heard.agreements {
-		readers := e.cfg.Image.ReadersOf(a)
+	for agreement := range pending.agreements {
+		readers := e.cfg.ReadModel.ReadersOf(agreement)
 		e.mu.Lock()
-		for _, p := range readers {
-			for l := range e.partners[p] {
-				if wanted(l.webhook.Load().Settings.Agreements, a) {
-					e.wake(l, false)
+		for _, partner := range readers {
+			for lane := range e.lanesOfPartner[partner] {
+				if includesAgreement(lane.webhook.Load().Settings.Agreements, agreement) {
+					e.wake(lane, false)
 				}
 			}
 		}
@@ -262,24 +262,24 @@ func (e *Engine) hear(working context.Context) {
 	}
 }
 
-func (e *Engine) reconcileAll(working context.Context) {
-	for p := range e.lanes {
-		e.reconcile(working, eventlog.Partition(p))
+func (e *Engine) reconcileAll(workCtx context.Context) {
+	for partition := range e.lanes {
+		e.reconcile(workCtx, eventlog.Partition(partition))
 	}
 }
 
-// slot waits for its turn to be busy and returns what gives it back. An attempt that waits for its receiver is not
+// acquireSlot waits for its turn to be busy and returns what gives it back. An attempt that waits for its receiver is not
 // busy: it gives its slot back after a moment. So a burst of deliveries takes a bounded part of the machine, and
 // commands go on beside it.
-func (e *Engine) slot() func() {
-	e.starts <- struct{}{}
-	free := sync.OnceFunc(func() { <-e.starts })
-	moment := time.AfterFunc(busyTime, free)
+func (e *Engine) acquireSlot() func() {
+	e.busySlots <- struct{}{}
+	release := sync.OnceFunc(func() { <-e.busySlots })
+	timer := time.AfterFunc(busySlotTime, release)
 	return func() {
-		moment.Stop()
-		free()
+		timer.Stop()
+		release()
 	}
 }
 
-// busyTime is how long an attempt counts as busy.
-const busyTime = 2 * time.Millisecond
+// busySlotTime is how long an attempt counts as busy.
+const busySlotTime = 2 * time.Millisecond

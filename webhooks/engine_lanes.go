@@ -14,123 +14,123 @@ import (
 )
 
 // reconcile makes the lanes of a partition those of the webhooks that are there, as long as this node owns it.
-func (e *Engine) reconcile(working context.Context, p eventlog.Partition) {
-	if !e.cfg.Owner.Owns(p) {
-		e.abandon(p)
+func (e *Engine) reconcile(workCtx context.Context, partition eventlog.Partition) {
+	if !e.cfg.Owner.Owns(partition) {
+		e.dropPartition(partition)
 		return
 	}
-	records, err := e.load(working, p)
+	states, err := e.loadStates(workCtx, partition)
 	if err != nil {
-		e.cfg.Logger.Warn("deliveries wait: what the lanes have kept cannot be read", "partition", p, "error", err)
-		e.retry(p)
+		e.cfg.Logger.Warn("deliveries wait: what the lanes have kept cannot be read", "partition", partition, "error", err)
+		e.retryReconcile(partition)
 		return
 	}
-	webhooks := e.cfg.Image.WebhooksIn(p)
+	webhooks := e.cfg.ReadModel.WebhooksIn(partition)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.loaded[p] = true
-	gone := make(map[domain.WebhookRef]*lane, len(e.lanes[p]))
-	for ref, l := range e.lanes[p] {
-		gone[ref] = l
+	e.loaded[partition] = true
+	removed := make(map[domain.WebhookRef]*lane, len(e.lanes[partition]))
+	for ref, lane := range e.lanes[partition] {
+		removed[ref] = lane
 	}
-	for _, w := range webhooks {
-		delete(gone, w.Ref)
-		if l := e.lanes[p][w.Ref]; l != nil {
-			if l.webhook.Swap(w) != w || w.Settings.Digest != "" { // the partner's zone may be another
-				e.wake(l, true)
+	for _, webhook := range webhooks {
+		delete(removed, webhook.Ref)
+		if lane := e.lanes[partition][webhook.Ref]; lane != nil {
+			if lane.webhook.Swap(webhook) != webhook || webhook.Settings.Digest != "" { // the partner's zone may be another
+				e.wake(lane, true)
 			}
 			continue
 		}
-		e.wake(e.newLane(working, p, w, records[laneKey(w.Ref)]), true)
+		e.wake(e.newLane(workCtx, partition, webhook, states[laneKey(webhook.Ref)]), true)
 	}
-	for _, l := range gone {
-		e.drop(l)
+	for _, lane := range removed {
+		e.dropLane(lane)
 	}
-	e.forget(working, p, gone, records)
+	e.eraseRemoved(workCtx, partition, removed, states)
 }
 
-// load returns what the lanes of a partition kept, when it was just taken.
-func (e *Engine) load(ctx context.Context, p eventlog.Partition) (map[string]record, error) {
+// loadStates returns what the lanes of a partition kept, when it was just taken.
+func (e *Engine) loadStates(ctx context.Context, partition eventlog.Partition) (map[string]laneState, error) {
 	e.mu.Lock()
-	loaded := e.loaded[p]
+	loaded := e.loaded[partition]
 	e.mu.Unlock()
 	if loaded {
 		return nil, nil
 	}
-	entries, err := e.cfg.Log.Scan(ctx, p, lanePrefix)
+	entries, err := e.cfg.Log.Scan(ctx, partition, lanePrefix)
 	if err != nil {
 		return nil, err
 	}
-	records := make(map[string]record, len(entries))
+	states := make(map[string]laneState, len(entries))
 	for _, kv := range entries {
-		r := readRecord(kv.Value)
-		if r.torn {
-			e.cfg.Logger.Error("what was kept of a webhook's deliveries cannot be read; it is disabled", "partition", p, "key", kv.Key)
+		state := readLaneState(kv.Value)
+		if state.unreadable {
+			e.cfg.Logger.Error("what was kept of a webhook's deliveries cannot be read; it is disabled", "partition", partition, "key", kv.Key)
 		}
-		records[kv.Key] = r
+		states[kv.Key] = state
 	}
-	return records, nil
+	return states, nil
 }
 
 // newLane begins where the record ends. The lock is held.
-func (e *Engine) newLane(working context.Context, p eventlog.Partition, w *domain.Webhook, r record) *lane {
-	r.rested(e.cfg.Now())
-	l := &lane{engine: e, ref: w.Ref, p: p, rec: r, torn: r.torn}
-	l.suspect.Store(r.Failures > 0)
-	l.webhook.Store(w)
-	l.ctx, l.end = context.WithCancel(working)
-	e.lanes[p][w.Ref] = l
-	e.count.Add(1)
-	if e.partners[w.Ref.Partner] == nil {
-		e.partners[w.Ref.Partner] = map[*lane]struct{}{}
+func (e *Engine) newLane(workCtx context.Context, partition eventlog.Partition, webhook *domain.Webhook, state laneState) *lane {
+	state.excludeDowntime(e.cfg.Now())
+	added := &lane{engine: e, ref: webhook.Ref, partition: partition, state: state, unreadable: state.unreadable}
+	added.slowPool.Store(state.ConsecutiveFailures > 0)
+	added.webhook.Store(webhook)
+	added.ctx, added.cancel = context.WithCancel(workCtx)
+	e.lanes[partition][webhook.Ref] = added
+	e.laneCount.Add(1)
+	if e.lanesOfPartner[webhook.Ref.Partner] == nil {
+		e.lanesOfPartner[webhook.Ref.Partner] = map[*lane]struct{}{}
 	}
-	e.partners[w.Ref.Partner][l] = struct{}{}
-	return l
+	e.lanesOfPartner[webhook.Ref.Partner][added] = struct{}{}
+	return added
 }
 
-// drop ends a lane. The lock is held.
-func (e *Engine) drop(l *lane) {
-	l.end()
-	l.gone = true
-	e.unset(l)
-	delete(e.lanes[l.p], l.ref)
-	e.count.Add(-1)
-	delete(e.dirty[l.p], l)
-	delete(e.partners[l.ref.Partner], l)
-	if len(e.partners[l.ref.Partner]) == 0 {
-		delete(e.partners, l.ref.Partner)
+// dropLane ends a lane. The lock is held.
+func (e *Engine) dropLane(lane *lane) {
+	lane.cancel()
+	lane.dropped = true
+	e.removeTimer(lane)
+	delete(e.lanes[lane.partition], lane.ref)
+	e.laneCount.Add(-1)
+	delete(e.dirty[lane.partition], lane)
+	delete(e.lanesOfPartner[lane.ref.Partner], lane)
+	if len(e.lanesOfPartner[lane.ref.Partner]) == 0 {
+		delete(e.lanesOfPartner, lane.ref.Partner)
 	}
 }
 
-// abandon ends the lanes of a partition that this node does not own.
-func (e *Engine) abandon(p eventlog.Partition) {
+// dropPartition ends the lanes of a partition that this node does not own.
+func (e *Engine) dropPartition(partition eventlog.Partition) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.loaded[p] = false
-	for _, l := range e.lanes[p] {
-		e.drop(l)
+	e.loaded[partition] = false
+	for _, lane := range e.lanes[partition] {
+		e.dropLane(lane)
 	}
 }
 
-// retry looks at a partition again in a moment.
-func (e *Engine) retry(p eventlog.Partition) {
+// retryReconcile looks at a partition again in a moment.
+func (e *Engine) retryReconcile(partition eventlog.Partition) {
 	time.AfterFunc(time.Second, func() {
 		e.newsMu.Lock()
-		e.news.directories[p] = true
+		e.news.directories[partition] = true
 		e.newsMu.Unlock()
-		signal(e.told)
+		signal(e.newsSignal)
 	})
 }
 
-// forget removes what was kept for webhooks that are removed.
-func (e *Engine) forget(working context.Context, p eventlog.Partition, gone map[domain.WebhookRef]*lane, records map[string]record) {
+// eraseRemoved removes what was kept for webhooks that are removed.
+func (e *Engine) eraseRemoved(workCtx context.Context, partition eventlog.Partition, removed map[domain.WebhookRef]*lane, states map[string]laneState) {
 	var refs []domain.WebhookRef
-	for ref := range gone {
+	for ref := range removed {
 		refs = append(refs, ref)
 	}
-	for key := range records {
+	for key := range states {
 		partner, id, _ := strings.Cut(strings.TrimPrefix(key, lanePrefix), "/")
-		if ref := (domain.WebhookRef{Partner: domain.PartnerID(partner), Webhook: domain.WebhookID(id)}); e.lanes[p][ref] == nil {
+		if ref := (domain.WebhookRef{Partner: domain.PartnerID(partner), Webhook: domain.WebhookID(id)}); e.lanes[partition][ref] == nil {
 			refs = append(refs, ref)
 		}
 	}
@@ -139,15 +139,15 @@ func (e *Engine) forget(working context.Context, p eventlog.Partition, gone map[
 	}
 	e.turns.Go(func() {
 		for _, ref := range refs {
-			if err := e.erase(working, p, ref); err != nil && !errors.Is(err, context.Canceled) {
+			if err := e.eraseWebhook(workCtx, partition, ref); err != nil && !errors.Is(err, context.Canceled) {
 				e.cfg.Logger.Warn("what was kept for a removed webhook stays until the next start", "webhook", ref.Webhook, "error", err)
 			}
 		}
 	})
 }
 
-func (e *Engine) erase(ctx context.Context, p eventlog.Partition, ref domain.WebhookRef) error {
-	entries, err := e.cfg.Log.Scan(ctx, p, attemptPrefix(ref))
+func (e *Engine) eraseWebhook(ctx context.Context, partition eventlog.Partition, ref domain.WebhookRef) error {
+	entries, err := e.cfg.Log.Scan(ctx, partition, attemptPrefix(ref))
 	if err != nil {
 		return err
 	}
@@ -155,158 +155,158 @@ func (e *Engine) erase(ctx context.Context, p eventlog.Partition, ref domain.Web
 	for _, kv := range entries {
 		puts = append(puts, eventlog.KV{Key: kv.Key})
 	}
-	return e.cfg.Owner.Keep(ctx, p, puts)
+	return e.cfg.Owner.PutKV(ctx, partition, puts)
 }
 
-// changed notes that a lane has something to keep.
-func (e *Engine) changed(l *lane) {
+// markDirty notes that a lane has something to keep.
+func (e *Engine) markDirty(lane *lane) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !l.gone {
-		e.dirty[l.p][l] = struct{}{}
-		signal(e.keeps)
+	if !lane.dropped {
+		e.dirty[lane.partition][lane] = struct{}{}
+		signal(e.flushSignal)
 	}
 }
 
-// keepUp keeps what has changed: at once after a quiet time, and then every moment, so that a busy time costs few
+// flushLoop keeps what has changed: at once after a quiet time, and then every moment, so that a busy time costs few
 // appends. At the end it keeps the rest.
-func (e *Engine) keepUp(ctx context.Context, end <-chan struct{}) {
+func (e *Engine) flushLoop(ctx context.Context, end <-chan struct{}) {
 	for {
 		select {
-		case <-e.keeps:
-			e.keepAll(ctx, false)
+		case <-e.flushSignal:
+			e.flushAll(ctx, false)
 		case <-end:
-			e.keepAll(context.WithoutCancel(ctx), true)
+			e.flushAll(context.WithoutCancel(ctx), true)
 			return
 		}
 		select {
-		case <-time.After(e.cfg.KeepEvery):
+		case <-time.After(e.cfg.FlushInterval):
 		case <-end:
-			e.keepAll(context.WithoutCancel(ctx), true)
+			e.flushAll(context.WithoutCancel(ctx), true)
 			return
 		}
 	}
 }
 
-// attemptsEvery is the least time between two keepings of the delivery log, of which a busy lane keeps the end.
-const attemptsEvery = 20 // times KeepEvery
+// attemptFlushFactor is the least time between two keepings of the delivery log, of which a busy lane keeps the end.
+const attemptFlushFactor = 20 // times KeepEvery
 
-// lanesAtOnce is how many lanes one append takes along at most.
-const lanesAtOnce = 64
+// lanesPerFlush is how many lanes one append takes along at most.
+const lanesPerFlush = 64
 
-func (e *Engine) keepAll(ctx context.Context, last bool) {
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.Drain)
+func (e *Engine) flushAll(ctx context.Context, last bool) {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout)
 	defer cancel()
-	attempts := last || time.Since(e.attemptsKept) >= attemptsEvery*e.cfg.KeepEvery
+	attempts := last || time.Since(e.attemptsFlushedAt) >= attemptFlushFactor*e.cfg.FlushInterval
 	if attempts {
-		e.attemptsKept = time.Now()
+		e.attemptsFlushedAt = time.Now()
 	}
-	for p := range e.dirty {
+	for partition := range e.dirty {
 		e.mu.Lock()
 		var lanes []*lane
-		for l := range e.dirty[p] {
-			lanes = append(lanes, l)
+		for lane := range e.dirty[partition] {
+			lanes = append(lanes, lane)
 		}
-		clear(e.dirty[p])
+		clear(e.dirty[partition])
 		e.mu.Unlock()
-		for some := range slices.Chunk(lanes, lanesAtOnce) {
-			e.keep(ctx, eventlog.Partition(p), some, attempts)
+		for chunk := range slices.Chunk(lanes, lanesPerFlush) {
+			e.flush(ctx, eventlog.Partition(partition), chunk, attempts)
 		}
 	}
 }
 
-// keep stores what lanes must not forget. When that fails it is tried again with the next keeping; who lost the
+// flush stores what lanes must not forget. When that fails it is tried again with the next keeping; who lost the
 // partition has no lanes then.
-func (e *Engine) keep(ctx context.Context, p eventlog.Partition, lanes []*lane, attempts bool) {
+func (e *Engine) flush(ctx context.Context, partition eventlog.Partition, lanes []*lane, attempts bool) {
 	var puts []eventlog.KV
-	taken := make([]map[int]Attempt, len(lanes))
-	for n, l := range lanes {
-		var own []eventlog.KV
-		var rest bool
-		own, taken[n], rest = l.puts(attempts)
-		if puts = append(puts, own...); rest {
-			e.changed(l)
+	takenAttempts := make([]map[int]Attempt, len(lanes))
+	for i, lane := range lanes {
+		var lanePuts []eventlog.KV
+		var attemptsLeft bool
+		lanePuts, takenAttempts[i], attemptsLeft = lane.takePuts(attempts)
+		if puts = append(puts, lanePuts...); attemptsLeft {
+			e.markDirty(lane)
 		}
 	}
 	if len(puts) == 0 {
 		return
 	}
-	err := e.cfg.Owner.Keep(ctx, p, puts)
+	err := e.cfg.Owner.PutKV(ctx, partition, puts)
 	if err == nil {
 		return
 	}
-	for n, l := range lanes {
-		l.restore(taken[n])
-		e.changed(l)
+	for i, lane := range lanes {
+		lane.restoreAttempts(takenAttempts[i])
+		e.markDirty(lane)
 	}
-	if e.cfg.Owner.Owns(p) && ctx.Err() == nil {
-		e.cfg.Logger.Warn("cursors of webhooks could not be kept; it is tried again", "partition", p, "error", err)
+	if e.cfg.Owner.Owns(partition) && ctx.Err() == nil {
+		e.cfg.Logger.Warn("cursors of webhooks could not be kept; it is tried again", "partition", partition, "error", err)
 	}
 }
 
-// puts returns what to keep of a lane, the attempts in it, and whether attempts are left for later.
-func (l *lane) puts(attempts bool) (puts []eventlog.KV, taken map[int]Attempt, rest bool) {
+// takePuts returns what to keep of a lane, the attempts in it, and whether attempts are left for later.
+func (l *lane) takePuts(attempts bool) (puts []eventlog.KV, taken map[int]Attempt, attemptsLeft bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	value, err := json.Marshal(&l.rec)
+	value, err := json.Marshal(&l.state)
 	if err != nil {
 		panic(err) // strings, numbers and times always marshal
 	}
-	if !bytes.Equal(value, l.kept) {
-		l.kept = value
+	if !bytes.Equal(value, l.savedState) {
+		l.savedState = value
 		puts = append(puts, eventlog.KV{Key: laneKey(l.ref), Value: value})
 	}
 	if !attempts {
-		return puts, nil, len(l.unkept) > 0
+		return puts, nil, len(l.unsavedAttempts) > 0
 	}
-	for _, a := range l.unkept {
-		puts = append(puts, a.put(l.ref)) // a is a copy
+	for _, attempt := range l.unsavedAttempts {
+		puts = append(puts, attempt.kvEntry(l.ref)) // a is a copy
 	}
-	taken, l.unkept = l.unkept, nil
+	taken, l.unsavedAttempts = l.unsavedAttempts, nil
 	return puts, taken, false
 }
 
-// restore takes attempts back that could not be kept, unless later ones took their places.
-func (l *lane) restore(taken map[int]Attempt) {
+// restoreAttempts takes attempts back that could not be kept, unless later ones took their places.
+func (l *lane) restoreAttempts(taken map[int]Attempt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.kept = nil
-	for slot, a := range taken {
-		if _, later := l.unkept[slot]; !later {
-			if l.unkept == nil {
-				l.unkept = map[int]Attempt{}
+	l.savedState = nil
+	for slot, attempt := range taken {
+		if _, later := l.unsavedAttempts[slot]; !later {
+			if l.unsavedAttempts == nil {
+				l.unsavedAttempts = map[int]Attempt{}
 			}
-			l.unkept[slot] = a
+			l.unsavedAttempts[slot] = attempt
 		}
 	}
 }
 
-// LaneState is how one lane of this node stands.
-type LaneState struct {
+// LaneStatus is how one lane of this node stands.
+type LaneStatus struct {
 	Ref      domain.WebhookRef
 	Format   string
 	Disabled bool
-	Standing
+	DeliveryStatus
 }
 
 // Lanes returns how the lanes of this node stand, by partner and webhook.
-func (e *Engine) Lanes() []LaneState {
+func (e *Engine) Lanes() []LaneStatus {
 	e.mu.Lock()
 	var lanes []*lane
-	for p := range e.lanes {
-		for _, l := range e.lanes[p] {
-			lanes = append(lanes, l)
+	for partition := range e.lanes {
+		for _, lane := range e.lanes[partition] {
+			lanes = append(lanes, lane)
 		}
 	}
 	e.mu.Unlock()
-	states := make([]LaneState, len(lanes))
-	for n, l := range lanes {
-		w := l.webhook.Load()
-		l.mu.Lock()
-		states[n] = LaneState{l.ref, w.Settings.Format, w.Disabled != "", l.rec.standing(e.cfg.Image, w)}
-		l.mu.Unlock()
+	states := make([]LaneStatus, len(lanes))
+	for i, lane := range lanes {
+		webhook := lane.webhook.Load()
+		lane.mu.Lock()
+		states[i] = LaneStatus{lane.ref, webhook.Settings.Format, webhook.DisabledReason != "", lane.state.status(e.cfg.ReadModel, webhook)}
+		lane.mu.Unlock()
 	}
-	slices.SortFunc(states, func(a, b LaneState) int {
+	slices.SortFunc(states, func(a, b LaneStatus) int {
 		return strings.Compare(laneKey(a.Ref), laneKey(b.Ref))
 	})
 	return states

@@ -13,49 +13,49 @@ type pool struct {
 
 // wake gives a lane its turn. New events do not wake one that must wait anyway; with force it looks again. The
 // engine's lock is held.
-func (e *Engine) wake(l *lane, force bool) {
-	switch l.state {
+func (e *Engine) wake(lane *lane, force bool) {
+	switch lane.runState {
 	case running:
-		l.again, l.forced = true, l.forced || force
+		lane.wokenAgain, lane.forceWake = true, lane.forceWake || force
 	case waiting:
-		if l.deaf && !force {
+		if lane.ignoreNews && !force {
 			return
 		}
-		e.enqueue(l)
+		e.enqueue(lane)
 	case idle:
-		e.enqueue(l)
+		e.enqueue(lane)
 	}
 }
 
-func (e *Engine) enqueue(l *lane) {
-	e.unset(l)
-	if l.ctx.Err() != nil || e.stopping() {
-		l.state = idle
+func (e *Engine) enqueue(lane *lane) {
+	e.removeTimer(lane)
+	if lane.ctx.Err() != nil || e.stopping() {
+		lane.runState = idle
 		return
 	}
-	p := &e.pool[0]
-	if l.suspect.Load() {
-		p = &e.pool[1]
+	pool := &e.pools[0]
+	if lane.slowPool.Load() {
+		pool = &e.pools[1]
 	}
-	if p.running >= p.limit {
-		l.state = queued
-		p.queue = append(p.queue, l)
+	if pool.running >= pool.limit {
+		lane.runState = queued
+		pool.queue = append(pool.queue, lane)
 		return
 	}
-	p.running++
-	l.state = running
+	pool.running++
+	lane.runState = running
 	e.turns.Add(1)
-	go e.work(p, l)
+	go e.runTurns(pool, lane)
 }
 
-// work runs turns until none is queued.
-func (e *Engine) work(p *pool, l *lane) {
+// runTurns runs turns until none is queued.
+func (e *Engine) runTurns(pool *pool, lane *lane) {
 	defer e.turns.Done()
-	for l != nil {
-		r := l.turn(l.ctx)
+	for lane != nil {
+		result := lane.turn(lane.ctx)
 		e.mu.Lock()
-		e.finish(l, r)
-		l = p.pop()
+		e.endTurn(lane, result)
+		lane = pool.pop()
 		e.mu.Unlock()
 	}
 }
@@ -63,11 +63,11 @@ func (e *Engine) work(p *pool, l *lane) {
 // pop takes the next lane; without one it gives the place back.
 func (p *pool) pop() *lane {
 	for len(p.queue) > 0 {
-		l := p.queue[0]
+		lane := p.queue[0]
 		p.queue[0] = nil
-		if p.queue = p.queue[1:]; l.state == queued {
-			l.state = running
-			return l
+		if p.queue = p.queue[1:]; lane.runState == queued {
+			lane.runState = running
+			return lane
 		}
 	}
 	p.queue = nil
@@ -75,92 +75,92 @@ func (p *pool) pop() *lane {
 	return nil
 }
 
-// finish puts a lane to rest.
-func (e *Engine) finish(l *lane, r rest) {
-	again := r.again || l.forced || l.again && !r.deaf
-	l.again, l.forced, l.deaf = false, false, r.deaf
+// endTurn puts a lane to rest.
+func (e *Engine) endTurn(lane *lane, result turnResult) {
+	again := result.more || lane.forceWake || lane.wokenAgain && !result.ignoreNews
+	lane.wokenAgain, lane.forceWake, lane.ignoreNews = false, false, result.ignoreNews
 	switch {
 	case again:
-		l.state = idle
-		e.enqueueLater(l)
-	case !r.until.IsZero():
-		l.state, l.until = waiting, r.until
-		if l.gone {
+		lane.runState = idle
+		e.requeue(lane)
+	case !result.wakeAt.IsZero():
+		lane.runState, lane.wakeAt = waiting, result.wakeAt
+		if lane.dropped {
 			return
 		}
-		heap.Push(&e.timers, l)
-		if l.place == 1 {
-			signal(e.alarm)
+		heap.Push(&e.timers, lane)
+		if lane.timerIndex == 1 {
+			signal(e.timerSignal)
 		}
-	case r.deaf:
-		l.state = waiting
+	case result.ignoreNews:
+		lane.runState = waiting
 	default:
-		l.state = idle
+		lane.runState = idle
 	}
 }
 
-// enqueueLater queues a lane behind those that wait already, even where its own worker becomes free.
-func (e *Engine) enqueueLater(l *lane) {
-	p := &e.pool[0]
-	if l.suspect.Load() {
-		p = &e.pool[1]
+// requeue queues a lane behind those that wait already, even where its own worker becomes free.
+func (e *Engine) requeue(lane *lane) {
+	pool := &e.pools[0]
+	if lane.slowPool.Load() {
+		pool = &e.pools[1]
 	}
-	if len(p.queue) == 0 && p.running < p.limit || l.ctx.Err() != nil || e.stopping() {
-		e.enqueue(l)
+	if len(pool.queue) == 0 && pool.running < pool.limit || lane.ctx.Err() != nil || e.stopping() {
+		e.enqueue(lane)
 		return
 	}
-	l.state = queued
-	p.queue = append(p.queue, l)
+	lane.runState = queued
+	pool.queue = append(pool.queue, lane)
 }
 
 // timers is a heap of the lanes that wait for a time, the earliest first. Every lane is in it once at most.
 type timers []*lane
 
 func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return t[i].until.Before(t[j].until) }
+func (t timers) Less(i, j int) bool { return t[i].wakeAt.Before(t[j].wakeAt) }
 func (t timers) Swap(i, j int) {
 	t[i], t[j] = t[j], t[i]
-	t[i].place, t[j].place = i+1, j+1
+	t[i].timerIndex, t[j].timerIndex = i+1, j+1
 }
 
-func (t *timers) Push(x any) {
-	l := x.(*lane)
-	*t = append(*t, l)
-	l.place = len(*t)
+func (t *timers) Push(item any) {
+	lane := item.(*lane)
+	*t = append(*t, lane)
+	lane.timerIndex = len(*t)
 }
 
 func (t *timers) Pop() any {
-	l := (*t)[len(*t)-1]
+	lane := (*t)[len(*t)-1]
 	(*t)[len(*t)-1] = nil
 	*t = (*t)[:len(*t)-1]
-	l.place = 0
-	return l
+	lane.timerIndex = 0
+	return lane
 }
 
-// unset takes a lane's timer away. The lock is held.
-func (e *Engine) unset(l *lane) {
-	if l.place > 0 {
-		heap.Remove(&e.timers, l.place-1)
+// removeTimer takes a lane's timer away. The lock is held.
+func (e *Engine) removeTimer(lane *lane) {
+	if lane.timerIndex > 0 {
+		heap.Remove(&e.timers, lane.timerIndex-1)
 	}
 }
 
-// untilDue returns how long the first timer has to wait; false if there is none.
-func (e *Engine) untilDue() (time.Duration, bool) {
+// untilNextTimer returns how long the first timer has to wait; false if there is none.
+func (e *Engine) untilNextTimer() (time.Duration, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.timers) == 0 {
 		return 0, false
 	}
-	return max(e.timers[0].until.Sub(e.cfg.Now()), 0), true
+	return max(e.timers[0].wakeAt.Sub(e.cfg.Now()), 0), true
 }
 
-// wakeDue wakes the lanes whose time has come.
-func (e *Engine) wakeDue() {
+// wakeDueLanes wakes the lanes whose time has come.
+func (e *Engine) wakeDueLanes() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for now := e.cfg.Now(); len(e.timers) > 0 && !e.timers[0].until.After(now); {
-		l := e.timers[0]
-		e.unset(l)
-		e.wake(l, true)
+	for now := e.cfg.Now(); len(e.timers) > 0 && !e.timers[0].wakeAt.After(now); {
+		lane := e.timers[0]
+		e.removeTimer(lane)
+		e.wake(lane, true)
 	}
 }

@@ -46,32 +46,32 @@ var targets = map[string]webhooks.Target{
 	"zulip":       {URL: "https://zulip.example.com/api/v1/messages?to=fp4", Secrets: []string{"tandem-bot@example.com:invented"}},
 }
 
-func delivery(m webhooks.Message) webhooks.Delivery {
-	d := webhooks.Delivery{ID: "5d3f0c1e9a7b48d2a6c4e1f0b2d3a495", Type: "milestone.rejected", At: now.Add(-time.Second), Message: m}
-	sentence, err := json.Marshal(m.Headline)
+func testMessage(content webhooks.Content) webhooks.Message {
+	message := webhooks.Message{ID: "5d3f0c1e9a7b48d2a6c4e1f0b2d3a495", Type: "milestone.rejected", RecordedAt: now.Add(-time.Second), Content: content}
+	sentence, err := json.Marshal(content.Headline)
 	if err != nil {
 		panic(err)
 	}
-	d.Body = []byte(`{"type":"milestone.rejected","timestamp":"2018-03-22T09:29:59Z","data":{"id":"` + d.ID + `",` +
+	message.Body = []byte(`{"type":"milestone.rejected","timestamp":"2018-03-22T09:29:59Z","data":{"id":"` + message.ID + `",` +
 		`"agreement":"nokia-xiaomi-2017","project":"ip-routing-fp4","milestone":{"id":"fp4-field-trial","title":"FP4 field trial"},` +
 		`"sentence":` + string(sentence) + `}}`)
-	return d
+	return message
 }
 
-const address = "https://tandem.example.com/a/nokia-xiaomi-2017/p/ip-routing-fp4/m/fp4-field-trial"
+const parseAddress = "https://tandem.example.com/a/nokia-xiaomi-2017/p/ip-routing-fp4/m/fp4-field-trial"
 
 // examples are the messages of the golden files.
-func examples() map[string]webhooks.Message {
-	return map[string]webhooks.Message{
+func examples() map[string]webhooks.Content {
+	return map[string]webhooks.Content{
 		"event": {
 			Headline: "[IP routing on FP4] Xiaomi rejected delivery 1 of FP4 field trial: throughput 12 % under the criterion",
 			State:    webhooks.State{Word: "in progress, at risk", Tone: webhooks.Warning},
 			Facts:    []webhooks.Fact{{"Due", "30 March → 30 April 2018"}, {"Owner", "Nokia"}, {"Changed by", "Xiaomi"}, {"Reason", "Test log missing"}},
-			Link:     address, LinkText: "Open in Tandem", Thread: "FP4 field trial", Language: "en",
+			Link:     parseAddress, LinkText: "Open in Tandem", Thread: "FP4 field trial", Language: "en",
 		},
 		"digest": {
 			Headline: "3 changes in Nokia–Xiaomi 2017", State: webhooks.State{Word: "digest", Tone: webhooks.Neutral},
-			Digest: []string{
+			DigestLines: []string{
 				"[IP routing on FP4] Nokia started work on FP4 field trial",
 				"[IP routing on FP4] Nokia delivered FP4 field trial (delivery 1) as of 15 March 2018",
 				"[Data-centre fabric] Xiaomi accepted delivery 2 of Fabric lab test",
@@ -82,13 +82,13 @@ func examples() map[string]webhooks.Message {
 			Headline: "【FP4 IP 路由】小米拒绝了“FP4 现场试验”的第1次交付：吞吐量比标准低 12%",
 			State:    webhooks.State{Word: "进行中", Tone: webhooks.Warning},
 			Facts:    []webhooks.Fact{{"截止日期", "2018年3月30日 → 2018年4月30日"}, {"负责方", "诺基亚"}, {"操作方", "小米"}},
-			Link:     address, LinkText: "在 Tandem 中打开", Thread: "FP4 现场试验", Language: "zh",
+			Link:     parseAddress, LinkText: "在 Tandem 中打开", Thread: "FP4 现场试验", Language: "zh",
 		},
 		"hostile": {
 			Headline: hostile, State: webhooks.State{Word: "accepted", Tone: webhooks.Good},
 			Facts: []webhooks.Fact{{"Reason", hostile}, {"Note", strings.Repeat(`"\<&`, 3000)}},
 			Link:  `https://tandem.example.com/a?x=1&y="><script>(1)</script>`, LinkText: "Open ](https://evil.example) in Tandem",
-			Thread: "@**all** " + strings.Repeat("长", 100), Language: "en", Digest: []string{hostile, "# one", strings.Repeat("# 标题 ", 500)},
+			Thread: "@**all** " + strings.Repeat("长", 100), Language: "en", DigestLines: []string{hostile, "# one", strings.Repeat("# 标题 ", 500)},
 		},
 	}
 }
@@ -99,70 +99,70 @@ const hostile = "<!channel> <!here|x> <@U1> <at id=all></at> <@all> <users/all> 
 	"<a href=\"https://evil.example\">x</a> <font color=red>x</font> <script>alert(1)</script> &lt;b&gt; :smile: \\*x\\* " +
 	"</b></at>\"}]}{\"text\":\"x \u202edlrow\u202c \u0000\u0007 \xff e\u0301 👩‍👩‍👧 \u2028 \r\n\r\n# h\n- l\n1. l\n~town #tag /me"
 
-// sent returns the format's request and its body.
-func sent(t require.TestingT, f webhooks.Format, d webhooks.Delivery, to webhooks.Target) (*http.Request, []byte) {
-	r, err := f.Request(d, to, now)
+// formatRequest returns the format's request and its body.
+func formatRequest(t require.TestingT, format webhooks.Format, message webhooks.Message, target webhooks.Target) (*http.Request, []byte) {
+	request, err := format.Request(message, target, now)
 	require.NoError(t, err)
-	body, err := io.ReadAll(r.Body)
+	body, err := io.ReadAll(request.Body)
 	require.NoError(t, err)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return r, body
+	request.Body = io.NopCloser(bytes.NewReader(body))
+	return request, body
 }
 
-// through gives a request to a fake, and what it answered to the format.
-func through(t require.TestingT, f webhooks.Format, fake *webhooktest.Fake, r *http.Request) webhooks.Result {
-	w := httptest.NewRecorder()
-	fake.ServeHTTP(w, r.WithContext(context.Background()))
-	body, err := io.ReadAll(w.Result().Body)
+// exchangeWithFake gives a request to a fake, and what it answered to the format.
+func exchangeWithFake(t require.TestingT, format webhooks.Format, fake *webhooktest.Fake, request *http.Request) webhooks.Result {
+	recorder := httptest.NewRecorder()
+	fake.ServeHTTP(recorder, request.WithContext(context.Background()))
+	body, err := io.ReadAll(recorder.Result().Body)
 	require.NoError(t, err)
-	return f.Result(w.Code, w.Header(), body, now)
+	return format.Result(recorder.Code, recorder.Header(), body, now)
 }
 
-// known is what each tool's endpoint knows.
-func known(name string, to webhooks.Target) webhooktest.Option {
+// tryJSON is what each tool's endpoint knows.
+func tryJSON(name string, target webhooks.Target) webhooktest.Option {
 	switch name {
 	case "telegram":
 		return webhooktest.Secrets("1:invented")
 	case "wecom":
 		return webhooktest.Secrets("invented")
 	}
-	return webhooktest.Secrets(to.Secrets...)
+	return webhooktest.Secrets(target.Secrets...)
 }
 
-func endpoint(f webhooks.Format, options ...webhooktest.Option) *webhooktest.Fake {
+func endpoint(format webhooks.Format, options ...webhooktest.Option) *webhooktest.Fake {
 	clock := webhooktest.Clock(func() time.Time { return now })
-	return webhooktest.Tool(f.Name(), append([]webhooktest.Option{known(f.Name(), targets[f.Name()]), clock}, options...)...)
+	return webhooktest.NewFake(format.Name(), append([]webhooktest.Option{tryJSON(format.Name(), targets[format.Name()]), clock}, options...)...)
 }
 
 func TestGolden(t *testing.T) {
-	for _, f := range webhooks.Formats() {
-		for example, m := range examples() {
-			r, body := sent(t, f, delivery(m), targets[f.Name()])
-			golden := map[string]any{"method": r.Method, "url": r.URL.String(), "header": r.Header, "body": json.RawMessage(body)}
-			if f.Name() == "standard" || f.Name() == "cloudevents" || !json.Valid(body) {
+	for _, format := range webhooks.Formats() {
+		for example, content := range examples() {
+			request, body := formatRequest(t, format, testMessage(content), targets[format.Name()])
+			golden := map[string]any{"method": request.Method, "url": request.URL.String(), "header": request.Header, "body": json.RawMessage(body)}
+			if format.Name() == "standard" || format.Name() == "cloudevents" || !json.Valid(body) {
 				golden["body"] = string(body) // signed, or a form: to the byte
 			}
-			var b bytes.Buffer
-			e := json.NewEncoder(&b)
-			e.SetEscapeHTML(false)
-			e.SetIndent("", "  ")
-			require.NoError(t, e.Encode(golden))
-			compare(t, filepath.Join("testdata", "golden", f.Name()+"."+example+".json"), b.Bytes())
+			var buffer bytes.Buffer
+			encoder := json.NewEncoder(&buffer)
+			encoder.SetEscapeHTML(false)
+			encoder.SetIndent("", "  ")
+			require.NoError(t, encoder.Encode(golden))
+			compare(t, filepath.Join("testdata", "golden", format.Name()+"."+example+".json"), buffer.Bytes())
 		}
 	}
 }
 
 // The same messages as each tool shows them. In [brackets] are buttons, and → goes to where a link leads.
 func TestRendered(t *testing.T) {
-	for _, f := range webhooks.Formats() {
-		var b strings.Builder
+	for _, format := range webhooks.Formats() {
+		var text strings.Builder
 		for _, example := range []string{"event", "digest", "chinese", "hostile"} {
-			r, _ := sent(t, f, delivery(examples()[example]), targets[f.Name()])
-			fake := endpoint(f)
-			require.Truef(t, through(t, f, fake, r).OK, "%s %s", f.Name(), example)
-			b.WriteString("--- " + example + "\n" + fake.Messages()[0].Text() + "\n")
+			request, _ := formatRequest(t, format, testMessage(examples()[example]), targets[format.Name()])
+			fake := endpoint(format)
+			require.Truef(t, exchangeWithFake(t, format, fake, request).OK, "%s %s", format.Name(), example)
+			text.WriteString("--- " + example + "\n" + fake.Messages()[0].Text() + "\n")
 		}
-		compare(t, filepath.Join("testdata", "rendered", f.Name()+".txt"), []byte(b.String()))
+		compare(t, filepath.Join("testdata", "rendered", format.Name()+".txt"), []byte(text.String()))
 	}
 }
 

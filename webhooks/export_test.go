@@ -6,23 +6,23 @@ import (
 	"tandem/domain"
 )
 
-// Worded reports whether the state of a stored event type has a manner.
-func Worded(stored string) bool {
-	_, ok := manners[domain.PublicType(stored)]
+// HasStateStyle reports whether the state of a stored event type has a manner.
+func HasStateStyle(stored string) bool {
+	_, ok := eventStyles[domain.PublicType(stored)]
 	return ok
 }
 
-// Flat is what of a text can be shown in a line.
-func Flat(text string) string { return flat(text) }
+// SingleLine is what of a text can be shown in a line.
+func SingleLine(text string) string { return singleLine(text) }
 
-// Canonical takes look-alikes and invisible characters away again.
-func Canonical(text string) string {
+// RestoreLookAlikes takes look-alikes and invisible characters away again.
+func RestoreLookAlikes(text string) string {
 	var pairs []string
-	for r, other := range lookAlikes {
-		if r == '＠' {
+	for char, other := range lookAlikes {
+		if char == '＠' {
 			continue
 		}
-		pairs = append(pairs, strings.ReplaceAll(other, invisible, ""), string(r))
+		pairs = append(pairs, strings.ReplaceAll(other, zeroWidthSpace, ""), string(char))
 	}
-	return strings.NewReplacer(append(pairs, "＠", "@")...).Replace(strings.ReplaceAll(text, invisible, ""))
+	return strings.NewReplacer(append(pairs, "＠", "@")...).Replace(strings.ReplaceAll(text, zeroWidthSpace, ""))
 }

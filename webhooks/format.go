@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Message is what every chat format says of an event, or of several that are summed up.
-type Message struct {
-	Headline string // one line that reads alone, such as in a push notification; plain text
-	Facts    []Fact // at most four; plain text
-	State    State
-	Link     string   // an absolute URL
-	LinkText string   // such as "Open in Tandem", in the language of the message
-	Thread   string   // what a tool with threads files it under: the milestone's title, else the project's
-	Language string   // en, zh or fi
-	Digest   []string // the headlines that are summed up, oldest first; none: it is about one event
+// Content is what every chat format says of an event, or of several that are summed up.
+type Content struct {
+	Headline    string // one line that reads alone, such as in a push notification; plain text
+	Facts       []Fact // at most four; plain text
+	State       State
+	Link        string   // an absolute URL
+	LinkText    string   // such as "Open in Tandem", in the language of the message
+	Thread      string   // what a tool with threads files it under: the milestone's title, else the project's
+	Language    string   // en, zh or fi
+	DigestLines []string // the headlines that are summed up, oldest first; none: it is about one event
 }
 
 // Fact is a named value.
@@ -37,13 +37,13 @@ const (
 	Bad     Tone = "bad"     // red
 )
 
-// Delivery is one thing to be said, to be put into a format.
-type Delivery struct {
-	ID      string    // stable: the same on every attempt. The event's id where it is about one
-	Type    string    // of the event, such as milestone.delivered; webhook.test, webhook.digest
-	At      time.Time // when the event was recorded
-	Body    []byte    // of the standard format: {"type","timestamp","data"}
-	Message Message
+// Message is one thing to be said, to be put into a format.
+type Message struct {
+	ID         string    // stable: the same on every attempt. The event's id where it is about one
+	Type       string    // of the event, such as milestone.delivered; webhook.test, webhook.digest
+	RecordedAt time.Time // when the event was recorded
+	Body       []byte    // of the standard format: {"type","timestamp","data"}
+	Content    Content
 }
 
 // Target is where to, opened.
@@ -61,10 +61,10 @@ type Format interface {
 	Limits() Limits
 	// Check says what is wrong with an address or secret for this tool, in words for a person: errors
 	// of the kind that a manager can mend. It does not look at where the host is.
-	Check(t Target) error
+	Check(target Target) error
 	// Request returns the request to send at the given time. Whatever the user's text is, the request is within
 	// the tool's limits, mentions nobody and has no markup but the format's own.
-	Request(d Delivery, t Target, now time.Time) (*http.Request, error)
+	Request(message Message, target Target, now time.Time) (*http.Request, error)
 	// Result reads the tool's answer. The body is its first 64 KiB.
 	Result(status int, header http.Header, body []byte, now time.Time) Result
 }
@@ -78,11 +78,11 @@ type Limits struct {
 
 // Result is what became of one attempt.
 type Result struct {
-	OK     bool
-	Gone   bool          // the endpoint wants nothing more, for ever: disable it
-	Never  bool          // this message will never be taken; trying again is no use
-	After  time.Duration // not before, the next message too after a success; 0: as one's own schedule says
-	Slow   bool          // the rate was exceeded: it is no failure of the endpoint
-	Reason string        // decoded, for a person: "Feishu code 19021: signature or time"; empty if OK
-	Note   string        // what a success leaves open, such as "accepted; Teams checks the card later"
+	OK          bool
+	Gone        bool          // the endpoint wants nothing more, for ever: disable it
+	Permanent   bool          // this message will never be taken; trying again is no use
+	RetryAfter  time.Duration // not before, the next message too after a success; 0: as one's own schedule says
+	RateLimited bool          // the rate was exceeded: it is no failure of the endpoint
+	Reason      string        // decoded, for a person: "Feishu code 19021: signature or time"; empty if OK
+	Note        string        // what a success leaves open, such as "accepted; Teams checks the card later"
 }

@@ -9,27 +9,27 @@ import (
 	"time"
 )
 
-// answered reads what HTTP itself says of an attempt. A format goes on where its tool says more.
-func answered(tool string, status int, header http.Header, body []byte, now time.Time) Result {
-	r := Result{After: retryAfter(header, now)}
+// httpResult reads what HTTP itself says of an attempt. A format goes on where its tool says more.
+func httpResult(service string, status int, header http.Header, body []byte, now time.Time) Result {
+	result := Result{RetryAfter: parseRetryAfter(header, now)}
 	switch {
 	case status >= 200 && status < 300:
-		return Result{OK: true, After: r.After}
+		return Result{OK: true, RetryAfter: result.RetryAfter}
 	case status == http.StatusGone:
-		r.Gone = true
+		result.Gone = true
 	case status == http.StatusTooManyRequests:
-		r.Slow = true
+		result.RateLimited = true
 	case status == http.StatusRequestEntityTooLarge:
-		r.Never = true
+		result.Permanent = true
 	case status >= 300 && status < 400:
-		r.Reason = fmt.Sprintf("%s answered %d: redirects are not followed; enter the address it moved to", tool, status)
-		return r
+		result.Reason = fmt.Sprintf("%s answered %d: redirects are not followed; enter the address it moved to", service, status)
+		return result
 	}
-	r.Reason = reason(tool, strconv.Itoa(status), meaning(status), excerpt(body))
-	return r
+	result.Reason = formatReason(service, strconv.Itoa(status), statusMeaning(status), excerpt(body))
+	return result
 }
 
-func meaning(status int) string {
+func statusMeaning(status int) string {
 	switch status {
 	case http.StatusGone:
 		return "the endpoint is gone for good"
@@ -41,21 +41,21 @@ func meaning(status int) string {
 	return strings.ToLower(http.StatusText(status))
 }
 
-// reason says "Feishu code 19021: signature or time (sign match fail)".
-func reason(tool, code, means, said string) string {
-	code = script{size: countUnits}.write(code, 80)
-	text := tool + " code " + code
+// formatReason says "Feishu code 19021: signature or time (sign match fail)".
+func formatReason(service, code, meaning, response string) string {
+	code = textRules{size: utf16Length}.render(code, 80)
+	text := service + " code " + code
 	switch _, err := strconv.Atoi(code); {
 	case code == "":
-		text = tool + " refused it"
+		text = service + " refused it"
 	case err == nil && len(code) == 3:
-		text = tool + " answered " + code
+		text = service + " answered " + code
 	}
-	if means != "" {
-		text += ": " + means
+	if meaning != "" {
+		text += ": " + meaning
 	}
-	if said != "" {
-		text += " (" + said + ")"
+	if response != "" {
+		text += " (" + response + ")"
 	}
 	return text
 }
@@ -66,52 +66,52 @@ func excerpt(body []byte) string {
 	if strings.HasPrefix(text, "<") {
 		return "" // a page for a browser
 	}
-	return script{size: countUnits}.write(text, 200)
+	return textRules{size: utf16Length}.render(text, 200)
 }
 
-// retryAfter reads the header: seconds or a date, and never more than a day.
-func retryAfter(header http.Header, now time.Time) time.Duration {
+// parseRetryAfter reads the header: seconds or a date, and never more than a day.
+func parseRetryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if at, err := http.ParseTime(value); err == nil {
-		return wait(at.Sub(now).Seconds())
+		return boundedSeconds(at.Sub(now).Seconds())
 	}
 	seconds, err := strconv.ParseFloat(value, 64)
 	if err != nil {
 		return 0
 	}
-	return wait(seconds)
+	return boundedSeconds(seconds)
 }
 
-// wait returns seconds as a duration between nothing and a day; what is no number is nothing.
-func wait(seconds float64) time.Duration {
+// boundedSeconds returns seconds as a duration between nothing and a day; what is no number is nothing.
+func boundedSeconds(seconds float64) time.Duration {
 	if !(seconds > 0) {
 		return 0
 	}
 	return time.Duration(min(seconds, 24*60*60) * float64(time.Second))
 }
 
-// known reads a JSON answer. What is not JSON leaves v as it was.
-func known(body []byte, v any) { _ = json.Unmarshal(body, v) }
+// tryJSON reads a JSON answer. What is not JSON leaves v as it was.
+func tryJSON(body []byte, value any) { _ = json.Unmarshal(body, value) }
 
-// verdict is what a tool's error code means, and what to do.
-type verdict struct {
-	means string
-	then  Result
+// codeMeaning is what a tool's error code means, and what to do.
+type codeMeaning struct {
+	text   string
+	result Result
 }
 
-// refused is the result of an error that the tool gave a code, on top of what HTTP says of it.
-func refused(tool, code, said string, codes map[string]verdict, r Result) Result {
-	v := codes[code]
+// codeResult is the result of an error that the tool gave a code, on top of what HTTP says of it.
+func codeResult(service, code, response string, codes map[string]codeMeaning, result Result) Result {
+	meaning := codes[code]
 	return Result{
-		Gone: v.then.Gone || r.Gone, Never: v.then.Never || r.Never, Slow: v.then.Slow || r.Slow,
-		After: max(v.then.After, r.After), Reason: reason(tool, code, v.means, excerpt([]byte(said))),
+		Gone: meaning.result.Gone || result.Gone, Permanent: meaning.result.Permanent || result.Permanent, RateLimited: meaning.result.RateLimited || result.RateLimited,
+		RetryAfter: max(meaning.result.RetryAfter, result.RetryAfter), Reason: formatReason(service, code, meaning.text, excerpt([]byte(response))),
 	}
 }
 
 // The usual ends of an attempt that a tool refused.
 var (
-	gone  = Result{Gone: true}
-	never = Result{Never: true}
+	endpointGone     = Result{Gone: true}
+	permanentFailure = Result{Permanent: true}
 )
 
-func slow(after time.Duration) Result { return Result{Slow: true, After: after} }
+func rateLimitedFor(after time.Duration) Result { return Result{RateLimited: true, RetryAfter: after} }

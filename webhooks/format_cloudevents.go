@@ -26,29 +26,29 @@ type cloudEvent struct {
 }
 
 // Request implements [Format].
-func (cloudEvents) Request(d Delivery, t Target, now time.Time) (*http.Request, error) {
+func (cloudEvents) Request(message Message, target Target, now time.Time) (*http.Request, error) {
 	var body struct {
 		Data json.RawMessage `json:"data"`
 	}
-	if err := json.Unmarshal(d.Body, &body); err != nil {
+	if err := json.Unmarshal(message.Body, &body); err != nil {
 		return nil, err
 	}
-	e := cloudEvent{
-		SpecVersion: "1.0", ID: d.ID, Type: "tandem." + d.Type, Time: d.At.UTC(), DataContentType: "application/json", Data: body.Data,
+	event := cloudEvent{
+		SpecVersion: "1.0", ID: message.ID, Type: "tandem." + message.Type, Time: message.RecordedAt.UTC(), DataContentType: "application/json", Data: body.Data,
 	}
-	e.Source, e.Subject = place(body.Data, d.Message.Link)
-	return signed(d.ID, t, "application/cloudevents+json; charset=utf-8", jsonOf(e), now)
+	event.Source, event.Subject = eventLocation(body.Data, message.Content.Link)
+	return signedRequest(message.ID, target, "application/cloudevents+json; charset=utf-8", encodeJSON(event), now)
 }
 
-// place says where an event happened. The link gives the installation, so that sources of two are never the same.
-func place(data json.RawMessage, link string) (source, subject string) {
+// eventLocation says where an event happened. The link gives the installation, so that sources of two are never the same.
+func eventLocation(data json.RawMessage, link string) (source, subject string) {
 	var at struct {
 		Agreement, Project string
 		Milestone          json.RawMessage // its id or its state
 	}
-	known(data, &at)
-	if u, err := url.Parse(link); err == nil && u.Host != "" {
-		source = u.Scheme + "://" + u.Host
+	tryJSON(data, &at)
+	if parsed, err := url.Parse(link); err == nil && parsed.Host != "" {
+		source = parsed.Scheme + "://" + parsed.Host
 	}
 	source += "/v1"
 	if at.Agreement != "" {
@@ -59,8 +59,8 @@ func place(data json.RawMessage, link string) (source, subject string) {
 	}
 	var state struct{ ID string }
 	var id string
-	known(at.Milestone, &id)
-	known(at.Milestone, &state)
+	tryJSON(at.Milestone, &id)
+	tryJSON(at.Milestone, &state)
 	if id += state.ID; id != "" {
 		subject += "/milestones/" + url.PathEscape(id)
 	}

@@ -23,12 +23,12 @@ func (dingTalk) Name() string { return "dingtalk" }
 func (dingTalk) Limits() Limits { return Limits{Every: 4 * time.Second, Burst: 4, Chat: true} }
 
 // Check implements [Format].
-func (f dingTalk) Check(t Target) error {
-	u, err := address(t, f.Name())
+func (f dingTalk) Check(target Target) error {
+	parsed, err := parseAddress(target, f.Name())
 	if err != nil {
 		return err
 	}
-	if u.Query().Get("access_token") == "" {
+	if parsed.Query().Get("access_token") == "" {
 		return errors.New("the address has no access_token: add a custom bot to the group and copy its webhook, " +
 			"https://oapi.dingtalk.com/robot/send?access_token=…")
 	}
@@ -47,33 +47,33 @@ type dingTalkMessage struct {
 }
 
 // Request implements [Format].
-func (dingTalk) Request(d Delivery, t Target, now time.Time) (*http.Request, error) {
-	to := strings.TrimSpace(t.URL)
-	if secret := t.secret(); secret != "" {
+func (dingTalk) Request(message Message, target Target, now time.Time) (*http.Request, error) {
+	to := strings.TrimSpace(target.URL)
+	if secret := target.currentSecret(); secret != "" {
 		at := strconv.FormatInt(now.UnixMilli(), 10)
 		var err error
-		if to, err = with(to, "timestamp", at, "sign", signDingTalk(at, secret)); err != nil {
+		if to, err = withParameters(to, "timestamp", at, "sign", signDingTalk(at, secret)); err != nil {
 			return nil, err
 		}
 	}
-	w := script{inLookAlikes, countJSON}
-	p := w.parts(d.Message, budget{headline: 900, name: 100, value: 1500, line: 400, lines: 7000, each: 8})
-	var b strings.Builder
-	fmt.Fprintf(&b, "#### %s\n\n", p.Headline)
-	fmt.Fprintf(&b, "<font color=%s>%s</font> · Tandem", p.Tone.hex(), p.status())
-	for _, line := range p.Lines {
-		b.WriteString("\n\n• " + line)
+	rules := textRules{useLookAlikes, jsonLength}
+	layout := rules.layout(message.Content, textLimits{headline: 900, name: 100, value: 1500, line: 400, allLines: 7000, perLine: 8})
+	var text strings.Builder
+	fmt.Fprintf(&text, "#### %s\n\n", layout.Headline)
+	fmt.Fprintf(&text, "<font color=%s>%s</font> · Tandem", layout.Tone.hexColor(), layout.status())
+	for _, line := range layout.Lines {
+		text.WriteString("\n\n• " + line)
 	}
-	for _, f := range p.Facts {
-		fmt.Fprintf(&b, "\n\n**%s** %s", f.Name, f.Value)
+	for _, fact := range layout.Facts {
+		fmt.Fprintf(&text, "\n\n**%s** %s", fact.Name, fact.Value)
 	}
-	if p.Link != "" {
-		fmt.Fprintf(&b, "\n\n[%s](%s)", p.LinkText, p.Link)
+	if layout.Link != "" {
+		fmt.Fprintf(&text, "\n\n[%s](%s)", layout.LinkText, layout.Link)
 	}
-	m := dingTalkMessage{Type: "markdown"}
-	m.Markdown.Title = script{guarded, countJSON}.write(d.Message.Headline, 900)
-	m.Markdown.Text = b.String()
-	return postJSON(to, m)
+	payload := dingTalkMessage{Type: "markdown"}
+	payload.Markdown.Title = textRules{escapeTags, jsonLength}.render(message.Content.Headline, 900)
+	payload.Markdown.Text = text.String()
+	return newJSONRequest(to, payload)
 }
 
 // signDingTalk signs as DingTalk wants it: the secret is the key, the time and the secret are the message.
@@ -83,38 +83,38 @@ func signDingTalk(timestamp, secret string) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// shutOut is how long DingTalk takes nothing from a bot that sent too much.
-const shutOut = 10 * time.Minute
+// dingTalkLockout is how long DingTalk takes nothing from a bot that sent too much.
+const dingTalkLockout = 10 * time.Minute
 
-var dingTalkErrors = map[string]verdict{
-	"40035":  {"the message is not valid", never},
-	"43004":  {"the message is not valid", never},
-	"90018":  {"too many messages", slow(shutOut)},
-	"90030":  {"too many messages", slow(shutOut)},
-	"130101": {"too many messages: the bot is shut out for ten minutes", slow(shutOut)},
-	"300001": {"the bot was removed, or the address is wrong", gone},
+var dingTalkErrors = map[string]codeMeaning{
+	"40035":  {"the message is not valid", permanentFailure},
+	"43004":  {"the message is not valid", permanentFailure},
+	"90018":  {"too many messages", rateLimitedFor(dingTalkLockout)},
+	"90030":  {"too many messages", rateLimitedFor(dingTalkLockout)},
+	"130101": {"too many messages: the bot is shut out for ten minutes", rateLimitedFor(dingTalkLockout)},
+	"300001": {"the bot was removed, or the address is wrong", endpointGone},
 	"310000": {"keyword, signature or our address; “Tandem” is in every message", Result{}},
-	"410100": {"too many messages", slow(shutOut)},
-	"460101": {"the message is too long", never},
+	"410100": {"too many messages", rateLimitedFor(dingTalkLockout)},
+	"460101": {"the message is too long", permanentFailure},
 }
 
 // Result implements [Format]: errors come in a 200.
 func (dingTalk) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	return errcode("DingTalk", status, header, body, now, dingTalkErrors)
+	return errcodeResult("DingTalk", status, header, body, now, dingTalkErrors)
 }
 
-// errcode reads the answers of DingTalk and WeCom.
-func errcode(tool string, status int, header http.Header, body []byte, now time.Time, codes map[string]verdict) Result {
-	r := answered(tool, status, header, body, now)
-	var said struct {
+// errcodeResult reads the answers of DingTalk and WeCom.
+func errcodeResult(service string, status int, header http.Header, body []byte, now time.Time, codes map[string]codeMeaning) Result {
+	result := httpResult(service, status, header, body, now)
+	var response struct {
 		Errcode *int
 		Errmsg  string
 	}
-	switch known(body, &said); {
-	case said.Errcode != nil && *said.Errcode != 0:
-		return refused(tool, strconv.Itoa(*said.Errcode), said.Errmsg, codes, r)
-	case said.Errcode == nil && r.OK:
-		return Result{Reason: reason(tool, "200", "without an errcode: this is no bot of "+tool, excerpt(body))}
+	switch tryJSON(body, &response); {
+	case response.Errcode != nil && *response.Errcode != 0:
+		return codeResult(service, strconv.Itoa(*response.Errcode), response.Errmsg, codes, result)
+	case response.Errcode == nil && result.OK:
+		return Result{Reason: formatReason(service, "200", "without an errcode: this is no bot of "+service, excerpt(body))}
 	}
-	return r
+	return result
 }

@@ -18,14 +18,14 @@ func (discord) Name() string { return "discord" }
 func (discord) Limits() Limits { return Limits{Every: 2 * time.Second, Burst: 4, Chat: true} }
 
 // Check implements [Format].
-func (f discord) Check(t Target) error {
-	u, err := address(t, f.Name())
+func (f discord) Check(target Target) error {
+	parsed, err := parseAddress(target, f.Name())
 	switch {
 	case err != nil:
 		return err
-	case strings.HasSuffix(u.Path, "/slack") || strings.HasSuffix(u.Path, "/github"):
+	case strings.HasSuffix(parsed.Path, "/slack") || strings.HasSuffix(parsed.Path, "/github"):
 		return errors.New("leave out the last part of the address, /slack or /github: Tandem speaks Discord's own format")
-	case !strings.Contains(u.Path, "/webhooks/"):
+	case !strings.Contains(parsed.Path, "/webhooks/"):
 		return errors.New("this is not a webhook of Discord: in the channel's settings choose Integrations, Webhooks, and copy " +
 			"its URL, https://discord.com/api/webhooks/…")
 	}
@@ -54,60 +54,60 @@ type discordMessage struct {
 }
 
 // Request implements [Format]. Without wait=true a message that was not saved would give no error.
-func (discord) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
-	to, err := with(t.URL, "wait", "true")
+func (discord) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
+	to, err := withParameters(target.URL, "wait", "true")
 	if err != nil {
 		return nil, err
 	}
-	w := script{inMarkdown, countUnits}
-	p := w.parts(d.Message, budget{headline: 256, name: 100, value: 600, line: 280, lines: 2200, each: 3})
-	color, err := strconv.ParseInt(p.Tone.hex()[1:], 16, 32)
+	rules := textRules{escapeMarkdown, utf16Length}
+	layout := rules.layout(message.Content, textLimits{headline: 256, name: 100, value: 600, line: 280, allLines: 2200, perLine: 3})
+	color, err := strconv.ParseInt(layout.Tone.hexColor()[1:], 16, 32)
 	if err != nil {
 		return nil, err
 	}
-	e := discordEmbed{Title: p.Headline, URL: p.Link, Color: int(color), Description: p.Tone.circle()}
-	if p.Word != "" {
-		e.Description += " **" + p.Word + "**"
+	embed := discordEmbed{Title: layout.Headline, URL: layout.Link, Color: int(color), Description: layout.Tone.emoji()}
+	if layout.StateWord != "" {
+		embed.Description += " **" + layout.StateWord + "**"
 	}
-	if len(p.Lines) > 0 {
-		e.Description += "\n" + p.bullets("\n")
+	if len(layout.Lines) > 0 {
+		embed.Description += "\n" + layout.bullets("\n")
 	}
-	for _, f := range p.Facts {
-		e.Fields = append(e.Fields, discordField{f.Name, f.Value, true})
+	for _, fact := range layout.Facts {
+		embed.Fields = append(embed.Fields, discordField{fact.Name, fact.Value, true})
 	}
-	m := discordMessage{Embeds: []discordEmbed{e}}
-	m.Allowed.Parse = []string{}
-	return postJSON(to, m)
+	payload := discordMessage{Embeds: []discordEmbed{embed}}
+	payload.Allowed.Parse = []string{}
+	return newJSONRequest(to, payload)
 }
 
-var discordErrors = map[string]verdict{
-	"10015": {"the webhook was deleted", gone},
-	"10003": {"the channel was deleted", gone},
-	"50027": {"the webhook's token is wrong", gone},
-	"50035": {"the message is not valid", never},
-	"40005": {"the message is too large", never},
-	"50006": {"the message is empty", never},
+var discordErrors = map[string]codeMeaning{
+	"10015": {"the webhook was deleted", endpointGone},
+	"10003": {"the channel was deleted", endpointGone},
+	"50027": {"the webhook's token is wrong", endpointGone},
+	"50035": {"the message is not valid", permanentFailure},
+	"40005": {"the message is too large", permanentFailure},
+	"50006": {"the message is empty", permanentFailure},
 }
 
 // Result implements [Format]. Where the answer says that nothing is left, the next message waits.
 func (discord) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	r := answered("Discord", status, header, body, now)
-	var said struct {
+	result := httpResult("Discord", status, header, body, now)
+	var response struct {
 		Code       int
 		Message    string
 		RetryAfter float64 `json:"retry_after"`
 	}
-	known(body, &said)
+	tryJSON(body, &response)
 	if header.Get("X-RateLimit-Remaining") == "0" {
 		left, _ := strconv.ParseFloat(header.Get("X-RateLimit-Reset-After"), 64)
-		r.After = max(r.After, wait(left))
+		result.RetryAfter = max(result.RetryAfter, boundedSeconds(left))
 	}
-	if r.OK || r.Slow {
-		r.After = max(r.After, wait(said.RetryAfter))
-		return r
+	if result.OK || result.RateLimited {
+		result.RetryAfter = max(result.RetryAfter, boundedSeconds(response.RetryAfter))
+		return result
 	}
-	if said.Code != 0 {
-		return refused("Discord", strconv.Itoa(said.Code), said.Message, discordErrors, r)
+	if response.Code != 0 {
+		return codeResult("Discord", strconv.Itoa(response.Code), response.Message, discordErrors, result)
 	}
-	return r
+	return result
 }

@@ -13,7 +13,7 @@ import (
 
 // feishu is a custom bot of Feishu, or of Lark, which is the same elsewhere. All texts are plain_text: they
 // know no markup and no <at>. The word Tandem stands in every message, for bots that want a keyword.
-type feishu struct{ name, tool, host string }
+type feishu struct{ name, service, host string }
 
 // Name implements [Format].
 func (f feishu) Name() string { return f.name }
@@ -22,12 +22,12 @@ func (f feishu) Name() string { return f.name }
 func (feishu) Limits() Limits { return Limits{Every: 650 * time.Millisecond, Burst: 4, Chat: true} }
 
 // Check implements [Format].
-func (f feishu) Check(t Target) error {
-	u, err := address(t, f.name)
+func (f feishu) Check(target Target) error {
+	parsed, err := parseAddress(target, f.name)
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(u.Path, "/bot/v2/hook/") {
+	if !strings.Contains(parsed.Path, "/bot/v2/hook/") {
 		return errors.New("this is not the address of a custom bot: add one to the group and copy its webhook, https://" +
 			f.host + "/open-apis/bot/v2/hook/…")
 	}
@@ -80,36 +80,36 @@ type feishuMessage struct {
 func feishuPlain(text string) feishuText { return feishuText{"plain_text", text} }
 
 // Request implements [Format].
-func (f feishu) Request(d Delivery, t Target, now time.Time) (*http.Request, error) {
-	w := script{guarded, countJSON}
-	p := w.parts(d.Message, budget{headline: 900, name: 100, value: 1500, line: 400, lines: 7000, each: 6})
-	m := feishuMessage{Type: "interactive"}
-	if secret := t.secret(); secret != "" {
-		m.Timestamp = strconv.FormatInt(now.Unix(), 10)
-		m.Sign = signFeishu(m.Timestamp, secret)
+func (f feishu) Request(message Message, target Target, now time.Time) (*http.Request, error) {
+	rules := textRules{escapeTags, jsonLength}
+	layout := rules.layout(message.Content, textLimits{headline: 900, name: 100, value: 1500, line: 400, allLines: 7000, perLine: 6})
+	payload := feishuMessage{Type: "interactive"}
+	if secret := target.currentSecret(); secret != "" {
+		payload.Timestamp = strconv.FormatInt(now.Unix(), 10)
+		payload.Sign = signFeishu(payload.Timestamp, secret)
 	}
-	m.Card.Config.Wide = true
-	m.Card.Header.Title = feishuPlain(p.Headline)
-	m.Card.Header.Template = pick(p.Tone, "blue", "green", "orange", "red")
-	add := func(e feishuElement) { m.Card.Elements = append(m.Card.Elements, e) }
-	word := feishuPlain(p.status())
+	payload.Card.Config.Wide = true
+	payload.Card.Header.Title = feishuPlain(layout.Headline)
+	payload.Card.Header.Template = byTone(layout.Tone, "blue", "green", "orange", "red")
+	add := func(element feishuElement) { payload.Card.Elements = append(payload.Card.Elements, element) }
+	word := feishuPlain(layout.status())
 	add(feishuElement{Tag: "div", Text: &word})
-	if len(p.Lines) > 0 {
-		lines := feishuPlain(p.bullets("\n"))
+	if len(layout.Lines) > 0 {
+		lines := feishuPlain(layout.bullets("\n"))
 		add(feishuElement{Tag: "div", Text: &lines})
 	}
 	var fields []feishuField
-	for _, fact := range p.Facts {
+	for _, fact := range layout.Facts {
 		fields = append(fields, feishuField{true, feishuPlain(fact.Name + "\n" + fact.Value)})
 	}
 	if len(fields) > 0 {
 		add(feishuElement{Tag: "div", Fields: fields})
 	}
-	if p.Link != "" {
-		add(feishuElement{Tag: "action", Actions: []feishuButton{{"button", feishuPlain(p.LinkText), "primary", p.Link}}})
+	if layout.Link != "" {
+		add(feishuElement{Tag: "action", Actions: []feishuButton{{"button", feishuPlain(layout.LinkText), "primary", layout.Link}}})
 	}
 	add(feishuElement{Tag: "note", Elements: []feishuText{feishuPlain("Tandem")}})
-	return postJSON(t.URL, m)
+	return newJSONRequest(target.URL, payload)
 }
 
 // signFeishu signs as Feishu wants it: the time and the secret are the key, and the message is empty.
@@ -117,10 +117,10 @@ func signFeishu(timestamp, secret string) string {
 	return base64.StdEncoding.EncodeToString(hmac.New(sha256.New, []byte(timestamp+"\n"+secret)).Sum(nil))
 }
 
-var feishuErrors = map[string]verdict{
-	"9499":  {"the message is not valid", never},
-	"11232": {"too many messages, or the busy minutes at the full and half hour", slow(time.Minute)},
-	"19001": {"the bot was removed, or the address is wrong", gone},
+var feishuErrors = map[string]codeMeaning{
+	"9499":  {"the message is not valid", permanentFailure},
+	"11232": {"too many messages, or the busy minutes at the full and half hour", rateLimitedFor(time.Minute)},
+	"19001": {"the bot was removed, or the address is wrong", endpointGone},
 	"19021": {"signature or time", Result{}},
 	"19022": {"this address of ours is not on the bot's list", Result{}},
 	"19024": {"the bot wants a keyword; “Tandem” is in every message", Result{}},
@@ -128,16 +128,16 @@ var feishuErrors = map[string]verdict{
 
 // Result implements [Format]: errors come in a 200 too.
 func (f feishu) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	r := answered(f.tool, status, header, body, now)
-	var said struct {
+	result := httpResult(f.service, status, header, body, now)
+	var response struct {
 		Code *int
 		Msg  string
 	}
-	switch known(body, &said); {
-	case said.Code != nil && *said.Code != 0:
-		return refused(f.tool, strconv.Itoa(*said.Code), said.Msg, feishuErrors, r)
-	case said.Code == nil && r.OK:
-		return Result{Reason: reason(f.tool, "200", "without a code: this is no bot of "+f.tool, excerpt(body))}
+	switch tryJSON(body, &response); {
+	case response.Code != nil && *response.Code != 0:
+		return codeResult(f.service, strconv.Itoa(*response.Code), response.Msg, feishuErrors, result)
+	case response.Code == nil && result.OK:
+		return Result{Reason: formatReason(f.service, "200", "without a code: this is no bot of "+f.service, excerpt(body))}
 	}
-	return r
+	return result
 }

@@ -20,14 +20,14 @@ func (googleChat) Limits() Limits {
 }
 
 // Check implements [Format].
-func (f googleChat) Check(t Target) error {
-	u, err := address(t, f.Name())
+func (f googleChat) Check(target Target) error {
+	parsed, err := parseAddress(target, f.Name())
 	switch {
 	case err != nil:
 		return err
-	case strings.HasPrefix(u.Host, "mail.google.") || u.Host == "chat.google.com":
+	case strings.HasPrefix(parsed.Host, "mail.google.") || parsed.Host == "chat.google.com":
 		return errors.New("this is the address of a space, not of a webhook: in the space choose Apps & integrations, Webhooks")
-	case u.Query().Get("key") == "" || u.Query().Get("token") == "":
+	case parsed.Query().Get("key") == "" || parsed.Query().Get("token") == "":
 		return errors.New("the address has no key or no token, it was not copied to its end: " +
 			"https://chat.googleapis.com/v1/spaces/…/messages?key=…&token=…")
 	}
@@ -85,50 +85,50 @@ type googleMessage struct {
 }
 
 // Request implements [Format]. The request's id is the delivery's, so that a repeated one is shown once.
-func (googleChat) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
-	to, err := with(t.URL, "requestId", d.ID, "messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD")
+func (googleChat) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
+	to, err := withParameters(target.URL, "requestId", message.ID, "messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD")
 	if err != nil {
 		return nil, err
 	}
-	w := script{inHTML, countJSON}
-	p := w.parts(d.Message, budget{headline: 900, name: 200, value: 2000, line: 500, lines: 8000, each: 10})
-	var s googleSection
-	text := func(html string) { s.Widgets = append(s.Widgets, googleWidget{Text: &googleText{html}}) }
-	text("<b>" + p.Headline + "</b>")
-	text(`<font color="` + p.Tone.hex() + `">` + p.status() + "</font>")
-	if len(p.Lines) > 0 {
-		text(p.bullets("<br/>"))
+	rules := textRules{escapeHTML, jsonLength}
+	layout := rules.layout(message.Content, textLimits{headline: 900, name: 200, value: 2000, line: 500, allLines: 8000, perLine: 10})
+	var section googleSection
+	text := func(html string) { section.Widgets = append(section.Widgets, googleWidget{Text: &googleText{html}}) }
+	text("<b>" + layout.Headline + "</b>")
+	text(`<font color="` + layout.Tone.hexColor() + `">` + layout.status() + "</font>")
+	if len(layout.Lines) > 0 {
+		text(layout.bullets("<br/>"))
 	}
-	for _, f := range p.Facts {
-		s.Widgets = append(s.Widgets, googleWidget{Fact: &googleFact{f.Name, f.Value, true}})
+	for _, fact := range layout.Facts {
+		section.Widgets = append(section.Widgets, googleWidget{Fact: &googleFact{fact.Name, fact.Value, true}})
 	}
-	if p.Link != "" {
-		open := googleButton{Text: p.LinkText}
-		open.OnClick.OpenLink.URL = p.Link
-		s.Widgets = append(s.Widgets, googleWidget{Buttons: &googleButtons{[]googleButton{open}}})
+	if layout.Link != "" {
+		open := googleButton{Text: layout.LinkText}
+		open.OnClick.OpenLink.URL = layout.Link
+		section.Widgets = append(section.Widgets, googleWidget{Buttons: &googleButtons{[]googleButton{open}}})
 	}
 	card := googleCard{ID: "tandem"}
-	card.Card.Sections = []googleSection{s}
-	m := googleMessage{Fallback: script{guarded, countJSON}.write(d.Message.Headline, 900), Cards: []googleCard{card}}
-	if key := (script{size: countUnits}).write(p.Thread, 200); key != "" {
-		m.Thread = &googleThread{key}
+	card.Card.Sections = []googleSection{section}
+	payload := googleMessage{Fallback: textRules{escapeTags, jsonLength}.render(message.Content.Headline, 900), Cards: []googleCard{card}}
+	if key := (textRules{size: utf16Length}).render(layout.Thread, 200); key != "" {
+		payload.Thread = &googleThread{key}
 	}
-	return postJSON(to, m)
+	return newJSONRequest(to, payload)
 }
 
 // Result implements [Format].
 func (googleChat) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	r := answered("Google Chat", status, header, body, now)
-	var said struct {
+	result := httpResult("Google Chat", status, header, body, now)
+	var response struct {
 		Error struct{ Status, Message string }
 	}
-	if known(body, &said); r.OK || said.Error.Status == "" {
-		return r
+	if tryJSON(body, &response); result.OK || response.Error.Status == "" {
+		return result
 	}
-	text := strings.ToLower(said.Error.Message)
+	text := strings.ToLower(response.Error.Message)
 	if strings.Contains(text, "exceed") || strings.Contains(text, "too long") || strings.Contains(text, "too large") {
-		r.Never = !r.Slow
+		result.Permanent = !result.RateLimited
 	}
-	r.Reason = reason("Google Chat", said.Error.Status, "", excerpt([]byte(said.Error.Message)))
-	return r
+	result.Reason = formatReason("Google Chat", response.Error.Status, "", excerpt([]byte(response.Error.Message)))
+	return result
 }

@@ -17,12 +17,12 @@ func (mattermost) Name() string { return "mattermost" }
 func (mattermost) Limits() Limits { return Limits{Every: 200 * time.Millisecond, Burst: 5, Chat: true} }
 
 // Check implements [Format].
-func (f mattermost) Check(t Target) error {
-	u, err := address(t, f.Name())
+func (f mattermost) Check(target Target) error {
+	parsed, err := parseAddress(target, f.Name())
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(u.Path, "/hooks/") {
+	if !strings.Contains(parsed.Path, "/hooks/") {
 		return errors.New("this is not an incoming webhook of Mattermost: under Integrations add one and copy its URL, " +
 			"https://your-server/hooks/…")
 	}
@@ -50,53 +50,53 @@ type mattermostMessage struct {
 }
 
 // Request implements [Format].
-func (mattermost) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
-	w := script{inMattermost, countUnits}
-	p := w.parts(d.Message, budget{headline: 600, name: 100, value: 1500, line: 400, lines: 6000, each: 3})
-	a := mattermostAttachment{
-		Fallback: script{quiet, countUnits}.write(d.Message.Headline, 600), Color: p.Tone.hex(), Text: p.status(),
+func (mattermost) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
+	rules := textRules{escapeMattermost, utf16Length}
+	layout := rules.layout(message.Content, textLimits{headline: 600, name: 100, value: 1500, line: 400, allLines: 6000, perLine: 3})
+	attachment := mattermostAttachment{
+		Fallback: textRules{escapeMentions, utf16Length}.render(message.Content.Headline, 600), Color: layout.Tone.hexColor(), Text: layout.status(),
 	}
-	if len(p.Lines) > 0 {
-		a.Text += "\n" + p.bullets("\n")
+	if len(layout.Lines) > 0 {
+		attachment.Text += "\n" + layout.bullets("\n")
 	}
-	if p.Link != "" {
-		a.Title, a.TitleLink = p.LinkText, p.Link
+	if layout.Link != "" {
+		attachment.Title, attachment.TitleLink = layout.LinkText, layout.Link
 	}
-	for _, f := range p.Facts {
-		a.Fields = append(a.Fields, mattermostField{true, f.Name, f.Value})
+	for _, fact := range layout.Facts {
+		attachment.Fields = append(attachment.Fields, mattermostField{true, fact.Name, fact.Value})
 	}
-	return postJSON(t.URL, mattermostMessage{"**" + p.Headline + "**", []mattermostAttachment{a}})
+	return newJSONRequest(target.URL, mattermostMessage{"**" + layout.Headline + "**", []mattermostAttachment{attachment}})
 }
 
-// inMattermost escapes what Mattermost's markdown has escapes for. Hashtags, channels and emoji are looked
+// escapeMattermost escapes what Mattermost's markdown has escapes for. Hashtags, channels and emoji are looked
 // for after the escapes were taken away, so those are broken in another way; formulas have no escape at all.
-func inMattermost(r rune) string {
+func escapeMattermost(char rune) string {
 	switch {
-	case r == '$':
+	case char == '$':
 		return "＄"
-	case r == '#' || r == '~':
-		return `\` + string(r) + invisible
-	case r == ':' || r == '<' || r == '&':
-		return string(r) + invisible
-	case strings.ContainsRune("\\`*_{}[]()+-.!>|", r):
-		return `\` + string(r)
+	case char == '#' || char == '~':
+		return `\` + string(char) + zeroWidthSpace
+	case char == ':' || char == '<' || char == '&':
+		return string(char) + zeroWidthSpace
+	case strings.ContainsRune("\\`*_{}[]()+-.!>|", char):
+		return `\` + string(char)
 	}
-	return quiet(r)
+	return escapeMentions(char)
 }
 
 // Result implements [Format].
 func (mattermost) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	r := answered("Mattermost", status, header, body, now)
-	var said struct{ ID, Message string }
-	if known(body, &said); r.OK || said.ID == "" {
-		return r
+	result := httpResult("Mattermost", status, header, body, now)
+	var response struct{ ID, Message string }
+	if tryJSON(body, &response); result.OK || response.ID == "" {
+		return result
 	}
-	r.Reason = reason("Mattermost", said.ID, "", excerpt([]byte(said.Message)))
+	result.Reason = formatReason("Mattermost", response.ID, "", excerpt([]byte(response.Message)))
 	switch {
-	case strings.Contains(said.ID, "too_long") || strings.Contains(said.ID, "text.length"):
-		r.Never = true
-	case strings.Contains(said.ID, "incoming_webhook.invalid"):
-		r.Reason = reason("Mattermost", said.ID, "the webhook was removed, or the address is wrong", excerpt([]byte(said.Message)))
+	case strings.Contains(response.ID, "too_long") || strings.Contains(response.ID, "text.length"):
+		result.Permanent = true
+	case strings.Contains(response.ID, "incoming_webhook.invalid"):
+		result.Reason = formatReason("Mattermost", response.ID, "the webhook was removed, or the address is wrong", excerpt([]byte(response.Message)))
 	}
-	return r
+	return result
 }

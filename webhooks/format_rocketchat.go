@@ -18,12 +18,12 @@ func (rocketChat) Name() string { return "rocketchat" }
 func (rocketChat) Limits() Limits { return Limits{Every: 500 * time.Millisecond, Burst: 5, Chat: true} }
 
 // Check implements [Format].
-func (f rocketChat) Check(t Target) error {
-	u, err := address(t, f.Name())
+func (f rocketChat) Check(target Target) error {
+	parsed, err := parseAddress(target, f.Name())
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(u.Path, "/hooks/") {
+	if !strings.Contains(parsed.Path, "/hooks/") {
 		return errors.New("this is not an incoming integration of Rocket.Chat: under Integrations add one and copy its " +
 			"Webhook URL, https://your-server/hooks/…")
 	}
@@ -31,37 +31,37 @@ func (f rocketChat) Check(t Target) error {
 }
 
 // Request implements [Format].
-func (rocketChat) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
-	w := script{inLookAlikes, countUnits}
-	p := w.parts(d.Message, budget{headline: 400, name: 60, value: 400, line: 280, lines: 2000, each: 3})
-	a := mattermostAttachment{Fallback: p.Headline, Color: p.Tone.hex(), Text: p.status()}
-	if len(p.Lines) > 0 {
-		a.Text += "\n" + p.bullets("\n")
+func (rocketChat) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
+	rules := textRules{useLookAlikes, utf16Length}
+	layout := rules.layout(message.Content, textLimits{headline: 400, name: 60, value: 400, line: 280, allLines: 2000, perLine: 3})
+	attachment := mattermostAttachment{Fallback: layout.Headline, Color: layout.Tone.hexColor(), Text: layout.status()}
+	if len(layout.Lines) > 0 {
+		attachment.Text += "\n" + layout.bullets("\n")
 	}
-	if p.Link != "" {
-		a.Title, a.TitleLink = p.LinkText, p.Link
+	if layout.Link != "" {
+		attachment.Title, attachment.TitleLink = layout.LinkText, layout.Link
 	}
-	for _, f := range p.Facts {
-		a.Fields = append(a.Fields, mattermostField{true, f.Name, f.Value})
+	for _, fact := range layout.Facts {
+		attachment.Fields = append(attachment.Fields, mattermostField{true, fact.Name, fact.Value})
 	}
-	return postJSON(t.URL, mattermostMessage{"**" + p.Headline + "**", []mattermostAttachment{a}})
+	return newJSONRequest(target.URL, mattermostMessage{"**" + layout.Headline + "**", []mattermostAttachment{attachment}})
 }
 
 // Result implements [Format].
 func (rocketChat) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	r := answered("Rocket.Chat", status, header, body, now)
-	var said struct {
+	result := httpResult("Rocket.Chat", status, header, body, now)
+	var response struct {
 		Success *bool
 		Error   string
 	}
-	switch known(body, &said); {
-	case said.Error == "error-too-many-requests" || strings.Contains(said.Error, "too many requests"):
-		return refused("Rocket.Chat", "error-too-many-requests", said.Error, map[string]verdict{
-			"error-too-many-requests": {"too many messages", slow(0)},
-		}, r)
-	case said.Success != nil && !*said.Success:
-		r.OK, r.Reason = false, reason("Rocket.Chat", said.Error, "", "")
-		r.Never = r.Never || strings.Contains(said.Error, "message-size") || strings.Contains(said.Error, "message-too-long")
+	switch tryJSON(body, &response); {
+	case response.Error == "error-too-many-requests" || strings.Contains(response.Error, "too many requests"):
+		return codeResult("Rocket.Chat", "error-too-many-requests", response.Error, map[string]codeMeaning{
+			"error-too-many-requests": {"too many messages", rateLimitedFor(0)},
+		}, result)
+	case response.Success != nil && !*response.Success:
+		result.OK, result.Reason = false, formatReason("Rocket.Chat", response.Error, "", "")
+		result.Permanent = result.Permanent || strings.Contains(response.Error, "message-size") || strings.Contains(response.Error, "message-too-long")
 	}
-	return r
+	return result
 }

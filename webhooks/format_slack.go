@@ -18,12 +18,12 @@ func (slack) Name() string { return "slack" }
 func (slack) Limits() Limits { return Limits{Every: time.Second, Burst: 3, Chat: true} }
 
 // Check implements [Format].
-func (f slack) Check(t Target) error {
-	u, err := address(t, f.Name())
+func (f slack) Check(target Target) error {
+	parsed, err := parseAddress(target, f.Name())
 	if err != nil {
 		return err
 	}
-	if u.Path == "" || u.Path == "/" || strings.HasPrefix(u.Path, "/api/") {
+	if parsed.Path == "" || parsed.Path == "/" || strings.HasPrefix(parsed.Path, "/api/") {
 		return errors.New("this is not an incoming webhook of Slack: add one to your Slack app and copy its address, " +
 			"https://hooks.slack.com/services/…")
 	}
@@ -64,73 +64,73 @@ func slackPlain(text string) slackText {
 }
 
 // Request implements [Format].
-func (slack) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
-	w := script{inSlack, countUnits}
-	p := w.parts(d.Message, budget{headline: 600, name: 75, value: 1000, line: 280, lines: 2800, each: 3})
-	m := slackMessage{Text: p.Headline}
-	headline := slackPlain(w.write(d.Message.Headline, 150)) // a header's limit; a longer one is a section
+func (slack) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
+	rules := textRules{escapeSlack, utf16Length}
+	layout := rules.layout(message.Content, textLimits{headline: 600, name: 75, value: 1000, line: 280, allLines: 2800, perLine: 3})
+	payload := slackMessage{Text: layout.Headline}
+	headline := slackPlain(rules.render(message.Content.Headline, 150)) // a header's limit; a longer one is a section
 	kind := "header"
-	if headline.Text != p.Headline {
-		headline, kind = slackPlain(p.Headline), "section"
+	if headline.Text != layout.Headline {
+		headline, kind = slackPlain(layout.Headline), "section"
 	}
-	m.Blocks = append(m.Blocks, slackBlock{Type: kind, Text: &headline})
-	if len(p.Lines) > 0 {
-		lines := slackPlain(p.bullets("\n"))
-		m.Blocks = append(m.Blocks, slackBlock{Type: "section", Text: &lines})
+	payload.Blocks = append(payload.Blocks, slackBlock{Type: kind, Text: &headline})
+	if len(layout.Lines) > 0 {
+		lines := slackPlain(layout.bullets("\n"))
+		payload.Blocks = append(payload.Blocks, slackBlock{Type: "section", Text: &lines})
 	}
 	var fields []slackText
-	for _, f := range p.Facts {
-		fields = append(fields, slackPlain(f.Name), slackPlain(f.Value))
+	for _, fact := range layout.Facts {
+		fields = append(fields, slackPlain(fact.Name), slackPlain(fact.Value))
 	}
 	if len(fields) > 0 {
-		m.Blocks = append(m.Blocks, slackBlock{Type: "section", Fields: fields})
+		payload.Blocks = append(payload.Blocks, slackBlock{Type: "section", Fields: fields})
 	}
-	m.Blocks = append(m.Blocks, slackBlock{Type: "context", Elements: []any{slackPlain(p.status())}})
-	if p.Link != "" {
-		m.Blocks = append(m.Blocks, slackBlock{
-			Type: "actions", Elements: []any{slackButton{"button", slackPlain(p.LinkText), p.Link, "open"}},
+	payload.Blocks = append(payload.Blocks, slackBlock{Type: "context", Elements: []any{slackPlain(layout.status())}})
+	if layout.Link != "" {
+		payload.Blocks = append(payload.Blocks, slackBlock{
+			Type: "actions", Elements: []any{slackButton{"button", slackPlain(layout.LinkText), layout.Link, "open"}},
 		})
 	}
-	return postJSON(t.URL, m)
+	return newJSONRequest(target.URL, payload)
 }
 
-func inSlack(r rune) string {
-	if r == '"' {
+func escapeSlack(char rune) string {
+	if char == '"' {
 		return `"` // the one that HTML escapes and Slack does not
 	}
-	return inHTML(r)
+	return escapeHTML(char)
 }
 
-var slackErrors = map[string]verdict{
-	"invalid_payload":                   {"the message cannot be read", never},
-	"invalid_blocks":                    {"the blocks are not valid", never},
-	"msg_blocks_too_long":               {"the message is too long", never},
-	"msg_too_long":                      {"the message is too long", never},
-	"no_text":                           {"the message is empty", never},
-	"no_service":                        {"the webhook was removed or disabled", gone},
+var slackErrors = map[string]codeMeaning{
+	"invalid_payload":                   {"the message cannot be read", permanentFailure},
+	"invalid_blocks":                    {"the blocks are not valid", permanentFailure},
+	"msg_blocks_too_long":               {"the message is too long", permanentFailure},
+	"msg_too_long":                      {"the message is too long", permanentFailure},
+	"no_text":                           {"the message is empty", permanentFailure},
+	"no_service":                        {"the webhook was removed or disabled", endpointGone},
 	"no_service_id":                     {"the address is not a webhook's", Result{}},
 	"no_team":                           {"the workspace does not exist or the address is wrong", Result{}},
-	"team_disabled":                     {"the workspace was disabled", gone},
-	"channel_is_archived":               {"the channel was archived", gone},
+	"team_disabled":                     {"the workspace was disabled", endpointGone},
+	"channel_is_archived":               {"the channel was archived", endpointGone},
 	"channel_not_found":                 {"the channel does not exist", Result{}},
 	"action_prohibited":                 {"an administrator of the workspace forbids it", Result{}},
 	"posting_to_general_channel_denied": {"the webhook's author may not post to #general", Result{}},
 	"invalid_token":                     {"the address is wrong or was revoked", Result{}},
-	"rate_limited":                      {"too many messages", slow(0)},
+	"rate_limited":                      {"too many messages", rateLimitedFor(0)},
 	"rollup_error":                      {"Slack failed", Result{}},
 }
 
 // Result implements [Format]: only the body "ok" is a success.
 func (slack) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	said := strings.TrimSpace(string(body))
-	r := answered("Slack", status, header, body, now)
-	switch _, known := slackErrors[said]; {
-	case r.Slow || (r.OK && said == "ok"):
-		return r
+	response := strings.TrimSpace(string(body))
+	result := httpResult("Slack", status, header, body, now)
+	switch _, known := slackErrors[response]; {
+	case result.RateLimited || (result.OK && response == "ok"):
+		return result
 	case known:
-		return refused("Slack", said, "", slackErrors, r)
-	case r.OK:
-		return Result{Reason: reason("Slack", "200", `not "ok": this is no webhook of Slack`, excerpt(body))}
+		return codeResult("Slack", response, "", slackErrors, result)
+	case result.OK:
+		return Result{Reason: formatReason("Slack", "200", `not "ok": this is no webhook of Slack`, excerpt(body))}
 	}
-	return r
+	return result
 }

@@ -22,12 +22,12 @@ func (standard) Name() string { return "standard" }
 func (standard) Limits() Limits { return Limits{} }
 
 // Check implements [Format].
-func (f standard) Check(t Target) error {
-	if _, err := address(t, f.Name()); err != nil {
+func (f standard) Check(target Target) error {
+	if _, err := parseAddress(target, f.Name()); err != nil {
 		return err
 	}
-	for _, s := range t.Secrets {
-		if _, err := signingKey(s); err != nil {
+	for _, secret := range target.Secrets {
+		if _, err := signingKey(secret); err != nil {
 			return err
 		}
 	}
@@ -35,28 +35,28 @@ func (f standard) Check(t Target) error {
 }
 
 // Request implements [Format].
-func (standard) Request(d Delivery, t Target, now time.Time) (*http.Request, error) {
-	return signed(d.ID, t, "application/json", d.Body, now)
+func (standard) Request(message Message, target Target, now time.Time) (*http.Request, error) {
+	return signedRequest(message.ID, target, "application/json", message.Body, now)
 }
 
 // Result implements [Format]. Only 2xx is a success, and 410 the end.
 func (standard) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	return answered("The endpoint", status, header, body, now)
+	return httpResult("The endpoint", status, header, body, now)
 }
 
-// signed returns a request with the headers of Standard Webhooks: the time is the attempt's, and there is
+// signedRequest returns a request with the headers of Standard Webhooks: the time is the attempt's, and there is
 // one signature for each secret, so that a receiver can change its own when it likes.
-func signed(id string, t Target, contentType string, body []byte, now time.Time) (*http.Request, error) {
-	r, err := post(http.MethodPost, t.URL, contentType, body)
+func signedRequest(id string, target Target, contentType string, body []byte, now time.Time) (*http.Request, error) {
+	request, err := newRequest(http.MethodPost, target.URL, contentType, body)
 	if err != nil {
 		return nil, err
 	}
 	at := strconv.FormatInt(now.Unix(), 10)
-	r.Header.Set("webhook-id", id)
-	r.Header.Set("webhook-timestamp", at)
+	request.Header.Set("webhook-id", id)
+	request.Header.Set("webhook-timestamp", at)
 	var signatures []string
-	for _, s := range t.Secrets {
-		key, err := signingKey(s)
+	for _, secret := range target.Secrets {
+		key, err := signingKey(secret)
 		if err != nil {
 			return nil, err
 		}
@@ -65,9 +65,9 @@ func signed(id string, t Target, contentType string, body []byte, now time.Time)
 		signatures = append(signatures, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	}
 	if len(signatures) > 0 {
-		r.Header.Set("webhook-signature", strings.Join(signatures, " "))
+		request.Header.Set("webhook-signature", strings.Join(signatures, " "))
 	}
-	return r, nil
+	return request, nil
 }
 
 func signingKey(secret string) ([]byte, error) {

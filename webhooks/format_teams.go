@@ -18,19 +18,19 @@ func (teams) Name() string { return "teams" }
 func (teams) Limits() Limits { return Limits{Every: time.Second, Burst: 3, Chat: true} }
 
 // Check implements [Format].
-func (f teams) Check(t Target) error {
+func (f teams) Check(target Target) error {
 	const workflow = "in the channel choose Workflows, “Send webhook alerts to a channel”, and copy the address that it gives"
-	u, err := address(t, f.Name())
+	parsed, err := parseAddress(target, f.Name())
 	if err != nil {
 		return err
 	}
-	host := strings.ToLower(u.Hostname())
+	host := strings.ToLower(parsed.Hostname())
 	switch {
 	case host == "outlook.office.com" || host == "webhook.office.com" || strings.HasSuffix(host, ".webhook.office.com"):
 		return errors.New("connectors of Office 365 no longer work, Microsoft has retired them: " + workflow)
 	case host == "teams.microsoft.com" || host == "teams.live.com":
 		return errors.New("this is the address of a channel, not of a Workflow: " + workflow)
-	case strings.HasSuffix(host, ".logic.azure.com") && u.Query().Get("sig") == "":
+	case strings.HasSuffix(host, ".logic.azure.com") && parsed.Query().Get("sig") == "":
 		return errors.New("the address has no sig=…, it was not copied to its end: " + workflow)
 	}
 	return nil
@@ -91,56 +91,56 @@ func teamsText(spacing string, runs ...teamsRun) teamsLine {
 }
 
 // Request implements [Format]. Microsoft wraps the card before it counts, so 28 KB are 18 of ours.
-func (teams) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
-	w := script{quiet, countJSON}
-	p := w.parts(d.Message, budget{headline: 600, name: 100, value: 1500, line: 400, lines: 6000, each: 110})
-	c := teamsCard{
+func (teams) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
+	rules := textRules{escapeMentions, jsonLength}
+	layout := rules.layout(message.Content, textLimits{headline: 600, name: 100, value: 1500, line: 400, allLines: 6000, perLine: 110})
+	card := teamsCard{
 		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
-		Fallback: p.Headline, Teams: teamsWidth{"Full"},
+		Fallback: layout.Headline, Teams: teamsWidth{"Full"},
 		Body: []teamsLine{
-			teamsText("", teamsRun{Text: p.Headline, Weight: "Bolder", Size: "Medium"}),
+			teamsText("", teamsRun{Text: layout.Headline, Weight: "Bolder", Size: "Medium"}),
 			teamsText("Small", teamsRun{
-				Text: p.status(), Weight: "Bolder", Color: pick(p.Tone, "Accent", "Good", "Warning", "Attention"),
+				Text: layout.status(), Weight: "Bolder", Color: byTone(layout.Tone, "Accent", "Good", "Warning", "Attention"),
 			}),
 		},
 	}
-	for _, line := range p.Lines {
-		c.Body = append(c.Body, teamsText("Small", teamsRun{Text: "• " + line}))
+	for _, line := range layout.Lines {
+		card.Body = append(card.Body, teamsText("Small", teamsRun{Text: "• " + line}))
 	}
-	for _, f := range p.Facts {
-		c.Body = append(c.Body, teamsText("Small", teamsRun{Text: f.Name + ": ", Subtle: true}, teamsRun{Text: f.Value}))
+	for _, fact := range layout.Facts {
+		card.Body = append(card.Body, teamsText("Small", teamsRun{Text: fact.Name + ": ", Subtle: true}, teamsRun{Text: fact.Value}))
 	}
-	if p.Link != "" {
-		c.Actions = []teamsAction{{"Action.OpenUrl", p.LinkText, p.Link}}
+	if layout.Link != "" {
+		card.Actions = []teamsAction{{"Action.OpenUrl", layout.LinkText, layout.Link}}
 	}
-	return postJSON(t.URL, teamsMessage{"message", p.Headline, []teamsAttachment{{
-		"application/vnd.microsoft.card.adaptive", nil, c,
+	return newJSONRequest(target.URL, teamsMessage{"message", layout.Headline, []teamsAttachment{{
+		"application/vnd.microsoft.card.adaptive", nil, card,
 	}}})
 }
 
-var teamsErrors = map[string]verdict{
+var teamsErrors = map[string]codeMeaning{
 	"WorkflowTriggerIsNotEnabled":    {"the Workflow is turned off; its owner can turn it on again", Result{}},
-	"WorkflowNotFound":               {"the Workflow was deleted; perhaps its owner left", gone},
+	"WorkflowNotFound":               {"the Workflow was deleted; perhaps its owner left", endpointGone},
 	"TriggerNotFound":                {"the Workflow no longer begins with a webhook", Result{}},
 	"DirectApiAuthorizationRequired": {"the address has no valid sig; copy it again", Result{}},
 	"AuthorizationFailed":            {"the address has no valid sig; copy it again", Result{}},
 	"TriggerInputSchemaMismatch":     {"the Workflow expects another message: use “Send webhook alerts to a channel”", Result{}},
-	"RequestEntityTooLarge":          {"the message is too large", never},
-	"TriggerRequestThrottled":        {"too many messages", slow(0)},
+	"RequestEntityTooLarge":          {"the message is too large", permanentFailure},
+	"TriggerRequestThrottled":        {"too many messages", rateLimitedFor(0)},
 }
 
 // Result implements [Format]. A success says only that the card is queued: Teams checks it later and tells nobody.
 func (teams) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	r := answered("Teams", status, header, body, now)
-	if r.OK {
-		r.Note = "accepted; Teams checks the card later and does not say if it refuses it"
-		return r
+	result := httpResult("Teams", status, header, body, now)
+	if result.OK {
+		result.Note = "accepted; Teams checks the card later and does not say if it refuses it"
+		return result
 	}
-	var said struct {
+	var response struct {
 		Error struct{ Code, Message string }
 	}
-	if known(body, &said); said.Error.Code == "" {
-		return r
+	if tryJSON(body, &response); response.Error.Code == "" {
+		return result
 	}
-	return refused("Teams", said.Error.Code, said.Error.Message, teamsErrors, r)
+	return codeResult("Teams", response.Error.Code, response.Error.Message, teamsErrors, result)
 }

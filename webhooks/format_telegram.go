@@ -25,16 +25,16 @@ func (telegram) Limits() Limits {
 var telegramPath = regexp.MustCompile(`/bot\d+:[A-Za-z0-9_-]+/sendMessage$`)
 
 // Check implements [Format].
-func (f telegram) Check(t Target) error {
-	u, err := address(t, f.Name())
+func (f telegram) Check(target Target) error {
+	parsed, err := parseAddress(target, f.Name())
 	switch {
 	case err != nil:
 		return err
-	case u.Hostname() == "t.me":
+	case parsed.Hostname() == "t.me":
 		return errors.New("this is a chat's address, not a bot's: use https://api.telegram.org/bot<token>/sendMessage?chat_id=…")
-	case !telegramPath.MatchString(u.Path):
+	case !telegramPath.MatchString(parsed.Path):
 		return errors.New("the address must be https://api.telegram.org/bot<token>/sendMessage?chat_id=…, with the token from @BotFather")
-	case u.Query().Get("chat_id") == "":
+	case parsed.Query().Get("chat_id") == "":
 		return errors.New("the address has no chat_id: the number of the group, or @ and the name of a channel")
 	}
 	return nil
@@ -51,39 +51,39 @@ type telegramMessage struct {
 }
 
 // Request implements [Format].
-func (f telegram) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
-	u, err := address(t, f.Name())
+func (f telegram) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
+	parsed, err := parseAddress(target, f.Name())
 	if err != nil {
 		return nil, err
 	}
-	m := telegramMessage{Chat: u.Query().Get("chat_id"), Mode: "HTML"}
-	m.Topic, _ = strconv.Atoi(u.Query().Get("message_thread_id"))
-	m.Preview.Off = true
-	u.RawQuery = ""
-	w := script{inHTML, countUnits}
-	p := w.parts(d.Message, budget{headline: 600, name: 60, value: 280, line: 280, lines: 1000, each: 5})
-	var b strings.Builder
-	fmt.Fprintf(&b, "<b>%s</b>\n%s", p.Headline, p.status())
-	if len(p.Lines) > 0 {
-		b.WriteString("\n" + p.bullets("\n"))
+	payload := telegramMessage{Chat: parsed.Query().Get("chat_id"), Mode: "HTML"}
+	payload.Topic, _ = strconv.Atoi(parsed.Query().Get("message_thread_id"))
+	payload.Preview.Off = true
+	parsed.RawQuery = ""
+	rules := textRules{escapeHTML, utf16Length}
+	layout := rules.layout(message.Content, textLimits{headline: 600, name: 60, value: 280, line: 280, allLines: 1000, perLine: 5})
+	var text strings.Builder
+	fmt.Fprintf(&text, "<b>%s</b>\n%s", layout.Headline, layout.status())
+	if len(layout.Lines) > 0 {
+		text.WriteString("\n" + layout.bullets("\n"))
 	}
-	for _, f := range p.Facts {
-		fmt.Fprintf(&b, "\n<i>%s:</i> %s", f.Name, f.Value)
+	for _, fact := range layout.Facts {
+		fmt.Fprintf(&text, "\n<i>%s:</i> %s", fact.Name, fact.Value)
 	}
-	if p.Link != "" {
-		fmt.Fprintf(&b, "\n"+`<a href="%s">%s</a>`, inAttribute(p.Link), p.LinkText)
+	if layout.Link != "" {
+		fmt.Fprintf(&text, "\n"+`<a href="%s">%s</a>`, escapeAttribute(layout.Link), layout.LinkText)
 	}
-	m.Text = b.String()
-	return postJSON(u.String(), m)
+	payload.Text = text.String()
+	return newJSONRequest(parsed.String(), payload)
 }
 
-// inAttribute escapes an address that [link] made for an attribute of HTML.
-func inAttribute(link string) string { return strings.ReplaceAll(link, "&", "&amp;") }
+// escapeAttribute escapes an address that [link] made for an attribute of HTML.
+func escapeAttribute(link string) string { return strings.ReplaceAll(link, "&", "&amp;") }
 
 // Result implements [Format].
 func (telegram) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	r := answered("Telegram", status, header, body, now)
-	var said struct {
+	result := httpResult("Telegram", status, header, body, now)
+	var response struct {
 		OK          bool `json:"ok"`
 		Code        int  `json:"error_code"`
 		Description string
@@ -92,28 +92,28 @@ func (telegram) Result(status int, header http.Header, body []byte, now time.Tim
 			Migrate    int64   `json:"migrate_to_chat_id"`
 		}
 	}
-	switch known(body, &said); {
-	case r.OK && said.OK:
-		return r
-	case r.OK && said.Code == 0:
-		return Result{Reason: reason("Telegram", "200", "without ok: this is no bot of Telegram", excerpt(body))}
-	case said.Code == 0:
-		return r
+	switch tryJSON(body, &response); {
+	case result.OK && response.OK:
+		return result
+	case result.OK && response.Code == 0:
+		return Result{Reason: formatReason("Telegram", "200", "without ok: this is no bot of Telegram", excerpt(body))}
+	case response.Code == 0:
+		return result
 	}
 	means := ""
-	r = Result{Slow: said.Code == http.StatusTooManyRequests, After: max(r.After, wait(said.Parameters.RetryAfter))}
+	result = Result{RateLimited: response.Code == http.StatusTooManyRequests, RetryAfter: max(result.RetryAfter, boundedSeconds(response.Parameters.RetryAfter))}
 	switch {
-	case said.Parameters.Migrate != 0:
-		means = fmt.Sprintf("the group became a supergroup: put chat_id=%d into the address", said.Parameters.Migrate)
-	case strings.Contains(said.Description, "kicked") || strings.Contains(said.Description, "group chat was deleted"):
-		means, r.Gone = "the bot was removed from the group", true
-	case strings.Contains(said.Description, "message is too long") || strings.Contains(said.Description, "can't parse entities"):
-		means, r.Never = "the message is too long or not valid", true
-	case said.Code == http.StatusUnauthorized || said.Code == http.StatusNotFound:
+	case response.Parameters.Migrate != 0:
+		means = fmt.Sprintf("the group became a supergroup: put chat_id=%d into the address", response.Parameters.Migrate)
+	case strings.Contains(response.Description, "kicked") || strings.Contains(response.Description, "group chat was deleted"):
+		means, result.Gone = "the bot was removed from the group", true
+	case strings.Contains(response.Description, "message is too long") || strings.Contains(response.Description, "can't parse entities"):
+		means, result.Permanent = "the message is too long or not valid", true
+	case response.Code == http.StatusUnauthorized || response.Code == http.StatusNotFound:
 		means = "the bot's token is wrong"
-	case r.Slow:
+	case result.RateLimited:
 		means = "too many messages"
 	}
-	r.Reason = reason("Telegram", strconv.Itoa(said.Code), means, excerpt([]byte(said.Description)))
-	return r
+	result.Reason = formatReason("Telegram", strconv.Itoa(response.Code), means, excerpt([]byte(response.Description)))
+	return result
 }

@@ -19,12 +19,12 @@ func (weCom) Name() string { return "wecom" }
 func (weCom) Limits() Limits { return Limits{Every: 4 * time.Second, Burst: 4, Chat: true} }
 
 // Check implements [Format].
-func (f weCom) Check(t Target) error {
-	u, err := address(t, f.Name())
+func (f weCom) Check(target Target) error {
+	parsed, err := parseAddress(target, f.Name())
 	if err != nil {
 		return err
 	}
-	if u.Query().Get("key") == "" {
+	if parsed.Query().Get("key") == "" {
 		return errors.New("the address has no key: add a group bot and copy its webhook, " +
 			"https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…")
 	}
@@ -39,36 +39,36 @@ type weComMessage struct {
 }
 
 // Request implements [Format].
-func (weCom) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
-	w := script{inLookAlikes, countBytes}
-	p := w.parts(d.Message, budget{headline: 600, name: 60, value: 280, line: 280, lines: 1000, each: 5})
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**\n", p.Headline)
-	fmt.Fprintf(&b, `<font color="%s">%s</font>`, pick(p.Tone, "comment", "info", "warning", "warning"), p.status())
-	for _, line := range p.Lines {
-		b.WriteString("\n• " + line)
+func (weCom) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
+	rules := textRules{useLookAlikes, byteLength}
+	layout := rules.layout(message.Content, textLimits{headline: 600, name: 60, value: 280, line: 280, allLines: 1000, perLine: 5})
+	var text strings.Builder
+	fmt.Fprintf(&text, "**%s**\n", layout.Headline)
+	fmt.Fprintf(&text, `<font color="%s">%s</font>`, byTone(layout.Tone, "comment", "info", "warning", "warning"), layout.status())
+	for _, line := range layout.Lines {
+		text.WriteString("\n• " + line)
 	}
-	for _, f := range p.Facts {
-		fmt.Fprintf(&b, "\n"+`<font color="comment">%s</font> %s`, f.Name, f.Value)
+	for _, fact := range layout.Facts {
+		fmt.Fprintf(&text, "\n"+`<font color="comment">%s</font> %s`, fact.Name, fact.Value)
 	}
-	if p.Link != "" {
-		fmt.Fprintf(&b, "\n[%s](%s)", p.LinkText, p.Link)
+	if layout.Link != "" {
+		fmt.Fprintf(&text, "\n[%s](%s)", layout.LinkText, layout.Link)
 	}
-	m := weComMessage{Type: "markdown"}
-	m.Markdown.Content = b.String()
-	return postJSON(t.URL, m)
+	payload := weComMessage{Type: "markdown"}
+	payload.Markdown.Content = text.String()
+	return newJSONRequest(target.URL, payload)
 }
 
-var weComErrors = map[string]verdict{
-	"40008": {"the message is not valid", never},
-	"40058": {"the message is too long or not valid", never},
-	"45002": {"the message is too long", never},
-	"45009": {"too many messages", slow(time.Minute)},
-	"93000": {"the bot was removed, or the key is wrong", gone},
+var weComErrors = map[string]codeMeaning{
+	"40008": {"the message is not valid", permanentFailure},
+	"40058": {"the message is too long or not valid", permanentFailure},
+	"45002": {"the message is too long", permanentFailure},
+	"45009": {"too many messages", rateLimitedFor(time.Minute)},
+	"93000": {"the bot was removed, or the key is wrong", endpointGone},
 	"93017": {"the bot is not allowed to send", Result{}},
 }
 
 // Result implements [Format]: errors come in a 200.
 func (weCom) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	return errcode("WeCom", status, header, body, now, weComErrors)
+	return errcodeResult("WeCom", status, header, body, now, weComErrors)
 }

@@ -20,85 +20,85 @@ func (zulip) Name() string { return "zulip" }
 func (zulip) Limits() Limits { return Limits{Every: 400 * time.Millisecond, Burst: 5, Chat: true} }
 
 // Check implements [Format].
-func (f zulip) Check(t Target) error {
-	u, err := address(t, f.Name())
+func (f zulip) Check(target Target) error {
+	parsed, err := parseAddress(target, f.Name())
 	switch {
 	case err != nil:
 		return err
-	case !strings.HasSuffix(u.Path, "/api/v1/messages"):
+	case !strings.HasSuffix(parsed.Path, "/api/v1/messages"):
 		return errors.New("the address must be https://your-server/api/v1/messages?to=<channel>")
-	case u.Query().Get("to") == "":
+	case parsed.Query().Get("to") == "":
 		return errors.New("the address does not say the channel: add ?to=<channel>")
 	}
-	if s := t.secret(); s != "" && !strings.Contains(s, ":") {
+	if secret := target.currentSecret(); secret != "" && !strings.Contains(secret, ":") {
 		return errors.New("the secret must be the bot's email address, a colon, and its API key")
 	}
-	return single(t, true, "the bot's email address, a colon, and its API key")
+	return requireSecret(target, true, "the bot's email address, a colon, and its API key")
 }
 
 // zulipTopic is the length of a topic.
 const zulipTopic = 60
 
 // Request implements [Format].
-func (f zulip) Request(d Delivery, t Target, _ time.Time) (*http.Request, error) {
-	u, err := address(t, f.Name())
+func (f zulip) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
+	parsed, err := parseAddress(target, f.Name())
 	if err != nil {
 		return nil, err
 	}
-	form := url.Values{"type": {"stream"}, "to": {u.Query().Get("to")}}
-	w := script{inLookAlikes, countUnits}
-	p := w.parts(d.Message, budget{headline: 600, name: 100, value: 1200, line: 400, lines: 3500, each: 3})
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**\n%s", p.Headline, p.status())
-	for _, line := range p.Lines {
-		b.WriteString("\n• " + line)
+	form := url.Values{"type": {"stream"}, "to": {parsed.Query().Get("to")}}
+	rules := textRules{useLookAlikes, utf16Length}
+	layout := rules.layout(message.Content, textLimits{headline: 600, name: 100, value: 1200, line: 400, allLines: 3500, perLine: 3})
+	var text strings.Builder
+	fmt.Fprintf(&text, "**%s**\n%s", layout.Headline, layout.status())
+	for _, line := range layout.Lines {
+		text.WriteString("\n• " + line)
 	}
-	for _, f := range p.Facts {
-		fmt.Fprintf(&b, "\n**%s** %s", f.Name, f.Value)
+	for _, fact := range layout.Facts {
+		fmt.Fprintf(&text, "\n**%s** %s", fact.Name, fact.Value)
 	}
-	if p.Link != "" {
-		fmt.Fprintf(&b, "\n[%s](%s)", p.LinkText, p.Link)
+	if layout.Link != "" {
+		fmt.Fprintf(&text, "\n[%s](%s)", layout.LinkText, layout.Link)
 	}
-	form.Set("content", b.String())
-	form.Set("topic", script{quiet, countUnits}.write(p.Thread, zulipTopic))
+	form.Set("content", text.String())
+	form.Set("topic", textRules{escapeMentions, utf16Length}.render(layout.Thread, zulipTopic))
 	if form.Get("topic") == "" {
 		form.Set("topic", "Tandem")
 	}
-	u.RawQuery = ""
-	r, err := post(http.MethodPost, u.String(), "application/x-www-form-urlencoded", []byte(form.Encode()))
+	parsed.RawQuery = ""
+	request, err := newRequest(http.MethodPost, parsed.String(), "application/x-www-form-urlencoded", []byte(form.Encode()))
 	if err != nil {
 		return nil, err
 	}
-	bot, key, _ := strings.Cut(t.secret(), ":")
-	r.SetBasicAuth(bot, key)
-	return r, nil
+	bot, key, _ := strings.Cut(target.currentSecret(), ":")
+	request.SetBasicAuth(bot, key)
+	return request, nil
 }
 
-var zulipErrors = map[string]verdict{
-	"RATE_LIMIT_HIT":        {"too many messages", slow(0)},
+var zulipErrors = map[string]codeMeaning{
+	"RATE_LIMIT_HIT":        {"too many messages", rateLimitedFor(0)},
 	"UNAUTHORIZED":          {"the bot's address or key is wrong", Result{}},
 	"INVALID_API_KEY":       {"the bot's key is wrong", Result{}},
 	"USER_DEACTIVATED":      {"the bot was deactivated", Result{}},
-	"REALM_DEACTIVATED":     {"the organisation was deactivated", gone},
+	"REALM_DEACTIVATED":     {"the organisation was deactivated", endpointGone},
 	"STREAM_DOES_NOT_EXIST": {"the channel does not exist", Result{}},
 }
 
 // Result implements [Format].
 func (zulip) Result(status int, header http.Header, body []byte, now time.Time) Result {
-	r := answered("Zulip", status, header, body, now)
-	var said struct {
+	result := httpResult("Zulip", status, header, body, now)
+	var response struct {
 		Result, Code, Msg string
 		RetryAfter        float64 `json:"retry-after"`
 	}
-	switch known(body, &said); {
-	case r.OK && said.Result == "success":
-		return r
-	case said.Result == "error":
-		r.After = max(r.After, wait(said.RetryAfter))
-		r = refused("Zulip", said.Code, said.Msg, zulipErrors, r)
-		r.Never = r.Never || strings.Contains(strings.ToLower(said.Msg), "too long")
-	case r.OK:
-		return Result{Reason: reason("Zulip", "200", "without a result: this is no server of Zulip", excerpt(body))}
+	switch tryJSON(body, &response); {
+	case result.OK && response.Result == "success":
+		return result
+	case response.Result == "error":
+		result.RetryAfter = max(result.RetryAfter, boundedSeconds(response.RetryAfter))
+		result = codeResult("Zulip", response.Code, response.Msg, zulipErrors, result)
+		result.Permanent = result.Permanent || strings.Contains(strings.ToLower(response.Msg), "too long")
+	case result.OK:
+		return Result{Reason: formatReason("Zulip", "200", "without a result: this is no server of Zulip", excerpt(body))}
 	}
-	return r
+	return result
 }

@@ -33,53 +33,53 @@ func TestAnyText(t *testing.T) {
 // checkText puts a text everywhere into a message. Whatever it is, the tool takes the message, calls nobody, finds
 // the markup of a harmless message and nothing more, and shows the text, if it is short to its end.
 func checkText(t require.TestingT, text string) {
-	text = strings.Map(func(r rune) rune {
-		if r >= 0x10f800 { // the fakes' own
+	text = strings.Map(func(char rune) rune {
+		if char >= 0x10f800 { // the fakes' own
 			return -1
 		}
-		return r
+		return char
 	}, text)
-	if webhooks.Flat(text) == "" {
+	if webhooks.SingleLine(text) == "" {
 		return // the formats leave it out; a headline is never empty
 	}
-	for _, f := range webhooks.Formats() {
-		if !f.Limits().Chat {
+	for _, format := range webhooks.Formats() {
+		if !format.Limits().Chat {
 			continue
 		}
-		harmless, got := look(t, f, "x"), look(t, f, text)
-		require.Empty(t, got.Calls, f.Name())
-		require.Equal(t, harmless.Marks, got.Marks, "%s: %q", f.Name(), text)
-		shown := webhooks.Canonical(got.Text())
-		if want := webhooks.Canonical(webhooks.Flat(text)); len(text) <= 20 { // WeCom has 60 bytes for a word, and a look-alike takes three
-			require.GreaterOrEqual(t, strings.Count(shown, want), 6, "%s does not show %q six times: %s", f.Name(), want, shown)
-		} else if !strings.Contains(shown, want) {
-			require.Contains(t, shown, "…", f.Name())
+		harmless, got := renderEverywhere(t, format, "x"), renderEverywhere(t, format, text)
+		require.Empty(t, got.Mentions, format.Name())
+		require.Equal(t, harmless.Markup, got.Markup, "%s: %q", format.Name(), text)
+		redacted := webhooks.RestoreLookAlikes(got.Text())
+		if want := webhooks.RestoreLookAlikes(webhooks.SingleLine(text)); len(text) <= 20 { // WeCom has 60 bytes for a word, and a look-alike takes three
+			require.GreaterOrEqual(t, strings.Count(redacted, want), 6, "%s does not show %q six times: %s", format.Name(), want, redacted)
+		} else if !strings.Contains(redacted, want) {
+			require.Contains(t, redacted, "…", format.Name())
 		}
 	}
 }
 
-// look has a text in six places that are shown: headline, word, two values, a digest's line, the button or the name
+// renderEverywhere has a text in six places that are shown: headline, word, two values, a digest's line, the button or the name
 // of a fact. Where there is no button a third value stands for it.
-func look(t require.TestingT, f webhooks.Format, text string) webhooktest.Shown {
-	m := webhooks.Message{
+func renderEverywhere(t require.TestingT, format webhooks.Format, text string) webhooktest.Rendered {
+	content := webhooks.Content{
 		Headline: text, State: webhooks.State{Word: text, Tone: webhooks.Good}, Thread: "x", Language: "en",
-		Facts:  []webhooks.Fact{{Name: "A", Value: text}, {Name: text, Value: "b"}, {Name: "C", Value: text}},
-		Digest: []string{text}, Link: address,
+		Facts:       []webhooks.Fact{{Name: "A", Value: text}, {Name: text, Value: "b"}, {Name: "C", Value: text}},
+		DigestLines: []string{text}, Link: parseAddress,
 	}
-	if f.Name() == "zulip" {
-		m.Thread = "@" + text // a topic is cut at 60
+	if format.Name() == "zulip" {
+		content.Thread = "@" + text // a topic is cut at 60
 	}
-	r, _ := sent(t, f, delivery(m), targets[f.Name()])
-	fake := endpoint(f)
-	got := through(t, f, fake, r)
-	require.True(t, got.OK, "%s: %q: %s", f.Name(), text, got.Reason)
-	shown := fake.Messages()[0].Shown
-	if f.Name() == "zulip" {
-		shown.Lines = shown.Lines[1:] // the topic
+	request, _ := formatRequest(t, format, testMessage(content), targets[format.Name()])
+	fake := endpoint(format)
+	got := exchangeWithFake(t, format, fake, request)
+	require.True(t, got.OK, "%s: %q: %s", format.Name(), text, got.Reason)
+	redacted := fake.Messages()[0].Rendered
+	if format.Name() == "zulip" {
+		redacted.Lines = redacted.Lines[1:] // the topic
 	}
 	// A longer headline is a section at Slack.
-	if i := slices.Index(shown.Marks, "header"); i >= 0 {
-		shown.Marks[i] = "section"
+	if i := slices.Index(redacted.Markup, "header"); i >= 0 {
+		redacted.Markup[i] = "section"
 	}
-	return shown
+	return redacted
 }

@@ -12,235 +12,235 @@ import (
 )
 
 // coalesces reports whether what waits becomes one message.
-func (l *lane) coalesces(w *domain.Webhook) bool {
-	if w.Settings.Order != domain.SkipAhead || !l.limits.Chat {
+func (l *lane) coalesces(webhook *domain.Webhook) bool {
+	if webhook.Settings.Order != domain.SkipAhead || !l.limits.Chat {
 		return false
 	}
 	n := 0
-	for _, o := range l.queue {
-		if wants(w, o) {
+	for _, event := range l.queue {
+		if wants(webhook, event) {
 			n++
 		}
 	}
-	return n > coalesceAt
+	return n > coalesceAbove
 }
 
-// digest sums up what happened until the last time at which a digest was due.
-func (l *lane) digest(ctx context.Context, w *domain.Webhook, now time.Time) (*job, rest, error) {
-	zone := l.engine.cfg.Image.Zone(l.ref.Partner)
-	if l.rec.Digested.IsZero() {
-		l.rec.Digested = digestTime(w.Since, zone, w.Settings.Digest)
+// digestJob sums up what happened until the last time at which a digest was due.
+func (l *lane) digestJob(ctx context.Context, webhook *domain.Webhook, now time.Time) (*job, turnResult, error) {
+	zone := l.engine.cfg.ReadModel.Zone(l.ref.Partner)
+	if l.state.DigestedUntil.IsZero() {
+		l.state.DigestedUntil = lastDigestTime(webhook.AddedAt, zone, webhook.Settings.Digest)
 	}
-	if due := digestTime(now, zone, w.Settings.Digest); due.After(l.rec.Digested) {
-		j, err := l.beginBatch(ctx, w, due)
-		return j, rest{again: true}, err
+	if due := lastDigestTime(now, zone, webhook.Settings.Digest); due.After(l.state.DigestedUntil) {
+		job, err := l.startBatch(ctx, webhook, due)
+		return job, turnResult{more: true}, err
 	}
-	return nil, rest{until: nextDigest(now, zone, w.Settings.Digest), deaf: true}, nil
+	return nil, turnResult{wakeAt: nextDigestTime(now, zone, webhook.Settings.Digest), ignoreNews: true}, nil
 }
 
-// beginBatch fixes what the next message sums up. When there is nothing, there is no message.
-func (l *lane) beginBatch(ctx context.Context, w *domain.Webhook, until time.Time) (*job, error) {
+// startBatch fixes what the next message sums up. When there is nothing, there is no message.
+func (l *lane) startBatch(ctx context.Context, webhook *domain.Webhook, until time.Time) (*job, error) {
 	l.queue = nil
-	upTo, o := l.rec.Progress.Clone(), outlook(w)
-	o.Until = until
-	list, lost, more, err := l.collect(ctx, w, o, &upTo)
+	upTo, query := l.state.Cursor.Clone(), eventQuery(webhook)
+	query.Until = until
+	list, lost, more, err := l.collect(ctx, webhook, query, &upTo)
 	if err != nil {
 		return nil, err
 	}
-	l.noteLost(lost)
-	l.engine.changed(l)
+	l.recordLostHistory(lost)
+	l.engine.markDirty(l)
 	if len(list) == 0 {
-		l.rec.Progress, l.rec.Digested = upTo, until
+		l.state.Cursor, l.state.DigestedUntil = upTo, until
 		return nil, nil
 	}
-	l.rec.Batch = &batch{ID: digestID(list), UpTo: upTo, At: list[len(list)-1].RecordedAt}
+	l.state.Batch = &batch{ID: digestID(list), UpTo: upTo, LastRecordedAt: list[len(list)-1].RecordedAt}
 	if !more {
-		l.rec.Batch.Ends = until
+		l.state.Batch.DigestEnd = until
 	}
-	return l.say(ctx, w, list)
+	return l.batchJob(ctx, webhook, list)
 }
 
-// sumUp reads again what a message under way sums up. While history is lost anywhere, it may not be whole.
-func (l *lane) sumUp(ctx context.Context, w *domain.Webhook) (*job, error) {
-	if l.engine.cfg.Image.Lost() != nil {
-		return nil, errLost
+// resumeBatch reads again what a message under way sums up. While history is lost anywhere, it may not be whole.
+func (l *lane) resumeBatch(ctx context.Context, webhook *domain.Webhook) (*job, error) {
+	if l.engine.cfg.ReadModel.OpenLosses() != nil {
+		return nil, errHistoryLost
 	}
-	at, o := l.rec.Progress.Clone(), outlook(w)
-	o.UpTo = &l.rec.Batch.UpTo
-	list, _, _, err := l.collect(ctx, w, o, &at)
+	cursor, query := l.state.Cursor.Clone(), eventQuery(webhook)
+	query.UpToCursor = &l.state.Batch.UpTo
+	list, _, _, err := l.collect(ctx, webhook, query, &cursor)
 	if err != nil {
 		return nil, err
 	}
 	if len(list) == 0 { // what it asks for has changed since, or history was lost
-		l.endBatch()
+		l.finishBatch()
 		return nil, nil
 	}
-	return l.say(ctx, w, list)
+	return l.batchJob(ctx, webhook, list)
 }
 
-func (l *lane) say(ctx context.Context, w *domain.Webhook, list []projections.Occurrence) (*job, error) {
-	d, err := l.engine.source.digest(ctx, w, l.rec.Batch, list)
+func (l *lane) batchJob(ctx context.Context, webhook *domain.Webhook, list []projections.VisibleEvent) (*job, error) {
+	message, err := l.engine.messages.digestMessage(ctx, webhook, l.state.Batch, list)
 	if err != nil {
 		return nil, err
 	}
-	j := &job{kind: wholeBatch, delivery: d}
-	for _, o := range list {
-		j.events = append(j.events, o.Position())
+	job := &job{kind: jobBatch, message: message}
+	for _, event := range list {
+		job.positions = append(job.positions, event.Position())
 	}
-	return j, nil
+	return job, nil
 }
 
-// endBatch moves behind what was summed up.
-func (l *lane) endBatch() {
-	b := l.rec.Batch
-	l.rec.Progress, l.rec.Batch = b.UpTo, nil
-	if !b.Ends.IsZero() {
-		l.rec.Digested = b.Ends
+// finishBatch moves behind what was summed up.
+func (l *lane) finishBatch() {
+	batch := l.state.Batch
+	l.state.Cursor, l.state.Batch = batch.UpTo, nil
+	if !batch.DigestEnd.IsZero() {
+		l.state.DigestedUntil = batch.DigestEnd
 	}
-	l.engine.changed(l)
+	l.engine.markDirty(l)
 }
 
 // collect returns what the webhook asks for from a progress on, which moves, up to maxDigest events. More says that
 // there may be more.
-func (l *lane) collect(ctx context.Context, w *domain.Webhook, o projections.Outlook, at *projections.Progress) (
-	list []projections.Occurrence, lost []domain.AgreementID, more bool, err error,
+func (l *lane) collect(ctx context.Context, webhook *domain.Webhook, query projections.EventQuery, cursor *projections.Cursor) (
+	list []projections.VisibleEvent, lost []domain.AgreementID, more bool, err error,
 ) {
 	for {
-		chunk, gone, err := l.engine.cfg.Image.Upcoming(ctx, o, at)
+		chunk, gone, err := l.engine.cfg.ReadModel.Upcoming(ctx, query, cursor)
 		if err != nil || len(chunk) == 0 {
 			return list, append(lost, gone...), false, err
 		}
 		lost = append(lost, gone...)
-		for _, x := range chunk {
-			if len(list) == maxDigest {
+		for _, event := range chunk {
+			if len(list) == maxBatchEvents {
 				return list, lost, true, nil
 			}
-			if at.Pass(x); wants(w, x) {
-				list = append(list, x)
+			if cursor.Pass(event); wants(webhook, event) {
+				list = append(list, event)
 			}
 		}
 	}
 }
 
-// heldBack returns how long the tool's rate, or what it wished for itself, lets nothing through. That an endpoint
+// throttleWait returns how long the tool's rate, or what it wished for itself, lets nothing through. That an endpoint
 // is down holds no test back: it is how to find out whether it is up again.
-func (l *lane) heldBack(now time.Time) time.Duration {
-	wait := l.paced(now)
-	if l.rec.Failures == 0 {
-		wait = max(wait, l.rec.Next.Sub(now))
+func (l *lane) throttleWait(now time.Time) time.Duration {
+	wait := l.rateLimitWait(now)
+	if l.state.ConsecutiveFailures == 0 {
+		wait = max(wait, l.state.NextAttemptAt.Sub(now))
 	}
 	return wait
 }
 
-// awaited reports whether a manager asked for something that is to be sent.
-func (l *lane) awaited(w *domain.Webhook) bool {
-	return slices.ContainsFunc(w.Requests, func(r domain.WebhookRequest) bool {
-		return r.Number > l.rec.Request && r.Kind != domain.Replay
+// hasSendRequest reports whether a manager asked for something that is to be sent.
+func (l *lane) hasSendRequest(webhook *domain.Webhook) bool {
+	return slices.ContainsFunc(webhook.Requests, func(request domain.WebhookRequest) bool {
+		return request.Number > l.state.LastRequest && request.Kind != domain.RequestReplay
 	})
 }
 
-// asked returns the next thing that a manager asked for. Replays are done at once.
-func (l *lane) asked(ctx context.Context, w *domain.Webhook) (*job, error) {
-	for _, r := range w.Requests {
-		if r.Number <= l.rec.Request {
+// requestedJob returns the next thing that a manager asked for. Replays are done at once.
+func (l *lane) requestedJob(ctx context.Context, webhook *domain.Webhook) (*job, error) {
+	for _, request := range webhook.Requests {
+		if request.Number <= l.state.LastRequest {
 			continue
 		}
-		l.notePushedOut(r.Number - l.rec.Request - 1)
-		l.rec.Request = r.Number - 1
-		if r.Kind == domain.Replay && l.engine.cfg.Image.Lost() != nil {
+		l.recordDroppedRequests(request.Number - l.state.LastRequest - 1)
+		l.state.LastRequest = request.Number - 1
+		if request.Kind == domain.RequestReplay && l.engine.cfg.ReadModel.OpenLosses() != nil {
 			return nil, nil // it could not move where history is lost; deliveries go on elsewhere meanwhile
 		}
-		j, err := l.request(ctx, w, r)
+		job, err := l.jobForRequest(ctx, webhook, request)
 		if err != nil {
 			return nil, err
 		}
-		if j != nil {
-			j.kind, j.request = requested, r.Number
-			return j, nil
+		if job != nil {
+			job.kind, job.requestNumber = jobRequest, request.Number
+			return job, nil
 		}
-		l.rec.Request = r.Number
-		l.engine.changed(l)
+		l.state.LastRequest = request.Number
+		l.engine.markDirty(l)
 	}
 	return nil, nil
 }
 
-// notePushedOut says that a webhook remembers only so many requests.
-func (l *lane) notePushedOut(n int) {
+// recordDroppedRequests says that a webhook remembers only so many requests.
+func (l *lane) recordDroppedRequests(n int) {
 	if n > 0 {
-		l.log(Attempt{
+		l.addAttempt(Attempt{
 			Type: "webhook.requests_dropped", StartedAt: l.engine.cfg.Now().UTC(),
 			Reason: fmt.Sprintf("%d request(s) for tests, redeliveries or replays were dropped: more came than could be done. Ask again.", n),
 		})
 	}
 }
 
-func (l *lane) request(ctx context.Context, w *domain.Webhook, r domain.WebhookRequest) (*job, error) {
-	switch r.Kind {
-	case domain.TestDelivery:
-		d, err := l.engine.source.test(w, r)
-		return &job{delivery: d}, err
-	case domain.Redelivery:
-		return l.redeliver(ctx, w, r)
-	case domain.Replay:
-		l.queue, l.rec.Batch = nil, nil
-		err := l.engine.cfg.Image.Rewind(outlook(w), &l.rec.Progress, r.After, r.Time)
+func (l *lane) jobForRequest(ctx context.Context, webhook *domain.Webhook, request domain.WebhookRequest) (*job, error) {
+	switch request.Kind {
+	case domain.RequestTest:
+		message, err := l.engine.messages.testMessage(webhook, request)
+		return &job{message: message}, err
+	case domain.RequestResend:
+		return l.resendJob(ctx, webhook, request)
+	case domain.RequestReplay:
+		l.queue, l.state.Batch = nil, nil
+		err := l.engine.cfg.ReadModel.Rewind(eventQuery(webhook), &l.state.Cursor, request.After, request.Since)
 		if err != nil {
-			l.refuse(r, "Replay: "+err.Error())
+			l.recordRefusal(request, "Replay: "+err.Error())
 			return nil, nil
 		}
-		l.rec.Tried, l.rec.Next = 0, time.Time{}
+		l.state.HeadAttempts, l.state.NextAttemptAt = 0, time.Time{}
 	}
 	return nil, nil
 }
 
-// refuse says in the delivery log why a request comes to nothing.
-func (l *lane) refuse(r domain.WebhookRequest, why string) {
-	l.log(Attempt{Type: "webhook." + string(r.Kind), Delivery: r.Delivery, StartedAt: l.engine.cfg.Now().UTC(), Reason: why})
+// recordRefusal says in the delivery log why a request comes to nothing.
+func (l *lane) recordRefusal(request domain.WebhookRequest, reason string) {
+	l.addAttempt(Attempt{Type: "webhook." + string(request.Kind), MessageID: request.Message, StartedAt: l.engine.cfg.Now().UTC(), Reason: reason})
 }
 
-// redeliver finds what a delivery of the log was about.
-func (l *lane) redeliver(ctx context.Context, w *domain.Webhook, r domain.WebhookRequest) (*job, error) {
-	of, err := l.attemptAt(ctx, r.Delivery)
+// resendJob finds what a delivery of the log was about.
+func (l *lane) resendJob(ctx context.Context, webhook *domain.Webhook, request domain.WebhookRequest) (*job, error) {
+	original, err := l.latestAttempt(ctx, request.Message)
 	if err != nil {
 		return nil, err
 	}
-	var list []projections.Occurrence
-	for _, position := range of.Events {
-		o, found, err := l.engine.cfg.Image.Occurrence(ctx, l.ref.Partner, position)
+	var list []projections.VisibleEvent
+	for _, position := range original.Events {
+		event, found, err := l.engine.cfg.ReadModel.EventAt(ctx, l.ref.Partner, position)
 		if err != nil && !errors.Is(err, projections.ErrPositionLost) {
 			return nil, err
 		}
 		if found {
-			list = append(list, o)
+			list = append(list, event)
 		}
 	}
-	if len(list) == 0 || len(list) != len(of.Events) {
-		l.refuse(r, "This delivery is not in the log any more, so it is not known what it was about.")
+	if len(list) == 0 || len(list) != len(original.Events) {
+		l.recordRefusal(request, "This delivery is not in the log any more, so it is not known what it was about.")
 		return nil, nil
 	}
-	if slices.ContainsFunc(list, func(o projections.Occurrence) bool { return !wants(w, o) }) {
-		l.refuse(r, "The webhook does not ask for this any more.")
+	if slices.ContainsFunc(list, func(event projections.VisibleEvent) bool { return !wants(webhook, event) }) {
+		l.recordRefusal(request, "The webhook does not ask for this any more.")
 		return nil, nil
 	}
-	if of.Type != digestType {
-		return l.single(ctx, w, requested, list[0])
+	if original.Type != digestType {
+		return l.eventJob(ctx, webhook, jobRequest, list[0])
 	}
-	d, err := l.engine.source.digest(ctx, w, &batch{ID: r.Delivery, At: list[len(list)-1].RecordedAt}, list)
-	return &job{delivery: d, events: of.Events}, err
+	message, err := l.engine.messages.digestMessage(ctx, webhook, &batch{ID: request.Message, LastRecordedAt: list[len(list)-1].RecordedAt}, list)
+	return &job{message: message, positions: original.Events}, err
 }
 
-// attemptAt returns the latest attempt at a delivery; the zero Attempt if none is known.
-func (l *lane) attemptAt(ctx context.Context, delivery string) (latest Attempt, err error) {
-	kept, err := Attempts(ctx, l.engine.cfg.Log, l.ref)
+// latestAttempt returns the latest attempt at a delivery; the zero Attempt if none is known.
+func (l *lane) latestAttempt(ctx context.Context, messageID string) (latest Attempt, err error) {
+	attempts, err := ReadAttempts(ctx, l.engine.cfg.Log, l.ref)
 	if err != nil {
 		return latest, err
 	}
-	for _, a := range l.unkept {
-		kept = append(kept, a)
+	for _, attempt := range l.unsavedAttempts {
+		attempts = append(attempts, attempt)
 	}
-	for _, a := range kept {
-		if a.Delivery == delivery && len(a.Events) > 0 && a.Sequence > latest.Sequence {
-			latest = a
+	for _, attempt := range attempts {
+		if attempt.MessageID == messageID && len(attempt.Events) > 0 && attempt.Sequence > latest.Sequence {
+			latest = attempt
 		}
 	}
 	return latest, nil

@@ -12,245 +12,245 @@ import (
 )
 
 // attempt sends a job and takes the consequences.
-func (l *lane) attempt(ctx context.Context, j *job) {
-	w, begun := l.webhook.Load(), l.engine.cfg.Now()
-	a := Attempt{
-		Delivery: j.delivery.ID, Type: j.delivery.Type, Number: l.number(j), StartedAt: begun.UTC(), Events: j.events,
+func (l *lane) attempt(ctx context.Context, job *job) {
+	webhook, startedAt := l.webhook.Load(), l.engine.cfg.Now()
+	attempt := Attempt{
+		MessageID: job.message.ID, Type: job.message.Type, Number: l.attemptNumber(job), StartedAt: startedAt.UTC(), Events: job.positions,
 	}
-	l.limiter.AllowN(begun, 1)
-	result := l.send(ctx, w, j.delivery, &a)
+	l.limiter.AllowN(startedAt, 1)
+	result := l.send(ctx, webhook, job.message, &attempt)
 	if ctx.Err() != nil && !result.OK {
 		return // it was this node that gave up
 	}
 	now := l.engine.cfg.Now()
-	a.Duration = now.Sub(begun)
-	a.OK, a.Reason, a.Note = result.OK, result.Reason, result.Note
+	attempt.Duration = now.Sub(startedAt)
+	attempt.OK, attempt.Reason, attempt.Note = result.OK, result.Reason, result.Note
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if is := l.webhook.Load(); is != w && !result.OK && faceOf(is) != faceOf(w) {
-		l.log(a) // of an endpoint that another one took the place of meanwhile, which is tried at once
+	if current := l.webhook.Load(); current != webhook && !result.OK && endpointKey(current) != endpointKey(webhook) {
+		l.addAttempt(attempt) // of an endpoint that another one took the place of meanwhile, which is tried at once
 		return
 	}
-	l.settle(w, j, result, now, &a)
-	l.log(a)
+	l.applyResult(webhook, job, result, now, &attempt)
+	l.addAttempt(attempt)
 }
 
-// number returns which attempt at its delivery a job is.
-func (l *lane) number(j *job) int {
-	switch j.kind {
-	case asideEvent:
-		return l.rec.Aside[j.aside].Tried + 1
-	case requested:
+// attemptNumber returns which attempt at its delivery a job is.
+func (l *lane) attemptNumber(job *job) int {
+	switch job.kind {
+	case jobSkippedEvent:
+		return l.state.Skipped[job.skippedIndex].Attempts + 1
+	case jobRequest:
 		return 1
 	}
-	return l.rec.Tried + 1
+	return l.state.HeadAttempts + 1
 }
 
 // send makes the request and reads the answer.
-func (l *lane) send(ctx context.Context, w *domain.Webhook, d *Delivery, a *Attempt) Result {
-	f, known := l.engine.cfg.Formats(w.Settings.Format)
+func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *Message, attempt *Attempt) Result {
+	format, known := l.engine.cfg.Formats(webhook.Settings.Format)
 	if !known {
-		return Result{Reason: "This version of Tandem does not know the format " + w.Settings.Format + "."}
+		return Result{Reason: "This version of Tandem does not know the format " + webhook.Settings.Format + "."}
 	}
-	t, err := l.engine.cfg.Keyring.Target(w, a.StartedAt)
+	target, err := l.engine.cfg.Keyring.Target(webhook, attempt.StartedAt)
 	if err != nil {
 		return Result{Reason: "The address could not be opened: was the installation key changed?"}
 	}
-	r, err := f.Request(*d, t, a.StartedAt)
+	request, err := format.Request(*message, target, attempt.StartedAt)
 	if err != nil {
-		return Result{Never: true, Reason: newRedactor(t, nil).text([]byte("No request could be made: " + err.Error()))}
+		return Result{Permanent: true, Reason: newRedactor(target, nil).text([]byte("No request could be made: " + err.Error()))}
 	}
-	defer l.engine.slot()()
-	got, err := call(ctx, l.engine.cfg.Client, r, l.engine.cfg.AttemptTimeout)
-	a.Status, a.details = got.status, exchange(t, r, got)
+	defer l.engine.acquireSlot()()
+	response, err := doRequest(ctx, l.engine.cfg.Client, request, l.engine.cfg.AttemptTimeout)
+	attempt.Status, attempt.fillDetails = response.status, exchangeDetails(target, request, response)
 	if err != nil {
-		return Result{Reason: newRedactor(t, r).text([]byte(sentence(err.Error())))}
+		return Result{Reason: newRedactor(target, request).text([]byte(capitalize(err.Error())))}
 	}
-	result := f.Result(got.status, got.header, got.body, l.engine.cfg.Now())
+	result := format.Result(response.status, response.header, response.body, l.engine.cfg.Now())
 	if result.Reason != "" || result.Note != "" {
-		hide := newRedactor(t, r)
-		result.Reason, result.Note = hide.text([]byte(result.Reason)), hide.text([]byte(result.Note))
+		redactor := newRedactor(target, request)
+		result.Reason, result.Note = redactor.text([]byte(result.Reason)), redactor.text([]byte(result.Note))
 	}
-	if got.cut && result.OK && result.Note == "" {
+	if response.truncated && result.OK && result.Note == "" {
 		result.Note = "The answer did not end, and was not read to the end."
 	}
 	return result
 }
 
-// exchange returns what fills in what was sent and answered.
-func exchange(t Target, r *http.Request, got answer) func(*Attempt) {
-	if len(got.body) > maxRead {
-		got.body = bytes.Clone(got.body[:maxRead])
+// exchangeDetails returns what fills in what was sent and answered.
+func exchangeDetails(target Target, request *http.Request, response httpResponse) func(*Attempt) {
+	if len(response.body) > maxScannedBody {
+		response.body = bytes.Clone(response.body[:maxScannedBody])
 	}
-	return func(a *Attempt) {
-		hide := newRedactor(t, r)
-		a.Method, a.URL = r.Method, Redact(r.URL.String())
-		a.RequestHeaders, a.RequestBody = hide.headers(r.Header), hide.text(signInBody.ReplaceAll(bodyOf(r), hiddenSign))
-		a.ResponseHeaders, a.ResponseBody = hide.answered(got.header), hide.text(got.body)
+	return func(attempt *Attempt) {
+		redactor := newRedactor(target, request)
+		attempt.Method, attempt.URL = request.Method, Redact(request.URL.String())
+		attempt.RequestHeaders, attempt.RequestBody = redactor.requestHeaders(request.Header), redactor.text(bodySignature.ReplaceAll(requestBody(request), hiddenSignature))
+		attempt.ResponseHeaders, attempt.ResponseBody = redactor.responseHeaders(response.header), redactor.text(response.body)
 	}
 }
 
-// sentence begins with a capital letter; what it is given are ASCII words.
-func sentence(s string) string {
-	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
-		return string(s[0]-'a'+'A') + s[1:]
+// capitalize begins with a capital letter; what it is given are ASCII words.
+func capitalize(text string) string {
+	if text != "" && text[0] >= 'a' && text[0] <= 'z' {
+		return string(text[0]-'a'+'A') + text[1:]
 	}
-	return s
+	return text
 }
 
-// settle moves the lane as the result asks, and notes when the same is tried again.
-func (l *lane) settle(w *domain.Webhook, j *job, r Result, now time.Time, a *Attempt) {
-	if !r.Slow {
-		l.slow = 0
+// applyResult moves the lane as the result asks, and notes when the same is tried again.
+func (l *lane) applyResult(webhook *domain.Webhook, job *job, result Result, now time.Time, attempt *Attempt) {
+	if !result.RateLimited {
+		l.rateLimitedCount = 0
 	}
 	switch {
-	case r.OK:
-		l.succeed(j, r, now)
-	case r.Slow && j.kind != requested:
-		l.tried(j)
-		l.rec.Next = now.Add(slowDown(l.slow, r.After))
-		l.slow++
-		a.NextAt = l.rec.Next
-		if l.rec.Slowed.IsZero() {
-			l.rec.Slowed = now
+	case result.OK:
+		l.succeed(job, result, now)
+	case result.RateLimited && job.kind != jobRequest:
+		l.countAttempt(job)
+		l.state.NextAttemptAt = now.Add(rateLimitDelay(l.rateLimitedCount, result.RetryAfter))
+		l.rateLimitedCount++
+		attempt.NextAt = l.state.NextAttemptAt
+		if l.state.RateLimitedSince.IsZero() {
+			l.state.RateLimitedSince = now
 		}
-		if now.Sub(l.rec.Slowed) >= patience && l.slow >= leastFailures {
-			l.giveUp("Nothing was taken for five days. The last reason: " + r.Reason)
+		if now.Sub(l.state.RateLimitedSince) >= disableAfter && l.rateLimitedCount >= minFailures {
+			l.requestDisable("Nothing was taken for five days. The last reason: " + result.Reason)
 		}
-	case j.kind == requested:
-		l.rec.Failed++
-		l.rec.Request = max(l.rec.Request, j.request)
-	case r.Gone:
-		l.rec.Failed++
-		l.tried(j)
-		l.giveUp(r.Reason)
-	case r.Never && l.limits.Chat: // a program misses nothing: what refuses this may be mended
-		l.rec.Failed++
-		l.pass(j)
+	case job.kind == jobRequest:
+		l.state.FailedCount++
+		l.state.LastRequest = max(l.state.LastRequest, job.requestNumber)
+	case result.Gone:
+		l.state.FailedCount++
+		l.countAttempt(job)
+		l.requestDisable(result.Reason)
+	case result.Permanent && l.limits.Chat: // a program misses nothing: what refuses this may be mended
+		l.state.FailedCount++
+		l.advancePast(job)
 	default:
-		a.NextAt = l.fail(w, j, r, now)
+		attempt.NextAt = l.scheduleRetry(webhook, job, result, now)
 	}
-	slow := a.Duration > l.engine.cfg.AttemptTimeout/4
-	l.suspect.Store(l.rec.Failures > 0 || slow || !r.OK && j.kind == requested)
-	l.engine.changed(l)
+	tookLong := attempt.Duration > l.engine.cfg.AttemptTimeout/4
+	l.slowPool.Store(l.state.ConsecutiveFailures > 0 || tookLong || !result.OK && job.kind == jobRequest)
+	l.engine.markDirty(l)
 }
 
 // succeed moves behind what was delivered. After anything that was taken, an endpoint that failed is tried at once.
-func (l *lane) succeed(j *job, r Result, now time.Time) {
-	l.rec.Delivered++
-	l.rec.Slowed = time.Time{}
-	if l.rec.Failures > 0 {
-		l.rec.Failures, l.rec.Failing, l.rec.Next = 0, time.Time{}, time.Time{}
+func (l *lane) succeed(job *job, result Result, now time.Time) {
+	l.state.SentCount++
+	l.state.RateLimitedSince = time.Time{}
+	if l.state.ConsecutiveFailures > 0 {
+		l.state.ConsecutiveFailures, l.state.FailingSince, l.state.NextAttemptAt = 0, time.Time{}, time.Time{}
 	}
-	if r.After > 0 {
-		l.rec.Next = now.Add(min(r.After, longestWish))
+	if result.RetryAfter > 0 {
+		l.state.NextAttemptAt = now.Add(min(result.RetryAfter, maxRetryAfter))
 	}
-	l.pass(j)
+	l.advancePast(job)
 }
 
-// pass moves behind a job for good.
-func (l *lane) pass(j *job) {
-	switch j.kind {
-	case nextEvent:
-		l.rec.Tried = 0
-		l.rec.Progress.Pass(j.event)
-		if len(l.queue) > 0 && l.queue[0].ID == j.event.ID {
+// advancePast moves behind a job for good.
+func (l *lane) advancePast(job *job) {
+	switch job.kind {
+	case jobNextEvent:
+		l.state.HeadAttempts = 0
+		l.state.Cursor.Pass(job.event)
+		if len(l.queue) > 0 && l.queue[0].ID == job.event.ID {
 			l.queue = l.queue[1:]
 		}
-	case asideEvent:
-		l.rec.Aside = slices.Delete(l.rec.Aside, j.aside, j.aside+1)
-	case wholeBatch:
-		l.rec.Tried = 0
-		l.endBatch()
-	case requested:
-		l.rec.Request = max(l.rec.Request, j.request)
+	case jobSkippedEvent:
+		l.state.Skipped = slices.Delete(l.state.Skipped, job.skippedIndex, job.skippedIndex+1)
+	case jobBatch:
+		l.state.HeadAttempts = 0
+		l.finishBatch()
+	case jobRequest:
+		l.state.LastRequest = max(l.state.LastRequest, job.requestNumber)
 	}
 }
 
-func (l *lane) tried(j *job) {
-	if j.kind == asideEvent {
-		l.rec.Aside[j.aside].Tried++
+func (l *lane) countAttempt(job *job) {
+	if job.kind == jobSkippedEvent {
+		l.state.Skipped[job.skippedIndex].Attempts++
 		return
 	}
-	l.rec.Tried++
+	l.state.HeadAttempts++
 }
 
-// fail decides when to try again, and whether the lane waits until then. It returns when; zero for never.
-func (l *lane) fail(w *domain.Webhook, j *job, r Result, now time.Time) time.Time {
-	l.rec.Failed++
-	l.rec.Failures++
-	if l.rec.Failing.IsZero() {
-		l.rec.Failing = now
+// scheduleRetry decides when to try again, and whether the lane waits until then. It returns when; zero for never.
+func (l *lane) scheduleRetry(webhook *domain.Webhook, job *job, result Result, now time.Time) time.Time {
+	l.state.FailedCount++
+	l.state.ConsecutiveFailures++
+	if l.state.FailingSince.IsZero() {
+		l.state.FailingSince = now
 	}
-	if now.Sub(l.rec.Failing) >= patience && l.rec.Failures >= leastFailures {
-		l.tried(j)
-		l.giveUp("Nothing was taken for five days. The last reason: " + r.Reason)
+	if now.Sub(l.state.FailingSince) >= disableAfter && l.state.ConsecutiveFailures >= minFailures {
+		l.countAttempt(job)
+		l.requestDisable("Nothing was taken for five days. The last reason: " + result.Reason)
 		return time.Time{}
 	}
-	l.tried(j)
-	goesAhead := w.Settings.Order == domain.SkipAhead && j.kind != wholeBatch
+	l.countAttempt(job)
+	goesAhead := webhook.Settings.Order == domain.SkipAhead && job.kind != jobBatch
 	if !goesAhead {
-		l.rec.Next = now.Add(delay(l.rec.Failures, r.After))
-		return l.rec.Next
+		l.state.NextAttemptAt = now.Add(retryDelay(l.state.ConsecutiveFailures, result.RetryAfter))
+		return l.state.NextAttemptAt
 	}
-	if l.rec.Failures >= breakAfter {
-		l.rec.Next = now.Add(delay(l.rec.Failures-breakAfter+1, r.After))
+	if l.state.ConsecutiveFailures >= breakerThreshold {
+		l.state.NextAttemptAt = now.Add(retryDelay(l.state.ConsecutiveFailures-breakerThreshold+1, result.RetryAfter))
 	}
-	return l.putAside(j, r, now)
+	return l.skipEvent(job, result, now)
 }
 
-// putAside lets later events go ahead of one that failed.
-func (l *lane) putAside(j *job, r Result, now time.Time) time.Time {
-	if j.kind == nextEvent {
-		l.rec.Aside = append(l.rec.Aside, aside{Position: j.events[0], Tried: l.rec.Tried})
-		l.pass(j)
-		j.kind, j.aside = asideEvent, len(l.rec.Aside)-1
+// skipEvent lets later events go ahead of one that failed.
+func (l *lane) skipEvent(job *job, result Result, now time.Time) time.Time {
+	if job.kind == jobNextEvent {
+		l.state.Skipped = append(l.state.Skipped, skippedEvent{Position: job.positions[0], Attempts: l.state.HeadAttempts})
+		l.advancePast(job)
+		job.kind, job.skippedIndex = jobSkippedEvent, len(l.state.Skipped)-1
 	}
-	x := &l.rec.Aside[j.aside]
-	if x.Tried > len(schedule) {
-		l.rec.Aside = slices.Delete(l.rec.Aside, j.aside, j.aside+1) // the delivery log says so: no next attempt
+	skipped := &l.state.Skipped[job.skippedIndex]
+	if skipped.Attempts > len(retrySchedule) {
+		l.state.Skipped = slices.Delete(l.state.Skipped, job.skippedIndex, job.skippedIndex+1) // the delivery log says so: no next attempt
 		return time.Time{}
 	}
-	x.Next = now.Add(delay(x.Tried, r.After))
-	return x.Next
+	skipped.NextAttemptAt = now.Add(retryDelay(skipped.Attempts, result.RetryAfter))
+	return skipped.NextAttemptAt
 }
 
-// giveUp has the webhook disabled.
-func (l *lane) giveUp(reason string) {
-	l.disable = script{size: countUnits}.write(flat(reason), 500)
+// requestDisable has the webhook disabled.
+func (l *lane) requestDisable(reason string) {
+	l.disableReason = textRules{size: utf16Length}.render(singleLine(reason), 500)
 }
 
-// disableTime is how long having a webhook disabled may take, and then until it is tried again.
-const disableTime = 10 * time.Second
+// disableTimeout is how long having a webhook disabled may take, and then until it is tried again.
+const disableTimeout = 10 * time.Second
 
-// tellDisabled has the webhook disabled for all to see. Until that is done, nothing is sent. The lock is not held
+// disableWebhook has the webhook disabled for all to see. Until that is done, nothing is sent. The lock is not held
 // meanwhile: nothing else runs in a turn.
-func (l *lane) tellDisabled(ctx context.Context) rest {
-	ctx, cancel := context.WithTimeout(ctx, disableTime)
+func (l *lane) disableWebhook(ctx context.Context) turnResult {
+	ctx, cancel := context.WithTimeout(ctx, disableTimeout)
 	defer cancel()
-	reason := l.disable
+	reason := l.disableReason
 	l.mu.Unlock()
 	err := l.engine.cfg.Disable(ctx, l.ref, reason)
 	l.mu.Lock()
 	if err != nil {
 		l.engine.cfg.Logger.Warn("a webhook could not be disabled; it is tried again",
 			"partner", l.ref.Partner, "webhook", l.ref.Webhook, "reason", reason, "error", err)
-		return rest{until: l.engine.cfg.Now().Add(disableTime), deaf: true}
+		return turnResult{wakeAt: l.engine.cfg.Now().Add(disableTimeout), ignoreNews: true}
 	}
-	l.disable = ""
-	return rest{until: l.engine.cfg.Now().Add(disableTime), deaf: true} // or until the webhook's change is applied
+	l.disableReason = ""
+	return turnResult{wakeAt: l.engine.cfg.Now().Add(disableTimeout), ignoreNews: true} // or until the webhook's change is applied
 }
 
-// log keeps an attempt. The lock is held.
-func (l *lane) log(a Attempt) {
-	l.rec.Attempts++
-	a.Sequence = l.rec.Attempts
-	if a.Delivery == "" {
-		a.Delivery = "note-" + strconv.Itoa(a.Sequence) // on the lane itself
+// addAttempt keeps an attempt. The lock is held.
+func (l *lane) addAttempt(attempt Attempt) {
+	l.state.AttemptCount++
+	attempt.Sequence = l.state.AttemptCount
+	if attempt.MessageID == "" {
+		attempt.MessageID = "note-" + strconv.Itoa(attempt.Sequence) // on the lane itself
 	}
-	if l.unkept == nil {
-		l.unkept = map[int]Attempt{}
+	if l.unsavedAttempts == nil {
+		l.unsavedAttempts = map[int]Attempt{}
 	}
-	l.unkept[a.Sequence%KeptAttempts] = a
-	l.engine.changed(l)
+	l.unsavedAttempts[attempt.Sequence%AttemptHistorySize] = attempt
+	l.engine.markDirty(l)
 }

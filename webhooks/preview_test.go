@@ -11,32 +11,32 @@ import (
 
 // Whatever proves who sends is in no preview of any format; the rest of the request is.
 func TestPreviewShowsNoSecret(t *testing.T) {
-	for _, f := range webhooks.Formats() {
-		to := targets[f.Name()]
-		r, body := sent(t, f, delivery(examples()["event"]), to)
-		shown, err := webhooks.Preview(f, delivery(examples()["event"]), to, now)
+	for _, format := range webhooks.Formats() {
+		target := targets[format.Name()]
+		request, body := formatRequest(t, format, testMessage(examples()["event"]), target)
+		redacted, err := webhooks.Preview(format, testMessage(examples()["event"]), target, now)
 		require.NoError(t, err)
-		require.Equal(t, r.Method, shown.Method)
-		all := shown.URL + shown.Body
-		for name, values := range shown.Header {
+		require.Equal(t, request.Method, redacted.Method)
+		all := redacted.URL + redacted.Body
+		for name, values := range redacted.Header {
 			all += name + strings.Join(values, " ")
 		}
-		require.NotContains(t, all, "invented", f.Name())
-		require.NotContains(t, all, "7f3a", f.Name())
-		if signature := r.Header.Get("webhook-signature"); signature != "" {
-			require.NotContains(t, all, strings.TrimPrefix(signature, "v1,"), f.Name())
+		require.NotContains(t, all, "invented", format.Name())
+		require.NotContains(t, all, "7f3a", format.Name())
+		if signature := request.Header.Get("webhook-signature"); signature != "" {
+			require.NotContains(t, all, strings.TrimPrefix(signature, "v1,"), format.Name())
 		}
-		require.NotContains(t, all, "aW52ZW50ZWQ", f.Name()) // in base64
-		if f.Name() != "feishu" && f.Name() != "lark" {
-			require.Equal(t, string(body), shown.Body, f.Name())
+		require.NotContains(t, all, "aW52ZW50ZWQ", format.Name()) // in base64
+		if format.Name() != "feishu" && format.Name() != "lark" {
+			require.Equal(t, string(body), redacted.Body, format.Name())
 		} else {
-			require.Contains(t, shown.Body, `"sign":"…"`)
+			require.Contains(t, redacted.Body, `"sign":"…"`)
 		}
 	}
 }
 
 func TestRedact(t *testing.T) {
-	for address, shown := range map[string]string{
+	for address, redacted := range map[string]string{
 		"https://hooks.slack.com/services/T00/B00/xyz":                           "https://hooks.slack.com/services/…",
 		"https://discord.com/api/webhooks/1/xyz?wait=true":                       "https://discord.com/api/webhooks/…?wait=true",
 		"https://oapi.dingtalk.com/robot/send?access_token=x&timestamp=1&sign=a": "https://oapi.dingtalk.com/robot/send?access_token=…&timestamp=1&sign=…",
@@ -47,6 +47,6 @@ func TestRedact(t *testing.T) {
 		"nonsense":                                                               "…",
 		"https://u:p@example.com/x":                                              "https://example.com/…",
 	} {
-		require.Equal(t, shown, webhooks.Redact(address))
+		require.Equal(t, redacted, webhooks.Redact(address))
 	}
 }

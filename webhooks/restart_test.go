@@ -25,165 +25,165 @@ func openSQLite(t *testing.T, dir string) eventlog.Log {
 }
 
 // A stop keeps the cursors: after the next start everything goes on where it was, and nothing comes twice.
-func TestRestartGoesOn(t *testing.T) {
-	dir, c := t.TempDir(), newClock()
+func TestRestartResumes(t *testing.T) {
+	dir, clock := t.TempDir(), newClock()
 	var down atomic.Bool
-	r := newTool(t, func(w http.ResponseWriter, h hit) {
-		if down.Load() || h.Milestone == "bad" {
+	receiver := newReceiver(t, func(w http.ResponseWriter, message receivedMessage) {
+		if down.Load() || message.Milestone == "bad" {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
 	log := openSQLite(t, dir)
-	w := openWorld(t, log, c)
-	w.agree("a")
-	ordered, ahead := w.hook("ops", r.URL), w.hook("room", r.URL, skipAhead)
-	w.plan("m1")
-	require.Equal(t, []string{"m1", "m1"}, r.milestones(t, 2))
+	world := openWorld(t, log, clock)
+	world.agree("a")
+	ordered, ahead := world.hook("ops", receiver.URL), world.hook("room", receiver.URL, unordered)
+	world.plan("m1")
+	require.Equal(t, []string{"m1", "m1"}, receiver.milestones(t, 2))
 	down.Store(true)
-	w.plan("m2")
-	require.Equal(t, []string{"m2", "m2"}, r.milestones(t, 2))
-	w.attempts(ordered, 2)
-	w.attempts(ahead, 2)
-	w.stop()
+	world.plan("m2")
+	require.Equal(t, []string{"m2", "m2"}, receiver.milestones(t, 2))
+	world.attempts(ordered, 2)
+	world.attempts(ahead, 2)
+	world.stop()
 	require.NoError(t, log.Close())
 
 	down.Store(false)
 	log = openSQLite(t, dir)
 	t.Cleanup(func() { require.NoError(t, log.Close()) })
-	again := openWorld(t, log, c)
+	again := openWorld(t, log, clock)
 	t.Cleanup(func() { again.stop() })
 	again.plan("m3")
-	require.Equal(t, "m3", r.next(t).Milestone, "the one that skips ahead")
-	c.pass(t, time.Second, 6*time.Second)
-	c.mu.Lock()
-	c.advance(2 * time.Second) // the other one's time has come, too
-	c.mu.Unlock()
-	require.ElementsMatch(t, []string{"m2", "m2", "m3"}, r.milestones(t, 3))
+	require.Equal(t, "m3", receiver.next(t).Milestone, "the one that skips ahead")
+	clock.pass(t, time.Second, 6*time.Second)
+	clock.mu.Lock()
+	clock.advance(2 * time.Second) // the other one's time has come, too
+	clock.mu.Unlock()
+	require.ElementsMatch(t, []string{"m2", "m2", "m3"}, receiver.milestones(t, 3))
 	require.Equal(t, 2, again.attempts(ordered, 3)[2].Number, "the attempts are counted on")
-	r.nothing(t)
+	receiver.nothing(t)
 }
 
 // What was not kept before a crash is delivered again, under the same ids; nothing is left out.
-func TestACrashRepeatsWhatWasNotKept(t *testing.T) {
-	r := newTool(t, nil)
-	w := newWorld(t, func(c *Config) { c.Owner = forgetful{c.Owner} })
-	w.hook("ops", r.URL)
-	w.plan("m1", "m2", "m3")
+func TestCrashResendsUnsavedMessages(t *testing.T) {
+	receiver := newReceiver(t, nil)
+	world := newWorld(t, func(cfg *Config) { cfg.Owner = failingOwner{cfg.Owner} })
+	world.hook("ops", receiver.URL)
+	world.plan("m1", "m2", "m3")
 	var ids []string
 	for range 3 {
-		ids = append(ids, r.next(t).ID)
+		ids = append(ids, receiver.next(t).ID)
 	}
-	w.stop()
-	again := openWorld(t, w.log, w.clock)
+	world.stop()
+	again := openWorld(t, world.log, world.clock)
 	for _, id := range ids {
-		require.Equal(t, id, r.next(t).ID)
+		require.Equal(t, id, receiver.next(t).ID)
 	}
 	again.plan("m4")
-	require.Equal(t, "m4", r.next(t).Milestone)
+	require.Equal(t, "m4", receiver.next(t).Milestone)
 }
 
-// forgetful keeps nothing, as an owner does that is killed before its next append.
-type forgetful struct{ Owner }
+// failingOwner keeps nothing, as an owner does that is killed before its next append.
+type failingOwner struct{ Owner }
 
-func (forgetful) Keep(context.Context, eventlog.Partition, []eventlog.KV) error {
+func (failingOwner) PutKV(context.Context, eventlog.Partition, []eventlog.KV) error {
 	return errors.New("the power is gone")
 }
 
 // While nothing can be kept, deliveries go on, and the log of them is whole once it can.
-func TestKeepingIsTriedAgain(t *testing.T) {
-	r := newTool(t, nil)
+func TestFailedFlushIsRetried(t *testing.T) {
+	receiver := newReceiver(t, nil)
 	var broken atomic.Bool
-	w := newWorld(t, func(c *Config) { c.Owner = &moody{c.Owner, &broken} })
-	hook := w.hook("ops", r.URL)
+	world := newWorld(t, func(cfg *Config) { cfg.Owner = &flakyOwner{cfg.Owner, &broken} })
+	hook := world.hook("ops", receiver.URL)
 	broken.Store(true)
-	w.plan("m1", "m2")
-	require.Equal(t, []string{"m1", "m2"}, r.milestones(t, 2))
+	world.plan("m1", "m2")
+	require.Equal(t, []string{"m1", "m2"}, receiver.milestones(t, 2))
 	broken.Store(false)
-	require.Len(t, w.attempts(hook, 2), 2)
+	require.Len(t, world.attempts(hook, 2), 2)
 }
 
-type moody struct {
+type flakyOwner struct {
 	Owner
 	broken *atomic.Bool
 }
 
-func (m *moody) Keep(ctx context.Context, p eventlog.Partition, puts []eventlog.KV) error {
-	if m.broken.Load() {
+func (o *flakyOwner) PutKV(ctx context.Context, partition eventlog.Partition, puts []eventlog.KV) error {
+	if o.broken.Load() {
 		return errors.New("not now")
 	}
-	return m.Owner.Keep(ctx, p, puts)
+	return o.Owner.PutKV(ctx, partition, puts)
 }
 
 // A lane that is taken over by another node stops on the first, and goes on where it was kept.
 func TestLanesFollowTheirPartition(t *testing.T) {
-	r := newTool(t, nil)
-	one := &part{owns: &atomic.Bool{}, moved: make(chan struct{}, 1)}
+	receiver := newReceiver(t, nil)
+	one := &switchableOwner{owns: &atomic.Bool{}, moved: make(chan struct{}, 1)}
 	one.owns.Store(true)
-	w := newWorld(t, func(c *Config) {
-		one.Owner = c.Owner
-		c.Owner = one
+	world := newWorld(t, func(cfg *Config) {
+		one.Owner = cfg.Owner
+		cfg.Owner = one
 	})
-	hook := w.hook("ops", r.URL)
-	w.plan("m1")
-	require.Equal(t, "m1", r.next(t).Milestone)
-	w.attempts(hook, 1)
+	hook := world.hook("ops", receiver.URL)
+	world.plan("m1")
+	require.Equal(t, "m1", receiver.next(t).Milestone)
+	world.attempts(hook, 1)
 	one.owns.Store(false)
 	one.moved <- struct{}{}
-	require.Eventually(t, func() bool { return len(w.engine.Lanes()) == 0 }, 5*time.Second, time.Millisecond)
-	w.plan("m2")
-	r.nothing(t)
+	require.Eventually(t, func() bool { return len(world.engine.Lanes()) == 0 }, 5*time.Second, time.Millisecond)
+	world.plan("m2")
+	receiver.nothing(t)
 	one.owns.Store(true)
 	one.moved <- struct{}{}
-	require.Equal(t, "m2", r.next(t).Milestone)
-	r.nothing(t)
+	require.Equal(t, "m2", receiver.next(t).Milestone)
+	receiver.nothing(t)
 }
 
-// part is an owner that can be told that it is none.
-type part struct {
+// switchableOwner is an owner that can be told that it is none.
+type switchableOwner struct {
 	Owner
 	owns  *atomic.Bool
 	moved chan struct{}
 }
 
-func (p *part) Owns(at eventlog.Partition) bool { return p.owns.Load() && p.Owner.Owns(at) }
-func (p *part) Moved() <-chan struct{}          { return p.moved }
+func (o *switchableOwner) Owns(at eventlog.Partition) bool   { return o.owns.Load() && o.Owner.Owns(at) }
+func (o *switchableOwner) OwnershipChanged() <-chan struct{} { return o.moved }
 
-func TestTheDeliveryLogKeepsTheLastAttempts(t *testing.T) {
-	w, r := newWorld(t), newTool(t, nil)
-	hook := w.hook("ops", r.URL)
-	for n := range 60 {
-		w.plan(fmt.Sprint("m", n))
-		r.next(t)
+func TestAttemptHistoryKeepsTheLastAttempts(t *testing.T) {
+	world, receiver := newWorld(t), newReceiver(t, nil)
+	hook := world.hook("ops", receiver.URL)
+	for i := range 60 {
+		world.plan(fmt.Sprint("m", i))
+		receiver.next(t)
 	}
-	require.Eventually(t, func() bool { return w.standing(hook).Delivered == 60 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return world.status(hook).Sent == 60 }, 5*time.Second, time.Millisecond)
 	var list []Attempt
 	require.Eventually(t, func() bool {
-		list = w.attempts(hook, KeptAttempts)
+		list = world.attempts(hook, AttemptHistorySize)
 		return list[len(list)-1].Sequence == 60
 	}, 5*time.Second, time.Millisecond)
-	require.Len(t, list, KeptAttempts)
+	require.Len(t, list, AttemptHistorySize)
 	require.Equal(t, 11, list[0].Sequence)
 }
 
 // Whoever was away since before what is remembered tells of every event what was true then.
-func TestALaneThatIsFarBehind(t *testing.T) {
-	r := newTool(t, nil)
-	w := newWorld(t)
-	hook := w.hook("ops", r.URL)
-	w.do(system, domain.DisableWebhook{Partner: "xiaomi", Webhook: "ops", Reason: "later"})
-	w.plan("m1")
-	w.do(nokia, domain.StartMilestone{Ref: ref("m1")})
-	for n := range 20 {
-		w.do(nokia, domain.ReportProgress{Ref: ref("m1"), Percent: new(n + 1)})
+func TestLaggingLaneRendersPastStates(t *testing.T) {
+	receiver := newReceiver(t, nil)
+	world := newWorld(t)
+	hook := world.hook("ops", receiver.URL)
+	world.do(system, domain.DisableWebhook{Partner: "xiaomi", Webhook: "ops", Reason: "later"})
+	world.plan("m1")
+	world.do(nokia, domain.StartMilestone{Ref: ref("m1")})
+	for i := range 20 {
+		world.do(nokia, domain.ReportProgress{Ref: ref("m1"), Percent: new(i + 1)})
 	}
-	w.stop()
-	again := openWorld(t, w.log, w.clock)
+	world.stop()
+	again := openWorld(t, world.log, world.clock)
 	again.do(xiaomi, domain.EnableWebhook{Partner: "xiaomi", Webhook: hook.Webhook})
-	r.next(t)
-	r.next(t)
-	for n := range 20 {
-		milestone := r.next(t).Body["data"].(map[string]any)["milestone"].(map[string]any)
-		require.EqualValues(t, n+1, milestone["progress"])
+	receiver.next(t)
+	receiver.next(t)
+	for i := range 20 {
+		milestone := receiver.next(t).Body["data"].(map[string]any)["milestone"].(map[string]any)
+		require.EqualValues(t, i+1, milestone["progress"])
 	}
-	require.Zero(t, again.image.Behind(projections.Outlook{Partner: "nobody"}, new(projections.Progress)))
+	require.Zero(t, again.readModel.Behind(projections.EventQuery{Partner: "nobody"}, new(projections.Cursor)))
 }

@@ -9,75 +9,75 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// script is how a tool writes what people typed: each rune becomes text that shows it and is nothing
+// textRules is how a tool writes what people typed: each rune becomes text that shows it and is nothing
 // else to the tool, whatever stands beside it; and lengths are counted as the tool counts them.
-type script struct {
+type textRules struct {
 	escape func(rune) string // nil: every rune is only text to the tool
 	size   func(string) int
 }
 
 const (
 	ellipsis = "…"
-	// invisible has no width and joins nothing. After an @ it keeps the next word from being a mention.
-	invisible = "\u200b"
+	// zeroWidthSpace has no width and joins nothing. After an @ it keeps the next word from being a mention.
+	zeroWidthSpace = "\u200b"
 )
 
-// write returns a text as one line of at most limit, in which every rune is only text. What does not
+// render returns a text as one line of at most limit, in which every rune is only text. What does not
 // fit is cut between characters as people see them, and the cut shows.
-func (w script) write(text string, limit int) string {
-	var b strings.Builder
-	used, fits, mark := 0, 0, w.size(ellipsis)
-	for g := uniseg.NewGraphemes(flat(text)); g.Next(); {
-		piece := w.runes(g.Runes())
-		if used += w.size(piece); used > limit {
-			return strings.TrimRight(b.String()[:fits], " ") + ellipsis
+func (r textRules) render(text string, limit int) string {
+	var line strings.Builder
+	used, fits, mark := 0, 0, r.size(ellipsis)
+	for graphemes := uniseg.NewGraphemes(singleLine(text)); graphemes.Next(); {
+		piece := r.escapeRunes(graphemes.Runes())
+		if used += r.size(piece); used > limit {
+			return strings.TrimRight(line.String()[:fits], " ") + ellipsis
 		}
-		b.WriteString(piece)
+		line.WriteString(piece)
 		if used+mark <= limit {
-			fits = b.Len()
+			fits = line.Len()
 		}
 	}
-	return b.String()
+	return line.String()
 }
 
-func (w script) runes(text []rune) string {
-	if w.escape == nil {
+func (r textRules) escapeRunes(text []rune) string {
+	if r.escape == nil {
 		return string(text)
 	}
-	var b strings.Builder
-	for _, r := range text {
-		b.WriteString(w.escape(r))
+	var escaped strings.Builder
+	for _, char := range text {
+		escaped.WriteString(r.escape(char))
 	}
-	return b.String()
+	return escaped.String()
 }
 
-// flat returns a text as one line of valid UTF-8 without what cannot be seen: no control characters,
+// singleLine returns a text as one line of valid UTF-8 without what cannot be seen: no control characters,
 // no marks that turn the direction of what follows, no invisible ones but those inside emoji and scripts.
-func flat(text string) string {
-	text = strings.Map(func(r rune) rune {
+func singleLine(text string) string {
+	text = strings.Map(func(char rune) rune {
 		switch {
-		case unicode.IsSpace(r) || r == '\u2028' || r == '\u2029' || unicode.Is(blank, r):
+		case unicode.IsSpace(char) || char == '\u2028' || char == '\u2029' || unicode.Is(blankRunes, char):
 			return ' '
-		case unicode.Is(unicode.Cc, r), r == '\u200b', r == '\u2060', r == '\ufeff', r == '\ufffe', r == '\uffff',
-			unicode.Is(unicode.Bidi_Control, r), unicode.Is(hidden, r):
+		case unicode.Is(unicode.Cc, char), char == '\u200b', char == '\u2060', char == '\ufeff', char == '\ufffe', char == '\uffff',
+			unicode.Is(unicode.Bidi_Control, char), unicode.Is(hiddenRunes, char):
 			return -1
 		}
-		return r
+		return char
 	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// blank are letters that show nothing: fillers of Hangul, and the empty cell of Braille.
-var blank = &unicode.RangeTable{R16: []unicode.Range16{
+// blankRunes are letters that show nothing: fillers of Hangul, and the empty cell of Braille.
+var blankRunes = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x115f, Hi: 0x1160, Stride: 1},
 	{Lo: 0x2800, Hi: 0x2800, Stride: 1},
 	{Lo: 0x3164, Hi: 0x3164, Stride: 1},
 	{Lo: 0xffa0, Hi: 0xffa0, Stride: 1},
 }}
 
-// hidden can carry a text that people do not see and programs read: soft hyphens, invisible operators, annotations,
+// hiddenRunes can carry a text that people do not see and programs read: soft hyphens, invisible operators, annotations,
 // and tags, without which the flags of parts of countries are black ones.
-var hidden = &unicode.RangeTable{
+var hiddenRunes = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x00ad, Hi: 0x00ad, Stride: 1},
 		{Lo: 0x180e, Hi: 0x180e, Stride: 1},
@@ -90,36 +90,38 @@ var hidden = &unicode.RangeTable{
 }
 
 // The ways to count.
-func countBytes(s string) int { return len(s) }
+func byteLength(text string) int { return len(text) }
 
-// countUnits counts UTF-16 units; tools that count runes find no more.
-func countUnits(s string) int {
+// utf16Length counts UTF-16 units; tools that count runes find no more.
+func utf16Length(text string) int {
 	n := 0
-	for _, r := range s {
+	for _, char := range text {
 		n++
-		if r > 0xffff {
+		if char > 0xffff {
 			n++
 		}
 	}
 	return n
 }
 
-// countJSON counts the bytes that a text takes inside a JSON string as jsonOf writes it.
-func countJSON(s string) int { return len(s) + strings.Count(s, `"`) + strings.Count(s, `\`) }
+// jsonLength counts the bytes that a text takes inside a JSON string as jsonOf writes it.
+func jsonLength(text string) int {
+	return len(text) + strings.Count(text, `"`) + strings.Count(text, `\`)
+}
 
 // The ways to escape.
 
-// quiet keeps a name after an @ from being called, and changes nothing else.
-func quiet(r rune) string {
-	if r == '@' || r == '＠' {
-		return string(r) + invisible
+// escapeMentions keeps a name after an @ from being called, and changes nothing else.
+func escapeMentions(char rune) string {
+	if char == '@' || char == '＠' {
+		return string(char) + zeroWidthSpace
 	}
-	return string(r)
+	return string(char)
 }
 
-// inHTML is for tools that read HTML.
-func inHTML(r rune) string {
-	switch r {
+// escapeHTML is for tools that read HTML.
+func escapeHTML(char rune) string {
+	switch char {
 	case '&':
 		return "&amp;"
 	case '<':
@@ -129,58 +131,58 @@ func inHTML(r rune) string {
 	case '"':
 		return "&quot;"
 	}
-	return quiet(r)
+	return escapeMentions(char)
 }
 
-// inMarkdown is for tools that take a backslash before punctuation as CommonMark does.
-func inMarkdown(r rune) string {
-	if strings.ContainsRune("\\`*_{}[]()<>#+-.!|~:&$=", r) {
-		return `\` + string(r)
+// escapeMarkdown is for tools that take a backslash before punctuation as CommonMark does.
+func escapeMarkdown(char rune) string {
+	if strings.ContainsRune("\\`*_{}[]()<>#+-.!|~:&$=", char) {
+		return `\` + string(char)
 	}
-	return quiet(r)
+	return escapeMentions(char)
 }
 
 // lookAlikes stand for the characters that are markup to tools whose markdown has no escapes.
 var lookAlikes = map[rune]string{
 	'\\': "＼", '`': "ˋ", '*': "∗", '_': "ˍ", '[': "［", ']': "］", '<': "‹", '>': "›", '#': "＃", '~': "∼", '|': "∣",
-	'$': "＄", '@': "＠" + invisible, '＠': "＠" + invisible, '&': "&" + invisible, ':': ":" + invisible,
+	'$': "＄", '@': "＠" + zeroWidthSpace, '＠': "＠" + zeroWidthSpace, '&': "&" + zeroWidthSpace, ':': ":" + zeroWidthSpace,
 }
 
-func inLookAlikes(r rune) string {
-	if other, ok := lookAlikes[r]; ok {
+func useLookAlikes(char rune) string {
+	if other, ok := lookAlikes[char]; ok {
 		return other
 	}
-	return string(r)
+	return string(char)
 }
 
-// guarded is for plain texts of tools that elsewhere read <at> and the like.
-func guarded(r rune) string {
-	if r == '<' {
-		return "<" + invisible
+// escapeTags is for plain texts of tools that elsewhere read <at> and the like.
+func escapeTags(char rune) string {
+	if char == '<' {
+		return "<" + zeroWidthSpace
 	}
-	return quiet(r)
+	return escapeMentions(char)
 }
 
-// maxLink is the length of the longest link that is sent; ours are far shorter.
-const maxLink = 500
+// maxLinkLength is the length of the longest link that is sent; ours are far shorter.
+const maxLinkLength = 500
 
-// link returns an address that is safe inside any tool's markup, or "" if it is no address of the web.
-func link(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+// safeLink returns an address that is safe inside any tool's markup, or "" if it is no address of the web.
+func safeLink(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil || (parsed.Scheme != "https" && parsed.Scheme != "http") || parsed.Host == "" {
 		return ""
 	}
-	var b strings.Builder
-	for _, c := range []byte(u.String()) {
-		if c <= ' ' || c > '~' || strings.IndexByte("\"'()*<>[\\]^`{|}", c) >= 0 {
+	var text strings.Builder
+	for _, char := range []byte(parsed.String()) {
+		if char <= ' ' || char > '~' || strings.IndexByte("\"'()*<>[\\]^`{|}", char) >= 0 {
 			const hex = "0123456789ABCDEF"
-			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
+			text.WriteString("%" + string(hex[char>>4]) + string(hex[char&15]))
 			continue
 		}
-		b.WriteByte(c)
+		text.WriteByte(char)
 	}
-	if b.Len() > maxLink {
+	if text.Len() > maxLinkLength {
 		return ""
 	}
-	return b.String()
+	return text.String()
 }

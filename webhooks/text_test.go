@@ -11,26 +11,26 @@ import (
 
 // At every limit a text is cut between characters as people see them, never inside an escape, a surrogate pair or a
 // family of emoji; the cut shows, and the result is no longer than the limit as the tool counts.
-func TestCut(t *testing.T) {
+func TestRender(t *testing.T) {
 	const text = `a<b> & "c" @all 字字 👩‍👩‍👧 é é 𝄞𝄞 *x* \ [y](z) 🇫🇮🇨🇳 end`
 	escapes := map[string]func(rune) string{
-		"none": nil, "quiet": quiet, "html": inHTML, "slack": inSlack, "markdown": inMarkdown, "mattermost": inMattermost,
-		"lookAlikes": inLookAlikes, "guarded": guarded,
+		"none": nil, "quiet": escapeMentions, "html": escapeHTML, "slack": escapeSlack, "markdown": escapeMarkdown, "mattermost": escapeMattermost,
+		"lookAlikes": useLookAlikes, "guarded": escapeTags,
 	}
-	sizes := map[string]func(string) int{"bytes": countBytes, "units": countUnits, "json": countJSON}
+	sizes := map[string]func(string) int{"bytes": byteLength, "units": utf16Length, "json": jsonLength}
 	for name, escape := range escapes {
 		for unit, size := range sizes {
-			w := script{escape, size}
-			full := w.write(text, 10_000)
+			rules := textRules{escape, size}
+			full := rules.render(text, 10_000)
 			ends := map[string]bool{}
 			whole := ""
-			for g := uniseg.NewGraphemes(text); g.Next(); {
-				whole += w.runes(g.Runes())
+			for graphemes := uniseg.NewGraphemes(text); graphemes.Next(); {
+				whole += rules.escapeRunes(graphemes.Runes())
 				ends[strings.TrimRight(whole, " ")] = true
 			}
 			require.Equal(t, whole, full)
 			for limit := size(ellipsis); limit <= size(full)+1; limit++ {
-				got := w.write(text, limit)
+				got := rules.render(text, limit)
 				require.LessOrEqual(t, size(got), limit, "%s %s", name, unit)
 				require.True(t, utf8.ValidString(got))
 				if got == full {
@@ -45,7 +45,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-func TestFlat(t *testing.T) {
+func TestSingleLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"  a\r\n\tb\u2028c\u00a0d ":         "a b c d",
 		"a\x00b\x1b[31mc\u009b":             "ab[31mc",
@@ -58,11 +58,11 @@ func TestFlat(t *testing.T) {
 		"ac\u00adcepted\u2062\ufff9x\ufffb": "acceptedx",
 		"a\U000e0069\U000e0067b":            "ab",
 	} {
-		require.Equal(t, want, flat(text), "%q", text)
+		require.Equal(t, want, singleLine(text), "%q", text)
 	}
 }
 
-func TestLink(t *testing.T) {
+func TestSafeLink(t *testing.T) {
 	for address, want := range map[string]string{
 		"https://example.com/a?x=1&y=2#z": "https://example.com/a?x=1&y=2#z",
 		"javascript:alert(1)":             "",
@@ -72,6 +72,6 @@ func TestLink(t *testing.T) {
 		"https://example.com/字 x":         "https://example.com/%E5%AD%97%20x",
 		"https://example.com/" + strings.Repeat("x", 600): "",
 	} {
-		require.Equal(t, want, link(address))
+		require.Equal(t, want, safeLink(address))
 	}
 }

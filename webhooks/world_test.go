@@ -24,11 +24,11 @@ import (
 
 // clock is moved by hand.
 type clock struct {
-	real    bool // it is the system's after all
-	mu      sync.Mutex
-	now     time.Time
-	pending []alarm
-	asked   chan struct{} // closed when somebody asks for an alarm
+	real        bool // it is the system's after all
+	mu          sync.Mutex
+	now         time.Time
+	pending     []alarm
+	waiterAdded chan struct{} // closed when somebody asks for an alarm
 }
 
 type alarm struct {
@@ -37,7 +37,7 @@ type alarm struct {
 }
 
 func newClock() *clock {
-	return &clock{now: time.Date(2018, 3, 1, 9, 0, 0, 0, time.UTC), asked: make(chan struct{})}
+	return &clock{now: time.Date(2018, 3, 1, 9, 0, 0, 0, time.UTC), waiterAdded: make(chan struct{})}
 }
 
 func (c *clock) Now() time.Time {
@@ -49,21 +49,21 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-func (c *clock) After(d time.Duration) <-chan time.Time {
+func (c *clock) After(delay time.Duration) <-chan time.Time {
 	if c.real {
-		return time.After(d)
+		return time.After(delay)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a := alarm{c.now.Add(d), make(chan time.Time, 1)}
-	if d <= 0 {
-		a.ch <- c.now
-		return a.ch
+	alarm := alarm{c.now.Add(delay), make(chan time.Time, 1)}
+	if delay <= 0 {
+		alarm.ch <- c.now
+		return alarm.ch
 	}
-	c.pending = append(c.pending, a)
-	close(c.asked)
-	c.asked = make(chan struct{})
-	return a.ch
+	c.pending = append(c.pending, alarm)
+	close(c.waiterAdded)
+	c.waiterAdded = make(chan struct{})
+	return alarm.ch
 }
 
 // pass waits until somebody waits for a time between the two from now on, and lets it come.
@@ -71,14 +71,14 @@ func (c *clock) pass(t *testing.T, least, most time.Duration) {
 	t.Helper()
 	for {
 		c.mu.Lock()
-		for _, a := range c.pending {
-			if d := a.at.Sub(c.now); d >= least && d <= most {
-				c.advance(d)
+		for _, alarm := range c.pending {
+			if delay := alarm.at.Sub(c.now); delay >= least && delay <= most {
+				c.advance(delay)
 				c.mu.Unlock()
 				return
 			}
 		}
-		asked, state := c.asked, fmt.Sprint(c.now, c.pending)
+		asked, state := c.waiterAdded, fmt.Sprint(c.now, c.pending)
 		c.mu.Unlock()
 		select {
 		case <-asked:
@@ -89,32 +89,32 @@ func (c *clock) pass(t *testing.T, least, most time.Duration) {
 }
 
 // advance lets time pass. The lock is held.
-func (c *clock) advance(d time.Duration) {
-	c.now = c.now.Add(d)
+func (c *clock) advance(delay time.Duration) {
+	c.now = c.now.Add(delay)
 	var rest []alarm
-	for _, a := range c.pending {
-		if a.at.After(c.now) {
-			rest = append(rest, a)
+	for _, alarm := range c.pending {
+		if alarm.at.After(c.now) {
+			rest = append(rest, alarm)
 			continue
 		}
-		a.ch <- c.now
+		alarm.ch <- c.now
 	}
 	c.pending = rest
 }
 
 // world is a node with everything but HTTP.
 type world struct {
-	t       testing.TB
-	log     eventlog.Log
-	clock   *clock
-	image   *projections.Image
-	bus     *bus.Bus
-	engine  *Engine
-	keyring *Keyring
-	stop    func()
+	t         testing.TB
+	log       eventlog.Log
+	clock     *clock
+	readModel *projections.ReadModel
+	bus       *bus.Bus
+	engine    *Engine
+	keyring   *Keyring
+	stop      func()
 
-	delivering *process // nil: not yet
-	ending     bool     // the image ends by itself
+	sending *process // nil: not yet
+	ending  bool     // the image ends by itself
 }
 
 var (
@@ -125,56 +125,56 @@ var (
 )
 
 func newWorld(t testing.TB, change ...func(*Config)) *world {
-	w := openWorld(t, eventlogtest.NewMemory(), newClock(), change...)
-	w.agree("a")
-	return w
+	world := openWorld(t, eventlogtest.NewMemory(), newClock(), change...)
+	world.agree("a")
+	return world
 }
 
-func openWorld(t testing.TB, log eventlog.Log, c *clock, change ...func(*Config)) *world {
+func openWorld(t testing.TB, log eventlog.Log, clock *clock, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, log: log, clock: c}
+	world := &world{t: t, log: log, clock: clock}
 	var err error
-	w.image, err = projections.New(projections.Config{
-		Log: log, BaseURL: "https://tandem.example", Now: c.Now, Logger: slog.New(slog.DiscardHandler),
+	world.readModel, err = projections.New(projections.Config{
+		Log: log, BaseURL: "https://tandem.example", Now: clock.Now, Logger: slog.New(slog.DiscardHandler),
 		Applied: func(entries []eventlog.Entry) {
-			w.bus.Applied(entries)
-			w.engine.Applied(entries)
+			world.bus.Applied(entries)
+			world.engine.Applied(entries)
 		},
 	})
 	require.NoError(t, err)
-	w.bus, err = bus.New(bus.Config{Log: log, Image: w.image, Now: c.Now})
+	world.bus, err = bus.New(bus.Config{Log: log, ReadModel: world.readModel, Now: clock.Now})
 	require.NoError(t, err)
-	w.keyring, err = NewKeyring(make([]byte, 32))
+	world.keyring, err = NewKeyring(make([]byte, 32))
 	require.NoError(t, err)
 	cfg := Config{
-		Log: log, Image: w.image, Owner: w.bus, Keyring: w.keyring, BaseURL: "https://tandem.example",
+		Log: log, ReadModel: world.readModel, Owner: world.bus, Keyring: world.keyring, BaseURL: "https://tandem.example",
 		Disable: func(ctx context.Context, ref domain.WebhookRef, reason string) error {
-			_, err := w.bus.Do(ctx, w.request(system, domain.DisableWebhook{Partner: ref.Partner, Webhook: ref.Webhook, Reason: reason}))
+			_, err := world.bus.Do(ctx, world.request(system, domain.DisableWebhook{Partner: ref.Partner, Webhook: ref.Webhook, Reason: reason}))
 			return err
 		},
-		Client: NewClient(loopback()), Now: c.Now, After: c.After, KeepEvery: 5 * time.Millisecond, AttemptTimeout: 400 * time.Millisecond,
+		Client: NewClient(loopback()), Now: clock.Now, After: clock.After, FlushInterval: 5 * time.Millisecond, AttemptTimeout: 400 * time.Millisecond,
 	}
 	for _, change := range change {
 		change(&cfg)
 	}
-	w.engine, err = New(cfg)
+	world.engine, err = New(cfg)
 	require.NoError(t, err)
-	w.run()
-	if !c.real {
-		w.deliver()
+	world.run()
+	if !clock.real {
+		world.startSending()
 	}
-	return w
+	return world
 }
 
 // run starts all but the deliveries.
 func (w *world) run() {
-	following := begin(w.image.Run)
-	<-w.image.Live()
+	following := begin(w.readModel.Run)
+	<-w.readModel.Live()
 	routing := begin(w.bus.Run)
 	<-w.bus.Ready()
 	w.stop = sync.OnceFunc(func() {
-		if w.delivering != nil {
-			require.NoError(w.t, w.delivering.end())
+		if w.sending != nil {
+			require.NoError(w.t, w.sending.end())
 		}
 		require.NoError(w.t, routing.end())
 		if err := following.end(); !w.ending {
@@ -184,7 +184,7 @@ func (w *world) run() {
 	w.t.Cleanup(func() { w.stop() })
 }
 
-func (w *world) deliver() { w.delivering = begin(w.engine.Run) }
+func (w *world) startSending() { w.sending = begin(w.engine.Run) }
 
 type process struct {
 	cancel context.CancelFunc
@@ -193,25 +193,25 @@ type process struct {
 
 func begin(run func(context.Context) error) *process {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &process{cancel, make(chan error, 1)}
-	go func() { r.done <- run(ctx) }()
-	return r
+	p := &process{cancel, make(chan error, 1)}
+	go func() { p.done <- run(ctx) }()
+	return p
 }
 
-func (r *process) end() error {
-	r.cancel()
-	return <-r.done
+func (p *process) end() error {
+	p.cancel()
+	return <-p.done
 }
 
-func (w *world) request(who domain.Actor, c domain.Command) bus.Request {
+func (w *world) request(who domain.Actor, command domain.Command) bus.Request {
 	return bus.Request{
-		ID: eventlog.CommandID(uuid.Must(uuid.NewV7())), Command: c, Actor: who, Today: domain.DateOf(w.clock.Now()), RequestedAt: w.clock.Now(),
+		ID: eventlog.CommandID(uuid.Must(uuid.NewV7())), Command: command, Actor: who, Today: domain.DateOf(w.clock.Now()), RequestedAt: w.clock.Now(),
 	}
 }
 
-func (w *world) do(who domain.Actor, c domain.Command) {
+func (w *world) do(who domain.Actor, command domain.Command) {
 	w.t.Helper()
-	result, err := w.bus.Do(context.Background(), w.request(who, c))
+	result, err := w.bus.Do(context.Background(), w.request(who, command))
 	require.NoError(w.t, err)
 	require.Nil(w.t, result.Rejection)
 }
@@ -219,12 +219,12 @@ func (w *world) do(who domain.Actor, c domain.Command) {
 // agree makes two partners with an agreement and a committed project p.
 func (w *world) agree(id domain.AgreementID) {
 	w.t.Helper()
-	for _, p := range []struct {
+	for _, partner := range []struct {
 		id         domain.PartnerID
 		name, zone string
 	}{{"nokia", "Nokia", "Europe/Helsinki"}, {"xiaomi", "Xiaomi", "Asia/Shanghai"}} {
-		if len(w.image.ReadersOf("a")) == 0 {
-			w.do(operator, domain.CreatePartner{ID: p.id, Profile: domain.PartnerProfile{Name: p.name, Country: "FI", TimeZone: p.zone}})
+		if len(w.readModel.ReadersOf("a")) == 0 {
+			w.do(operator, domain.CreatePartner{ID: partner.id, Profile: domain.PartnerProfile{Name: partner.name, Country: "FI", TimeZone: partner.zone}})
 		}
 	}
 	w.do(operator, domain.DraftAgreement{ID: id, Terms: domain.Terms{
@@ -238,14 +238,14 @@ func (w *world) agree(id domain.AgreementID) {
 	})
 }
 
-func ref(m string) domain.MilestoneRef {
-	return domain.MilestoneRef{Agreement: "a", Project: "p", Milestone: domain.MilestoneID(m)}
+func ref(id string) domain.MilestoneRef {
+	return domain.MilestoneRef{Agreement: "a", Project: "p", Milestone: domain.MilestoneID(id)}
 }
 
 func (w *world) plan(names ...string) {
 	w.t.Helper()
-	for _, m := range names {
-		w.do(nokia, domain.PlanMilestone{Ref: ref(m), Plan: domain.Plan{Title: "Title " + m, Owner: "nokia", DueOn: 20180330}})
+	for _, id := range names {
+		w.do(nokia, domain.PlanMilestone{Ref: ref(id), Plan: domain.Plan{Title: "Title " + id, Owner: "nokia", DueOn: 20180330}})
 	}
 }
 
@@ -260,30 +260,30 @@ func (w *world) hookOf(who domain.Actor, id, url string, change ...func(*domain.
 	w.clock.mu.Lock()
 	w.clock.advance(time.Second) // times within a second only tell what comes after what in a partition
 	w.clock.mu.Unlock()
-	r := domain.WebhookRef{Partner: who.Partner, Webhook: domain.WebhookID(id)}
-	s := domain.WebhookSettings{
-		Format: "standard", Address: w.keyring.SealAddress(r, url), Place: "http://127.0.0.1/…", Events: []string{"*"}, Language: "en", Order: domain.Ordered,
+	ref := domain.WebhookRef{Partner: who.Partner, Webhook: domain.WebhookID(id)}
+	settings := domain.WebhookSettings{
+		Format: "standard", Address: w.keyring.SealAddress(ref, url), DisplayAddress: "http://127.0.0.1/…", Events: []string{"*"}, Language: "en", Order: domain.Ordered,
 	}
-	for _, c := range change {
-		c(&s)
+	for _, change := range change {
+		change(&settings)
 	}
 	w.do(who, domain.AddWebhook{
-		Partner: who.Partner, Webhook: r.Webhook, Settings: s, Secret: w.keyring.SealSecret(r, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+		Partner: who.Partner, Webhook: ref.Webhook, Settings: settings, Secret: w.keyring.SealSecret(ref, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
 	})
-	return r
+	return ref
 }
 
-func (w *world) webhook(r domain.WebhookRef) *domain.Webhook {
-	return w.image.State(projections.DirectoryOf(r.Partner)).Webhook(r)
+func (w *world) webhook(ref domain.WebhookRef) *domain.Webhook {
+	return w.readModel.State(projections.DirectoryOf(ref.Partner)).Webhook(ref)
 }
 
 // attempts waits until the delivery log has so many, the earliest first.
-func (w *world) attempts(r domain.WebhookRef, n int) []Attempt {
+func (w *world) attempts(ref domain.WebhookRef, n int) []Attempt {
 	w.t.Helper()
 	var list []Attempt
 	require.Eventually(w.t, func() (enough bool) {
 		var err error
-		list, err = Attempts(context.Background(), w.log, r)
+		list, err = ReadAttempts(context.Background(), w.log, ref)
 		require.NoError(w.t, err)
 		return len(list) >= n
 	}, 10*time.Second, 2*time.Millisecond)
@@ -293,62 +293,62 @@ func (w *world) attempts(r domain.WebhookRef, n int) []Attempt {
 	return list
 }
 
-func (w *world) standing(r domain.WebhookRef) Standing {
+func (w *world) status(ref domain.WebhookRef) DeliveryStatus {
 	w.t.Helper()
-	s, err := StandingOf(context.Background(), w.log, w.image, w.webhook(r))
+	status, err := ReadStatus(context.Background(), w.log, w.readModel, w.webhook(ref))
 	require.NoError(w.t, err)
-	return s
+	return status
 }
 
-// hit is a request that a receiver got.
-type hit struct {
+// receivedMessage is a request that a receiver got.
+type receivedMessage struct {
 	ID, Type, Milestone string
 	Body                map[string]any
 	Raw                 string
 	Header              http.Header
 }
 
-// tool is a receiver that answers as it is told.
-type tool struct {
+// testReceiver is a receiver that answers as it is told.
+type testReceiver struct {
 	*httptest.Server
-	hits chan hit
+	messages chan receivedMessage
 }
 
-// newTool answers 200 where answer is nil or writes nothing.
-func newTool(t testing.TB, answer func(w http.ResponseWriter, h hit)) *tool {
+// newReceiver answers 200 where answer is nil or writes nothing.
+func newReceiver(t testing.TB, answer func(w http.ResponseWriter, message receivedMessage)) *testReceiver {
 	t.Helper()
-	r := &tool{hits: make(chan hit, 20_000)}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		b, _ := io.ReadAll(q.Body)
-		h := hit{ID: q.Header.Get("Webhook-Id"), Raw: string(b), Header: q.Header}
-		_ = json.Unmarshal(b, &h.Body)
-		h.Type, _ = h.Body["type"].(string)
-		if data, ok := h.Body["data"].(map[string]any); ok {
-			if m, ok := data["milestone"].(map[string]any); ok {
-				h.Milestone, _ = m["id"].(string)
+	receiver := &testReceiver{messages: make(chan receivedMessage, 20_000)}
+	receiver.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		message := receivedMessage{ID: r.Header.Get("Webhook-Id"), Raw: string(body), Header: r.Header}
+		_ = json.Unmarshal(body, &message.Body)
+		message.Type, _ = message.Body["type"].(string)
+		if data, ok := message.Body["data"].(map[string]any); ok {
+			if milestone, ok := data["milestone"].(map[string]any); ok {
+				message.Milestone, _ = milestone["id"].(string)
 			}
 		}
 		if answer != nil {
-			answer(w, h)
+			answer(w, message)
 		}
-		r.hits <- h
+		receiver.messages <- message
 	}))
-	t.Cleanup(r.Close)
-	return r
+	t.Cleanup(receiver.Close)
+	return receiver
 }
 
-func (r *tool) next(t testing.TB) hit {
+func (r *testReceiver) next(t testing.TB) receivedMessage {
 	t.Helper()
 	select {
-	case h := <-r.hits:
-		return h
+	case message := <-r.messages:
+		return message
 	case <-time.After(10 * time.Second):
 		require.Fail(t, "nothing came")
-		return hit{}
+		return receivedMessage{}
 	}
 }
 
-func (r *tool) milestones(t testing.TB, n int) (names []string) {
+func (r *testReceiver) milestones(t testing.TB, n int) (names []string) {
 	t.Helper()
 	for range n {
 		names = append(names, r.next(t).Milestone)
@@ -356,11 +356,11 @@ func (r *tool) milestones(t testing.TB, n int) (names []string) {
 	return names
 }
 
-func (r *tool) nothing(t testing.TB) {
+func (r *testReceiver) nothing(t testing.TB) {
 	t.Helper()
 	select {
-	case h := <-r.hits:
-		require.Fail(t, "too much came", "%+v", h)
+	case message := <-r.messages:
+		require.Fail(t, "too much came", "%+v", message)
 	default:
 	}
 }

@@ -25,21 +25,21 @@ const drainTime = 20 * time.Second
 
 // app is the joined rooms, in the order in which they are opened.
 type app struct {
-	cfg      config
-	logger   *slog.Logger
-	listener net.Listener
-	admin    net.Listener // nil: metrics are served with the rest
-	url      string
-	key      []byte // of the installation
+	cfg             config
+	logger          *slog.Logger
+	listener        net.Listener
+	adminListener   net.Listener // nil: metrics are served with the rest
+	url             string
+	installationKey []byte // of the installation
 
-	log     openedLog
-	image   *projections.Image
-	bus     *bus.Bus
-	engine  *webhooks.Engine
-	api     *api.Server
-	loading atomic.Bool // the example is being loaded: commands may carry their own time
+	log            openedLog
+	readModel      *projections.ReadModel
+	bus            *bus.Bus
+	engine         *webhooks.Engine
+	server         *api.Server
+	loadingExample atomic.Bool // the example is being loaded: commands may carry their own time
 
-	following, routing, delivering worker
+	modelWorker, busWorker, engineWorker worker
 }
 
 // serve runs everything until ctx ends. When a loss was accepted it begins again, on the same
@@ -47,8 +47,8 @@ type app struct {
 func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	logger := newLogger(stderr)
 	for {
-		a := &app{cfg: cfg, logger: logger}
-		err := a.run(ctx, stdout, stderr)
+		application := &app{cfg: cfg, logger: logger}
+		err := application.run(ctx, stdout, stderr)
 		if !errors.Is(err, projections.ErrEpoch) {
 			return err
 		}
@@ -56,9 +56,9 @@ func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 			return nil
 		}
 		logger.Info("beginning again", "reason", err)
-		cfg.listen = a.listener.Addr().String() // the port was perhaps any
-		if a.admin != nil {
-			cfg.adminListen = a.admin.Addr().String()
+		cfg.listen = application.listener.Addr().String() // the port was perhaps any
+		if application.adminListener != nil {
+			cfg.adminListen = application.adminListener.Addr().String()
 		}
 	}
 }
@@ -70,18 +70,18 @@ func (a *app) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	if err := a.open(ctx, stdout); err != nil {
 		return err
 	}
-	front := new(front)
+	front := new(startupHandler)
 	servers := a.start(front)
-	err = a.live(ctx)
+	err = a.startWorkers(ctx)
 	if err == nil && ctx.Err() == nil {
-		err = a.welcome(ctx, stdout, stderr)
+		err = a.prepareDemo(ctx, stdout, stderr)
 	}
 	if err == nil && ctx.Err() == nil {
-		front.open(a.api.Handler())
+		front.enable(a.server.Handler())
 		logger.Info("ready", "url", a.url, "data", a.cfg.data)
 		err = a.wait(ctx, servers)
-		front.close()
-		a.api.Drain()
+		front.disable()
+		a.server.Drain()
 	}
 	servers.stop(logger)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -100,7 +100,7 @@ func (a *app) open(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	a.log = log
-	if err := copying(ctx, log); err != nil {
+	if err := refuseUnfinishedCopy(ctx, log); err != nil {
 		return err
 	}
 	empty, err := isEmpty(ctx, log)
@@ -121,7 +121,7 @@ func (a *app) open(ctx context.Context, stdout io.Writer) error {
 	if fresh != "" {
 		fmt.Fprintf(stdout, "The operator's token, shown this once: %s\n", fresh)
 	}
-	return a.join(key, hash)
+	return a.wire(key, hash)
 }
 
 func isEmpty(ctx context.Context, log eventlog.Log) (bool, error) {
@@ -138,14 +138,14 @@ func (a *app) listen() (err error) {
 		a.url = "http://" + a.listener.Addr().String()
 	}
 	if a.cfg.adminListen != "" {
-		a.admin, err = net.Listen("tcp", a.cfg.adminListen)
+		a.adminListener, err = net.Listen("tcp", a.cfg.adminListen)
 	}
 	return err
 }
 
-// join makes the rooms know each other. Nothing runs yet.
-func (a *app) join(key []byte, operator [32]byte) (err error) {
-	a.image, err = projections.New(projections.Config{
+// wire makes the rooms know each other. Nothing runs yet.
+func (a *app) wire(key []byte, operator [32]byte) (err error) {
+	a.readModel, err = projections.New(projections.Config{
 		Log: a.log, Dir: a.cfg.data, BaseURL: a.url, Now: time.Now, Logger: a.logger,
 		Applied: func(entries []eventlog.Entry) {
 			a.bus.Applied(entries)
@@ -156,7 +156,7 @@ func (a *app) join(key []byte, operator [32]byte) (err error) {
 		return err
 	}
 	a.bus, err = bus.New(bus.Config{
-		Log: a.log, Image: a.image, Logger: a.logger, Backdate: a.loading.Load, Shared: a.log.shared != nil,
+		Log: a.log, ReadModel: a.readModel, Logger: a.logger, AllowBackdating: a.loadingExample.Load, SharedLog: a.log.shared != nil,
 	})
 	if err != nil {
 		return err
@@ -164,40 +164,40 @@ func (a *app) join(key []byte, operator [32]byte) (err error) {
 	if a.engine, err = a.newEngine(key); err != nil {
 		return err
 	}
-	a.api, err = a.newAPI(key, operator)
-	a.key = key
+	a.server, err = a.newAPI(key, operator)
+	a.installationKey = key
 	return err
 }
 
 func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 	return api.New(api.Config{
-		Commands: a.bus, Image: a.image, Key: key, OperatorTokenHash: operator,
+		Commands: a.bus, ReadModel: a.readModel, InstallationKey: key, OperatorTokenHash: operator,
 		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
-		Deliveries: deliveries{a.log, a.image}, Latest: a.engine.Latest, Lanes: a.engine.Lanes,
-		DurableInbox: a.log.shared != nil, Fresh: a.log.fresh, AcceptNew: a.log.acceptNew, SeparateAdmin: a.admin != nil,
-		PrivateWebhooks: a.cfg.privateWebhooks,
+		Attempts: webhookHistory{a.log, a.readModel}, LatestMessage: a.engine.LatestMessage, Lanes: a.engine.Lanes,
+		DurableQueue: a.log.shared != nil, Fresh: a.log.fresh, AcceptNew: a.log.acceptNew, SeparateAdmin: a.adminListener != nil,
+		PrivateNetworks: a.cfg.privatePrefixes,
 	})
 }
 
 // ready says whether the node can do all it is there for.
-func (a *app) ready() error { return errors.Join(a.image.Health(), a.bus.Health(), a.log.fresh()) }
+func (a *app) ready() error { return errors.Join(a.readModel.Health(), a.bus.Health(), a.log.fresh()) }
 
-// live starts the image, and the bus once all that was durable is applied: owners decide on
+// startWorkers starts the image, and the bus once all that was durable is applied: owners decide on
 // entities that a replay changes in place. It returns when every partition has its owner, or one has
 // lost commits and can have none, or ctx ends.
-func (a *app) live(ctx context.Context) error {
-	a.following.start(a.image.Run)
+func (a *app) startWorkers(ctx context.Context) error {
+	a.modelWorker.start(a.readModel.Run)
 	select {
-	case <-a.image.Live():
-	case <-a.following.done:
-		return a.following.ended("the image")
+	case <-a.readModel.Live():
+	case <-a.modelWorker.done:
+		return a.modelWorker.stopError("the image")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	a.routing.start(a.bus.Run)
-	a.delivering.start(a.engine.Run)
-	halting := a.image.Changed(projections.Viewer{Operator: true})
-	if a.image.Lost() != nil {
+	a.busWorker.start(a.bus.Run)
+	a.engineWorker.start(a.engine.Run)
+	halting := a.readModel.Changed(projections.Viewer{Operator: true})
+	if a.readModel.OpenLosses() != nil {
 		return nil
 	}
 	select {
@@ -205,65 +205,65 @@ func (a *app) live(ctx context.Context) error {
 		return nil
 	case <-halting: // or a partner was created on another node; commands wait for their owners anyway
 		return nil
-	case <-a.following.done:
-		return a.following.ended("the image")
-	case <-a.routing.done:
-		return a.routing.ended("the bus")
+	case <-a.modelWorker.done:
+		return a.modelWorker.stopError("the image")
+	case <-a.busWorker.done:
+		return a.busWorker.stopError("the bus")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// welcome loads the example where it is due, and says how to use it.
-func (a *app) welcome(ctx context.Context, stdout, stderr io.Writer) error {
+// prepareDemo loads the example where it is due, and says how to use it.
+func (a *app) prepareDemo(ctx context.Context, stdout, stderr io.Writer) error {
 	if !a.cfg.demo {
 		return nil
 	}
-	d, load, err := demoState(a.cfg.data, a.image.Empty())
+	info, load, err := readDemoInfo(a.cfg.data, a.readModel.Empty())
 	if err != nil {
 		return err
 	}
 	if load {
-		if d, err = a.loadDemo(ctx, d, stderr); err != nil {
+		if info, err = a.loadDemo(ctx, info, stderr); err != nil {
 			return fmt.Errorf("the example could not be loaded (remove %s to begin again): %w", a.cfg.data, err)
 		}
 	}
-	if !d.Complete {
+	if !info.Complete {
 		fmt.Fprintf(stdout, "The log under %s has a history of its own, so the example is not loaded.\n", a.cfg.data)
 		return nil
 	}
-	d.guide(stdout, a.url)
+	info.guide(stdout, a.url)
 	return nil
 }
 
-func (a *app) loadDemo(ctx context.Context, d demo, stderr io.Writer) (demo, error) {
-	if d.Begun.IsZero() {
-		d.Begun = time.Now().UTC()
+func (a *app) loadDemo(ctx context.Context, info demoInfo, stderr io.Writer) (demoInfo, error) {
+	if info.Begun.IsZero() {
+		info.Begun = time.Now().UTC()
 	}
-	if err := d.write(a.cfg.data); err != nil {
-		return d, err
+	if err := info.write(a.cfg.data); err != nil {
+		return info, err
 	}
-	steps, err := parseScenario(nokiaXiaomi)
+	steps, err := parseScenario(nokiaXiaomiScenario)
 	if err != nil {
-		return d, err
+		return info, err
 	}
 	progress := io.Discard
-	if terminal(stderr) {
+	if isTerminal(stderr) {
 		progress = stderr
 	}
 	token := rand.Text() // the operator's for this load; nobody else knows it
-	door, err := a.newAPI(a.key, sha256.Sum256([]byte(token)))
+	door, err := a.newAPI(a.installationKey, sha256.Sum256([]byte(token)))
 	if err != nil {
-		return d, err
+		return info, err
 	}
-	a.loading.Store(true)
-	defer a.loading.Store(false)
-	l := &loader{handler: door.Handler(), operator: token, today: d.Begun, saved: make(map[string]string)}
-	if err := l.load(ctx, steps, progress); err != nil {
-		return d, err
+	a.loadingExample.Store(true)
+	defer a.loadingExample.Store(false)
+	exampleLoader := &loader{handler: door.Handler(), operator: token, today: info.Begun, saved: make(map[string]string)}
+	if err := exampleLoader.load(ctx, steps, progress); err != nil {
+		return info, err
 	}
-	d.Complete, d.Tokens = true, l.saved
-	return d, d.write(a.cfg.data)
+	info.Complete, info.Tokens = true, exampleLoader.saved
+	return info, info.write(a.cfg.data)
 }
 
 // wait returns when ctx ends, or with the error of the part that ended before.
@@ -274,10 +274,10 @@ func (a *app) wait(ctx context.Context, servers servers) error {
 		return nil
 	case err := <-servers.failed:
 		return err
-	case <-a.following.done:
-		return a.following.ended("the image")
-	case <-a.routing.done:
-		return a.routing.ended("the bus")
+	case <-a.modelWorker.done:
+		return a.modelWorker.stopError("the image")
+	case <-a.busWorker.done:
+		return a.busWorker.stopError("the bus")
 	}
 }
 
@@ -285,13 +285,13 @@ func (a *app) wait(ctx context.Context, servers servers) error {
 // owns their partitions, the bus appends what is decided while the image
 // still follows, the image writes its snapshot, the log closes last.
 func (a *app) close() error {
-	err := errors.Join(a.delivering.stop(), a.routing.stop(), a.following.stop())
+	err := errors.Join(a.engineWorker.stop(), a.busWorker.stop(), a.modelWorker.stop())
 	if a.log.Log != nil {
 		err = errors.Join(err, a.log.Close())
 	}
-	for _, l := range []net.Listener{a.listener, a.admin} {
-		if l != nil {
-			_ = l.Close() // a server has closed it already, unless the start failed
+	for _, listener := range []net.Listener{a.listener, a.adminListener} {
+		if listener != nil {
+			_ = listener.Close() // a server has closed it already, unless the start failed
 		}
 	}
 	return err
@@ -313,8 +313,8 @@ func (w *worker) start(run func(context.Context) error) {
 	}()
 }
 
-// ended says that the worker ended by itself, and why.
-func (w *worker) ended(name string) error {
+// stopError says that the worker ended by itself, and why.
+func (w *worker) stopError(name string) error {
 	return fmt.Errorf("%s has stopped: %w", name, w.err)
 }
 
@@ -333,20 +333,20 @@ type servers struct {
 	failed chan error
 }
 
-func (a *app) start(front *front) servers {
-	s := servers{failed: make(chan error, 2)}
-	s.serve(a.listener, front)
-	if a.admin != nil {
-		s.serve(a.admin, a.api.Admin())
+func (a *app) start(front *startupHandler) servers {
+	started := servers{failed: make(chan error, 2)}
+	started.serve(a.listener, front)
+	if a.adminListener != nil {
+		started.serve(a.adminListener, a.server.Admin())
 	}
-	return s
+	return started
 }
 
-func (s *servers) serve(l net.Listener, h http.Handler) {
-	server := api.Listener(h)
+func (s *servers) serve(listener net.Listener, handler http.Handler) {
+	server := api.Listener(handler)
 	s.list = append(s.list, server)
 	go func() {
-		if err := server.Serve(api.Coarse(l)); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(api.Coarse(listener)); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
 		}
 	}()
@@ -363,18 +363,18 @@ func (s *servers) stop(logger *slog.Logger) {
 	}
 }
 
-// front answers before the API is ready and after it is not: alive, but not ready.
-type front struct{ handler atomic.Pointer[http.Handler] }
+// startupHandler answers before the API is ready and after it is not: alive, but not ready.
+type startupHandler struct{ handler atomic.Pointer[http.Handler] }
 
-func (f *front) open(h http.Handler) { f.handler.Store(&h) }
-func (f *front) close()              { f.handler.Store(nil) }
+func (f *startupHandler) enable(handler http.Handler) { f.handler.Store(&handler) }
+func (f *startupHandler) disable()                    { f.handler.Store(nil) }
 
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h := f.handler.Load(); h != nil {
-		(*h).ServeHTTP(w, r)
+func (f *startupHandler) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if handler := f.handler.Load(); handler != nil {
+		(*handler).ServeHTTP(w, request)
 		return
 	}
-	if r.URL.Path == "/livez" {
+	if request.URL.Path == "/livez" {
 		fmt.Fprintln(w, "ok")
 		return
 	}

@@ -27,28 +27,28 @@ const benchRounds = 15
 // BenchmarkPoll is the status poll, token check included, against a bare Echo handler that writes
 // the same bytes; both get the same headers.
 func BenchmarkPoll(b *testing.B) {
-	p := start(b, b.TempDir(), "serve")
-	w := arrange(p)
+	program := start(b, b.TempDir(), "serve")
+	world := arrange(program)
 	for i := range 60 {
-		p.do(201, w.nokia, "POST", "/v1/agreements/agreement-0/projects/p/milestones", fmt.Sprintf(`{"id":"poll-%d","title":"Milestone %d of the poll","owner":"nokia","due_on":"2031-01-31"}`, i, i))
+		program.do(201, world.nokia, "POST", "/v1/agreements/agreement-0/projects/p/milestones", fmt.Sprintf(`{"id":"poll-%d","title":"Milestone %d of the poll","owner":"nokia","due_on":"2031-01-31"}`, i, i))
 	}
 	const path = "/v1/partners/xiaomi/milestones"
-	page := p.do(200, w.xiaomi, "GET", path, "")
+	page := program.do(200, world.xiaomi, "GET", path, "")
 	reference := startReference(b, page)
-	for _, c := range []struct{ name, ours, theirs string }{
-		{"200", get(path, w.xiaomi, ""), get("/page", w.xiaomi, "")},
-		{"304", get(path, w.xiaomi, page.header.Get("Etag")), get("/page", w.xiaomi, page.header.Get("Etag"))},
+	for _, tc := range []struct{ name, ours, theirs string }{
+		{"200", get(path, world.xiaomi, ""), get("/page", world.xiaomi, "")},
+		{"304", get(path, world.xiaomi, page.header.Get("Etag")), get("/page", world.xiaomi, page.header.Get("Etag"))},
 	} {
-		b.Run(c.name, func(b *testing.B) {
+		b.Run(tc.name, func(b *testing.B) {
 			const connections, requests = 4, 4000
-			r := compare(b,
+			result := compare(b,
 				func() []time.Duration {
-					return storm(b, p.url, connections, requests, c.name, func(int, int) string { return c.ours })
+					return storm(b, program.url, connections, requests, tc.name, func(int, int) string { return tc.ours })
 				},
 				func() []time.Duration {
-					return storm(b, reference, connections, requests, c.name, func(int, int) string { return c.theirs })
+					return storm(b, reference, connections, requests, tc.name, func(int, int) string { return tc.theirs })
 				})
-			r.report(b, fmt.Sprintf("poll %s (%d bytes)", c.name, len(page.body)), "bare Echo")
+			result.report(b, fmt.Sprintf("poll %s (%d bytes)", tc.name, len(page.body)), "bare Echo")
 		})
 	}
 }
@@ -56,25 +56,25 @@ func BenchmarkPoll(b *testing.B) {
 // BenchmarkCommand is a progress report over HTTP, answered after its fsync, against a bare Echo
 // POST that group-commits the same bytes to SQLite.
 func BenchmarkCommand(b *testing.B) {
-	p := start(b, b.TempDir(), "serve")
-	w := arrange(p)
-	paths := benchMilestones(p, w)
-	sample := p.do(200, w.nokia, "POST", paths[0]+"/progress", `{"percent":1}`)
+	program := start(b, b.TempDir(), "serve")
+	world := arrange(program)
+	paths := benchMilestones(program, world)
+	sample := program.do(200, world.nokia, "POST", paths[0]+"/progress", `{"percent":1}`)
 	reference := startReference(b, sample)
 	for _, callers := range []int{1, 32} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			requests := 250 * min(callers, 32)
-			r := compare(b,
+			result := compare(b,
 				func() []time.Duration {
-					return storm(b, p.url, callers, requests, "200", func(caller, n int) string {
-						return post(paths[caller%len(paths)]+"/progress", w.nokia, fmt.Sprintf(`{"percent":%d}`, n%100))
+					return storm(b, program.url, callers, requests, "200", func(caller, n int) string {
+						return post(paths[caller%len(paths)]+"/progress", world.nokia, fmt.Sprintf(`{"percent":%d}`, n%100))
 					})
 				},
 				func() []time.Duration {
 					body := string(sample.body)
 					return storm(b, reference, callers, requests, "200", func(int, int) string { return post("/append", "", body) })
 				})
-			r.report(b, fmt.Sprintf("commands, %d callers", callers), "bare Echo + SQLite group commit")
+			result.report(b, fmt.Sprintf("commands, %d callers", callers), "bare Echo + SQLite group commit")
 		})
 	}
 }
@@ -84,18 +84,18 @@ func BenchmarkCommand(b *testing.B) {
 // inbox, one into the log.
 func BenchmarkRedisCommand(b *testing.B) {
 	server := redistest.Start(b)
-	p := start(b, b.TempDir(), "serve", "--redis", server.URL())
-	w := arrange(p)
-	paths := benchMilestones(p, w)
-	sample := p.do(200, w.nokia, "POST", paths[0]+"/progress", `{"percent":1}`)
+	program := start(b, b.TempDir(), "serve", "--redis", server.URL())
+	world := arrange(program)
+	paths := benchMilestones(program, world)
+	sample := program.do(200, world.nokia, "POST", paths[0]+"/progress", `{"percent":1}`)
 	reference := startRedisReference(b, server.URL(), sample)
 	for _, callers := range []int{1, 32} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			requests := 250 * min(callers, 32)
-			r := compare(b,
+			result := compare(b,
 				func() []time.Duration {
-					return storm(b, p.url, callers, requests, "200", func(caller, n int) string {
-						return post(paths[caller%len(paths)]+"/progress", w.nokia, fmt.Sprintf(`{"percent":%d}`, n%100))
+					return storm(b, program.url, callers, requests, "200", func(caller, n int) string {
+						return post(paths[caller%len(paths)]+"/progress", world.nokia, fmt.Sprintf(`{"percent":%d}`, n%100))
 					})
 				},
 				func() []time.Duration {
@@ -104,20 +104,20 @@ func BenchmarkRedisCommand(b *testing.B) {
 						return post(fmt.Sprintf("/append/%d", caller), "", body)
 					})
 				})
-			r.report(b, fmt.Sprintf("commands on Redis, %d callers", callers), "bare Echo + append script")
+			result.report(b, fmt.Sprintf("commands on Redis, %d callers", callers), "bare Echo + append script")
 		})
 	}
 }
 
 // benchMilestones spreads milestones over agreements, and so over partitions.
-func benchMilestones(p *program, w world) []string {
+func benchMilestones(program *program, world world) []string {
 	var paths []string
 	for i := range 32 {
-		a := w.agreements[i%len(w.agreements)]
+		agreement := world.agreements[i%len(world.agreements)]
 		id := fmt.Sprintf("bench-%d", i)
-		p.do(201, w.nokia, "POST", "/v1/agreements/"+a+"/projects/p/milestones", fmt.Sprintf(`{"id":%q,"title":"M","owner":"nokia","due_on":"2031-01-31"}`, id))
-		path := "/v1/agreements/" + a + "/projects/p/milestones/" + id
-		p.do(200, w.nokia, "POST", path+"/start", `{}`)
+		program.do(201, world.nokia, "POST", "/v1/agreements/"+agreement+"/projects/p/milestones", fmt.Sprintf(`{"id":%q,"title":"M","owner":"nokia","due_on":"2031-01-31"}`, id))
+		path := "/v1/agreements/" + agreement + "/projects/p/milestones/" + id
+		program.do(200, world.nokia, "POST", path+"/start", `{}`)
 		paths = append(paths, path)
 	}
 	return paths
@@ -150,17 +150,17 @@ func compare(b *testing.B, ours, theirs func() []time.Duration) comparison {
 	b.Helper()
 	ours()
 	theirs()
-	var c comparison
+	var result comparison
 	for round := range benchRounds {
 		var own, other float64
 		if round%2 == 0 {
-			own, other = c.ours.run(ours), c.theirs.run(theirs)
+			own, other = result.ours.run(ours), result.theirs.run(theirs)
 		} else {
-			other, own = c.theirs.run(theirs), c.ours.run(ours)
+			other, own = result.theirs.run(theirs), result.ours.run(ours)
 		}
-		c.ratios = append(c.ratios, own/other)
+		result.ratios = append(result.ratios, own/other)
 	}
-	return c
+	return result
 }
 
 func (c comparison) report(b *testing.B, what, reference string) {
@@ -180,9 +180,9 @@ func (c comparison) report(b *testing.B, what, reference string) {
 	}
 }
 
-func quantile[T float64 | time.Duration](values []T, q float64) T {
+func quantile[T float64 | time.Duration](values []T, fraction float64) T {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+	return sorted[min(int(fraction*float64(len(sorted))), len(sorted)-1)]
 }
 
 // storm sends requests over some connections, each one after the answer to the one before, and

@@ -21,39 +21,39 @@ import (
 	api "tandem/http"
 )
 
-// remote is a running server, as its operator reaches it, or a member of a partner.
-type remote struct {
-	url       string
-	tokenFile string
-	member    bool
-	token     string
-	client    *http.Client
+// apiClient is a running server, as its operator reaches it, or a member of a partner.
+type apiClient struct {
+	baseURL    string
+	tokenFile  string
+	asMember   bool
+	token      string
+	httpClient *http.Client
 }
 
 const defaultURL = "http://127.0.0.1:8080"
 
-// newRemote binds what all commands have that speak to a server.
-func newRemote(flags *pflag.FlagSet) *remote {
-	r := &remote{client: &http.Client{
+// newAPIClient binds what all commands have that speak to a server.
+func newAPIClient(flags *pflag.FlagSet) *apiClient {
+	client := &apiClient{httpClient: &http.Client{
 		Timeout:       90 * time.Second, // more than any answer takes that was asked to wait
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	flags.StringVar(&r.url, "url", "", "address of the server (TANDEM_URL; default "+defaultURL+")")
-	return r
+	flags.StringVar(&client.baseURL, "url", "", "address of the server (TANDEM_URL; default "+defaultURL+")")
+	return client
 }
 
-// bindRemote binds what the operator's commands have.
-func bindRemote(flags *pflag.FlagSet) *remote {
-	r := newRemote(flags)
-	flags.StringVar(&r.tokenFile, "operator-token-file", "", "file with the operator's token (or TANDEM_OPERATOR_TOKEN)")
-	return r
+// bindOperator binds what the operator's commands have.
+func bindOperator(flags *pflag.FlagSet) *apiClient {
+	client := newAPIClient(flags)
+	flags.StringVar(&client.tokenFile, "operator-token-file", "", "file with the operator's token (or TANDEM_OPERATOR_TOKEN)")
+	return client
 }
 
 // load adds the environment and checks everything; the error names every mistake.
-func (r *remote) load(env func(string) (string, bool)) error {
-	mistakes := []error{r.loadURL(env)}
-	if r.member {
-		if err := errors.Join(append(mistakes, r.loadToken(env))...); err != nil {
+func (r *apiClient) load(env func(string) (string, bool)) error {
+	errs := []error{r.loadURL(env)}
+	if r.asMember {
+		if err := errors.Join(append(errs, r.loadToken(env))...); err != nil {
 			return &usageError{err}
 		}
 		return nil
@@ -62,39 +62,39 @@ func (r *remote) load(env func(string) (string, bool)) error {
 	if name, ok := env("TANDEM_OPERATOR_TOKEN_FILE"); ok && r.tokenFile == "" {
 		secrets.operatorTokenFile = name
 	}
-	wrong := secrets.loadSecrets(func(name string) (string, bool) {
+	tokenErrs := secrets.loadSecrets(func(name string) (string, bool) {
 		if name == "TANDEM_KEY" {
 			return "", false // the server's business
 		}
 		return env(name)
 	})
-	if r.token = secrets.operatorToken; r.token == "" && len(wrong) == 0 {
-		wrong = append(wrong, errors.New("the operator's token is needed: set TANDEM_OPERATOR_TOKEN, or name a file that has it with --operator-token-file"))
+	if r.token = secrets.operatorToken; r.token == "" && len(tokenErrs) == 0 {
+		tokenErrs = append(tokenErrs, errors.New("the operator's token is needed: set TANDEM_OPERATOR_TOKEN, or name a file that has it with --operator-token-file"))
 	}
-	if err := errors.Join(append(mistakes, wrong...)...); err != nil {
+	if err := errors.Join(append(errs, tokenErrs...)...); err != nil {
 		return &usageError{err}
 	}
 	return nil
 }
 
-func (r *remote) loadURL(env func(string) (string, bool)) error {
-	if value, ok := env("TANDEM_URL"); ok && r.url == "" {
-		r.url = value
+func (r *apiClient) loadURL(env func(string) (string, bool)) error {
+	if value, ok := env("TANDEM_URL"); ok && r.baseURL == "" {
+		r.baseURL = value
 	}
-	if r.url == "" {
-		r.url = defaultURL
+	if r.baseURL == "" {
+		r.baseURL = defaultURL
 	}
-	u, err := url.Parse(r.url)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return fmt.Errorf("--url %q: want http:// or https://, a host, and at most a path", r.url)
+	parsed, err := url.Parse(r.baseURL)
+	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
+		return fmt.Errorf("--url %q: want http:// or https://, a host, and at most a path", r.baseURL)
 	}
-	r.url = strings.TrimRight(r.url, "/")
+	r.baseURL = strings.TrimRight(r.baseURL, "/")
 	return nil
 }
 
-// ask sends a request and returns the body of a good answer. What the path names is told when it is
+// call sends a request and returns the body of a good answer. What the path names is told when it is
 // not there. The error says what to do about it.
-func (r *remote) ask(ctx context.Context, method, path string, body any, names string) ([]byte, error) {
+func (r *apiClient) call(ctx context.Context, method, path string, body any, missing string) ([]byte, error) {
 	status, answer, err := r.send(ctx, method, path, body)
 	if err != nil {
 		return nil, err
@@ -102,27 +102,27 @@ func (r *remote) ask(ctx context.Context, method, path string, body any, names s
 	if status == http.StatusOK {
 		return answer, nil
 	}
-	var p api.Problem
-	if err := json.Unmarshal(answer, &p); err != nil || p.Code == "" {
-		return nil, r.stranger(status)
+	var problem api.Problem
+	if err := json.Unmarshal(answer, &problem); err != nil || problem.Code == "" {
+		return nil, r.notTandem(status)
 	}
 	switch status {
 	case http.StatusUnauthorized:
-		if r.member {
-			return nil, fmt.Errorf("%s does not know this token; perhaps it was revoked or has expired", r.url)
+		if r.asMember {
+			return nil, fmt.Errorf("%s does not know this token; perhaps it was revoked or has expired", r.baseURL)
 		}
 		return nil, fmt.Errorf("%s does not know this token. It is the one in TANDEM_OPERATOR_TOKEN when the server was started, "+
-			"or the one that its first start showed", r.url)
+			"or the one that its first start showed", r.baseURL)
 	case http.StatusNotFound:
-		return nil, r.notFound(ctx, names)
+		return nil, r.notFound(ctx, missing)
 	}
 	if status < http.StatusInternalServerError {
-		return nil, fmt.Errorf("%s (%s)", printable(p.Detail), printable(p.Code))
+		return nil, fmt.Errorf("%s (%s)", printable(problem.Detail), printable(problem.Code))
 	}
-	return nil, fmt.Errorf("%s (%s; the server's log has more under request_id %s)", printable(p.Detail), printable(p.Code), printable(p.RequestID))
+	return nil, fmt.Errorf("%s (%s; the server's log has more under request_id %s)", printable(problem.Detail), printable(problem.Code), printable(problem.RequestID))
 }
 
-func (r *remote) send(ctx context.Context, method, path string, body any) (status int, answer []byte, err error) {
+func (r *apiClient) send(ctx context.Context, method, path string, body any) (status int, answer []byte, err error) {
 	var content io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -131,7 +131,7 @@ func (r *remote) send(ctx context.Context, method, path string, body any) (statu
 		}
 		content = bytes.NewReader(b)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, r.url+path, content)
+	request, err := http.NewRequestWithContext(ctx, method, r.baseURL+path, content)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -139,53 +139,53 @@ func (r *remote) send(ctx context.Context, method, path string, body any) (statu
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response, err := r.client.Do(request)
+	response, err := r.httpClient.Do(request)
 	if err != nil {
 		if cause := new(url.Error); errors.As(err, &cause) {
 			err = cause.Err // without the method and the address, which is told once
 		}
-		return 0, nil, fmt.Errorf("cannot reach %s: %w. Is Tandem running there? Another address goes into --url or TANDEM_URL", r.url, err)
+		return 0, nil, fmt.Errorf("cannot reach %s: %w. Is Tandem running there? Another address goes into --url or TANDEM_URL", r.baseURL, err)
 	}
 	defer response.Body.Close()
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if kind != "application/json" && kind != "application/problem+json" {
-		return 0, nil, r.stranger(response.StatusCode)
+		return 0, nil, r.notTandem(response.StatusCode)
 	}
 	answer, err = io.ReadAll(response.Body)
 	if err != nil {
-		return 0, nil, fmt.Errorf("the answer of %s broke off: %w", r.url, err)
+		return 0, nil, fmt.Errorf("the answer of %s broke off: %w", r.baseURL, err)
 	}
 	return response.StatusCode, answer, nil
 }
 
-func (r *remote) stranger(status int) error {
-	return fmt.Errorf("%s answers with status %d, but not as Tandem does. Another address goes into --url or TANDEM_URL", r.url, status)
+func (r *apiClient) notTandem(status int) error {
+	return fmt.Errorf("%s answers with status %d, but not as Tandem does. Another address goes into --url or TANDEM_URL", r.baseURL, status)
 }
 
 // notFound finds out whether nothing is there or the caller is nobody who may see it.
-func (r *remote) notFound(ctx context.Context, names string) error {
-	if r.member {
-		return fmt.Errorf("%s has no %s", r.url, names)
+func (r *apiClient) notFound(ctx context.Context, missing string) error {
+	if r.asMember {
+		return fmt.Errorf("%s has no %s", r.baseURL, missing)
 	}
 	status, answer, err := r.send(ctx, http.MethodGet, "/v1/me", nil)
 	var me api.Me
 	if err == nil && status == http.StatusOK && json.Unmarshal(answer, &me) == nil && me.Role != "operator" {
 		return fmt.Errorf("this is for the operator only, and the token is a %s's of %s", me.Role, *me.Partner)
 	}
-	return fmt.Errorf("%s has no %s", r.url, names)
+	return fmt.Errorf("%s has no %s", r.baseURL, missing)
 }
 
 // get asks for what is decoded into v, and returns it as it came, too.
-func (r *remote) get(ctx context.Context, path string, v any, names string) ([]byte, error) {
-	answer, err := r.ask(ctx, http.MethodGet, path, nil, names)
+func (r *apiClient) get(ctx context.Context, path string, target any, missing string) ([]byte, error) {
+	answer, err := r.call(ctx, http.MethodGet, path, nil, missing)
 	if err != nil {
 		return nil, err
 	}
-	return answer, decode(answer, v)
+	return answer, decode(answer, target)
 }
 
-func decode(answer []byte, v any) error {
-	if err := json.Unmarshal(answer, v); err != nil {
+func decode(answer []byte, target any) error {
+	if err := json.Unmarshal(answer, target); err != nil {
 		return fmt.Errorf("the answer is not understood; is this program as new as the server? %w", err)
 	}
 	return nil
@@ -193,18 +193,18 @@ func decode(answer []byte, v any) error {
 
 // printable takes out of a text what could move a terminal's cursor or change its colours.
 func printable(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
+	return strings.Map(func(char rune) rune {
+		if unicode.IsPrint(char) {
+			return char
 		}
 		return '·'
 	}, text)
 }
 
-// quoted writes an argument as a shell takes it.
-func quoted(argument string) string {
-	plain := func(c rune) bool {
-		return c < unicode.MaxASCII && (unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("%+,-./:=@_~", c))
+// shellQuoted writes an argument as a shell takes it.
+func shellQuoted(argument string) string {
+	plain := func(char rune) bool {
+		return char < unicode.MaxASCII && (unicode.IsLetter(char) || unicode.IsDigit(char) || strings.ContainsRune("%+,-./:=@_~", char))
 	}
 	if argument != "" && strings.TrimFunc(argument, plain) == "" {
 		return argument
@@ -212,38 +212,38 @@ func quoted(argument string) string {
 	return "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
 }
 
-// remoteCommand makes c a command of the operator's that speaks to a server.
-func remoteCommand(c *cobra.Command, run func(ctx context.Context, r *remote, args []string) error) *cobra.Command {
-	return commandOver(c, bindRemote(c.Flags()), run)
+// operatorCommand makes c a command of the operator's that speaks to a server.
+func operatorCommand(cmd *cobra.Command, run func(ctx context.Context, client *apiClient, args []string) error) *cobra.Command {
+	return clientCommand(cmd, bindOperator(cmd.Flags()), run)
 }
 
-func commandOver(c *cobra.Command, r *remote, run func(ctx context.Context, r *remote, args []string) error) *cobra.Command {
-	check := c.Args
-	c.Args = func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return &usageError{fmt.Errorf("%w: want %s", err, c.UseLine())}
+func clientCommand(cmd *cobra.Command, client *apiClient, run func(ctx context.Context, client *apiClient, args []string) error) *cobra.Command {
+	check := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{fmt.Errorf("%w: want %s", err, cmd.UseLine())}
 		}
 		return nil
 	}
-	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := r.load(os.LookupEnv); err != nil {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := client.load(os.LookupEnv); err != nil {
 			return err
 		}
-		return run(c.Context(), r, args)
+		return run(cmd.Context(), client, args)
 	}
-	return c
+	return cmd
 }
 
-// group is a command that only has others below it.
-func group(name, short string) *cobra.Command {
+// groupCommand is a command that only has others below it.
+func groupCommand(name, short string) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short,
-		Args: func(c *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return &usageError{fmt.Errorf("%s has no command %q", c.CommandPath(), args[0])}
+				return &usageError{fmt.Errorf("%s has no command %q", cmd.CommandPath(), args[0])}
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 }

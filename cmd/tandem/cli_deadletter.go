@@ -19,41 +19,41 @@ import (
 )
 
 func deadLetterCommand(stdout io.Writer) *cobra.Command {
-	c := group("deadletter", "See the messages that could not be read as commands, and send them again")
-	c.AddCommand(
-		letterCommand(stdout, listLetters, &cobra.Command{
+	cmd := groupCommand("deadletter", "See the messages that could not be read as commands, and send them again")
+	cmd.AddCommand(
+		deadLetterSubcommand(stdout, listDeadLetters, &cobra.Command{
 			Use: "list", Short: "List them, the newest last", Args: cobra.NoArgs,
 		}),
-		letterCommand(stdout, showLetter, &cobra.Command{
+		deadLetterSubcommand(stdout, showDeadLetter, &cobra.Command{
 			Use: "show PARTITION ID", Short: "Show one: who sent it, and where reading it failed", Args: cobra.ExactArgs(2),
 		}),
-		letterCommand(stdout, replayLetter, &cobra.Command{
+		deadLetterSubcommand(stdout, replayDeadLetter, &cobra.Command{
 			Use: "replay PARTITION ID", Short: "Send one again as a new command, every time that it is asked for", Args: cobra.ExactArgs(2),
 			Long: "Send one again as a new command, for when the program can read it now. It is done every time that it is asked\n" +
 				"for, and once more if its sender has repeated it meanwhile. The exit status is 0 only when it is done.",
 		}),
 	)
-	return c
+	return cmd
 }
 
-type letterRun func(ctx context.Context, r *remote, stdout io.Writer, args []string, asJSON bool) error
+type deadLetterRun func(ctx context.Context, client *apiClient, stdout io.Writer, args []string, asJSON bool) error
 
-func letterCommand(stdout io.Writer, run letterRun, c *cobra.Command) *cobra.Command {
+func deadLetterSubcommand(stdout io.Writer, run deadLetterRun, cmd *cobra.Command) *cobra.Command {
 	var asJSON bool
-	remoteCommand(c, func(ctx context.Context, r *remote, args []string) error {
-		return run(ctx, r, stdout, args, asJSON)
+	operatorCommand(cmd, func(ctx context.Context, client *apiClient, args []string) error {
+		return run(ctx, client, stdout, args, asJSON)
 	})
-	c.Flags().BoolVar(&asJSON, "json", false, "print the server's answer as it is")
-	return c
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the server's answer as it is")
+	return cmd
 }
 
-const theLetters = "dead letters to tell; it may be older than this program"
+const missingDeadLetters = "dead letters to tell; it may be older than this program"
 
 // reasonWidth is how much of a reason stands in the list.
 const reasonWidth = 80
 
-func listLetters(ctx context.Context, r *remote, stdout io.Writer, _ []string, asJSON bool) error {
-	all, err := letters(ctx, r)
+func listDeadLetters(ctx context.Context, client *apiClient, stdout io.Writer, _ []string, asJSON bool) error {
+	all, err := fetchDeadLetters(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -68,25 +68,25 @@ func listLetters(ctx context.Context, r *remote, stdout io.Writer, _ []string, a
 		fmt.Fprintln(stdout, "There are no dead letters.")
 		return nil
 	}
-	t := newTable(stdout, "Partition", "Size")
-	t.AppendHeader(table.Row{"Partition", "At", "Size", "ID", "Reason"})
-	for _, l := range all.DeadLetters {
-		reason := text.Snip(printable(l.Reason), reasonWidth, "…")
-		t.AppendRow(table.Row{l.Partition, instant(l.At), size(uint64(l.Size)), printable(l.ID), reason})
+	tbl := newTable(stdout, "Partition", "Size")
+	tbl.AppendHeader(table.Row{"Partition", "At", "Size", "ID", "Reason"})
+	for _, letter := range all.DeadLetters {
+		reason := text.Snip(printable(letter.Reason), reasonWidth, "…")
+		tbl.AppendRow(table.Row{letter.Partition, formatTime(letter.At), formatSize(uint64(letter.Size)), printable(letter.ID), reason})
 	}
-	t.Render()
+	tbl.Render()
 	last := all.DeadLetters[len(all.DeadLetters)-1]
 	fmt.Fprintf(stdout, "\n%s. See the newest with:\n\n    tandem deadletter show %d %s\n",
-		some(uint64(len(all.DeadLetters)), "dead letter", "dead letters"), last.Partition, quoted(last.ID))
+		countOf(uint64(len(all.DeadLetters)), "dead letter", "dead letters"), last.Partition, shellQuoted(last.ID))
 	return nil
 }
 
-// letters gets all parts of the list.
-func letters(ctx context.Context, r *remote) (all api.DeadLetters, err error) {
+// fetchDeadLetters gets all parts of the list.
+func fetchDeadLetters(ctx context.Context, client *apiClient) (all api.DeadLetters, err error) {
 	all.DeadLetters = []api.DeadLetter{}
 	for cursor := ""; ; {
 		var part api.DeadLetters
-		if _, err := r.get(ctx, "/v1/deadletters?limit=200"+cursor, &part, theLetters); err != nil {
+		if _, err := client.get(ctx, "/v1/deadletters?limit=200"+cursor, &part, missingDeadLetters); err != nil {
 			return all, err
 		}
 		all.DeadLetters = append(all.DeadLetters, part.DeadLetters...)
@@ -97,9 +97,9 @@ func letters(ctx context.Context, r *remote) (all api.DeadLetters, err error) {
 	}
 }
 
-// letterPath takes the id as list tells it, encoded; one that is not is encoded here.
-func letterPath(args []string) (string, error) {
-	p, err := partitionsOf(args[:1])
+// deadLetterPath takes the id as list tells it, encoded; one that is not is encoded here.
+func deadLetterPath(args []string) (string, error) {
+	partitions, err := parsePartitions(args[:1])
 	if err != nil {
 		return "", err
 	}
@@ -107,20 +107,20 @@ func letterPath(args []string) (string, error) {
 	if plain, err := url.PathUnescape(id); err != nil || url.PathEscape(plain) != id {
 		id = url.PathEscape(id)
 	}
-	return "/v1/deadletters/" + strconv.Itoa(p[0]) + "/" + id, nil
+	return "/v1/deadletters/" + strconv.Itoa(partitions[0]) + "/" + id, nil
 }
 
-func letterName(args []string) string {
+func missingDeadLetter(args []string) string {
 	return fmt.Sprintf("dead letter %s in partition %s; tandem deadletter list tells which there are", printable(args[1]), args[0])
 }
 
-func showLetter(ctx context.Context, r *remote, stdout io.Writer, args []string, asJSON bool) error {
-	path, err := letterPath(args)
+func showDeadLetter(ctx context.Context, client *apiClient, stdout io.Writer, args []string, asJSON bool) error {
+	path, err := deadLetterPath(args)
 	if err != nil {
 		return err
 	}
-	var l api.OneDeadLetter
-	answer, err := r.get(ctx, path, &l, letterName(args))
+	var letter api.OneDeadLetter
+	answer, err := client.get(ctx, path, &letter, missingDeadLetter(args))
 	if err != nil {
 		return err
 	}
@@ -128,60 +128,60 @@ func showLetter(ctx context.Context, r *remote, stdout io.Writer, args []string,
 		fmt.Fprintf(stdout, "%s\n", answer)
 		return nil
 	}
-	said := []string{
-		"Dead letter", printable(l.ID), "Partition", strconv.Itoa(l.Partition), "At", instant(l.At), "Size", size(uint64(l.Size)),
+	pairs := []string{
+		"Dead letter", printable(letter.ID), "Partition", strconv.Itoa(letter.Partition), "At", formatTime(letter.At), "Size", formatSize(uint64(letter.Size)),
 	}
-	facts(stdout, append(append(said, payload(l.Payload)...), "Reason", lines(l.Reason))...)
+	printPairs(stdout, append(append(pairs, payloadPairs(letter.Payload)...), "Reason", printableLines(letter.Reason))...)
 	fmt.Fprintf(stdout, "\nWhat the command says belongs to the partners and is not shown.\n"+
-		"When the program can read it now, and nobody has sent it again since, send it with:\n\n    tandem deadletter replay %d %s\n", l.Partition, quoted(l.ID))
+		"When the program can read it now, and nobody has sent it again since, send it with:\n\n    tandem deadletter replay %d %s\n", letter.Partition, shellQuoted(letter.ID))
 	return nil
 }
 
-// payload says what is known of the envelope.
-func payload(p api.DeadLetterPayload) (said []string) {
-	if !p.Envelope {
-		if p.SHA256 == nil {
+// payloadPairs says what is known of the envelope.
+func payloadPairs(payload api.DeadLetterPayload) (pairs []string) {
+	if !payload.Envelope {
+		if payload.SHA256 == nil {
 			return nil
 		}
-		return []string{"Payload", "is not as commands are sent; SHA-256 " + printable(*p.SHA256)}
+		return []string{"Payload", "is not as commands are sent; SHA-256 " + printable(*payload.SHA256)}
 	}
 	name, command := "no name that could be told", ""
-	if p.Command != nil {
-		name = printable(*p.Command)
+	if payload.Command != nil {
+		name = printable(*payload.Command)
 	}
-	if p.CommandSize != nil {
-		command = ", " + size(uint64(*p.CommandSize))
+	if payload.CommandSize != nil {
+		command = ", " + formatSize(uint64(*payload.CommandSize))
 	}
-	said = []string{"Command", name + command, "Sender", sender(p)}
-	if p.RequestedAt != nil {
-		said = append(said, "Requested", instant(*p.RequestedAt))
+	pairs = []string{"Command", name + command, "Sender", senderText(payload)}
+	if payload.RequestedAt != nil {
+		pairs = append(pairs, "Requested", formatTime(*payload.RequestedAt))
 	}
-	return said
+	return pairs
 }
 
-func sender(p api.DeadLetterPayload) string {
-	var said []string
-	if p.Partner != nil {
-		said = append(said, "partner "+printable(string(*p.Partner)))
+func senderText(payload api.DeadLetterPayload) string {
+	var pairs []string
+	if payload.Partner != nil {
+		pairs = append(pairs, "partner "+printable(string(*payload.Partner)))
 	}
-	if p.Member != nil {
-		said = append(said, "member "+printable(string(*p.Member)))
+	if payload.Member != nil {
+		pairs = append(pairs, "member "+printable(string(*payload.Member)))
 	}
-	if p.Role != nil {
-		said = append(said, printable(string(*p.Role)))
+	if payload.Role != nil {
+		pairs = append(pairs, printable(string(*payload.Role)))
 	}
-	if len(said) == 0 {
+	if len(pairs) == 0 {
 		return "unknown"
 	}
-	return strings.Join(said, ", ")
+	return strings.Join(pairs, ", ")
 }
 
-func replayLetter(ctx context.Context, r *remote, stdout io.Writer, args []string, asJSON bool) error {
-	path, err := letterPath(args)
+func replayDeadLetter(ctx context.Context, client *apiClient, stdout io.Writer, args []string, asJSON bool) error {
+	path, err := deadLetterPath(args)
 	if err != nil {
 		return err
 	}
-	answer, err := r.ask(ctx, http.MethodPost, path+"/replay", nil, letterName(args))
+	answer, err := client.call(ctx, http.MethodPost, path+"/replay", nil, missingDeadLetter(args))
 	if err != nil {
 		return err
 	}
@@ -194,11 +194,11 @@ func replayLetter(ctx context.Context, r *remote, stdout io.Writer, args []strin
 	} else if sent.State == "done" {
 		fmt.Fprintf(stdout, "Done, as command %s. The dead letter is kept.\n", printable(sent.Command))
 	}
-	return becameOf(sent)
+	return replayError(sent)
 }
 
-// becameOf is an error for everything but a command that is done.
-func becameOf(sent api.Replayed) error {
+// replayError is an error for everything but a command that is done.
+func replayError(sent api.Replayed) error {
 	switch sent.State {
 	case "done":
 		return nil
@@ -214,10 +214,10 @@ func becameOf(sent api.Replayed) error {
 	return fmt.Errorf("command %s was %s%s; it changed nothing", printable(sent.Command), printable(sent.State), why)
 }
 
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+func formatTime(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// lines is printable for a text of several lines.
-func lines(text string) string {
+// printableLines is printable for a text of several lines.
+func printableLines(text string) string {
 	var out []string
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		out = append(out, printable(strings.TrimRight(strings.ReplaceAll(line, "\t", "    "), " ")))

@@ -15,19 +15,19 @@ import (
 )
 
 // memberCommand makes c a command that speaks to a server for a partner, with a token of the partner's.
-func memberCommand(c *cobra.Command, run func(ctx context.Context, r *remote, args []string) error) *cobra.Command {
-	return commandOver(c, bindMember(c.Flags()), run)
+func memberCommand(cmd *cobra.Command, run func(ctx context.Context, client *apiClient, args []string) error) *cobra.Command {
+	return clientCommand(cmd, bindMember(cmd.Flags()), run)
 }
 
-func bindMember(flags *pflag.FlagSet) *remote {
-	r := newRemote(flags)
-	r.member = true
-	flags.StringVar(&r.tokenFile, "token-file", "", "file with a token of the partner (or TANDEM_TOKEN)")
-	return r
+func bindMember(flags *pflag.FlagSet) *apiClient {
+	client := newAPIClient(flags)
+	client.asMember = true
+	flags.StringVar(&client.tokenFile, "token-file", "", "file with a token of the partner (or TANDEM_TOKEN)")
+	return client
 }
 
 // loadToken reads the partner's token: the environment's, or of a file.
-func (r *remote) loadToken(env func(string) (string, bool)) error {
+func (r *apiClient) loadToken(env func(string) (string, bool)) error {
 	if name, ok := env("TANDEM_TOKEN_FILE"); ok && r.tokenFile == "" {
 		r.tokenFile = name
 	}
@@ -45,8 +45,8 @@ func (r *remote) loadToken(env func(string) (string, bool)) error {
 	return nil
 }
 
-// home asks whose token it is and returns the path of that partner.
-func (r *remote) home(ctx context.Context) (string, error) {
+// partnerPath asks whose token it is and returns the path of that partner.
+func (r *apiClient) partnerPath(ctx context.Context) (string, error) {
 	var me api.Me
 	if _, err := r.get(ctx, "/v1/me", &me, "such user"); err != nil {
 		return "", err

@@ -14,24 +14,24 @@ import (
 // newTable returns a table without borders, which reads as well in a file as on a terminal. Columns
 // that are named have numbers.
 func newTable(out io.Writer, numbers ...string) table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(out)
+	tbl := table.NewWriter()
+	tbl.SetOutputMirror(out)
 	style := table.StyleLight
 	style.Options = table.Options{SeparateHeader: true, SeparateFooter: true}
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	style.Format.Header, style.Format.Footer = text.FormatDefault, text.FormatDefault
-	t.SetStyle(style)
-	t.SuppressTrailingSpaces()
+	tbl.SetStyle(style)
+	tbl.SuppressTrailingSpaces()
 	var columns []table.ColumnConfig
 	for _, name := range numbers {
 		columns = append(columns, table.ColumnConfig{Name: name, Align: text.AlignRight, AlignHeader: text.AlignRight, AlignFooter: text.AlignRight})
 	}
-	t.SetColumnConfigs(columns)
-	return t
+	tbl.SetColumnConfigs(columns)
+	return tbl
 }
 
-// facts prints names and what is to be said of them, one below the other.
-func facts(out io.Writer, pairs ...string) {
+// printPairs prints names and what is to be said of them, one below the other.
+func printPairs(out io.Writer, pairs ...string) {
 	width := 0
 	for i := 0; i < len(pairs); i += 2 {
 		width = max(width, len(pairs[i]))
@@ -45,8 +45,8 @@ func facts(out io.Writer, pairs ...string) {
 	}
 }
 
-// count writes a number in groups of three digits.
-func count(n uint64) string {
+// formatCount writes a number in groups of three digits.
+func formatCount(n uint64) string {
 	digits := strconv.FormatUint(n, 10)
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
@@ -54,18 +54,18 @@ func count(n uint64) string {
 	return digits
 }
 
-// some writes how many there are of something.
-func some(n uint64, one, many string) string {
+// countOf writes how many there are of something.
+func countOf(n uint64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return count(n) + " " + many
+	return formatCount(n) + " " + many
 }
 
-// size writes a number of bytes.
-func size(n uint64) string {
+// formatSize writes a number of bytes.
+func formatSize(n uint64) string {
 	if n < 1<<10 {
-		return some(n, "byte", "bytes")
+		return countOf(n, "byte", "bytes")
 	}
 	value, unit := float64(n), 0
 	for value >= 1023.95 && unit < 4 {
@@ -75,14 +75,14 @@ func size(n uint64) string {
 	return fmt.Sprintf("%.1f %ciB", value, " KMGT"[unit])
 }
 
-// age writes how long something has lasted.
-func age(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second))
+// formatAge writes how long something has lasted.
+func formatAge(seconds float64) string {
+	duration := time.Duration(seconds * float64(time.Second))
 	switch {
-	case d < time.Minute:
+	case duration < time.Minute:
 		return fmt.Sprintf("%.1f s", seconds)
-	case d < time.Hour:
-		return d.Round(time.Second).String()
+	case duration < time.Hour:
+		return duration.Round(time.Second).String()
 	}
-	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	return strings.TrimSuffix(duration.Round(time.Minute).String(), "0s")
 }

@@ -24,14 +24,14 @@ import (
 	api "tandem/http"
 )
 
-// said is what a run of the program wrote, and its exit status.
-type said struct {
+// programResult is what a run of the program wrote, and its exit status.
+type programResult struct {
 	stdout, stderr string
 	status         int
 }
 
-// tandem runs the program to its end, with more environment.
-func tandem(t testing.TB, env []string, args ...string) said {
+// runProgram runs the program to its end, with more environment.
+func runProgram(t testing.TB, env []string, args ...string) programResult {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -42,22 +42,22 @@ func tandem(t testing.TB, env []string, args ...string) said {
 	if err := cmd.Run(); err != nil {
 		require.ErrorAs(t, err, new(*exec.ExitError))
 	}
-	return said{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	return programResult{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
 // cli runs a command of the program on a server.
-func (p *program) cli(args ...string) said {
+func (p *program) cli(args ...string) programResult {
 	p.t.Helper()
-	return tandem(p.t, []string{"TANDEM_URL=" + p.url}, args...)
+	return runProgram(p.t, []string{"TANDEM_URL=" + p.url}, args...)
 }
 
 // text is what the program wrote when it went well, without what differs from run to run.
 func (p *program) text(args ...string) string {
 	p.t.Helper()
-	s := p.cli(args...)
-	require.Zero(p.t, s.status, s.stderr)
-	require.Empty(p.t, s.stderr)
-	text := strings.ReplaceAll(s.stdout, p.dir, "DATA")
+	result := p.cli(args...)
+	require.Zero(p.t, result.status, result.stderr)
+	require.Empty(p.t, result.stderr)
+	text := strings.ReplaceAll(result.stdout, p.dir, "DATA")
 	text = regexp.MustCompile(`\S+:`+strconv.Itoa(p.cmd.Process.Pid)).ReplaceAllString(text, "NODE")
 	text = regexp.MustCompile(`Size          \d+\.\d KiB`).ReplaceAllString(text, "Size          SIZE")
 	return regexp.MustCompile(`─+`).ReplaceAllString(text, "──")
@@ -75,7 +75,7 @@ func inTheLog(t testing.TB, data string, change func(*sqlite.Log)) {
 }
 
 func TestLogStatus(t *testing.T) {
-	p := start(t, t.TempDir(), "serve")
+	program := start(t, t.TempDir(), "serve")
 	require.Equal(t, `Log           sqlite at DATA/tandem.db
 Durability    disk
 Nodes         NODE owns 64
@@ -85,8 +85,8 @@ Waiting       nothing
 Owners        every partition has one
 Dead letters  none
 Losses        none
-`, p.text("log", "status"), "there is nothing to put into a table")
-	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
+`, program.text("log", "status"), "there is nothing to put into a table")
+	program.do(201, operatorSecret, "POST", "/v1/partners", sony)
 	require.Equal(t, `Log           sqlite at DATA/tandem.db
 Durability    disk
 Nodes         NODE owns 64
@@ -102,15 +102,15 @@ Partition  Head  Durable  Applied  Lag  Waiting  Oldest  Dead  Epoch  Owner
        53     1        1        1    0        0             0      0  NODE
 ──
   1 of 64     1                      0        0             0
-`, p.text("log", "status"))
-	require.Equal(t, 64, strings.Count(p.text("log", "status", "--all"), "NODE\n"))
+`, program.text("log", "status"))
+	require.Equal(t, 64, strings.Count(program.text("log", "status", "--all"), "NODE\n"))
 
 	var printed, answered api.LogState
-	require.NoError(t, json.Unmarshal([]byte(p.cli("log", "status", "--json").stdout), &printed))
-	p.do(200, operatorSecret, "GET", "/v1/log", "").decode(t, &answered)
+	require.NoError(t, json.Unmarshal([]byte(program.cli("log", "status", "--json").stdout), &printed))
+	program.do(200, operatorSecret, "GET", "/v1/log", "").decode(t, &answered)
 	printed.Bytes = answered.Bytes
 	require.Equal(t, answered, printed)
-	p.stop()
+	program.stop()
 }
 
 func TestLogStatusOfManyNodes(t *testing.T) {
@@ -158,29 +158,29 @@ Nothing is read or written there until the commits are restored, or given up wit
 
 func TestAcceptLossOfAServer(t *testing.T) {
 	data := t.TempDir()
-	p := start(t, data, "serve")
-	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
-	p.stop()
+	program := start(t, data, "serve")
+	program.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	program.stop()
 	inTheLog(t, data, func(log *sqlite.Log) {
 		require.NoError(t, log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: 53, Known: eventlog.Head{Seq: 3}, Stored: eventlog.Head{Seq: 1}}))
 	})
-	p = start(t, data, "serve")
-	require.Contains(t, p.text("log", "status"), "\n    tandem log accept-loss 53\n")
-	s := p.cli("log", "accept-loss", "53")
-	require.Equal(t, said{"", "tandem: this cannot be undone, and there is nobody to ask: add --yes if it is meant\n", exitUsage}, s)
-	s = p.cli("log", "accept-loss", "53", "7", "--yes")
-	require.Equal(t, exitFault, s.status)
-	require.Equal(t, "tandem: partition 7 has lost nothing; nothing was accepted\n", s.stderr)
+	program = start(t, data, "serve")
+	require.Contains(t, program.text("log", "status"), "\n    tandem log accept-loss 53\n")
+	result := program.cli("log", "accept-loss", "53")
+	require.Equal(t, programResult{"", "tandem: this cannot be undone, and there is nobody to ask: add --yes if it is meant\n", exitUsage}, result)
+	result = program.cli("log", "accept-loss", "53", "7", "--yes")
+	require.Equal(t, exitError, result.status)
+	require.Equal(t, "tandem: partition 7 has lost nothing; nothing was accepted\n", result.stderr)
 	require.Equal(t, `Partition 53 lost commits 2 to 3: they were seen before and are gone.
 Partition 53 goes on after commit 1, in epoch 1.
-`, p.text("log", "accept-loss", "53", "--yes"))
-	p.stop()
+`, program.text("log", "accept-loss", "53", "--yes"))
+	program.stop()
 }
 
 func TestConfirmed(t *testing.T) {
 	for answer, wanted := range map[string]bool{"yes\n": true, " yes \n": true, "yes": true, "y\n": false, "YES\n": false, "no\n": false, "\n": false, "": false} {
 		var asked bytes.Buffer
-		require.Equal(t, wanted, confirmed(strings.NewReader(answer), &asked), "%q", answer)
+		require.Equal(t, wanted, confirm(strings.NewReader(answer), &asked), "%q", answer)
 		require.Contains(t, asked.String(), "Type yes")
 	}
 }
@@ -190,25 +190,25 @@ type mistake struct {
 	env    []string
 	args   string
 	status int
-	tells  string
+	stderr string
 }
 
 // TestCLITellsWhatIsWrong checks that every mistake gets its own words, and the exit status.
 func TestCLITellsWhatIsWrong(t *testing.T) {
-	p := start(t, t.TempDir(), "serve")
-	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
-	for name, c := range p.mistakes() {
+	program := start(t, t.TempDir(), "serve")
+	program.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	for name, tc := range program.mistakes() {
 		t.Run(name, func(t *testing.T) {
-			s := tandem(t, append([]string{"TANDEM_URL=" + p.url}, c.env...), strings.Fields(c.args)...)
-			require.Equal(t, c.status, s.status, s.stderr)
-			require.Contains(t, s.stderr, c.tells)
-			if c.status != exitOK {
-				require.Empty(t, s.stdout)
-				require.True(t, strings.HasPrefix(s.stderr, "tandem: "), s.stderr)
+			result := runProgram(t, append([]string{"TANDEM_URL=" + program.url}, tc.env...), strings.Fields(tc.args)...)
+			require.Equal(t, tc.status, result.status, result.stderr)
+			require.Contains(t, result.stderr, tc.stderr)
+			if tc.status != exitOK {
+				require.Empty(t, result.stdout)
+				require.True(t, strings.HasPrefix(result.stderr, "tandem: "), result.stderr)
 			}
 		})
 	}
-	p.stop()
+	program.stop()
 }
 
 func (p *program) mistakes() map[string]mistake {
@@ -230,18 +230,18 @@ func (p *program) mistakes() map[string]mistake {
 		"no token":                  {[]string{none}, "log status", exitUsage, "set TANDEM_OPERATOR_TOKEN"},
 		"no file":                   {[]string{none}, "log status --operator-token-file " + file + "x", exitUsage, "no such file"},
 		"short token":               {[]string{none + "short"}, "log status", exitUsage, "at least 16"},
-		"wrong token":               {[]string{none + "0123456789abcdef"}, "log status", exitFault, "does not know this token"},
-		"a partner's token":         {[]string{none + token}, "log status", exitFault, "for the operator only, and the token is a manager's of sony"},
-		"a partner's, for a letter": {[]string{none + token}, "deadletter replay 7 x", exitFault, "for the operator only"},
-		"nobody there":              {nil, "log status --url http://127.0.0.1:1", exitFault, "cannot reach http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused. Is Tandem running there?"},
-		"somebody else there":       {nil, "log status --url " + other.URL, exitFault, "but not as Tandem does"},
-		"sent elsewhere":            {nil, "log status --url " + elsewhere.URL, exitFault, "status 302, but not as Tandem does"},
-		"a path too much":           {nil, "log status --url " + p.url + "/more", exitFault, "has no state of its log"},
+		"wrong token":               {[]string{none + "0123456789abcdef"}, "log status", exitError, "does not know this token"},
+		"a partner's token":         {[]string{none + token}, "log status", exitError, "for the operator only, and the token is a manager's of sony"},
+		"a partner's, for a letter": {[]string{none + token}, "deadletter replay 7 x", exitError, "for the operator only"},
+		"nobody there":              {nil, "log status --url http://127.0.0.1:1", exitError, "cannot reach http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused. Is Tandem running there?"},
+		"somebody else there":       {nil, "log status --url " + other.URL, exitError, "but not as Tandem does"},
+		"sent elsewhere":            {nil, "log status --url " + elsewhere.URL, exitError, "status 302, but not as Tandem does"},
+		"a path too much":           {nil, "log status --url " + p.url + "/more", exitError, "has no state of its log"},
 		"no URL":                    {nil, "log status --url 127.0.0.1:8080", exitUsage, "want http:// or https://"},
 		"two mistakes":              {[]string{none, "TANDEM_URL=x"}, "log status", exitUsage, "\nthe operator's token is needed"},
 		"no partition":              {nil, "log accept-loss --yes", exitUsage, "want tandem log accept-loss PARTITION..."},
 		"wrong partition":           {nil, "log accept-loss 64 --yes", exitUsage, `"64" is not a partition: want 0 to 63`},
-		"no such letter":            {nil, "deadletter show 7 x", exitFault, "has no dead letter x in partition 7; tandem deadletter list tells"},
+		"no such letter":            {nil, "deadletter show 7 x", exitError, "has no dead letter x in partition 7; tandem deadletter list tells"},
 		"no letter":                 {nil, "deadletter show 7", exitUsage, "want tandem deadletter show PARTITION ID"},
 		"too much":                  {nil, "deadletter list 7", exitUsage, "tandem deadletter list"},
 		"no command":                {nil, "deadletter lst", exitUsage, `tandem deadletter has no command "lst"`},
@@ -260,10 +260,10 @@ func readable(t testing.TB, c domain.Command) []byte {
 // TestDeadLetterCommands has one letter that can be read by now, and one that can hardly be named.
 func TestDeadLetterCommands(t *testing.T) {
 	data := t.TempDir()
-	p := start(t, data, "serve")
-	require.Equal(t, "There are no dead letters.\n", p.text("deadletter", "list"))
-	require.Equal(t, `{"dead_letters":[],"next_cursor":null}`+"\n", p.text("deadletter", "list", "--json"))
-	p.stop()
+	program := start(t, data, "serve")
+	require.Equal(t, "There are no dead letters.\n", program.text("deadletter", "list"))
+	require.Equal(t, `{"dead_letters":[],"next_cursor":null}`+"\n", program.text("deadletter", "list", "--json"))
+	program.stop()
 	create := readable(t, domain.CreatePartner{ID: "sony", Profile: domain.PartnerProfile{Name: "Sony Secret", Country: "JP", TimeZone: "Asia/Tokyo"}})
 	at := time.Date(2026, 11, 20, 9, 30, 0, 0, time.UTC)
 	inTheLog(t, data, func(log *sqlite.Log) {
@@ -274,11 +274,11 @@ func TestDeadLetterCommands(t *testing.T) {
 			{ID: oddID, Payload: []byte("our secret"), At: at.Add(time.Hour), Reason: "panic: " + strings.Repeat("long ", 30) + "\ngoroutine 7 [running]:\n\ttandem/bus"},
 		}}))
 	})
-	p = start(t, data, "serve")
-	p.lists(len(create))
-	p.shows(len(create))
-	p.replays()
-	p.stop()
+	program = start(t, data, "serve")
+	program.lists(len(create))
+	program.shows(len(create))
+	program.replays()
+	program.stop()
 }
 
 // oddID is an id that would paint a terminal red.
@@ -329,14 +329,14 @@ func (p *program) replays() {
 	p.t.Helper()
 	require.Regexp(p.t, `^Done, as command [0-9a-f]{32}\. The dead letter is kept\.\n$`, p.text("deadletter", "replay", "53", "00aa"))
 	p.do(200, operatorSecret, "GET", "/v1/partners/sony", "")
-	s := p.cli("deadletter", "replay", "53", "00aa")
-	require.Equal(p.t, exitFault, s.status)
-	require.Regexp(p.t, `^tandem: command [0-9a-f]{32} was rejected by the rule \w+; it changed nothing\n$`, s.stderr)
-	s = p.cli("deadletter", "replay", "53", oddID, "--json")
-	require.Equal(p.t, exitFault, s.status)
-	require.Regexp(p.t, `^tandem: it still cannot be read, and is one more dead letter now: [0-9a-f]{32}\n$`, s.stderr)
+	result := p.cli("deadletter", "replay", "53", "00aa")
+	require.Equal(p.t, exitError, result.status)
+	require.Regexp(p.t, `^tandem: command [0-9a-f]{32} was rejected by the rule \w+; it changed nothing\n$`, result.stderr)
+	result = p.cli("deadletter", "replay", "53", oddID, "--json")
+	require.Equal(p.t, exitError, result.status)
+	require.Regexp(p.t, `^tandem: it still cannot be read, and is one more dead letter now: [0-9a-f]{32}\n$`, result.stderr)
 	var sent api.Replayed
-	require.NoError(p.t, json.Unmarshal([]byte(s.stdout), &sent))
+	require.NoError(p.t, json.Unmarshal([]byte(result.stdout), &sent))
 	require.Equal(p.t, "dead", sent.State)
 	require.Contains(p.t, p.text("deadletter", "list"), "\n3 dead letters.")
 	require.Contains(p.t, p.text("log", "status"), "Dead letters  3; see tandem deadletter list\n")
@@ -344,21 +344,21 @@ func (p *program) replays() {
 
 func TestBecameOf(t *testing.T) {
 	for state, tells := range map[string]string{"pending": "is not decided yet", "dead": "one more dead letter", "rejected": "was rejected; it changed nothing"} {
-		require.ErrorContains(t, becameOf(api.Replayed{Command: "00aa", State: state}), tells)
+		require.ErrorContains(t, replayError(api.Replayed{Command: "00aa", State: state}), tells)
 	}
-	require.NoError(t, becameOf(api.Replayed{State: "done"}))
+	require.NoError(t, replayError(api.Replayed{State: "done"}))
 }
 
 func TestUnits(t *testing.T) {
 	for n, text := range map[uint64]string{0: "0 bytes", 1: "1 byte", 1023: "1,023 bytes", 1024: "1.0 KiB", 1<<20 - 1: "1.0 MiB", 1 << 20: "1.0 MiB", 5 << 40: "5.0 TiB", 5 << 50: "5120.0 TiB"} {
-		require.Equal(t, text, size(n))
+		require.Equal(t, text, formatSize(n))
 	}
 	for seconds, text := range map[float64]string{0.04: "0.0 s", 59.94: "59.9 s", 60: "1m0s", 3599.6: "1h0m0s", 3600: "1h0m", 90_061: "25h1m"} {
-		require.Equal(t, text, age(seconds))
+		require.Equal(t, text, formatAge(seconds))
 	}
 	for text, wanted := range map[string]string{"": "''", "00aa": "00aa", "a%2Fb": "a%2Fb", "a b": "'a b'", "$x": "'$x'", "it's": `'it'\''s'`} {
-		require.Equal(t, wanted, quoted(text))
+		require.Equal(t, wanted, shellQuoted(text))
 	}
-	require.Equal(t, []string{"0", "999", "1,000", "1,234,567"}, []string{count(0), count(999), count(1000), count(1_234_567)})
+	require.Equal(t, []string{"0", "999", "1,000", "1,234,567"}, []string{formatCount(0), formatCount(999), formatCount(1000), formatCount(1_234_567)})
 	require.Error(t, errors.Unwrap(&usageError{errors.New("x")}))
 }

@@ -22,18 +22,18 @@ import (
 )
 
 func webhooksCommand(stdout io.Writer) *cobra.Command {
-	c := group("webhooks", "See a partner's webhooks and what they delivered, test and replay them")
-	c.AddCommand(
+	cmd := groupCommand("webhooks", "See a partner's webhooks and what they delivered, test and replay them")
+	cmd.AddCommand(
 		listWebhooksCommand(stdout), webhookLogCommand(stdout), testWebhookCommand(stdout), redeliverCommand(stdout),
 		replayWebhookCommand(stdout), previewWebhookCommand(stdout),
 	)
-	return c
+	return cmd
 }
 
 // webhookCommand makes c a command about the partner's webhooks; the path is theirs.
-func webhookCommand(c *cobra.Command, run func(ctx context.Context, r *remote, path string, args []string) error) *cobra.Command {
-	return memberCommand(c, func(ctx context.Context, r *remote, args []string) error {
-		home, err := r.home(ctx)
+func webhookCommand(cmd *cobra.Command, run func(ctx context.Context, client *apiClient, path string, args []string) error) *cobra.Command {
+	return memberCommand(cmd, func(ctx context.Context, client *apiClient, args []string) error {
+		home, err := client.partnerPath(ctx)
 		if err != nil {
 			return err
 		}
@@ -41,31 +41,31 @@ func webhookCommand(c *cobra.Command, run func(ctx context.Context, r *remote, p
 		if len(args) > 0 {
 			path += "/" + url.PathEscape(args[0])
 		}
-		return run(ctx, r, path, args)
+		return run(ctx, client, path, args)
 	})
 }
 
-const theWebhooks = "webhooks that this token may see; one that is limited to some agreements sees none"
+const missingWebhooks = "webhooks that this token may see; one that is limited to some agreements sees none"
 
-func webhookName(args []string) string {
+func missingWebhook(args []string) string {
 	return fmt.Sprintf("webhook %s that this token may see; tandem webhooks list tells which there are", printable(args[0]))
 }
 
-func deliveryName(args []string) string {
-	return fmt.Sprintf("delivery %s of webhook %s; tandem webhooks log %s tells which it remembers", printable(args[1]), printable(args[0]), quoted(printable(args[0])))
+func missingMessage(args []string) string {
+	return fmt.Sprintf("delivery %s of webhook %s; tandem webhooks log %s tells which it remembers", printable(args[1]), printable(args[0]), shellQuoted(printable(args[0])))
 }
 
-func jsonFlag(c *cobra.Command, asJSON *bool) {
-	c.Flags().BoolVar(asJSON, "json", false, "print the server's answer as it is")
+func jsonFlag(cmd *cobra.Command, asJSON *bool) {
+	cmd.Flags().BoolVar(asJSON, "json", false, "print the server's answer as it is")
 }
 
 func listWebhooksCommand(stdout io.Writer) *cobra.Command {
 	var asJSON bool
-	c := webhookCommand(&cobra.Command{
+	cmd := webhookCommand(&cobra.Command{
 		Use: "list", Short: "List them", Args: cobra.NoArgs,
-	}, func(ctx context.Context, r *remote, path string, _ []string) error {
+	}, func(ctx context.Context, client *apiClient, path string, _ []string) error {
 		var all projections.Webhooks // 50 at most: one part
-		answer, err := r.get(ctx, path+"?limit=200", &all, theWebhooks)
+		answer, err := client.get(ctx, path+"?limit=200", &all, missingWebhooks)
 		switch {
 		case err != nil:
 			return err
@@ -74,68 +74,68 @@ func listWebhooksCommand(stdout io.Writer) *cobra.Command {
 		case len(all.Webhooks) == 0:
 			fmt.Fprintln(stdout, "There are no webhooks.")
 		default:
-			stand, err := standings(ctx, r, path, all.Webhooks)
+			statuses, err := fetchStatuses(ctx, client, path, all.Webhooks)
 			if err != nil {
 				return err
 			}
-			printWebhooks(stdout, all.Webhooks, stand)
+			printWebhooks(stdout, all.Webhooks, statuses)
 		}
 		return nil
 	})
-	jsonFlag(c, &asJSON)
-	return c
+	jsonFlag(cmd, &asJSON)
+	return cmd
 }
 
-// standings returns how the deliveries of webhooks stand.
-func standings(ctx context.Context, r *remote, path string, list []projections.Webhook) (map[domain.WebhookID]api.DeliveryStanding, error) {
-	stand := map[domain.WebhookID]api.DeliveryStanding{}
-	for _, w := range list {
-		var d api.DeliveryList
-		if _, err := r.get(ctx, path+"/"+url.PathEscape(string(w.ID))+"/deliveries?limit=1", &d, webhookName([]string{string(w.ID)})); err != nil {
+// fetchStatuses returns how the deliveries of webhooks stand.
+func fetchStatuses(ctx context.Context, client *apiClient, path string, list []projections.Webhook) (map[domain.WebhookID]api.DeliveryStanding, error) {
+	statuses := map[domain.WebhookID]api.DeliveryStanding{}
+	for _, webhook := range list {
+		var page api.DeliveryList
+		if _, err := client.get(ctx, path+"/"+url.PathEscape(string(webhook.ID))+"/deliveries?limit=1", &page, missingWebhook([]string{string(webhook.ID)})); err != nil {
 			return nil, err
 		}
-		stand[w.ID] = d.Standing
+		statuses[webhook.ID] = page.Standing
 	}
-	return stand, nil
+	return statuses, nil
 }
 
-// stateOfWebhook says whether it is enabled, and if not all is well, what is not.
-func stateOfWebhook(w projections.Webhook, s api.DeliveryStanding) string {
+// webhookState says whether it is enabled, and if not all is well, what is not.
+func webhookState(webhook projections.Webhook, status api.DeliveryStanding) string {
 	switch {
-	case w.DisabledReason != nil:
-		return w.State + ": " + *w.DisabledReason
-	case s.FailingSince != nil && s.NextAttemptAt != nil:
-		return "fails since " + instant(*s.FailingSince) + ", tried again at " + instant(*s.NextAttemptAt)
-	case s.FailingSince != nil:
-		return "fails since " + instant(*s.FailingSince)
+	case webhook.DisabledReason != nil:
+		return webhook.State + ": " + *webhook.DisabledReason
+	case status.FailingSince != nil && status.NextAttemptAt != nil:
+		return "fails since " + formatTime(*status.FailingSince) + ", tried again at " + formatTime(*status.NextAttemptAt)
+	case status.FailingSince != nil:
+		return "fails since " + formatTime(*status.FailingSince)
 	}
-	return w.State
+	return webhook.State
 }
 
-func printWebhooks(out io.Writer, list []projections.Webhook, stand map[domain.WebhookID]api.DeliveryStanding) {
-	t := newTable(out, "Delivered", "Behind")
-	t.AppendHeader(table.Row{"ID", "Format", "To", "Events", "Language", "Delivered", "Behind", "State", "Title"})
-	for _, w := range list {
-		s := stand[w.ID]
-		state := stateOfWebhook(w, s)
-		t.AppendRow(table.Row{
-			w.ID, printable(w.Format), printable(w.Place), printable(strings.Join(w.Events, " ")), w.Language, s.Delivered, s.Behind,
-			text.Snip(printable(state), reasonWidth, "…"), printable(w.Title),
+func printWebhooks(out io.Writer, list []projections.Webhook, statuses map[domain.WebhookID]api.DeliveryStanding) {
+	tbl := newTable(out, "Delivered", "Behind")
+	tbl.AppendHeader(table.Row{"ID", "Format", "To", "Events", "Language", "Delivered", "Behind", "State", "Title"})
+	for _, webhook := range list {
+		status := statuses[webhook.ID]
+		state := webhookState(webhook, status)
+		tbl.AppendRow(table.Row{
+			webhook.ID, printable(webhook.Format), printable(webhook.Place), printable(strings.Join(webhook.Events, " ")), webhook.Language, status.Delivered, status.Behind,
+			text.Snip(printable(state), reasonWidth, "…"), printable(webhook.Title),
 		})
 	}
-	t.Render()
+	tbl.Render()
 }
 
 func webhookLogCommand(stdout io.Writer) *cobra.Command {
 	var asJSON bool
-	c := webhookCommand(&cobra.Command{
+	cmd := webhookCommand(&cobra.Command{
 		Use: "log WEBHOOK [DELIVERY]", Short: "List what was delivered lately and what was not, or show one of them", Args: cobra.RangeArgs(1, 2),
-	}, func(ctx context.Context, r *remote, path string, args []string) error {
+	}, func(ctx context.Context, client *apiClient, path string, args []string) error {
 		if len(args) == 2 {
-			return showDelivery(ctx, r, stdout, path, args, asJSON)
+			return showMessage(ctx, client, stdout, path, args, asJSON)
 		}
 		var list api.DeliveryList // of the last 50 attempts: one part
-		answer, err := r.get(ctx, path+"/deliveries?limit=200", &list, webhookName(args))
+		answer, err := client.get(ctx, path+"/deliveries?limit=200", &list, missingWebhook(args))
 		switch {
 		case err != nil:
 			return err
@@ -144,43 +144,43 @@ func webhookLogCommand(stdout io.Writer) *cobra.Command {
 		case len(list.Deliveries) == 0:
 			fmt.Fprintln(stdout, "Nothing was delivered yet.")
 		default:
-			printDeliveries(stdout, list.Deliveries)
+			printMessages(stdout, list.Deliveries)
 		}
 		return nil
 	})
-	jsonFlag(c, &asJSON)
-	return c
+	jsonFlag(cmd, &asJSON)
+	return cmd
 }
 
-func printDeliveries(out io.Writer, list []api.WebhookDelivery) {
-	t := newTable(out, "Attempts", "Status")
-	t.AppendHeader(table.Row{"Last attempt", "ID", "Type", "State", "Attempts", "Status", "Reason"})
-	for _, d := range slices.Backward(list) {
-		t.AppendRow(table.Row{
-			instant(d.LastAt), printable(d.ID), printable(d.Type), stateOfDelivery(d), d.Attempts, statusOf(d.Status),
-			text.Snip(printable(d.Reason+d.Note), reasonWidth, "…"),
+func printMessages(out io.Writer, list []api.WebhookDelivery) {
+	tbl := newTable(out, "Attempts", "Status")
+	tbl.AppendHeader(table.Row{"Last attempt", "ID", "Type", "State", "Attempts", "Status", "Reason"})
+	for _, message := range slices.Backward(list) {
+		tbl.AppendRow(table.Row{
+			formatTime(message.LastAt), printable(message.ID), printable(message.Type), messageState(message), message.Attempts, formatStatus(message.Status),
+			text.Snip(printable(message.Reason+message.Note), reasonWidth, "…"),
 		})
 	}
-	t.Render()
+	tbl.Render()
 }
 
-func stateOfDelivery(d api.WebhookDelivery) string {
-	if d.NextAt != nil && d.State == "retrying" {
-		return "again at " + instant(*d.NextAt)
+func messageState(message api.WebhookDelivery) string {
+	if message.NextAt != nil && message.State == "retrying" {
+		return "again at " + formatTime(*message.NextAt)
 	}
-	return printable(d.State)
+	return printable(message.State)
 }
 
-func statusOf(status *int) string {
+func formatStatus(status *int) string {
 	if status == nil {
 		return ""
 	}
 	return strconv.Itoa(*status)
 }
 
-func showDelivery(ctx context.Context, r *remote, out io.Writer, path string, args []string, asJSON bool) error {
-	var d api.OneDelivery
-	answer, err := r.get(ctx, path+"/deliveries/"+url.PathEscape(args[1]), &d, deliveryName(args))
+func showMessage(ctx context.Context, client *apiClient, out io.Writer, path string, args []string, asJSON bool) error {
+	var message api.OneDelivery
+	answer, err := client.get(ctx, path+"/deliveries/"+url.PathEscape(args[1]), &message, missingMessage(args))
 	if err != nil {
 		return err
 	}
@@ -188,80 +188,80 @@ func showDelivery(ctx context.Context, r *remote, out io.Writer, path string, ar
 		fmt.Fprintf(out, "%s\n", answer)
 		return nil
 	}
-	facts(out, "Delivery", printable(d.ID), "Type", printable(d.Type), "State", stateOfDelivery(d.WebhookDelivery), "Attempts", strconv.Itoa(d.Attempts))
-	for _, a := range d.Log {
+	printPairs(out, "Delivery", printable(message.ID), "Type", printable(message.Type), "State", messageState(message.WebhookDelivery), "Attempts", strconv.Itoa(message.Attempts))
+	for _, attempt := range message.Log {
 		fmt.Fprintln(out)
-		printAttempt(out, a)
+		printAttempt(out, attempt)
 	}
 	return nil
 }
 
-func printAttempt(out io.Writer, a api.DeliveryAttempt) {
-	outcome := "delivered"
-	if !a.OK {
-		outcome = "failed"
+func printAttempt(out io.Writer, attempt api.DeliveryAttempt) {
+	result := "delivered"
+	if !attempt.OK {
+		result = "failed"
 	}
-	if a.Status != nil {
-		outcome += ", status " + strconv.Itoa(*a.Status)
+	if attempt.Status != nil {
+		result += ", status " + strconv.Itoa(*attempt.Status)
 	}
 	pairs := []string{
-		fmt.Sprintf("Attempt %d", a.Number), fmt.Sprintf("%s, %d ms, %s", instant(a.At), a.TookMS, outcome),
+		fmt.Sprintf("Attempt %d", attempt.Number), fmt.Sprintf("%s, %d ms, %s", formatTime(attempt.At), attempt.TookMS, result),
 	}
-	for _, more := range [][2]string{{"Reason", a.Reason}, {"Note", a.Note}} {
+	for _, more := range [][2]string{{"Reason", attempt.Reason}, {"Note", attempt.Note}} {
 		if more[1] != "" {
 			pairs = append(pairs, more[0], printable(more[1]))
 		}
 	}
-	pairs = append(pairs, "Sent", requestText(a.Request))
-	if a.Response != nil {
-		pairs = append(pairs, "Answer", lines(headerText(a.Response.Headers)+"\n"+a.Response.Body))
+	pairs = append(pairs, "Sent", requestText(attempt.Request))
+	if attempt.Response != nil {
+		pairs = append(pairs, "Answer", printableLines(headerText(attempt.Response.Headers)+"\n"+attempt.Response.Body))
 	}
-	facts(out, pairs...)
+	printPairs(out, pairs...)
 }
 
-func requestText(q api.DeliveryRequest) string {
-	return lines(q.Method + " " + q.URL + "\n" + headerText(q.Headers) + "\n" + q.Body)
+func requestText(request api.DeliveryRequest) string {
+	return printableLines(request.Method + " " + request.URL + "\n" + headerText(request.Headers) + "\n" + request.Body)
 }
 
 func headerText(headers map[string]string) string {
-	var b strings.Builder
+	var builder strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		fmt.Fprintf(&b, "%s: %s\n", name, headers[name])
+		fmt.Fprintf(&builder, "%s: %s\n", name, headers[name])
 	}
-	return b.String()
+	return builder.String()
 }
 
 func redeliverCommand(stdout io.Writer) *cobra.Command {
 	return webhookCommand(&cobra.Command{
 		Use: "redeliver WEBHOOK DELIVERY", Short: "Deliver one again", Args: cobra.ExactArgs(2),
-	}, func(ctx context.Context, r *remote, path string, args []string) error {
-		_, err := r.ask(ctx, "POST", path+"/deliveries/"+url.PathEscape(args[1])+"/redeliver", nil, deliveryName(args))
-		return asked(stdout, args, err)
+	}, func(ctx context.Context, client *apiClient, path string, args []string) error {
+		_, err := client.call(ctx, "POST", path+"/deliveries/"+url.PathEscape(args[1])+"/redeliver", nil, missingMessage(args))
+		return printAccepted(stdout, args, err)
 	})
 }
 
-// asked says what follows on something that was asked of the deliveries.
-func asked(out io.Writer, args []string, err error) error {
+// printAccepted says what follows on something that was asked of the deliveries.
+func printAccepted(out io.Writer, args []string, err error) error {
 	if err == nil {
-		fmt.Fprintf(out, "It is asked for. See what becomes of it with:\n\n    tandem webhooks log %s\n", quoted(args[0]))
+		fmt.Fprintf(out, "It is asked for. See what becomes of it with:\n\n    tandem webhooks log %s\n", shellQuoted(args[0]))
 	}
 	return err
 }
 
 func replayWebhookCommand(stdout io.Writer) *cobra.Command {
 	var after, since string
-	c := webhookCommand(&cobra.Command{
+	cmd := webhookCommand(&cobra.Command{
 		Use: "replay WEBHOOK", Short: "Deliver again what came after a position, or was recorded since a time", Args: cobra.ExactArgs(1),
-	}, func(ctx context.Context, r *remote, path string, args []string) error {
+	}, func(ctx context.Context, client *apiClient, path string, args []string) error {
 		body, err := replayBody(after, since)
 		if err == nil {
-			_, err = r.ask(ctx, "POST", path+"/replay", body, webhookName(args))
+			_, err = client.call(ctx, "POST", path+"/replay", body, missingWebhook(args))
 		}
-		return asked(stdout, args, err)
+		return printAccepted(stdout, args, err)
 	})
-	c.Flags().StringVar(&after, "after", "", "a position, as events and feeds tell it")
-	c.Flags().StringVar(&since, "since", "", "an instant such as 2018-03-30T09:00:00Z, or a date, which begins in UTC")
-	return c
+	cmd.Flags().StringVar(&after, "after", "", "a position, as events and feeds tell it")
+	cmd.Flags().StringVar(&since, "since", "", "an instant such as 2018-03-30T09:00:00Z, or a date, which begins in UTC")
+	return cmd
 }
 
 func replayBody(after, since string) (map[string]string, error) {
@@ -272,8 +272,8 @@ func replayBody(after, since string) (map[string]string, error) {
 		return map[string]string{"after": after}, nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, since); err == nil {
-			return map[string]string{"since": t.UTC().Format(time.RFC3339Nano)}, nil
+		if instant, err := time.Parse(layout, since); err == nil {
+			return map[string]string{"since": instant.UTC().Format(time.RFC3339Nano)}, nil
 		}
 	}
 	return nil, &usageError{fmt.Errorf("--since %q: want an instant such as 2018-03-30T09:00:00Z, or a date", since)}
@@ -282,42 +282,42 @@ func replayBody(after, since string) (map[string]string, error) {
 func previewWebhookCommand(stdout io.Writer) *cobra.Command {
 	var asJSON bool
 	var language string
-	c := webhookCommand(&cobra.Command{
+	cmd := webhookCommand(&cobra.Command{
 		Use: "preview WEBHOOK", Short: "Show what it would be sent of the latest event; nothing is sent", Args: cobra.ExactArgs(1),
-	}, func(ctx context.Context, r *remote, path string, args []string) error {
+	}, func(ctx context.Context, client *apiClient, path string, args []string) error {
 		path += "/preview"
 		if language != "" {
 			path += "?language=" + url.QueryEscape(language)
 		}
-		var p api.WebhookPreview
-		answer, err := r.get(ctx, path, &p, webhookName(args))
+		var preview api.WebhookPreview
+		answer, err := client.get(ctx, path, &preview, missingWebhook(args))
 		switch {
 		case err != nil:
 			return err
 		case asJSON:
 			fmt.Fprintf(stdout, "%s\n", answer)
 		default:
-			printPreview(stdout, p)
+			printPreview(stdout, preview)
 		}
 		return nil
 	})
-	jsonFlag(c, &asJSON)
-	c.Flags().StringVar(&language, "language", "", "en, zh or fi instead of the webhook's")
-	return c
+	jsonFlag(cmd, &asJSON)
+	cmd.Flags().StringVar(&language, "language", "", "en, zh or fi instead of the webhook's")
+	return cmd
 }
 
-func printPreview(out io.Writer, p api.WebhookPreview) {
-	pairs := []string{"Of", printable(p.Type), "Headline", printable(p.Message.Headline)}
-	for _, f := range p.Message.Facts {
-		pairs = append(pairs, printable(f.Name), printable(f.Value))
+func printPreview(out io.Writer, preview api.WebhookPreview) {
+	pairs := []string{"Of", printable(preview.Type), "Headline", printable(preview.Message.Headline)}
+	for _, fact := range preview.Message.Facts {
+		pairs = append(pairs, printable(fact.Name), printable(fact.Value))
 	}
-	facts(out, append(pairs, "State", printable(p.Message.State), "Link", printable(p.Message.Link))...)
-	fmt.Fprintf(out, "\n%s\n", requestText(api.DeliveryRequest{Method: p.Request.Method, URL: p.Request.URL, Headers: p.Request.Headers}))
+	printPairs(out, append(pairs, "State", printable(preview.Message.State), "Link", printable(preview.Message.Link))...)
+	fmt.Fprintf(out, "\n%s\n", requestText(api.DeliveryRequest{Method: preview.Request.Method, URL: preview.Request.URL, Headers: preview.Request.Headers}))
 	var pretty any
-	if json.Unmarshal([]byte(p.Request.Body), &pretty) == nil {
+	if json.Unmarshal([]byte(preview.Request.Body), &pretty) == nil {
 		if b, err := json.MarshalIndent(pretty, "", "  "); err == nil {
-			p.Request.Body = string(b)
+			preview.Request.Body = string(b)
 		}
 	}
-	fmt.Fprintf(out, "\n%s\n", lines(p.Request.Body))
+	fmt.Fprintf(out, "\n%s\n", printableLines(preview.Request.Body))
 }

@@ -19,23 +19,23 @@ import (
 )
 
 // member runs a command of the program with a partner's token.
-func (p *program) member(token string, args ...string) said {
+func (p *program) member(token string, args ...string) programResult {
 	p.t.Helper()
-	return tandem(p.t, []string{"TANDEM_URL=" + p.url, "TANDEM_OPERATOR_TOKEN=", "TANDEM_TOKEN=" + token}, args...)
+	return runProgram(p.t, []string{"TANDEM_URL=" + p.url, "TANDEM_OPERATOR_TOKEN=", "TANDEM_TOKEN=" + token}, args...)
 }
 
 func TestWebhookCommands(t *testing.T) {
-	p := start(t, t.TempDir(), "serve")
-	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
-	token := p.do(201, operatorSecret, "POST", "/v1/partners/sony/tokens", `{"name":"M","role":"manager"}`).field(t, "token")
-	viewer := p.do(201, token, "POST", "/v1/partners/sony/tokens", `{"name":"V","role":"viewer"}`).field(t, "token")
+	program := start(t, t.TempDir(), "serve")
+	program.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	token := program.do(201, operatorSecret, "POST", "/v1/partners/sony/tokens", `{"name":"M","role":"manager"}`).field(t, "token")
+	viewer := program.do(201, token, "POST", "/v1/partners/sony/tokens", `{"name":"V","role":"viewer"}`).field(t, "token")
 	works := func(args ...string) string {
-		s := p.member(token, append([]string{"webhooks"}, args...)...)
-		require.Zero(t, s.status, s.stderr)
-		return regexp.MustCompile(`─+`).ReplaceAllString(s.stdout, "──")
+		result := program.member(token, append([]string{"webhooks"}, args...)...)
+		require.Zero(t, result.status, result.stderr)
+		return regexp.MustCompile(`─+`).ReplaceAllString(result.stdout, "──")
 	}
 	require.Equal(t, "There are no webhooks.\n", works("list"))
-	p.do(201, token, "POST", "/v1/partners/sony/webhooks", `{"id":"room","url":"https://slack-a.invalid/services/T0/B0/s3cr3t","format":"slack","events":["milestone.*","change.*"],"title":"Our room","language":"zh"}`)
+	program.do(201, token, "POST", "/v1/partners/sony/webhooks", `{"id":"room","url":"https://slack-a.invalid/services/T0/B0/s3cr3t","format":"slack","events":["milestone.*","change.*"],"title":"Our room","language":"zh"}`)
 	require.Equal(t, `ID    Format  To                         Events                Language  Delivered  Behind  State    Title
 ──
 room  slack   https://slack-a.invalid/…  milestone.* change.*  zh                0       0  enabled  Our room
@@ -49,75 +49,75 @@ room  slack   https://slack-a.invalid/…  milestone.* change.*  zh             
 	require.NotContains(t, preview, "s3cr3t")
 	require.True(t, strings.HasPrefix(works("list", "--json"), `{"partner":"sony","webhooks":[{`))
 
-	for name, c := range map[string]struct {
+	for name, tc := range map[string]struct {
 		token, args string
 		status      int
 		tells       string
 	}{
 		"no token":       {"", "list", exitUsage, "set TANDEM_TOKEN"},
-		"wrong token":    {"0123456789abcdef", "list", exitFault, "does not know this token"},
-		"the operator's": {operatorSecret, "list", exitFault, "the token is the operator's"},
-		"a viewer's":     {viewer, "test room", exitFault, "manager_only"},
+		"wrong token":    {"0123456789abcdef", "list", exitError, "does not know this token"},
+		"the operator's": {operatorSecret, "list", exitError, "the token is the operator's"},
+		"a viewer's":     {viewer, "test room", exitError, "manager_only"},
 		"no webhook":     {token, "log", exitUsage, "want tandem webhooks log WEBHOOK [DELIVERY]"},
-		"no such":        {token, "log none", exitFault, "has no webhook none that this token may see; tandem webhooks list tells"},
-		"no delivery":    {token, "log room none", exitFault, "has no delivery none of webhook room"},
-		"redeliver none": {token, "redeliver room none", exitFault, "has no delivery none"},
+		"no such":        {token, "log none", exitError, "has no webhook none that this token may see; tandem webhooks list tells"},
+		"no delivery":    {token, "log room none", exitError, "has no delivery none of webhook room"},
+		"redeliver none": {token, "redeliver room none", exitError, "has no delivery none"},
 		"no beginning":   {token, "replay room", exitUsage, "--after or --since"},
 		"two beginnings": {token, "replay room --after x --since 2017-07-05", exitUsage, "not both"},
 		"no instant":     {token, "replay room --since yesterday", exitUsage, `--since "yesterday"`},
-		"no position":    {token, "replay room --after yesterday", exitFault, "invalid_position"},
-		"no language":    {token, "preview room --language sv", exitFault, "is not one of en, zh, fi"},
+		"no position":    {token, "replay room --after yesterday", exitError, "invalid_position"},
+		"no language":    {token, "preview room --language sv", exitError, "is not one of en, zh, fi"},
 	} {
-		s := p.member(c.token, append([]string{"webhooks"}, strings.Fields(c.args)...)...)
-		require.Equal(t, c.status, s.status, "%s: %s", name, s.stderr)
-		require.Contains(t, s.stderr, c.tells, name)
+		result := program.member(tc.token, append([]string{"webhooks"}, strings.Fields(tc.args)...)...)
+		require.Equal(t, tc.status, result.status, "%s: %s", name, result.stderr)
+		require.Contains(t, result.stderr, tc.tells, name)
 	}
-	p.stop()
+	program.stop()
 }
 
 // TestWebhookDelivers tests, delivers, looks and delivers again, with a receiver that knows the secret.
 func TestWebhookDelivers(t *testing.T) {
 	var received lockedBuffer
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		body, err := io.ReadAll(request.Body)
 		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
-		fmt.Fprintf(&received, "%s %s\n", r.Header.Get("Webhook-Id"), body)
+		fmt.Fprintf(&received, "%s %s\n", request.Header.Get("Webhook-Id"), body)
 		fmt.Fprint(w, "thanks")
 	}))
 	defer receiver.Close()
-	p := start(t, t.TempDir(), "serve", "--allow-private-webhooks", "127.0.0.0/8")
-	p.do(201, operatorSecret, "POST", "/v1/partners", sony)
-	token := p.do(201, operatorSecret, "POST", "/v1/partners/sony/tokens", `{"name":"M","role":"manager"}`).field(t, "token")
-	p.do(201, token, "POST", "/v1/partners/sony/webhooks", fmt.Sprintf(`{"id":"ops","url":"%s/s3cr3t-path","format":"standard","events":["*"]}`, receiver.URL))
+	program := start(t, t.TempDir(), "serve", "--allow-private-webhooks", "127.0.0.0/8")
+	program.do(201, operatorSecret, "POST", "/v1/partners", sony)
+	token := program.do(201, operatorSecret, "POST", "/v1/partners/sony/tokens", `{"name":"M","role":"manager"}`).field(t, "token")
+	program.do(201, token, "POST", "/v1/partners/sony/webhooks", fmt.Sprintf(`{"id":"ops","url":"%s/s3cr3t-path","format":"standard","events":["*"]}`, receiver.URL))
 
-	require.Equal(t, said{"Delivered.\n", "", exitOK}, p.member(token, "webhooks", "test", "ops"))
-	list := p.member(token, "webhooks", "log", "ops").stdout
+	require.Equal(t, programResult{"Delivered.\n", "", exitOK}, program.member(token, "webhooks", "test", "ops"))
+	list := program.member(token, "webhooks", "log", "ops").stdout
 	id := regexp.MustCompile(`UTC  ([0-9a-f]{32})  webhook\.test  delivered         1     200\n`).FindStringSubmatch(list)
 	require.NotNil(t, id, list)
 	require.Contains(t, received.String(), id[1]+` {"type":"webhook.test"`)
-	shown := p.member(token, "webhooks", "log", "ops", id[1]).stdout
+	shown := program.member(token, "webhooks", "log", "ops", id[1]).stdout
 	require.Contains(t, shown, "Webhook-Id: "+id[1])
 	require.Contains(t, shown, "thanks")
 	require.NotContains(t, shown+list, "s3cr3t")
-	s := p.member(token, "webhooks", "redeliver", "ops", id[1])
-	require.Equal(t, exitFault, s.status)
-	require.Contains(t, s.stderr, "Ask for another one.")
+	result := program.member(token, "webhooks", "redeliver", "ops", id[1])
+	require.Equal(t, exitError, result.status)
+	require.Contains(t, result.stderr, "Ask for another one.")
 
 	receiver.Close()
-	s = p.member(token, "webhooks", "test", "ops")
-	require.Equal(t, exitFault, s.status)
-	require.Contains(t, s.stderr, "tandem: it was not delivered: ")
-	p.stop()
+	result = program.member(token, "webhooks", "test", "ops")
+	require.Equal(t, exitError, result.status)
+	require.Contains(t, result.stderr, "tandem: it was not delivered: ")
+	program.stop()
 }
 
 func TestPrintDeliveries(t *testing.T) {
 	at := time.Date(2018, 3, 30, 9, 0, 0, 0, time.UTC)
 	status, next := 500, at.Add(time.Hour)
-	d := api.WebhookDelivery{ID: "0a1b", Type: "milestone.delivered", State: "retrying", Attempts: 2, LastAt: at, NextAt: &next, Status: &status, Reason: "The endpoint answers 500."}
+	message := api.WebhookDelivery{ID: "0a1b", Type: "milestone.delivered", State: "retrying", Attempts: 2, LastAt: at, NextAt: &next, Status: &status, Reason: "The endpoint answers 500."}
 	var out bytes.Buffer
-	printDeliveries(&out, []api.WebhookDelivery{d, {ID: "00aa", Type: "webhook.test", State: "delivered", Attempts: 1, LastAt: at.Add(-time.Hour), Note: "accepted"}})
+	printMessages(&out, []api.WebhookDelivery{message, {ID: "00aa", Type: "webhook.test", State: "delivered", Attempts: 1, LastAt: at.Add(-time.Hour), Note: "accepted"}})
 	require.Equal(t, `Last attempt             ID    Type                 State                             Attempts  Status  Reason
 ──
 2018-03-30 08:00:00 UTC  00aa  webhook.test         delivered                                1          accepted
@@ -148,13 +148,13 @@ func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
 	var asked atomic.Int32
 	var outcome atomic.Value
 	outcome.Store(`"state":"delivered","note":"accepted"`)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		old := `{"id":"old","type":"webhook.test","state":"failed"}`
 		switch {
-		case r.URL.Path == "/v1/me":
+		case request.URL.Path == "/v1/me":
 			fmt.Fprint(w, `{"partner":"sony","role":"manager"}`)
-		case r.Method == http.MethodPost:
+		case request.Method == http.MethodPost:
 			asked.Add(1)
 			fmt.Fprint(w, `{}`)
 		case asked.Load() > 0:
@@ -165,19 +165,19 @@ func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
 	}))
 	defer server.Close()
 	env := []string{"TANDEM_URL=" + server.URL, "TANDEM_TOKEN=0123456789abcdef"}
-	require.Equal(t, said{"Delivered: accepted.\n", "", exitOK}, tandem(t, env, "webhooks", "test", "room"))
+	require.Equal(t, programResult{"Delivered: accepted.\n", "", exitOK}, runProgram(t, env, "webhooks", "test", "room"))
 	asked.Store(0)
 	outcome.Store(`"state":"retrying","reason":"Nothing answers."`)
-	require.Equal(t, said{"", "tandem: it was not delivered: Nothing answers.\n", exitFault}, tandem(t, env, "webhooks", "test", "room"))
+	require.Equal(t, programResult{"", "tandem: it was not delivered: Nothing answers.\n", exitError}, runProgram(t, env, "webhooks", "test", "room"))
 }
 
 // Who looks at the list sees at once which webhook is not well, and since when.
 func TestStateOfWebhook(t *testing.T) {
 	at, next, gone := time.Date(2018, 3, 30, 9, 0, 0, 0, time.UTC), time.Date(2018, 3, 30, 9, 5, 0, 0, time.UTC), "It is gone."
 	well := projections.Webhook{State: "enabled"}
-	require.Equal(t, "enabled", stateOfWebhook(well, api.DeliveryStanding{NextAttemptAt: &next}))
-	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC", stateOfWebhook(well, api.DeliveryStanding{FailingSince: &at}))
+	require.Equal(t, "enabled", webhookState(well, api.DeliveryStanding{NextAttemptAt: &next}))
+	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC", webhookState(well, api.DeliveryStanding{FailingSince: &at}))
 	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC, tried again at 2018-03-30 09:05:00 UTC",
-		stateOfWebhook(well, api.DeliveryStanding{FailingSince: &at, NextAttemptAt: &next}))
-	require.Equal(t, "disabled: It is gone.", stateOfWebhook(projections.Webhook{State: "disabled", DisabledReason: &gone}, api.DeliveryStanding{FailingSince: &at}))
+		webhookState(well, api.DeliveryStanding{FailingSince: &at, NextAttemptAt: &next}))
+	require.Equal(t, "disabled: It is gone.", webhookState(projections.Webhook{State: "disabled", DisabledReason: &gone}, api.DeliveryStanding{FailingSince: &at}))
 }

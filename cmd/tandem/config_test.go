@@ -13,40 +13,40 @@ import (
 func configured(t *testing.T, env map[string]string, args ...string) (config, error) {
 	t.Helper()
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	c := bindConfig(flags)
+	cfg := bindConfig(flags)
 	require.NoError(t, flags.Parse(args))
-	err := c.load(flags, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
-	return *c, err
+	err := cfg.load(flags, func(name string) (string, bool) { value, ok := env[name]; return value, ok })
+	return *cfg, err
 }
 
 func TestConfigDefaults(t *testing.T) {
-	c, err := configured(t, nil)
+	cfg, err := configured(t, nil)
 	require.NoError(t, err)
-	require.Equal(t, config{listen: "127.0.0.1:8080", data: "./data", durability: "disk", replicas: 1}, c)
+	require.Equal(t, config{listen: "127.0.0.1:8080", data: "./data", durability: "disk", replicas: 1}, cfg)
 }
 
 func TestConfigFlagsWeighMoreThanTheEnvironment(t *testing.T) {
 	env := map[string]string{"TANDEM_LISTEN": "127.0.0.1:1", "TANDEM_PUBLIC_URL": "https://tandem.example/"}
-	c, err := configured(t, env, "--listen", "127.0.0.1:2")
+	cfg, err := configured(t, env, "--listen", "127.0.0.1:2")
 	require.NoError(t, err)
-	require.Equal(t, "127.0.0.1:2", c.listen)
-	require.Equal(t, "https://tandem.example", c.publicURL)
+	require.Equal(t, "127.0.0.1:2", cfg.listen)
+	require.Equal(t, "https://tandem.example", cfg.publicURL)
 	env["TANDEM_ALLOW_PRIVATE_WEBHOOKS"] = "10.0.0.0/8,fd00::/8"
-	c, err = configured(t, env)
+	cfg, err = configured(t, env)
 	require.NoError(t, err)
-	require.Len(t, c.privateWebhooks, 2)
+	require.Len(t, cfg.privatePrefixes, 2)
 }
 
 func TestConfigSecrets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("from-the-token-file\n"), 0o600))
-	c, err := configured(t, map[string]string{"TANDEM_KEY": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}, "--operator-token-file", file)
+	cfg, err := configured(t, map[string]string{"TANDEM_KEY": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}, "--operator-token-file", file)
 	require.NoError(t, err)
-	require.Equal(t, "from-the-token-file", c.operatorToken)
-	require.Len(t, c.key, keySize)
-	c, err = configured(t, map[string]string{"TANDEM_OPERATOR_TOKEN": "from-the-environment"}, "--operator-token-file", file)
+	require.Equal(t, "from-the-token-file", cfg.operatorToken)
+	require.Len(t, cfg.key, keySize)
+	cfg, err = configured(t, map[string]string{"TANDEM_OPERATOR_TOKEN": "from-the-environment"}, "--operator-token-file", file)
 	require.NoError(t, err)
-	require.Equal(t, "from-the-environment", c.operatorToken)
+	require.Equal(t, "from-the-environment", cfg.operatorToken)
 }
 
 func TestConfigNamesEveryMistakeAtOnce(t *testing.T) {
@@ -59,7 +59,7 @@ func TestConfigNamesEveryMistakeAtOnce(t *testing.T) {
 }
 
 func TestExitStatus(t *testing.T) {
-	for _, c := range []struct {
+	for _, tc := range []struct {
 		args   []string
 		status int
 		says   string
@@ -69,34 +69,34 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"serve", "--listen", "127.0.0.1:99999"}, exitUsage, "invalid port"},
 		{[]string{"serve", "--unknown"}, exitUsage, "unknown flag"},
 		{[]string{"serve", "surplus"}, exitUsage, "unknown command"},
-		{[]string{"serve", "--listen", "127.0.0.1:0", "--data", "/dev/null/data"}, exitFault, "data directory"},
+		{[]string{"serve", "--listen", "127.0.0.1:0", "--data", "/dev/null/data"}, exitError, "data directory"},
 	} {
 		var out bytes.Buffer
-		require.Equalf(t, c.status, run(t.Context(), c.args, &out, &out), "%v: %s", c.args, &out)
-		require.Contains(t, out.String(), c.says)
+		require.Equalf(t, tc.status, run(t.Context(), tc.args, &out, &out), "%v: %s", tc.args, &out)
+		require.Contains(t, out.String(), tc.says)
 	}
 }
 
 func TestSecretsAreMadeOnceAndKept(t *testing.T) {
-	c := config{data: t.TempDir()}
-	key, err := installationKey(c, true)
+	cfg := config{data: t.TempDir()}
+	key, err := installationKey(cfg, true)
 	require.NoError(t, err)
-	again, err := installationKey(c, true)
+	again, err := installationKey(cfg, true)
 	require.NoError(t, err)
 	require.Equal(t, key, again)
-	again, err = installationKey(c, false)
+	again, err = installationKey(cfg, false)
 	require.NoError(t, err)
 	require.Equal(t, key, again)
 	_, err = installationKey(config{data: t.TempDir()}, false)
 	require.ErrorContains(t, err, "is gone", "a log with a history is not given another key")
-	hash, fresh, err := operatorToken(c, nil)
+	hash, fresh, err := operatorToken(cfg, nil)
 	require.NoError(t, err)
 	require.NotEmpty(t, fresh)
-	sameHash, shown, err := operatorToken(c, nil)
+	sameHash, shown, err := operatorToken(cfg, nil)
 	require.NoError(t, err)
 	require.Equal(t, hash, sameHash)
 	require.Empty(t, shown, "it is shown once")
-	info, err := os.Stat(filepath.Join(c.data, "key"))
+	info, err := os.Stat(filepath.Join(cfg.data, "key"))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }

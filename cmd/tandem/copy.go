@@ -20,7 +20,7 @@ import (
 )
 
 func copyCommand(stdout io.Writer) *cobra.Command {
-	c := &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "copy --from LOG --to LOG", Short: "Move an installation between the embedded log and Redis, either way", Args: noArgs,
 		Long: "Move an installation between the embedded log and Redis, either way.\n\n" +
 			"LOG is sqlite:DIR, or a Redis URL as serve takes it with --redis. Stop every node first.\n" +
@@ -29,17 +29,17 @@ func copyCommand(stdout io.Writer) *cobra.Command {
 			"node starts on the target. The source stays as it is.",
 		Example: "  tandem log copy --from sqlite:./data --to redis://127.0.0.1:6379",
 	}
-	o := bindCopy(c.Flags())
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		stderr := c.ErrOrStderr()
-		l, err := o.load(c.Flags(), os.LookupEnv)
+	options := bindCopy(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		stderr := cmd.ErrOrStderr()
+		copier, err := options.load(cmd.Flags(), os.LookupEnv)
 		if err != nil {
 			return &usageError{err}
 		}
-		l.stdout, l.stderr, l.logger = stdout, stderr, newLogger(stderr)
-		return l.run(c.Context())
+		copier.stdout, copier.stderr, copier.logger = stdout, stderr, newLogger(stderr)
+		return copier.run(cmd.Context())
 	}
-	return c
+	return cmd
 }
 
 // copyOptions are what flags and environment say, as for config.
@@ -49,63 +49,63 @@ type copyOptions struct {
 }
 
 func bindCopy(flags *pflag.FlagSet) *copyOptions {
-	o := new(copyOptions)
-	flags.StringVar(&o.from, "from", "", "log to copy: sqlite:DIR or a Redis URL (or TANDEM_FROM, which hides a password)")
-	flags.StringVar(&o.to, "to", "", "empty log to copy into: sqlite:DIR or a Redis URL (or TANDEM_TO)")
-	flags.StringVar(&o.config.durability, "redis-durability", string(redis.Disk), "as for serve: disk or replicated")
-	flags.IntVar(&o.config.replicas, "redis-replicas", 1, "with replicated: how many replicas must have a commit")
-	return o
+	options := new(copyOptions)
+	flags.StringVar(&options.from, "from", "", "log to copy: sqlite:DIR or a Redis URL (or TANDEM_FROM, which hides a password)")
+	flags.StringVar(&options.to, "to", "", "empty log to copy into: sqlite:DIR or a Redis URL (or TANDEM_TO)")
+	flags.StringVar(&options.config.durability, "redis-durability", string(redis.Disk), "as for serve: disk or replicated")
+	flags.IntVar(&options.config.replicas, "redis-replicas", 1, "with replicated: how many replicas must have a commit")
+	return options
 }
 
 // load adds the environment and checks everything; the error names every mistake.
 func (o *copyOptions) load(flags *pflag.FlagSet, env func(string) (string, bool)) (*logCopy, error) {
-	var mistakes []error
+	var errs []error
 	for _, flag := range []string{"from", "to", "redis-durability", "redis-replicas"} {
 		name := "TANDEM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 		if value, ok := env(name); ok && !flags.Changed(flag) {
 			if err := flags.Set(flag, value); err != nil {
-				mistakes = append(mistakes, fmt.Errorf("%s: %w", name, err))
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			}
 		}
 	}
-	l := &logCopy{begun: time.Now()}
+	copier := &logCopy{begun: time.Now()}
 	var wrongFrom, wrongTo, wrongKey error
-	l.from, wrongFrom = parseEnd("from", o.from, o.config)
-	l.to, wrongTo = parseEnd("to", o.to, o.config)
+	copier.from, wrongFrom = parseEnd("from", o.from, o.config)
+	copier.to, wrongTo = parseEnd("to", o.to, o.config)
 	if text, ok := env("TANDEM_KEY"); ok {
-		if l.key, wrongKey = parseKey(text); wrongKey != nil {
+		if copier.key, wrongKey = parseKey(text); wrongKey != nil {
 			wrongKey = fmt.Errorf("TANDEM_KEY: %w", wrongKey)
 		}
 	}
-	if wrongFrom == nil && l.from.dir != "" && l.from.dir == l.to.dir {
+	if wrongFrom == nil && copier.from.dir != "" && copier.from.dir == copier.to.dir {
 		wrongTo = errors.New("--from and --to are the same directory")
 	}
-	return l, errors.Join(append(mistakes, wrongFrom, wrongTo, wrongKey)...)
+	return copier, errors.Join(append(errs, wrongFrom, wrongTo, wrongKey)...)
 }
 
 func parseEnd(flag, text string, cfg config) (*logEnd, error) {
 	const want = "want sqlite:DIR or a Redis URL"
-	e := &logEnd{flag: flag}
+	end := &logEnd{flag: flag}
 	dir, embedded := strings.CutPrefix(text, "sqlite:")
 	switch {
 	case text == "":
-		return e, fmt.Errorf("--%s is missing: %s", flag, want)
+		return end, fmt.Errorf("--%s is missing: %s", flag, want)
 	case embedded && dir == "":
-		return e, fmt.Errorf("--%s %s: the directory is missing", flag, text)
+		return end, fmt.Errorf("--%s %s: the directory is missing", flag, text)
 	case embedded:
 		var err error
-		e.dir, err = filepath.Abs(dir)
-		e.name = "sqlite:" + e.dir
-		return e, err
+		end.dir, err = filepath.Abs(dir)
+		end.name = "sqlite:" + end.dir
+		return end, err
 	}
 	cfg.redis = text
-	e.redis = redisConfig(cfg, nil)
-	if err := e.redis.Validate(); err != nil {
-		return e, fmt.Errorf("--%s: %s: %w", flag, want, err)
+	end.redis = redisConfig(cfg, nil)
+	if err := end.redis.Validate(); err != nil {
+		return end, fmt.Errorf("--%s: %s: %w", flag, want, err)
 	}
 	host, _ := os.Hostname() // only for people
-	e.redis.Name = fmt.Sprintf("log-copy:%s:%d:%s", host, os.Getpid(), flag)
-	return e, nil
+	end.redis.Name = fmt.Sprintf("log-copy:%s:%d:%s", host, os.Getpid(), flag)
+	return end, nil
 }
 
 // logCopy moves what one log holds into another. It works through the log's contract alone. No

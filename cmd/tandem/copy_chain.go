@@ -29,36 +29,36 @@ type tally struct {
 
 // transfer copies every partition: its commits, and then what belongs to it.
 func (l *logCopy) transfer(ctx context.Context, _ context.CancelCauseFunc) error {
-	m := newMeter(l.stderr, "Copying", l.commits(), l.already)
-	defer m.end()
-	return eachPartition(ctx, func(ctx context.Context, p eventlog.Partition) error {
-		w, err := l.chainEnd(ctx, p)
+	progress := newMeter(l.stderr, "Copying", l.commits(), l.already)
+	defer progress.end()
+	return eachPartition(ctx, func(ctx context.Context, partition eventlog.Partition) error {
+		writer, err := l.chainEnd(ctx, partition)
 		if err != nil {
 			return err
 		}
-		err = pages(ctx, l.from.log, p, w.head.Seq, l.heads[p].Seq, func(commits []eventlog.Commit, _ int) error {
-			if err := w.append(ctx, eventlog.Batch{Commits: commits}); err != nil {
+		err = pages(ctx, l.from.log, partition, writer.head.Seq, l.heads[partition].Seq, func(commits []eventlog.Commit, _ int) error {
+			if err := writer.append(ctx, eventlog.Batch{Commits: commits}); err != nil {
 				return err
 			}
-			m.add(len(commits))
+			progress.add(len(commits))
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		return l.transferRest(ctx, w)
+		return l.transferRest(ctx, writer)
 	})
 }
 
 // transferRest writes what the target lacks beside commits. It looks what is there, so that a copy that
 // was interrupted here neither doubles nor loses anything.
-func (l *logCopy) transferRest(ctx context.Context, w *chainEnd) error {
-	missing, _, err := l.compare(ctx, w.p)
+func (l *logCopy) transferRest(ctx context.Context, writer *chainEnd) error {
+	missing, _, err := l.compare(ctx, writer.p)
 	if err != nil {
 		return err
 	}
-	for _, b := range split(missing) {
-		if err := w.append(ctx, b); err != nil {
+	for _, batch := range split(missing) {
+		if err := writer.append(ctx, batch); err != nil {
 			return err
 		}
 	}
@@ -67,11 +67,11 @@ func (l *logCopy) transferRest(ctx context.Context, w *chainEnd) error {
 
 // verify reads the target again and checks every commit and everything else.
 func (l *logCopy) verify(ctx context.Context, _ context.CancelCauseFunc) error {
-	m := newMeter(l.stderr, "Checking", l.commits(), 0)
-	defer m.end()
-	err := eachPartition(ctx, func(ctx context.Context, p eventlog.Partition) error {
+	progress := newMeter(l.stderr, "Checking", l.commits(), 0)
+	defer progress.end()
+	err := eachPartition(ctx, func(ctx context.Context, partition eventlog.Partition) error {
 		head := eventlog.Head{}
-		err := pages(ctx, l.to.log, p, 0, l.heads[p].Seq, func(commits []eventlog.Commit, size int) error {
+		err := pages(ctx, l.to.log, partition, 0, l.heads[partition].Seq, func(commits []eventlog.Commit, size int) error {
 			for i := range commits {
 				if err := commits[i].Verify(head); err != nil {
 					return err
@@ -81,16 +81,16 @@ func (l *logCopy) verify(ctx context.Context, _ context.CancelCauseFunc) error {
 			}
 			l.found.commits.Add(uint64(len(commits)))
 			l.found.bytes.Add(uint64(size))
-			m.add(len(commits))
+			progress.add(len(commits))
 			return nil
 		})
-		if err == nil && head != l.heads[p] {
-			err = fmt.Errorf("partition %d ends with another commit %d than the source: %w", p, head.Seq, eventlog.ErrDamaged)
+		if err == nil && head != l.heads[partition] {
+			err = fmt.Errorf("partition %d ends with another commit %d than the source: %w", partition, head.Seq, eventlog.ErrDamaged)
 		}
 		if err != nil {
 			return err
 		}
-		return l.verifyRest(ctx, p)
+		return l.verifyRest(ctx, partition)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.to.name, err)
@@ -98,17 +98,17 @@ func (l *logCopy) verify(ctx context.Context, _ context.CancelCauseFunc) error {
 	return l.verifyEnds(ctx)
 }
 
-func (l *logCopy) verifyRest(ctx context.Context, p eventlog.Partition) error {
-	missing, there, err := l.compare(ctx, p)
+func (l *logCopy) verifyRest(ctx context.Context, partition eventlog.Partition) error {
+	missing, there, err := l.compare(ctx, partition)
 	if err != nil {
 		return err
 	}
-	if n := len(missing.Puts) + len(missing.DeadLetters) + len(missing.Records); n > 0 {
-		return fmt.Errorf("partition %d lacks %d values, dead letters or records: %w", p, n, eventlog.ErrDamaged)
+	if n := len(missing.Puts) + len(missing.DeadLetters) + len(missing.Receipts); n > 0 {
+		return fmt.Errorf("partition %d lacks %d values, dead letters or records: %w", partition, n, eventlog.ErrDamaged)
 	}
 	l.found.values.Add(uint64(len(there.Puts)))
 	l.found.letters.Add(uint64(len(there.DeadLetters)))
-	l.found.records.Add(uint64(len(there.Records)))
+	l.found.records.Add(uint64(len(there.Receipts)))
 	return nil
 }
 
@@ -136,15 +136,15 @@ func (l *logCopy) commits() (n uint64) {
 }
 
 // eachPartition calls f for every partition, for some of them at the same time. The first error ends it.
-func eachPartition(ctx context.Context, f func(context.Context, eventlog.Partition) error) error {
+func eachPartition(ctx context.Context, visit func(context.Context, eventlog.Partition) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Uint32
 	var all sync.WaitGroup
 	for range partitionsOnce {
 		all.Go(func() {
-			for p := next.Add(1) - 1; p < eventlog.Partitions && ctx.Err() == nil; p = next.Add(1) - 1 {
-				if err := f(ctx, eventlog.Partition(p)); err != nil {
+			for partition := next.Add(1) - 1; partition < eventlog.Partitions && ctx.Err() == nil; partition = next.Add(1) - 1 {
+				if err := visit(ctx, eventlog.Partition(partition)); err != nil {
 					cancel(err) // the first one counts
 				}
 			}
@@ -156,14 +156,14 @@ func eachPartition(ctx context.Context, f func(context.Context, eventlog.Partiti
 
 // pages calls f with the commits after the first number up to the last, some at a time, and the size
 // of their frames. Only a single commit can be larger than a batch should be.
-func pages(ctx context.Context, log eventlog.Log, p eventlog.Partition, after, last uint64, f func([]eventlog.Commit, int) error) error {
+func pages(ctx context.Context, log eventlog.Log, partition eventlog.Partition, after, last uint64, visit func([]eventlog.Commit, int) error) error {
 	var frame []byte
 	for most := uint64(batchCommits); after < last; {
 		seqs := make([]uint64, min(most, last-after))
 		for i := range seqs {
 			seqs[i] = after + uint64(i) + 1
 		}
-		commits, err := log.Read(ctx, p, seqs)
+		commits, err := log.Read(ctx, partition, seqs)
 		if err != nil {
 			return err
 		}
@@ -171,14 +171,14 @@ func pages(ctx context.Context, log eventlog.Log, p eventlog.Partition, after, l
 		for i := range commits {
 			frame = commits[i].AppendFrame(frame[:0])
 			if size > 0 && size+len(frame) > batchBytes {
-				if err := f(commits[begin:i:i], size); err != nil {
+				if err := visit(commits[begin:i:i], size); err != nil {
 					return err
 				}
 				begin, size = i, 0
 			}
 			size, total = size+len(frame), total+len(frame)
 		}
-		if err := f(commits[begin:], size); err != nil {
+		if err := visit(commits[begin:], size); err != nil {
 			return err
 		}
 		after += uint64(len(seqs))
@@ -196,67 +196,67 @@ type chainEnd struct {
 	done  eventlog.Offset
 }
 
-func (l *logCopy) chainEnd(ctx context.Context, p eventlog.Partition) (*chainEnd, error) {
-	head, err := l.to.log.Head(ctx, p)
+func (l *logCopy) chainEnd(ctx context.Context, partition eventlog.Partition) (*chainEnd, error) {
+	head, err := l.to.log.Head(ctx, partition)
 	if err != nil {
 		return nil, err
 	}
-	done, err := l.to.log.Checkpoint(ctx, eventlog.Topic(p))
-	return &chainEnd{l.to.log, p, l.to.leases[p].Fence(), head, done}, err
+	done, err := l.to.log.Checkpoint(ctx, eventlog.Topic(partition))
+	return &chainEnd{l.to.log, partition, l.to.leases[partition].Fence(), head, done}, err
 }
 
-func (w *chainEnd) append(ctx context.Context, b eventlog.Batch) error {
-	b.Partition, b.Fence, b.Head, b.From, b.To = w.p, w.fence, w.head, w.done, w.done
-	if err := w.log.Append(ctx, b); err != nil {
+func (w *chainEnd) append(ctx context.Context, batch eventlog.Batch) error {
+	batch.Partition, batch.Fence, batch.Head, batch.From, batch.To = w.p, w.fence, w.head, w.done, w.done
+	if err := w.log.Append(ctx, batch); err != nil {
 		return err
 	}
-	if n := len(b.Commits); n > 0 {
-		w.head = b.Commits[n-1].Head()
+	if n := len(batch.Commits); n > 0 {
+		w.head = batch.Commits[n-1].Head()
 	}
 	return nil
 }
 
 // compare returns the values, dead letters and records of a partition that the target lacks, and
 // those of the source.
-func (l *logCopy) compare(ctx context.Context, p eventlog.Partition) (missing, all eventlog.Batch, err error) {
-	if all, err = l.rest(ctx, l.from.log, p); err != nil {
+func (l *logCopy) compare(ctx context.Context, partition eventlog.Partition) (missing, all eventlog.Batch, err error) {
+	if all, err = l.rest(ctx, l.from.log, partition); err != nil {
 		return missing, all, err
 	}
-	there, err := l.rest(ctx, l.to.log, p)
+	there, err := l.rest(ctx, l.to.log, partition)
 	if err != nil {
 		return missing, all, err
 	}
 	missing.Puts = missingValues(all.Puts, there.Puts)
-	missing.Records = missingRecords(all.Records, there.Records)
-	for i, d := range there.DeadLetters {
-		if i >= len(all.DeadLetters) || !sameLetter(d, all.DeadLetters[i]) {
-			return missing, all, fmt.Errorf("partition %d of the target has dead letters that the source has not: %w", p, eventlog.ErrDamaged)
+	missing.Receipts = missingRecords(all.Receipts, there.Receipts)
+	for i, letter := range there.DeadLetters {
+		if i >= len(all.DeadLetters) || !sameLetter(letter, all.DeadLetters[i]) {
+			return missing, all, fmt.Errorf("partition %d of the target has dead letters that the source has not: %w", partition, eventlog.ErrDamaged)
 		}
 	}
 	missing.DeadLetters = all.DeadLetters[len(there.DeadLetters):]
 	return missing, all, nil
 }
 
-func sameLetter(a, b eventlog.DeadLetter) bool {
-	return a.ID == b.ID && a.Reason == b.Reason && a.At.Equal(b.At) && bytes.Equal(a.Payload, b.Payload)
+func sameLetter(left, right eventlog.DeadLetter) bool {
+	return left.ID == right.ID && left.Reason == right.Reason && left.At.Equal(right.At) && bytes.Equal(left.Payload, right.Payload)
 }
 
 // rest reads what a partition holds beside commits, without the mark of a copy.
-func (l *logCopy) rest(ctx context.Context, log eventlog.Log, p eventlog.Partition) (b eventlog.Batch, err error) {
-	values, err := log.Scan(ctx, p, "")
+func (l *logCopy) rest(ctx context.Context, log eventlog.Log, partition eventlog.Partition) (batch eventlog.Batch, err error) {
+	values, err := log.Scan(ctx, partition, "")
 	if err != nil {
-		return b, err
+		return batch, err
 	}
 	for _, kv := range values {
-		if p != markerPartition || kv.Key != markerKey {
-			b.Puts = append(b.Puts, kv)
+		if partition != markerPartition || kv.Key != markerKey {
+			batch.Puts = append(batch.Puts, kv)
 		}
 	}
-	if b.DeadLetters, err = log.DeadLetters(ctx, p); err != nil {
-		return b, err
+	if batch.DeadLetters, err = log.DeadLetters(ctx, partition); err != nil {
+		return batch, err
 	}
-	b.Records, err = log.Records(ctx, p, l.begun.Add(-recordsSince))
-	return b, err
+	batch.Receipts, err = log.Receipts(ctx, partition, l.begun.Add(-recordsSince))
+	return batch, err
 }
 
 // missingValues returns what turns the one set of values into the other.
@@ -278,7 +278,7 @@ func missingValues(all, there []eventlog.KV) (missing []eventlog.KV) {
 }
 
 // missingRecords returns the records that are in the one list and not in the other.
-func missingRecords(all, there []eventlog.Record) (missing []eventlog.Record) {
+func missingRecords(all, there []eventlog.Receipt) (missing []eventlog.Receipt) {
 	type identity struct {
 		command  eventlog.CommandID
 		request  eventlog.Fingerprint
@@ -287,8 +287,8 @@ func missingRecords(all, there []eventlog.Record) (missing []eventlog.Record) {
 		problem  string
 		rejected bool
 	}
-	of := func(r *eventlog.Record) identity {
-		return identity{r.Command, r.Request, r.Seq, r.At.UnixMicro(), string(r.Rejection), r.Rejection != nil}
+	of := func(receipt *eventlog.Receipt) identity {
+		return identity{receipt.Command, receipt.Request, receipt.Seq, receipt.At.UnixMicro(), string(receipt.Rejection), receipt.Rejection != nil}
 	}
 	had := make(map[identity]bool, len(there))
 	for i := range there {
@@ -312,17 +312,17 @@ func split(rest eventlog.Batch) (batches []eventlog.Batch) {
 		size += bytes
 		return &batches[len(batches)-1]
 	}
-	for _, d := range rest.DeadLetters {
-		b := room(len(d.ID) + len(d.Reason) + len(d.Payload))
-		b.DeadLetters = append(b.DeadLetters, d)
+	for _, letter := range rest.DeadLetters {
+		batch := room(len(letter.ID) + len(letter.Reason) + len(letter.Payload))
+		batch.DeadLetters = append(batch.DeadLetters, letter)
 	}
 	for _, kv := range rest.Puts {
-		b := room(len(kv.Key) + len(kv.Value))
-		b.Puts = append(b.Puts, kv)
+		batch := room(len(kv.Key) + len(kv.Value))
+		batch.Puts = append(batch.Puts, kv)
 	}
-	for _, r := range rest.Records {
-		b := room(64 + len(r.Rejection))
-		b.Records = append(b.Records, r)
+	for _, receipt := range rest.Receipts {
+		batch := room(64 + len(receipt.Rejection))
+		batch.Receipts = append(batch.Receipts, receipt)
 	}
 	return batches
 }

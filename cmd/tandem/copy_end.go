@@ -63,8 +63,8 @@ func (e *logEnd) open(ctx context.Context, logger *slog.Logger) error {
 		return err
 	}
 	e.log = openedLog{Log: log, shared: log}
-	s, err := log.Status(ctx)
-	e.name = s.Place
+	status, err := log.Status(ctx)
+	e.name = status.Location
 	return err
 }
 
@@ -92,9 +92,9 @@ func (e *logEnd) take(ctx context.Context) error {
 	defer cancel()
 	var all sync.WaitGroup
 	var errs [eventlog.Partitions]error
-	for p := range e.leases {
-		if e.leases[p] == nil {
-			all.Go(func() { e.leases[p], errs[p] = e.log.Own(limited, eventlog.Partition(p)) })
+	for partition := range e.leases {
+		if e.leases[partition] == nil {
+			all.Go(func() { e.leases[partition], errs[partition] = e.log.Own(limited, eventlog.Partition(partition)) })
 		}
 	}
 	all.Wait()
@@ -102,9 +102,9 @@ func (e *logEnd) take(ctx context.Context) error {
 		return err
 	}
 	missing, first := 0, error(nil)
-	for p, err := range errs {
+	for partition, err := range errs {
 		if err != nil {
-			e.leases[p] = nil
+			e.leases[partition] = nil
 			missing, first = missing+1, cmp.Or(first, err)
 		}
 	}
@@ -137,11 +137,11 @@ func (e *logEnd) alone(ctx context.Context) error {
 	if e.dir != "" {
 		return nil
 	}
-	s, err := e.log.Status(ctx)
+	status, err := e.log.Status(ctx)
 	if err != nil {
 		return err
 	}
-	others := slices.DeleteFunc(s.Nodes, func(n string) bool { return strings.HasPrefix(n, e.redis.Name+"/") })
+	others := slices.DeleteFunc(status.Nodes, func(node string) bool { return strings.HasPrefix(node, e.redis.Name+"/") })
 	if len(others) == 0 {
 		return nil
 	}
@@ -153,11 +153,11 @@ func (e *logEnd) alone(ctx context.Context) error {
 
 // guard ends the context when a partition is taken away.
 func (e *logEnd) guard(ctx context.Context, cancel context.CancelCauseFunc) {
-	for p, lease := range e.leases {
+	for partition, lease := range e.leases {
 		go func() {
 			select {
 			case <-lease.Lost():
-				cancel(fmt.Errorf("partition %d of %s was taken away: was a node started?", p, e.name))
+				cancel(fmt.Errorf("partition %d of %s was taken away: was a node started?", partition, e.name))
 			case <-ctx.Done():
 			}
 		}()
@@ -166,23 +166,23 @@ func (e *logEnd) guard(ctx context.Context, cancel context.CancelCauseFunc) {
 
 // copyable returns an error for a log that holds what a copy would leave behind.
 func (e *logEnd) copyable(ctx context.Context) error {
-	if err := copying(ctx, e.log); err != nil {
+	if err := refuseUnfinishedCopy(ctx, e.log); err != nil {
 		return fmt.Errorf("%s: %w", e.name, err)
 	}
-	s, err := e.log.Status(ctx)
+	status, err := e.log.Status(ctx)
 	if err != nil {
 		return err
 	}
 	waiting := uint64(0)
-	for p := range s.Partitions {
-		if loss := s.Partitions[p].Loss; loss != nil {
-			return fmt.Errorf("%s: %w. Restore them, or give them up with tandem log accept-loss %d, before the log is copied", e.name, loss, p)
+	for partition := range status.Partitions {
+		if loss := status.Partitions[partition].OpenLoss; loss != nil {
+			return fmt.Errorf("%s: %w. Restore them, or give them up with tandem log accept-loss %d, before the log is copied", e.name, loss, partition)
 		}
-		waiting += s.Partitions[p].Waiting
+		waiting += status.Partitions[partition].Waiting
 	}
 	if waiting > 0 {
 		return fmt.Errorf("%s: %s in its inbox and would be left behind: start a node, which decides them, and stop it when tandem log status says that nothing waits",
-			e.name, some(waiting, "command waits", "commands wait"))
+			e.name, countOf(waiting, "command waits", "commands wait"))
 	}
 	return nil
 }

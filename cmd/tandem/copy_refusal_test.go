@@ -19,7 +19,7 @@ import (
 // TestCopyUsage: mistakes of whoever started it are all told at once, and nothing is opened.
 func TestCopyUsage(t *testing.T) {
 	dir := t.TempDir()
-	for _, c := range []struct{ from, to, says string }{
+	for _, tc := range []struct{ from, to, says string }{
 		{"", "", "--from is missing: want sqlite:DIR or a Redis URL"},
 		{"", "", "--to is missing"},
 		{"sqlite:", "redis://h", "--from sqlite:: the directory is missing"},
@@ -27,8 +27,8 @@ func TestCopyUsage(t *testing.T) {
 		{"sqlite:" + dir, "http://h", "--to: want sqlite:DIR or a Redis URL"},
 		{"sqlite:" + dir, "sqlite:" + dir + "/../" + filepath.Base(dir), "the same directory"},
 	} {
-		_, err := copyLog(t.Context(), c.from, c.to)
-		require.ErrorContains(t, err, c.says)
+		_, err := copyLog(t.Context(), tc.from, tc.to)
+		require.ErrorContains(t, err, tc.says)
 		_, usage := errors.AsType[*usageError](err)
 		require.True(t, usage, "%v", err)
 	}
@@ -44,7 +44,7 @@ func TestCopyUsage(t *testing.T) {
 func TestCopyRefusesSources(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "target")
 	server := redistest.Start(t)
-	for _, c := range []struct {
+	for _, tc := range []struct {
 		name string
 		make func(t *testing.T) (from string)
 		says string
@@ -89,9 +89,9 @@ func TestCopyRefusesSources(t *testing.T) {
 			return "sqlite:" + dir
 		}, "is gone: restore it, or give it as TANDEM_KEY"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := copyLog(t.Context(), c.make(t), "sqlite:"+target)
-			require.ErrorContains(t, err, c.says)
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := copyLog(t.Context(), tc.make(t), "sqlite:"+target)
+			require.ErrorContains(t, err, tc.says)
 			require.NoDirExists(t, target)
 		})
 	}
@@ -100,7 +100,7 @@ func TestCopyRefusesSources(t *testing.T) {
 // TestCopyRefusesTargets: a target that holds anything but the beginning of this copy stays as it is.
 func TestCopyRefusesTargets(t *testing.T) {
 	source := "sqlite:" + sourceDir(t, 62*3)
-	for _, c := range []struct {
+	for _, tc := range []struct {
 		name string
 		make func(t *testing.T, log eventlog.Log)
 		says string
@@ -111,7 +111,7 @@ func TestCopyRefusesTargets(t *testing.T) {
 			put(t, log, eventlog.Batch{Partition: 9, Puts: []eventlog.KV{{Key: "k", Value: []byte("v")}}})
 		}, "partition 9 has no commits, but values"},
 		{"a record", func(t *testing.T, log eventlog.Log) {
-			put(t, log, eventlog.Batch{Partition: 9, Records: []eventlog.Record{{Command: eventlog.CommandID{1}, At: time.Now()}}})
+			put(t, log, eventlog.Batch{Partition: 9, Receipts: []eventlog.Receipt{{Command: eventlog.CommandID{1}, At: time.Now()}}})
 		}, "is used"},
 		{"an accepted loss", func(t *testing.T, log eventlog.Log) { acceptLosses(t, log, 3, 1) }, "is used"},
 		{"a copy of another log", func(t *testing.T, log eventlog.Log) { marked(t, log, "redis://elsewhere") }, "is an unfinished copy of redis://elsewhere"},
@@ -130,7 +130,7 @@ func TestCopyRefusesTargets(t *testing.T) {
 		}, "has accepted more losses in partition 3"},
 	} {
 		for kind, target := range map[string]string{"sqlite": "sqlite:" + t.TempDir(), "redis": redistest.Start(t).URL()} {
-			t.Run(c.name+" in "+kind, func(t *testing.T) {
+			t.Run(tc.name+" in "+kind, func(t *testing.T) {
 				open := func() eventlog.Log {
 					if kind == "redis" {
 						return openRedis(t, target)
@@ -138,11 +138,11 @@ func TestCopyRefusesTargets(t *testing.T) {
 					return openSQLite(t, target[len("sqlite:"):])
 				}
 				log := open()
-				c.make(t, log)
+				tc.make(t, log)
 				before := contents(t, log)
 				require.NoError(t, log.Close())
 				_, err := copyLog(t.Context(), source, target)
-				require.ErrorContains(t, err, c.says)
+				require.ErrorContains(t, err, tc.says)
 				require.Equal(t, before, contents(t, open()))
 			})
 		}
@@ -196,18 +196,18 @@ func TestCopyIsAlone(t *testing.T) {
 	}
 	require.NoFileExists(t, filepath.Join(target, sqlite.FileName))
 
-	l := newCopy(t, full, "sqlite:"+target)
+	copier := newCopy(t, full, "sqlite:"+target)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	require.NoError(t, l.openSource(ctx, cancel))
-	require.NoError(t, l.openTarget(ctx, cancel))
+	require.NoError(t, copier.openSource(ctx, cancel))
+	require.NoError(t, copier.openTarget(ctx, cancel))
 	late := openRedis(t, full)
 	go func() { _, _ = late.Own(t.Context(), 1) }() // gets it when the copy gives it up
 	<-ctx.Done()
-	err := l.ended(ctx, l.transfer(ctx, cancel))
+	err := copier.ended(ctx, copier.transfer(ctx, cancel))
 	require.ErrorContains(t, err, "is used by")
 	require.ErrorContains(t, err, "the same command goes on with it")
-	require.NoError(t, errors.Join(l.to.close(), l.from.close(), late.Close()))
+	require.NoError(t, errors.Join(copier.to.close(), copier.from.close(), late.Close()))
 
 	require.NoError(t, copied(copyLog(t.Context(), full, "sqlite:"+target)))
 	require.Equal(t, contentsOf(t, dir), contentsOf(t, target))

@@ -21,16 +21,16 @@ type meter struct {
 }
 
 func newMeter(out io.Writer, verb string, total, done uint64) *meter {
-	m := &meter{out: out, verb: verb, total: max(total, 1), done: done}
-	m.tenths = 10 * m.done / m.total
-	if terminal(out) {
-		m.bar = progressbar.NewOptions64(int64(total),
+	progress := &meter{out: out, verb: verb, total: max(total, 1), done: done}
+	progress.tenths = 10 * progress.done / progress.total
+	if isTerminal(out) {
+		progress.bar = progressbar.NewOptions64(int64(total),
 			progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(verb), progressbar.OptionShowCount(),
 			progressbar.OptionShowIts(), progressbar.OptionSetItsString("commits"), progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionClearOnFinish())
-		_ = m.bar.Set64(int64(done)) // a bar that cannot be drawn is no reason to stop
+		_ = progress.bar.Set64(int64(done)) // a bar that cannot be drawn is no reason to stop
 	}
-	return m
+	return progress
 }
 
 func (m *meter) add(n int) {
@@ -43,7 +43,7 @@ func (m *meter) add(n int) {
 	}
 	if tenths := 10 * m.done / m.total; tenths > m.tenths {
 		m.tenths = tenths
-		fmt.Fprintf(m.out, "%s: %s of %s commits\n", m.verb, count(m.done), count(m.total))
+		fmt.Fprintf(m.out, "%s: %s of %s commits\n", m.verb, formatCount(m.done), formatCount(m.total))
 	}
 }
 
@@ -59,22 +59,22 @@ func (m *meter) end() {
 
 // summary says what was copied.
 func (l *logCopy) summary() {
-	f := &l.found
-	commits := count(f.commits.Load())
+	found := &l.found
+	commits := formatCount(found.commits.Load())
 	if l.already > 0 {
-		commits += fmt.Sprintf(", of which an interrupted copy had brought %s", count(l.already))
+		commits += fmt.Sprintf(", of which an interrupted copy had brought %s", formatCount(l.already))
 	}
 	took := time.Since(l.begun)
-	facts(
+	printPairs(
 		l.stdout,
 		"From", printable(l.from.name),
 		"To", printable(l.to.name),
 		"Commits", commits,
-		"Events", count(f.events.Load()),
-		"Size", size(f.bytes.Load()),
-		"Values", count(f.values.Load()),
-		"Records", count(f.records.Load())+" of the last 24 hours",
-		"Dead letters", count(f.letters.Load()),
+		"Events", formatCount(found.events.Load()),
+		"Size", formatSize(found.bytes.Load()),
+		"Values", formatCount(found.values.Load()),
+		"Records", formatCount(found.records.Load())+" of the last 24 hours",
+		"Dead letters", formatCount(found.letters.Load()),
 		"Duration", fmt.Sprintf("%.1f s", took.Seconds()),
 		"Check", "chain verified: every commit was read again, and the ends are the source's",
 	)
@@ -83,13 +83,13 @@ func (l *logCopy) summary() {
 // guide says what to do next: how a node starts on the target, and where it gets its key.
 func (l *logCopy) guide() {
 	if l.to.dir != "" {
-		fmt.Fprintf(l.stdout, "\nStart a node on the copy with:\n\n    tandem serve --data %s\n\n%s", quoted(l.to.dir), l.embeddedKey())
+		fmt.Fprintf(l.stdout, "\nStart a node on the copy with:\n\n    tandem serve --data %s\n\n%s", shellQuoted(l.to.dir), l.embeddedKey())
 	} else {
 		data := "DIR"
 		if l.from.dir != "" {
-			data = quoted(l.from.dir)
+			data = shellQuoted(l.from.dir)
 		}
-		fmt.Fprintf(l.stdout, "\nStart a node on the copy with:\n\n    tandem serve --redis %s --data %s\n\n%s", quoted(l.to.name), data, l.sharedKey())
+		fmt.Fprintf(l.stdout, "\nStart a node on the copy with:\n\n    tandem serve --redis %s --data %s\n\n%s", shellQuoted(l.to.name), data, l.sharedKey())
 	}
 	fmt.Fprintf(l.stdout, "A node that has not seen this log reads all of it at its first start; marks and snapshots of one that has stay good.\n\n"+
 		"%s is as it was. Do not start a node on it again: the two histories could not be joined.\n", printable(l.from.name))

@@ -28,20 +28,20 @@ func readMarker(ctx context.Context, log eventlog.Log) (*marker, error) {
 	if err != nil || text == nil {
 		return nil, err
 	}
-	m := new(marker)
-	if err := json.Unmarshal(text, m); err != nil {
+	found := new(marker)
+	if err := json.Unmarshal(text, found); err != nil {
 		return nil, fmt.Errorf("the mark of an unfinished copy: %w: %w", err, eventlog.ErrDamaged)
 	}
-	return m, nil
+	return found, nil
 }
 
-// copying returns an error for a log that is half a copy of another one: it must not be served.
-func copying(ctx context.Context, log eventlog.Log) error {
-	m, err := readMarker(ctx, log)
-	if err != nil || m == nil {
+// refuseUnfinishedCopy returns an error for a log that is half a copy of another one: it must not be served.
+func refuseUnfinishedCopy(ctx context.Context, log eventlog.Log) error {
+	found, err := readMarker(ctx, log)
+	if err != nil || found == nil {
 		return err
 	}
-	return fmt.Errorf("this log is an unfinished copy of %s, begun %s: finish it first with the same tandem log copy command", printable(m.From), instant(m.Begun))
+	return fmt.Errorf("this log is an unfinished copy of %s, begun %s: finish it first with the same tandem log copy command", printable(found.From), formatTime(found.Begun))
 }
 
 // mark says in the target that it is half a copy.
@@ -50,28 +50,28 @@ func (l *logCopy) mark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := l.chainEnd(ctx, markerPartition)
+	writer, err := l.chainEnd(ctx, markerPartition)
 	if err != nil {
 		return err
 	}
-	return w.append(ctx, eventlog.Batch{Puts: []eventlog.KV{{Key: markerKey, Value: text}}})
+	return writer.append(ctx, eventlog.Batch{Puts: []eventlog.KV{{Key: markerKey, Value: text}}})
 }
 
 // unmark makes the target a log like any other.
 func (l *logCopy) unmark(ctx context.Context) error {
-	w, err := l.chainEnd(ctx, markerPartition)
+	writer, err := l.chainEnd(ctx, markerPartition)
 	if err != nil {
 		return err
 	}
-	return w.append(ctx, eventlog.Batch{Puts: []eventlog.KV{{Key: markerKey}}})
+	return writer.append(ctx, eventlog.Batch{Puts: []eventlog.KV{{Key: markerKey}}})
 }
 
 // checkMarker lets an interrupted copy go on. An epoch that was being raised then is raised now: nobody
 // can own a partition with an open loss.
-func (l *logCopy) checkMarker(ctx context.Context, m *marker) error {
-	if m.From != l.from.name {
+func (l *logCopy) checkMarker(ctx context.Context, found *marker) error {
+	if found.From != l.from.name {
 		return fmt.Errorf("%s is an unfinished copy of %s, and not of %s: finish that one, or empty the target. Nothing was changed",
-			l.to.name, printable(m.From), l.from.name)
+			l.to.name, printable(found.From), l.from.name)
 	}
 	losses, err := l.to.log.Losses(ctx)
 	if err != nil {
@@ -87,23 +87,23 @@ func (l *logCopy) checkMarker(ctx context.Context, m *marker) error {
 
 // checkEmpty refuses a target that holds anything.
 func (l *logCopy) checkEmpty(ctx context.Context) error {
-	s, err := l.to.log.Status(ctx)
+	status, err := l.to.log.Status(ctx)
 	if err != nil {
 		return err
 	}
 	commits, same := uint64(0), true
-	for p := range s.Partitions {
-		commits += s.Partitions[p].Head.Seq
-		same = same && s.Partitions[p].Head == l.heads[p]
+	for partition := range status.Partitions {
+		commits += status.Partitions[partition].Head.Seq
+		same = same && status.Partitions[partition].Head == l.heads[partition]
 	}
 	switch {
 	case same:
 		return fmt.Errorf("%s has the whole history of %s already, and the copy was finished: there is nothing to do", l.to.name, l.from.name)
 	case commits > 0:
-		return fmt.Errorf("%s has a history of its own of %s: name an empty log. Nothing was changed", l.to.name, some(commits, "commit", "commits"))
+		return fmt.Errorf("%s has a history of its own of %s: name an empty log. Nothing was changed", l.to.name, countOf(commits, "commit", "commits"))
 	}
-	for p := range s.Partitions {
-		if err := l.checkUnused(ctx, eventlog.Partition(p), &s.Partitions[p]); err != nil {
+	for partition := range status.Partitions {
+		if err := l.checkUnused(ctx, eventlog.Partition(partition), &status.Partitions[partition]); err != nil {
 			return err
 		}
 	}
@@ -111,17 +111,17 @@ func (l *logCopy) checkEmpty(ctx context.Context) error {
 }
 
 // checkUnused refuses a partition without commits that holds something else.
-func (l *logCopy) checkUnused(ctx context.Context, p eventlog.Partition, s *eventlog.PartitionStatus) error {
-	values, err := l.to.log.Scan(ctx, p, "")
+func (l *logCopy) checkUnused(ctx context.Context, partition eventlog.Partition, status *eventlog.PartitionStatus) error {
+	values, err := l.to.log.Scan(ctx, partition, "")
 	if err != nil {
 		return err
 	}
-	records, err := l.to.log.Records(ctx, p, time.Time{})
+	records, err := l.to.log.Receipts(ctx, partition, time.Time{})
 	if err != nil {
 		return err
 	}
-	if s.Waiting+s.DeadLetters+s.Epoch > 0 || s.Loss != nil || len(values)+len(records) > 0 {
-		return fmt.Errorf("%s is used: partition %d has no commits, but values, records, messages or losses. Name an empty log. Nothing was changed", l.to.name, p)
+	if status.Waiting+status.DeadLetters+status.Epoch > 0 || status.OpenLoss != nil || len(values)+len(records) > 0 {
+		return fmt.Errorf("%s is used: partition %d has no commits, but values, records, messages or losses. Name an empty log. Nothing was changed", l.to.name, partition)
 	}
 	return nil
 }
@@ -137,22 +137,22 @@ func (l *logCopy) checkPrefix(ctx context.Context) error {
 		return err
 	}
 	for i, head := range heads {
-		p := eventlog.Partition(i)
-		if losses.Epochs[p] > l.epochs[p] {
-			return fmt.Errorf("%s has accepted more losses in partition %d than %s: it is no copy of it. Empty the target", l.to.name, p, l.from.name)
+		partition := eventlog.Partition(i)
+		if losses.Epochs[partition] > l.epochs[partition] {
+			return fmt.Errorf("%s has accepted more losses in partition %d than %s: it is no copy of it. Empty the target", l.to.name, partition, l.from.name)
 		}
-		if head.Seq > l.heads[p].Seq {
-			return fmt.Errorf("%s has %s in partition %d and %s only %d: it is no copy of it. Empty the target", l.to.name, some(head.Seq, "commit", "commits"), p, l.from.name, l.heads[p].Seq)
+		if head.Seq > l.heads[partition].Seq {
+			return fmt.Errorf("%s has %s in partition %d and %s only %d: it is no copy of it. Empty the target", l.to.name, countOf(head.Seq, "commit", "commits"), partition, l.from.name, l.heads[partition].Seq)
 		}
 		if head.Seq == 0 {
 			continue
 		}
-		commits, err := l.from.log.Read(ctx, p, []uint64{head.Seq})
+		commits, err := l.from.log.Read(ctx, partition, []uint64{head.Seq})
 		if err != nil {
 			return err
 		}
 		if commits[0].Hash != head.Hash {
-			return fmt.Errorf("%s has another commit %d in partition %d than %s: it is no copy of it. Empty the target", l.to.name, head.Seq, p, l.from.name)
+			return fmt.Errorf("%s has another commit %d in partition %d than %s: it is no copy of it. Empty the target", l.to.name, head.Seq, partition, l.from.name)
 		}
 		l.already += head.Seq
 	}
@@ -172,14 +172,14 @@ func (l *logCopy) keepEpochs(ctx context.Context) error {
 		return err
 	}
 	for i, epoch := range losses.Epochs {
-		p := eventlog.Partition(i)
-		for ; epoch < l.epochs[p]; epoch++ {
-			l.to.leases[p] = nil
-			loss := eventlog.LostTailError{Partition: p, Known: eventlog.Head{Seq: heads[p].Seq + 1}, Stored: heads[p]}
+		partition := eventlog.Partition(i)
+		for ; epoch < l.epochs[partition]; epoch++ {
+			l.to.leases[partition] = nil
+			loss := eventlog.LostTailError{Partition: partition, Known: eventlog.Head{Seq: heads[partition].Seq + 1}, Stored: heads[partition]}
 			if err := l.to.log.ReportLoss(ctx, loss); err != nil {
 				return err
 			}
-			if err := l.to.log.AcceptLoss(ctx, p); err != nil {
+			if err := l.to.log.AcceptLoss(ctx, partition); err != nil {
 				return err
 			}
 		}

@@ -27,11 +27,11 @@ import (
 // copyLog runs tandem log copy in this process and returns what it printed.
 func copyLog(ctx context.Context, from, to string, more ...string) (stdout string, err error) {
 	var out bytes.Buffer
-	c := copyCommand(&out)
-	c.SilenceErrors, c.SilenceUsage = true, true
-	c.SetErr(io.Discard)
-	c.SetArgs(append([]string{"--from", from, "--to", to}, more...))
-	err = c.ExecuteContext(ctx)
+	cmd := copyCommand(&out)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetErr(io.Discard)
+	cmd.SetArgs(append([]string{"--from", from, "--to", to}, more...))
+	err = cmd.ExecuteContext(ctx)
 	return out.String(), err
 }
 
@@ -66,11 +66,11 @@ func sourceDir(t testing.TB, commits int) (dir string) {
 	return dir
 }
 
-func acceptLosses(t testing.TB, log eventlog.Log, p eventlog.Partition, n int) {
+func acceptLosses(t testing.TB, log eventlog.Log, partition eventlog.Partition, n int) {
 	t.Helper()
 	for range n {
-		require.NoError(t, log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: p, Known: eventlog.Head{Seq: 1}}))
-		require.NoError(t, log.AcceptLoss(t.Context(), p))
+		require.NoError(t, log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: partition, Known: eventlog.Head{Seq: 1}}))
+		require.NoError(t, log.AcceptLoss(t.Context(), partition))
 	}
 }
 
@@ -79,32 +79,32 @@ func acceptLosses(t testing.TB, log eventlog.Log, p eventlog.Partition, n int) {
 func fill(t testing.TB, log eventlog.Log, commits int) {
 	t.Helper()
 	share := commits / (eventlog.Partitions - 2)
-	for p := range eventlog.Partition(eventlog.Partitions) {
-		lease, err := log.Own(t.Context(), p)
+	for partition := range eventlog.Partition(eventlog.Partitions) {
+		lease, err := log.Own(t.Context(), partition)
 		require.NoError(t, err)
-		b := eventlog.Batch{Partition: p, Fence: lease.Fence()}
-		if p != 4 {
-			b.Puts = []eventlog.KV{{Key: "member/mei", Value: []byte("Mei")}, {Key: "none", Value: []byte{}}, {Key: "other/\x00", Value: []byte{0, 255}}}
-			b.DeadLetters = []eventlog.DeadLetter{
+		batch := eventlog.Batch{Partition: partition, Fence: lease.Fence()}
+		if partition != 4 {
+			batch.Puts = []eventlog.KV{{Key: "member/mei", Value: []byte("Mei")}, {Key: "none", Value: []byte{}}, {Key: "other/\x00", Value: []byte{0, 255}}}
+			batch.DeadLetters = []eventlog.DeadLetter{
 				{ID: "one", Payload: []byte("{"), Reason: "it ends early", At: at(1)}, {ID: "one", Payload: []byte{}, Reason: "again", At: at(2)},
 			}
 		}
 		head := eventlog.Head{}
-		for left := share; left > 0 && p != 3 && p != 4; {
+		for left := share; left > 0 && partition != 3 && partition != 4; {
 			n := min(left, 500)
-			b.Head = head
+			batch.Head = head
 			for range n {
-				large := p == 5 && head.Seq == uint64(share/2)
-				c := madeCommit(p, head, large)
-				b.Commits, head = append(b.Commits, c), c.Head()
-				b.Records = append(b.Records, madeRecord(&c)...)
+				large := partition == 5 && head.Seq == uint64(share/2)
+				commit := madeCommit(partition, head, large)
+				batch.Commits, head = append(batch.Commits, commit), commit.Head()
+				batch.Receipts = append(batch.Receipts, madeRecord(&commit)...)
 			}
 			left -= n
-			require.NoError(t, log.Append(t.Context(), b))
-			b = eventlog.Batch{Partition: p, Fence: lease.Fence()}
+			require.NoError(t, log.Append(t.Context(), batch))
+			batch = eventlog.Batch{Partition: partition, Fence: lease.Fence()}
 		}
-		b.Head = head
-		require.NoError(t, log.Append(t.Context(), b))
+		batch.Head = head
+		require.NoError(t, log.Append(t.Context(), batch))
 		require.NoError(t, lease.Release(t.Context()))
 	}
 }
@@ -112,34 +112,34 @@ func fill(t testing.TB, log eventlog.Log, commits int) {
 func at(second int) time.Time { return time.Date(2026, 3, 1, 9, 30, second, 123456000, time.UTC) }
 
 // madeCommit returns a commit like those of the product, of some 700 bytes.
-func madeCommit(p eventlog.Partition, head eventlog.Head, large bool) eventlog.Commit {
+func madeCommit(partition eventlog.Partition, head eventlog.Head, large bool) eventlog.Commit {
 	text := strings.Repeat("完成 ", 30)
 	if large {
 		text = strings.Repeat("large ", batchBytes/4)
 	}
-	c := eventlog.Commit{
-		Partition: p, Stream: fmt.Sprintf("project/agreement-%d/ip-routing-fp4", p), Version: head.Seq + 1,
-		Command: eventlog.CommandID{byte(p), byte(head.Seq), byte(head.Seq >> 8), byte(head.Seq >> 16)}, Request: eventlog.Fingerprint{1, byte(p)},
+	commit := eventlog.Commit{
+		Partition: partition, Stream: fmt.Sprintf("project/agreement-%d/ip-routing-fp4", partition), Version: head.Seq + 1,
+		Command: eventlog.CommandID{byte(partition), byte(head.Seq), byte(head.Seq >> 8), byte(head.Seq >> 16)}, Request: eventlog.Fingerprint{1, byte(partition)},
 		Actor: "mei", Partner: "xiaomi", RecordedAt: at(0).Add(time.Duration(head.Seq) * time.Second),
 		Events: []eventlog.Event{
-			{Type: "milestone.delivered.v1", Subject: "m1", Audience: "shared", Data: fmt.Appendf(nil, `{"milestone":"m%d"}`, head.Seq), Salt: [16]byte{byte(p), 1}},
-			{Type: "milestone.commented.v1", Audience: "private:xiaomi", Data: fmt.Appendf(nil, `{"text":%q}`, text), Salt: [16]byte{byte(p), 2}},
+			{Type: "milestone.delivered.v1", Subject: "m1", Audience: "shared", Data: fmt.Appendf(nil, `{"milestone":"m%d"}`, head.Seq), Salt: [16]byte{byte(partition), 1}},
+			{Type: "milestone.commented.v1", Audience: "private:xiaomi", Data: fmt.Appendf(nil, `{"text":%q}`, text), Salt: [16]byte{byte(partition), 2}},
 		},
 	}
-	c.Seal(head)
-	return c
+	commit.Seal(head)
+	return commit
 }
 
 // madeRecord returns the record of every third command, and of a rejected one before it. Some are too
 // old to count.
-func madeRecord(c *eventlog.Commit) []eventlog.Record {
-	if c.Seq%3 != 0 {
+func madeRecord(commit *eventlog.Commit) []eventlog.Receipt {
+	if commit.Seq%3 != 0 {
 		return nil
 	}
-	then := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Duration(c.Seq%90) * time.Hour / 2)
-	return []eventlog.Record{
-		{Command: eventlog.CommandID{255, byte(c.Seq)}, Request: c.Request, Rejection: []byte(`{"code":"not_owner"}`), At: then},
-		{Command: c.Command, Request: c.Request, Seq: c.Seq, At: then},
+	then := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Duration(commit.Seq%90) * time.Hour / 2)
+	return []eventlog.Receipt{
+		{Command: eventlog.CommandID{255, byte(commit.Seq)}, Request: commit.Request, Rejection: []byte(`{"code":"not_owner"}`), At: then},
+		{Command: commit.Command, Request: commit.Request, Seq: commit.Seq, At: then},
 	}
 }
 
@@ -150,7 +150,7 @@ type part struct {
 	Frames  [][]byte
 	Values  []eventlog.KV
 	Letters []eventlog.DeadLetter
-	Records []eventlog.Record
+	Records []eventlog.Receipt
 }
 
 // contents reads all that a log holds. Records count from an hour after they are due to be forgotten, so
@@ -161,24 +161,24 @@ func contents(t testing.TB, log eventlog.Log) (all [eventlog.Partitions]part) {
 	require.NoError(t, err)
 	require.Empty(t, losses.Open)
 	for i := range all {
-		p, of := eventlog.Partition(i), &all[i]
-		of.Epoch = losses.Epochs[p]
-		of.Head, err = log.Head(t.Context(), p)
+		partition, of := eventlog.Partition(i), &all[i]
+		of.Epoch = losses.Epochs[partition]
+		of.Head, err = log.Head(t.Context(), partition)
 		require.NoError(t, err)
 		seqs := make([]uint64, of.Head.Seq)
 		for i := range seqs {
 			seqs[i] = uint64(i) + 1
 		}
-		commits, err := log.Read(t.Context(), p, seqs)
+		commits, err := log.Read(t.Context(), partition, seqs)
 		require.NoError(t, err)
 		for i := range commits {
 			of.Frames = append(of.Frames, commits[i].AppendFrame(nil))
 		}
-		of.Values, err = log.Scan(t.Context(), p, "")
+		of.Values, err = log.Scan(t.Context(), partition, "")
 		require.NoError(t, err)
-		of.Letters, err = log.DeadLetters(t.Context(), p)
+		of.Letters, err = log.DeadLetters(t.Context(), partition)
 		require.NoError(t, err)
-		of.Records, err = log.Records(t.Context(), p, time.Now().Add(-recordsSince+time.Hour))
+		of.Records, err = log.Receipts(t.Context(), partition, time.Now().Add(-recordsSince+time.Hour))
 		require.NoError(t, err)
 	}
 	return all
@@ -276,42 +276,42 @@ type failing struct {
 
 var errCut = errors.New("cut off")
 
-func (f *failing) Append(ctx context.Context, b eventlog.Batch) error {
+func (f *failing) Append(ctx context.Context, batch eventlog.Batch) error {
 	left := f.left.Add(-1)
 	if left == 0 && f.stored {
-		return errors.Join(f.Log.Append(ctx, b), errCut)
+		return errors.Join(f.Log.Append(ctx, batch), errCut)
 	}
 	if left <= 0 {
 		return errCut
 	}
-	return f.Log.Append(ctx, b)
+	return f.Log.Append(ctx, batch)
 }
 
 // newCopy returns a copy that is to be run step by step.
 func newCopy(t testing.TB, from, to string) *logCopy {
 	t.Helper()
 	flags := pflag.NewFlagSet("copy", pflag.ContinueOnError)
-	o := bindCopy(flags)
+	options := bindCopy(flags)
 	require.NoError(t, flags.Parse([]string{"--from", from, "--to", to}))
-	l, err := o.load(flags, os.LookupEnv)
+	copier, err := options.load(flags, os.LookupEnv)
 	require.NoError(t, err)
-	l.stdout, l.stderr, l.logger = io.Discard, io.Discard, slog.New(slog.DiscardHandler)
-	return l
+	copier.stdout, copier.stderr, copier.logger = io.Discard, io.Discard, slog.New(slog.DiscardHandler)
+	return copier
 }
 
 // cutCopy runs a copy until its nth append after the mark, and returns how it ended.
 func cutCopy(t testing.TB, from, to string, n int64, stored bool) (err error) {
 	t.Helper()
-	l := newCopy(t, from, to)
-	defer func() { require.NoError(t, errors.Join(l.to.close(), l.from.close())) }()
+	copier := newCopy(t, from, to)
+	defer func() { require.NoError(t, errors.Join(copier.to.close(), copier.from.close())) }()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	require.NoError(t, l.openSource(ctx, cancel))
-	require.NoError(t, l.openTarget(ctx, cancel))
-	cut := &failing{Log: l.to.log.Log, stored: stored}
+	require.NoError(t, copier.openSource(ctx, cancel))
+	require.NoError(t, copier.openTarget(ctx, cancel))
+	cut := &failing{Log: copier.to.log.Log, stored: stored}
 	cut.left.Store(n)
-	l.to.log.Log = cut
-	return errors.Join(l.transfer(ctx, cancel), l.verify(ctx, cancel), l.finish(ctx, cancel))
+	copier.to.log.Log = cut
+	return errors.Join(copier.transfer(ctx, cancel), copier.verify(ctx, cancel), copier.finish(ctx, cancel))
 }
 
 // TestCopyCutAnywhere cuts the copy off after any number of appends. The next run finishes it, with
@@ -329,7 +329,7 @@ func TestCopyCutAnywhere(t *testing.T) {
 		cuts++
 		require.ErrorIs(t, err, errCut)
 		log := openSQLite(t, target)
-		require.ErrorContains(t, copying(t.Context(), log), "unfinished copy of sqlite:"+dir)
+		require.ErrorContains(t, refuseUnfinishedCopy(t.Context(), log), "unfinished copy of sqlite:"+dir)
 		require.NoError(t, log.Close())
 		said, err := copyLog(t.Context(), "sqlite:"+dir, "sqlite:"+target)
 		require.NoErrorf(t, err, "cut after %d appends", n)
@@ -345,8 +345,8 @@ func TestCopyGoesOnWithEpochs(t *testing.T) {
 	log := openSQLite(t, target)
 	marked(t, log, "sqlite:"+dir)
 	acceptLosses(t, log, 7, 1)
-	for _, p := range []eventlog.Partition{0, 7} {
-		require.NoError(t, log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: p, Known: eventlog.Head{Seq: 1}}))
+	for _, partition := range []eventlog.Partition{0, 7} {
+		require.NoError(t, log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: partition, Known: eventlog.Head{Seq: 1}}))
 	}
 	require.NoError(t, log.Close())
 	_, err := copyLog(t.Context(), "sqlite:"+dir, "sqlite:"+target)
@@ -359,13 +359,13 @@ func TestCopyOfAChangedSource(t *testing.T) {
 	dir, target := sourceDir(t, 62*3), t.TempDir()
 	require.ErrorIs(t, cutCopy(t, "sqlite:"+dir, "sqlite:"+target, 90, true), errCut)
 	log := openSQLite(t, dir)
-	for _, p := range []eventlog.Partition{1, 4} {
-		head, err := log.Head(t.Context(), p)
+	for _, partition := range []eventlog.Partition{1, 4} {
+		head, err := log.Head(t.Context(), partition)
 		require.NoError(t, err)
-		c := madeCommit(p, head, false)
+		commit := madeCommit(partition, head, false)
 		put(t, log, eventlog.Batch{
-			Partition: p, Commits: []eventlog.Commit{c},
-			Records:     []eventlog.Record{{Command: c.Command, Request: c.Request, Seq: c.Seq, At: time.Now().UTC().Truncate(time.Microsecond)}},
+			Partition: partition, Commits: []eventlog.Commit{commit},
+			Receipts:    []eventlog.Receipt{{Command: commit.Command, Request: commit.Request, Seq: commit.Seq, At: time.Now().UTC().Truncate(time.Microsecond)}},
 			DeadLetters: []eventlog.DeadLetter{{ID: "late", Payload: []byte("x"), Reason: "late", At: at(3)}},
 			Puts:        []eventlog.KV{{Key: "member/mei"}, {Key: "member/anna", Value: []byte("Anna")}},
 		})
@@ -384,13 +384,13 @@ func marked(t testing.TB, log eventlog.Log, from string) {
 }
 
 // put appends to the end of a partition.
-func put(t testing.TB, log eventlog.Log, b eventlog.Batch) {
+func put(t testing.TB, log eventlog.Log, batch eventlog.Batch) {
 	t.Helper()
-	lease, err := log.Own(t.Context(), b.Partition)
+	lease, err := log.Own(t.Context(), batch.Partition)
 	require.NoError(t, err)
-	b.Fence = lease.Fence()
-	b.Head, err = log.Head(t.Context(), b.Partition)
+	batch.Fence = lease.Fence()
+	batch.Head, err = log.Head(t.Context(), batch.Partition)
 	require.NoError(t, err)
-	require.NoError(t, log.Append(t.Context(), b))
+	require.NoError(t, log.Append(t.Context(), batch))
 	require.NoError(t, lease.Release(t.Context()))
 }

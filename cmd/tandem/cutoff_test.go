@@ -16,29 +16,29 @@ func TestCutOffNode(t *testing.T) {
 	server := redistest.Start(t)
 	wire := redistest.NewProxy(t, server.Addr())
 	here, there := startNodes(t, 1, server.URL()), startNodes(t, 1, "redis://"+wire.Addr())
-	w := arrangeAgreements(here.at(0), 1)
-	p := there.at(0)
+	world := arrangeAgreements(here.at(0), 1)
+	program := there.at(0)
 	made := here.at(0).do(201, operatorSecret, "POST", "/v1/partners/nokia/tokens", `{"name":"short-lived","role":"viewer"}`)
 	token := made.field(t, "token")
 	eventually(t, 5*time.Second, "the token to be good there", func() bool {
-		a, err := p.try(t.Context(), token, "GET", "/v1/me", "")
-		return err == nil && a.status == 200
+		answer, err := program.try(t.Context(), token, "GET", "/v1/me", "")
+		return err == nil && answer.status == 200
 	})
 	wire.Hang()
 	here.at(0).do(204, operatorSecret, "DELETE", "/v1/partners/nokia/tokens/"+made.field(t, "id"), "")
 	served := eventually(t, 10*time.Second, "the token to be refused", func() bool {
-		a, err := p.try(t.Context(), token, "GET", "/v1/me", "")
-		return err == nil && a.status == 503
+		answer, err := program.try(t.Context(), token, "GET", "/v1/me", "")
+		return err == nil && answer.status == 503
 	})
 	require.Less(t, served, 2500*time.Millisecond)
-	p.do(503, w.nokia, "GET", w.milestone(w.agreements[0]), "")
-	p.do(503, "", "GET", "/readyz", "")
-	wire.Mend()
+	program.do(503, world.nokia, "GET", world.milestone(world.agreements[0]), "")
+	program.do(503, "", "GET", "/readyz", "")
+	wire.Resume()
 	back := eventually(t, 20*time.Second, "the node to serve again", func() bool {
-		a, err := p.try(t.Context(), w.nokia, "GET", w.milestone(w.agreements[0]), "")
-		return err == nil && a.status == 200
+		answer, err := program.try(t.Context(), world.nokia, "GET", world.milestone(world.agreements[0]), "")
+		return err == nil && answer.status == 200
 	})
-	p.do(401, token, "GET", "/v1/me", "")
+	program.do(401, token, "GET", "/v1/me", "")
 	t.Logf("a node cut off from the log served a revoked token for %v more, nobody after that, and served again %v after the network did",
 		served.Round(time.Millisecond), back.Round(time.Millisecond))
 	here.stop()

@@ -19,9 +19,9 @@ import (
 	api "tandem/http"
 )
 
-// demo is what is known of the example: kept in the data directory, because tokens cannot be read
+// demoInfo is what is known of the example: kept in the data directory, because tokens cannot be read
 // out of the log.
-type demo struct {
+type demoInfo struct {
 	Begun    time.Time         `json:"begun"` // its relative dates count from here, however often loading is begun again
 	Complete bool              `json:"complete"`
 	Tokens   map[string]string `json:"tokens"` // by name: nokia-manager, xiaomi-viewer, …
@@ -29,23 +29,23 @@ type demo struct {
 
 const demoFile = "demo.json"
 
-// demoState reads what is known of the example. It is to be loaded when the log is empty, and
+// readDemoInfo reads what is known of the example. It is to be loaded when the log is empty, and
 // loading is to be finished when it was begun and not completed.
-func demoState(data string, empty bool) (d demo, load bool, err error) {
+func readDemoInfo(data string, empty bool) (info demoInfo, load bool, err error) {
 	text, err := os.ReadFile(filepath.Join(data, demoFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return demo{}, empty, nil
+		return demoInfo{}, empty, nil
 	}
 	if err != nil {
-		return demo{}, false, err
+		return demoInfo{}, false, err
 	}
-	if err := json.Unmarshal(text, &d); err != nil {
-		return demo{}, false, fmt.Errorf("%s is damaged: %w", demoFile, err)
+	if err := json.Unmarshal(text, &info); err != nil {
+		return demoInfo{}, false, fmt.Errorf("%s is damaged: %w", demoFile, err)
 	}
-	return d, !d.Complete, nil
+	return info, !info.Complete, nil
 }
 
-func (d demo) write(data string) error {
+func (d demoInfo) write(data string) error {
 	text, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return err
@@ -63,11 +63,11 @@ type loader struct {
 	saved    map[string]string
 }
 
-func (l *loader) load(ctx context.Context, steps []step, progress io.Writer) error {
+func (l *loader) load(ctx context.Context, steps []scenarioStep, progress io.Writer) error {
 	bar := progressbar.NewOptions(len(steps),
 		progressbar.OptionSetWriter(progress), progressbar.OptionSetDescription("Loading the example"),
 		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-	order, err := chronological(steps, l.today)
+	order, err := chronologicalOrder(steps, l.today)
 	if err != nil {
 		return err
 	}
@@ -80,41 +80,41 @@ func (l *loader) load(ctx context.Context, steps []step, progress io.Writer) err
 	return nil
 }
 
-func (l *loader) send(ctx context.Context, key string, s step) error {
-	r, err := s.fill(l.today, l.saved)
+func (l *loader) send(ctx context.Context, key string, step scenarioStep) error {
+	resolved, err := step.resolve(l.today, l.saved)
 	if err != nil {
 		return err
 	}
-	token := l.saved[s.As]
-	if s.As == "operator" {
+	token := l.saved[step.As]
+	if step.As == "operator" {
 		token = l.operator
 	}
-	request, err := http.NewRequestWithContext(api.At(ctx, r.at), r.method, r.path, bytes.NewReader(r.body))
+	request, err := http.NewRequestWithContext(api.WithRecordedAt(ctx, resolved.at), resolved.method, resolved.path, bytes.NewReader(resolved.body))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Idempotency-Key", key)
-	if r.body != nil {
+	if resolved.body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	answer := httptest.NewRecorder()
 	l.handler.ServeHTTP(answer, request)
-	if answer.Code/100 != 2 && answer.Code != s.Refused {
+	if answer.Code/100 != 2 && answer.Code != step.Refused {
 		return fmt.Errorf("status %d: %s", answer.Code, answer.Body)
 	}
-	return l.keep(s, answer.Body.Bytes())
+	return l.saveFields(step, answer.Body.Bytes())
 }
 
-func (l *loader) keep(s step, body []byte) error {
-	if len(s.Save) == 0 {
+func (l *loader) saveFields(step scenarioStep, body []byte) error {
+	if len(step.Save) == 0 {
 		return nil
 	}
 	var fields map[string]any
 	if err := json.Unmarshal(body, &fields); err != nil {
 		return err
 	}
-	for name, field := range s.Save {
+	for name, field := range step.Save {
 		value, ok := fields[field].(string)
 		if !ok {
 			return fmt.Errorf("the answer has no %s", field)
@@ -125,8 +125,8 @@ func (l *loader) keep(s step, body []byte) error {
 }
 
 // guide tells a newcomer what to do next. Every line after "Try" works when pasted.
-func (d demo) guide(w io.Writer, url string) {
-	fmt.Fprintf(w, `
+func (d demoInfo) guide(out io.Writer, url string) {
+	fmt.Fprintf(out, `
 Tandem is listening on %[1]s with the Nokia–Xiaomi example.
 What was announced in July 2017 is fact; milestones and their dates are examples.
 

@@ -39,8 +39,8 @@ func traces(content []byte) (found []string) {
 func tracesIn(t *testing.T, dir string) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
-	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
 			return err
 		}
 		content, err := os.ReadFile(path)
@@ -52,8 +52,8 @@ func tracesIn(t *testing.T, dir string) map[string][]string {
 	return found
 }
 
-// forgotten is one run of the test: an installation, a member of it, and all programs that ran there.
-type forgotten struct {
+// erasureTest is one run of the test: an installation, a member of it, and all programs that ran there.
+type erasureTest struct {
 	t        *testing.T
 	world    world
 	member   string // the path
@@ -61,56 +61,56 @@ type forgotten struct {
 	programs []*program
 }
 
-func (f *forgotten) start(data string, args ...string) *program {
+func (f *erasureTest) start(data string, args ...string) *program {
 	f.t.Helper()
-	p := start(f.t, data, append([]string{"serve"}, args...)...)
-	f.programs = append(f.programs, p)
-	return p
+	program := start(f.t, data, append([]string{"serve"}, args...)...)
+	f.programs = append(f.programs, program)
+	return program
 }
 
 // join adds the member, who acts with a token of hers and then gets another name and address. All of it
 // comes with keys, so that records are kept too.
-func (f *forgotten) join(p *program) {
+func (f *erasureTest) join(program *program) {
 	f.t.Helper()
-	f.world = arrangeAgreements(p, 1)
+	f.world = arrangeAgreements(program, 1)
 	members := "/v1/partners/nokia/members"
 	body := func(name, email string) string {
 		return `{"name":"` + name + `","email":"` + email + `","role":"manager"}`
 	}
-	f.member = members + "/" + p.do(201, f.world.nokia, "POST", members, body(person[0], person[1]), "Idempotency-Key", "join").field(f.t, "id")
-	p.do(201, f.world.nokia, "POST", members, body("Somebody Else", "else@nokia.example"))
-	f.token = p.do(201, f.world.nokia, "POST", "/v1/partners/nokia/tokens",
+	f.member = members + "/" + program.do(201, f.world.nokia, "POST", members, body(person[0], person[1]), "Idempotency-Key", "join").field(f.t, "id")
+	program.do(201, f.world.nokia, "POST", members, body("Somebody Else", "else@nokia.example"))
+	f.token = program.do(201, f.world.nokia, "POST", "/v1/partners/nokia/tokens",
 		`{"name":"laptop","role":"manager","member":"`+filepath.Base(f.member)+`"}`).field(f.t, "token")
-	p.do(200, f.token, "POST", f.world.milestone(f.world.agreements[0])+"/comment", `{"text":"I was here"}`)
-	p.do(422, f.world.nokia, "PATCH", f.member, `{"name":"`+person[2]+`","email":"`+person[3]+`@"}`, "Idempotency-Key", "wrong")
-	p.do(200, f.world.nokia, "PATCH", f.member, `{"name":"`+person[2]+`","email":"`+person[3]+`"}`, "Idempotency-Key", "wed")
-	require.NotEmpty(f.t, traces(f.views(p)), "or the search finds nothing")
+	program.do(200, f.token, "POST", f.world.milestone(f.world.agreements[0])+"/comment", `{"text":"I was here"}`)
+	program.do(422, f.world.nokia, "PATCH", f.member, `{"name":"`+person[2]+`","email":"`+person[3]+`@"}`, "Idempotency-Key", "wrong")
+	program.do(200, f.world.nokia, "PATCH", f.member, `{"name":"`+person[2]+`","email":"`+person[3]+`"}`, "Idempotency-Key", "wed")
+	require.NotEmpty(f.t, traces(f.views(program)), "or the search finds nothing")
 }
 
 // erase removes the member.
-func (f *forgotten) erase(p *program) {
+func (f *erasureTest) erase(program *program) {
 	f.t.Helper()
-	p.do(204, f.world.nokia, "DELETE", f.member, "", "Idempotency-Key", "forget")
-	f.check(p)
+	program.do(204, f.world.nokia, "DELETE", f.member, "", "Idempotency-Key", "forget")
+	f.check(program)
 }
 
 // check requires that the person is in no view, that what she did still names her id, and that her token
 // is good for nothing.
-func (f *forgotten) check(p *program) {
+func (f *erasureTest) check(program *program) {
 	f.t.Helper()
-	require.Empty(f.t, traces(f.views(p)))
-	require.Contains(f.t, string(p.do(200, f.world.xiaomi, "GET", f.world.milestone(f.world.agreements[0])+"/history", "").body), filepath.Base(f.member))
-	p.do(401, f.token, "GET", "/v1/me", "")
+	require.Empty(f.t, traces(f.views(program)))
+	require.Contains(f.t, string(program.do(200, f.world.xiaomi, "GET", f.world.milestone(f.world.agreements[0])+"/history", "").body), filepath.Base(f.member))
+	program.do(401, f.token, "GET", "/v1/me", "")
 }
 
 // views returns every JSON that can be read without knowing more than the names in the path, as the
 // operator and both partners see it.
-func (f *forgotten) views(p *program) []byte {
+func (f *erasureTest) views(program *program) []byte {
 	f.t.Helper()
 	var description struct {
 		Paths map[string]map[string]json.RawMessage
 	}
-	p.do(200, f.world.nokia, "GET", "/openapi.json", "").decode(f.t, &description)
+	program.do(200, f.world.nokia, "GET", "/openapi.json", "").decode(f.t, &description)
 	names := strings.NewReplacer("{partner}", "nokia", "{agreement}", f.world.agreements[0], "{project}", "p", "{milestone}", "m",
 		"{member}", filepath.Base(f.member), "{token}", "laptop")
 	var all bytes.Buffer
@@ -121,9 +121,9 @@ func (f *forgotten) views(p *program) []byte {
 			continue
 		}
 		for _, token := range []string{f.world.nokia, f.world.xiaomi, operatorSecret} {
-			a, err := p.try(f.t.Context(), token, "GET", path, "")
+			answer, err := program.try(f.t.Context(), token, "GET", path, "")
 			require.NoError(f.t, err)
-			all.Write(a.body)
+			all.Write(answer.body)
 			read++
 		}
 	}
@@ -132,10 +132,10 @@ func (f *forgotten) views(p *program) []byte {
 }
 
 // said requires that no program has logged the person.
-func (f *forgotten) said() {
+func (f *erasureTest) said() {
 	f.t.Helper()
-	for _, p := range f.programs {
-		require.Empty(f.t, traces([]byte(p.log.String())))
+	for _, program := range f.programs {
+		require.Empty(f.t, traces([]byte(program.stderr.String())))
 	}
 }
 
@@ -144,27 +144,27 @@ func (f *forgotten) said() {
 func TestForgottenOnSQLite(t *testing.T) {
 	t.Parallel()
 	data, copied := t.TempDir(), t.TempDir()
-	f := &forgotten{t: t}
-	p := f.start(data)
-	f.join(p)
-	p.stop() // with a snapshot
+	erasure := &erasureTest{t: t}
+	program := erasure.start(data)
+	erasure.join(program)
+	program.stop() // with a snapshot
 	require.NotEmpty(t, tracesIn(t, data), "or the search finds nothing")
-	p = f.start(data)
-	f.erase(p)
+	program = erasure.start(data)
+	erasure.erase(program)
 	require.Empty(t, tracesIn(t, data), "while the program runs")
-	p.kill()
+	program.kill()
 	require.Empty(t, tracesIn(t, data))
-	p = f.start(data)
-	f.check(p)
-	p.stop()
+	program = erasure.start(data)
+	erasure.check(program)
+	program.stop()
 	require.Empty(t, tracesIn(t, data))
 
 	require.Contains(t, runCopy(t, "sqlite:"+data, "sqlite:"+copied), "chain verified")
 	require.Empty(t, tracesIn(t, copied))
-	p = f.start(copied) // without a snapshot: the log is read and checked from its beginning
-	f.check(p)
-	p.stop()
-	f.said()
+	program = erasure.start(copied) // without a snapshot: the log is read and checked from its beginning
+	erasure.check(program)
+	program.stop()
+	erasure.said()
 }
 
 // TestForgottenOnRedis is the same on a server, whose file is written anew.
@@ -172,27 +172,27 @@ func TestForgottenOnRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "rdbcompression no") // or the search might find nothing
 	data, copied := t.TempDir(), t.TempDir()
-	f := &forgotten{t: t}
-	p := f.start(data, "--redis", server.URL())
-	f.join(p)
+	erasure := &erasureTest{t: t}
+	program := erasure.start(data, "--redis", server.URL())
+	erasure.join(program)
 	require.NotEmpty(t, tracesIn(t, server.Backup()), "or the search finds nothing")
-	p.stop()
-	p = f.start(data, "--redis", server.URL())
+	program.stop()
+	program = erasure.start(data, "--redis", server.URL())
 	rewritten := func() bool { return server.Client().Get(t.Context(), "tandem:erasure").Val() == "" }
-	require.Eventually(t, rewritten, redistest.Patience, time.Millisecond, "the first name was not forgotten")
-	f.erase(p)
-	require.Eventually(t, rewritten, redistest.Patience, time.Millisecond)
+	require.Eventually(t, rewritten, redistest.Timeout, time.Millisecond, "the first name was not forgotten")
+	erasure.erase(program)
+	require.Eventually(t, rewritten, redistest.Timeout, time.Millisecond)
 	require.Empty(t, tracesIn(t, server.Backup()))
 	require.Empty(t, tracesIn(t, data))
-	p.stop()
+	program.stop()
 	require.Empty(t, tracesIn(t, data))
 	server.Restart()
 
 	require.Contains(t, runCopy(t, server.URL(), "sqlite:"+copied), "chain verified")
 	require.Empty(t, tracesIn(t, copied))
 	bringKey(t, data, copied)
-	p = f.start(copied)
-	f.check(p)
-	p.stop()
-	f.said()
+	program = erasure.start(copied)
+	erasure.check(program)
+	program.stop()
+	erasure.said()
 }

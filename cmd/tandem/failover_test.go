@@ -26,10 +26,10 @@ func TestFailover(t *testing.T) {
 	link := redistest.NewProxy(t, master.Addr())
 	replica := redistest.StartReplica(t, master, link)
 	door := redistest.NewProxy(t, master.Addr())
-	ns := startNodes(t, 2, "redis://"+door.Addr(), "--redis-durability", "replicated")
-	w := arrangeAgreements(ns.at(0), trafficWriters)
-	load := startTraffic(ns, w)
-	readers := startReaders(t, ns, w)
+	nodes := startNodes(t, 2, "redis://"+door.Addr(), "--redis-durability", "replicated")
+	world := arrangeAgreements(nodes.at(0), trafficWriters)
+	load := startTraffic(nodes, world)
+	readers := startReaders(t, nodes, world)
 	var recoveries []time.Duration
 	for round := range failovers {
 		load.more(150)
@@ -44,19 +44,19 @@ func TestFailover(t *testing.T) {
 		door.Retarget(replica.Addr())
 		master, replica = replica, master
 		link.Retarget(master.Addr())
-		link.Mend()
+		link.Resume()
 		replica.ReplicaOf(link.Addr())
 		recoveries = append(recoveries, load.recovery(promoted))
 	}
 	comments := load.stop()
 	load.requireWhole()
 	polled, streamed := readers.stop()
-	for i := range ns.live {
-		require.NotContains(t, ns.at(i).log.String(), "history was lost")
+	for i := range nodes.live {
+		require.NotContains(t, nodes.at(i).stderr.String(), "history was lost")
 	}
 	t.Logf("%d failovers under %d writers: %d comments acknowledged, %d attempts repeated, 0 lost, 0 doubled, 0 out of order; %d events polled and %d streamed meanwhile, 0 not in the history; all writers went on after median %v, worst %v",
 		failovers, trafficWriters, comments, load.again(), polled, streamed, median(recoveries).Round(time.Millisecond), slices.Max(recoveries).Round(time.Millisecond))
-	ns.stop()
+	nodes.stop()
 }
 
 // TestReplicaAway: a node starts and reads while a replica that has to confirm is away. Commands wait for
@@ -65,24 +65,24 @@ func TestReplicaAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	replica := redistest.StartReplica(t, server, nil)
-	ns := startNodes(t, 1, server.URL(), "--redis-durability", "replicated")
-	w := arrangeAgreements(ns.at(0), 1)
-	before := ns.at(0).history(w, w.agreements[0])
+	nodes := startNodes(t, 1, server.URL(), "--redis-durability", "replicated")
+	world := arrangeAgreements(nodes.at(0), 1)
+	before := nodes.at(0).history(world, world.agreements[0])
 	replica.Kill()
-	ns.at(0).kill()
-	p := ns.start(0)
-	require.Equal(t, string(before.raw), string(p.history(w, w.agreements[0]).raw))
-	sent, err := p.comment(t.Context(), w, w.agreements[0], "alone", "Idempotency-Key", "alone", "Prefer", "wait=1")
+	nodes.at(0).kill()
+	program := nodes.start(0)
+	require.Equal(t, string(before.raw), string(program.history(world, world.agreements[0]).raw))
+	sent, err := program.comment(t.Context(), world, world.agreements[0], "alone", "Idempotency-Key", "alone", "Prefer", "wait=1")
 	require.NoError(t, err)
 	require.Contains(t, []int{202, 503}, sent.status, "%s", sent.body)
-	require.Equal(t, string(before.raw), string(p.history(w, w.agreements[0]).raw))
-	replica.Begin()
+	require.Equal(t, string(before.raw), string(program.history(world, world.agreements[0]).raw))
+	replica.Start()
 	eventually(t, 30*time.Second, "the comment to be acknowledged", func() bool {
-		a, err := p.comment(t.Context(), w, w.agreements[0], "alone", "Idempotency-Key", "alone")
-		return err == nil && a.status == 200
+		answer, err := program.comment(t.Context(), world, world.agreements[0], "alone", "Idempotency-Key", "alone")
+		return err == nil && answer.status == 200
 	})
-	require.Len(t, p.history(w, w.agreements[0]).events, len(before.events)+1)
-	ns.stop()
+	require.Len(t, program.history(world, world.agreements[0]).events, len(before.events)+1)
+	nodes.stop()
 }
 
 // readers follow the feeds of all agreements on all nodes, and check what they saw in the end.
@@ -103,16 +103,16 @@ type readers struct {
 
 // startReaders starts one reader per node that polls, and one per agreement that has the last node's
 // stream.
-func startReaders(t testing.TB, ns *fleet, w world) *readers {
-	r := &readers{t: t, ns: ns, world: w, seen: make(map[string]event)}
-	r.end, r.stops = context.WithCancel(t.Context())
-	for i := range ns.live {
-		r.work.Go(func() { r.poll(i) })
+func startReaders(t testing.TB, nodes *fleet, world world) *readers {
+	started := &readers{t: t, ns: nodes, world: world, seen: make(map[string]event)}
+	started.end, started.stops = context.WithCancel(t.Context())
+	for i := range nodes.live {
+		started.work.Go(func() { started.poll(i) })
 	}
-	for _, agreement := range w.agreements {
-		r.work.Go(func() { r.stream(len(ns.live)-1, agreement) })
+	for _, agreement := range world.agreements {
+		started.work.Go(func() { started.stream(len(nodes.live)-1, agreement) })
 	}
-	return r
+	return started
 }
 
 // poll asks for what is new, agreement by agreement.
@@ -120,16 +120,16 @@ func (r *readers) poll(node int) {
 	after := make(map[string]string)
 	for r.end.Err() == nil {
 		for _, agreement := range r.world.agreements {
-			a, err := r.ns.at(node).try(r.end, r.world.xiaomi, "GET", "/v1/agreements/"+agreement+"/events?limit=200&after="+url.QueryEscape(after[agreement]), "")
-			if err != nil || a.status == 503 {
+			answer, err := r.ns.at(node).try(r.end, r.world.xiaomi, "GET", "/v1/agreements/"+agreement+"/events?limit=200&after="+url.QueryEscape(after[agreement]), "")
+			if err != nil || answer.status == 503 {
 				continue // it says nothing, rather than what is not so
 			}
 			var page struct {
 				Events []event
 				Next   string `json:"next_cursor"`
 			}
-			if a.status != 200 || json.Unmarshal(a.body, &page) != nil {
-				r.fault(string(a.body))
+			if answer.status != 200 || json.Unmarshal(answer.body, &page) != nil {
+				r.fault(string(answer.body))
 				return
 			}
 			after[agreement] = page.Next
@@ -148,14 +148,14 @@ func (r *readers) stream(node int, agreement string) {
 			time.Sleep(retryPause)
 			continue
 		}
-		for s := range told {
-			after = s.position
-			var e event
-			if err := json.Unmarshal([]byte(s.data), &e); err != nil || e.Position != s.position {
-				r.fault(s.data)
+		for received := range told {
+			after = received.position
+			var event event
+			if err := json.Unmarshal([]byte(received.data), &event); err != nil || event.Position != received.position {
+				r.fault(received.data)
 				return
 			}
-			r.saw(agreement, &r.streamed, e)
+			r.saw(agreement, &r.streamed, event)
 		}
 	}
 }
@@ -164,12 +164,12 @@ func (r *readers) stream(node int, agreement string) {
 func (r *readers) saw(agreement string, count *int, events ...event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, e := range events {
+	for _, event := range events {
 		*count++
-		if before, known := r.seen[agreement+" "+e.Position]; known && before != e {
-			r.broken = append(r.broken, "two events at "+e.Position)
+		if before, known := r.seen[agreement+" "+event.Position]; known && before != event {
+			r.broken = append(r.broken, "two events at "+event.Position)
 		}
-		r.seen[agreement+" "+e.Position] = e
+		r.seen[agreement+" "+event.Position] = event
 	}
 }
 
@@ -186,10 +186,10 @@ func (r *readers) stop() (polled, streamed int) {
 	r.work.Wait()
 	require.Empty(r.t, r.broken)
 	for _, agreement := range r.world.agreements {
-		for _, e := range r.ns.at(0).history(r.world, agreement).events {
-			key := agreement + " " + e.Position
+		for _, event := range r.ns.at(0).history(r.world, agreement).events {
+			key := agreement + " " + event.Position
 			if seen, known := r.seen[key]; known {
-				require.Equal(r.t, e, seen)
+				require.Equal(r.t, event, seen)
 				delete(r.seen, key)
 			}
 		}

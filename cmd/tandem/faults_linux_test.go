@@ -17,34 +17,34 @@ func limitFiles(pid int, size uint64) error {
 // of things. What was acknowledged is there after the limit is gone; the rest was not promised.
 func TestFullDisk(t *testing.T) {
 	data := t.TempDir()
-	p := start(t, data, "serve")
-	w := arrange(p)
-	require.NoError(t, limitFiles(p.cmd.Process.Pid, 512<<10))
-	path := w.milestone(w.agreements[0])
+	program := start(t, data, "serve")
+	world := arrange(program)
+	require.NoError(t, limitFiles(program.cmd.Process.Pid, 512<<10))
+	path := world.milestone(world.agreements[0])
 	var acknowledged int
 	for {
-		a, err := p.try(t.Context(), w.nokia, "POST", path+"/comment", `{"text":"until the disk is full, with a text of some length to get there sooner"}`)
+		answer, err := program.try(t.Context(), world.nokia, "POST", path+"/comment", `{"text":"until the disk is full, with a text of some length to get there sooner"}`)
 		require.NoError(t, err)
-		if a.status == 503 {
+		if answer.status == 503 {
 			// The fault is met by a command, or by the checkpoint between two of them.
-			require.Regexp(t, `"code":"(outcome_unknown|unavailable)"`, string(a.body))
+			require.Regexp(t, `"code":"(outcome_unknown|unavailable)"`, string(answer.body))
 			break
 		}
-		require.Equalf(t, 200, a.status, "%s", a.body)
+		require.Equalf(t, 200, answer.status, "%s", answer.body)
 		acknowledged++
 	}
-	p.do(503, w.nokia, "POST", path+"/comment", `{"text":"after"}`)
-	p.do(503, w.nokia, "GET", "/readyz", "")
-	p.do(200, w.xiaomi, "GET", path, "")
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGKILL))
-	<-p.ended
+	program.do(503, world.nokia, "POST", path+"/comment", `{"text":"after"}`)
+	program.do(503, world.nokia, "GET", "/readyz", "")
+	program.do(200, world.xiaomi, "GET", path, "")
+	require.NoError(t, program.cmd.Process.Signal(syscall.SIGKILL))
+	<-program.ended
 
-	p = start(t, data, "serve")
-	var m struct{ Version int }
-	p.do(200, w.xiaomi, "GET", path, "").decode(t, &m)
+	program = start(t, data, "serve")
+	var milestone struct{ Version int }
+	program.do(200, world.xiaomi, "GET", path, "").decode(t, &milestone)
 	const before = 2 // planned and started
-	require.GreaterOrEqual(t, m.Version, before+acknowledged)
-	require.LessOrEqual(t, m.Version, before+acknowledged+1, "the one whose outcome was unknown")
-	p.do(200, w.nokia, "POST", path+"/comment", `{"text":"it goes on"}`)
-	p.stop()
+	require.GreaterOrEqual(t, milestone.Version, before+acknowledged)
+	require.LessOrEqual(t, milestone.Version, before+acknowledged+1, "the one whose outcome was unknown")
+	program.do(200, world.nokia, "POST", path+"/comment", `{"text":"it goes on"}`)
+	program.stop()
 }

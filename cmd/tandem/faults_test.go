@@ -13,27 +13,27 @@ import (
 // ends runs the program, which must end by itself with status 1, and returns what it said.
 func ends(t *testing.T, args ...string) string {
 	t.Helper()
-	p := launch(t, args...)
-	err := <-p.ended
-	require.Error(t, err, "%s", p.log)
-	require.Equal(t, exitFault, p.cmd.ProcessState.ExitCode(), "%s", p.log)
-	return p.log.String()
+	program := launch(t, args...)
+	err := <-program.ended
+	require.Error(t, err, "%s", program.stderr)
+	require.Equal(t, exitError, program.cmd.ProcessState.ExitCode(), "%s", program.stderr)
+	return program.stderr.String()
 }
 
 func TestSecondProcessOnTheSameData(t *testing.T) {
 	data := t.TempDir()
-	p := start(t, data, "serve")
+	program := start(t, data, "serve")
 	require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), "in use by another process")
-	p.do(200, operatorSecret, "GET", "/v1/partners", "")
-	p.stop()
+	program.do(200, operatorSecret, "GET", "/v1/partners", "")
+	program.stop()
 }
 
 func TestBusyPort(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer l.Close()
+	defer listener.Close()
 	data := filepath.Join(t.TempDir(), "data")
-	require.Contains(t, ends(t, "serve", "--listen", l.Addr().String(), "--data", data), "address already in use")
+	require.Contains(t, ends(t, "serve", "--listen", listener.Addr().String(), "--data", data), "address already in use")
 	_, err = os.Stat(data)
 	require.ErrorIs(t, err, os.ErrNotExist, "nothing was made before the port was had")
 }
@@ -41,9 +41,9 @@ func TestBusyPort(t *testing.T) {
 // TestKeyIsGone: a log that has a history is not given another installation key.
 func TestKeyIsGone(t *testing.T) {
 	data := t.TempDir()
-	p := start(t, data, "serve")
-	p.do(201, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
-	p.stop()
+	program := start(t, data, "serve")
+	program.do(201, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
+	program.stop()
 	require.NoError(t, os.Remove(filepath.Join(data, "key")))
 	require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), "installation key")
 }
@@ -51,9 +51,9 @@ func TestKeyIsGone(t *testing.T) {
 // TestLogIsGone: no new log is begun over a known one, killed before its first snapshot though it was.
 func TestLogIsGone(t *testing.T) {
 	data := t.TempDir()
-	p := start(t, data, "serve")
-	p.do(201, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
-	p.kill()
+	program := start(t, data, "serve")
+	program.do(201, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
+	program.kill()
 	for _, name := range []string{"tandem.db", "tandem.db-wal", "tandem.db-shm"} {
 		require.NoError(t, os.Remove(filepath.Join(data, name)))
 	}
@@ -62,34 +62,34 @@ func TestLogIsGone(t *testing.T) {
 
 // TestAdminListener: with a listener of its own, /metrics is nowhere else.
 func TestAdminListener(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	admin := l.Addr().String()
-	require.NoError(t, l.Close())
-	p := start(t, t.TempDir(), "serve", "--admin-listen", admin)
-	p.do(404, operatorSecret, "GET", "/metrics", "")
-	p.url = "http://" + admin
-	require.Contains(t, string(p.do(200, operatorSecret, "GET", "/metrics", "").body), "tandem_http_requests_total")
-	p.stop()
+	admin := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	program := start(t, t.TempDir(), "serve", "--admin-listen", admin)
+	program.do(404, operatorSecret, "GET", "/metrics", "")
+	program.url = "http://" + admin
+	require.Contains(t, string(program.do(200, operatorSecret, "GET", "/metrics", "").body), "tandem_http_requests_total")
+	program.stop()
 }
 
 // TestPrivateFiles: what is in the data directory is for this user alone.
 func TestPrivateFiles(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	require.NoError(t, os.Mkdir(data, 0o755))
-	p := start(t, data, "demo")
+	program := start(t, data, "demo")
 	files, err := os.ReadDir(data)
 	require.NoError(t, err)
-	for _, f := range files {
-		info, err := f.Info()
+	for _, entry := range files {
+		info, err := entry.Info()
 		require.NoError(t, err)
-		require.Zerof(t, info.Mode().Perm()&0o077, "%s has mode %v", f.Name(), info.Mode())
+		require.Zerof(t, info.Mode().Perm()&0o077, "%s has mode %v", entry.Name(), info.Mode())
 	}
-	p.stop()
+	program.stop()
 }
 
 func TestUnusableFiles(t *testing.T) {
-	for name, c := range map[string]struct {
+	for name, tc := range map[string]struct {
 		damage func(t *testing.T, file string)
 		says   string
 	}{
@@ -111,12 +111,12 @@ func TestUnusableFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := t.TempDir()
-			p := start(t, data, "serve")
-			p.do(201, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
-			p.stop()
+			program := start(t, data, "serve")
+			program.do(201, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
+			program.stop()
 			file := filepath.Join(data, "tandem.db")
-			c.damage(t, file)
-			require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), c.says)
+			tc.damage(t, file)
+			require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), tc.says)
 		})
 	}
 }

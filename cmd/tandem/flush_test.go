@@ -18,25 +18,25 @@ import (
 func TestFlushedRunning(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	ns := startNodes(t, 2, server.URL())
-	w := arrangeAgreements(ns.at(0), trafficWriters)
-	load := startTraffic(ns, w)
+	nodes := startNodes(t, 2, server.URL())
+	world := arrangeAgreements(nodes.at(0), trafficWriters)
+	load := startTraffic(nodes, world)
 	load.more(100)
 	load.stop()
 	missing := behind(t, nil, server)
-	silent := newSilence(t, ns, w)
+	silent := newSilence(t, nodes, world)
 	require.NoError(t, server.Client().FlushAll(t.Context()).Err())
 	flushed := time.Now()
 	silent.watch()
-	ns.requireLost(missing)
+	nodes.requireLost(missing)
 	named := time.Since(flushed)
 
-	ns.at(0).stop()
-	ns.start(0)
-	ns.requireLost(missing)
-	ns.at(1).kill()
-	ns.start(1)
-	ns.requireLost(missing)
+	nodes.at(0).stop()
+	nodes.start(0)
+	nodes.requireLost(missing)
+	nodes.at(1).kill()
+	nodes.start(1)
+	nodes.requireLost(missing)
 	silent.stop()
 
 	stranger := startNodes(t, 1, server.URL()) // it has never seen this log
@@ -45,16 +45,16 @@ func TestFlushedRunning(t *testing.T) {
 	stranger.at(0).do(503, operatorSecret, "GET", "/v1/partners", "")
 	stranger.stop()
 
-	ns.accept(missing)
-	for i := range ns.live {
+	nodes.accept(missing)
+	for i := range nodes.live {
 		var none struct{ Partners []any }
-		ns.at(i).do(200, operatorSecret, "GET", "/v1/partners", "").decode(t, &none)
+		nodes.at(i).do(200, operatorSecret, "GET", "/v1/partners", "").decode(t, &none)
 		require.Empty(t, none.Partners)
 	}
-	arrangeAgreements(ns.at(1), 2)
+	arrangeAgreements(nodes.at(1), 2)
 	t.Logf("a server flushed under 2 nodes: %d partitions with %d commits named after %v, by nodes that started later too; %d reads and writes meanwhile, none answered from a shortened history, none acknowledged",
 		len(missing), missing.commits(), named.Round(time.Millisecond), silent.reads)
-	ns.stop()
+	nodes.stop()
 }
 
 // TestFlushedDown empties the server while no node runs, stopped in good order or killed.
@@ -63,22 +63,22 @@ func TestFlushedDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
-			ns := startNodes(t, 1, server.URL())
-			w := arrangeAgreements(ns.at(0), 2)
+			nodes := startNodes(t, 1, server.URL())
+			world := arrangeAgreements(nodes.at(0), 2)
 			missing := behind(t, nil, server)
-			for p, tail := range missing {
-				eventually(t, 10*time.Second, "the marks", func() bool { return noted(t, ns.data[0])[p] == tail[1] })
+			for partition, tail := range missing {
+				eventually(t, 10*time.Second, "the marks", func() bool { return noted(t, nodes.data[0])[partition] == tail[1] })
 			}
-			end(ns.at(0))
+			end(nodes.at(0))
 			require.NoError(t, server.Client().FlushAll(t.Context()).Err())
-			p := ns.start(0)
-			ns.requireLost(missing)
-			p.do(503, operatorSecret, "GET", "/v1/partners", "")
-			p.do(503, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
-			a, err := p.try(t.Context(), w.nokia, "GET", w.milestone(w.agreements[0]), "")
+			program := nodes.start(0)
+			nodes.requireLost(missing)
+			program.do(503, operatorSecret, "GET", "/v1/partners", "")
+			program.do(503, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
+			answer, err := program.try(t.Context(), world.nokia, "GET", world.milestone(world.agreements[0]), "")
 			require.NoError(t, err)
-			require.Contains(t, []int{401, 503}, a.status, "the token may be among what is lost")
-			ns.stop()
+			require.Contains(t, []int{401, 503}, answer.status, "the token may be among what is lost")
+			nodes.stop()
 		})
 	}
 }
@@ -94,8 +94,8 @@ func noted(t *testing.T, data string) map[eventlog.Partition]uint64 {
 	}
 	require.NoError(t, json.Unmarshal(b, &list))
 	seen := make(map[eventlog.Partition]uint64)
-	for _, m := range list {
-		seen[m.Partition] = m.Seq
+	for _, mark := range list {
+		seen[mark.Partition] = mark.Seq
 	}
 	return seen
 }

@@ -23,20 +23,20 @@ const (
 // once, and repeating a key gives the first answer.
 func TestKill(t *testing.T) {
 	data := t.TempDir()
-	p := start(t, data, "serve")
-	w := arrange(p)
-	load := &killLoad{world: w, sent: make(map[string]int), version: make(map[string]uint64)}
+	program := start(t, data, "serve")
+	world := arrange(program)
+	load := &killLoad{world: world, sent: make(map[string]int), version: make(map[string]uint64)}
 	for range kills {
-		load.run(p, 20+rand.IntN(300))
-		p = start(t, data, "serve")
+		load.run(program, 20+rand.IntN(300))
+		program = start(t, data, "serve")
 	}
-	load.settle(t, p)
-	lost, doubled := load.check(t, p)
+	load.settle(t, program)
+	lost, doubled := load.check(t, program)
 	t.Logf("%d kills, %d commands acknowledged before a kill, %d open ones settled by repeating: %d lost, %d doubled",
 		kills, load.acknowledged, load.open, lost, doubled)
 	require.Zero(t, lost)
 	require.Zero(t, doubled)
-	p.stop()
+	program.stop()
 }
 
 // world is what arrange made: two partners and some agreements with a milestone each.
@@ -50,31 +50,31 @@ func (w world) milestone(agreement string) string {
 }
 
 // arrange makes the world of four agreements through the API.
-func arrange(p *program) world {
-	p.t.Helper()
-	return arrangeAgreements(p, 4)
+func arrange(program *program) world {
+	program.t.Helper()
+	return arrangeAgreements(program, 4)
 }
 
-func arrangeAgreements(p *program, agreements int) world {
-	p.t.Helper()
-	var w world
+func arrangeAgreements(program *program, agreements int) world {
+	program.t.Helper()
+	var world world
 	for id, zone := range map[string]string{"nokia": "Europe/Helsinki", "xiaomi": "Asia/Shanghai"} {
 		country := map[string]string{"nokia": "FI", "xiaomi": "CN"}[id]
-		p.do(201, operatorSecret, "POST", "/v1/partners", fmt.Sprintf(`{"id":%q,"name":%q,"country":%q,"time_zone":%q}`, id, id, country, zone))
+		program.do(201, operatorSecret, "POST", "/v1/partners", fmt.Sprintf(`{"id":%q,"name":%q,"country":%q,"time_zone":%q}`, id, id, country, zone))
 	}
-	w.nokia = p.do(201, operatorSecret, "POST", "/v1/partners/nokia/tokens", `{"name":"tests","role":"manager"}`).field(p.t, "token")
-	w.xiaomi = p.do(201, operatorSecret, "POST", "/v1/partners/xiaomi/tokens", `{"name":"tests","role":"manager"}`).field(p.t, "token")
+	world.nokia = program.do(201, operatorSecret, "POST", "/v1/partners/nokia/tokens", `{"name":"tests","role":"manager"}`).field(program.t, "token")
+	world.xiaomi = program.do(201, operatorSecret, "POST", "/v1/partners/xiaomi/tokens", `{"name":"tests","role":"manager"}`).field(program.t, "token")
 	for i := range agreements {
-		a := fmt.Sprintf("agreement-%d", i)
-		w.agreements = append(w.agreements, a)
-		p.do(201, operatorSecret, "POST", "/v1/agreements", fmt.Sprintf(`{"id":%q,"title":"T","parties":["nokia","xiaomi"],"effective_on":"2017-07-05","acceptance_days":10,"deemed_acceptance":false,"forecast_tolerance_days":7}`, a))
-		p.do(200, w.nokia, "POST", "/v1/agreements/"+a+"/sign", `{}`)
-		p.do(200, w.xiaomi, "POST", "/v1/agreements/"+a+"/sign", `{}`)
-		p.do(201, w.nokia, "POST", "/v1/agreements/"+a+"/projects", `{"id":"p","title":"P","stage":"committed","lead":"nokia","participants":["nokia","xiaomi"]}`)
-		p.do(201, w.nokia, "POST", "/v1/agreements/"+a+"/projects/p/milestones", `{"id":"m","title":"M","owner":"nokia","due_on":"2030-01-31"}`)
-		p.do(200, w.nokia, "POST", w.milestone(a)+"/start", `{}`)
+		agreement := fmt.Sprintf("agreement-%d", i)
+		world.agreements = append(world.agreements, agreement)
+		program.do(201, operatorSecret, "POST", "/v1/agreements", fmt.Sprintf(`{"id":%q,"title":"T","parties":["nokia","xiaomi"],"effective_on":"2017-07-05","acceptance_days":10,"deemed_acceptance":false,"forecast_tolerance_days":7}`, agreement))
+		program.do(200, world.nokia, "POST", "/v1/agreements/"+agreement+"/sign", `{}`)
+		program.do(200, world.xiaomi, "POST", "/v1/agreements/"+agreement+"/sign", `{}`)
+		program.do(201, world.nokia, "POST", "/v1/agreements/"+agreement+"/projects", `{"id":"p","title":"P","stage":"committed","lead":"nokia","participants":["nokia","xiaomi"]}`)
+		program.do(201, world.nokia, "POST", "/v1/agreements/"+agreement+"/projects/p/milestones", `{"id":"m","title":"M","owner":"nokia","due_on":"2030-01-31"}`)
+		program.do(200, world.nokia, "POST", world.milestone(agreement)+"/start", `{}`)
 	}
-	return w
+	return world
 }
 
 // killLoad remembers what was sent and what was acknowledged.
@@ -89,8 +89,8 @@ type killLoad struct {
 }
 
 // run writes until enough commands are acknowledged, then kills the program under the load.
-func (l *killLoad) run(p *program, enough int) {
-	p.t.Helper()
+func (l *killLoad) run(program *program, enough int) {
+	program.t.Helper()
 	var acknowledged atomic.Int64
 	reached := make(chan struct{})
 	var writers sync.WaitGroup
@@ -98,11 +98,11 @@ func (l *killLoad) run(p *program, enough int) {
 		writers.Go(func() {
 			for {
 				key := l.begin()
-				a, err := l.send(p, key)
+				answer, err := l.send(program, key)
 				if err != nil {
 					return
 				}
-				l.end(key, a)
+				l.end(key, answer)
 				if acknowledged.Add(1) == int64(enough) {
 					close(reached)
 				}
@@ -110,7 +110,7 @@ func (l *killLoad) run(p *program, enough int) {
 		})
 	}
 	<-reached
-	p.kill()
+	program.kill()
 	writers.Wait()
 	l.acknowledged += int(acknowledged.Load())
 }
@@ -124,29 +124,29 @@ func (l *killLoad) begin() string {
 	return key
 }
 
-func (l *killLoad) end(key string, a answer) {
+func (l *killLoad) end(key string, answer answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var m struct{ Version uint64 }
-	if err := json.Unmarshal(a.body, &m); err == nil {
-		l.version[key] = m.Version
+	var milestone struct{ Version uint64 }
+	if err := json.Unmarshal(answer.body, &milestone); err == nil {
+		l.version[key] = milestone.Version
 	}
-	l.sent[key] = a.status
+	l.sent[key] = answer.status
 }
 
 // send comments on a milestone; the text is the key, so that the history tells each one apart.
-func (l *killLoad) send(p *program, key string) (answer, error) {
+func (l *killLoad) send(program *program, key string) (answer, error) {
 	var n int
 	if _, err := fmt.Sscanf(key, "command-%d", &n); err != nil {
 		return answer{}, err
 	}
 	agreement := l.world.agreements[n%len(l.world.agreements)]
-	return p.try(context.Background(), l.world.nokia, "POST", l.world.milestone(agreement)+"/comment",
+	return program.try(context.Background(), l.world.nokia, "POST", l.world.milestone(agreement)+"/comment",
 		fmt.Sprintf(`{"text":%q,"audience":"shared"}`, key), "Idempotency-Key", key)
 }
 
 // settle repeats what was never answered, and some of what was: the answer must be the first one.
-func (l *killLoad) settle(t *testing.T, p *program) {
+func (l *killLoad) settle(t *testing.T, program *program) {
 	t.Helper()
 	for key, status := range l.sent {
 		if status == 0 {
@@ -154,24 +154,24 @@ func (l *killLoad) settle(t *testing.T, p *program) {
 		} else if rand.IntN(10) > 0 {
 			continue
 		}
-		a, err := l.send(p, key)
+		answer, err := l.send(program, key)
 		require.NoError(t, err)
-		require.Equalf(t, 200, a.status, "%s", a.body)
+		require.Equalf(t, 200, answer.status, "%s", answer.body)
 		if status != 0 {
-			var m struct{ Version uint64 }
-			a.decode(t, &m)
-			require.NotZero(t, m.Version)
-			require.LessOrEqual(t, m.Version, l.version[key], "a repeat answers with the state as of the command; the first answer may be later by what others did meanwhile")
-			require.Equal(t, "true", a.header.Get("Idempotency-Replayed"))
+			var milestone struct{ Version uint64 }
+			answer.decode(t, &milestone)
+			require.NotZero(t, milestone.Version)
+			require.LessOrEqual(t, milestone.Version, l.version[key], "a repeat answers with the state as of the command; the first answer may be later by what others did meanwhile")
+			require.Equal(t, "true", answer.header.Get("Idempotency-Replayed"))
 		}
 	}
 }
 
 // check reads the whole history and counts.
-func (l *killLoad) check(t *testing.T, p *program) (lost, doubled int) {
+func (l *killLoad) check(t *testing.T, program *program) (lost, doubled int) {
 	t.Helper()
 	found := make(map[string]int)
-	for _, a := range l.world.agreements {
+	for _, agreement := range l.world.agreements {
 		for after := ""; ; {
 			var page struct {
 				Events []struct {
@@ -180,13 +180,13 @@ func (l *killLoad) check(t *testing.T, p *program) (lost, doubled int) {
 				}
 				Next string `json:"next_cursor"`
 			}
-			p.do(200, l.world.xiaomi, "GET", "/v1/agreements/"+a+"/events?limit=200&after="+url.QueryEscape(after), "").decode(t, &page)
+			program.do(200, l.world.xiaomi, "GET", "/v1/agreements/"+agreement+"/events?limit=200&after="+url.QueryEscape(after), "").decode(t, &page)
 			if len(page.Events) == 0 {
 				break
 			}
-			for _, e := range page.Events {
-				if e.Type == "milestone.commented" {
-					found[e.Data.Text]++
+			for _, event := range page.Events {
+				if event.Type == "milestone.commented" {
+					found[event.Data.Text]++
 				}
 			}
 			after = page.Next

@@ -20,43 +20,43 @@ import (
 // address, with what there is once the operator accepts that.
 func TestAnOlderLogIsNoticed(t *testing.T) {
 	data := t.TempDir()
-	p := start(t, data, "serve")
+	program := start(t, data, "serve")
 	for _, id := range []string{"nokia", "xiaomi"} {
-		p.do(201, operatorSecret, "POST", "/v1/partners", fmt.Sprintf(`{"id":%q,"name":%q,"country":"FI","time_zone":"Europe/Helsinki"}`, id, id))
+		program.do(201, operatorSecret, "POST", "/v1/partners", fmt.Sprintf(`{"id":%q,"name":%q,"country":"FI","time_zone":"Europe/Helsinki"}`, id, id))
 	}
-	p.stop()
+	program.stop()
 	file, older := filepath.Join(data, "tandem.db"), filepath.Join(t.TempDir(), "older.db")
 	copyFile(t, older, file)
-	p = start(t, data, "serve")
-	p.do(200, operatorSecret, "PATCH", "/v1/partners/nokia", `{"country":"SE"}`)
+	program = start(t, data, "serve")
+	program.do(200, operatorSecret, "PATCH", "/v1/partners/nokia", `{"country":"SE"}`)
 	nokia := eventlog.PartitionOf(domain.Stream{Partner: "nokia"}.Root())
 	require.Eventually(t, func() bool { return seenOf(t, data, nokia) == 2 }, 10*time.Second, 20*time.Millisecond)
-	p.kill()
+	program.kill()
 	for _, left := range []string{file + "-wal", file + "-shm"} {
 		require.NoError(t, os.RemoveAll(left))
 	}
 	copyFile(t, file, older)
 
-	p = start(t, data, "serve")
+	program = start(t, data, "serve")
 	missing := fmt.Sprintf("partition %d lost commits 2 to 2", nokia)
-	require.Contains(t, p.log.String(), missing)
-	require.Contains(t, string(p.do(503, "", "GET", "/readyz", "").body), missing)
-	require.Equal(t, "history_lost", p.do(503, operatorSecret, "GET", "/v1/partners/nokia", "").field(t, "code"))
-	p.do(200, operatorSecret, "GET", "/v1/partners/xiaomi", "")
-	p.do(200, operatorSecret, "PATCH", "/v1/partners/xiaomi", `{"country":"CN"}`)
-	p.do(200, operatorSecret, "POST", "/v1/log/accept-loss", fmt.Sprintf(`{"partitions":[%d]}`, nokia))
+	require.Contains(t, program.stderr.String(), missing)
+	require.Contains(t, string(program.do(503, "", "GET", "/readyz", "").body), missing)
+	require.Equal(t, "history_lost", program.do(503, operatorSecret, "GET", "/v1/partners/nokia", "").field(t, "code"))
+	program.do(200, operatorSecret, "GET", "/v1/partners/xiaomi", "")
+	program.do(200, operatorSecret, "PATCH", "/v1/partners/xiaomi", `{"country":"CN"}`)
+	program.do(200, operatorSecret, "POST", "/v1/log/accept-loss", fmt.Sprintf(`{"partitions":[%d]}`, nokia))
 	require.Eventually(t, func() bool {
-		a, err := p.try(t.Context(), "", "GET", "/readyz", "")
-		return err == nil && a.status == 200
-	}, 20*time.Second, 50*time.Millisecond, "%s", p.log)
-	a := p.do(200, operatorSecret, "GET", "/v1/partners/nokia", "")
-	require.Equal(t, "FI", a.field(t, "country"))
-	p.do(410, operatorSecret, "GET", "/v1/partners/nokia", "", "Tandem-Min-Position", "1.@nokia.1")
-	p.do(200, operatorSecret, "GET", "/v1/partners/nokia", "", "Tandem-Min-Position", a.header.Get("Tandem-Position"))
-	p.do(200, operatorSecret, "PATCH", "/v1/partners/nokia", `{"country":"NO"}`)
-	require.Equal(t, 2, strings.Count(p.log.String(), `"msg":"ready"`))
-	require.NotContains(t, p.log.String(), "has halted")
-	p.stop()
+		answer, err := program.try(t.Context(), "", "GET", "/readyz", "")
+		return err == nil && answer.status == 200
+	}, 20*time.Second, 50*time.Millisecond, "%s", program.stderr)
+	answer := program.do(200, operatorSecret, "GET", "/v1/partners/nokia", "")
+	require.Equal(t, "FI", answer.field(t, "country"))
+	program.do(410, operatorSecret, "GET", "/v1/partners/nokia", "", "Tandem-Min-Position", "1.@nokia.1")
+	program.do(200, operatorSecret, "GET", "/v1/partners/nokia", "", "Tandem-Min-Position", answer.header.Get("Tandem-Position"))
+	program.do(200, operatorSecret, "PATCH", "/v1/partners/nokia", `{"country":"NO"}`)
+	require.Equal(t, 2, strings.Count(program.stderr.String(), `"msg":"ready"`))
+	require.NotContains(t, program.stderr.String(), "has halted")
+	program.stop()
 }
 
 func copyFile(t *testing.T, to, from string) {
@@ -67,7 +67,7 @@ func copyFile(t *testing.T, to, from string) {
 }
 
 // seenOf is how far a partition was seen, by the file of marks.
-func seenOf(t *testing.T, data string, p eventlog.Partition) (seq uint64) {
+func seenOf(t *testing.T, data string, partition eventlog.Partition) (seq uint64) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(data, "marks"))
 	require.NoError(t, err)
@@ -76,9 +76,9 @@ func seenOf(t *testing.T, data string, p eventlog.Partition) (seq uint64) {
 		Seq       uint64
 	}
 	require.NoError(t, json.Unmarshal(b, &list))
-	for _, m := range list {
-		if m.Partition == p {
-			return m.Seq
+	for _, mark := range list {
+		if mark.Partition == partition {
+			return mark.Seq
 		}
 	}
 	return 0

@@ -21,9 +21,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	weight := ballast()
+	reserved := ballast()
 	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	runtime.KeepAlive(weight)
+	runtime.KeepAlive(reserved)
 	os.Exit(status)
 }
 
@@ -34,13 +34,13 @@ func ballast() []byte { return make([]byte, 64<<20) }
 // The exit statuses.
 const (
 	exitOK    = 0
-	exitFault = 1
+	exitError = 1
 	exitUsage = 2
 )
 
 // run is main with everything given, so that tests can call it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := command(stdout, stderr)
+	root := rootCommand(stdout, stderr)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
-	return exitFault
+	return exitError
 }
 
 // usageError is a mistake of whoever started the program.
@@ -61,14 +61,14 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-func command(stdout, stderr io.Writer) *cobra.Command {
+func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "tandem",
 		Short:         "The status of joint projects that both partners trust",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
@@ -85,22 +85,22 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	return root
 }
 
-func noArgs(c *cobra.Command, args []string) error {
-	if err := cobra.NoArgs(c, args); err != nil {
+func noArgs(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
 		return &usageError{err}
 	}
 	return nil
 }
 
 func serveCommand(name, short string, stdout, stderr io.Writer, demo bool) *cobra.Command {
-	c := &cobra.Command{Use: name, Short: short, Args: noArgs}
-	cfg := bindConfig(c.Flags())
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := cfg.load(c.Flags(), os.LookupEnv); err != nil {
+	cmd := &cobra.Command{Use: name, Short: short, Args: noArgs}
+	cfg := bindConfig(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := cfg.load(cmd.Flags(), os.LookupEnv); err != nil {
 			return &usageError{err}
 		}
 		cfg.demo = demo
-		return serve(c.Context(), *cfg, stdout, stderr)
+		return serve(cmd.Context(), *cfg, stdout, stderr)
 	}
-	return c
+	return cmd
 }

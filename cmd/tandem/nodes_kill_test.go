@@ -20,17 +20,17 @@ const (
 // history once and in its writer's order, and others take over what the node owned.
 func TestNodesKill(t *testing.T) {
 	server := redistest.Start(t)
-	ns := startNodes(t, 3, server.URL())
-	w := arrangeAgreements(ns.at(0), trafficWriters)
-	load := startTraffic(ns, w)
+	nodes := startNodes(t, 3, server.URL())
+	world := arrangeAgreements(nodes.at(0), trafficWriters)
+	load := startTraffic(nodes, world)
 	var takeovers []time.Duration
 	for range nodeKills {
 		load.more(rand.IntN(300))
-		i := rand.IntN(len(ns.live))
+		i := rand.IntN(len(nodes.live))
 		killed := time.Now()
-		ns.at(i).kill()
+		nodes.at(i).kill()
 		takeovers = append(takeovers, load.recovery(killed))
-		ns.start(i)
+		nodes.start(i)
 	}
 	comments := load.stop()
 	load.requireWhole()
@@ -38,5 +38,5 @@ func TestNodesKill(t *testing.T) {
 		nodeKills, trafficWriters, comments, load.again(), median(takeovers).Round(time.Millisecond), slices.Max(takeovers).Round(time.Millisecond))
 	require.Less(t, median(takeovers), takeoverGoal)
 	require.Less(t, slices.Max(takeovers), 3*takeoverGoal, "a machine that does much else may be late now and then")
-	ns.stop()
+	nodes.stop()
 }

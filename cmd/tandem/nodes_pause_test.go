@@ -30,22 +30,22 @@ const (
 func TestNodesPaused(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	ns := startNodes(t, 2, server.URL())
-	w := arrangeAgreements(ns.at(0), trafficWriters)
+	nodes := startNodes(t, 2, server.URL())
+	world := arrangeAgreements(nodes.at(0), trafficWriters)
 	seen := watchAppends(t, server)
-	load := startImpatientTraffic(ns, w, time.Second)
+	load := startImpatientTraffic(nodes, world, time.Second)
 	var takeovers []time.Duration
 	for round := range nodePauses {
 		load.more(150)
-		owner := ns.at(ownerOf(t, ns, server, w.agreements[round%len(w.agreements)]))
+		owner := nodes.at(ownerOf(t, nodes, server, world.agreements[round%len(world.agreements)]))
 		paused := time.Now()
 		require.NoError(t, owner.cmd.Process.Signal(syscall.SIGSTOP))
 		takeovers = append(takeovers, load.recovery(paused))
 		time.Sleep(time.Until(paused.Add(pauseTime)))
 		require.NoError(t, owner.cmd.Process.Signal(syscall.SIGCONT))
 		eventually(t, 10*time.Second, "the old owner to be ready", func() bool {
-			a, err := owner.try(t.Context(), "", "GET", "/readyz", "")
-			return err == nil && a.status == 200
+			answer, err := owner.try(t.Context(), "", "GET", "/readyz", "")
+			return err == nil && answer.status == 200
 		})
 	}
 	load.recovery(time.Now())
@@ -57,18 +57,18 @@ func TestNodesPaused(t *testing.T) {
 		nodePauses, pauseTime, comments, appended, refused, len(stale), median(takeovers).Round(time.Millisecond), slices.Max(takeovers).Round(time.Millisecond))
 	require.Empty(t, stale)
 	require.Less(t, median(takeovers), takeoverGoal)
-	ns.stop()
+	nodes.stop()
 }
 
 // ownerOf waits until one of the nodes owns the agreement's partition, and returns which.
-func ownerOf(t *testing.T, ns *fleet, server *redistest.Server, agreement string) (node int) {
+func ownerOf(t *testing.T, nodes *fleet, server *redistest.Server, agreement string) (node int) {
 	t.Helper()
 	meta := fmt.Sprintf("tandem:{%02d}:meta", eventlog.PartitionOf("agreement/"+agreement))
 	eventually(t, 10*time.Second, "an owner", func() bool {
 		name, err := server.Client().HGet(t.Context(), meta, "owner").Result()
 		require.NoError(t, err)
-		for node = range ns.live {
-			if strings.Contains(name, fmt.Sprintf(":%d/", ns.at(node).cmd.Process.Pid)) {
+		for node = range nodes.live {
+			if strings.Contains(name, fmt.Sprintf(":%d/", nodes.at(node).cmd.Process.Pid)) {
 				return true
 			}
 		}
@@ -100,17 +100,17 @@ func watchAppends(t *testing.T, server *redistest.Server) *appends {
 	ok, err := lines.ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "+OK\r\n", ok)
-	a := &appends{conn: conn, tried: make(map[string]bool), appended: make(map[string]bool), fences: make(map[string]uint64)}
-	a.done.Go(func() {
+	watcher := &appends{conn: conn, tried: make(map[string]bool), appended: make(map[string]bool), fences: make(map[string]uint64)}
+	watcher.done.Go(func() {
 		for {
 			line, err := lines.ReadString('\n')
 			if err != nil {
 				return
 			}
-			a.take(arguments.FindAllString(line, -1))
+			watcher.take(arguments.FindAllString(line, -1))
 		}
 	})
-	return a
+	return watcher
 }
 
 // arguments finds those of a command in a line of MONITOR, with their quotes.

@@ -17,9 +17,9 @@ type operations struct {
 var _ api.Operations = operations{}
 
 // Owns reports whether this node decides a partition's commands.
-func (o operations) Owns(p eventlog.Partition) bool { return o.bus.Owns(p) }
+func (o operations) Owns(partition eventlog.Partition) bool { return o.bus.Owns(partition) }
 
 // Replay sends a dead letter again.
-func (o operations) Replay(ctx context.Context, p eventlog.Partition, letter eventlog.DeadLetter) (eventlog.CommandID, bus.Result, error) {
-	return o.bus.Replay(ctx, p, letter)
+func (o operations) Replay(ctx context.Context, partition eventlog.Partition, letter eventlog.DeadLetter) (eventlog.CommandID, bus.Result, error) {
+	return o.bus.Replay(ctx, partition, letter)
 }

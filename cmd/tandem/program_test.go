@@ -43,7 +43,7 @@ type program struct {
 	url    string
 	dir    string
 	stdout bytes.Buffer // read it after the end only
-	log    *lockedBuffer
+	stderr *lockedBuffer
 	ended  chan error
 }
 
@@ -56,14 +56,14 @@ func start(t testing.TB, data string, args ...string) *program {
 // startWith is start with more environment.
 func startWith(t testing.TB, env []string, data string, args ...string) *program {
 	t.Helper()
-	p := launchWith(t, env, append(args, "--listen", "127.0.0.1:0", "--data", data)...)
-	p.dir = data
+	program := launchWith(t, env, append(args, "--listen", "127.0.0.1:0", "--data", data)...)
+	program.dir = data
 	select {
-	case p.url = <-p.readyURL():
-	case err := <-p.ended:
-		require.FailNowf(t, "the program ended before it was ready", "%v\n%s", err, p.log)
+	case program.url = <-program.readyURL():
+	case err := <-program.ended:
+		require.FailNowf(t, "the program ended before it was ready", "%v\n%s", err, program.stderr)
 	}
-	return p
+	return program
 }
 
 // launch runs tandem and waits for nothing.
@@ -76,20 +76,20 @@ func launchWith(t testing.TB, env []string, args ...string) *program {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	p := &program{t: t, cmd: exec.Command(self, args...), log: new(lockedBuffer), ended: make(chan error, 1)}
-	p.cmd.Env = append(append(os.Environ(), asProgram+"=1", "TANDEM_OPERATOR_TOKEN="+operatorSecret), env...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, p.log
-	require.NoError(t, p.cmd.Start())
-	go func() { p.ended <- p.cmd.Wait() }()
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	return p
+	program := &program{t: t, cmd: exec.Command(self, args...), stderr: new(lockedBuffer), ended: make(chan error, 1)}
+	program.cmd.Env = append(append(os.Environ(), asProgram+"=1", "TANDEM_OPERATOR_TOKEN="+operatorSecret), env...)
+	program.cmd.Stdout, program.cmd.Stderr = &program.stdout, program.stderr
+	require.NoError(t, program.cmd.Start())
+	go func() { program.ended <- program.cmd.Wait() }()
+	t.Cleanup(func() { _ = program.cmd.Process.Kill() })
+	return program
 }
 
 // readyURL delivers the address from the log line that says the program is ready.
 func (p *program) readyURL() <-chan string {
 	found := make(chan string, 1)
 	go func() {
-		log := p.log.follow()
+		log := p.stderr.follow()
 		defer log.Close()
 		lines := bufio.NewScanner(log)
 		for lines.Scan() {
@@ -114,7 +114,7 @@ func (p *program) kill() {
 func (p *program) stop() {
 	p.t.Helper()
 	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(p.t, <-p.ended, "%s", p.log)
+	require.NoError(p.t, <-p.ended, "%s", p.stderr)
 }
 
 // answer is what the program said to a request.
@@ -140,18 +140,18 @@ func (a answer) field(t testing.TB, name string) string {
 
 // try sends a request; the error is that of the connection.
 func (p *program) try(ctx context.Context, token, method, path, body string, header ...string) (answer, error) {
-	r, err := http.NewRequestWithContext(ctx, method, p.url+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, p.url+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
-	r.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Authorization", "Bearer "+token)
 	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
+		request.Header.Set(header[i], header[i+1])
 	}
-	response, err := client.Do(r)
+	response, err := client.Do(request)
 	if err != nil {
 		return answer{}, err
 	}
@@ -168,10 +168,10 @@ var client = &http.Client{
 // do sends a request and requires the status.
 func (p *program) do(status int, token, method, path, body string, header ...string) answer {
 	p.t.Helper()
-	a, err := p.try(p.t.Context(), token, method, path, body, header...)
+	answer, err := p.try(p.t.Context(), token, method, path, body, header...)
 	require.NoError(p.t, err)
-	require.Equalf(p.t, status, a.status, "%s %s: %s", method, path, a.body)
-	return a
+	require.Equalf(p.t, status, answer.status, "%s %s: %s", method, path, answer.body)
+	return answer
 }
 
 // lockedBuffer keeps what a program writes and lets one reader follow it.
@@ -203,11 +203,11 @@ func (b *lockedBuffer) String() string {
 func (b *lockedBuffer) follow() io.ReadCloser {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r, w := io.Pipe()
-	b.pipe = w
+	reader, writer := io.Pipe()
+	b.pipe = writer
 	past := bytes.NewReader(bytes.Clone(b.kept.Bytes()))
 	return struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(past, r), r}
+	}{io.MultiReader(past, reader), reader}
 }

@@ -16,20 +16,20 @@ const serverKills = 10
 func TestRedisKilled(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	ns := startNodes(t, 2, server.URL())
-	w := arrangeAgreements(ns.at(0), trafficWriters)
-	load := startTraffic(ns, w)
+	nodes := startNodes(t, 2, server.URL())
+	world := arrangeAgreements(nodes.at(0), trafficWriters)
+	load := startTraffic(nodes, world)
 	var recoveries []time.Duration
 	for range serverKills {
 		load.more(200)
 		server.Kill()
 		time.Sleep(rand.N(time.Second)) // as long as somebody takes to start it again
-		server.Begin()
+		server.Start()
 		recoveries = append(recoveries, load.recovery(time.Now()))
 	}
 	comments := load.stop()
 	load.requireWhole()
 	t.Logf("%d kills of the server under %d writers: %d comments acknowledged, %d attempts repeated, 0 lost, 0 doubled, 0 out of order; all writers went on after median %v, worst %v",
 		serverKills, trafficWriters, comments, load.again(), median(recoveries).Round(time.Millisecond), slices.Max(recoveries).Round(time.Millisecond))
-	ns.stop()
+	nodes.stop()
 }

@@ -22,7 +22,7 @@ import (
 // as many partitions as there are callers.
 
 // serveRedisReference adds the handler if the directory names a server.
-func serveRedisReference(e *echo.Echo, dir string) {
+func serveRedisReference(server *echo.Echo, dir string) {
 	url, err := os.ReadFile(filepath.Join(dir, "redis"))
 	if os.IsNotExist(err) {
 		return
@@ -35,22 +35,22 @@ func serveRedisReference(e *echo.Echo, dir string) {
 	options.PoolSize = 64
 	client, script := redis.NewClient(options), redis.NewScript(string(source))
 	partitions := make([]referencePartition, eventlog.Partitions)
-	for p := range partitions {
-		partitions[p].p = eventlog.Partition(p)
+	for partition := range partitions {
+		partitions[partition].p = eventlog.Partition(partition)
 	}
-	e.POST("/append/:partition", func(c echo.Context) error {
-		body, err := io.ReadAll(c.Request().Body)
+	server.POST("/append/:partition", func(ctx echo.Context) error {
+		body, err := io.ReadAll(ctx.Request().Body)
 		if err != nil {
 			return err
 		}
-		n, err := strconv.Atoi(c.Param("partition"))
+		n, err := strconv.Atoi(ctx.Param("partition"))
 		if err != nil {
 			return err
 		}
-		if err := partitions[n].append(c, client, script, body); err != nil {
+		if err := partitions[n].append(ctx, client, script, body); err != nil {
 			return err
 		}
-		return c.Blob(http.StatusOK, "application/json", body)
+		return ctx.Blob(http.StatusOK, "application/json", body)
 	})
 }
 
@@ -60,7 +60,7 @@ type referencePartition struct {
 	head eventlog.Head
 }
 
-func (p *referencePartition) append(c echo.Context, client *redis.Client, script *redis.Script, body []byte) error {
+func (p *referencePartition) append(ctx echo.Context, client *redis.Client, script *redis.Script, body []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	commit := eventlog.Commit{
@@ -71,7 +71,7 @@ func (p *referencePartition) append(c echo.Context, client *redis.Client, script
 	key := func(name string) string { return "reference:{" + strconv.Itoa(int(p.p)) + "}:" + name }
 	keys := []string{key("meta"), key("log"), key("outcomes"), key("inbox"), key("records"), key("dead-letters"), key("values"), key("mark")}
 	if p.head.Seq == 0 {
-		if err := client.HSet(c.Request().Context(), keys[0], "format", 1, "fence", 1, "owner", "reference").Err(); err != nil {
+		if err := client.HSet(ctx.Request().Context(), keys[0], "format", 1, "fence", 1, "owner", "reference").Err(); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func (p *referencePartition) append(c echo.Context, client *redis.Client, script
 	if p.head.Seq > 0 {
 		before = string(p.head.Hash[:])
 	}
-	answer, err := script.Run(c.Request().Context(), client, keys,
+	answer, err := script.Run(ctx.Request().Context(), client, keys,
 		commit.Seq, 1, "reference", p.head.Seq, before, "0-0", "0-0", "0-0", commit.Seq, string(commit.Hash[:]), "1", 0, "", 1, 0, 0, 0,
 		commit.AppendFrame(nil)).StringSlice()
 	if err != nil {

@@ -36,33 +36,33 @@ func serveReference() {
 	tag, cache, position := header.Get("Etag"), header.Get("Cache-Control"), header.Get("Tandem-Position")
 	log, err := openReferenceLog(filepath.Join(dir, "reference.db"))
 	must(err)
-	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
-	e.GET("/page", func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("Etag", tag)
-		h.Set("Cache-Control", cache)
-		h.Set("Tandem-Position", position)
-		if c.Request().Header.Get("If-None-Match") == tag {
-			return c.NoContent(http.StatusNotModified)
+	server := echo.New()
+	server.HideBanner, server.HidePort = true, true
+	server.GET("/page", func(ctx echo.Context) error {
+		header := ctx.Response().Header()
+		header.Set("Etag", tag)
+		header.Set("Cache-Control", cache)
+		header.Set("Tandem-Position", position)
+		if ctx.Request().Header.Get("If-None-Match") == tag {
+			return ctx.NoContent(http.StatusNotModified)
 		}
-		return c.Blob(http.StatusOK, "application/json", page)
+		return ctx.Blob(http.StatusOK, "application/json", page)
 	})
-	e.POST("/append", func(c echo.Context) error {
-		body, err := io.ReadAll(c.Request().Body)
+	server.POST("/append", func(ctx echo.Context) error {
+		body, err := io.ReadAll(ctx.Request().Body)
 		if err != nil {
 			return err
 		}
 		if err := log.append(body); err != nil {
 			return err
 		}
-		return c.Blob(http.StatusOK, "application/json", body)
+		return ctx.Blob(http.StatusOK, "application/json", body)
 	})
-	serveRedisReference(e, dir)
-	e.Listener, err = net.Listen("tcp", "127.0.0.1:0")
+	serveRedisReference(server, dir)
+	server.Listener, err = net.Listen("tcp", "127.0.0.1:0")
 	must(err)
-	fmt.Println("http://" + e.Listener.Addr().String())
-	must(e.Start(""))
+	fmt.Println("http://" + server.Listener.Addr().String())
+	must(server.Start(""))
 }
 
 func must(err error) {
@@ -93,9 +93,9 @@ func openReferenceLog(path string) (*referenceLog, error) {
 	if _, err := db.Exec("CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY, body BLOB)"); err != nil {
 		return nil, err
 	}
-	l := &referenceLog{db: db, queue: make(chan referenceRow, 1024)}
-	go l.run()
-	return l, nil
+	log := &referenceLog{db: db, queue: make(chan referenceRow, 1024)}
+	go log.run()
+	return log, nil
 }
 
 func (l *referenceLog) append(body []byte) error {

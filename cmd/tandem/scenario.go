@@ -15,10 +15,10 @@ import (
 )
 
 //go:embed demo/nokia-xiaomi.yaml
-var nokiaXiaomi []byte
+var nokiaXiaomiScenario []byte
 
-// step is one request of a scenario.
-type step struct {
+// scenarioStep is one request of a scenario.
+type scenarioStep struct {
 	At      string            `yaml:"at"`
 	As      string            `yaml:"as"`
 	Do      string            `yaml:"do"`
@@ -27,56 +27,56 @@ type step struct {
 	Refused int               `yaml:"refused"` // the status, if the step is there to be refused
 }
 
-// request is a step with everything filled in.
-type request struct {
+// scenarioRequest is a step with everything filled in.
+type scenarioRequest struct {
 	at           time.Time
 	method, path string
 	body         []byte // JSON; nil for none
 }
 
-func parseScenario(text []byte) ([]step, error) {
-	var steps []step
+func parseScenario(text []byte) ([]scenarioStep, error) {
+	var steps []scenarioStep
 	if err := yaml.Unmarshal(text, &steps); err != nil {
 		return nil, fmt.Errorf("scenario: %w", err)
 	}
 	return steps, nil
 }
 
-// fill replaces dates relative to today and saved names.
-func (s step) fill(today time.Time, saved map[string]string) (r request, err error) {
+// resolve replaces dates relative to today and saved names.
+func (s scenarioStep) resolve(today time.Time, saved map[string]string) (resolved scenarioRequest, err error) {
 	expand := func(text string) string { return expandNames(expandDates(text, today), saved) }
-	if r.at, err = time.Parse(time.RFC3339, expand(s.At)); err != nil {
-		return r, err
+	if resolved.at, err = time.Parse(time.RFC3339, expand(s.At)); err != nil {
+		return resolved, err
 	}
 	method, path, ok := strings.Cut(expand(s.Do), " ")
 	if !ok {
-		return r, fmt.Errorf("%q is not a method and a path", s.Do)
+		return resolved, fmt.Errorf("%q is not a method and a path", s.Do)
 	}
-	r.method, r.path = method, path
+	resolved.method, resolved.path = method, path
 	if s.Body.IsZero() {
-		return r, nil
+		return resolved, nil
 	}
-	value, err := plain(&s.Body, expand)
+	value, err := yamlValue(&s.Body, expand)
 	if err != nil {
-		return r, err
+		return resolved, err
 	}
-	r.body, err = json.Marshal(value)
-	return r, err
+	resolved.body, err = json.Marshal(value)
+	return resolved, err
 }
 
-// chronological returns the places of the steps in the order of their times. A scenario is told
+// chronologicalOrder returns the places of the steps in the order of their times. A scenario is told
 // project by project, but a log is written forwards.
-func chronological(steps []step, today time.Time) ([]int, error) {
+func chronologicalOrder(steps []scenarioStep, today time.Time) ([]int, error) {
 	times := make([]time.Time, len(steps))
 	order := make([]int, len(steps))
-	for i, s := range steps {
-		at, err := time.Parse(time.RFC3339, expandDates(s.At, today))
+	for i, step := range steps {
+		at, err := time.Parse(time.RFC3339, expandDates(step.At, today))
 		if err != nil {
 			return nil, fmt.Errorf("scenario, step %d: %w", i+1, err)
 		}
 		times[i], order[i] = at, i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return times[a].Compare(times[b]) })
+	slices.SortStableFunc(order, func(left, right int) int { return times[left].Compare(times[right]) })
 	return order, nil
 }
 
@@ -101,23 +101,23 @@ func expandNames(text string, saved map[string]string) string {
 	})
 }
 
-// plain turns a YAML node into what encoding/json writes. Dates stay text.
-func plain(n *yaml.Node, expand func(string) string) (any, error) {
-	switch n.Kind {
+// yamlValue turns a YAML node into what encoding/json writes. Dates stay text.
+func yamlValue(node *yaml.Node, expand func(string) string) (any, error) {
+	switch node.Kind {
 	case yaml.MappingNode:
-		object := make(map[string]any, len(n.Content)/2)
-		for i := 0; i < len(n.Content); i += 2 {
-			value, err := plain(n.Content[i+1], expand)
+		object := make(map[string]any, len(node.Content)/2)
+		for i := 0; i < len(node.Content); i += 2 {
+			value, err := yamlValue(node.Content[i+1], expand)
 			if err != nil {
 				return nil, err
 			}
-			object[n.Content[i].Value] = value
+			object[node.Content[i].Value] = value
 		}
 		return object, nil
 	case yaml.SequenceNode:
-		list := make([]any, len(n.Content))
-		for i, item := range n.Content {
-			value, err := plain(item, expand)
+		list := make([]any, len(node.Content))
+		for i, item := range node.Content {
+			value, err := yamlValue(item, expand)
 			if err != nil {
 				return nil, err
 			}
@@ -125,12 +125,12 @@ func plain(n *yaml.Node, expand func(string) string) (any, error) {
 		}
 		return list, nil
 	case yaml.ScalarNode:
-		if n.Tag == "!!str" || n.Tag == "!!timestamp" {
-			return expand(n.Value), nil
+		if node.Tag == "!!str" || node.Tag == "!!timestamp" {
+			return expand(node.Value), nil
 		}
 		var value any
-		err := n.Decode(&value)
+		err := node.Decode(&value)
 		return value, err
 	}
-	return nil, fmt.Errorf("line %d: a scenario holds only plain values", n.Line)
+	return nil, fmt.Errorf("line %d: a scenario holds only plain values", node.Line)
 }

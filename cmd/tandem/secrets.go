@@ -16,8 +16,8 @@ import (
 	"tandem/eventlog/sqlite"
 )
 
-// knownLog refuses to begin a new log where there has been one: its key is there and it is not.
-func knownLog(data string) error {
+// refuseLostLog refuses to begin a new log where there has been one: its key is there and it is not.
+func refuseLostLog(data string) error {
 	if _, err := os.Stat(filepath.Join(data, keyFile)); err != nil {
 		return nil // a new directory, or a key from the environment
 	}
@@ -36,11 +36,11 @@ const (
 
 // installationKey returns the configured key, else the one kept in the data directory, which it
 // makes for a log that is empty. With a new key over a known log, repeated requests would be new ones.
-func installationKey(c config, empty bool) ([]byte, error) {
-	if c.key != nil {
-		return c.key, nil
+func installationKey(cfg config, empty bool) ([]byte, error) {
+	if cfg.key != nil {
+		return cfg.key, nil
 	}
-	path := filepath.Join(c.data, keyFile)
+	path := filepath.Join(cfg.data, keyFile)
 	text, err := os.ReadFile(path)
 	if err == nil {
 		key, err := parseKey(string(text))
@@ -63,11 +63,11 @@ func installationKey(c config, empty bool) ([]byte, error) {
 // operatorToken returns the SHA-256 of the operator's token. The first start without a configured
 // one makes it and returns it as fresh, to be shown this once. On a shared log it derives from the
 // installation key, so that it is the same on every node.
-func operatorToken(c config, key []byte) (hash [32]byte, fresh string, err error) {
-	if c.operatorToken != "" {
-		return sha256.Sum256([]byte(c.operatorToken)), "", nil
+func operatorToken(cfg config, key []byte) (hash [32]byte, fresh string, err error) {
+	if cfg.operatorToken != "" {
+		return sha256.Sum256([]byte(cfg.operatorToken)), "", nil
 	}
-	path := filepath.Join(c.data, operatorFile)
+	path := filepath.Join(cfg.data, operatorFile)
 	text, err := os.ReadFile(path)
 	if err == nil {
 		raw, err := hex.DecodeString(strings.TrimSpace(string(text)))
@@ -81,7 +81,7 @@ func operatorToken(c config, key []byte) (hash [32]byte, fresh string, err error
 	}
 	secret := make([]byte, 32)
 	rand.Read(secret)
-	if c.redis != "" {
+	if cfg.redis != "" {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte("the operator's token"))
 		secret = mac.Sum(nil)
@@ -97,12 +97,12 @@ func operatorToken(c config, key []byte) (hash [32]byte, fresh string, err error
 // The directory is synced too: a key that a power cut took away would make repeated requests new ones.
 func writeSecret(path, text string) error {
 	temp := path + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	_, err = file.WriteString(text)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, path); err != nil {

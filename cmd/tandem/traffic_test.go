@@ -46,27 +46,27 @@ const (
 )
 
 // startTraffic starts the writers; writer n begins at node n.
-func startTraffic(ns *fleet, w world) *traffic {
-	return startImpatientTraffic(ns, w, attemptLimit)
+func startTraffic(nodes *fleet, world world) *traffic {
+	return startImpatientTraffic(nodes, world, attemptLimit)
 }
 
 // startNamedTraffic is for one of several traffics, one after the other, with the same agreements.
-func startNamedTraffic(ns *fleet, w world, number int) *traffic {
-	return beginTraffic(&traffic{t: ns.t, ns: ns, world: w, patience: attemptLimit, name: fmt.Sprintf("-%d", number)})
+func startNamedTraffic(nodes *fleet, world world, number int) *traffic {
+	return beginTraffic(&traffic{t: nodes.t, ns: nodes, world: world, patience: attemptLimit, name: fmt.Sprintf("-%d", number)})
 }
 
 // startImpatientTraffic is for nodes that hang.
-func startImpatientTraffic(ns *fleet, w world, patience time.Duration) *traffic {
-	return beginTraffic(&traffic{t: ns.t, ns: ns, world: w, patience: patience})
+func startImpatientTraffic(nodes *fleet, world world, patience time.Duration) *traffic {
+	return beginTraffic(&traffic{t: nodes.t, ns: nodes, world: world, patience: patience})
 }
 
-func beginTraffic(l *traffic) *traffic {
-	l.end, l.changed = make(chan struct{}), make(chan struct{})
-	l.acked, l.failed = make([][]ack, trafficWriters), make(map[failure]int)
+func beginTraffic(load *traffic) *traffic {
+	load.end, load.changed = make(chan struct{}), make(chan struct{})
+	load.acked, load.failed = make([][]ack, trafficWriters), make(map[failure]int)
 	for n := range trafficWriters {
-		l.work.Go(func() { l.write(n) })
+		load.work.Go(func() { load.write(n) })
 	}
-	return l
+	return load
 }
 
 // text is a writer's nth comment.
@@ -105,18 +105,18 @@ func (l *traffic) insist(writer, n int, at *int, begun time.Time) error {
 	text := l.text(writer, n)
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), l.patience)
-		a, err := l.ns.at(*at).comment(ctx, l.world, l.agreement(writer), text, "Idempotency-Key", text)
+		answer, err := l.ns.at(*at).comment(ctx, l.world, l.agreement(writer), text, "Idempotency-Key", text)
 		cancel()
 		switch {
-		case err == nil && a.status == 200:
+		case err == nil && answer.status == 200:
 			return nil
-		case err == nil && a.status != 202 && a.status != 503:
-			return fmt.Errorf("comment %q got %d: %s", text, a.status, a.body)
+		case err == nil && answer.status != 202 && answer.status != 503:
+			return fmt.Errorf("comment %q got %d: %s", text, answer.status, answer.body)
 		case time.Since(begun) > recoveryLimit:
-			return fmt.Errorf("comment %q was not acknowledged in %v; the last answer was %d %s, error %v", text, recoveryLimit, a.status, a.body, err)
+			return fmt.Errorf("comment %q was not acknowledged in %v; the last answer was %d %s, error %v", text, recoveryLimit, answer.status, answer.body, err)
 		}
-		l.update(func() { l.failed[failure{*at % len(l.ns.live), a.status}]++ })
-		if err != nil || a.status == 503 {
+		l.update(func() { l.failed[failure{*at % len(l.ns.live), answer.status}]++ })
+		if err != nil || answer.status == 503 {
 			*at++
 		}
 		time.Sleep(retryPause)
@@ -222,16 +222,16 @@ type findings struct{ lost, doubled, disordered int }
 
 // check compares the whole history, as one node tells it, with what was acknowledged. It returns the
 // histories of all agreements.
-func (l *traffic) check(p *program) (found findings, all map[string]history) {
+func (l *traffic) check(program *program) (found findings, all map[string]history) {
 	l.t.Helper()
 	all = make(map[string]history)
 	seen := make([][]int, len(l.acked))
 	for _, agreement := range l.world.agreements {
-		h := p.history(l.world, agreement)
-		all[agreement] = h
-		h.requireDense(l.t, agreement)
-		for _, e := range h.events {
-			writer, n, ok := l.parse(e.Data.Text)
+		feed := program.history(l.world, agreement)
+		all[agreement] = feed
+		feed.requireDense(l.t, agreement)
+		for _, event := range feed.events {
+			writer, n, ok := l.parse(event.Data.Text)
 			if !ok {
 				continue // of the arrangement
 			}
@@ -263,8 +263,8 @@ func (l *traffic) requireWhole() {
 		if first == nil {
 			first = all
 		}
-		for agreement, h := range all {
-			require.Equalf(l.t, string(first[agreement].raw), string(h.raw), "%s on node %d", agreement, i)
+		for agreement, feed := range all {
+			require.Equalf(l.t, string(first[agreement].raw), string(feed.raw), "%s on node %d", agreement, i)
 		}
 	}
 }

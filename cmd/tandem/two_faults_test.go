@@ -28,55 +28,55 @@ func TestTwoFaults(t *testing.T) {
 	link := redistest.NewProxy(t, master.Addr())
 	stale := redistest.StartReplica(t, master, link)
 	door := redistest.NewProxy(t, master.Addr())
-	ns := startNodes(t, 2, "redis://"+door.Addr(), "--redis-durability", "replicated", "--redis-replicas", "1")
-	w := arrangeAgreements(ns.at(0), trafficWriters)
-	busy, idle := w, w.agreements[8:]
-	busy.agreements = w.agreements[1:8] // the first one lies in the partition of a partner's directory
-	load := startTraffic(ns, busy)
+	nodes := startNodes(t, 2, "redis://"+door.Addr(), "--redis-durability", "replicated", "--redis-replicas", "1")
+	world := arrangeAgreements(nodes.at(0), trafficWriters)
+	busy, idle := world, world.agreements[8:]
+	busy.agreements = world.agreements[1:8] // the first one lies in the partition of a partner's directory
+	load := startTraffic(nodes, busy)
 	load.more(200)
 	link.Cut()
 	load.more(200)
 	load.stop()
 	load.requireWhole()
 	positions := make(map[string]string) // of the busy agreements
-	for _, a := range busy.agreements {
-		positions[a] = ns.at(0).do(200, w.xiaomi, "GET", "/v1/agreements/"+a, "").header.Get("Tandem-Position")
+	for _, agreement := range busy.agreements {
+		positions[agreement] = nodes.at(0).do(200, world.xiaomi, "GET", "/v1/agreements/"+agreement, "").header.Get("Tandem-Position")
 	}
 	missing := behind(t, stale, master)
 	require.Len(t, missing, len(busy.agreements))
 
-	silent := newSilence(t, ns, busy)
+	silent := newSilence(t, nodes, busy)
 	master.Kill()
 	good.Kill()
 	silent.watch()
 	stale.Promote()
 	promoted := time.Now()
 	door.Retarget(stale.Addr())
-	ns.requireLost(missing)
+	nodes.requireLost(missing)
 	named := time.Since(promoted)
 
-	good.Begin()
+	good.Start()
 	good.ReplicaOf(stale.Addr())
-	for i, a := range idle { // what has lost nothing goes on
+	for i, agreement := range idle { // what has lost nothing goes on
 		eventually(t, 30*time.Second, "a write where nothing is lost", func() bool {
-			wrote, err := ns.at(i).comment(t.Context(), w, a, "meanwhile", "Idempotency-Key", "meanwhile")
+			wrote, err := nodes.at(i).comment(t.Context(), world, agreement, "meanwhile", "Idempotency-Key", "meanwhile")
 			require.NoError(t, err)
 			return wrote.status == 200
 		})
 	}
-	ns.at(1).kill()
-	ns.start(1)
-	ns.requireLost(missing)
+	nodes.at(1).kill()
+	nodes.start(1)
+	nodes.requireLost(missing)
 	silent.stop()
-	ns.accept(missing)
+	nodes.accept(missing)
 
-	for a, position := range positions {
-		for i := range ns.live {
-			ns.at(i).do(410, w.xiaomi, "GET", "/v1/agreements/"+a+"/events?after="+position, "")
-			ns.at(i).do(410, w.xiaomi, "GET", "/v1/agreements/"+a, "", "Tandem-Min-Position", position)
+	for agreement, position := range positions {
+		for i := range nodes.live {
+			nodes.at(i).do(410, world.xiaomi, "GET", "/v1/agreements/"+agreement+"/events?after="+position, "")
+			nodes.at(i).do(410, world.xiaomi, "GET", "/v1/agreements/"+agreement, "", "Tandem-Min-Position", position)
 		}
 	}
-	found, _ := load.check(ns.at(0))
+	found, _ := load.check(nodes.at(0))
 	// What was under way when the link broke is still in the stale server's inbox, and is decided now.
 	require.InDelta(t, missing.commits(), found.lost, trafficWriters, "what was named is what is gone")
 	require.Equal(t, findings{lost: found.lost}, found)
@@ -84,7 +84,7 @@ func TestTwoFaults(t *testing.T) {
 	load.requireWhole()
 	t.Logf("a stale replica promoted: %d commits of %d partitions lost, all named on both nodes after %v, and by a node that started later; %d reads and writes meanwhile, none of them served from a shortened history; %d positions of before got 410; the repeats of all %d comments brought back what was lost",
 		missing.commits(), len(missing), named.Round(time.Millisecond), silent.reads, 2*len(positions), again)
-	ns.stop()
+	nodes.stop()
 }
 
 // lostTails are the commits that a partition has lost: the last that it still has, and the last that it had.
@@ -101,21 +101,21 @@ func (l lostTails) commits() (n int) {
 func behind(t *testing.T, stale, master *redistest.Server) lostTails {
 	t.Helper()
 	lost := make(lostTails)
-	for p := range eventlog.Partition(eventlog.Partitions) {
-		has, had := uint64(0), headOf(t, master, p)
+	for partition := range eventlog.Partition(eventlog.Partitions) {
+		has, had := uint64(0), headOf(t, master, partition)
 		if stale != nil {
-			has = headOf(t, stale, p)
+			has = headOf(t, stale, partition)
 		}
 		if has < had {
-			lost[p] = [2]uint64{has, had}
+			lost[partition] = [2]uint64{has, had}
 		}
 	}
 	return lost
 }
 
-func headOf(t *testing.T, server *redistest.Server, p eventlog.Partition) uint64 {
+func headOf(t *testing.T, server *redistest.Server, partition eventlog.Partition) uint64 {
 	t.Helper()
-	got, err := server.Client().HMGet(t.Context(), fmt.Sprintf("tandem:{%02d}:meta", p), "seq").Result()
+	got, err := server.Client().HMGet(t.Context(), fmt.Sprintf("tandem:{%02d}:meta", partition), "seq").Result()
 	require.NoError(t, err)
 	text, _ := got[0].(string)
 	seq, _ := strconv.ParseUint(text, 10, 64)
@@ -126,27 +126,27 @@ func headOf(t *testing.T, server *redistest.Server, p eventlog.Partition) uint64
 func (ns *fleet) requireLost(lost lostTails) {
 	ns.t.Helper()
 	for i := range ns.live {
-		p := ns.at(i)
+		program := ns.at(i)
 		eventually(ns.t, 30*time.Second, "the losses to be named", func() bool {
-			a, err := p.try(ns.t.Context(), "", "GET", "/metrics", "")
-			return err == nil && strings.Contains(string(a.body), fmt.Sprintf("\ntandem_log_lost_partitions %d\n", len(lost)))
+			answer, err := program.try(ns.t.Context(), "", "GET", "/metrics", "")
+			return err == nil && strings.Contains(string(answer.body), fmt.Sprintf("\ntandem_log_lost_partitions %d\n", len(lost)))
 		})
-		ready := string(p.do(503, "", "GET", "/readyz", "").body)
-		metrics := string(p.do(200, "", "GET", "/metrics", "").body)
+		ready := string(program.do(503, "", "GET", "/readyz", "").body)
+		metrics := string(program.do(200, "", "GET", "/metrics", "").body)
 		for number, tail := range lost {
 			missing := fmt.Sprintf("partition %d lost commits %d to %d:", number, tail[0]+1, tail[1])
 			require.Contains(ns.t, ready, missing)
 			require.Contains(ns.t, metrics, fmt.Sprintf("\ntandem_log_lost{partition=\"%02d\"} 1\n", number))
-			require.Contains(ns.t, p.log.String(), missing)
+			require.Contains(ns.t, program.stderr.String(), missing)
 		}
-		require.Equal(ns.t, slices.Sorted(maps.Keys(lost)), p.namedLost())
+		require.Equal(ns.t, slices.Sorted(maps.Keys(lost)), program.namedLost())
 	}
 }
 
 // namedLost returns the partitions of which the program's log says that history was lost.
 func (p *program) namedLost() []eventlog.Partition {
 	named := make(map[eventlog.Partition]bool)
-	lines := bufio.NewScanner(strings.NewReader(p.log.String()))
+	lines := bufio.NewScanner(strings.NewReader(p.stderr.String()))
 	for lines.Buffer(nil, 1<<20); lines.Scan(); {
 		var line struct {
 			Msg       string
@@ -163,16 +163,16 @@ func (p *program) namedLost() []eventlog.Partition {
 func (ns *fleet) accept(lost lostTails) {
 	ns.t.Helper()
 	var partitions []int
-	for p := range lost {
-		partitions = append(partitions, int(p))
+	for partition := range lost {
+		partitions = append(partitions, int(partition))
 	}
 	body, err := json.Marshal(map[string]any{"partitions": partitions})
 	require.NoError(ns.t, err)
 	ns.at(0).do(200, operatorSecret, "POST", "/v1/log/accept-loss", string(body))
 	for i := range ns.live {
 		eventually(ns.t, 30*time.Second, "the node to be ready", func() bool {
-			a, err := ns.at(i).try(ns.t.Context(), "", "GET", "/readyz", "")
-			return err == nil && a.status == 200
+			answer, err := ns.at(i).try(ns.t.Context(), "", "GET", "/readyz", "")
+			return err == nil && answer.status == 200
 		})
 	}
 }
@@ -204,12 +204,12 @@ type silence struct {
 }
 
 // newSilence takes what the milestones are as the least that may be served.
-func newSilence(t *testing.T, ns *fleet, w world) *silence {
-	s := &silence{t: t, ns: ns, world: w, whole: make(map[string]uint64), end: make(chan struct{})}
-	for _, agreement := range w.agreements {
-		s.whole[agreement] = versionIn(t, ns.at(0).do(200, w.nokia, "GET", w.milestone(agreement), ""))
+func newSilence(t *testing.T, nodes *fleet, world world) *silence {
+	started := &silence{t: t, ns: nodes, world: world, whole: make(map[string]uint64), end: make(chan struct{})}
+	for _, agreement := range world.agreements {
+		started.whole[agreement] = versionIn(t, nodes.at(0).do(200, world.nokia, "GET", world.milestone(agreement), ""))
 	}
-	return s
+	return started
 }
 
 // watch reads the milestones of every node, and tries to write, until it is stopped. From now on
@@ -222,7 +222,7 @@ func (s *silence) watch() {
 }
 
 // each does something with one agreement after the other.
-func (s *silence) each(node int, do func(p *program, agreement string)) {
+func (s *silence) each(node int, do func(program *program, agreement string)) {
 	for n := 0; ; n++ {
 		select {
 		case <-s.end:
@@ -233,28 +233,28 @@ func (s *silence) each(node int, do func(p *program, agreement string)) {
 	}
 }
 
-func (s *silence) write(p *program, agreement string) {
-	a, err := p.comment(s.t.Context(), s.world, agreement, "into a lost history", "Prefer", "wait=1")
-	s.saw(err != nil || a.status == 202 || a.status == 401 || a.status == 503, "a write got", a)
+func (s *silence) write(program *program, agreement string) {
+	answer, err := program.comment(s.t.Context(), s.world, agreement, "into a lost history", "Prefer", "wait=1")
+	s.saw(err != nil || answer.status == 202 || answer.status == 401 || answer.status == 503, "a write got", answer)
 }
 
 // read bears a 401 too: a node that started anew cannot know a token whose directory is lost.
-func (s *silence) read(p *program, agreement string) {
-	a, err := p.try(s.t.Context(), s.world.nokia, "GET", s.world.milestone(agreement), "")
+func (s *silence) read(program *program, agreement string) {
+	answer, err := program.try(s.t.Context(), s.world.nokia, "GET", s.world.milestone(agreement), "")
 	if err != nil {
 		return
 	}
-	var m struct{ Version uint64 }
-	whole := a.status == 503 || a.status == 401 || a.status == 200 && json.Unmarshal(a.body, &m) == nil && m.Version >= s.whole[agreement]
-	s.saw(whole, "a read got", a)
+	var milestone struct{ Version uint64 }
+	whole := answer.status == 503 || answer.status == 401 || answer.status == 200 && json.Unmarshal(answer.body, &milestone) == nil && milestone.Version >= s.whole[agreement]
+	s.saw(whole, "a read got", answer)
 }
 
-func (s *silence) saw(right bool, what string, a answer) {
+func (s *silence) saw(right bool, what string, answer answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
 	if !right && len(s.broken) < 5 {
-		s.broken = append(s.broken, fmt.Sprintf("%s %d: %s", what, a.status, a.body))
+		s.broken = append(s.broken, fmt.Sprintf("%s %d: %s", what, answer.status, answer.body))
 	}
 }
 

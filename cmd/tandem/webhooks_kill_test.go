@@ -21,29 +21,29 @@ import (
 // webhook. In the end the receiver has every event, each agreement's in order; what came twice came under the same id.
 func TestKilledSender(t *testing.T) {
 	const kills, events = 30, 5000
-	inbox := newWebhookInbox(t)
+	inbox := newWebhookReceiver(t)
 	data := t.TempDir()
 	serve := []string{"serve", "--allow-private-webhooks", "127.0.0.0/8"}
-	p := start(t, data, serve...)
-	w := arrange(p)
-	p.do(201, w.xiaomi, "POST", "/v1/partners/xiaomi/webhooks", fmt.Sprintf(
+	program := start(t, data, serve...)
+	world := arrange(program)
+	program.do(201, world.xiaomi, "POST", "/v1/partners/xiaomi/webhooks", fmt.Sprintf(
 		`{"id":"ops","url":%q,"format":"standard","events":["milestone.commented"]}`, inbox.URL))
-	load := &killLoad{world: w, sent: make(map[string]int), version: make(map[string]uint64)}
+	load := &killLoad{world: world, sent: make(map[string]int), version: make(map[string]uint64)}
 	for n := range kills {
 		left := (events - load.acknowledged) / (kills - n)
-		load.run(p, max(left/2+rand.IntN(left+1), 1))
-		p = start(t, data, serve...)
+		load.run(program, max(left/2+rand.IntN(left+1), 1))
+		program = start(t, data, serve...)
 	}
-	load.run(p, max(events-load.acknowledged, 1))
-	p = start(t, data, serve...)
-	want := feedIDs(p, w, "milestone.commented")
+	load.run(program, max(events-load.acknowledged, 1))
+	program = start(t, data, serve...)
+	want := feedIDs(program, world, "milestone.commented")
 	total := 0
 	for _, ids := range want {
 		total += len(ids)
 	}
 	require.GreaterOrEqual(t, total, events)
 	inbox.wait(t, total)
-	p.stop()
+	program.stop()
 	inbox.mu.Lock()
 	defer inbox.mu.Unlock()
 	require.Equal(t, want, inbox.order, "every event, in order within its agreement, and nothing else")
@@ -52,22 +52,22 @@ func TestKilledSender(t *testing.T) {
 }
 
 // feedIDs returns the ids of all events of a type, by agreement, in the order of the feed.
-func feedIDs(p *program, w world, kind string) map[string][]string {
-	p.t.Helper()
+func feedIDs(program *program, world world, kind string) map[string][]string {
+	program.t.Helper()
 	ids := map[string][]string{}
-	for _, a := range w.agreements {
+	for _, agreement := range world.agreements {
 		for after := ""; ; {
 			var page struct {
 				Events []struct{ ID, Type string }
 				Next   string `json:"next_cursor"`
 			}
-			p.do(200, w.xiaomi, "GET", "/v1/agreements/"+a+"/events?limit=200&after="+url.QueryEscape(after), "").decode(p.t, &page)
+			program.do(200, world.xiaomi, "GET", "/v1/agreements/"+agreement+"/events?limit=200&after="+url.QueryEscape(after), "").decode(program.t, &page)
 			if len(page.Events) == 0 {
 				break
 			}
-			for _, e := range page.Events {
-				if e.Type == kind {
-					ids[a] = append(ids[a], e.ID)
+			for _, event := range page.Events {
+				if event.Type == kind {
+					ids[agreement] = append(ids[agreement], event.ID)
 				}
 			}
 			after = page.Next
@@ -76,8 +76,8 @@ func feedIDs(p *program, w world, kind string) map[string][]string {
 	return ids
 }
 
-// webhookInbox is a receiver that remembers what came.
-type webhookInbox struct {
+// webhookReceiver is a receiver that remembers what came.
+type webhookReceiver struct {
 	*httptest.Server
 	mu      sync.Mutex
 	order   map[string][]string // ids by agreement, as they first came
@@ -87,33 +87,33 @@ type webhookInbox struct {
 	came    chan struct{} // has room for one signal
 }
 
-func newWebhookInbox(t testing.TB) *webhookInbox {
-	b := &webhookInbox{order: map[string][]string{}, texts: map[string]string{}, came: make(chan struct{}, 1)}
-	b.Server = httptest.NewServer(b)
-	t.Cleanup(b.Close)
-	return b
+func newWebhookReceiver(t testing.TB) *webhookReceiver {
+	receiver := &webhookReceiver{order: map[string][]string{}, texts: map[string]string{}, came: make(chan struct{}, 1)}
+	receiver.Server = httptest.NewServer(receiver)
+	t.Cleanup(receiver.Close)
+	return receiver
 }
 
-func (b *webhookInbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	raw, err := io.ReadAll(r.Body)
+func (b *webhookReceiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	raw, err := io.ReadAll(request.Body)
 	var body struct {
 		Data struct {
 			ID, Agreement string
 			Data          struct{ Text string }
 		}
 	}
-	if err != nil || json.Unmarshal(raw, &body) != nil || body.Data.ID != r.Header.Get("Webhook-Id") {
+	if err != nil || json.Unmarshal(raw, &body) != nil || body.Data.ID != request.Header.Get("Webhook-Id") {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	d := body.Data
-	switch id, known := b.texts[d.Data.Text]; {
+	event := body.Data
+	switch id, known := b.texts[event.Data.Text]; {
 	case !known:
-		b.texts[d.Data.Text] = d.ID
-		b.order[d.Agreement] = append(b.order[d.Agreement], d.ID)
-	case id == d.ID:
+		b.texts[event.Data.Text] = event.ID
+		b.order[event.Agreement] = append(b.order[event.Agreement], event.ID)
+	case id == event.ID:
 		b.again++
 	default:
 		b.renamed++
@@ -125,7 +125,7 @@ func (b *webhookInbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // wait returns once so many different events have come.
-func (b *webhookInbox) wait(t testing.TB, n int) {
+func (b *webhookReceiver) wait(t testing.TB, n int) {
 	t.Helper()
 	late := time.After(2 * time.Minute)
 	for {
@@ -147,33 +147,33 @@ func (b *webhookInbox) wait(t testing.TB, n int) {
 // where its lanes were kept.
 func TestKilledSendersOfOneLog(t *testing.T) {
 	const kills = 12
-	inbox := newWebhookInbox(t)
+	inbox := newWebhookReceiver(t)
 	server := redistest.Start(t)
-	ns := startNodes(t, 3, server.URL(), "--allow-private-webhooks", "127.0.0.0/8")
-	w := arrangeAgreements(ns.at(0), trafficWriters)
-	ns.at(0).do(201, w.xiaomi, "POST", "/v1/partners/xiaomi/webhooks", fmt.Sprintf(
+	nodes := startNodes(t, 3, server.URL(), "--allow-private-webhooks", "127.0.0.0/8")
+	world := arrangeAgreements(nodes.at(0), trafficWriters)
+	nodes.at(0).do(201, world.xiaomi, "POST", "/v1/partners/xiaomi/webhooks", fmt.Sprintf(
 		`{"id":"ops","url":%q,"format":"standard","events":["milestone.commented"]}`, inbox.URL))
-	load := startTraffic(ns, w)
+	load := startTraffic(nodes, world)
 	for range kills {
 		load.more(rand.IntN(300))
-		i := rand.IntN(len(ns.live))
+		i := rand.IntN(len(nodes.live))
 		killed := time.Now()
-		ns.at(i).kill()
+		nodes.at(i).kill()
 		load.recovery(killed)
-		ns.start(i)
+		nodes.start(i)
 	}
 	load.stop()
 	want, total := map[string][]string{}, 0
-	for _, a := range w.agreements {
-		for _, e := range ns.at(0).history(w, a).events {
-			if e.Type == "milestone.commented" {
-				want[a] = append(want[a], e.ID)
+	for _, agreement := range world.agreements {
+		for _, event := range nodes.at(0).history(world, agreement).events {
+			if event.Type == "milestone.commented" {
+				want[agreement] = append(want[agreement], event.ID)
 				total++
 			}
 		}
 	}
 	inbox.wait(t, total)
-	ns.stop()
+	nodes.stop()
 	inbox.mu.Lock()
 	defer inbox.mu.Unlock()
 	require.Equal(t, want, inbox.order)
@@ -187,49 +187,49 @@ func TestKilledSendersOfOneLog(t *testing.T) {
 func TestFlushedServerHaltsDeliveries(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	ns := startNodes(t, 1, server.URL(), "--allow-private-webhooks", "127.0.0.0/8")
-	w := arrangeAgreements(ns.at(0), 1)
-	inbox := newWebhookInbox(t)
-	ns.at(0).do(201, w.xiaomi, "POST", "/v1/partners/xiaomi/webhooks", fmt.Sprintf(
+	nodes := startNodes(t, 1, server.URL(), "--allow-private-webhooks", "127.0.0.0/8")
+	world := arrangeAgreements(nodes.at(0), 1)
+	inbox := newWebhookReceiver(t)
+	nodes.at(0).do(201, world.xiaomi, "POST", "/v1/partners/xiaomi/webhooks", fmt.Sprintf(
 		`{"id":"ops","url":%q,"format":"standard","events":["milestone.commented"]}`, inbox.URL))
 	said := 0
 	say := func(n int) {
 		for range n {
 			said++
-			ns.at(0).do(200, w.nokia, "POST", w.milestone(w.agreements[0])+"/comment", fmt.Sprintf(`{"text":"%d"}`, said))
+			nodes.at(0).do(200, world.nokia, "POST", world.milestone(world.agreements[0])+"/comment", fmt.Sprintf(`{"text":"%d"}`, said))
 		}
 		inbox.wait(t, said)
 	}
 	say(20)
-	ns.stop() // what the lanes must not forget is in the log
+	nodes.stop() // what the lanes must not forget is in the log
 	copied, had := server.Backup(), behind(t, nil, server)
-	ns.start(0)
+	nodes.start(0)
 	say(10)
 	lost := lostTails{}
-	for p, tail := range behind(t, nil, server) {
-		if had[p][1] < tail[1] {
-			lost[p] = [2]uint64{had[p][1], tail[1]}
+	for partition, tail := range behind(t, nil, server) {
+		if had[partition][1] < tail[1] {
+			lost[partition] = [2]uint64{had[partition][1], tail[1]}
 		}
 	}
 	require.Len(t, lost, 1, "the agreement's partition")
-	for p, tail := range lost {
-		eventually(t, 10*time.Second, "the marks", func() bool { return noted(t, ns.data[0])[p] == tail[1] })
+	for partition, tail := range lost {
+		eventually(t, 10*time.Second, "the marks", func() bool { return noted(t, nodes.data[0])[partition] == tail[1] })
 	}
 
 	require.NoError(t, server.Client().FlushAll(t.Context()).Err())
 	eventually(t, 10*time.Second, "the loss is named", func() bool {
-		a, err := ns.at(0).try(t.Context(), "", "GET", "/readyz", "")
-		return err == nil && a.status == 503
+		answer, err := nodes.at(0).try(t.Context(), "", "GET", "/readyz", "")
+		return err == nil && answer.status == 503
 	})
-	ns.at(0).do(503, w.nokia, "POST", w.milestone(w.agreements[0])+"/comment", `{"text":"never"}`)
-	ns.at(0).kill()
+	nodes.at(0).do(503, world.nokia, "POST", world.milestone(world.agreements[0])+"/comment", `{"text":"never"}`)
+	nodes.at(0).kill()
 	server.Restore(copied)
-	ns.start(0)
-	ns.requireLost(lost)
-	ns.accept(lost)
+	nodes.start(0)
+	nodes.requireLost(lost)
+	nodes.accept(lost)
 
 	say(10)
-	log := string(ns.at(0).do(200, w.xiaomi, "GET", "/v1/partners/xiaomi/webhooks/ops/deliveries", "").body)
+	log := string(nodes.at(0).do(200, world.xiaomi, "GET", "/v1/partners/xiaomi/webhooks/ops/deliveries", "").body)
 	require.Contains(t, log, "was lost and the loss accepted")
-	ns.stop()
+	nodes.stop()
 }

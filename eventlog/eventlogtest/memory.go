@@ -18,12 +18,12 @@ type Memory struct {
 	faults faults
 	closed chan struct{}
 
-	mu       sync.Mutex
-	shut     bool
-	stopped  error // why nothing can be appended any more
-	owners   [eventlog.Partitions]*memoryLease
-	handover [eventlog.Partitions]signal
-	store    *memoryStore
+	mu           sync.Mutex
+	isClosed     bool
+	stopped      error // why nothing can be appended any more
+	owners       [eventlog.Partitions]*memoryLease
+	ownerChanged [eventlog.Partitions]signal
+	store        *memoryStore
 }
 
 var _ eventlog.Log = (*Memory)(nil)
@@ -39,13 +39,13 @@ type memoryStore struct {
 }
 
 type memoryPartition struct {
-	commits []*eventlog.Commit
-	records []eventlog.Record
-	letters []eventlog.DeadLetter
-	values  map[string][]byte
-	fence   uint64 // of the latest lease
-	epoch   uint64
-	loss    *eventlog.LostTailError
+	commits     []*eventlog.Commit
+	receipts    []eventlog.Receipt
+	deadLetters []eventlog.DeadLetter
+	values      map[string][]byte
+	fence       uint64 // of the latest lease
+	epoch       uint64
+	loss        *eventlog.LostTailError
 }
 
 func (p *memoryPartition) head() eventlog.Head {
@@ -96,13 +96,13 @@ func (m *Memory) Close() error {
 func (m *Memory) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.shut {
+	if m.isClosed {
 		return
 	}
-	m.shut = true
+	m.isClosed = true
 	close(m.closed)
-	for p := range m.owners {
-		m.end(eventlog.Partition(p), m.owners[p])
+	for partition := range m.owners {
+		m.endLease(eventlog.Partition(partition), m.owners[partition])
 	}
 }
 
@@ -110,20 +110,20 @@ func (m *Memory) close() {
 func (m *Memory) Health() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.refusal()
+	return m.appendError()
 }
 
-// refusal says why nothing can be appended. The caller holds m.mu.
-func (m *Memory) refusal() error {
-	if m.shut {
+// appendError says why nothing can be appended. The caller holds m.mu.
+func (m *Memory) appendError() error {
+	if m.isClosed {
 		return errClosed()
 	}
 	return m.stopped
 }
 
-// open returns an error when a caller with this context can get no answer. The caller holds m.mu.
-func (m *Memory) open(ctx context.Context) error {
-	if m.shut {
+// checkOpen returns an error when a caller with this context can get no answer. The caller holds m.mu.
+func (m *Memory) checkOpen(ctx context.Context) error {
+	if m.isClosed {
 		return errClosed()
 	}
 	return ctx.Err()
@@ -132,63 +132,63 @@ func (m *Memory) open(ctx context.Context) error {
 func errClosed() error { return fmt.Errorf("the log is closed: %w", eventlog.ErrStopped) }
 
 // Append stores the batch at once, unless a fault was ordered.
-func (m *Memory) Append(ctx context.Context, b eventlog.Batch) error {
-	if err := m.faults.hold(ctx, m.closed); err != nil {
+func (m *Memory) Append(ctx context.Context, batch eventlog.Batch) error {
+	if err := m.faults.waitIfHeld(ctx, m.closed); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := cmp.Or(m.open(ctx), m.refusal(), m.fits(b)); err != nil {
+	if err := cmp.Or(m.checkOpen(ctx), m.appendError(), m.checkBatch(batch)); err != nil {
 		return err
 	}
-	lost, failure := m.faults.failure()
+	lost, failure := m.faults.nextFailure()
 	if !lost {
-		m.apply(b)
+		m.apply(batch)
 	}
 	return failure
 }
 
-// fits returns an error unless the batch continues what is stored. The caller holds m.mu.
-func (m *Memory) fits(b eventlog.Batch) error {
-	owner, head, topic := m.owners[b.Partition], m.store.partitions[b.Partition].head(), m.topic(eventlog.Topic(b.Partition))
+// checkBatch returns an error unless the batch continues what is stored. The caller holds m.mu.
+func (m *Memory) checkBatch(batch eventlog.Batch) error {
+	owner, head, topic := m.owners[batch.Partition], m.store.partitions[batch.Partition].head(), m.topic(eventlog.Topic(batch.Partition))
 	switch {
-	case owner == nil || owner.fence != b.Fence:
-		return conflict(b, "fence %d is not the owner's", b.Fence)
-	case head != b.Head:
-		return conflict(b, "the head is at %d, expected %d", head.Seq, b.Head.Seq)
-	case topic.checkpoint != b.From:
-		return conflict(b, "the checkpoint is at %d, expected %d", topic.checkpoint, b.From)
-	case b.To.Compare(b.From) < 0:
-		return conflict(b, "the checkpoint would move back to %d", b.To)
+	case owner == nil || owner.fence != batch.Fence:
+		return conflict(batch, "fence %d is not the owner's", batch.Fence)
+	case head != batch.Head:
+		return conflict(batch, "the head is at %d, expected %d", head.Seq, batch.Head.Seq)
+	case topic.checkpoint != batch.From:
+		return conflict(batch, "the checkpoint is at %d, expected %d", topic.checkpoint, batch.From)
+	case batch.To.Compare(batch.From) < 0:
+		return conflict(batch, "the checkpoint would move back to %d", batch.To)
 	}
-	for i := range b.Commits {
-		if err := b.Commits[i].Verify(head); err != nil || b.Commits[i].Partition != b.Partition {
-			return conflict(b, "its commits are no chain: %v", err)
+	for i := range batch.Commits {
+		if err := batch.Commits[i].Verify(head); err != nil || batch.Commits[i].Partition != batch.Partition {
+			return conflict(batch, "its commits are no chain: %v", err)
 		}
-		head = b.Commits[i].Head()
+		head = batch.Commits[i].Head()
 	}
 	return nil
 }
 
-func conflict(b eventlog.Batch, format string, args ...any) error {
-	return fmt.Errorf("append to partition %d: %s: %w", b.Partition, fmt.Sprintf(format, args...), eventlog.ErrConflict)
+func conflict(batch eventlog.Batch, format string, args ...any) error {
+	return fmt.Errorf("append to partition %d: %s: %w", batch.Partition, fmt.Sprintf(format, args...), eventlog.ErrConflict)
 }
 
-func (m *Memory) apply(b eventlog.Batch) {
-	p := &m.store.partitions[b.Partition]
-	for i := range b.Commits {
-		p.commits = append(p.commits, &b.Commits[i])
-		m.store.entries = append(m.store.entries, eventlog.Entry{Partition: b.Partition, Commit: &b.Commits[i]})
+func (m *Memory) apply(batch eventlog.Batch) {
+	stored := &m.store.partitions[batch.Partition]
+	for i := range batch.Commits {
+		stored.commits = append(stored.commits, &batch.Commits[i])
+		m.store.entries = append(m.store.entries, eventlog.Entry{Partition: batch.Partition, Commit: &batch.Commits[i]})
 	}
-	for i := range b.Outcomes {
-		m.store.entries = append(m.store.entries, eventlog.Entry{Partition: b.Partition, Outcome: &b.Outcomes[i]})
+	for i := range batch.Outcomes {
+		m.store.entries = append(m.store.entries, eventlog.Entry{Partition: batch.Partition, Outcome: &batch.Outcomes[i]})
 	}
-	p.records = append(p.records, b.Records...)
-	p.letters = append(p.letters, b.DeadLetters...)
-	for _, kv := range b.Puts {
-		p.put(kv)
+	stored.receipts = append(stored.receipts, batch.Receipts...)
+	stored.deadLetters = append(stored.deadLetters, batch.DeadLetters...)
+	for _, kv := range batch.Puts {
+		stored.put(kv)
 	}
-	m.topic(eventlog.Topic(b.Partition)).advance(b.To)
+	m.topic(eventlog.Topic(batch.Partition)).advance(batch.To)
 	m.store.arrived.fire()
 }
 
@@ -204,77 +204,77 @@ func (p *memoryPartition) put(kv eventlog.KV) {
 }
 
 // Head returns the end of the partition's chain.
-func (m *Memory) Head(ctx context.Context, p eventlog.Partition) (eventlog.Head, error) {
+func (m *Memory) Head(ctx context.Context, partition eventlog.Partition) (eventlog.Head, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.store.partitions[p].head(), m.open(ctx)
+	return m.store.partitions[partition].head(), m.checkOpen(ctx)
 }
 
 // Heads returns the ends of all chains, as they are at one moment.
 func (m *Memory) Heads(ctx context.Context) (heads eventlog.Positions, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for p := range heads {
-		heads[p] = m.store.partitions[p].head()
+	for partition := range heads {
+		heads[partition] = m.store.partitions[partition].head()
 	}
-	return heads, m.open(ctx)
+	return heads, m.checkOpen(ctx)
 }
 
 // Read returns the commits with the given sequence numbers.
-func (m *Memory) Read(ctx context.Context, p eventlog.Partition, seqs []uint64) ([]eventlog.Commit, error) {
+func (m *Memory) Read(ctx context.Context, partition eventlog.Partition, seqs []uint64) ([]eventlog.Commit, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.open(ctx); err != nil {
+	if err := m.checkOpen(ctx); err != nil {
 		return nil, err
 	}
-	stored := m.store.partitions[p].commits
+	stored := m.store.partitions[partition].commits
 	commits := make([]eventlog.Commit, len(seqs))
 	for i, seq := range seqs {
 		if seq == 0 || seq > uint64(len(stored)) {
-			return nil, fmt.Errorf("partition %d has no commit %d, only 1 to %d", p, seq, len(stored))
+			return nil, fmt.Errorf("partition %d has no commit %d, only 1 to %d", partition, seq, len(stored))
 		}
 		commits[i] = *stored[seq-1]
 	}
 	return commits, nil
 }
 
-// Records returns the partition's records since the given time, in the order of their arrival.
-func (m *Memory) Records(ctx context.Context, p eventlog.Partition, since time.Time) ([]eventlog.Record, error) {
+// Receipts returns the partition's records since the given time, in the order of their arrival.
+func (m *Memory) Receipts(ctx context.Context, partition eventlog.Partition, since time.Time) ([]eventlog.Receipt, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var found []eventlog.Record
-	for _, r := range m.store.partitions[p].records {
-		if !r.At.Before(since) {
-			found = append(found, r)
+	var found []eventlog.Receipt
+	for _, receipt := range m.store.partitions[partition].receipts {
+		if !receipt.At.Before(since) {
+			found = append(found, receipt)
 		}
 	}
-	return found, m.open(ctx)
+	return found, m.checkOpen(ctx)
 }
 
 // DeadLetters returns the partition's dead letters.
-func (m *Memory) DeadLetters(ctx context.Context, p eventlog.Partition) ([]eventlog.DeadLetter, error) {
+func (m *Memory) DeadLetters(ctx context.Context, partition eventlog.Partition) ([]eventlog.DeadLetter, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.store.partitions[p].letters), m.open(ctx)
+	return slices.Clone(m.store.partitions[partition].deadLetters), m.checkOpen(ctx)
 }
 
 // Get returns the value of a key.
-func (m *Memory) Get(ctx context.Context, p eventlog.Partition, key string) ([]byte, error) {
+func (m *Memory) Get(ctx context.Context, partition eventlog.Partition, key string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.store.partitions[p].values[key], m.open(ctx)
+	return m.store.partitions[partition].values[key], m.checkOpen(ctx)
 }
 
 // Scan returns the entries whose key begins with prefix.
-func (m *Memory) Scan(ctx context.Context, p eventlog.Partition, prefix string) ([]eventlog.KV, error) {
+func (m *Memory) Scan(ctx context.Context, partition eventlog.Partition, prefix string) ([]eventlog.KV, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var found []eventlog.KV
-	for key, value := range m.store.partitions[p].values {
+	for key, value := range m.store.partitions[partition].values {
 		if strings.HasPrefix(key, prefix) {
 			found = append(found, eventlog.KV{Key: key, Value: value})
 		}
 	}
 	slices.SortFunc(found, func(a, b eventlog.KV) int { return strings.Compare(a.Key, b.Key) })
-	return found, m.open(ctx)
+	return found, m.checkOpen(ctx)
 }

@@ -16,17 +16,17 @@ type faults struct {
 }
 
 type failure struct {
-	err  error
-	lost bool
+	err         error
+	beforeStore bool
 }
 
 // FailBefore makes the next append that fits return err and store nothing. Called again, it
 // orders a failure for the append after that.
-func (m *Memory) FailBefore(err error) { m.faults.order(failure{err, true}) }
+func (m *Memory) FailBefore(err error) { m.faults.schedule(failure{err, true}) }
 
 // FailAfter makes the next append that fits return err although it is stored, as a connection
 // that breaks before the answer does.
-func (m *Memory) FailAfter(err error) { m.faults.order(failure{err, false}) }
+func (m *Memory) FailAfter(err error) { m.faults.schedule(failure{err, false}) }
 
 // Stop makes the log refuse every later append and owner with eventlog.ErrStopped and the cause,
 // as a full disk does. Reading and following go on.
@@ -54,21 +54,21 @@ func (h *Held) Release() { h.once.Do(func() { close(h.release) }) }
 // Hold makes the next append wait, before anything of it is checked or stored, until Release, the
 // end of its context or Close. Called again, it holds the append after that.
 func (m *Memory) Hold() *Held {
-	h := &Held{arrived: make(chan struct{}), release: make(chan struct{})}
+	held := &Held{arrived: make(chan struct{}), release: make(chan struct{})}
 	m.faults.mu.Lock()
 	defer m.faults.mu.Unlock()
-	m.faults.held = append(m.faults.held, h)
-	return h
+	m.faults.held = append(m.faults.held, held)
+	return held
 }
 
-func (f *faults) order(next failure) {
+func (f *faults) schedule(next failure) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next = append(f.next, next)
 }
 
-// failure takes the next ordered failure; without one it returns nothing.
-func (f *faults) failure() (lost bool, err error) {
+// nextFailure takes the next ordered failure; without one it returns nothing.
+func (f *faults) nextFailure() (lost bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.next) == 0 {
@@ -76,7 +76,7 @@ func (f *faults) failure() (lost bool, err error) {
 	}
 	next := f.next[0]
 	f.next = f.next[1:]
-	return next.lost, next.err
+	return next.beforeStore, next.err
 }
 
 func (f *faults) takeHeld() *Held {
@@ -85,19 +85,19 @@ func (f *faults) takeHeld() *Held {
 	if len(f.held) == 0 {
 		return nil
 	}
-	h := f.held[0]
+	held := f.held[0]
 	f.held = f.held[1:]
-	return h
+	return held
 }
 
-func (f *faults) hold(ctx context.Context, closed <-chan struct{}) error {
-	h := f.takeHeld()
-	if h == nil {
+func (f *faults) waitIfHeld(ctx context.Context, closed <-chan struct{}) error {
+	held := f.takeHeld()
+	if held == nil {
 		return nil
 	}
-	close(h.arrived)
+	close(held.arrived)
 	select {
-	case <-h.release:
+	case <-held.release:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

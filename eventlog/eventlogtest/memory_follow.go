@@ -13,30 +13,30 @@ const followPage = 256
 
 // memoryFollower is one call of Follow.
 type memoryFollower struct {
-	from     eventlog.Positions
-	skipped  [eventlog.Partitions]bool // they had an open loss at the call
-	live     int                       // entries that were there at the call
-	reported int                       // reports that were there at the call
+	from        eventlog.Positions
+	skipped     [eventlog.Partitions]bool // they had an open loss at the call
+	liveAt      int                       // entries that were there at the call
+	reportsSeen int                       // reports that were there at the call
 }
 
 // Follow delivers the past after the given positions and then what arrives.
-func (m *Memory) Follow(ctx context.Context, from eventlog.Positions, deliver func([]eventlog.Entry) error, onLive func()) error {
-	f := &memoryFollower{from: from}
-	if err := m.startFollow(ctx, f); err != nil {
+func (m *Memory) Follow(ctx context.Context, from eventlog.Positions, handle func([]eventlog.Entry) error, onLive func()) error {
+	follower := &memoryFollower{from: from}
+	if err := m.startFollow(ctx, follower); err != nil {
 		return err
 	}
 	for next := 0; ; {
-		if next >= f.live && onLive != nil {
+		if next >= follower.liveAt && onLive != nil {
 			onLive()
 			onLive = nil
 		}
-		page, read, more, err := m.page(ctx, next, f)
+		page, read, more, err := m.nextEntries(ctx, next, follower)
 		if err != nil {
 			return err
 		}
 		next += read
 		if len(page) > 0 {
-			err = deliver(page)
+			err = handle(page)
 		} else if read == 0 {
 			err = m.await(ctx, more)
 		}
@@ -47,25 +47,25 @@ func (m *Memory) Follow(ctx context.Context, from eventlog.Positions, deliver fu
 }
 
 // startFollow checks the positions and fills in what the follower must know.
-func (m *Memory) startFollow(ctx context.Context, f *memoryFollower) error {
+func (m *Memory) startFollow(ctx context.Context, follower *memoryFollower) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var lost []error
-	for i := range f.from {
+	for i := range follower.from {
 		stored := &m.store.partitions[i]
-		if f.skipped[i] = stored.loss != nil; f.skipped[i] {
+		if follower.skipped[i] = stored.loss != nil; follower.skipped[i] {
 			continue
 		}
-		if loss := stored.missing(eventlog.Partition(i), f.from[i]); loss != nil {
+		if loss := stored.checkPosition(eventlog.Partition(i), follower.from[i]); loss != nil {
 			lost = append(lost, loss)
 		}
 	}
-	f.live, f.reported = len(m.store.entries), len(m.store.reported)
-	return cmp.Or(errors.Join(lost...), m.open(ctx))
+	follower.liveAt, follower.reportsSeen = len(m.store.entries), len(m.store.reported)
+	return cmp.Or(errors.Join(lost...), m.checkOpen(ctx))
 }
 
-// missing returns a loss unless the partition holds what is known.
-func (p *memoryPartition) missing(number eventlog.Partition, known eventlog.Head) *eventlog.LostTailError {
+// checkPosition returns a loss unless the partition holds what is known.
+func (p *memoryPartition) checkPosition(number eventlog.Partition, known eventlog.Head) *eventlog.LostTailError {
 	stored := p.head()
 	if known.Seq > 0 && known.Seq <= stored.Seq {
 		stored = p.commits[known.Seq-1].Head()
@@ -76,36 +76,36 @@ func (p *memoryPartition) missing(number eventlog.Partition, known eventlog.Head
 	return &eventlog.LostTailError{Partition: number, Known: known, Stored: stored}
 }
 
-// lost joins the reports about followed partitions that came since the call. The caller holds m.mu.
-func (m *Memory) lost(f *memoryFollower) error {
+// reportedLosses joins the reports about followed partitions that came since the call. The caller holds m.mu.
+func (m *Memory) reportedLosses(follower *memoryFollower) error {
 	var lost []error
-	for _, loss := range m.store.reported[f.reported:] {
-		if !f.skipped[loss.Partition] {
+	for _, loss := range m.store.reported[follower.reportsSeen:] {
+		if !follower.skipped[loss.Partition] {
 			lost = append(lost, &loss)
 		}
 	}
 	return errors.Join(lost...)
 }
 
-// page takes entries from next on and leaves out what the follower has and the outcomes of before
+// nextEntries takes entries from next on and leaves out what the follower has and the outcomes of before
 // it came. With nothing to read it returns the signal to wait for.
-func (m *Memory) page(ctx context.Context, next int, f *memoryFollower) (page []eventlog.Entry, read int, more <-chan struct{}, err error) {
+func (m *Memory) nextEntries(ctx context.Context, next int, follower *memoryFollower) (page []eventlog.Entry, read int, more <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := cmp.Or(m.open(ctx), m.lost(f)); err != nil {
+	if err := cmp.Or(m.checkOpen(ctx), m.reportedLosses(follower)); err != nil {
 		return nil, 0, nil, err
 	}
 	end := min(len(m.store.entries), next+followPage)
-	if next < f.live {
-		end = min(end, f.live)
+	if next < follower.liveAt {
+		end = min(end, follower.liveAt)
 	}
-	for i, e := range m.store.entries[next:end] {
-		wanted := next+i >= f.live
-		if e.Commit != nil {
-			wanted = e.Commit.Seq > f.from[e.Partition].Seq
+	for i, entry := range m.store.entries[next:end] {
+		wanted := next+i >= follower.liveAt
+		if entry.Commit != nil {
+			wanted = entry.Commit.Seq > follower.from[entry.Partition].Seq
 		}
-		if wanted && !f.skipped[e.Partition] {
-			page = append(page, e)
+		if wanted && !follower.skipped[entry.Partition] {
+			page = append(page, entry)
 		}
 	}
 	return page, end - next, m.store.arrived.wait(), nil

@@ -12,16 +12,16 @@ import (
 func (m *Memory) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := cmp.Or(m.open(ctx), m.refusal()); err != nil {
+	if err := cmp.Or(m.checkOpen(ctx), m.appendError()); err != nil {
 		return err
 	}
-	p := &m.store.partitions[loss.Partition]
-	if p.loss != nil && p.loss.Known.Seq >= loss.Known.Seq {
+	stored := &m.store.partitions[loss.Partition]
+	if stored.loss != nil && stored.loss.Known.Seq >= loss.Known.Seq {
 		return nil
 	}
-	p.loss = &loss
+	stored.loss = &loss
 	m.store.reported = append(m.store.reported, loss)
-	m.end(loss.Partition, m.owners[loss.Partition])
+	m.endLease(loss.Partition, m.owners[loss.Partition])
 	m.store.arrived.fire()
 	return nil
 }
@@ -32,29 +32,29 @@ func (m *Memory) Losses(ctx context.Context) (eventlog.Losses, error) {
 	defer m.mu.Unlock()
 	var found eventlog.Losses
 	for i := range m.store.partitions {
-		p := &m.store.partitions[i]
-		found.Epochs[i] = p.epoch
-		if p.loss != nil {
-			found.Open = append(found.Open, *p.loss)
+		stored := &m.store.partitions[i]
+		found.Epochs[i] = stored.epoch
+		if stored.loss != nil {
+			found.Open = append(found.Open, *stored.loss)
 		}
 	}
-	return found, m.open(ctx)
+	return found, m.checkOpen(ctx)
 }
 
 // AcceptLoss lets the partition have an owner again.
-func (m *Memory) AcceptLoss(ctx context.Context, p eventlog.Partition) error {
+func (m *Memory) AcceptLoss(ctx context.Context, partition eventlog.Partition) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := cmp.Or(m.open(ctx), m.refusal()); err != nil {
+	if err := cmp.Or(m.checkOpen(ctx), m.appendError()); err != nil {
 		return err
 	}
-	stored := &m.store.partitions[p]
+	stored := &m.store.partitions[partition]
 	if stored.loss == nil {
-		return fmt.Errorf("partition %d has no open loss to accept", p)
+		return fmt.Errorf("partition %d has no open loss to accept", partition)
 	}
 	stored.loss = nil
 	stored.epoch++
-	m.handover[p].fire()
+	m.ownerChanged[partition].fire()
 	return nil
 }
 
@@ -65,17 +65,17 @@ const memoryNode = "memory"
 func (m *Memory) Status(ctx context.Context) (eventlog.Status, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	found := eventlog.Status{Kind: "memory", Place: "memory", Durability: "none", Nodes: []string{memoryNode}}
+	found := eventlog.Status{Kind: "memory", Location: "memory", Durability: "none", Nodes: []string{memoryNode}}
 	for i := range found.Partitions {
-		p, stored := eventlog.Partition(i), &m.store.partitions[i]
+		partition, stored := eventlog.Partition(i), &m.store.partitions[i]
 		found.Partitions[i] = eventlog.PartitionStatus{
 			Head: stored.head(), Durable: stored.head().Seq, Fence: stored.fence,
-			Waiting: uint64(len(m.topic(eventlog.Topic(p)).messages)), DeadLetters: uint64(len(stored.letters)),
-			Epoch: stored.epoch, Loss: stored.loss,
+			Waiting: uint64(len(m.topic(eventlog.Topic(partition)).messages)), DeadLetters: uint64(len(stored.deadLetters)),
+			Epoch: stored.epoch, OpenLoss: stored.loss,
 		}
 		if m.owners[i] != nil {
 			found.Partitions[i].Owner = memoryNode
 		}
 	}
-	return found, m.open(ctx)
+	return found, m.checkOpen(ctx)
 }

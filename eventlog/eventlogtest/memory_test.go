@@ -16,7 +16,7 @@ func TestMemoryConforms(t *testing.T) {
 	eventlogtest.Run(t, func(*testing.T) eventlogtest.Harness {
 		log := eventlogtest.NewMemory()
 		return eventlogtest.Harness{
-			Log: log, InboxSurvives: true,
+			Log: log, QueueSurvives: true,
 			Reopen: func(*testing.T) eventlog.Log { log = log.Reopen(); return log },
 		}
 	})
@@ -32,36 +32,36 @@ func owned(t *testing.T) (*eventlogtest.Memory, eventlog.Batch) {
 }
 
 func value(t *testing.T, log *eventlogtest.Memory) string {
-	v, err := log.Get(t.Context(), 1, "k")
+	value, err := log.Get(t.Context(), 1, "k")
 	require.NoError(t, err)
-	return string(v)
+	return string(value)
 }
 
 func TestMemoryFailsBefore(t *testing.T) {
-	log, b := owned(t)
+	log, batch := owned(t)
 	cause := errors.New("the line is down")
 	log.FailBefore(cause)
-	require.ErrorIs(t, log.Append(t.Context(), b), cause)
+	require.ErrorIs(t, log.Append(t.Context(), batch), cause)
 	require.Empty(t, value(t, log))
-	require.NoError(t, log.Append(t.Context(), b))
+	require.NoError(t, log.Append(t.Context(), batch))
 	require.Equal(t, "v", value(t, log))
 }
 
 func TestMemoryFailsAfter(t *testing.T) {
-	log, b := owned(t)
+	log, batch := owned(t)
 	cause := errors.New("the line broke")
 	log.FailAfter(cause)
-	require.ErrorIs(t, log.Append(t.Context(), b), cause)
+	require.ErrorIs(t, log.Append(t.Context(), batch), cause)
 	require.Equal(t, "v", value(t, log))
-	require.NoError(t, log.Append(t.Context(), b))
+	require.NoError(t, log.Append(t.Context(), batch))
 }
 
 func TestMemoryHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, b := owned(t)
+		log, batch := owned(t)
 		held := log.Hold()
 		done := make(chan error, 1)
-		go func() { done <- log.Append(t.Context(), b) }()
+		go func() { done <- log.Append(t.Context(), batch) }()
 		<-held.Arrived()
 		synctest.Wait()
 		require.Empty(t, done)
@@ -74,29 +74,29 @@ func TestMemoryHolds(t *testing.T) {
 }
 
 func TestMemoryHeldAppendEndsWithItsContext(t *testing.T) {
-	log, b := owned(t)
+	log, batch := owned(t)
 	held := log.Hold()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- log.Append(ctx, b) }()
+	go func() { done <- log.Append(ctx, batch) }()
 	<-held.Arrived()
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 	held = log.Hold()
-	go func() { done <- log.Append(t.Context(), b) }()
+	go func() { done <- log.Append(t.Context(), batch) }()
 	<-held.Arrived()
 	require.NoError(t, log.Close())
 	require.ErrorIs(t, <-done, eventlog.ErrStopped)
 }
 
 func TestMemoryStops(t *testing.T) {
-	log, b := owned(t)
+	log, batch := owned(t)
 	cause := errors.New("no space left")
-	require.NoError(t, log.Append(t.Context(), b))
+	require.NoError(t, log.Append(t.Context(), batch))
 	log.Stop(cause)
 	log.Stop(errors.New("a later cause"))
-	require.ErrorIs(t, log.Append(t.Context(), b), eventlog.ErrStopped)
-	require.ErrorIs(t, log.Append(t.Context(), b), cause)
+	require.ErrorIs(t, log.Append(t.Context(), batch), eventlog.ErrStopped)
+	require.ErrorIs(t, log.Append(t.Context(), batch), cause)
 	require.ErrorIs(t, log.Health(), cause)
 	_, err := log.Own(t.Context(), 2)
 	require.ErrorIs(t, err, eventlog.ErrStopped, "an owner could do nothing")

@@ -16,15 +16,15 @@ type Harness struct {
 	Log eventlog.Log
 	// Reopen closes the log that was opened last and opens the same store again.
 	Reopen func(t *testing.T) eventlog.Log
-	// InboxSurvives says that messages and checkpoints outlive Reopen. Without it a reopened
+	// QueueSurvives says that messages and checkpoints outlive Reopen. Without it a reopened
 	// inbox is empty and starts at the zero Offset.
-	InboxSurvives bool
+	QueueSurvives bool
 }
 
 // Run runs the conformance suite. The open function is called once for every test of it.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	for _, room := range []map[string]func(*suite){
-		appendTests, ownTests, readTests, followTests, inboxTests, lifeTests, lossTests,
+		appendTests, ownershipTests, readTests, followTests, queueTests, lifecycleTests, lossTests,
 	} {
 		for name, test := range room {
 			t.Run(name, func(t *testing.T) { test(newSuite(t, open)) })
@@ -35,32 +35,32 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 // suite is one test of the suite and the log it runs on.
 type suite struct {
 	*testing.T
-	ctx context.Context
-	h   Harness
-	log eventlog.Log
+	ctx     context.Context
+	harness Harness
+	log     eventlog.Log
 }
 
 // newSuite opens the log and closes it after the test, when nothing may be left running.
 func newSuite(t *testing.T, open func(t *testing.T) Harness) *suite {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	s := &suite{T: t, ctx: t.Context(), h: open(t)}
-	s.log = s.h.Log
-	t.Cleanup(func() { require.NoError(t, s.log.Close()) })
-	return s
+	suite := &suite{T: t, ctx: t.Context(), harness: open(t)}
+	suite.log = suite.harness.Log
+	t.Cleanup(func() { require.NoError(t, suite.log.Close()) })
+	return suite
 }
 
 func (s *suite) reopen() {
 	s.Helper()
-	s.log = s.h.Reopen(s.T)
+	s.log = s.harness.Reopen(s.T)
 }
 
-// started runs f on its own goroutine and returns the channel of its result.
-func started[T any](f func() (T, error)) <-chan result[T] {
+// async runs f on its own goroutine and returns the channel of its result.
+func async[T any](call func() (T, error)) <-chan result[T] {
 	ch := make(chan result[T], 1)
 	go func() {
-		v, err := f()
-		ch <- result[T]{v, err}
+		value, err := call()
+		ch <- result[T]{value, err}
 	}()
 	return ch
 }

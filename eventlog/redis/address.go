@@ -14,58 +14,58 @@ type address struct {
 	single   *redis.Options
 	sentinel *redis.FailoverOptions
 	cluster  *redis.ClusterOptions
-	place    string // for people: without who one is, and options
+	display  string // for people: without who one is, and options
 }
 
-func parseURL(text string) (a address, err error) {
+func parseURL(text string) (addr address, err error) {
 	text = strings.TrimSpace(text)
-	u, hosts, err := splitURL(text)
-	if err != nil && strings.Contains(text, "@") || err == nil && strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
-		return a, fmt.Errorf("redis log: %q cannot be read: the signs / ? # @ %% in a password must be percent-encoded", redact(text))
+	parsed, hosts, err := splitURL(text)
+	if err != nil && strings.Contains(text, "@") || err == nil && strings.Contains(parsed.Path+parsed.RawQuery+parsed.Fragment, "@") {
+		return addr, fmt.Errorf("redis log: %q cannot be read: the signs / ? # @ %% in a password must be percent-encoded", redact(text))
 	}
 	if err != nil {
-		return a, fmt.Errorf("redis log: %q is no URL with a host: want redis://HOST:PORT, rediss://, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST", redact(text))
+		return addr, fmt.Errorf("redis log: %q is no URL with a host: want redis://HOST:PORT, rediss://, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST", redact(text))
 	}
-	a.place = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
-	password, _ := u.User.Password()
-	switch u.Scheme {
+	addr.display = (&url.URL{Scheme: parsed.Scheme, Host: parsed.Host, Path: parsed.Path}).String()
+	password, _ := parsed.User.Password()
+	switch parsed.Scheme {
 	case "redis", "rediss":
 		if len(hosts) > 1 {
-			return a, fmt.Errorf("redis log: %s: several hosts are for redis+sentinel:// or redis+cluster://", a.place)
+			return addr, fmt.Errorf("redis log: %s: several hosts are for redis+sentinel:// or redis+cluster://", addr.display)
 		}
-		if a.single, err = redis.ParseURL(text); err != nil {
-			return a, fmt.Errorf("redis log: %s: %w", a.place, err)
+		if addr.single, err = redis.ParseURL(text); err != nil {
+			return addr, fmt.Errorf("redis log: %s: %w", addr.display, err)
 		}
 	case "redis+sentinel":
-		name := strings.Trim(u.Path, "/")
+		name := strings.Trim(parsed.Path, "/")
 		if name == "" {
-			return a, fmt.Errorf("redis log: %s: the name of the master is missing: want redis+sentinel://HOST,HOST/MASTER", a.place)
+			return addr, fmt.Errorf("redis log: %s: the name of the master is missing: want redis+sentinel://HOST,HOST/MASTER", addr.display)
 		}
-		a.sentinel = &redis.FailoverOptions{MasterName: name, SentinelAddrs: withPort(hosts, "26379"), Username: u.User.Username(), Password: password}
+		addr.sentinel = &redis.FailoverOptions{MasterName: name, SentinelAddrs: withPort(hosts, "26379"), Username: parsed.User.Username(), Password: password}
 	case "redis+cluster":
-		a.cluster = &redis.ClusterOptions{Addrs: withPort(hosts, "6379"), Username: u.User.Username(), Password: password}
+		addr.cluster = &redis.ClusterOptions{Addrs: withPort(hosts, "6379"), Username: parsed.User.Username(), Password: password}
 	default:
-		return a, fmt.Errorf("redis log: scheme %q: want redis, rediss, redis+sentinel or redis+cluster", u.Scheme)
+		return addr, fmt.Errorf("redis log: scheme %q: want redis, rediss, redis+sentinel or redis+cluster", parsed.Scheme)
 	}
-	return a, nil
+	return addr, nil
 }
 
 // splitURL reads a URL that may have several hosts, each with or without a port.
-func splitURL(text string) (u *url.URL, hosts []string, err error) {
+func splitURL(text string) (parsed *url.URL, hosts []string, err error) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	end := strings.IndexAny(rest+"/", "/?#")
 	at := strings.LastIndex(rest[:end], "@") + 1
 	hosts = strings.Split(rest[at:end], ",")
 	for _, host := range hosts {
-		if u, err = url.Parse(scheme + "://" + rest[:at] + host + rest[end:]); err == nil && u.Host == "" {
+		if parsed, err = url.Parse(scheme + "://" + rest[:at] + host + rest[end:]); err == nil && parsed.Host == "" {
 			err = errors.New("a host is missing")
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 	}
-	u.Host = strings.Join(hosts, ",")
-	return u, hosts, nil
+	parsed.Host = strings.Join(hosts, ",")
+	return parsed, hosts, nil
 }
 
 // redact drops what may be a password from a text that is no URL.
@@ -78,8 +78,8 @@ func redact(text string) string {
 
 func withPort(hosts []string, port string) []string {
 	out := make([]string, len(hosts))
-	for i, h := range hosts {
-		if out[i] = h; !strings.Contains(h[strings.LastIndex(h, "]")+1:], ":") {
+	for i, host := range hosts {
+		if out[i] = host; !strings.Contains(host[strings.LastIndex(host, "]")+1:], ":") {
 			out[i] += ":" + port
 		}
 	}

@@ -15,10 +15,10 @@ func TestURLs(t *testing.T) {
 	require.Equal(t, "example.org:7000", single.single.Addr)
 	require.Equal(t, []any{"mei", "s3cret", 2}, []any{single.single.Username, single.single.Password, single.single.DB})
 	require.NotNil(t, single.single.TLSConfig)
-	require.Equal(t, "rediss://example.org:7000/2", single.place)
+	require.Equal(t, "rediss://example.org:7000/2", single.display)
 	several, err := parseURL("redis+cluster://a:1,b,[::1]")
 	require.NoError(t, err)
-	require.Equal(t, "redis+cluster://a:1,b,[::1]", several.place)
+	require.Equal(t, "redis+cluster://a:1,b,[::1]", several.display)
 
 	sentinel, err := parseURL("redis+sentinel://:s3cret@a,b:7000,10.0.0.1,[::1],[::1]:7001/main")
 	require.NoError(t, err)
@@ -32,8 +32,8 @@ func TestURLs(t *testing.T) {
 	six, err := parseURL("redis+cluster://[::1]")
 	require.NoError(t, err)
 	require.Equal(t, []string{"[::1]:6379"}, six.cluster.Addrs)
-	for _, a := range []address{single, sentinel, cluster} {
-		require.NotContains(t, a.place, "s3cret")
+	for _, addr := range []address{single, sentinel, cluster} {
+		require.NotContains(t, addr.display, "s3cret")
 	}
 }
 
@@ -84,18 +84,18 @@ func FuzzParseURL(f *testing.F) {
 		if !strings.Contains(behind, "@") {
 			return // then it is none
 		}
-		a, err := parseURL(before + password + behind)
+		addr, err := parseURL(before + password + behind)
 		if err != nil {
 			require.NotContains(t, err.Error(), password)
 			return
 		}
-		require.NotContains(t, a.place, password)
+		require.NotContains(t, addr.display, password)
 	})
 }
 
 // TestAllFaultsOfAConfiguration: they are returned together.
 func TestAllFaultsOfAConfiguration(t *testing.T) {
-	err := Config{URL: "redis://a/x", Durability: "ram", Replicas: -1, KeepRecords: time.Hour}.Validate()
+	err := Config{URL: "redis://a/x", Durability: "ram", Replicas: -1, KeepReceipts: time.Hour}.Validate()
 	for _, fault := range []string{"invalid database number", `durability "ram": want disk or replicated`, "-1 replicas", "24 hours or more, not 1h0m0s"} {
 		require.ErrorContains(t, err, fault)
 	}

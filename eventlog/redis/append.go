@@ -15,32 +15,32 @@ import (
 // Append stores the batch with one script and returns when it is durable. When the answer gets lost
 // the same script is sent again, for as long as this process may own the partition: the batch's name
 // keeps it from being stored twice.
-func (l *Log) Append(ctx context.Context, b eventlog.Batch) error {
-	if err := l.open(ctx); err != nil {
+func (l *Log) Append(ctx context.Context, batch eventlog.Batch) error {
+	if err := l.checkOpen(ctx); err != nil {
 		return err
 	}
-	if err := check(&b); err != nil {
+	if err := checkBatch(&batch); err != nil {
 		return err
 	}
-	lease := l.owners.lease(b.Partition, b.Fence)
+	lease := l.coordinator.leaseWithFence(batch.Partition, batch.Fence)
 	if lease == nil {
-		return fmt.Errorf("partition %d: this process does not own it: %w", b.Partition, eventlog.ErrConflict)
+		return fmt.Errorf("partition %d: this process does not own it: %w", batch.Partition, eventlog.ErrConflict)
 	}
-	a := &appending{log: l, lease: lease, batch: &b, end: end(&b)}
-	a.args = l.appendArgs(lease, &b, a.end)
-	if b.Erases() {
-		l.eraser.before(ctx)
-		defer l.eraser.after() // however it ends: an answer may have got lost
+	call := &appendCall{log: l, lease: lease, batch: &batch, newHead: headAfter(&batch)}
+	call.args = l.appendArgs(lease, &batch, call.newHead)
+	if batch.Erases() {
+		l.eraser.noteErasure(ctx)
+		defer l.eraser.requestRewrite() // however it ends: an answer may have got lost
 	}
 	for patience := time.Now().Add(appendPatience); ; {
-		done, err := a.try(ctx)
+		done, err := call.try(ctx)
 		if done || time.Now().After(patience) {
 			return err
 		}
 		select { // the server cannot be reached, or does not take it now
-		case <-time.After(retryAfter):
+		case <-time.After(retryDelay):
 		case <-lease.lost:
-			return fmt.Errorf("partition %d was taken away: %w", b.Partition, err)
+			return fmt.Errorf("partition %d was taken away: %w", batch.Partition, err)
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
@@ -48,74 +48,74 @@ func (l *Log) Append(ctx context.Context, b eventlog.Batch) error {
 }
 
 const (
-	retryAfter     = 50 * time.Millisecond // before something is sent again that the server did not take
+	retryDelay     = 50 * time.Millisecond // before something is sent again that the server did not take
 	appendPatience = 10 * time.Second      // with an append, before its owner begins again at what is stored
 )
 
-// check refuses a batch that would be damage once it was stored.
-func check(b *eventlog.Batch) error {
-	if b.To.Compare(b.From) < 0 {
-		return fmt.Errorf("partition %d: the checkpoint would move back: %w", b.Partition, eventlog.ErrConflict)
+// checkBatch refuses a batch that would be damage once it was stored.
+func checkBatch(batch *eventlog.Batch) error {
+	if batch.To.Compare(batch.From) < 0 {
+		return fmt.Errorf("partition %d: the checkpoint would move back: %w", batch.Partition, eventlog.ErrConflict)
 	}
-	head := b.Head
-	for i := range b.Commits {
-		c := &b.Commits[i]
-		if c.Partition != b.Partition {
-			return fmt.Errorf("partition %d: commit %d is of partition %d: %w", b.Partition, c.Seq, c.Partition, eventlog.ErrConflict)
+	head := batch.Head
+	for i := range batch.Commits {
+		commit := &batch.Commits[i]
+		if commit.Partition != batch.Partition {
+			return fmt.Errorf("partition %d: commit %d is of partition %d: %w", batch.Partition, commit.Seq, commit.Partition, eventlog.ErrConflict)
 		}
-		if err := c.Verify(head); err != nil {
+		if err := commit.Verify(head); err != nil {
 			return fmt.Errorf("%w: %w", eventlog.ErrConflict, err)
 		}
-		head = c.Head()
+		head = commit.Head()
 	}
 	return nil
 }
 
-func end(b *eventlog.Batch) eventlog.Head {
-	if n := len(b.Commits); n > 0 {
-		return b.Commits[n-1].Head()
+func headAfter(batch *eventlog.Batch) eventlog.Head {
+	if n := len(batch.Commits); n > 0 {
+		return batch.Commits[n-1].Head()
 	}
-	return b.Head
+	return batch.Head
 }
 
-// appending is one call of Append.
-type appending struct {
-	log   *Log
-	lease *lease
-	batch *eventlog.Batch
-	end   eventlog.Head
-	args  []any
-	open  bool // an attempt before may have stored the batch
+// appendCall is one call of Append.
+type appendCall struct {
+	log         *Log
+	lease       *partitionLease
+	batch       *eventlog.Batch
+	newHead     eventlog.Head
+	args        []any
+	maybeStored bool // an attempt before may have stored the batch
 }
 
 // try sends the script once. It reports whether that was the end of it.
-func (a *appending) try(ctx context.Context) (done bool, err error) {
-	l, p := a.log, a.batch.Partition
-	cmd, err := l.pipe.do(ctx, l.keys[p].meta, l.scripts.append, a.args...)
-	if errors.Is(err, errTooFew) {
-		a.lease.end() // whoever owns the partition next makes sure of the replicas first
-		return true, fmt.Errorf("partition %d: %w", p, err)
+func (a *appendCall) try(ctx context.Context) (done bool, err error) {
+	log, partition := a.log, a.batch.Partition
+	cmd, err := log.pipe.do(ctx, log.keys[partition].meta, log.scripts.append, a.args...)
+	if errors.Is(err, errTooFewReplicas) {
+		a.lease.invalidate() // whoever owns the partition next makes sure of the replicas first
+		return true, fmt.Errorf("partition %d: %w", partition, err)
 	}
 	if err != nil {
-		a.open = a.open || !refused(err)
-		return errors.Is(err, eventlog.ErrStopped) || ctx.Err() != nil, fmt.Errorf("partition %d: %w", p, explain(err))
+		a.maybeStored = a.maybeStored || !notExecuted(err)
+		return errors.Is(err, eventlog.ErrStopped) || ctx.Err() != nil, fmt.Errorf("partition %d: %w", partition, explain(err))
 	}
-	result, before, after, err := answer(cmd)
+	result, before, after, err := parseAnswer(cmd)
 	if err != nil {
 		return true, err
 	}
 	switch result {
 	case "OK", "AGAIN":
-		if err := l.moveMark(ctx, a.lease, a.end, after); err != nil {
+		if err := log.moveMark(ctx, a.lease, a.newHead, after); err != nil {
 			return true, err
 		}
 		if result == "AGAIN" {
-			return true, l.hub.notice(p, a.end, after)
+			return true, log.feed.publishPosition(partition, a.newHead, after)
 		}
-		return true, l.hub.appended(a.batch, a.end, before, after)
+		return true, log.feed.publishBatch(a.batch, a.newHead, before, after)
 	case "CONFLICT":
-		if before != formatFence(a.lease.fence) || after != l.owners.node {
-			a.lease.end()
+		if before != formatFence(a.lease.fence) || after != log.coordinator.node {
+			a.lease.invalidate()
 		}
 		return true, a.conflict(errors.New("it fits neither the owner, nor the head, nor the checkpoint"))
 	case "MISSING":
@@ -127,15 +127,15 @@ func (a *appending) try(ctx context.Context) (done bool, err error) {
 
 // conflict says that the batch was not stored now. If it may have been stored before, and others followed
 // it, nobody can tell any more.
-func (a *appending) conflict(why error) error {
-	if a.open {
+func (a *appendCall) conflict(why error) error {
+	if a.maybeStored {
 		return fmt.Errorf("partition %d: an answer got lost, and then: %w", a.batch.Partition, why)
 	}
 	return fmt.Errorf("partition %d: %w: %w", a.batch.Partition, why, eventlog.ErrConflict)
 }
 
-// answer reads what append.lua returned.
-func answer(cmd *redis.Cmd) (result, first, second string, err error) {
+// parseAnswer reads what append.lua returned.
+func parseAnswer(cmd *redis.Cmd) (result, first, second string, err error) {
 	parts, err := cmd.StringSlice()
 	if err != nil || len(parts) != 3 {
 		return "", "", "", fmt.Errorf("the append script answered %v: %w", cmd.Val(), errors.Join(err, errors.New("want three strings")))
@@ -144,58 +144,58 @@ func answer(cmd *redis.Cmd) (result, first, second string, err error) {
 }
 
 // moveMark makes a replicated append known to followers. With Disk the append itself did that.
-func (l *Log) moveMark(ctx context.Context, lease *lease, end eventlog.Head, out string) error {
+func (l *Log) moveMark(ctx context.Context, lease *partitionLease, end eventlog.Head, out string) error {
 	if l.cfg.Durability != Replicated {
 		return nil
 	}
-	k := l.keys[lease.p]
-	args := l.scripts.mark.args([]string{k.meta, k.mark}, formatFence(lease.fence), l.owners.node, formatSeq(end.Seq), formatHash(end), out)
-	cmd, err := l.pipe.do(ctx, k.meta, l.scripts.mark, args...)
+	keys := l.keys[lease.partition]
+	args := l.scripts.mark.command([]string{keys.meta, keys.mark}, formatFence(lease.fence), l.coordinator.node, formatSeq(end.Seq), formatHash(end), out)
+	cmd, err := l.pipe.do(ctx, keys.meta, l.scripts.mark, args...)
 	if err == nil {
 		var moved int
 		if moved, err = cmd.Int(); err == nil && moved == 1 {
 			return nil
 		}
 	}
-	lease.end() // the append is on every replica, but nobody may see it before the mark has moved
-	return fmt.Errorf("partition %d: the durable mark did not move: %w", lease.p, errors.Join(err, errors.New("the outcome is left to the next owner")))
+	lease.invalidate() // the append is on every replica, but nobody may see it before the mark has moved
+	return fmt.Errorf("partition %d: the durable mark did not move: %w", lease.partition, errors.Join(err, errors.New("the outcome is left to the next owner")))
 }
 
 func formatSeq(seq uint64) string     { return strconv.FormatUint(seq, 10) }
 func formatFence(fence uint64) string { return strconv.FormatUint(fence, 10) }
 
 // formatHash returns the hash as bytes, and nothing for the end of an empty chain.
-func formatHash(h eventlog.Head) string {
-	if h.Seq == 0 {
+func formatHash(head eventlog.Head) string {
+	if head.Seq == 0 {
 		return ""
 	}
-	return string(h.Hash[:])
+	return string(head.Hash[:])
 }
 
 // appendArgs returns the command that appends the batch under a name of its own.
-func (l *Log) appendArgs(lease *lease, b *eventlog.Batch, end eventlog.Head) []any {
-	k := l.keys[b.Partition]
+func (l *Log) appendArgs(lease *partitionLease, batch *eventlog.Batch, end eventlog.Head) []any {
+	keys := l.keys[batch.Partition]
 	mark := "1"
 	if l.cfg.Durability == Replicated {
 		mark = "0"
 	}
-	oldest := l.cfg.Now().Add(-l.cfg.KeepRecords).UnixMilli()
-	args := l.scripts.append.args(
-		[]string{k.meta, k.log, k.outcomes, k.inbox, k.records, k.deadLetters, k.values, k.mark},
-		lease.nextBatch(), formatFence(b.Fence), l.owners.node, formatSeq(b.Head.Seq), headHash(b.Head), formatID(b.From), formatID(b.To), formatID(next(b.To)),
-		formatSeq(end.Seq), formatHash(end), mark, max(oldest, 0), packRecords(b.Records),
-		len(b.Commits), len(b.Outcomes), len(b.DeadLetters), len(b.Puts),
+	oldest := l.cfg.Now().Add(-l.cfg.KeepReceipts).UnixMilli()
+	args := l.scripts.append.command(
+		[]string{keys.meta, keys.log, keys.outcomes, keys.commands, keys.receipts, keys.deadLetters, keys.values, keys.mark},
+		lease.nextBatchName(), formatFence(batch.Fence), l.coordinator.node, formatSeq(batch.Head.Seq), headHash(batch.Head), formatID(batch.From), formatID(batch.To), formatID(nextID(batch.To)),
+		formatSeq(end.Seq), formatHash(end), mark, max(oldest, 0), packReceipts(batch.Receipts),
+		len(batch.Commits), len(batch.Outcomes), len(batch.DeadLetters), len(batch.Puts),
 	)
-	for i := range b.Commits {
-		args = append(args, b.Commits[i].AppendFrame(nil))
+	for i := range batch.Commits {
+		args = append(args, batch.Commits[i].AppendFrame(nil))
 	}
-	for i := range b.Outcomes {
-		args = append(args, packOutcome(&b.Outcomes[i]))
+	for i := range batch.Outcomes {
+		args = append(args, packOutcome(&batch.Outcomes[i]))
 	}
-	for i := range b.DeadLetters {
-		args = append(args, packLetter(&b.DeadLetters[i]))
+	for i := range batch.DeadLetters {
+		args = append(args, packDeadLetter(&batch.DeadLetters[i]))
 	}
-	for _, kv := range b.Puts {
+	for _, kv := range batch.Puts {
 		sign := "+"
 		if kv.Value == nil {
 			sign = "-"
@@ -206,9 +206,9 @@ func (l *Log) appendArgs(lease *lease, b *eventlog.Batch, end eventlog.Head) []a
 }
 
 // headHash is the expected hash. A head that claims a hash at 0 fits nothing, as it should.
-func headHash(h eventlog.Head) string {
-	if h == (eventlog.Head{}) {
+func headHash(head eventlog.Head) string {
+	if head == (eventlog.Head{}) {
 		return ""
 	}
-	return string(h.Hash[:])
+	return string(head.Hash[:])
 }

@@ -15,59 +15,59 @@ import (
 // was acknowledged is lost or doubled, and what the other servers hold goes on.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	c := redistest.StartCluster(t, 3)
-	l := open(t, Config{URL: c.URL()})
-	r := follow(t, l, eventlog.Positions{})
-	w := begin(t, 8, l)
-	for _, p := range []eventlog.Partition{1, 5, 1} {
-		w.progress(100)
-		key := keysOf(p).meta
-		from := c.Owner(key)
-		for _, to := range c.Servers {
+	cluster := redistest.StartCluster(t, 3)
+	log := open(t, Config{URL: cluster.URL()})
+	follower := follow(t, log, eventlog.Positions{})
+	load := startLoad(t, 8, log)
+	for _, partition := range []eventlog.Partition{1, 5, 1} {
+		load.progress(100)
+		key := keysOf(partition).meta
+		from := cluster.Owner(key)
+		for _, to := range cluster.Servers {
 			if to != from {
-				c.Move(key, to)
+				cluster.Move(key, to)
 				break
 			}
 		}
 	}
-	w.progress(100)
+	load.progress(100)
 
-	paused, others := split(c)
+	paused, others := split(cluster)
 	require.NotEmpty(t, others)
 	paused.Pause()
 	began := time.Now()
-	for _, p := range others {
+	for _, partition := range others {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		require.NoError(t, l.Send(ctx, eventlog.Topic(p), eventlog.Message{ID: "beside"}), "partition %d is on another server", p)
+		require.NoError(t, log.Send(ctx, eventlog.Topic(partition), eventlog.Message{ID: "beside"}), "partition %d is on another server", partition)
 		cancel()
 	}
-	t.Logf("%d servers' partitions went on for %s", len(c.Servers)-1, time.Since(began))
+	t.Logf("%d servers' partitions went on for %s", len(cluster.Servers)-1, time.Since(began))
 	paused.Resume()
-	w.progress(100)
+	load.progress(100)
 	paused.Restart()
-	c.AwaitOK()
-	w.progress(100)
-	w.check(l)
-	for p := range eventlog.Partition(8) {
-		head, err := l.Head(t.Context(), p)
+	cluster.AwaitOK()
+	load.progress(100)
+	load.check(log)
+	for partition := range eventlog.Partition(8) {
+		head, err := log.Head(t.Context(), partition)
 		require.NoError(t, err)
-		eventually(t, "the reader", func() bool { return r.at(p) == head })
+		eventually(t, "the reader", func() bool { return follower.at(partition) == head })
 	}
-	r.end()
-	eventually(t, "health", func() bool { return l.Health() == nil })
+	follower.end()
+	eventually(t, "health", func() bool { return log.Health() == nil })
 }
 
 // split returns a server that does not hold the nodes' signs of life, and partitions above 8 that it does not
 // hold either.
-func split(c *redistest.Cluster) (one *redistest.Server, others []eventlog.Partition) {
-	for _, s := range c.Servers {
-		if s != c.Owner(nodesKey) {
-			one = s
+func split(cluster *redistest.Cluster) (one *redistest.Server, others []eventlog.Partition) {
+	for _, server := range cluster.Servers {
+		if server != cluster.Owner(nodesKey) {
+			one = server
 		}
 	}
-	for p := eventlog.Partition(8); p < 24; p++ {
-		if c.Owner(keysOf(p).meta) != one {
-			others = append(others, p)
+	for partition := eventlog.Partition(8); partition < 24; partition++ {
+		if cluster.Owner(keysOf(partition).meta) != one {
+			others = append(others, partition)
 		}
 	}
 	return one, others
@@ -77,45 +77,45 @@ func split(c *redistest.Cluster) (one *redistest.Server, others []eventlog.Parti
 // was acknowledged is there, and followers go on, as soon as the new master has a replica.
 func TestSentinelFailsOver(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t)
-	confirmed(t, s.Master, 1)
-	l := open(t, Config{URL: s.URL(), Durability: Replicated})
-	r := follow(t, l, eventlog.Positions{})
-	w := begin(t, 6, l)
-	w.progress(200)
-	s.Master.Kill()
-	s.AwaitMaster(s.Replica)
-	s.Master.Begin()
-	s.Master.ReplicaOf(s.Replica.Addr()) // Sentinel would do that, after 8 s
-	w.progress(200)
-	w.check(l)
-	for p := range eventlog.Partition(6) {
-		head, err := l.Head(t.Context(), p)
+	sentinel := redistest.StartSentinel(t)
+	awaitConfirming(t, sentinel.Master, 1)
+	log := open(t, Config{URL: sentinel.URL(), Durability: Replicated})
+	follower := follow(t, log, eventlog.Positions{})
+	load := startLoad(t, 6, log)
+	load.progress(200)
+	sentinel.Master.Kill()
+	sentinel.AwaitMaster(sentinel.Replica)
+	sentinel.Master.Start()
+	sentinel.Master.ReplicaOf(sentinel.Replica.Addr()) // Sentinel would do that, after 8 s
+	load.progress(200)
+	load.check(log)
+	for partition := range eventlog.Partition(6) {
+		head, err := log.Head(t.Context(), partition)
 		require.NoError(t, err)
-		eventually(t, "the reader", func() bool { return r.at(p) == head })
+		eventually(t, "the reader", func() bool { return follower.at(partition) == head })
 	}
-	r.end()
+	follower.end()
 }
 
 // TestUnfitServerIsNotTrustedLater: the settings are looked at again when a node comes to another server, as after
 // a failover. With Disk nothing is written to one that does not keep the promise; the reason is named, and mending it is enough.
 func TestUnfitServerIsNotTrustedLater(t *testing.T) {
 	t.Parallel()
-	s := startPair(t)
-	l := open(t, s.config(Disk))
-	o := own(t, l, 3).must(2)
-	s.replica.AwaitSync()
-	configure(t, s.replica, "appendfsync", "everysec")
-	s.replica.Promote()
-	s.door.Retarget(s.replica.Addr())
-	eventually(t, "ill health", func() bool { return l.Health() != nil })
-	err := l.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"})
+	servers := startPair(t)
+	log := open(t, servers.config(Disk))
+	owner := own(t, log, 3).mustAppend(2)
+	servers.replica.AwaitSync()
+	configure(t, servers.replica, "appendfsync", "everysec")
+	servers.replica.Promote()
+	servers.frontProxy.Retarget(servers.replica.Addr())
+	eventually(t, "ill health", func() bool { return log.Health() != nil })
+	err := log.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"})
 	require.ErrorIs(t, err, eventlog.ErrNotSent)
 	require.ErrorContains(t, err, "appendfsync is everysec and must be always")
-	appended := started(func() error { return o.append(1) })
-	require.ErrorContains(t, l.Health(), "appendfsync is everysec")
-	require.EqualValues(t, 2, seq(t, s.replica, 3, "seq"))
-	configure(t, s.replica, "appendfsync", "always")
-	require.NoError(t, within(t, appended, "the end of Append"))
-	eventually(t, "health", func() bool { return l.Health() == nil })
+	appended := async(func() error { return owner.append(1) })
+	require.ErrorContains(t, log.Health(), "appendfsync is everysec")
+	require.EqualValues(t, 2, metaNumber(t, servers.replica, 3, "seq"))
+	configure(t, servers.replica, "appendfsync", "always")
+	require.NoError(t, receive(t, appended, "the end of Append"))
+	eventually(t, "health", func() bool { return log.Health() == nil })
 }

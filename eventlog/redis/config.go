@@ -32,32 +32,32 @@ type Config struct {
 	Name   string
 	Logger *slog.Logger     // nil drops warnings
 	Now    func() time.Time // the node's clock, compared with the server's; default: time.Now
-	// KeepRecords is how long records are kept at least; zero means 25 hours, less than 24 is refused.
-	KeepRecords time.Duration
+	// KeepReceipts is how long records are kept at least; zero means 25 hours, less than 24 is refused.
+	KeepReceipts time.Duration
 
 	limits limits
 }
 
 // limits are the times and sizes that tests change.
 type limits struct {
-	lease      time.Duration // a node that is silent for so long may be taken over
-	beat       time.Duration // between two signs of life
-	block      time.Duration // that one blocking read may wait
-	verify     time.Duration // between two comparisons of heads
-	wait       time.Duration // for replicas, at once
-	fit        time.Duration // for a server that will soon keep the promise
-	page       int           // commits per partition that a follower reads at once
-	pages      int           // partitions that it reads at once
-	tailBytes  int           // of appended commits that wait for a follower that is behind
-	prefetch   int           // messages of a topic that are read ahead
-	pipeline   int           // commands in one pipeline
-	clockError time.Duration // that a node's clock may differ from the server's
+	lease           time.Duration // a node that is silent for so long may be taken over
+	heartbeat       time.Duration // between two signs of life
+	readBlock       time.Duration // that one blocking read may wait
+	compareInterval time.Duration // between two comparisons of heads
+	replicaWait     time.Duration // for replicas, at once
+	serverWait      time.Duration // for a server that will soon keep the promise
+	pageCommits     int           // commits per partition that a follower reads at once
+	pagePartitions  int           // partitions that it reads at once
+	tailBytes       int           // of appended commits that wait for a follower that is behind
+	prefetch        int           // messages of a topic that are read ahead
+	pipeline        int           // commands in one pipeline
+	clockError      time.Duration // that a node's clock may differ from the server's
 }
 
 func defaultLimits() limits {
 	return limits{
-		lease: time.Second, beat: 200 * time.Millisecond, block: time.Second, verify: time.Second,
-		wait: 1500 * time.Millisecond, fit: time.Minute, page: 512, pages: 8, tailBytes: 16 << 20, prefetch: 1024, pipeline: 1024,
+		lease: time.Second, heartbeat: 200 * time.Millisecond, readBlock: time.Second, compareInterval: time.Second,
+		replicaWait: 1500 * time.Millisecond, serverWait: time.Minute, pageCommits: 512, pagePartitions: 8, tailBytes: 16 << 20, prefetch: 1024, pipeline: 1024,
 		clockError: 500 * time.Millisecond,
 	}
 }
@@ -79,8 +79,8 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.KeepRecords == 0 {
-		c.KeepRecords = 25 * time.Hour
+	if c.KeepReceipts == 0 {
+		c.KeepReceipts = 25 * time.Hour
 	}
 	if c.limits == (limits{}) {
 		c.limits = defaultLimits()
@@ -94,14 +94,14 @@ func (c Config) Validate() error {
 	if _, err := parseURL(c.URL); err != nil {
 		faults = append(faults, err)
 	}
-	if d := c.Durability; d != "" && d != Disk && d != Replicated {
-		faults = append(faults, fmt.Errorf("redis log: durability %q: want %s or %s", d, Disk, Replicated))
+	if durability := c.Durability; durability != "" && durability != Disk && durability != Replicated {
+		faults = append(faults, fmt.Errorf("redis log: durability %q: want %s or %s", durability, Disk, Replicated))
 	}
 	if c.Replicas < 0 {
 		faults = append(faults, fmt.Errorf("redis log: %d replicas: want at least 1", c.Replicas))
 	}
-	if c.KeepRecords != 0 && c.KeepRecords < 24*time.Hour {
-		faults = append(faults, fmt.Errorf("redis log: records must be kept for 24 hours or more, not %s", c.KeepRecords))
+	if c.KeepReceipts != 0 && c.KeepReceipts < 24*time.Hour {
+		faults = append(faults, fmt.Errorf("redis log: records must be kept for 24 hours or more, not %s", c.KeepReceipts))
 	}
 	return errors.Join(faults...)
 }

@@ -20,30 +20,30 @@ func TestConformance(t *testing.T) {
 		"one server": {
 			defaultLimits(),
 			func(t *testing.T) (Config, []*redistest.Server) {
-				s := redistest.Start(t)
-				return Config{URL: s.URL()}, []*redistest.Server{s}
+				server := redistest.Start(t)
+				return Config{URL: server.URL()}, []*redistest.Server{server}
 			},
 		},
 		"a replica": {
-			quick(),
+			smallLimits(),
 			func(t *testing.T) (Config, []*redistest.Server) {
-				s := redistest.Start(t)
-				redistest.StartReplica(t, s, nil)
-				return Config{URL: s.URL(), Durability: Replicated}, []*redistest.Server{s}
+				server := redistest.Start(t)
+				redistest.StartReplica(t, server, nil)
+				return Config{URL: server.URL(), Durability: Replicated}, []*redistest.Server{server}
 			},
 		},
 		"a cluster": {
-			quick(),
+			smallLimits(),
 			func(t *testing.T) (Config, []*redistest.Server) {
-				c := redistest.StartCluster(t, 3)
-				return Config{URL: c.URL()}, c.Servers
+				cluster := redistest.StartCluster(t, 3)
+				return Config{URL: cluster.URL()}, cluster.Servers
 			},
 		},
 		"a sentinel": {
 			defaultLimits(),
 			func(t *testing.T) (Config, []*redistest.Server) {
-				s := redistest.StartSentinel(t)
-				return Config{URL: s.URL()}, []*redistest.Server{s.Master}
+				sentinel := redistest.StartSentinel(t)
+				return Config{URL: sentinel.URL()}, []*redistest.Server{sentinel.Master}
 			},
 		},
 	}
@@ -58,13 +58,13 @@ func TestConformance(t *testing.T) {
 
 // harness opens an empty log for a test of the suite.
 func harness(t *testing.T, servers []*redistest.Server, cfg Config) eventlogtest.Harness {
-	for _, s := range servers {
-		require.NoError(t, s.Client().FlushAll(t.Context()).Err())
+	for _, server := range servers {
+		require.NoError(t, server.Client().FlushAll(t.Context()).Err())
 	}
 	log, err := Open(t.Context(), cfg)
 	require.NoError(t, err)
 	return eventlogtest.Harness{
-		Log: log, InboxSurvives: true,
+		Log: log, QueueSurvives: true,
 		Reopen: func(t *testing.T) eventlog.Log {
 			require.NoError(t, log.Close())
 			log, err = Open(t.Context(), cfg)
@@ -74,9 +74,9 @@ func harness(t *testing.T, servers []*redistest.Server, cfg Config) eventlogtest
 	}
 }
 
-// quick are limits under which everything happens that happens in a large log.
-func quick() limits {
+// smallLimits are limits under which everything happens that happens in a large log.
+func smallLimits() limits {
 	l := defaultLimits()
-	l.page, l.pages, l.tailBytes, l.prefetch, l.pipeline = 7, 3, 2000, 5, 16
+	l.pageCommits, l.pagePartitions, l.tailBytes, l.prefetch, l.pipeline = 7, 3, 2000, 5, 16
 	return l
 }

@@ -18,30 +18,30 @@ const format = 1
 // is only partly there. The first partition is made last, so that a creation that was cut short shows
 // and is finished.
 func (l *Log) create(ctx context.Context) error {
-	there, err := l.metas(ctx, "format", "seq")
+	there, err := l.readMetas(ctx, "format", "seq")
 	if err != nil {
 		return err
 	}
 	var missing []eventlog.Partition
 	used := false
-	for p, fields := range there {
+	for partition, fields := range there {
 		if fields[0] == "" {
-			missing = append(missing, eventlog.Partition(p))
+			missing = append(missing, eventlog.Partition(partition))
 		}
 		used = used || fields[1] != ""
 	}
 	if used && len(missing) > 0 {
 		l.cfg.Logger.Error("a part of the log is gone from the server", "partitions", missing)
 	} else if len(missing) == eventlog.Partitions {
-		l.cfg.Logger.Info("a new log is made", "server", l.addr.place)
+		l.cfg.Logger.Info("a new log is made", "server", l.addr.display)
 	}
 	name := uuid.NewString()
 	for i := range there {
-		p := eventlog.Partitions - 1 - i
-		if used && there[p][0] == "" {
+		partition := eventlog.Partitions - 1 - i
+		if used && there[partition][0] == "" {
 			continue // what was in it may be known to somebody
 		}
-		if err := l.createOne(ctx, eventlog.Partition(p), &name); err != nil {
+		if err := l.createOne(ctx, eventlog.Partition(partition), &name); err != nil {
 			return err
 		}
 	}
@@ -49,10 +49,10 @@ func (l *Log) create(ctx context.Context) error {
 	return nil
 }
 
-// Claim makes sure that everybody who uses this log agrees on a secret of which text says nothing: the
+// ClaimInstallation makes sure that everybody who uses this log agrees on a secret of which text says nothing: the
 // first caller's text is kept, and another one is an error that changes nothing.
-func (l *Log) Claim(ctx context.Context, text string) error {
-	if err := l.open(ctx); err != nil {
+func (l *Log) ClaimInstallation(ctx context.Context, text string) error {
+	if err := l.checkOpen(ctx); err != nil {
 		return err
 	}
 	meta := l.keys[0].meta
@@ -72,20 +72,20 @@ func (l *Log) Claim(ctx context.Context, text string) error {
 
 // createOne makes a partition if it is not there, and checks what is. The name of the log is that of
 // the first partition which has one.
-func (l *Log) createOne(ctx context.Context, p eventlog.Partition, name *string) error {
-	k := l.keys[p]
-	stored, err := l.client.Eval(ctx, l.scripts.create.source, []string{k.meta, k.inbox}, format, eventlog.Partitions, *name).StringSlice()
+func (l *Log) createOne(ctx context.Context, partition eventlog.Partition, name *string) error {
+	keys := l.keys[partition]
+	stored, err := l.client.Eval(ctx, l.scripts.create.source, []string{keys.meta, keys.commands}, format, eventlog.Partitions, *name).StringSlice()
 	if err == nil && len(stored) != 3 {
 		err = fmt.Errorf("the script answered %q", stored)
 	}
 	if err != nil {
-		return fmt.Errorf("make partition %d: %w", p, err)
+		return fmt.Errorf("make partition %d: %w", partition, err)
 	}
 	if stored[0] == "" {
 		return nil // there is nothing but a loss, which a person has to accept
 	}
 	if stored[0] != strconv.Itoa(format) {
-		return fmt.Errorf("partition %d has format %s, and this program knows %d: %w", p, stored[0], format, eventlog.ErrNewer)
+		return fmt.Errorf("partition %d has format %s, and this program knows %d: %w", partition, stored[0], format, eventlog.ErrNewer)
 	}
 	if stored[1] != strconv.Itoa(eventlog.Partitions) {
 		return fmt.Errorf("the log has %s partitions, and this program works with %d: %w", stored[1], eventlog.Partitions, eventlog.ErrDamaged)

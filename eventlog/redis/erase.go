@@ -18,43 +18,43 @@ import (
 const erasureKey = "tandem:erasure"
 
 const (
-	rewriteLook  = 100 * time.Millisecond // between two looks at a rewrite under way
-	rewriteAgain = 30 * time.Second       // after one that failed
+	rewritePollInterval = 100 * time.Millisecond // between two looks at a rewrite under way
+	rewriteRetryDelay   = 30 * time.Second       // after one that failed
 )
 
 // eraser has the servers' files written anew, in the background.
 type eraser struct {
-	log  *Log
-	more chan struct{} // has room for one signal
+	log    *Log
+	wakeup chan struct{} // has room for one signal
 }
 
-func newEraser(l *Log) *eraser { return &eraser{l, make(chan struct{}, 1)} }
+func newEraser(log *Log) *eraser { return &eraser{log, make(chan struct{}, 1)} }
 
-// before is called before an append that erases. That the reminder cannot be written matters only to
+// noteErasure is called before an append that erases. That the reminder cannot be written matters only to
 // those who come after a crash.
-func (e *eraser) before(ctx context.Context) {
+func (e *eraser) noteErasure(ctx context.Context) {
 	if err := e.log.client.Set(ctx, erasureKey, time.Now().UTC().Format(time.RFC3339Nano), 0).Err(); err != nil {
 		e.log.cfg.Logger.Warn("an erasure could not be noted", "key", erasureKey, "error", err)
 	}
 }
 
-// after is called when something was erased, or may have been.
-func (e *eraser) after() {
+// requestRewrite is called when something was erased, or may have been.
+func (e *eraser) requestRewrite() {
 	select {
-	case e.more <- struct{}{}:
+	case e.wakeup <- struct{}{}:
 	default:
 	}
 }
 
 // run ends with the log.
 func (e *eraser) run() {
-	ctx, l := e.log.ctx, e.log
-	if noted, err := l.client.Get(ctx, erasureKey).Result(); err == nil && noted != "" {
-		e.after()
+	ctx, log := e.log.ctx, e.log
+	if noted, err := log.client.Get(ctx, erasureKey).Result(); err == nil && noted != "" {
+		e.requestRewrite()
 	}
 	for {
 		select {
-		case <-e.more:
+		case <-e.wakeup:
 		case <-ctx.Done():
 			return
 		}
@@ -65,10 +65,10 @@ func (e *eraser) run() {
 		case err == nil:
 			continue
 		}
-		l.cfg.Logger.Warn("what was erased is still in the server's append-only file, until it is written anew: allow BGREWRITEAOF to this user, or run it by hand",
-			"server", l.addr.place, "error", err)
-		if !hasWord(err, "NOPERM") && !unknownCommand(err) {
-			time.AfterFunc(rewriteAgain, e.after)
+		log.cfg.Logger.Warn("what was erased is still in the server's append-only file, until it is written anew: allow BGREWRITEAOF to this user, or run it by hand",
+			"server", log.addr.display, "error", err)
+		if !hasCode(err, "NOPERM") && !unknownCommand(err) {
+			time.AfterFunc(rewriteRetryDelay, e.requestRewrite)
 		}
 	}
 }
@@ -79,8 +79,8 @@ func (e *eraser) rewrite(ctx context.Context) error {
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
-	err = masters(ctx, e.log.client, func(ctx context.Context, name string, c *redis.Client) error {
-		err := e.rewriteOne(ctx, c)
+	err = eachMaster(ctx, e.log.client, func(ctx context.Context, name string, client *redis.Client) error {
+		err := e.rewriteOne(ctx, client)
 		if err != nil && name != "" {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -95,52 +95,52 @@ func (e *eraser) rewrite(ctx context.Context) error {
 	if err := e.log.client.Set(ctx, erasureKey, "", 0).Err(); err != nil {
 		return err
 	}
-	e.log.cfg.Logger.Info("what was erased has left the server's file too", "server", e.log.addr.place)
+	e.log.cfg.Logger.Info("what was erased has left the server's file too", "server", e.log.addr.display)
 	return nil
 }
 
-func (e *eraser) rewriteOne(ctx context.Context, c *redis.Client) error {
-	info, err := c.InfoMap(ctx, "persistence", "replication").Result()
+func (e *eraser) rewriteOne(ctx context.Context, client *redis.Client) error {
+	info, err := client.InfoMap(ctx, "persistence", "replication").Result()
 	if err != nil {
 		return err
 	}
 	if info["Persistence"]["aof_enabled"] != "1" {
 		return nil
 	}
-	if n := info["Replication"]["connected_slaves"]; n != "" && n != "0" {
-		e.log.cfg.Logger.Warn("replicas write files of their own, which nobody here can have written anew: run BGREWRITEAOF there too", "replicas", n)
+	if replicas := info["Replication"]["connected_slaves"]; replicas != "" && replicas != "0" {
+		e.log.cfg.Logger.Warn("replicas write files of their own, which nobody here can have written anew: run BGREWRITEAOF there too", "replicas", replicas)
 	}
 	// One under way began before, and may have what was erased: it is waited for, and then asked again.
 	for {
-		err := c.BgRewriteAOF(ctx).Err()
+		err := client.BgRewriteAOF(ctx).Err()
 		if err == nil {
-			return e.awaitRewrite(ctx, c)
+			return e.awaitRewrite(ctx, client)
 		}
 		if !strings.Contains(err.Error(), "in progress") {
 			return err
 		}
-		if err := e.awaitRewrite(ctx, c); err != nil {
+		if err := e.awaitRewrite(ctx, client); err != nil {
 			return err
 		}
 	}
 }
 
 // awaitRewrite waits until no rewrite is under way, nor waits for a snapshot to end.
-func (e *eraser) awaitRewrite(ctx context.Context, c *redis.Client) error {
+func (e *eraser) awaitRewrite(ctx context.Context, client *redis.Client) error {
 	for {
-		info, err := c.InfoMap(ctx, "persistence").Result()
+		info, err := client.InfoMap(ctx, "persistence").Result()
 		if err != nil {
 			return err
 		}
-		p := info["Persistence"]
-		if p["aof_rewrite_in_progress"] == "0" && p["aof_rewrite_scheduled"] == "0" {
-			if status := p["aof_last_bgrewrite_status"]; status != "ok" {
+		persistence := info["Persistence"]
+		if persistence["aof_rewrite_in_progress"] == "0" && persistence["aof_rewrite_scheduled"] == "0" {
+			if status := persistence["aof_last_bgrewrite_status"]; status != "ok" {
 				return fmt.Errorf("the server's last BGREWRITEAOF ended as %q: see its log", status)
 			}
 			return nil
 		}
 		select {
-		case <-time.After(rewriteLook):
+		case <-time.After(rewritePollInterval):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

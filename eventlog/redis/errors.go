@@ -16,14 +16,14 @@ func errClosed() error { return fmt.Errorf("the log is closed: %w", eventlog.Err
 // errGone: the server answers, but the log is not there.
 var errGone = errors.New("the log is gone from the server: it was flushed or replaced")
 
-// unsent is a failure to connect: nothing was sent.
-type unsent struct{ error }
+// dialError is a failure to connect: nothing was sent.
+type dialError struct{ error }
 
-func (e unsent) Unwrap() error { return e.error }
+func (e dialError) Unwrap() error { return e.error }
 
-// refused reports whether the server answered that it did not run the command, or nothing reached
+// notExecuted reports whether the server answered that it did not run the command, or nothing reached
 // it at all, so that sending it again cannot double it.
-func refused(err error) bool {
+func notExecuted(err error) bool {
 	for _, known := range []error{eventlog.ErrNotSent, eventlog.ErrStopped, redis.ErrPoolTimeout, redis.ErrPoolExhausted} {
 		if errors.Is(err, known) {
 			return true
@@ -31,8 +31,8 @@ func refused(err error) bool {
 	}
 	var (
 		answer  redis.Error
-		dialled unsent
-		reason  *unfit
+		dialled dialError
+		reason  *unfitServer
 		op      *net.OpError
 	)
 	return errors.As(err, &answer) || errors.As(err, &dialled) || errors.As(err, &reason) ||
@@ -68,8 +68,8 @@ func explain(err error) error {
 	return fmt.Errorf("%w (%s)", err, remedy)
 }
 
-// hasWord reports whether err is an answer of the server that begins with one of the words.
-func hasWord(err error, words ...string) bool {
+// hasCode reports whether err is an answer of the server that begins with one of the words.
+func hasCode(err error, words ...string) bool {
 	var answer redis.Error
 	if !errors.As(err, &answer) {
 		return false
@@ -85,7 +85,7 @@ func hasWord(err error, words ...string) bool {
 
 func isNil(err error) bool { return errors.Is(err, redis.Nil) }
 
-// lasting reports whether err will be the same however often the log is asked.
-func lasting(err error) bool {
+// isPermanent reports whether err will be the same however often the log is asked.
+func isPermanent(err error) bool {
 	return errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrNewer) || len(eventlog.LostTails(err)) > 0
 }

@@ -14,42 +14,42 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// fault is something that makes a server refuse what is written.
-type fault struct {
+// writeFault is something that makes a server refuse what is written.
+type writeFault struct {
 	options []string
 	begin   func(*testing.T, *redistest.Server) (end func())
-	says    string
+	message string
 }
 
-func configure(t *testing.T, s *redistest.Server, name, value string) {
+func configure(t *testing.T, server *redistest.Server, name, value string) {
 	t.Helper()
-	require.NoError(t, s.Client().ConfigSet(t.Context(), name, value).Err())
+	require.NoError(t, server.Client().ConfigSet(t.Context(), name, value).Err())
 }
 
 // setting is a fault that one setting makes and another value of it ends.
-func settingFault(name, wrong, right, says string) fault {
-	return fault{says: says, begin: func(t *testing.T, s *redistest.Server) func() {
-		configure(t, s, name, wrong)
-		return func() { configure(t, s, name, right) }
+func settingFault(name, wrong, right, says string) writeFault {
+	return writeFault{message: says, begin: func(t *testing.T, server *redistest.Server) func() {
+		configure(t, server, name, wrong)
+		return func() { configure(t, server, name, right) }
 	}}
 }
 
-// refusals are the faults under which a server answers, or refuses to be called, and so nothing of what is
+// writeFaults are the faults under which a server answers, or refuses to be called, and so nothing of what is
 // sent is done.
-var refusals = map[string]fault{
-	"READONLY": {says: "point --redis at the new master", begin: func(t *testing.T, s *redistest.Server) func() {
-		require.NoError(t, s.Client().ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
-		return func() { require.NoError(t, s.Client().ReplicaOf(t.Context(), "NO", "ONE").Err()) }
+var writeFaults = map[string]writeFault{
+	"READONLY": {message: "point --redis at the new master", begin: func(t *testing.T, server *redistest.Server) func() {
+		require.NoError(t, server.Client().ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
+		return func() { require.NoError(t, server.Client().ReplicaOf(t.Context(), "NO", "ONE").Err()) }
 	}},
 	"OOM":        settingFault("maxmemory", "1mb", "0", "raise it"),
 	"NOREPLICAS": settingFault("min-replicas-to-write", "1", "0", "min-replicas-to-write"),
-	"MISCONF": {options: []string{`save "3600 1000000"`}, says: "look at its disk", begin: func(t *testing.T, s *redistest.Server) func() {
-		inTheWay := filepath.Join(s.Client().ConfigGet(t.Context(), "dir").Val()["dir"], "dump.rdb")
+	"MISCONF": {options: []string{`save "3600 1000000"`}, message: "look at its disk", begin: func(t *testing.T, server *redistest.Server) func() {
+		inTheWay := filepath.Join(server.Client().ConfigGet(t.Context(), "dir").Val()["dir"], "dump.rdb")
 		require.NoError(t, os.Mkdir(inTheWay, 0o700))
 		saved := func() string {
-			require.NoError(t, s.Client().BgSave(t.Context()).Err())
+			require.NoError(t, server.Client().BgSave(t.Context()).Err())
 			status := func(name string) string {
-				return s.Client().InfoMap(t.Context(), "persistence").Item("Persistence", name)
+				return server.Client().InfoMap(t.Context(), "persistence").Item("Persistence", name)
 			}
 			eventually(t, "the end of BGSAVE", func() bool { return status("rdb_bgsave_in_progress") == "0" })
 			return status("rdb_last_bgsave_status")
@@ -60,39 +60,39 @@ var refusals = map[string]fault{
 			require.Equal(t, "ok", saved())
 		}
 	}},
-	"BUSY": {says: "SCRIPT KILL", begin: func(t *testing.T, s *redistest.Server) func() {
-		configure(t, s, "busy-reply-threshold", "1")
-		busy := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1})
-		ended := started(func() error { return busy.Eval(context.Background(), "while true do end", nil).Err() })
-		eventually(t, "a busy server", func() bool { return hasWord(s.Client().Ping(t.Context()).Err(), "BUSY") })
+	"BUSY": {message: "SCRIPT KILL", begin: func(t *testing.T, server *redistest.Server) func() {
+		configure(t, server, "busy-reply-threshold", "1")
+		busy := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+		ended := async(func() error { return busy.Eval(context.Background(), "while true do end", nil).Err() })
+		eventually(t, "a busy server", func() bool { return hasCode(server.Client().Ping(t.Context()).Err(), "BUSY") })
 		return func() {
-			require.NoError(t, s.Client().ScriptKill(t.Context()).Err())
+			require.NoError(t, server.Client().ScriptKill(t.Context()).Err())
 			require.Error(t, <-ended)
 			require.NoError(t, busy.Close())
 		}
 	}},
 	"LOADING": {
-		options: []string{"key-load-delay 200", "loading-process-events-interval-bytes 1024"}, says: "still reading its file",
-		begin: func(t *testing.T, s *redistest.Server) func() {
+		options: []string{"key-load-delay 200", "loading-process-events-interval-bytes 1024"}, message: "still reading its file",
+		begin: func(t *testing.T, server *redistest.Server) func() {
 			fill := redis.NewScript(`for i = 1, 20000 do redis.call('SET', i, i) end`)
-			require.ErrorIs(t, fill.Run(t.Context(), s.Client(), nil).Err(), redis.Nil)
-			require.NoError(t, s.Client().BgRewriteAOF(t.Context()).Err())
+			require.ErrorIs(t, fill.Run(t.Context(), server.Client(), nil).Err(), redis.Nil)
+			require.NoError(t, server.Client().BgRewriteAOF(t.Context()).Err())
 			eventually(t, "a rewritten file", func() bool {
-				return s.Client().InfoMap(t.Context(), "persistence").Item("Persistence", "aof_rewrite_in_progress") == "0"
+				return server.Client().InfoMap(t.Context(), "persistence").Item("Persistence", "aof_rewrite_in_progress") == "0"
 			})
-			s.Kill()
+			server.Kill()
 			begun := make(chan struct{})
 			go func() {
 				defer close(begun)
-				s.Begin()
+				server.Start()
 			}()
-			eventually(t, "a loading server", func() bool { return hasWord(s.Client().Ping(t.Context()).Err(), "LOADING") })
+			eventually(t, "a loading server", func() bool { return hasCode(server.Client().Ping(t.Context()).Err(), "LOADING") })
 			return func() { <-begun }
 		},
 	},
-	"connection refused": {says: "connect: connection refused", begin: func(_ *testing.T, s *redistest.Server) func() {
-		s.Kill()
-		return s.Begin
+	"connection refused": {message: "connect: connection refused", begin: func(_ *testing.T, server *redistest.Server) func() {
+		server.Kill()
+		return server.Start
 	}},
 }
 
@@ -100,23 +100,23 @@ var refusals = map[string]fault{
 // Send is ErrNotSent, with that reason, and really was not sent; an Append waits, and is stored once when the
 // server takes it; whoever follows goes on. None of that needs a restart.
 func TestRefusingServer(t *testing.T) {
-	for name, f := range refusals {
+	for name, fault := range writeFaults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := redistest.Start(t, f.options...)
-			l := open(t, Config{URL: s.URL()})
-			o := own(t, l, 3).must(2)
-			r := follow(t, l, eventlog.Positions{})
-			require.NoError(t, l.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "before"}))
+			server := redistest.Start(t, fault.options...)
+			log := open(t, Config{URL: server.URL()})
+			owner := own(t, log, 3).mustAppend(2)
+			follower := follow(t, log, eventlog.Positions{})
+			require.NoError(t, log.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "before"}))
 
-			end := f.begin(t, s)
-			err := l.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "refused"})
+			end := fault.begin(t, server)
+			err := log.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "refused"})
 			require.ErrorIs(t, err, eventlog.ErrNotSent)
 			require.ErrorContains(t, err, name)
-			require.ErrorContains(t, err, f.says)
-			require.ErrorContains(t, l.Health(), name)
-			require.ErrorContains(t, l.Health(), f.says)
-			appended := started(func() error { return o.append(1) })
+			require.ErrorContains(t, err, fault.message)
+			require.ErrorContains(t, log.Health(), name)
+			require.ErrorContains(t, log.Health(), fault.message)
+			appended := async(func() error { return owner.append(1) })
 			select {
 			case err := <-appended:
 				require.FailNowf(t, "the server took an append", "%v", err)
@@ -124,16 +124,16 @@ func TestRefusingServer(t *testing.T) {
 			}
 
 			end()
-			require.NoError(t, within(t, appended, "the end of Append"))
-			r.await(o)
-			require.EqualValues(t, 3, o.head.Seq)
-			require.NoError(t, l.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "after"}))
-			got, err := l.Receive(t.Context(), eventlog.Topic(3), eventlog.Offset{}, 10)
+			require.NoError(t, receive(t, appended, "the end of Append"))
+			follower.await(owner)
+			require.EqualValues(t, 3, owner.head.Seq)
+			require.NoError(t, log.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "after"}))
+			got, err := log.Receive(t.Context(), eventlog.Topic(3), eventlog.Offset{}, 10)
 			require.NoError(t, err)
 			require.Equal(t, []string{"before", "after"}, []string{got[0].ID, got[1].ID})
-			eventually(t, "health", func() bool { return l.Health() == nil })
-			r.end()
-			o.must(1)
+			eventually(t, "health", func() bool { return log.Health() == nil })
+			follower.end()
+			owner.mustAppend(1)
 		})
 	}
 }

@@ -10,54 +10,54 @@ import (
 	"tandem/eventlog"
 )
 
-// follower is one call of Follow. What is new comes to it as batches that this node appended, and as
+// followSession is one call of Follow. What is new comes to it as batches that this node appended, and as
 // places up to which it may read; its goroutine turns both into entries in order.
-type follower struct {
+type followSession struct {
 	log     *Log
-	deliver func([]eventlog.Entry) error
-	at      [eventlog.Partitions]place // delivered so far; the goroutine's
-	open    [eventlog.Partitions]bool  // not followed: a loss is open; the goroutine's
+	handle  func([]eventlog.Entry) error
+	handled [eventlog.Partitions]position // delivered so far; the goroutine's
+	skipped [eventlog.Partitions]bool     // not followed: a loss is open; the goroutine's
 
-	mu     sync.Mutex
-	known  [eventlog.Partitions]place // copy of at, for compare
-	skip   [eventlog.Partitions]bool  // copy of open
-	batch  []local
-	bytes  int
-	target [eventlog.Partitions]place
-	behind bool // a target is ahead of at
-	err    error
-	more   chan struct{}
-	asked  time.Time // when the log was asked for the target that is not reached yet
-	fresh  time.Time // up to when all that was durable is delivered
+	mu               sync.Mutex
+	published        [eventlog.Partitions]position // copy of at, for compare
+	publishedSkipped [eventlog.Partitions]bool     // copy of open
+	batches          []localBatch
+	bytes            int
+	targets          [eventlog.Partitions]position
+	behind           bool // a target is ahead of at
+	err              error
+	wakeup           chan struct{}
+	askedAt          time.Time // when the log was asked for the target that is not reached yet
+	freshAt          time.Time // up to when all that was durable is delivered
 }
 
-// local is a batch that this node appended.
-type local struct {
+// localBatch is a batch that this node appended.
+type localBatch struct {
 	*eventlog.Batch
-	from, to place
+	from, to position
 }
 
 // Follow delivers what is durable after the given positions, and goes on as more becomes durable. While
 // the server cannot be read it waits; only what would be the same again ends it.
-func (l *Log) Follow(ctx context.Context, from eventlog.Positions, deliver func([]eventlog.Entry) error, onLive func()) error {
-	if err := l.open(ctx); err != nil {
+func (l *Log) Follow(ctx context.Context, from eventlog.Positions, handle func([]eventlog.Entry) error, onLive func()) error {
+	if err := l.checkOpen(ctx); err != nil {
 		return err
 	}
-	f := &follower{log: l, more: make(chan struct{}, 1), fresh: time.Now()}
-	f.deliver = func(entries []eventlog.Entry) error {
-		if err := deliver(entries); err != nil {
-			return undelivered{err}
+	follower := &followSession{log: l, wakeup: make(chan struct{}, 1), freshAt: time.Now()}
+	follower.handle = func(entries []eventlog.Entry) error {
+		if err := handle(entries); err != nil {
+			return handlerError{err}
 		}
 		return nil
 	}
-	l.hub.join(f)
-	defer l.hub.leave(f)
-	if err := f.insist(ctx, func() error { return f.begin(ctx, from) }); err != nil {
-		return f.ended(ctx, err)
+	l.feed.addFollower(follower)
+	defer l.feed.removeFollower(follower)
+	if err := follower.retryReads(ctx, func() error { return follower.start(ctx, from) }); err != nil {
+		return follower.endReason(ctx, err)
 	}
 	for live := false; ; {
-		if err := f.insist(ctx, func() error { return f.advance(ctx, !live) }); err != nil {
-			return f.ended(ctx, err)
+		if err := follower.retryReads(ctx, func() error { return follower.handleNew(ctx, !live) }); err != nil {
+			return follower.endReason(ctx, err)
 		}
 		if !live {
 			live = true
@@ -66,7 +66,7 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, deliver func(
 			}
 		}
 		select {
-		case <-f.more:
+		case <-follower.wakeup:
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-l.ctx.Done():
@@ -75,131 +75,131 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, deliver func(
 	}
 }
 
-// undelivered is an error of the caller's deliver.
-type undelivered struct{ error }
+// handlerError is an error of the caller's deliver.
+type handlerError struct{ error }
 
-func (e undelivered) Unwrap() error { return e.error }
+func (e handlerError) Unwrap() error { return e.error }
 
-// insist repeats do while the server cannot be read.
-func (f *follower) insist(ctx context.Context, do func() error) error {
+// retryReads repeats do while the server cannot be read.
+func (f *followSession) retryReads(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		var callers undelivered
-		if err == nil || lasting(err) || errors.As(err, &callers) || f.log.open(ctx) != nil {
+		var callers handlerError
+		if err == nil || isPermanent(err) || errors.As(err, &callers) || f.log.checkOpen(ctx) != nil {
 			return err
 		}
-		f.log.state.set(source{concern: reading}, err)
+		f.log.health.set(faultSource{concern: concernReads}, err)
 		select {
-		case <-time.After(retryAfter):
+		case <-time.After(retryDelay):
 		case <-ctx.Done():
 		case <-f.log.ctx.Done():
 		}
 	}
 }
 
-// ended returns why following ended: the caller's wish and the log's end come before their consequences.
-func (f *follower) ended(ctx context.Context, err error) error {
-	if closed := f.log.open(ctx); closed != nil {
+// endReason returns why following ended: the caller's wish and the log's end come before their consequences.
+func (f *followSession) endReason(ctx context.Context, err error) error {
+	if closed := f.log.checkOpen(ctx); closed != nil {
 		return closed
 	}
-	if callers := (undelivered{}); errors.As(err, &callers) {
+	if callers := (handlerError{}); errors.As(err, &callers) {
 		return callers.error
 	}
 	return err
 }
 
-// begin checks the positions and takes what is durable now as the first target.
-func (f *follower) begin(ctx context.Context, from eventlog.Positions) error {
-	all, err := f.log.places(ctx)
+// start checks the positions and takes what is durable now as the first target.
+func (f *followSession) start(ctx context.Context, from eventlog.Positions) error {
+	all, err := f.log.partitionStates(ctx)
 	if err != nil {
 		return err
 	}
 	var lost []error
-	for p := range all {
-		if f.open[p] = all[p].loss != nil; f.open[p] {
+	for partition := range all {
+		if f.skipped[partition] = all[partition].loss != nil; f.skipped[partition] {
 			continue
 		}
-		if err := f.log.held(ctx, eventlog.Partition(p), from[p], &all[p]); err != nil {
+		if err := f.log.checkPosition(ctx, eventlog.Partition(partition), from[partition], &all[partition]); err != nil {
 			lost = append(lost, err)
 		}
-		f.at[p] = place{from[p], all[p].out}
+		f.handled[partition] = position{from[partition], all[partition].lastOutcome}
 	}
 	if len(lost) > 0 {
 		return errors.Join(lost...)
 	}
 	f.mu.Lock()
-	f.known, f.skip, f.asked = f.at, f.open, time.Now()
+	f.published, f.publishedSkipped, f.askedAt = f.handled, f.skipped, time.Now()
 	f.mu.Unlock()
-	for p := range all {
-		f.notice(eventlog.Partition(p), all[p].place)
+	for partition := range all {
+		f.addTarget(eventlog.Partition(partition), all[partition].position)
 	}
 	return nil
 }
 
-// held returns a *eventlog.LostTailError unless the partition still has the known commit.
-func (l *Log) held(ctx context.Context, p eventlog.Partition, known eventlog.Head, s *stored) error {
-	if known.Seq == 0 || known == s.end {
+// checkPosition returns a *eventlog.LostTailError unless the partition still has the known commit.
+func (l *Log) checkPosition(ctx context.Context, partition eventlog.Partition, known eventlog.Head, state *partitionState) error {
+	if known.Seq == 0 || known == state.end {
 		return nil
 	}
-	if lost := s.lost(p, known); lost != nil {
+	if lost := state.checkKnown(partition, known); lost != nil {
 		return lost
 	}
-	entries, err := l.client.XRange(ctx, l.keys[p].log, commitID(known.Seq), commitID(known.Seq)).Result()
+	entries, err := l.client.XRange(ctx, l.keys[partition].log, commitID(known.Seq), commitID(known.Seq)).Result()
 	if err != nil {
 		return explain(err)
 	}
 	if len(entries) != 1 {
-		return fmt.Errorf("partition %d: commit %d is missing in the middle: %w", p, known.Seq, eventlog.ErrDamaged)
+		return fmt.Errorf("partition %d: commit %d is missing in the middle: %w", partition, known.Seq, eventlog.ErrDamaged)
 	}
-	c, err := parseCommit(p, entries[0])
+	commit, err := parseCommit(partition, entries[0])
 	if err != nil {
 		return err
 	}
-	if c.Hash != known.Hash {
-		return &eventlog.LostTailError{Partition: p, Known: known, Stored: c.Head()}
+	if commit.Hash != known.Hash {
+		return &eventlog.LostTailError{Partition: partition, Known: known, Stored: commit.Head()}
 	}
 	return nil
 }
 
-// notice takes a place up to which the partition is durable.
-func (f *follower) notice(p eventlog.Partition, to place) {
+// addTarget takes a place up to which the partition is durable.
+func (f *followSession) addTarget(partition eventlog.Partition, to position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if to.head.Seq > f.target[p].head.Seq {
-		f.target[p].head = to.head
+	if to.head.Seq > f.targets[partition].head.Seq {
+		f.targets[partition].head = to.head
 	}
-	if to.out.Compare(f.target[p].out) > 0 {
-		f.target[p].out = to.out
+	if to.lastOutcome.Compare(f.targets[partition].lastOutcome) > 0 {
+		f.targets[partition].lastOutcome = to.lastOutcome
 	}
 	f.behind = true
 	f.wake()
 }
 
-// batchSize is what a batch takes in memory beside its events' data, about.
-const batchSize = 500
+// batchOverhead is what a batch takes in memory beside its events' data, about.
+const batchOverhead = 500
 
-// append takes a batch of this node. A follower that is far behind gets only its place.
-func (f *follower) append(b local) {
-	size := batchSize
-	for i := range b.Commits {
-		for k := range b.Commits[i].Events {
-			size += len(b.Commits[i].Events[k].Data)
+// addBatch takes a batch of this node. A follower that is far behind gets only its place.
+func (f *followSession) addBatch(batch localBatch) {
+	size := batchOverhead
+	for i := range batch.Commits {
+		for eventIndex := range batch.Commits[i].Events {
+			size += len(batch.Commits[i].Events[eventIndex].Data)
 		}
 	}
 	f.mu.Lock()
 	if f.bytes+size > f.log.cfg.limits.tailBytes {
 		f.mu.Unlock()
-		f.notice(b.Partition, b.to)
+		f.addTarget(batch.Partition, batch.to)
 		return
 	}
 	f.bytes += size
-	f.batch = append(f.batch, b)
+	f.batches = append(f.batches, batch)
 	f.wake()
 	f.mu.Unlock()
 }
 
 // fail ends the follower.
-func (f *follower) fail(err error) {
+func (f *followSession) fail(err error) {
 	f.mu.Lock()
 	f.err = err
 	f.wake()
@@ -207,68 +207,68 @@ func (f *follower) fail(err error) {
 }
 
 // wake needs f.mu.
-func (f *follower) wake() {
+func (f *followSession) wake() {
 	select {
-	case f.more <- struct{}{}:
+	case f.wakeup <- struct{}{}:
 	default:
 	}
 }
 
-// delivered returns how far the follower is. A partition that is not followed is at its beginning.
-func (f *follower) delivered() (heads eventlog.Positions) {
+// handledHeads returns how far the follower is. A partition that is not followed is at its beginning.
+func (f *followSession) handledHeads() (heads eventlog.Positions) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for p := range heads {
-		heads[p] = f.known[p].head
+	for partition := range heads {
+		heads[partition] = f.published[partition].head
 	}
 	return heads
 }
 
-// compare looks for a lost tail, given what was delivered before the log was asked, and sets what is
+// checkStored looks for a lost tail, given what was delivered before the log was asked, and sets what is
 // stored as the target.
-func (f *follower) compare(delivered eventlog.Positions, all *[eventlog.Partitions]stored, asked time.Time) {
+func (f *followSession) checkStored(delivered eventlog.Positions, all *[eventlog.Partitions]partitionState, asked time.Time) {
 	var lost []error
 	f.mu.Lock()
-	for p, known := range delivered {
-		if f.skip[p] {
+	for partition, known := range delivered {
+		if f.publishedSkipped[partition] {
 			continue
 		}
-		if s := &all[p]; s.loss != nil {
-			lost = append(lost, s.loss)
-		} else if gone := s.lost(eventlog.Partition(p), known); gone != nil {
+		if state := &all[partition]; state.loss != nil {
+			lost = append(lost, state.loss)
+		} else if gone := state.checkKnown(eventlog.Partition(partition), known); gone != nil {
 			lost = append(lost, gone)
 		}
 	}
-	if f.asked.IsZero() {
-		f.asked = asked
+	if f.askedAt.IsZero() {
+		f.askedAt = asked
 	}
 	f.mu.Unlock()
 	if len(lost) > 0 {
 		f.fail(errors.Join(lost...))
 		return
 	}
-	for p := range all {
-		f.notice(eventlog.Partition(p), all[p].place)
+	for partition := range all {
+		f.addTarget(eventlog.Partition(partition), all[partition].position)
 	}
 }
 
-// silent returns for how long nothing was heard of the log that has not been delivered.
-func (f *follower) silent() time.Duration {
+// staleness returns for how long nothing was heard of the log that has not been delivered.
+func (f *followSession) staleness() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return time.Since(f.fresh)
+	return time.Since(f.freshAt)
 }
 
-// advance delivers all that is known to be durable. In a replay this is a lot, and is read ahead. After an
+// handleNew delivers all that is known to be durable. In a replay this is a lot, and is read ahead. After an
 // error it can be called again.
-func (f *follower) advance(ctx context.Context, replay bool) error {
+func (f *followSession) handleNew(ctx context.Context, replay bool) error {
 	for {
-		batches, targets, behind, err := f.take()
+		batches, targets, behind, err := f.takePending()
 		if err != nil {
 			return err
 		}
 		for i := range batches {
-			if err := f.local(&batches[i]); err != nil {
+			if err := f.handleLocal(&batches[i]); err != nil {
 				return err
 			}
 		}
@@ -283,52 +283,52 @@ func (f *follower) advance(ctx context.Context, replay bool) error {
 		if len(batches) == 0 && !behind {
 			return nil
 		}
-		f.arrived()
+		f.publishProgress()
 		if replay && !behind {
 			return nil
 		}
 	}
 }
 
-func (f *follower) take() (batches []local, targets [eventlog.Partitions]place, behind bool, err error) {
+func (f *followSession) takePending() (batches []localBatch, targets [eventlog.Partitions]position, behind bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	batches, f.batch, f.bytes = f.batch, nil, 0
+	batches, f.batches, f.bytes = f.batches, nil, 0
 	behind, f.behind = f.behind, false
-	return batches, f.target, behind, f.err
+	return batches, f.targets, behind, f.err
 }
 
-// arrived makes known how far everything is delivered.
-func (f *follower) arrived() {
+// publishProgress makes known how far everything is delivered.
+func (f *followSession) publishProgress() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.known = f.at
-	if !f.asked.IsZero() && !f.behind {
-		f.fresh, f.asked = f.asked, time.Time{}
+	f.published = f.handled
+	if !f.askedAt.IsZero() && !f.behind {
+		f.freshAt, f.askedAt = f.askedAt, time.Time{}
 	}
 }
 
-// local delivers a batch of this node if it continues what was delivered, and leaves it to catchUp
+// handleLocal delivers a batch of this node if it continues what was delivered, and leaves it to catchUp
 // otherwise.
-func (f *follower) local(b *local) error {
-	at := &f.at[b.Partition]
-	if f.open[b.Partition] {
+func (f *followSession) handleLocal(batch *localBatch) error {
+	at := &f.handled[batch.Partition]
+	if f.skipped[batch.Partition] {
 		return nil
 	}
-	if at.head != b.from.head || at.out != b.from.out {
-		f.notice(b.Partition, b.to)
+	if at.head != batch.from.head || at.lastOutcome != batch.from.lastOutcome {
+		f.addTarget(batch.Partition, batch.to)
 		return nil
 	}
-	*at = b.to
-	entries := make([]eventlog.Entry, 0, len(b.Commits)+len(b.Outcomes))
-	for i := range b.Commits {
-		entries = append(entries, eventlog.Entry{Partition: b.Partition, Commit: &b.Commits[i]})
+	*at = batch.to
+	entries := make([]eventlog.Entry, 0, len(batch.Commits)+len(batch.Outcomes))
+	for i := range batch.Commits {
+		entries = append(entries, eventlog.Entry{Partition: batch.Partition, Commit: &batch.Commits[i]})
 	}
-	for i := range b.Outcomes {
-		entries = append(entries, eventlog.Entry{Partition: b.Partition, Outcome: &b.Outcomes[i]})
+	for i := range batch.Outcomes {
+		entries = append(entries, eventlog.Entry{Partition: batch.Partition, Outcome: &batch.Outcomes[i]})
 	}
 	if len(entries) == 0 {
 		return nil
 	}
-	return f.deliver(entries)
+	return f.handle(entries)
 }

@@ -15,26 +15,26 @@ import (
 // open opens a log and closes it after the test.
 func open(t *testing.T, cfg Config) *Log {
 	t.Helper()
-	l, err := Open(t.Context(), cfg)
+	log, err := Open(t.Context(), cfg)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	return l
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	return log
 }
 
-// lines collects what is logged.
-type lines struct {
+// logLines collects what is logged.
+type logLines struct {
 	mu   sync.Mutex
 	all  []string
 	more chan struct{}
 }
 
-func newLines() *lines { return &lines{more: make(chan struct{})} }
+func newLogLines() *logLines { return &logLines{more: make(chan struct{})} }
 
-func (l *lines) logger() *slog.Logger {
+func (l *logLines) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
-func (l *lines) Write(line []byte) (int, error) {
+func (l *logLines) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = append(l.all, string(line))
@@ -44,9 +44,9 @@ func (l *lines) Write(line []byte) (int, error) {
 }
 
 // await waits for a line that holds the text and returns it.
-func (l *lines) await(t *testing.T, text string) string {
+func (l *logLines) await(t *testing.T, text string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), redistest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), redistest.Timeout)
 	defer cancel()
 	for {
 		l.mu.Lock()
@@ -65,7 +65,7 @@ func (l *lines) await(t *testing.T, text string) string {
 	}
 }
 
-func (l *lines) count(text string) (n int) {
+func (l *logLines) count(text string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, line := range l.all {

@@ -16,21 +16,21 @@ import (
 // Log is an eventlog.Log on a Redis server, a Sentinel group or a cluster. Any number of processes
 // may have the same log open.
 type Log struct {
-	cfg     Config
-	addr    address
-	name    string // of the log, as stored
-	keys    [eventlog.Partitions]keys
-	scripts scripts
-	client  redis.UniversalClient // for writing, and for reading what is there
-	tailing redis.UniversalClient // for reading what comes
-	checks  checks
-	pipe    *pipe
-	inbox   *inbox
-	owners  *owners
-	hub     *hub
-	eraser  *eraser
-	state   condition
-	full    atomic.Pointer[fullness]
+	cfg         Config
+	addr        address
+	name        string // of the log, as stored
+	keys        [eventlog.Partitions]partitionKeys
+	scripts     scripts
+	client      redis.UniversalClient // for writing, and for reading what is there
+	tailing     redis.UniversalClient // for reading what comes
+	checks      serverChecks
+	pipe        *writePipe
+	commands    *commandQueue
+	coordinator *coordinator
+	feed        *durableFeed
+	eraser      *eraser
+	health      healthState
+	memory      atomic.Pointer[memoryPressure]
 
 	ctx     context.Context // ends with Close
 	end     context.CancelFunc
@@ -53,25 +53,25 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, addr: addr, keys: allKeys(), scripts: newScripts()}
-	l.ctx, l.end = context.WithCancel(context.Background())
-	l.state.notify = l.told
-	l.checks = checks{log: l, passed: make(map[string]bool)}
-	redis.SetLogger(chatter{cfg.Logger})
-	l.client = addr.dial(connections, pipelineBuffer, l.checks.greet)
-	if err := l.begin(ctx); err != nil {
-		l.end()
-		return nil, errors.Join(fmt.Errorf("open the log at %s: %w", addr.place, explain(err)), l.client.Close())
+	log := &Log{cfg: cfg, addr: addr, keys: allKeys(), scripts: newScripts()}
+	log.ctx, log.end = context.WithCancel(context.Background())
+	log.health.notify = log.logHealthChange
+	log.checks = serverChecks{log: log, passed: make(map[string]bool)}
+	redis.SetLogger(clientLogger{cfg.Logger})
+	log.client = addr.dial(connections, pipelineBuffer, log.checks.onConnect)
+	if err := log.prepareServers(ctx); err != nil {
+		log.end()
+		return nil, errors.Join(fmt.Errorf("open the log at %s: %w", addr.display, explain(err)), log.client.Close())
 	}
-	l.tailing = addr.dial(tailConnections, 0, nil)
-	l.pipe = newPipe(l.client, cfg, l.wrote)
-	l.inbox = newInbox(l)
-	l.hub = newHub(l)
-	l.owners = newOwners(l)
-	l.eraser = newEraser(l)
-	l.loops.Go(l.probe)
-	l.loops.Go(l.eraser.run)
-	return l, nil
+	log.tailing = addr.dial(tailConnections, 0, nil)
+	log.pipe = newWritePipe(log.client, cfg, log.onPipelineResult)
+	log.commands = newCommandQueue(log)
+	log.feed = newDurableFeed(log)
+	log.coordinator = newCoordinator(log)
+	log.eraser = newEraser(log)
+	log.loops.Go(log.probeWrites)
+	log.loops.Go(log.eraser.run)
+	return log, nil
 }
 
 // How many connections there may be to one server. A tailer has one, and needs another for a moment; on a
@@ -83,33 +83,33 @@ const (
 	pipelineBuffer = 128 << 10 // what go-redis gives to pipelines that have a pool of their own
 )
 
-// begin checks the servers and makes what is missing.
-func (l *Log) begin(ctx context.Context) error {
+// prepareServers checks the servers and makes what is missing.
+func (l *Log) prepareServers(ctx context.Context) error {
 	if err := l.checkServers(ctx); err != nil {
 		return err
 	}
 	return l.create(ctx)
 }
 
-// wrote takes how a pipeline to a server went.
-func (l *Log) wrote(c *redis.Client, err error) {
-	s := source{concern: writing}
+// onPipelineResult takes how a pipeline to a server went.
+func (l *Log) onPipelineResult(client *redis.Client, err error) {
+	source := faultSource{concern: concernWrites}
 	if l.addr.cluster != nil {
-		s.server = c.Options().Addr
+		source.server = client.Options().Addr
 	}
-	l.state.set(s, err)
+	l.health.set(source, err)
 }
 
-// told logs that the server began to refuse, or takes things again.
-func (l *Log) told(fault error, lasted time.Duration) {
+// logHealthChange logs that the server began to refuse, or takes things again.
+func (l *Log) logHealthChange(fault error, lasted time.Duration) {
 	if l.ctx.Err() != nil {
 		return
 	}
 	if fault != nil {
-		l.cfg.Logger.Warn("the log's server cannot be used; it is tried again", "server", l.addr.place, "error", fault)
+		l.cfg.Logger.Warn("the log's server cannot be used; it is tried again", "server", l.addr.display, "error", fault)
 		return
 	}
-	l.cfg.Logger.Info("the log's server works again", "server", l.addr.place, "after", lasted.Round(time.Millisecond))
+	l.cfg.Logger.Info("the log's server works again", "server", l.addr.display, "after", lasted.Round(time.Millisecond))
 }
 
 // Health returns nil while the server takes appends, as far as the last one, or the last sign of life,
@@ -118,14 +118,14 @@ func (l *Log) Health() error {
 	if l.ctx.Err() != nil {
 		return errClosed()
 	}
-	if err := l.state.get(); err != nil {
+	if err := l.health.current(); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil
 }
 
-// farewell is how long Close waits until the other nodes may take over.
-const farewell = time.Second
+// closeTimeout is how long Close waits until the other nodes may take over.
+const closeTimeout = time.Second
 
 // Close ends every lease, every follower and whoever waits, and writes what is queued. They get
 // eventlog.ErrStopped. The partitions are given up behind the last write, so that other nodes take them at
@@ -133,13 +133,13 @@ const farewell = time.Second
 func (l *Log) Close() error {
 	l.closing.Do(func() {
 		l.end()
-		had := l.owners.stop()
+		had := l.coordinator.stop()
 		l.pipe.close()
-		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		_ = l.owners.release(ctx, had, true) // if it fails, they run out
-		l.inbox.close()
-		l.hub.close()
+		_ = l.coordinator.release(ctx, had, true) // if it fails, they run out
+		l.commands.close()
+		l.feed.close()
 		l.closed = l.tailing.Close() // ends the reads under way
 		l.loops.Wait()
 		l.closed = errors.Join(l.closed, l.client.Close())
@@ -147,8 +147,8 @@ func (l *Log) Close() error {
 	return l.closed
 }
 
-// open returns an error when a caller with this context can get no answer.
-func (l *Log) open(ctx context.Context) error {
+// checkOpen returns an error when a caller with this context can get no answer.
+func (l *Log) checkOpen(ctx context.Context) error {
 	if l.ctx.Err() != nil {
 		return errClosed()
 	}
@@ -156,17 +156,17 @@ func (l *Log) open(ctx context.Context) error {
 }
 
 // eval runs a script on the server of a key, outside the pipe.
-func (l *Log) eval(ctx context.Context, s *script, key string, keys []string, args ...any) *redis.Cmd {
-	c, err := server(ctx, l.client, key)
+func (l *Log) eval(ctx context.Context, script *luaScript, key string, keys []string, args ...any) *redis.Cmd {
+	client, err := serverOf(ctx, l.client, key)
 	if err != nil {
 		cmd := redis.NewCmd(ctx)
 		cmd.SetErr(err)
 		return cmd
 	}
-	cmd := c.Do(ctx, s.args(keys, args...)...)
-	if hasWord(cmd.Err(), "NOSCRIPT") {
-		if err := s.load(ctx, c); err == nil {
-			cmd = c.Do(ctx, s.args(keys, args...)...)
+	cmd := client.Do(ctx, script.command(keys, args...)...)
+	if hasCode(cmd.Err(), "NOSCRIPT") {
+		if err := script.load(ctx, client); err == nil {
+			cmd = client.Do(ctx, script.command(keys, args...)...)
 		}
 	}
 	return cmd

@@ -12,33 +12,33 @@ import (
 
 // ReportLoss keeps the loss in the partition's meta hash, where every node sees it within a second.
 func (l *Log) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error {
-	if err := l.open(ctx); err != nil {
+	if err := l.checkOpen(ctx); err != nil {
 		return err
 	}
 	meta := l.keys[loss.Partition].meta
-	args := l.scripts.loss.args([]string{meta},
+	args := l.scripts.loss.command([]string{meta},
 		formatSeq(loss.Known.Seq), loss.Known.Hash.String(), formatSeq(loss.Stored.Seq), loss.Stored.Hash.String())
 	if _, err := l.pipe.do(ctx, meta, l.scripts.loss, args...); err != nil {
 		return fmt.Errorf("report the loss in partition %d: %w", loss.Partition, explain(err))
 	}
-	if lease := l.owners.any(loss.Partition); lease != nil {
-		lease.end()
+	if lease := l.coordinator.localLease(loss.Partition); lease != nil {
+		lease.invalidate()
 	}
-	return explain(l.hub.compare(ctx))
+	return explain(l.feed.compare(ctx))
 }
 
 // parseLoss reads what loss.lua stored: two heads as numbers and hexadecimal hashes.
-func parseLoss(p eventlog.Partition, text string) (*eventlog.LostTailError, error) {
+func parseLoss(partition eventlog.Partition, text string) (*eventlog.LostTailError, error) {
 	fields := strings.Fields(text)
-	loss := &eventlog.LostTailError{Partition: p}
+	loss := &eventlog.LostTailError{Partition: partition}
 	if len(fields) != 4 {
-		return nil, fmt.Errorf("partition %d: the reported loss %q: %w", p, text, eventlog.ErrDamaged)
+		return nil, fmt.Errorf("partition %d: the reported loss %q: %w", partition, text, eventlog.ErrDamaged)
 	}
 	for i, head := range []*eventlog.Head{&loss.Known, &loss.Stored} {
 		seq, err := strconv.ParseUint(fields[2*i], 10, 64)
 		hash, hashErr := hex.DecodeString(fields[2*i+1])
 		if err != nil || hashErr != nil || len(hash) != len(head.Hash) {
-			return nil, fmt.Errorf("partition %d: the reported loss %q: %w", p, text, eventlog.ErrDamaged)
+			return nil, fmt.Errorf("partition %d: the reported loss %q: %w", partition, text, eventlog.ErrDamaged)
 		}
 		head.Seq = seq
 		copy(head.Hash[:], hash)
@@ -48,19 +48,19 @@ func parseLoss(p eventlog.Partition, text string) (*eventlog.LostTailError, erro
 
 // Losses returns what was reported and how many losses were accepted.
 func (l *Log) Losses(ctx context.Context) (found eventlog.Losses, err error) {
-	if err := l.open(ctx); err != nil {
+	if err := l.checkOpen(ctx); err != nil {
 		return found, err
 	}
-	got, err := l.metas(ctx, "lost", "epoch")
+	got, err := l.readMetas(ctx, "lost", "epoch")
 	if err != nil {
 		return found, err
 	}
-	for p, fields := range got {
-		found.Epochs[p], _ = strconv.ParseUint(fields[1], 10, 64) // empty: none
+	for partition, fields := range got {
+		found.Epochs[partition], _ = strconv.ParseUint(fields[1], 10, 64) // empty: none
 		if fields[0] == "" {
 			continue
 		}
-		loss, err := parseLoss(eventlog.Partition(p), fields[0])
+		loss, err := parseLoss(eventlog.Partition(partition), fields[0])
 		if err != nil {
 			return found, err
 		}
@@ -71,25 +71,25 @@ func (l *Log) Losses(ctx context.Context) (found eventlog.Losses, err error) {
 
 // AcceptLoss goes on with what the partition holds. On a server that was flushed it begins anew, and so do
 // the partitions of which nobody has missed anything.
-func (l *Log) AcceptLoss(ctx context.Context, p eventlog.Partition) error {
-	if err := l.open(ctx); err != nil {
+func (l *Log) AcceptLoss(ctx context.Context, partition eventlog.Partition) error {
+	if err := l.checkOpen(ctx); err != nil {
 		return err
 	}
-	k := l.keys[p]
-	args := l.scripts.accept.args([]string{k.meta, k.inbox}, format, eventlog.Partitions, l.name)
-	cmd, err := l.pipe.do(ctx, k.meta, l.scripts.accept, args...)
+	keys := l.keys[partition]
+	args := l.scripts.accept.command([]string{keys.meta, keys.commands}, format, eventlog.Partitions, l.name)
+	cmd, err := l.pipe.do(ctx, keys.meta, l.scripts.accept, args...)
 	if err != nil {
-		return fmt.Errorf("accept the loss in partition %d: %w", p, explain(err))
+		return fmt.Errorf("accept the loss in partition %d: %w", partition, explain(err))
 	}
 	if done, err := cmd.Int(); err != nil || done != 1 {
-		return fmt.Errorf("partition %d has no loss to accept", p)
+		return fmt.Errorf("partition %d has no loss to accept", partition)
 	}
 	name := l.name
 	for other := range eventlog.Partition(eventlog.Partitions) {
 		if err := l.createOne(ctx, other, &name); err != nil {
-			return fmt.Errorf("after the loss in partition %d was accepted: %w", p, explain(err))
+			return fmt.Errorf("after the loss in partition %d was accepted: %w", partition, explain(err))
 		}
 	}
-	l.owners.wake()
+	l.coordinator.wake()
 	return explain(l.client.Publish(ctx, ownersSignal, "accepted").Err())
 }

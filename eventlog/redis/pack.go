@@ -12,126 +12,126 @@ import (
 // bytes after their length, and bytes that may be nil after their length plus one. A list of records
 // has no count; it ends with its bytes.
 
-func packRecords(records []eventlog.Record) []byte {
+func packReceipts(records []eventlog.Receipt) []byte {
 	b := []byte{}
 	for i := range records {
-		r := &records[i]
-		b = append(b, r.Command[:]...)
-		b = append(b, r.Request[:]...)
-		b = binary.AppendUvarint(b, r.Seq)
-		b = binary.AppendVarint(b, r.At.UnixMicro())
-		b = appendNullable(b, r.Rejection)
+		receipt := &records[i]
+		b = append(b, receipt.Command[:]...)
+		b = append(b, receipt.Request[:]...)
+		b = binary.AppendUvarint(b, receipt.Seq)
+		b = binary.AppendVarint(b, receipt.At.UnixMicro())
+		b = appendNullable(b, receipt.Rejection)
 	}
 	return b
 }
 
-func unpackRecords(text string, add func(eventlog.Record)) error {
-	u := unpacker{rest: text}
-	for len(u.rest) > 0 && !u.broken {
-		var r eventlog.Record
-		u.array(r.Command[:])
-		u.array(r.Request[:])
-		r.Seq, r.At, r.Rejection = u.uvarint(), u.time(), u.nullable()
-		if !u.broken {
-			add(r)
+func unpackReceipts(text string, add func(eventlog.Receipt)) error {
+	reader := fieldReader{rest: text}
+	for len(reader.rest) > 0 && !reader.broken {
+		var receipt eventlog.Receipt
+		reader.array(receipt.Command[:])
+		reader.array(receipt.Request[:])
+		receipt.Seq, receipt.At, receipt.Rejection = reader.uvarint(), reader.time(), reader.nullable()
+		if !reader.broken {
+			add(receipt)
 		}
 	}
-	return u.err("record")
+	return reader.err("record")
 }
 
-func packOutcome(o *eventlog.Outcome) []byte {
-	b := append([]byte{}, o.Command[:]...)
-	b = append(b, o.Request[:]...)
-	b = append(b, o.Attempt[:]...)
-	b = binary.AppendUvarint(b, o.Head)
-	b = binary.AppendUvarint(b, o.Seq)
+func packOutcome(outcome *eventlog.Outcome) []byte {
+	b := append([]byte{}, outcome.Command[:]...)
+	b = append(b, outcome.Request[:]...)
+	b = append(b, outcome.Attempt[:]...)
+	b = binary.AppendUvarint(b, outcome.Head)
+	b = binary.AppendUvarint(b, outcome.Seq)
 	repeat := byte(0)
-	if o.Repeat {
+	if outcome.Repeat {
 		repeat = 1
 	}
 	b = append(b, repeat)
-	b = appendNullable(b, o.Rejection)
-	return binary.AppendVarint(b, o.At.UnixMicro())
+	b = appendNullable(b, outcome.Rejection)
+	return binary.AppendVarint(b, outcome.At.UnixMicro())
 }
 
-func unpackOutcome(text string) (o eventlog.Outcome, err error) {
-	u := unpacker{rest: text}
-	u.array(o.Command[:])
-	u.array(o.Request[:])
-	u.array(o.Attempt[:])
-	o.Head, o.Seq, o.Repeat = u.uvarint(), u.uvarint(), u.take(1) == "\x01"
-	o.Rejection, o.At = u.nullable(), u.time()
-	return o, u.err("outcome")
+func unpackOutcome(text string) (outcome eventlog.Outcome, err error) {
+	reader := fieldReader{rest: text}
+	reader.array(outcome.Command[:])
+	reader.array(outcome.Request[:])
+	reader.array(outcome.Attempt[:])
+	outcome.Head, outcome.Seq, outcome.Repeat = reader.uvarint(), reader.uvarint(), reader.take(1) == "\x01"
+	outcome.Rejection, outcome.At = reader.nullable(), reader.time()
+	return outcome, reader.err("outcome")
 }
 
-func packLetter(d *eventlog.DeadLetter) []byte {
-	b := binary.AppendVarint(nil, d.At.UnixMicro())
-	for _, part := range [][]byte{[]byte(d.ID), []byte(d.Reason), d.Payload} {
+func packDeadLetter(letter *eventlog.DeadLetter) []byte {
+	b := binary.AppendVarint(nil, letter.At.UnixMicro())
+	for _, part := range [][]byte{[]byte(letter.ID), []byte(letter.Reason), letter.Payload} {
 		b = append(binary.AppendUvarint(b, uint64(len(part))), part...)
 	}
 	return b
 }
 
-func unpackLetter(text string) (d eventlog.DeadLetter, err error) {
-	u := unpacker{rest: text}
-	d.At = u.time()
-	d.ID, d.Reason = u.text(), u.text()
-	d.Payload = []byte(u.text())
-	return d, u.err("dead letter")
+func unpackDeadLetter(text string) (letter eventlog.DeadLetter, err error) {
+	reader := fieldReader{rest: text}
+	letter.At = reader.time()
+	letter.ID, letter.Reason = reader.text(), reader.text()
+	letter.Payload = []byte(reader.text())
+	return letter, reader.err("dead letter")
 }
 
-func appendNullable(b, v []byte) []byte {
-	if v == nil {
+func appendNullable(b, value []byte) []byte {
+	if value == nil {
 		return append(b, 0)
 	}
-	return append(binary.AppendUvarint(b, uint64(len(v))+1), v...)
+	return append(binary.AppendUvarint(b, uint64(len(value))+1), value...)
 }
 
-// unpacker takes stored text apart; after the first fault every read returns nothing. All of it must be
+// fieldReader takes stored text apart; after the first fault every read returns nothing. All of it must be
 // read.
-type unpacker struct {
+type fieldReader struct {
 	rest   string
 	broken bool
 }
 
-func (u *unpacker) err(what string) error {
-	if u.broken || u.rest != "" {
-		return fmt.Errorf("a stored %s: %w", what, eventlog.ErrDamaged)
+func (r *fieldReader) err(kind string) error {
+	if r.broken || r.rest != "" {
+		return fmt.Errorf("a stored %s: %w", kind, eventlog.ErrDamaged)
 	}
 	return nil
 }
 
-func (u *unpacker) take(n uint64) string {
-	if u.broken || n > uint64(len(u.rest)) {
-		u.broken = true
+func (r *fieldReader) take(size uint64) string {
+	if r.broken || size > uint64(len(r.rest)) {
+		r.broken = true
 		return ""
 	}
-	v := u.rest[:n]
-	u.rest = u.rest[n:]
-	return v
+	value := r.rest[:size]
+	r.rest = r.rest[size:]
+	return value
 }
 
-func (u *unpacker) array(dst []byte) { copy(dst, u.take(uint64(len(dst)))) }
-func (u *unpacker) text() string     { return u.take(u.uvarint()) }
-func (u *unpacker) time() time.Time  { return time.UnixMicro(u.varint()).UTC() }
+func (r *fieldReader) array(dst []byte) { copy(dst, r.take(uint64(len(dst)))) }
+func (r *fieldReader) text() string     { return r.take(r.uvarint()) }
+func (r *fieldReader) time() time.Time  { return time.UnixMicro(r.varint()).UTC() }
 
-func (u *unpacker) nullable() []byte {
-	if n := u.uvarint(); n > 0 {
-		return []byte(u.take(n - 1))
+func (r *fieldReader) nullable() []byte {
+	if size := r.uvarint(); size > 0 {
+		return []byte(r.take(size - 1))
 	}
 	return nil
 }
 
-func (u *unpacker) uvarint() uint64 {
-	v, n := binary.Uvarint([]byte(u.rest[:min(len(u.rest), binary.MaxVarintLen64)]))
-	u.take(uint64(max(n, 0)))
-	u.broken = u.broken || n <= 0
-	return v
+func (r *fieldReader) uvarint() uint64 {
+	value, n := binary.Uvarint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
+	r.take(uint64(max(n, 0)))
+	r.broken = r.broken || n <= 0
+	return value
 }
 
-func (u *unpacker) varint() int64 {
-	v, n := binary.Varint([]byte(u.rest[:min(len(u.rest), binary.MaxVarintLen64)]))
-	u.take(uint64(max(n, 0)))
-	u.broken = u.broken || n <= 0
-	return v
+func (r *fieldReader) varint() int64 {
+	value, n := binary.Varint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
+	r.take(uint64(max(n, 0)))
+	r.broken = r.broken || n <= 0
+	return value
 }

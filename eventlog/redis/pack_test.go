@@ -29,22 +29,22 @@ func anyArray(t *rapid.T, dst []byte, name string) {
 	copy(dst, rapid.SliceOfN(rapid.Byte(), len(dst), len(dst)).Draw(t, name))
 }
 
-func anyRecord(t *rapid.T) (r eventlog.Record) {
-	anyArray(t, r.Command[:], "command")
-	anyArray(t, r.Request[:], "request")
-	r.Seq, r.Rejection, r.At = rapid.Uint64().Draw(t, "seq"), anyBytes(t, "rejection"), anyTime(t)
-	return r
+func anyRecord(t *rapid.T) (receipt eventlog.Receipt) {
+	anyArray(t, receipt.Command[:], "command")
+	anyArray(t, receipt.Request[:], "request")
+	receipt.Seq, receipt.Rejection, receipt.At = rapid.Uint64().Draw(t, "seq"), anyBytes(t, "rejection"), anyTime(t)
+	return receipt
 }
 
 // TestPackedIsUnpacked: records, outcomes and dead letters come back as they were, be they strange.
 func TestPackedIsUnpacked(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		records := make([]eventlog.Record, rapid.IntRange(0, 5).Draw(t, "records"))
+		records := make([]eventlog.Receipt, rapid.IntRange(0, 5).Draw(t, "records"))
 		for i := range records {
 			records[i] = anyRecord(t)
 		}
-		read := make([]eventlog.Record, 0, len(records))
-		require.NoError(t, unpackRecords(string(packRecords(records)), func(r eventlog.Record) { read = append(read, r) }))
+		read := make([]eventlog.Receipt, 0, len(records))
+		require.NoError(t, unpackReceipts(string(packReceipts(records)), func(receipt eventlog.Receipt) { read = append(read, receipt) }))
 		require.Empty(t, cmp.Diff(records, read))
 
 		o := eventlog.Outcome{
@@ -62,7 +62,7 @@ func TestPackedIsUnpacked(t *testing.T) {
 			ID: string(anyBytes(t, "id")), Reason: rapid.String().Draw(t, "reason"), At: anyTime(t),
 			Payload: append([]byte{}, anyBytes(t, "payload")...),
 		}
-		letter, err := unpackLetter(string(packLetter(&d)))
+		letter, err := unpackDeadLetter(string(packDeadLetter(&d)))
 		require.NoError(t, err)
 		require.Empty(t, cmp.Diff(d, letter))
 	})
@@ -76,16 +76,16 @@ func TestCutIsDamaged(t *testing.T) {
 		_, err := unpackOutcome(outcome[:n])
 		require.ErrorIs(t, err, eventlog.ErrDamaged)
 	}
-	letter := string(packLetter(&eventlog.DeadLetter{ID: "a", Payload: []byte("b"), Reason: "c", At: time.UnixMicro(1e15)}))
+	letter := string(packDeadLetter(&eventlog.DeadLetter{ID: "a", Payload: []byte("b"), Reason: "c", At: time.UnixMicro(1e15)}))
 	for n := range len(letter) {
-		_, err := unpackLetter(letter[:n])
+		_, err := unpackDeadLetter(letter[:n])
 		require.ErrorIs(t, err, eventlog.ErrDamaged)
 	}
-	one := eventlog.Record{Seq: 300, Rejection: []byte("no"), At: time.UnixMicro(1e15)}
-	records := string(packRecords([]eventlog.Record{one, one}))
+	one := eventlog.Receipt{Seq: 300, Rejection: []byte("no"), At: time.UnixMicro(1e15)}
+	records := string(packReceipts([]eventlog.Receipt{one, one}))
 	for n := range len(records) {
 		read := 0
-		err := unpackRecords(records[:n], func(eventlog.Record) { read++ })
+		err := unpackReceipts(records[:n], func(eventlog.Receipt) { read++ })
 		if n%(len(records)/2) == 0 {
 			require.NoError(t, err)
 			require.Equal(t, n/(len(records)/2), read)
@@ -99,7 +99,7 @@ func TestCutIsDamaged(t *testing.T) {
 func TestMoreIsDamaged(t *testing.T) {
 	_, err := unpackOutcome(string(packOutcome(&eventlog.Outcome{})) + "x")
 	require.ErrorIs(t, err, eventlog.ErrDamaged)
-	_, err = unpackLetter(string(packLetter(&eventlog.DeadLetter{})) + "x")
+	_, err = unpackDeadLetter(string(packDeadLetter(&eventlog.DeadLetter{})) + "x")
 	require.ErrorIs(t, err, eventlog.ErrDamaged)
 }
 
@@ -107,45 +107,45 @@ func TestMoreIsDamaged(t *testing.T) {
 // same again.
 func FuzzUnpack(f *testing.F) {
 	f.Add("")
-	f.Add(string(packRecords([]eventlog.Record{{Seq: 1, Rejection: []byte{}}, {}})))
+	f.Add(string(packReceipts([]eventlog.Receipt{{Seq: 1, Rejection: []byte{}}, {}})))
 	f.Add(string(packOutcome(&eventlog.Outcome{Head: 1 << 63, Rejection: []byte("no"), At: time.UnixMicro(-1)})))
-	f.Add(string(packLetter(&eventlog.DeadLetter{ID: "id", Payload: []byte{0xff}, Reason: "why"})))
+	f.Add(string(packDeadLetter(&eventlog.DeadLetter{ID: "id", Payload: []byte{0xff}, Reason: "why"})))
 	f.Add(strings.Repeat("\xff", 60))
 	f.Fuzz(func(t *testing.T, text string) {
-		var records []eventlog.Record
-		if err := unpackRecords(text, func(r eventlog.Record) { records = append(records, r) }); err != nil {
+		var records []eventlog.Receipt
+		if err := unpackReceipts(text, func(receipt eventlog.Receipt) { records = append(records, receipt) }); err != nil {
 			require.ErrorIs(t, err, eventlog.ErrDamaged)
 		} else {
-			var again []eventlog.Record
-			require.NoError(t, unpackRecords(string(packRecords(records)), func(r eventlog.Record) { again = append(again, r) }))
+			var again []eventlog.Receipt
+			require.NoError(t, unpackReceipts(string(packReceipts(records)), func(receipt eventlog.Receipt) { again = append(again, receipt) }))
 			require.Empty(t, cmp.Diff(records, again))
 		}
-		if o, err := unpackOutcome(text); err != nil {
+		if outcome, err := unpackOutcome(text); err != nil {
 			require.ErrorIs(t, err, eventlog.ErrDamaged)
 		} else {
-			again, err := unpackOutcome(string(packOutcome(&o)))
+			again, err := unpackOutcome(string(packOutcome(&outcome)))
 			require.NoError(t, err)
-			require.Empty(t, cmp.Diff(o, again))
+			require.Empty(t, cmp.Diff(outcome, again))
 		}
-		if d, err := unpackLetter(text); err != nil {
+		if letter, err := unpackDeadLetter(text); err != nil {
 			require.ErrorIs(t, err, eventlog.ErrDamaged)
 		} else {
-			again, err := unpackLetter(string(packLetter(&d)))
+			again, err := unpackDeadLetter(string(packDeadLetter(&letter)))
 			require.NoError(t, err)
-			require.Empty(t, cmp.Diff(d, again))
+			require.Empty(t, cmp.Diff(letter, again))
 		}
 	})
 }
 
 // TestIDs: offsets are stream ids, and next is the smallest id after one.
 func TestIDs(t *testing.T) {
-	for _, o := range []eventlog.Offset{{}, {0, 1}, {1700000000000, 3}, {1<<64 - 1, 1<<64 - 2}} {
-		read, err := parseID(formatID(o))
+	for _, offset := range []eventlog.Offset{{}, {0, 1}, {1700000000000, 3}, {1<<64 - 1, 1<<64 - 2}} {
+		read, err := parseID(formatID(offset))
 		require.NoError(t, err)
-		require.Equal(t, o, read)
-		require.Equal(t, 1, next(o).Compare(o))
+		require.Equal(t, offset, read)
+		require.Equal(t, 1, nextID(offset).Compare(offset))
 	}
-	require.Equal(t, eventlog.Offset{8, 0}, next(eventlog.Offset{7, 1<<64 - 1}))
+	require.Equal(t, eventlog.Offset{8, 0}, nextID(eventlog.Offset{7, 1<<64 - 1}))
 	for _, wrong := range []string{"", "-", "1", "1-", "-1", "1-2-3", "a-1", "1-b", "-1-1", "+1-1", " 1-1", "18446744073709551616-0"} {
 		_, err := parseID(wrong)
 		require.ErrorIs(t, err, eventlog.ErrDamaged, wrong)
@@ -157,14 +157,14 @@ func FuzzParseID(f *testing.F) {
 	f.Add("1700000000000-3")
 	f.Add("1-")
 	f.Fuzz(func(t *testing.T, text string) {
-		o, err := parseID(text)
+		offset, err := parseID(text)
 		if err != nil {
 			require.ErrorIs(t, err, eventlog.ErrDamaged)
 			return
 		}
-		again, err := parseID(formatID(o))
+		again, err := parseID(formatID(offset))
 		require.NoError(t, err)
-		require.Equal(t, o, again)
+		require.Equal(t, offset, again)
 	})
 }
 
@@ -196,7 +196,7 @@ func FuzzParseLoss(f *testing.F) {
 // TestMalformedEntries: what somebody else put into an inbox becomes a message that can be looked at, with an id
 // made of its place; it ends as a dead letter, and those behind it are handled.
 func TestMalformedEntries(t *testing.T) {
-	full := message(redis.XMessage{ID: "5-1", Values: map[string]any{"id": "a", "payload": "b", "meta:actor": "mei", "meta:": "x", "other": "y"}})
+	full := parseMessage(redis.XMessage{ID: "5-1", Values: map[string]any{"id": "a", "payload": "b", "meta:actor": "mei", "meta:": "x", "other": "y"}})
 	require.Equal(t, eventlog.Message{
 		Offset: eventlog.Offset{5, 1}, ID: "a", Payload: []byte("b"), Metadata: map[string]string{"actor": "mei", "": "x"},
 	}, full)
@@ -212,10 +212,10 @@ func TestMalformedEntries(t *testing.T) {
 		"not a string":  {map[string]any{"id": 1, "payload": nil}, `["id",1,"payload",null]`},
 		"unmarshalable": {map[string]any{"id": make(chan int)}, `json: unsupported type: chan int`},
 	} {
-		m := message(redis.XMessage{ID: "7-2", Values: e.values})
-		require.Equal(t, eventlog.Message{Offset: eventlog.Offset{7, 2}, ID: "unnamed-7-2", Payload: []byte(e.want)}, m, name)
+		message := parseMessage(redis.XMessage{ID: "7-2", Values: e.values})
+		require.Equal(t, eventlog.Message{Offset: eventlog.Offset{7, 2}, ID: "unnamed-7-2", Payload: []byte(e.want)}, message, name)
 	}
-	require.Zero(t, message(redis.XMessage{ID: "no id at all"}).Offset)
+	require.Zero(t, parseMessage(redis.XMessage{ID: "no id at all"}).Offset)
 }
 
 // FuzzMessage: no entry is a panic, and all that it says is kept.
@@ -223,23 +223,23 @@ func FuzzMessage(f *testing.F) {
 	f.Add("id", "a", "payload", "b")
 	f.Add("meta:x", "", "", "")
 	f.Fuzz(func(t *testing.T, k1, v1, k2, v2 string) {
-		m := message(redis.XMessage{ID: "7-2", Values: map[string]any{k1: v1, k2: v2}})
-		require.Equal(t, eventlog.Offset{7, 2}, m.Offset)
-		require.True(t, m.ID != "" || k1 == "id" && v1 == "" || k2 == "id" && v2 == "")
+		message := parseMessage(redis.XMessage{ID: "7-2", Values: map[string]any{k1: v1, k2: v2}})
+		require.Equal(t, eventlog.Offset{7, 2}, message.Offset)
+		require.True(t, message.ID != "" || k1 == "id" && v1 == "" || k2 == "id" && v2 == "")
 	})
 }
 
 // TestPatterns: a prefix is looked for as it is, whatever it means to Redis.
 func TestPatterns(t *testing.T) {
-	require.Equal(t, `lane/\*\?\[a\]\\*`, pattern(`lane/*?[a]\`))
+	require.Equal(t, `lane/\*\?\[a\]\\*`, prefixPattern(`lane/*?[a]\`))
 }
 
 // TestTopics: only the very names of the partitions' topics are those.
 func TestTopics(t *testing.T) {
-	for p := range eventlog.Partition(eventlog.Partitions) {
-		got, ok := partitionOf(eventlog.Topic(p))
+	for partition := range eventlog.Partition(eventlog.Partitions) {
+		got, ok := partitionOf(eventlog.Topic(partition))
 		require.True(t, ok)
-		require.Equal(t, p, got)
+		require.Equal(t, partition, got)
 	}
 	for _, other := range []string{"", "commands-", "commands-1", "commands-001", "commands-64", "commands-+1", "commands-0x", "Commands-01", "x"} {
 		_, ok := partitionOf(other)

@@ -14,38 +14,38 @@ import (
 // pair is a master and its replica, each behind a proxy: one between the two, one before whoever holds
 // the log.
 type pair struct {
-	master, replica *redistest.Server
-	link, door      *redistest.Proxy
+	master, replica       *redistest.Server
+	linkProxy, frontProxy *redistest.Proxy
 }
 
 func startPair(t *testing.T) *pair {
-	p := &pair{master: redistest.Start(t)}
-	p.link, p.door = redistest.NewProxy(t, p.master.Addr()), redistest.NewProxy(t, p.master.Addr())
-	p.replica = redistest.StartReplica(t, p.master, p.link)
-	confirmed(t, p.master, 1)
-	return p
+	servers := &pair{master: redistest.Start(t)}
+	servers.linkProxy, servers.frontProxy = redistest.NewProxy(t, servers.master.Addr()), redistest.NewProxy(t, servers.master.Addr())
+	servers.replica = redistest.StartReplica(t, servers.master, servers.linkProxy)
+	awaitConfirming(t, servers.master, 1)
+	return servers
 }
 
-// confirmed waits until so many replicas answer a WAIT. One that has just come does so after a second only.
-func confirmed(t *testing.T, s *redistest.Server, replicas int) {
+// awaitConfirming waits until so many replicas answer a WAIT. One that has just come does so after a second only.
+func awaitConfirming(t *testing.T, server *redistest.Server, replicas int) {
 	t.Helper()
-	c := s.Client().Conn()
-	defer c.Close()
-	require.NoError(t, c.Set(t.Context(), "something", "written", 0).Err())
-	require.NoError(t, c.Del(t.Context(), "something").Err())
-	n, err := c.Wait(t.Context(), replicas, redistest.Patience).Result()
+	conn := server.Client().Conn()
+	defer conn.Close()
+	require.NoError(t, conn.Set(t.Context(), "something", "written", 0).Err())
+	require.NoError(t, conn.Del(t.Context(), "something").Err())
+	n, err := conn.Wait(t.Context(), replicas, redistest.Timeout).Result()
 	require.NoError(t, err)
 	require.EqualValues(t, replicas, n)
 }
 
-func (p *pair) config(d Durability) Config {
-	return Config{URL: "redis://" + p.door.Addr(), Durability: d}
+func (p *pair) config(durability Durability) Config {
+	return Config{URL: "redis://" + p.frontProxy.Addr(), Durability: durability}
 }
 
-// seq reads a number of a partition from a server.
-func seq(t *testing.T, s *redistest.Server, p eventlog.Partition, field string) uint64 {
+// metaNumber reads a number of a partition from a server.
+func metaNumber(t *testing.T, server *redistest.Server, partition eventlog.Partition, field string) uint64 {
 	t.Helper()
-	n, _ := strconv.ParseUint(s.Client().HGet(t.Context(), keysOf(p).meta, field).Val(), 10, 64) // empty: 0
+	n, _ := strconv.ParseUint(server.Client().HGet(t.Context(), keysOf(partition).meta, field).Val(), 10, 64) // empty: 0
 	return n
 }
 
@@ -59,37 +59,37 @@ func TestReplicaIsCutOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := startPair(t)
-			l, reading := open(t, s.config(Replicated)), open(t, s.config(Replicated))
-			o := own(t, l, 3).must(2)
-			r, other := follow(t, l, eventlog.Positions{}), follow(t, reading, eventlog.Positions{})
-			r.await(o)
-			other.await(o)
+			servers := startPair(t)
+			log, reading := open(t, servers.config(Replicated)), open(t, servers.config(Replicated))
+			owner := own(t, log, 3).mustAppend(2)
+			follower, other := follow(t, log, eventlog.Positions{}), follow(t, reading, eventlog.Positions{})
+			follower.await(owner)
+			other.await(owner)
 
-			cut(s.link)
-			err := o.append(1)
-			require.ErrorIs(t, err, errTooFew)
+			cut(servers.linkProxy)
+			err := owner.append(1)
+			require.ErrorIs(t, err, errTooFewReplicas)
 			require.NotErrorIs(t, err, eventlog.ErrConflict)
-			within(t, o.lease.Lost(), "the end of the lease")
-			require.ErrorIs(t, l.Health(), errTooFew)
-			require.EqualValues(t, 3, seq(t, s.master, 3, "seq"), "it is stored")
-			owned := started(func() error {
-				o = own(t, l, 3)
+			receive(t, owner.lease.Lost(), "the end of the lease")
+			require.ErrorIs(t, log.Health(), errTooFewReplicas)
+			require.EqualValues(t, 3, metaNumber(t, servers.master, 3, "seq"), "it is stored")
+			owned := async(func() error {
+				owner = own(t, log, 3)
 				return nil
 			})
-			err = l.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"})
-			require.ErrorIs(t, err, errTooFew)
+			err = log.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"})
+			require.ErrorIs(t, err, errTooFewReplicas)
 			require.NotErrorIs(t, err, eventlog.ErrNotSent)
-			time.Sleep(2 * defaultLimits().wait)
+			time.Sleep(2 * defaultLimits().replicaWait)
 			require.Empty(t, owned, "somebody owns what is not confirmed")
-			for _, l := range []*Log{l, reading} {
-				head, err := l.Head(t.Context(), 3)
+			for _, log := range []*Log{log, reading} {
+				head, err := log.Head(t.Context(), 3)
 				require.NoError(t, err)
 				require.EqualValues(t, 2, head.Seq)
-				_, err = l.Read(t.Context(), 3, []uint64{3})
+				_, err = log.Read(t.Context(), 3, []uint64{3})
 				require.ErrorContains(t, err, "no commit 3")
 			}
-			require.EqualValues(t, 2, r.at(3).Seq)
+			require.EqualValues(t, 2, follower.at(3).Seq)
 			require.EqualValues(t, 2, other.at(3).Seq)
 			late := follow(t, reading, eventlog.Positions{})
 			require.EqualValues(t, 2, late.at(3).Seq)
@@ -98,16 +98,16 @@ func TestReplicaIsCutOff(t *testing.T) {
 			require.EqualValues(t, 3, status.Partitions[3].Head.Seq)
 			require.EqualValues(t, 2, status.Partitions[3].Durable)
 
-			s.link.Mend()
-			within(t, owned, "an owner")
-			require.EqualValues(t, 3, o.head.Seq)
-			require.EqualValues(t, 3, seq(t, s.replica, 3, "seq"))
-			o.must(1)
-			for _, r := range []*reader{r, other, late} {
-				r.await(o)
-				r.end()
+			servers.linkProxy.Resume()
+			receive(t, owned, "an owner")
+			require.EqualValues(t, 3, owner.head.Seq)
+			require.EqualValues(t, 3, metaNumber(t, servers.replica, 3, "seq"))
+			owner.mustAppend(1)
+			for _, follower := range []*testFollower{follower, other, late} {
+				follower.await(owner)
+				follower.end()
 			}
-			require.NoError(t, l.Health())
+			require.NoError(t, log.Health())
 		})
 	}
 }
@@ -116,18 +116,18 @@ func TestReplicaIsCutOff(t *testing.T) {
 // what the replica has, and so nobody sees what a promoted replica would not have.
 func TestMarkNeverPassesTheReplica(t *testing.T) {
 	t.Parallel()
-	s := startPair(t)
-	l := open(t, s.config(Replicated))
-	r := follow(t, l, eventlog.Positions{})
-	w := begin(t, 6, l)
+	servers := startPair(t)
+	log := open(t, servers.config(Replicated))
+	follower := follow(t, log, eventlog.Positions{})
+	load := startLoad(t, 6, log)
 	done, watched := make(chan struct{}), make(chan int)
 	go func() {
 		n := 0
 		for ; ; n++ {
-			p := eventlog.Partition(n % 6)
-			mark, seen := seq(t, s.master, p, "mseq"), r.at(p).Seq
-			if has := seq(t, s.replica, p, "seq"); has < mark || has < seen {
-				t.Errorf("partition %d: the mark is at %d, a reader at %d, the replica at %d", p, mark, seen, has)
+			partition := eventlog.Partition(n % 6)
+			mark, seen := metaNumber(t, servers.master, partition, "mseq"), follower.at(partition).Seq
+			if has := metaNumber(t, servers.replica, partition, "seq"); has < mark || has < seen {
+				t.Errorf("partition %d: the mark is at %d, a reader at %d, the replica at %d", partition, mark, seen, has)
 			}
 			select {
 			case <-done:
@@ -138,45 +138,45 @@ func TestMarkNeverPassesTheReplica(t *testing.T) {
 		}
 	}()
 	for range 4 {
-		w.progress(50)
-		s.link.Cut()
+		load.progress(50)
+		servers.linkProxy.Cut()
 		time.Sleep(50 * time.Millisecond)
-		s.link.Mend()
+		servers.linkProxy.Resume()
 	}
-	w.progress(50)
-	w.check(l)
+	load.progress(50)
+	load.check(log)
 	close(done)
 	t.Logf("looked %d times", <-watched)
-	r.end()
+	follower.end()
 }
 
 // TestPromotedReplica: with Replicated a replica that is promoted has all that was acknowledged and all that
 // anybody has seen, also when it was cut off from its master before.
 func TestPromotedReplica(t *testing.T) {
 	t.Parallel()
-	s := startPair(t)
-	l := open(t, s.config(Replicated))
-	r := follow(t, l, eventlog.Positions{})
-	w := begin(t, 6, l)
-	master, replica := s.master, s.replica
+	servers := startPair(t)
+	log := open(t, servers.config(Replicated))
+	follower := follow(t, log, eventlog.Positions{})
+	load := startLoad(t, 6, log)
+	master, replica := servers.master, servers.replica
 	for range 3 {
-		w.progress(100)
-		s.link.Cut()
+		load.progress(100)
+		servers.linkProxy.Cut()
 		time.Sleep(20 * time.Millisecond) // the master takes what nobody else has
 		replica.Promote()
-		s.door.Retarget(replica.Addr())
-		s.link = redistest.NewProxy(t, replica.Addr())
-		master.ReplicaOf(s.link.Addr()) // what it alone had is gone
+		servers.frontProxy.Retarget(replica.Addr())
+		servers.linkProxy = redistest.NewProxy(t, replica.Addr())
+		master.ReplicaOf(servers.linkProxy.Addr()) // what it alone had is gone
 		master, replica = replica, master
 	}
-	w.progress(100)
-	w.check(l)
-	for p := range eventlog.Partition(6) {
-		head, err := l.Head(t.Context(), p)
+	load.progress(100)
+	load.check(log)
+	for partition := range eventlog.Partition(6) {
+		head, err := log.Head(t.Context(), partition)
 		require.NoError(t, err)
-		eventually(t, "the reader", func() bool { return r.at(p) == head })
+		eventually(t, "the reader", func() bool { return follower.at(partition) == head })
 	}
-	r.end()
+	follower.end()
 }
 
 // TestPromotedStaleReplica: when a replica is promoted that lacks acknowledged commits, because Disk does not wait
@@ -184,42 +184,42 @@ func TestPromotedReplica(t *testing.T) {
 // to everybody who has seen them, and the others go on.
 func TestPromotedStaleReplica(t *testing.T) {
 	t.Parallel()
-	for _, d := range []Durability{Disk, Replicated} {
-		t.Run(string(d), func(t *testing.T) {
+	for _, durability := range []Durability{Disk, Replicated} {
+		t.Run(string(durability), func(t *testing.T) {
 			t.Parallel()
-			s := startPair(t)
-			fresh := redistest.StartReplica(t, s.master, nil)
-			confirmed(t, s.master, 2)
-			l := open(t, s.config(d))
-			r := follow(t, l, eventlog.Positions{})
-			untouched := own(t, l, 9).must(3)
-			owners := []*owner{own(t, l, 1).must(2), own(t, l, 40).must(1), own(t, l, 63)}
-			s.replica.AwaitSync()
-			s.link.Cut()
+			servers := startPair(t)
+			fresh := redistest.StartReplica(t, servers.master, nil)
+			awaitConfirming(t, servers.master, 2)
+			log := open(t, servers.config(durability))
+			follower := follow(t, log, eventlog.Positions{})
+			untouched := own(t, log, 9).mustAppend(3)
+			owners := []*testOwner{own(t, log, 1).mustAppend(2), own(t, log, 40).mustAppend(1), own(t, log, 63)}
+			servers.replica.AwaitSync()
+			servers.linkProxy.Cut()
 			var want []eventlog.LostTailError
-			for i, o := range owners {
-				left := o.head
-				o.must(i + 1)
-				r.await(o)
-				want = append(want, eventlog.LostTailError{Partition: o.p, Known: o.head, Stored: left})
+			for i, owner := range owners {
+				left := owner.head
+				owner.mustAppend(i + 1)
+				follower.await(owner)
+				want = append(want, eventlog.LostTailError{Partition: owner.partition, Known: owner.head, Stored: left})
 			}
-			known := r.positions()
+			known := follower.positions()
 
-			s.replica.Promote()
-			s.door.Retarget(s.replica.Addr())
-			fresh.ReplicaOf(s.replica.Addr())
-			confirmed(t, s.replica, 1)
-			require.Equal(t, want, r.lost())
-			for _, o := range owners {
-				require.Error(t, o.append(1))
+			servers.replica.Promote()
+			servers.frontProxy.Retarget(servers.replica.Addr())
+			fresh.ReplicaOf(servers.replica.Addr())
+			awaitConfirming(t, servers.replica, 1)
+			require.Equal(t, want, follower.lost())
+			for _, owner := range owners {
+				require.Error(t, owner.append(1))
 			}
-			err := l.Follow(t.Context(), known, nil, nil)
+			err := log.Follow(t.Context(), known, nil, nil)
 			require.Len(t, eventlog.LostTails(err), 3)
 			for _, loss := range want {
-				require.NoError(t, l.ReportLoss(t.Context(), loss))
+				require.NoError(t, log.ReportLoss(t.Context(), loss))
 			}
-			again := follow(t, l, known)
-			again.await(untouched.must(1))
+			again := follow(t, log, known)
+			again.await(untouched.mustAppend(1))
 			again.end()
 		})
 	}
@@ -229,47 +229,47 @@ func TestPromotedStaleReplica(t *testing.T) {
 // somebody has seen. Nothing is lost then, and the next owner moves the mark.
 func TestMarkBehindTheChain(t *testing.T) {
 	t.Parallel()
-	s := startPair(t)
-	l := open(t, s.config(Replicated))
-	o := own(t, l, 3).must(2)
-	earlier := s.master.Client().HMGet(t.Context(), keysOf(3).meta, "mseq", "mhash", "mout").Val()
-	r := follow(t, l, eventlog.Positions{})
-	r.await(o.must(2))
-	known := r.positions()
-	require.NoError(t, s.master.Client().HSet(t.Context(), keysOf(3).meta, "mseq", earlier[0], "mhash", earlier[1], "mout", earlier[2]).Err())
-	head, err := l.Head(t.Context(), 3)
+	servers := startPair(t)
+	log := open(t, servers.config(Replicated))
+	owner := own(t, log, 3).mustAppend(2)
+	earlier := servers.master.Client().HMGet(t.Context(), keysOf(3).meta, "mseq", "mhash", "mout").Val()
+	follower := follow(t, log, eventlog.Positions{})
+	follower.await(owner.mustAppend(2))
+	known := follower.positions()
+	require.NoError(t, servers.master.Client().HSet(t.Context(), keysOf(3).meta, "mseq", earlier[0], "mhash", earlier[1], "mout", earlier[2]).Err())
+	head, err := log.Head(t.Context(), 3)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, head.Seq)
-	late := follow(t, l, known)
-	time.Sleep(2 * defaultLimits().verify)
-	require.NoError(t, o.lease.Release(t.Context()))
-	o = own(t, l, 3)
-	require.Equal(t, known[3], o.head)
-	o.must(1)
-	for _, r := range []*reader{r, late} {
-		r.await(o)
-		r.end()
+	late := follow(t, log, known)
+	time.Sleep(2 * defaultLimits().compareInterval)
+	require.NoError(t, owner.lease.Release(t.Context()))
+	owner = own(t, log, 3)
+	require.Equal(t, known[3], owner.head)
+	owner.mustAppend(1)
+	for _, follower := range []*testFollower{follower, late} {
+		follower.await(owner)
+		follower.end()
 	}
 }
 
 // TestMarkMovesForward: marks that come in another order than they were sent never move it back.
 func TestMarkMovesForward(t *testing.T) {
 	t.Parallel()
-	s := startPair(t)
-	l := open(t, s.config(Replicated))
-	o := own(t, l, 3).must(3)
-	first := chain(t, l, 3)[0].Head()
+	servers := startPair(t)
+	log := open(t, servers.config(Replicated))
+	owner := own(t, log, 3).mustAppend(3)
+	first := chain(t, log, 3)[0].Head()
 	at := func() []any {
-		return s.master.Client().HMGet(t.Context(), keysOf(3).meta, "mseq", "mhash", "mout").Val()
+		return servers.master.Client().HMGet(t.Context(), keysOf(3).meta, "mseq", "mhash", "mout").Val()
 	}
 	before := at()
-	lease := o.lease.(*lease)
-	require.NoError(t, l.moveMark(t.Context(), lease, first, "0-0"))
-	require.NoError(t, l.moveMark(t.Context(), lease, o.head, "0-0"))
+	lease := owner.lease.(*partitionLease)
+	require.NoError(t, log.moveMark(t.Context(), lease, first, "0-0"))
+	require.NoError(t, log.moveMark(t.Context(), lease, owner.head, "0-0"))
 	require.Equal(t, before, at())
-	require.NoError(t, l.moveMark(t.Context(), lease, o.head, "3-1"))
+	require.NoError(t, log.moveMark(t.Context(), lease, owner.head, "3-1"))
 	require.Equal(t, "3-1", at()[2])
-	require.NoError(t, l.moveMark(t.Context(), lease, o.head, "2-9"))
+	require.NoError(t, log.moveMark(t.Context(), lease, owner.head, "2-9"))
 	require.Equal(t, "3-1", at()[2])
 }
 
@@ -277,33 +277,33 @@ func TestMarkMovesForward(t *testing.T) {
 // written then is not called unsent.
 func TestWAITRefusedLater(t *testing.T) {
 	t.Parallel()
-	s := startPair(t)
+	servers := startPair(t)
 	user := func(rules ...string) {
-		require.NoError(t, s.master.Client().ACLSetUser(t.Context(), "tandem", append([]string{"on", ">secret", "~*", "&*"}, rules...)...).Err())
+		require.NoError(t, servers.master.Client().ACLSetUser(t.Context(), "tandem", append([]string{"on", ">secret", "~*", "&*"}, rules...)...).Err())
 	}
 	user("+@all")
-	l := open(t, Config{URL: "redis://tandem:secret@" + s.master.Addr(), Durability: Replicated})
+	log := open(t, Config{URL: "redis://tandem:secret@" + servers.master.Addr(), Durability: Replicated})
 	user("+@all", "-wait")
-	err := l.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"})
+	err := log.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"})
 	require.ErrorContains(t, err, "NOPERM")
 	require.NotErrorIs(t, err, eventlog.ErrNotSent)
-	require.EqualValues(t, 1, s.master.Client().XLen(t.Context(), keysOf(3).inbox).Val())
+	require.EqualValues(t, 1, servers.master.Client().XLen(t.Context(), keysOf(3).commands).Val())
 }
 
 // TestSecondSendingIsWaitedFor: when the answer to an append got lost, the replica is waited for again, although
 // the second sending changes nothing.
 func TestSecondSendingIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	s := startPair(t)
-	l := open(t, s.config(Replicated))
-	o := own(t, l, 3).must(1)
-	s.link.Hang()
-	s.door.HoldAnswers()
-	appended := started(func() error { return o.append(1) })
-	eventually(t, "a stored batch", func() bool { return seq(t, s.master, 3, "seq") == 2 })
-	s.door.Cut()
-	s.door.Mend()
-	require.ErrorIs(t, within(t, appended, "the end of Append"), errTooFew)
-	require.EqualValues(t, 1, seq(t, s.replica, 3, "seq"))
-	require.EqualValues(t, 1, seq(t, s.master, 3, "mseq"))
+	servers := startPair(t)
+	log := open(t, servers.config(Replicated))
+	owner := own(t, log, 3).mustAppend(1)
+	servers.linkProxy.Hang()
+	servers.frontProxy.HoldReplies()
+	appended := async(func() error { return owner.append(1) })
+	eventually(t, "a stored batch", func() bool { return metaNumber(t, servers.master, 3, "seq") == 2 })
+	servers.frontProxy.Cut()
+	servers.frontProxy.Resume()
+	require.ErrorIs(t, receive(t, appended, "the end of Append"), errTooFewReplicas)
+	require.EqualValues(t, 1, metaNumber(t, servers.replica, 3, "seq"))
+	require.EqualValues(t, 1, metaNumber(t, servers.master, 3, "mseq"))
 }

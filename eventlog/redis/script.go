@@ -21,7 +21,7 @@ var (
 	//go:embed release.lua
 	releaseSource string
 	//go:embed beat.lua
-	beatSource string
+	heartbeatSource string
 	//go:embed create.lua
 	createSource string
 	//go:embed loss.lua
@@ -32,20 +32,20 @@ var (
 	advanceSource string
 )
 
-// script is a Lua script and the name under which servers keep it.
-type script struct{ source, sha string }
+// luaScript is a Lua script and the name under which servers keep it.
+type luaScript struct{ source, sha string }
 
-func newScript(source string) *script {
+func newScript(source string) *luaScript {
 	sum := sha1.Sum([]byte(source)) // what Redis names scripts by
-	return &script{source, hex.EncodeToString(sum[:])}
+	return &luaScript{source, hex.EncodeToString(sum[:])}
 }
 
-func (s *script) load(ctx context.Context, c *redis.Client) error {
-	return c.ScriptLoad(ctx, s.source).Err()
+func (s *luaScript) load(ctx context.Context, client *redis.Client) error {
+	return client.ScriptLoad(ctx, s.source).Err()
 }
 
-// args returns the command that runs the script.
-func (s *script) args(keys []string, args ...any) []any {
+// command returns the command that runs the script.
+func (s *luaScript) command(keys []string, args ...any) []any {
 	out := make([]any, 0, 3+len(keys)+len(args))
 	out = append(out, "EVALSHA", s.sha, len(keys))
 	for _, key := range keys {
@@ -56,13 +56,13 @@ func (s *script) args(keys []string, args ...any) []any {
 
 // scripts are all that a log runs.
 type scripts struct {
-	append, mark, confirm, own, release, beat, create, loss, accept, advance *script
+	append, mark, confirm, own, release, heartbeat, create, loss, accept, advance *luaScript
 }
 
 func newScripts() scripts {
 	return scripts{
 		append: newScript(appendSource), mark: newScript(markSource), confirm: newScript(confirmSource), own: newScript(ownSource),
-		release: newScript(releaseSource), beat: newScript(beatSource), create: newScript(createSource),
+		release: newScript(releaseSource), heartbeat: newScript(heartbeatSource), create: newScript(createSource),
 		loss: newScript(lossSource), accept: newScript(acceptSource), advance: newScript(advanceSource),
 	}
 }

@@ -13,40 +13,42 @@ import (
 
 // Status describes the log. Bytes and Limit are of all servers together.
 func (l *Log) Status(ctx context.Context) (eventlog.Status, error) {
-	s := eventlog.Status{Kind: "redis", Place: l.addr.place, Durability: string(l.cfg.Durability)}
-	if err := l.open(ctx); err != nil {
-		return s, err
+	status := eventlog.Status{Kind: "redis", Location: l.addr.display, Durability: string(l.cfg.Durability)}
+	if err := l.checkOpen(ctx); err != nil {
+		return status, err
 	}
-	err := l.usages(ctx, func(_ string, u usage) { s.Bytes, s.Limit = s.Bytes+u.used, s.Limit+u.limit })
+	err := l.eachUsage(ctx, func(_ string, usage memoryUsage) {
+		status.Bytes, status.BytesLimit = status.Bytes+usage.used, status.BytesLimit+usage.limit
+	})
 	if err != nil {
-		return s, explain(err)
+		return status, explain(err)
 	}
-	if s.Nodes, _, err = l.alive(ctx); err != nil {
-		return s, explain(err)
+	if status.Nodes, _, err = l.aliveNodes(ctx); err != nil {
+		return status, explain(err)
 	}
-	return s, explain(l.describe(ctx, &s))
+	return status, explain(l.describePartitions(ctx, &status))
 }
 
-// describe fills in the partitions.
-func (l *Log) describe(ctx context.Context, s *eventlog.Status) error {
-	got, err := l.metas(ctx, "seq", "hash", "mseq", "owner", "fence", "epoch", "lost")
+// describePartitions fills in the partitions.
+func (l *Log) describePartitions(ctx context.Context, status *eventlog.Status) error {
+	got, err := l.readMetas(ctx, "seq", "hash", "mseq", "owner", "fence", "epoch", "lost")
 	if err != nil {
 		return err
 	}
 	var waiting, letters [eventlog.Partitions]*redis.IntCmd
 	var oldest [eventlog.Partitions]*redis.XMessageSliceCmd
 	_, err = l.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
-		for p, k := range l.keys {
-			waiting[p], letters[p] = pipeline.XLen(ctx, k.inbox), pipeline.XLen(ctx, k.deadLetters)
-			oldest[p] = pipeline.XRangeN(ctx, k.inbox, "-", "+", 1)
+		for partition, keys := range l.keys {
+			waiting[partition], letters[partition] = pipeline.XLen(ctx, keys.commands), pipeline.XLen(ctx, keys.deadLetters)
+			oldest[partition] = pipeline.XRangeN(ctx, keys.commands, "-", "+", 1)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for p, fields := range got {
-		at := &s.Partitions[p]
+	for partition, fields := range got {
+		at := &status.Partitions[partition]
 		if at.Head, err = parseHead(fields[0], fields[1]); err != nil {
 			return err
 		}
@@ -58,13 +60,13 @@ func (l *Log) describe(ctx context.Context, s *eventlog.Status) error {
 		at.Fence, _ = strconv.ParseUint(fields[4], 10, 64)
 		at.Epoch, _ = strconv.ParseUint(fields[5], 10, 64)
 		if fields[6] != "" {
-			if at.Loss, err = parseLoss(eventlog.Partition(p), fields[6]); err != nil {
+			if at.OpenLoss, err = parseLoss(eventlog.Partition(partition), fields[6]); err != nil {
 				return err
 			}
 		}
-		at.Waiting, at.DeadLetters = uint64(waiting[p].Val()), uint64(letters[p].Val())
-		if first := oldest[p].Val(); len(first) > 0 {
-			at.Oldest = time.UnixMilli(int64(offset(first[0])[0])).UTC()
+		at.Waiting, at.DeadLetters = uint64(waiting[partition].Val()), uint64(letters[partition].Val())
+		if first := oldest[partition].Val(); len(first) > 0 {
+			at.OldestWaiting = time.UnixMilli(int64(entryOffset(first[0])[0])).UTC()
 		}
 	}
 	return nil
@@ -72,68 +74,68 @@ func (l *Log) describe(ctx context.Context, s *eventlog.Status) error {
 
 // Shares of the server's memory limit.
 const (
-	warnFrom   = 0.7 // of use on, a warning is logged
-	refuseFrom = 0.9 // of use on, nothing new is begun, so that what has begun can be finished
+	warnShare   = 0.7 // of use on, a warning is logged
+	refuseShare = 0.9 // of use on, nothing new is begun, so that what has begun can be finished
 )
 
-// measure looks at how full the fullest server is, and which servers there are.
-func (l *Log) measure(ctx context.Context) error {
-	var fullest usage
+// measureMemory looks at how full the fullest server is, and which servers there are.
+func (l *Log) measureMemory(ctx context.Context) error {
+	var fullest memoryUsage
 	var names []string
-	err := l.usages(ctx, func(name string, u usage) {
+	err := l.eachUsage(ctx, func(name string, usage memoryUsage) {
 		names = append(names, name)
-		if u.share() >= fullest.share() {
-			fullest = u
+		if usage.share() >= fullest.share() {
+			fullest = usage
 		}
 	})
 	if err != nil {
 		return err
 	}
-	l.state.keep(names)
-	state := fullness{warned: fullest.share() >= warnFrom}
-	if fullest.share() >= refuseFrom {
+	l.health.retainServers(names)
+	state := memoryPressure{warned: fullest.share() >= warnShare}
+	if fullest.share() >= refuseShare {
 		state.err = fmt.Errorf("the log's server uses %.0f %% of its memory limit of %d MB: raise maxmemory", 100*fullest.share(), fullest.limit>>20)
 	}
-	if before := l.full.Swap(&state); state.warned && (before == nil || !before.warned) {
+	if before := l.memory.Swap(&state); state.warned && (before == nil || !before.warned) {
 		l.cfg.Logger.Warn("the log's server runs short of memory", "used_mb", fullest.used>>20, "limit_mb", fullest.limit>>20)
 	}
 	return nil
 }
 
-// fullness is what the last measuring found.
-type fullness struct {
+// memoryPressure is what the last measuring found.
+type memoryPressure struct {
 	warned bool
 	err    error
 }
 
-// Room returns an error while the server is so full that nothing new should begin.
-func (l *Log) Room() error {
-	if state := l.full.Load(); state != nil {
+// CheckCapacity returns an error while the server is so full that nothing new should begin.
+func (l *Log) CheckCapacity() error {
+	if state := l.memory.Load(); state != nil {
 		return state.err
 	}
 	return nil
 }
 
-// usage is what a server uses of its memory; the limit is 0 if it has none.
-type usage struct{ used, limit uint64 }
+// memoryUsage is what a server uses of its memory; the limit is 0 if it has none.
+type memoryUsage struct{ used, limit uint64 }
 
-func (u usage) share() float64 {
+func (u memoryUsage) share() float64 {
 	if u.limit == 0 {
 		return 0
 	}
 	return float64(u.used) / float64(u.limit)
 }
 
-// usages calls f for every server of the log.
-func (l *Log) usages(ctx context.Context, f func(name string, u usage)) error {
-	return masters(ctx, l.client, func(ctx context.Context, name string, c *redis.Client) error {
-		info, err := c.InfoMap(ctx, "memory").Result()
+// eachUsage calls f for every server of the log.
+func (l *Log) eachUsage(ctx context.Context, visit func(name string, usage memoryUsage)) error {
+	return eachMaster(ctx, l.client, func(ctx context.Context, name string, client *redis.Client) error {
+		info, err := client.InfoMap(ctx, "memory").Result()
 		if err != nil {
 			return err
 		}
 		used, _ := strconv.ParseUint(info["Memory"]["used_memory"], 10, 64)
 		limit, _ := strconv.ParseUint(info["Memory"]["maxmemory"], 10, 64)
-		f(name, usage{used, limit})
+		visit(name, memoryUsage{used, limit})
 		return nil
 	})
 }

@@ -11,17 +11,17 @@ import (
 	"tandem/eventlog"
 )
 
-// tailer waits for new entries of many streams with one blocking read on a connection of its own. On
+// streamTailer waits for new entries of many streams with one blocking read on a connection of its own. On
 // a cluster each stream has a tailer, because one read cannot span servers.
 //
 // A read ends after a finite time anyway, and is cut short by CLIENT UNBLOCK when the set of streams
 // changes.
-type tailer struct {
+type streamTailer struct {
 	log   *Log
 	count int // entries of one stream that a read may return
 
 	mu      sync.Mutex
-	streams map[string][]*tail
+	streams map[string][]*streamReader
 	changes uint64        // of the set
 	seen    uint64        // the change that the read under way knows
 	node    *redis.Client // where the read under way is; nil while there is no connection
@@ -32,38 +32,38 @@ type tailer struct {
 
 	unblocking bool // a goroutine is at it
 
-	reading map[string][]*tail // of the read under way; its goroutine's alone
+	reading map[string][]*streamReader // of the read under way; its goroutine's alone
 }
 
-// tail is one reader of a stream.
-type tail struct {
-	key     string
-	after   eventlog.Offset // moved by the reading goroutine alone
-	deliver func([]redis.XMessage)
-	wants   func() bool // whether more can be delivered now; called with the tailer locked
-	paused  bool        // the read under way leaves it out
-	// inspect, if not nil, is told of every new connection, before anything is read over it, and where the
+// streamReader is one reader of a stream.
+type streamReader struct {
+	key       string
+	after     eventlog.Offset // moved by the reading goroutine alone
+	receive   func([]redis.XMessage)
+	wantsMore func() bool // whether more can be delivered now; called with the tailer locked
+	paused    bool        // the read under way leaves it out
+	// onConnect, if not nil, is told of every new connection, before anything is read over it, and where the
 	// reader stands: the server may be another one.
-	inspect func(context.Context, *redis.Conn, eventlog.Offset) error
+	onConnect func(context.Context, *redis.Conn, eventlog.Offset) error
 }
 
-// tailers are as many tailers as the kind of server needs.
-type tailers struct {
+// tailerSet are as many tailers as the kind of server needs.
+type tailerSet struct {
 	log   *Log
 	count int // entries of one stream that a read may return
 
 	mu     sync.Mutex
-	byKey  map[string]*tailer // on a cluster
-	one    *tailer            // otherwise
+	byKey  map[string]*streamTailer // on a cluster
+	one    *streamTailer            // otherwise
 	closed bool
 }
 
-func newTailers(l *Log, count int) *tailers {
-	return &tailers{log: l, count: count, byKey: make(map[string]*tailer)}
+func newTailers(log *Log, count int) *tailerSet {
+	return &tailerSet{log: log, count: count, byKey: make(map[string]*streamTailer)}
 }
 
-// of returns the tailer for a stream, nil after close.
-func (ts *tailers) of(key string) *tailer {
+// tailerOf returns the tailer for a stream, nil after close.
+func (ts *tailerSet) tailerOf(key string) *streamTailer {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.log.addr.cluster != nil {
@@ -79,80 +79,80 @@ func (ts *tailers) of(key string) *tailer {
 }
 
 // add begins to read streams, each after the place where its reader stands.
-func (ts *tailers) add(readers ...*tail) {
-	groups := make(map[*tailer][]*tail, 1)
-	for _, r := range readers {
-		if t := ts.of(r.key); t != nil {
-			groups[t] = append(groups[t], r)
+func (ts *tailerSet) add(readers ...*streamReader) {
+	groups := make(map[*streamTailer][]*streamReader, 1)
+	for _, reader := range readers {
+		if tailer := ts.tailerOf(reader.key); tailer != nil {
+			groups[tailer] = append(groups[tailer], reader)
 		}
 	}
-	for t, group := range groups {
-		t.add(group)
+	for tailer, group := range groups {
+		tailer.add(group)
 	}
 }
 
-func (ts *tailers) resume(r *tail) {
-	if t := ts.of(r.key); t != nil {
-		t.resume(r)
+func (ts *tailerSet) resume(reader *streamReader) {
+	if tailer := ts.tailerOf(reader.key); tailer != nil {
+		tailer.resume(reader)
 	}
 }
 
-func (ts *tailers) drop(r *tail) {
-	if t := ts.of(r.key); t != nil {
-		t.drop(r)
+func (ts *tailerSet) drop(reader *streamReader) {
+	if tailer := ts.tailerOf(reader.key); tailer != nil {
+		tailer.drop(reader)
 	}
 }
 
 // close ends all reading, together with the end of the connections.
-func (ts *tailers) close() {
+func (ts *tailerSet) close() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.closed = true
-	for _, t := range ts.byKey {
-		t.close()
+	for _, tailer := range ts.byKey {
+		tailer.close()
 	}
 	if ts.one != nil {
 		ts.one.close()
 	}
 }
 
-func (l *Log) newTailer(count int) *tailer {
-	t := &tailer{log: l, count: count, streams: make(map[string][]*tail), reading: make(map[string][]*tail), ended: make(chan struct{})}
-	t.idle = sync.NewCond(&t.mu)
-	l.loops.Go(t.run)
-	return t
+func (l *Log) newTailer(count int) *streamTailer {
+	tailer := &streamTailer{log: l, count: count, streams: make(map[string][]*streamReader), reading: make(map[string][]*streamReader), ended: make(chan struct{})}
+	tailer.idle = sync.NewCond(&tailer.mu)
+	l.loops.Go(tailer.run)
+	return tailer
 }
 
-func (t *tailer) add(readers []*tail) {
+func (t *streamTailer) add(readers []*streamReader) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, r := range readers {
-		t.streams[r.key] = append(slices.Clone(t.streams[r.key]), r)
+	for _, reader := range readers {
+		t.streams[reader.key] = append(slices.Clone(t.streams[reader.key]), reader)
 	}
 	t.changed()
 }
 
 // drop ends reading for a reader.
-func (t *tailer) drop(r *tail) {
+func (t *streamTailer) drop(reader *streamReader) {
 	t.mu.Lock()
-	rest := slices.DeleteFunc(slices.Clone(t.streams[r.key]), func(other *tail) bool { return other == r })
-	if t.streams[r.key] = rest; len(rest) == 0 {
-		delete(t.streams, r.key)
+	rest := slices.DeleteFunc(slices.Clone(t.streams[reader.key]), func(other *streamReader) bool { return other == reader })
+	if t.streams[reader.key] = rest; len(rest) == 0 {
+		delete(t.streams, reader.key)
 	}
 	t.mu.Unlock() // the read under way may go on without anybody
 }
 
 // resume reads on for a reader that wanted no more for a while.
-func (t *tailer) resume(r *tail) {
+func (t *streamTailer) resume(reader *streamReader) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if r.paused {
+	if reader.paused {
 		t.changed()
 	}
 }
 
 // changed makes the read under way end soon, so that the next one has the new set. It needs t.mu.
-func (t *tailer) changed() {
+func (t *streamTailer) changed() {
 	t.changes++
 	t.idle.Broadcast()
 	if t.node != nil && !t.unblocking && !t.closed {
@@ -162,7 +162,7 @@ func (t *tailer) changed() {
 }
 
 // unblock ends reads until one has begun that knows the latest change.
-func (t *tailer) unblock() {
+func (t *streamTailer) unblock() {
 	for {
 		t.mu.Lock()
 		node, id := t.node, t.id
@@ -181,7 +181,7 @@ func (t *tailer) unblock() {
 	}
 }
 
-func (t *tailer) close() {
+func (t *streamTailer) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.closed {
@@ -193,28 +193,28 @@ func (t *tailer) close() {
 
 // run reads until close. What goes wrong is tried again; that the server cannot be used is found and told
 // elsewhere.
-func (t *tailer) run() {
+func (t *streamTailer) run() {
 	for {
-		if _, ok := t.next(); !ok {
+		if _, ok := t.nextStreams(); !ok {
 			return
 		}
-		err := t.connected()
+		err := t.readConnection()
 		t.mu.Lock()
 		t.node = nil
 		t.mu.Unlock()
-		if cluster, ok := t.log.tailing.(*redis.ClusterClient); ok && hasWord(err, "MOVED") {
+		if cluster, ok := t.log.tailing.(*redis.ClusterClient); ok && hasCode(err, "MOVED") {
 			cluster.ReloadState(t.log.ctx)
 		}
 		select {
-		case <-time.After(retryAfter):
+		case <-time.After(retryDelay):
 		case <-t.ended:
 		}
 	}
 }
 
-// next waits until there are streams to read and returns keys and ids as XREAD wants them. Of several
+// nextStreams waits until there are streams to read and returns keys and ids as XREAD wants them. Of several
 // readers of a stream the one that is furthest behind counts; the others skip what they have.
-func (t *tailer) next() (args []string, ok bool) {
+func (t *streamTailer) nextStreams() (args []string, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for !t.closed {
@@ -235,27 +235,27 @@ func (t *tailer) next() (args []string, ok bool) {
 	return nil, false
 }
 
-func furthestBehind(readers []*tail) (from eventlog.Offset, wanted bool) {
-	for _, r := range readers {
-		if r.paused = !r.wants(); r.paused {
+func furthestBehind(readers []*streamReader) (from eventlog.Offset, wanted bool) {
+	for _, reader := range readers {
+		if reader.paused = !reader.wantsMore(); reader.paused {
 			continue
 		}
-		if !wanted || r.after.Compare(from) < 0 {
-			from = r.after
+		if !wanted || reader.after.Compare(from) < 0 {
+			from = reader.after
 		}
 		wanted = true
 	}
 	return from, wanted
 }
 
-// connected reads over one connection until it breaks.
-func (t *tailer) connected() error {
-	args, ok := t.next()
+// readConnection reads over one connection until it breaks.
+func (t *streamTailer) readConnection() error {
+	args, ok := t.nextStreams()
 	if !ok {
 		return nil
 	}
 	ctx := t.log.ctx
-	node, err := server(ctx, t.log.tailing, args[0])
+	node, err := serverOf(ctx, t.log.tailing, args[0])
 	if err != nil {
 		return err
 	}
@@ -266,11 +266,11 @@ func (t *tailer) connected() error {
 		return err
 	}
 	for _, readers := range t.reading {
-		for _, r := range readers {
-			if r.inspect == nil {
+		for _, reader := range readers {
+			if reader.onConnect == nil {
 				continue
 			}
-			if err := r.inspect(ctx, conn, r.after); err != nil {
+			if err := reader.onConnect(ctx, conn, reader.after); err != nil {
 				return err
 			}
 		}
@@ -279,53 +279,53 @@ func (t *tailer) connected() error {
 	t.node, t.id = node, id
 	t.mu.Unlock()
 	for {
-		if args, ok = t.next(); !ok {
+		if args, ok = t.nextStreams(); !ok {
 			return nil
 		}
 		streams, err := t.read(ctx, conn, args)
-		if err != nil && !isNil(err) && !hasWord(err, "UNBLOCKED") {
+		if err != nil && !isNil(err) && !hasCode(err, "UNBLOCKED") {
 			return err
 		}
 		for i := range streams {
-			t.hand(&streams[i])
+			t.dispatch(&streams[i])
 		}
 	}
 }
 
 // read waits for entries. A server that says nothing for much longer than it was asked to is given up.
-func (t *tailer) read(ctx context.Context, conn *redis.Conn, args []string) ([]redis.XStream, error) {
-	block := t.log.cfg.limits.block
+func (t *streamTailer) read(ctx context.Context, conn *redis.Conn, args []string) ([]redis.XStream, error) {
+	block := t.log.cfg.limits.readBlock
 	ctx, cancel := context.WithTimeout(ctx, block+readTimeout)
 	defer cancel()
 	return conn.XRead(ctx, &redis.XReadArgs{Streams: args, Count: int64(t.count), Block: block}).Result()
 }
 
-// hand delivers what one stream had to those of its readers that are still there.
-func (t *tailer) hand(got *redis.XStream) {
+// dispatch delivers what one stream had to those of its readers that are still there.
+func (t *streamTailer) dispatch(got *redis.XStream) {
 	t.mu.Lock()
 	readers := t.streams[got.Stream]
 	t.mu.Unlock()
-	for _, r := range t.reading[got.Stream] {
-		if r.paused || !slices.Contains(readers, r) {
+	for _, reader := range t.reading[got.Stream] {
+		if reader.paused || !slices.Contains(readers, reader) {
 			continue
 		}
-		if entries := after(got.Messages, r.after); len(entries) > 0 {
-			r.after = offset(entries[len(entries)-1])
-			r.deliver(entries)
+		if entries := entriesAfter(got.Messages, reader.after); len(entries) > 0 {
+			reader.after = entryOffset(entries[len(entries)-1])
+			reader.receive(entries)
 		}
 	}
 }
 
-// after returns the entries behind a place.
-func after(entries []redis.XMessage, place eventlog.Offset) []redis.XMessage {
-	for len(entries) > 0 && offset(entries[0]).Compare(place) <= 0 {
+// entriesAfter returns the entries behind a place.
+func entriesAfter(entries []redis.XMessage, place eventlog.Offset) []redis.XMessage {
+	for len(entries) > 0 && entryOffset(entries[0]).Compare(place) <= 0 {
 		entries = entries[1:]
 	}
 	return entries
 }
 
-// offset reads the id of an entry, which the server made.
-func offset(e redis.XMessage) eventlog.Offset {
-	o, _ := parseID(e.ID)
-	return o
+// entryOffset reads the id of an entry, which the server made.
+func entryOffset(entry redis.XMessage) eventlog.Offset {
+	offset, _ := parseID(entry.ID)
+	return offset
 }

@@ -27,14 +27,14 @@ func processorTime() time.Duration {
 
 // BenchmarkSync is the yardstick: a write and a sync of a plain file on the same disk.
 func BenchmarkSync(b *testing.B) {
-	f, err := os.Create(filepath.Join(b.TempDir(), "plain"))
+	handle, err := os.Create(filepath.Join(b.TempDir(), "plain"))
 	require.NoError(b, err)
-	defer f.Close()
+	defer handle.Close()
 	page := make([]byte, 4096)
 	for b.Loop() {
-		_, err := f.Write(page)
+		_, err := handle.Write(page)
 		require.NoError(b, err)
-		require.NoError(b, f.Sync())
+		require.NoError(b, handle.Sync())
 	}
 }
 
@@ -42,11 +42,11 @@ func BenchmarkSync(b *testing.B) {
 func BenchmarkAppend(b *testing.B) {
 	for _, callers := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			l := mustOpen(b, Config{Dir: b.TempDir()})
-			defer l.Close()
-			chains := make([]*writerChain, callers)
+			log := mustOpen(b, Config{Dir: b.TempDir()})
+			defer log.Close()
+			chains := make([]*testOwner, callers)
 			for i := range chains {
-				chains[i] = newWriterChain(b, l, eventlog.Partition(i))
+				chains[i] = newTestOwner(b, log, eventlog.Partition(i))
 			}
 			times := make([]time.Duration, b.N)
 			b.ResetTimer()
@@ -59,13 +59,13 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 // appendAll lets every chain append its share and notes how long each append took.
-func appendAll(b *testing.B, chains []*writerChain, times []time.Duration) {
+func appendAll(b *testing.B, chains []*testOwner, times []time.Duration) {
 	var all sync.WaitGroup
-	for i, c := range chains {
+	for i, owner := range chains {
 		all.Go(func() {
 			for n := i; n < len(times); n += len(chains) {
-				batch, start := keyed(c.batch(1)), time.Now()
-				if err := c.log.Append(b.Context(), batch); err != nil {
+				batch, start := keyed(owner.batch(1)), time.Now()
+				if err := owner.log.Append(b.Context(), batch); err != nil {
 					b.Error(err)
 					return
 				}
@@ -89,13 +89,13 @@ func report(b *testing.B, times []time.Duration, processor time.Duration) {
 // BenchmarkFollow reads 200,000 commits from the file, with the chain checked.
 func BenchmarkFollow(b *testing.B) {
 	const commits = 200_000
-	l := mustOpen(b, Config{Dir: b.TempDir()})
-	defer l.Close()
-	fill(b, l, commits)
+	log := mustOpen(b, Config{Dir: b.TempDir()})
+	defer log.Close()
+	fill(b, log, commits)
 	for b.Loop() {
 		got := 0
 		done := fmt.Errorf("all is read")
-		err := l.Follow(b.Context(), eventlog.Positions{}, func(entries []eventlog.Entry) error {
+		err := log.Follow(b.Context(), eventlog.Positions{}, func(entries []eventlog.Entry) error {
 			if got += len(entries); got == commits {
 				return done
 			}
@@ -109,13 +109,13 @@ func BenchmarkFollow(b *testing.B) {
 // BenchmarkOpen opens a log of one million commits.
 func BenchmarkOpen(b *testing.B) {
 	cfg := Config{Dir: b.TempDir()}
-	l := mustOpen(b, cfg)
-	fill(b, l, 1_000_000)
-	require.NoError(b, l.Close())
+	log := mustOpen(b, cfg)
+	fill(b, log, 1_000_000)
+	require.NoError(b, log.Close())
 	for b.Loop() {
-		l := mustOpen(b, cfg)
+		log := mustOpen(b, cfg)
 		b.StopTimer()
-		require.NoError(b, l.Close())
+		require.NoError(b, log.Close())
 		b.StartTimer()
 	}
 }

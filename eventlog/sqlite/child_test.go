@@ -23,7 +23,7 @@ const childWriters = 8
 // writeUntil appends from several goroutines and prints every acknowledged commit. After 300 of
 // them it brings about the fault, and then checks what a stopped log promises.
 func writeUntil(dir string, fault func() error) error {
-	l, err := Open(context.Background(), Config{Dir: dir})
+	log, err := Open(context.Background(), Config{Dir: dir})
 	if err != nil {
 		return err
 	}
@@ -31,10 +31,10 @@ func writeUntil(dir string, fault func() error) error {
 	enough := make(chan struct{})
 	var writers sync.WaitGroup
 	failures := make(chan error, childWriters)
-	for p := range eventlog.Partition(childWriters) {
+	for partition := range eventlog.Partition(childWriters) {
 		writers.Go(func() {
-			failures <- writeOn(l, p, func(seq uint64) {
-				fmt.Printf("ack %d %d\n", p, seq)
+			failures <- writeOn(log, partition, func(seq uint64) {
+				fmt.Printf("ack %d %d\n", partition, seq)
 				if acknowledged.Add(1) == 300 {
 					close(enough)
 				}
@@ -55,51 +55,51 @@ func writeUntil(dir string, fault func() error) error {
 		}
 		fmt.Println("fault", err)
 	}
-	return checkStopped(l)
+	return checkStopped(log)
 }
 
 // writeOn appends one commit after the other until an append fails.
-func writeOn(l *Log, p eventlog.Partition, acknowledged func(seq uint64)) error {
-	lease, err := l.Own(context.Background(), p)
+func writeOn(log *Log, partition eventlog.Partition, acknowledged func(seq uint64)) error {
+	lease, err := log.Own(context.Background(), partition)
 	if err != nil {
 		return err
 	}
-	head, err := l.Head(context.Background(), p)
+	head, err := log.Head(context.Background(), partition)
 	if err != nil {
 		return err
 	}
-	c := &writerChain{log: l, lease: lease, p: p, head: head, data: []byte(`{"a":"b"}`)}
+	owner := &testOwner{log: log, lease: lease, partition: partition, head: head, data: []byte(`{"a":"b"}`)}
 	for {
-		if err := l.Append(context.Background(), keyed(c.batch(1))); err != nil {
+		if err := log.Append(context.Background(), keyed(owner.batch(1))); err != nil {
 			return err
 		}
-		acknowledged(c.head.Seq)
+		acknowledged(owner.head.Seq)
 	}
 }
 
 // checkStopped checks that a log with a fault refuses to append, says why, and is read on.
-func checkStopped(l *Log) error {
-	health := l.Health()
+func checkStopped(log *Log) error {
+	health := log.Health()
 	if !errors.Is(health, eventlog.ErrStopped) {
 		return fmt.Errorf("health is %w", health)
 	}
-	if _, err := l.Own(context.Background(), 40); !errors.Is(err, eventlog.ErrStopped) {
+	if _, err := log.Own(context.Background(), 40); !errors.Is(err, eventlog.ErrStopped) {
 		return fmt.Errorf("own: %w", err)
 	}
-	if err := l.Append(context.Background(), eventlog.Batch{}); !errors.Is(err, eventlog.ErrStopped) || err.Error() != health.Error() {
+	if err := log.Append(context.Background(), eventlog.Batch{}); !errors.Is(err, eventlog.ErrStopped) || err.Error() != health.Error() {
 		return fmt.Errorf("a later append: %w", err)
 	}
-	commits, err := followAll(l)
+	commits, err := followAll(log)
 	if err != nil {
 		return fmt.Errorf("follow: %w", err)
 	}
-	for p := range eventlog.Partition(childWriters) {
-		head, err := l.Head(context.Background(), p)
-		if err != nil || uint64(len(commits[p])) != head.Seq {
-			return fmt.Errorf("partition %d: head %d, %d commits followed: %w", p, head.Seq, len(commits[p]), err)
+	for partition := range eventlog.Partition(childWriters) {
+		head, err := log.Head(context.Background(), partition)
+		if err != nil || uint64(len(commits[partition])) != head.Seq {
+			return fmt.Errorf("partition %d: head %d, %d commits followed: %w", partition, head.Seq, len(commits[partition]), err)
 		}
-		for _, c := range commits[p] {
-			if _, err := l.Read(context.Background(), p, []uint64{c.Seq}); err != nil {
+		for _, commit := range commits[partition] {
+			if _, err := log.Read(context.Background(), partition, []uint64{commit.Seq}); err != nil {
 				return err
 			}
 		}
@@ -108,13 +108,13 @@ func checkStopped(l *Log) error {
 }
 
 // followAll returns every commit that is there now. Follow checks the chains.
-func followAll(l *Log) (map[eventlog.Partition][]*eventlog.Commit, error) {
+func followAll(log *Log) (map[eventlog.Partition][]*eventlog.Commit, error) {
 	found := map[eventlog.Partition][]*eventlog.Commit{}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err := l.Follow(ctx, eventlog.Positions{}, func(entries []eventlog.Entry) error {
-		for _, e := range entries {
-			found[e.Partition] = append(found[e.Partition], e.Commit)
+	err := log.Follow(ctx, eventlog.Positions{}, func(entries []eventlog.Entry) error {
+		for _, entry := range entries {
+			found[entry.Partition] = append(found[entry.Partition], entry.Commit)
 		}
 		return nil
 	}, cancel)
@@ -128,8 +128,8 @@ func followAll(l *Log) (map[eventlog.Partition][]*eventlog.Commit, error) {
 type child struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	said   bytes.Buffer // standard output without the acknowledgements
-	errors bytes.Buffer
+	output bytes.Buffer // standard output without the acknowledgements
+	stderr bytes.Buffer
 	acked  map[eventlog.Partition]uint64 // the last acknowledged commit of each partition
 	ended  chan struct{}
 	many   chan struct{} // closed after 300 acknowledged commits
@@ -139,7 +139,7 @@ func startChild(t *testing.T, role, dir string) *child {
 	t.Helper()
 	c := &child{t: t, cmd: exec.Command(os.Args[0], dir), acked: map[eventlog.Partition]uint64{}, ended: make(chan struct{}), many: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role)
-	c.cmd.Stderr = &c.errors
+	c.cmd.Stderr = &c.stderr
 	out, err := c.cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, c.cmd.Start())
@@ -147,13 +147,13 @@ func startChild(t *testing.T, role, dir string) *child {
 		defer close(c.ended)
 		n := 0
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			var p eventlog.Partition
+			var partition eventlog.Partition
 			var seq uint64
-			if _, err := fmt.Sscanf(lines.Text(), "ack %d %d", &p, &seq); err != nil {
-				c.said.WriteString(lines.Text() + "\n")
+			if _, err := fmt.Sscanf(lines.Text(), "ack %d %d", &partition, &seq); err != nil {
+				c.output.WriteString(lines.Text() + "\n")
 				continue
 			}
-			c.acked[p] = seq
+			c.acked[partition] = seq
 			if n++; n == 300 {
 				close(c.many)
 			}
@@ -166,25 +166,25 @@ func startChild(t *testing.T, role, dir string) *child {
 func (c *child) wait() (string, error) {
 	<-c.ended
 	err := c.cmd.Wait()
-	return c.said.String() + c.errors.String(), err
+	return c.output.String() + c.stderr.String(), err
 }
 
-// kept checks that the log opens, that its chains are whole and that everything acknowledged is
+// requireKept checks that the log opens, that its chains are whole and that everything acknowledged is
 // there, with its record.
-func (c *child) kept(dir string) {
+func (c *child) requireKept(dir string) {
 	c.t.Helper()
-	l := mustOpen(c.t, Config{Dir: dir})
-	defer l.Close()
-	commits, err := followAll(l)
+	log := mustOpen(c.t, Config{Dir: dir})
+	defer log.Close()
+	commits, err := followAll(log)
 	require.NoError(c.t, err)
-	for p, seq := range c.acked {
-		require.GreaterOrEqual(c.t, uint64(len(commits[p])), seq, "partition %d", p)
-		records, err := l.Records(c.t.Context(), p, time.Time{})
+	for partition, seq := range c.acked {
+		require.GreaterOrEqual(c.t, uint64(len(commits[partition])), seq, "partition %d", partition)
+		records, err := log.Receipts(c.t.Context(), partition, time.Time{})
 		require.NoError(c.t, err)
-		require.Len(c.t, records, len(commits[p]), "a commit and its record are stored together")
+		require.Len(c.t, records, len(commits[partition]), "a commit and its record are stored together")
 	}
-	newWriterChain(c.t, l, 0)
-	require.NoError(c.t, l.Health())
+	newTestOwner(c.t, log, 0)
+	require.NoError(c.t, log.Health())
 }
 
 // TestKilled kills a writing process and finds everything acknowledged in the file.
@@ -200,6 +200,6 @@ func TestKilled(t *testing.T) {
 		out, err := c.wait()
 		require.Error(t, err, out)
 		require.NotEmpty(t, c.acked, out)
-		c.kept(dir)
+		c.requireKept(dir)
 	}
 }

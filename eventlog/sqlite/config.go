@@ -13,9 +13,9 @@ type Config struct {
 	Dir string
 	// Logger gets warnings; nil drops them.
 	Logger *slog.Logger
-	// KeepRecords is how long records are kept at least; zero means 25 hours, and less than 24
+	// KeepReceipts is how long records are kept at least; zero means 25 hours, and less than 24
 	// hours is refused.
-	KeepRecords time.Duration
+	KeepReceipts time.Duration
 	// Now tells the age of records; nil means time.Now.
 	Now func() time.Time
 
@@ -24,27 +24,27 @@ type Config struct {
 
 // limits bound what the log holds in memory and in its write-ahead file. Tests shrink them.
 type limits struct {
-	group         int // commits in one transaction
-	groupBytes    int // bytes of their frames
-	tailCommits   int // commits kept for followers that are behind
-	tailBytes     int // bytes of their frames
-	tailOutcomes  int // outcomes kept for followers that are behind
-	page          int // commits that a follower reads from the file at once
-	pageBytes     int // bytes of their frames after which a page ends
-	walBytes      int // written since the last checkpoint, before the next
-	walFrames     int // pages in the write-ahead file, before readers have to wait
-	trimEvery     int // groups with records between two trims
-	readers       int // connections for reading
-	location      int // commits per row of table locations; part of the file's format
-	recordsAtOnce int // rows of records read at once
+	groupCommits    int // commits in one transaction
+	groupBytes      int // bytes of their frames
+	tailCommits     int // commits kept for followers that are behind
+	tailBytes       int // bytes of their frames
+	tailOutcomes    int // outcomes kept for followers that are behind
+	pageCommits     int // commits that a follower reads from the file at once
+	pageBytes       int // bytes of their frames after which a page ends
+	walBytes        int // written since the last checkpoint, before the next
+	walFrames       int // pages in the write-ahead file, before readers have to wait
+	trimEvery       int // groups with records between two trims
+	readers         int // connections for reading
+	locationCommits int // commits per row of table locations; part of the file's format
+	receiptRows     int // rows of records read at once
 }
 
 func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.KeepRecords == 0 {
-		c.KeepRecords = 25 * time.Hour
+	if c.KeepReceipts == 0 {
+		c.KeepReceipts = 25 * time.Hour
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -57,11 +57,11 @@ func (c Config) withDefaults() Config {
 
 func defaultLimits() limits {
 	return limits{
-		group: 4096, groupBytes: 8 << 20,
+		groupCommits: 4096, groupBytes: 8 << 20,
 		tailCommits: 16384, tailBytes: 32 << 20, tailOutcomes: 65536,
-		page: 512, pageBytes: 4 << 20,
+		pageCommits: 512, pageBytes: 4 << 20,
 		walBytes: 1 << 20, walFrames: 2048,
-		trimEvery: 256, readers: 4, location: 4096, recordsAtOnce: 500,
+		trimEvery: 256, readers: 4, locationCommits: 4096, receiptRows: 500,
 	}
 }
 
@@ -71,8 +71,8 @@ func (c Config) Validate() error {
 	if c.Dir == "" {
 		faults = append(faults, errors.New("sqlite log: no data directory is given"))
 	}
-	if c.KeepRecords != 0 && c.KeepRecords < 24*time.Hour {
-		faults = append(faults, fmt.Errorf("sqlite log: records must be kept for 24 hours or more, not %s", c.KeepRecords))
+	if c.KeepReceipts != 0 && c.KeepReceipts < 24*time.Hour {
+		faults = append(faults, fmt.Errorf("sqlite log: records must be kept for 24 hours or more, not %s", c.KeepReceipts))
 	}
 	return errors.Join(faults...)
 }

@@ -11,7 +11,7 @@ import (
 // empties the write-ahead file. TestErase fails without either.
 
 // rewriteValues is done in the transaction that erased. Its time grows with the values that there are.
-func (w *writer) rewriteValues() error {
+func (w *fileWriter) rewriteValues() error {
 	var rows [][]driver.Value
 	err := w.conn.query("SELECT partition, key, value FROM kv ORDER BY partition, key", func(row []driver.Value) error {
 		rows = append(rows, append([]driver.Value(nil), row...))
@@ -33,26 +33,26 @@ func (w *writer) rewriteValues() error {
 
 // emptyWAL makes readers wait for a moment. While another program reads the file, such as a backup,
 // it cannot be done; it is tried again later, at the latest with the next start.
-func (w *writer) emptyWAL() error {
-	w.unsettled = 0
+func (w *fileWriter) emptyWAL() error {
+	w.uncheckpointedBytes = 0
 	w.log.readers.gate.Lock()
 	defer w.log.readers.gate.Unlock()
 	emptied, err := emptyWAL(w.conn)
-	if err == nil && !emptied && !w.uncut {
+	if err == nil && !emptied && !w.walHoldsErased {
 		w.log.cfg.Logger.Warn("what was erased is still in the write-ahead file, because another program reads the log; it goes when that ends")
 	}
-	w.uncut = !emptied
+	w.walHoldsErased = !emptied
 	return err
 }
 
 // emptyWAL moves everything into the database and cuts the write-ahead file to nothing; false if
 // somebody else uses that.
-func emptyWAL(c *conn) (bool, error) {
-	if err := c.exec("PRAGMA busy_timeout = 200"); err != nil { // all others wait meanwhile
+func emptyWAL(conn *connection) (bool, error) {
+	if err := conn.exec("PRAGMA busy_timeout = 200"); err != nil { // all others wait meanwhile
 		return false, err
 	}
-	busy, err := scalar(c, "PRAGMA wal_checkpoint(TRUNCATE)")
-	return busy == int64(0), errors.Join(err, c.exec(busyTimeout))
+	busy, err := scalar(conn, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return busy == int64(0), errors.Join(err, conn.exec(busyTimeout))
 }
 
 const busyTimeout = "PRAGMA busy_timeout = 5000"

@@ -15,8 +15,8 @@ import (
 	"tandem/eventlog"
 )
 
-// foundIn returns the files of a directory that hold the text.
-func foundIn(t testing.TB, dir, text string) (files []string) {
+// filesWith returns the files of a directory that hold the text.
+func filesWith(t testing.TB, dir, text string) (files []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
@@ -36,34 +36,34 @@ func foundIn(t testing.TB, dir, text string) (files []string) {
 func TestErase(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	l := mustOpen(t, Config{Dir: dir})
-	c := newWriterChain(t, l, 7)
+	log := mustOpen(t, Config{Dir: dir})
+	owner := newTestOwner(t, log, 7)
 	random := rand.New(rand.NewPCG(1, 2))
 	kept := map[string]string{}
 	for round := range 60 {
-		b := c.batch(1)
+		batch := owner.batch(1)
 		for n := range 20 {
 			key := fmt.Sprintf("profile/%d/%d", random.IntN(1000), n)
 			kept[key] = fmt.Sprintf("<%d-%d>", round, n) + strings.Repeat("x", random.IntN(3)*random.IntN(700))
-			b.Puts = append(b.Puts, eventlog.KV{Key: key, Value: []byte(kept[key])})
+			batch.Puts = append(batch.Puts, eventlog.KV{Key: key, Value: []byte(kept[key])})
 		}
-		require.NoError(t, l.Append(t.Context(), b))
-		b = c.batch(1)
+		require.NoError(t, log.Append(t.Context(), batch))
+		batch = owner.batch(1)
 		var gone []string
 		for key, value := range kept {
 			if len(gone) == 15 {
 				break
 			}
-			b.Puts = append(b.Puts, eventlog.KV{Key: key, Erase: true})
+			batch.Puts = append(batch.Puts, eventlog.KV{Key: key, Erase: true})
 			gone = append(gone, value[:strings.Index(value, ">")+1])
 			delete(kept, key)
 		}
-		require.NoError(t, l.Append(t.Context(), b))
+		require.NoError(t, log.Append(t.Context(), batch))
 		for _, text := range gone {
-			require.Emptyf(t, foundIn(t, dir, text), "%s in round %d", text, round)
+			require.Emptyf(t, filesWith(t, dir, text), "%s in round %d", text, round)
 		}
 	}
-	require.NoError(t, l.Close())
+	require.NoError(t, log.Close())
 }
 
 // TestEraseBesideAnotherReader erases while another program reads the file: the log goes on, and the
@@ -71,30 +71,30 @@ func TestErase(t *testing.T) {
 func TestEraseBesideAnotherReader(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	l := mustOpen(t, Config{Dir: dir})
-	c := newWriterChain(t, l, 7)
+	log := mustOpen(t, Config{Dir: dir})
+	owner := newTestOwner(t, log, 7)
 	put := func(kv eventlog.KV) {
 		t.Helper()
-		b := c.batch(1)
-		b.Puts = []eventlog.KV{kv}
-		require.NoError(t, l.Append(t.Context(), b))
+		batch := owner.batch(1)
+		batch.Puts = []eventlog.KV{kv}
+		require.NoError(t, log.Append(t.Context(), batch))
 	}
 	put(eventlog.KV{Key: "profile/a", Value: []byte("Unmistakable Person")})
 	other, err := connect(filepath.Join(dir, FileName), "BEGIN", "SELECT count(*) FROM kv")
 	require.NoError(t, err)
 	put(eventlog.KV{Key: "profile/a", Erase: true})
-	require.NoError(t, l.Health())
-	require.Equal(t, []string{FileName + "-wal"}, foundIn(t, dir, "Unmistakable Person"))
+	require.NoError(t, log.Health())
+	require.Equal(t, []string{FileName + "-wal"}, filesWith(t, dir, "Unmistakable Person"))
 	put(eventlog.KV{Key: "profile/b", Value: []byte("x")})
 
 	require.NoError(t, other.close())
-	l.writer.close() // as a kill would, without cutting the file
-	require.NoError(t, l.lock.Close())
+	log.writer.close() // as a kill would, without cutting the file
+	require.NoError(t, log.lock.Close())
 	again := mustOpen(t, Config{Dir: dir})
-	require.Empty(t, foundIn(t, dir, "Unmistakable Person"))
+	require.Empty(t, filesWith(t, dir, "Unmistakable Person"))
 	value, err := again.Get(t.Context(), 7, "profile/b")
 	require.NoError(t, err)
 	require.Equal(t, "x", string(value))
 	require.NoError(t, again.Close())
-	require.NoError(t, errors.Join(l.readers.close(), l.writer.conn.close()))
+	require.NoError(t, errors.Join(log.readers.close(), log.writer.conn.close()))
 }

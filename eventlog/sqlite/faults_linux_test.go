@@ -73,7 +73,7 @@ func TestFaults(t *testing.T) {
 			require.NoError(t, err, out)
 			require.Contains(t, out, says)
 			require.Len(t, c.acked, childWriters)
-			c.kept(dir)
+			c.requireKept(dir)
 		})
 	}
 }
@@ -106,9 +106,9 @@ func TestOpenInReadOnlyDirectory(t *testing.T) {
 		require.NoError(t, os.Chmod(dir, 0o755))
 	}
 	refused()
-	l := mustOpen(t, Config{Dir: dir})
-	fill(t, l, 100)
-	require.NoError(t, l.Close())
+	log := mustOpen(t, Config{Dir: dir})
+	fill(t, log, 100)
+	require.NoError(t, log.Close())
 	for _, name := range []string{FileName, lockName} {
 		require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o444))
 	}
@@ -116,7 +116,7 @@ func TestOpenInReadOnlyDirectory(t *testing.T) {
 	for _, name := range []string{FileName, lockName} {
 		require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o644))
 	}
-	l = mustOpen(t, Config{Dir: dir})
-	defer l.Close()
-	require.EqualValues(t, 100, l.index.last())
+	log = mustOpen(t, Config{Dir: dir})
+	defer log.Close()
+	require.EqualValues(t, 100, log.index.last())
 }

@@ -10,26 +10,26 @@ import (
 	"tandem/eventlog"
 )
 
-// follower is one call of Follow. Its goroutine moves next and nextOutcome under Log.mu.
-type follower struct {
-	log         *Log
-	next        uint64                      // arrival number of the next commit to look at
-	nextOutcome uint64                      // number of the next outcome
-	live        uint64                      // the newest commit at the call
-	wanted      [eventlog.Partitions]uint64 // the first commit by arrival to deliver
-	heads       eventlog.Positions          // what was delivered, or known before
-	more        chan struct{}               // has room for one signal
-	ahead       chan page                   // the page after, if it is being read
-	aheadOf     uint64                      // its first commit
-	skipped     [eventlog.Partitions]bool   // they had an open loss at the call
-	reported    int                         // reports of losses before the call
-	entries     []eventlog.Entry            // reused
-	commits     []*eventlog.Commit          // reused
-	late        []lateOutcome               // reused
+// followSession is one call of Follow. Its goroutine moves next and nextOutcome under Log.mu.
+type followSession struct {
+	log           *Log
+	next          uint64                      // arrival number of the next commit to look at
+	nextOutcome   uint64                      // number of the next outcome
+	liveAt        uint64                      // the newest commit at the call
+	firstWanted   [eventlog.Partitions]uint64 // the first commit by arrival to deliver
+	heads         eventlog.Positions          // what was delivered, or known before
+	wakeup        chan struct{}               // has room for one signal
+	nextPage      chan framePage              // the page after, if it is being read
+	nextPageStart uint64                      // its first commit
+	skipped       [eventlog.Partitions]bool   // they had an open loss at the call
+	reportsSeen   int                         // reports of losses before the call
+	entries       []eventlog.Entry            // reused
+	commits       []*eventlog.Commit          // reused
+	late          []tailOutcome               // reused
 }
 
-// page is a run of commits from the file.
-type page struct {
+// framePage is a run of commits from the file.
+type framePage struct {
 	frames [][]byte
 	err    error
 }
@@ -37,28 +37,28 @@ type page struct {
 // Follow delivers the commits after the given positions in the order of their arrival, and then
 // commits and outcomes as they become durable. What it reads from the file is checked to be an
 // unbroken chain; damage is an eventlog.ErrDamaged that names the commit.
-func (l *Log) Follow(ctx context.Context, from eventlog.Positions, deliver func([]eventlog.Entry) error, onLive func()) error {
-	f, err := l.startFollow(ctx, from)
+func (l *Log) Follow(ctx context.Context, from eventlog.Positions, handle func([]eventlog.Entry) error, onLive func()) error {
+	follower, err := l.startFollow(ctx, from)
 	if err != nil {
 		return err
 	}
-	defer f.end()
+	defer follower.end()
 	for {
-		if err := l.ended(ctx); err != nil {
+		if err := l.endReason(ctx); err != nil {
 			return err
 		}
-		if f.next > f.live && onLive != nil {
+		if follower.next > follower.liveAt && onLive != nil {
 			onLive()
 			onLive = nil
 		}
-		entries, more, err := f.read()
-		if err = cmp.Or(err, f.lost()); err != nil {
+		entries, more, err := follower.read()
+		if err = cmp.Or(err, follower.reportedLosses()); err != nil {
 			return err
 		}
 		if !more {
-			f.wait(ctx)
+			follower.wait(ctx)
 		} else if len(entries) > 0 {
-			if err := deliver(entries); err != nil {
+			if err := handle(entries); err != nil {
 				return err
 			}
 		}
@@ -67,15 +67,15 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, deliver func(
 
 // startFollow checks the positions against what is stored and registers the follower, so that
 // from here on nothing can pass it by.
-func (l *Log) startFollow(ctx context.Context, from eventlog.Positions) (*follower, error) {
-	f := &follower{log: l, heads: from, more: make(chan struct{}, 1)}
-	heads, err := l.register(ctx, f)
+func (l *Log) startFollow(ctx context.Context, from eventlog.Positions) (*followSession, error) {
+	follower := &followSession{log: l, heads: from, wakeup: make(chan struct{}, 1)}
+	heads, err := l.registerFollower(ctx, follower)
 	if err != nil {
 		return nil, err
 	}
 	var lost []error
 	for i, known := range from {
-		if f.skipped[i] {
+		if follower.skipped[i] {
 			continue
 		}
 		if err := l.checkPosition(ctx, eventlog.Partition(i), known, heads[i]); err != nil {
@@ -83,78 +83,78 @@ func (l *Log) startFollow(ctx context.Context, from eventlog.Positions) (*follow
 		}
 	}
 	if err := errors.Join(lost...); err != nil {
-		f.end()
+		follower.end()
 		return nil, err
 	}
-	return f, nil
+	return follower, nil
 }
 
-// register finds where the follower begins and returns the heads of that moment.
-func (l *Log) register(ctx context.Context, f *follower) (eventlog.Positions, error) {
+// registerFollower finds where the follower begins and returns the heads of that moment.
+func (l *Log) registerFollower(ctx context.Context, follower *followSession) (eventlog.Positions, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.open(ctx); err != nil {
+	if err := l.checkOpen(ctx); err != nil {
 		return eventlog.Positions{}, err
 	}
-	f.live = l.index.last()
-	f.next = f.live + 1
-	f.reported = len(l.losses.reported)
-	for i := range f.heads {
-		if f.skipped[i] = l.losses.open[i] != nil; f.skipped[i] {
-			f.wanted[i] = math.MaxUint64
+	follower.liveAt = l.index.last()
+	follower.next = follower.liveAt + 1
+	follower.reportsSeen = len(l.losses.reported)
+	for i := range follower.heads {
+		if follower.skipped[i] = l.losses.open[i] != nil; follower.skipped[i] {
+			follower.firstWanted[i] = math.MaxUint64
 			continue
 		}
-		first, more := l.index.arrival(eventlog.Partition(i), f.heads[i].Seq+1)
+		first, more := l.index.arrival(eventlog.Partition(i), follower.heads[i].Seq+1)
 		if !more {
-			first = f.next
+			first = follower.next
 		}
-		f.wanted[i] = first
+		follower.firstWanted[i] = first
 	}
-	f.next = min(f.next, slices.Min(f.wanted[:]))
-	f.nextOutcome = l.tail.ended + 1
-	l.tail.followers[f] = struct{}{}
+	follower.next = min(follower.next, slices.Min(follower.firstWanted[:]))
+	follower.nextOutcome = l.tail.lastOutcome + 1
+	l.tail.followers[follower] = struct{}{}
 	return l.index.heads, nil
 }
 
 // checkPosition returns a LostTailError unless the log holds what is known.
-func (l *Log) checkPosition(ctx context.Context, p eventlog.Partition, known, head eventlog.Head) error {
+func (l *Log) checkPosition(ctx context.Context, partition eventlog.Partition, known, head eventlog.Head) error {
 	if known.Seq == 0 || known == head {
 		return nil
 	}
 	if known.Seq >= head.Seq {
-		return &eventlog.LostTailError{Partition: p, Known: known, Stored: head}
+		return &eventlog.LostTailError{Partition: partition, Known: known, Stored: head}
 	}
-	commits, err := l.Read(ctx, p, []uint64{known.Seq})
+	commits, err := l.Read(ctx, partition, []uint64{known.Seq})
 	if err != nil {
 		return err
 	}
 	if commits[0].Hash != known.Hash {
-		return &eventlog.LostTailError{Partition: p, Known: known, Stored: commits[0].Head()}
+		return &eventlog.LostTailError{Partition: partition, Known: known, Stored: commits[0].Head()}
 	}
 	return nil
 }
 
 // end unregisters the follower and waits for the page that is being read.
-func (f *follower) end() {
+func (f *followSession) end() {
 	f.log.mu.Lock()
 	delete(f.log.tail.followers, f)
 	f.log.mu.Unlock()
-	if f.ahead != nil {
-		<-f.ahead
+	if f.nextPage != nil {
+		<-f.nextPage
 	}
 }
 
 // wait returns when there may be more to read or a reason to stop.
-func (f *follower) wait(ctx context.Context) {
+func (f *followSession) wait(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-f.log.closed:
-	case <-f.more:
+	case <-f.wakeup:
 	}
 }
 
-// ended returns the reason to give up waiting, nil if there is none.
-func (l *Log) ended(ctx context.Context) error {
+// endReason returns the reason to give up waiting, nil if there is none.
+func (l *Log) endReason(ctx context.Context) error {
 	select {
 	case <-l.closed:
 		return errClosed()
@@ -165,7 +165,7 @@ func (l *Log) ended(ctx context.Context) error {
 
 // read returns the next entries, valid until the next call, and whether there was anything to
 // look at; a follower may have all of it already.
-func (f *follower) read() (entries []eventlog.Entry, more bool, err error) {
+func (f *followSession) read() (entries []eventlog.Entry, more bool, err error) {
 	first, last, ok := f.fromTail()
 	if !ok {
 		read, err := f.fromFile(first, last)
@@ -174,45 +174,45 @@ func (f *follower) read() (entries []eventlog.Entry, more bool, err error) {
 		}
 		last = first + uint64(read) - 1
 	}
-	f.outcomes(last)
+	f.takeOutcomes(last)
 	f.merge(first)
 	return f.entries, len(f.commits)+len(f.late) > 0, nil
 }
 
 // fromTail takes the next commits from memory. If they are not there it returns what to read from
 // the file.
-func (f *follower) fromTail() (first, last uint64, ok bool) {
-	t := f.log.tail
+func (f *followSession) fromTail() (first, last uint64, ok bool) {
+	tail := f.log.tail
 	f.log.mu.Lock()
 	defer f.log.mu.Unlock()
 	clear(f.commits)
 	f.commits = f.commits[:0]
-	first, most := f.next, uint64(t.limits.page)
-	if first < t.first() {
-		return first, min(first+most, t.first()) - 1, false
+	first, most := f.next, uint64(tail.limits.pageCommits)
+	if first < tail.firstCommit() {
+		return first, min(first+most, tail.firstCommit()) - 1, false
 	}
-	last = min(first+most-1, t.last)
-	for _, r := range t.commits[first-t.first() : last+1-t.first()] {
-		f.commits = append(f.commits, r.commit)
+	last = min(first+most-1, tail.lastCommit)
+	for _, recent := range tail.commits[first-tail.firstCommit() : last+1-tail.firstCommit()] {
+		f.commits = append(f.commits, recent.commit)
 	}
 	return first, last, true
 }
 
-// outcomes takes those that come before the commit after last, and moves on.
-func (f *follower) outcomes(last uint64) {
-	t := f.log.tail
+// takeOutcomes takes those that come before the commit after last, and moves on.
+func (f *followSession) takeOutcomes(last uint64) {
+	tail := f.log.tail
 	f.log.mu.Lock()
 	defer f.log.mu.Unlock()
 	clear(f.late)
 	f.late = f.late[:0]
-	f.nextOutcome = max(f.nextOutcome, t.firstOutcome())
-	for _, o := range t.outcomes[f.nextOutcome-t.firstOutcome():] {
-		if o.after > last {
+	f.nextOutcome = max(f.nextOutcome, tail.firstOutcome())
+	for _, outcome := range tail.outcomes[f.nextOutcome-tail.firstOutcome():] {
+		if outcome.after > last {
 			break
 		}
 		f.nextOutcome++
-		if !f.skipped[o.entry.Partition] {
-			f.late = append(f.late, o)
+		if !f.skipped[outcome.entry.Partition] {
+			f.late = append(f.late, outcome)
 		}
 	}
 	f.next = last + 1
@@ -220,28 +220,28 @@ func (f *follower) outcomes(last uint64) {
 
 // merge puts commits and outcomes into the order in which they were written, and leaves out the
 // commits that the follower has.
-func (f *follower) merge(first uint64) {
+func (f *followSession) merge(first uint64) {
 	clear(f.entries)
 	f.entries = f.entries[:0]
 	late := f.late
-	for i, c := range f.commits {
+	for i, commit := range f.commits {
 		arrival := first + uint64(i)
 		for len(late) > 0 && late[0].after < arrival {
 			f.entries, late = append(f.entries, late[0].entry), late[1:]
 		}
-		if c != nil && arrival >= f.wanted[c.Partition] {
-			f.heads[c.Partition] = c.Head()
-			f.entries = append(f.entries, eventlog.Entry{Partition: c.Partition, Commit: c})
+		if commit != nil && arrival >= f.firstWanted[commit.Partition] {
+			f.heads[commit.Partition] = commit.Head()
+			f.entries = append(f.entries, eventlog.Entry{Partition: commit.Partition, Commit: commit})
 		}
 	}
-	for _, o := range late {
-		f.entries = append(f.entries, o.entry)
+	for _, outcome := range late {
+		f.entries = append(f.entries, outcome.entry)
 	}
 }
 
 // fromFile reads commits that the tail no longer holds, nil for those that the follower has, and
 // returns how many it read.
-func (f *follower) fromFile(first, last uint64) (int, error) {
+func (f *followSession) fromFile(first, last uint64) (int, error) {
 	frames, err := f.fetch(first, last)
 	if err != nil {
 		return 0, err
@@ -249,58 +249,58 @@ func (f *follower) fromFile(first, last uint64) (int, error) {
 	partitions := f.readAhead(first + uint64(len(frames)))
 	for i, frame := range frames {
 		arrival := first + uint64(i)
-		p := eventlog.Partition(partitions[arrival-1])
-		if arrival < f.wanted[p] {
+		partition := eventlog.Partition(partitions[arrival-1])
+		if arrival < f.firstWanted[partition] {
 			f.commits = append(f.commits, nil)
 			continue
 		}
-		c, err := parse(frame, p, f.heads[p].Seq+1, &f.heads[p].Hash)
+		commit, err := parse(frame, partition, f.heads[partition].Seq+1, &f.heads[partition].Hash)
 		if err != nil {
 			return 0, err
 		}
-		f.heads[p] = c.Head()
-		f.commits = append(f.commits, c)
+		f.heads[partition] = commit.Head()
+		f.commits = append(f.commits, commit)
 	}
 	return len(frames), nil
 }
 
 // fetch returns the page that was read ahead, if it is the right one, or reads it now.
-func (f *follower) fetch(first, last uint64) ([][]byte, error) {
-	if f.ahead != nil {
-		p := <-f.ahead
-		f.ahead = nil
-		if f.aheadOf == first {
-			return p.frames, p.err
+func (f *followSession) fetch(first, last uint64) ([][]byte, error) {
+	if f.nextPage != nil {
+		page := <-f.nextPage
+		f.nextPage = nil
+		if f.nextPageStart == first {
+			return page.frames, page.err
 		}
 	}
-	p := f.log.page(first, last)
-	return p.frames, p.err
+	page := f.log.readPage(first, last)
+	return page.frames, page.err
 }
 
 // readAhead begins to read the page from first on, while the last one is delivered, and returns
 // the partitions of all commits.
-func (f *follower) readAhead(first uint64) []uint8 {
+func (f *followSession) readAhead(first uint64) []uint8 {
 	f.log.mu.Lock()
 	partitions := slices.Clip(f.log.index.partitions)
-	last := min(first+uint64(f.log.cfg.limits.page), f.log.tail.first()) - 1
+	last := min(first+uint64(f.log.cfg.limits.pageCommits), f.log.tail.firstCommit()) - 1
 	f.log.mu.Unlock()
 	if first > last {
 		return partitions
 	}
-	ahead := make(chan page, 1)
-	f.ahead, f.aheadOf = ahead, first
-	go func() { ahead <- f.log.page(first, last) }()
+	ahead := make(chan framePage, 1)
+	f.nextPage, f.nextPageStart = ahead, first
+	go func() { ahead <- f.log.readPage(first, last) }()
 	return partitions
 }
 
-// page reads commits from the file.
-func (l *Log) page(first, last uint64) (p page) {
-	err := l.readers.read(func(r *reader) (err error) {
-		p.frames, err = r.page(first, last, l.cfg.limits.pageBytes)
+// readPage reads commits from the file.
+func (l *Log) readPage(first, last uint64) (page framePage) {
+	err := l.readers.read(func(reader *readConnection) (err error) {
+		page.frames, err = reader.page(first, last, l.cfg.limits.pageBytes)
 		return err
 	})
-	if p.err == nil {
-		p.err = err
+	if page.err == nil {
+		page.err = err
 	}
-	return p
+	return page
 }

@@ -8,87 +8,87 @@ import (
 	"tandem/eventlog"
 )
 
-// index knows the place of every durable commit. Commits are numbered by arrival, from 1; these
+// commitIndex knows the place of every durable commit. Commits are numbered by arrival, from 1; these
 // numbers are the row ids of table commits.
-type index struct {
+type commitIndex struct {
 	partitions []uint8                       // of each commit, in order of arrival
 	arrivals   [eventlog.Partitions][]uint64 // of each partition's commits, in order of seq
 	heads      [eventlog.Partitions]eventlog.Head
 }
 
 // last is the arrival number of the newest commit.
-func (x *index) last() uint64 { return uint64(len(x.partitions)) }
+func (idx *commitIndex) last() uint64 { return uint64(len(idx.partitions)) }
 
-func (x *index) add(c *eventlog.Commit) {
-	x.partitions = append(x.partitions, uint8(c.Partition))
-	x.arrivals[c.Partition] = append(x.arrivals[c.Partition], x.last())
-	x.heads[c.Partition] = c.Head()
+func (idx *commitIndex) add(commit *eventlog.Commit) {
+	idx.partitions = append(idx.partitions, uint8(commit.Partition))
+	idx.arrivals[commit.Partition] = append(idx.arrivals[commit.Partition], idx.last())
+	idx.heads[commit.Partition] = commit.Head()
 }
 
 // arrival returns the number of a commit; false if there is no such commit.
-func (x *index) arrival(p eventlog.Partition, seq uint64) (uint64, bool) {
-	if seq == 0 || seq > uint64(len(x.arrivals[p])) {
+func (idx *commitIndex) arrival(partition eventlog.Partition, seq uint64) (uint64, bool) {
+	if seq == 0 || seq > uint64(len(idx.arrivals[partition])) {
 		return 0, false
 	}
-	return x.arrivals[p][seq-1], true
+	return idx.arrivals[partition][seq-1], true
 }
 
 // loadIndex reads the places of all commits and checks the last of every partition.
-func loadIndex(c *conn, r *reader, perRow int) (*index, error) {
-	x := &index{}
-	if err := x.loadPartitions(c, perRow); err != nil {
+func loadIndex(conn *connection, reader *readConnection, perRow int) (*commitIndex, error) {
+	index := &commitIndex{}
+	if err := index.loadPartitions(conn, perRow); err != nil {
 		return nil, err
 	}
 	var count [eventlog.Partitions]int
-	for i, p := range x.partitions {
-		if p >= eventlog.Partitions {
-			return nil, fmt.Errorf("commit %d by arrival is in partition %d: %w; restore a backup", i+1, p, eventlog.ErrDamaged)
+	for i, partition := range index.partitions {
+		if partition >= eventlog.Partitions {
+			return nil, fmt.Errorf("commit %d by arrival is in partition %d: %w; restore a backup", i+1, partition, eventlog.ErrDamaged)
 		}
-		count[p]++
+		count[partition]++
 	}
-	for p, n := range count {
-		x.arrivals[p] = make([]uint64, 0, n+n/8+16)
+	for partition, n := range count {
+		index.arrivals[partition] = make([]uint64, 0, n+n/8+16)
 	}
-	for i, p := range x.partitions {
-		x.arrivals[p] = append(x.arrivals[p], uint64(i)+1)
+	for i, partition := range index.partitions {
+		index.arrivals[partition] = append(index.arrivals[partition], uint64(i)+1)
 	}
-	return x, x.loadHeads(r)
+	return index, index.loadHeads(reader)
 }
 
-func (x *index) loadPartitions(c *conn, perRow int) error {
-	err := c.query("SELECT id, partitions FROM locations ORDER BY id", func(row []driver.Value) error {
+func (idx *commitIndex) loadPartitions(conn *connection, perRow int) error {
+	err := conn.query("SELECT id, partitions FROM locations ORDER BY id", func(row []driver.Value) error {
 		block, _ := row[1].([]byte)
-		if row[0] != int64(len(x.partitions)/perRow+1) || len(block) != perRow {
+		if row[0] != int64(len(idx.partitions)/perRow+1) || len(block) != perRow {
 			return fmt.Errorf("row %v of table locations: %w; restore a backup", row[0], eventlog.ErrDamaged)
 		}
-		x.partitions = append(x.partitions, block...)
+		idx.partitions = append(idx.partitions, block...)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	x.partitions = slices.Grow(x.partitions, len(x.partitions)/8+perRow)
-	return c.query("SELECT id, partition FROM commits WHERE id > ? ORDER BY id", func(row []driver.Value) error {
-		p, _ := row[1].(int64)
-		if row[0] != int64(len(x.partitions))+1 || p < 0 || p >= eventlog.Partitions {
+	idx.partitions = slices.Grow(idx.partitions, len(idx.partitions)/8+perRow)
+	return conn.query("SELECT id, partition FROM commits WHERE id > ? ORDER BY id", func(row []driver.Value) error {
+		partition, _ := row[1].(int64)
+		if row[0] != int64(len(idx.partitions))+1 || partition < 0 || partition >= eventlog.Partitions {
 			return fmt.Errorf("commit %v by arrival: %w; restore a backup", row[0], eventlog.ErrDamaged)
 		}
-		x.partitions = append(x.partitions, uint8(p))
+		idx.partitions = append(idx.partitions, uint8(partition))
 		return nil
-	}, int64(len(x.partitions)))
+	}, int64(len(idx.partitions)))
 }
 
-func (x *index) loadHeads(r *reader) error {
-	for p := range eventlog.Partition(eventlog.Partitions) {
-		n := uint64(len(x.arrivals[p]))
-		if n == 0 {
+func (idx *commitIndex) loadHeads(reader *readConnection) error {
+	for partition := range eventlog.Partition(eventlog.Partitions) {
+		seq := uint64(len(idx.arrivals[partition]))
+		if seq == 0 {
 			continue
 		}
-		last, err := r.commit(x.arrivals[p][n-1], p, n)
+		last, err := reader.commit(idx.arrivals[partition][seq-1], partition, seq)
 		if err != nil {
 			return err
 		}
-		x.heads[p] = last.Head()
+		idx.heads[partition] = last.Head()
 	}
 	return nil
 }

@@ -14,10 +14,10 @@ import (
 	"tandem/eventlog"
 )
 
-// losses is what was reported as lost, and accepted. Table meta has it too, in rows that a program
+// lossTable is what was reported as lost, and accepted. Table meta has it too, in rows that a program
 // which does not know them leaves alone.
-type losses struct {
-	changing sync.Mutex // held from looking at what is stored until the change of it is visible
+type lossTable struct {
+	changeMu sync.Mutex // held from looking at what is stored until the change of it is visible
 
 	// Log.mu guards what follows.
 	open     [eventlog.Partitions]*eventlog.LostTailError
@@ -43,7 +43,7 @@ type storedHead struct {
 	Hash string `json:"hash"` // hexadecimal
 }
 
-func storeHead(h eventlog.Head) storedHead { return storedHead{h.Seq, h.Hash.String()} }
+func storeHead(head eventlog.Head) storedHead { return storedHead{head.Seq, head.Hash.String()} }
 
 func (h storedHead) head() (head eventlog.Head, ok bool) {
 	hash, err := hex.DecodeString(h.Hash)
@@ -52,25 +52,25 @@ func (h storedHead) head() (head eventlog.Head, ok bool) {
 }
 
 // load reads what was reported and accepted before.
-func (x *losses) load(c *conn) error {
-	return c.query("SELECT name, value FROM meta WHERE name LIKE 'loss %' OR name LIKE 'epoch %'", func(row []driver.Value) error {
+func (t *lossTable) load(conn *connection) error {
+	return conn.query("SELECT name, value FROM meta WHERE name LIKE 'loss %' OR name LIKE 'epoch %'", func(row []driver.Value) error {
 		name, _ := row[0].(string)
-		if !x.loadRow(name, row[1]) {
+		if !t.loadRow(name, row[1]) {
 			return fmt.Errorf("row '%s' of table meta: %w; restore a backup", name, eventlog.ErrDamaged)
 		}
 		return nil
 	})
 }
 
-func (x *losses) loadRow(name string, value driver.Value) (ok bool) {
+func (t *lossTable) loadRow(name string, value driver.Value) (ok bool) {
 	prefix, digits, _ := strings.Cut(name, " ")
-	p, err := strconv.ParseUint(digits, 10, 8)
-	if err != nil || p >= eventlog.Partitions {
+	partition, err := strconv.ParseUint(digits, 10, 8)
+	if err != nil || partition >= eventlog.Partitions {
 		return false
 	}
 	if prefix+" " == epochPrefix {
 		epoch, ok := value.(int64)
-		x.epochs[p] = uint64(epoch)
+		t.epochs[partition] = uint64(epoch)
 		return ok && epoch > 0
 	}
 	var stored storedLoss
@@ -78,19 +78,19 @@ func (x *losses) loadRow(name string, value driver.Value) (ok bool) {
 	if json.Unmarshal([]byte(text), &stored) != nil {
 		return false
 	}
-	loss := &eventlog.LostTailError{Partition: eventlog.Partition(p)}
+	loss := &eventlog.LostTailError{Partition: eventlog.Partition(partition)}
 	known, found := false, false
 	loss.Known, known = stored.Known.head()
 	loss.Stored, found = stored.Stored.head()
-	x.open[p] = loss
+	t.open[partition] = loss
 	return known && found
 }
 
 // ReportLoss keeps the loss in the file. Batches that came before it may still be stored.
 func (l *Log) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error {
-	l.losses.changing.Lock()
-	defer l.losses.changing.Unlock()
-	open, _, err := l.loss(ctx, loss.Partition)
+	l.losses.changeMu.Lock()
+	defer l.losses.changeMu.Unlock()
+	open, _, err := l.openLoss(ctx, loss.Partition)
 	if err != nil || open != nil && open.Known.Seq >= loss.Known.Seq {
 		return err
 	}
@@ -98,7 +98,7 @@ func (l *Log) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error
 	if err != nil {
 		return err
 	}
-	if err := l.setMeta(map[string]driver.Value{lossPrefix + number(loss.Partition): string(value)}); err != nil {
+	if err := l.submitMeta(map[string]driver.Value{lossPrefix + partitionNumber(loss.Partition): string(value)}); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -111,35 +111,35 @@ func (l *Log) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error
 }
 
 // AcceptLoss goes on with what the file holds.
-func (l *Log) AcceptLoss(ctx context.Context, p eventlog.Partition) error {
-	l.losses.changing.Lock()
-	defer l.losses.changing.Unlock()
-	open, epoch, err := l.loss(ctx, p)
+func (l *Log) AcceptLoss(ctx context.Context, partition eventlog.Partition) error {
+	l.losses.changeMu.Lock()
+	defer l.losses.changeMu.Unlock()
+	open, epoch, err := l.openLoss(ctx, partition)
 	if err != nil {
 		return err
 	}
 	if open == nil {
-		return fmt.Errorf("partition %d has no open loss to accept", p)
+		return fmt.Errorf("partition %d has no open loss to accept", partition)
 	}
 	epoch++
-	if err := l.setMeta(map[string]driver.Value{lossPrefix + number(p): nil, epochPrefix + number(p): int64(epoch)}); err != nil {
+	if err := l.submitMeta(map[string]driver.Value{lossPrefix + partitionNumber(partition): nil, epochPrefix + partitionNumber(partition): int64(epoch)}); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.losses.open[p], l.losses.epochs[p] = nil, epoch
-	l.grant(p)
+	l.losses.open[partition], l.losses.epochs[partition] = nil, epoch
+	l.grant(partition)
 	return nil
 }
 
-// loss returns the partition's open loss, if any, and its epoch, unless nothing can be changed.
-func (l *Log) loss(ctx context.Context, p eventlog.Partition) (open *eventlog.LostTailError, epoch uint64, err error) {
+// openLoss returns the partition's open loss, if any, and its epoch, unless nothing can be changed.
+func (l *Log) openLoss(ctx context.Context, partition eventlog.Partition) (open *eventlog.LostTailError, epoch uint64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.open(ctx); err != nil {
+	if err := l.checkOpen(ctx); err != nil {
 		return nil, 0, err
 	}
-	return l.losses.open[p], l.losses.epochs[p], l.refusal()
+	return l.losses.open[partition], l.losses.epochs[partition], l.appendError()
 }
 
 // Losses returns what was reported and how many losses were accepted.
@@ -152,21 +152,21 @@ func (l *Log) Losses(ctx context.Context) (found eventlog.Losses, err error) {
 			found.Open = append(found.Open, *loss)
 		}
 	}
-	return found, l.open(ctx)
+	return found, l.checkOpen(ctx)
 }
 
-func number(p eventlog.Partition) string { return fmt.Sprintf("%02d", p) }
+func partitionNumber(partition eventlog.Partition) string { return fmt.Sprintf("%02d", partition) }
 
-// setMeta writes rows of table meta through the writer; nil deletes one.
-func (l *Log) setMeta(rows map[string]driver.Value) error {
-	r := &request{meta: rows, done: make(chan error, 1)}
-	if !l.writer.queue.put(r) {
+// submitMeta writes rows of table meta through the writer; nil deletes one.
+func (l *Log) submitMeta(rows map[string]driver.Value) error {
+	request := &writeRequest{meta: rows, done: make(chan error, 1)}
+	if !l.writer.queue.put(request) {
 		return errClosed()
 	}
-	return <-r.done
+	return <-request.done
 }
 
-func (w *writer) writeMeta(rows map[string]driver.Value) error {
+func (w *fileWriter) writeMeta(rows map[string]driver.Value) error {
 	for name, value := range rows {
 		statement, args := w.statements.setMeta, []driver.Value{name, value}
 		if value == nil {
@@ -179,12 +179,12 @@ func (w *writer) writeMeta(rows map[string]driver.Value) error {
 	return nil
 }
 
-// lost joins the reports about followed partitions that came since the follower began.
-func (f *follower) lost() error {
+// reportedLosses joins the reports about followed partitions that came since the follower began.
+func (f *followSession) reportedLosses() error {
 	f.log.mu.Lock()
 	defer f.log.mu.Unlock()
 	var lost []error
-	for _, loss := range f.log.losses.reported[f.reported:] {
+	for _, loss := range f.log.losses.reported[f.reportsSeen:] {
 		if !f.skipped[loss.Partition] {
 			lost = append(lost, &loss)
 		}

@@ -30,17 +30,17 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err := makeDir(cfg.Dir); err != nil {
 		return nil, err
 	}
-	lock, err := claim(cfg.Dir)
+	lock, err := lockDir(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
-	l, err := openFile(cfg, lock)
+	log, err := openFile(cfg, lock)
 	if err != nil {
 		file := filepath.Join(cfg.Dir, FileName)
 		return nil, errors.Join(fmt.Errorf("open the log %s: %w", file, err), lock.Close())
 	}
-	go l.writer.run()
-	return l, nil
+	go log.writer.run()
+	return log, nil
 }
 
 // makeDir makes the directory, for this user only, if it does not exist.
@@ -57,8 +57,8 @@ func makeDir(dir string) error {
 	return fmt.Errorf("the data directory %s cannot be made: %w; name one that this user may write to", dir, err)
 }
 
-// claim keeps other processes out of the directory.
-func claim(dir string) (*flock.Flock, error) {
+// lockDir keeps other processes out of the directory.
+func lockDir(dir string) (*flock.Flock, error) {
 	lock := flock.New(filepath.Join(dir, lockName))
 	locked, err := lock.TryLock()
 	if err != nil {
@@ -78,71 +78,71 @@ func openFile(cfg Config, lock *flock.Flock) (_ *Log, err error) {
 	if file, err = filepath.Abs(file); err != nil {
 		return nil, err
 	}
-	if err := private(file); err != nil {
+	if err := createPrivate(file); err != nil {
 		return nil, err
 	}
-	c, err := connect(file, busyTimeout, "PRAGMA secure_delete = ON") // what is erased must not stay in free pages
+	conn, err := connect(file, busyTimeout, "PRAGMA secure_delete = ON") // what is erased must not stay in free pages
 	if err != nil {
 		return nil, err
 	}
-	defer closeUnless(&err, c)
-	opened, err := prepareFile(c)
+	defer closeUnless(&err, conn)
+	opened, err := prepareFile(conn)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := emptyWAL(c); err != nil { // a process that was killed may have left there what it had erased
+	if _, err := emptyWAL(conn); err != nil { // a process that was killed may have left there what it had erased
 		return nil, err
 	}
 	if err := syncDir(cfg.Dir); err != nil {
 		return nil, err
 	}
-	readers := newPool(file, cfg.limits.readers)
+	readers := newReaderPool(file, cfg.limits.readers)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, readers.close())
 		}
 	}()
-	var x *index
-	err = readers.read(func(r *reader) (err error) {
-		x, err = loadIndex(c, r, cfg.limits.location)
+	var index *commitIndex
+	err = readers.read(func(reader *readConnection) (err error) {
+		index, err = loadIndex(conn, reader, cfg.limits.locationCommits)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return newLog(cfg, lock, c, readers, x, opened)
+	return newLog(cfg, lock, conn, readers, index, opened)
 }
 
 // prepareFile makes the file ready for writing, and leaves one that is not a log of ours as it is.
-func prepareFile(c *conn) (opened uint64, err error) {
-	known, err := known(c)
+func prepareFile(conn *connection) (opened uint64, err error) {
+	known, err := hasSchema(conn)
 	if err != nil {
 		return 0, err
 	}
 	for _, setting := range []string{
 		fmt.Sprint("page_size = ", pageSize), "journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "journal_size_limit = 67108864",
 	} {
-		if err := c.exec("PRAGMA " + setting); err != nil {
+		if err := conn.exec("PRAGMA " + setting); err != nil {
 			return 0, err
 		}
 	}
-	return begin(c, known)
+	return initSchema(conn, known)
 }
 
-// private makes the file, if there is none, for this user alone. What SQLite puts beside it gets the
+// createPrivate makes the file, if there is none, for this user alone. What SQLite puts beside it gets the
 // same permissions.
-func private(file string) error {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+func createPrivate(file string) error {
+	handle, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("%w; make the data directory and what is in it writable for this user", err)
 	}
-	return f.Close()
+	return handle.Close()
 }
 
 // closeUnless closes c when the function that defers it fails.
-func closeUnless(err *error, c *conn) {
+func closeUnless(err *error, conn *connection) {
 	if *err != nil {
-		*err = errors.Join(*err, c.close())
+		*err = errors.Join(*err, conn.close())
 	}
 }
 
@@ -168,9 +168,9 @@ func checkFiles(file string) error {
 
 // syncDir makes the names of new files durable.
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	handle, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(handle.Sync(), handle.Close())
 }

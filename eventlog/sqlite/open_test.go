@@ -16,30 +16,30 @@ import (
 func closedLog(t *testing.T, n int) Config {
 	t.Helper()
 	cfg := Config{Dir: t.TempDir()}
-	l := mustOpen(t, cfg)
-	fill(t, l, n)
-	require.NoError(t, l.Close())
+	log := mustOpen(t, cfg)
+	fill(t, log, n)
+	require.NoError(t, log.Close())
 	return cfg
 }
 
-// copied returns a configuration of a copy of a closed log.
-func copied(t *testing.T, cfg Config) Config {
+// copyLog returns a configuration of a copy of a closed log.
+func copyLog(t *testing.T, cfg Config) Config {
 	t.Helper()
 	again := Config{Dir: t.TempDir()}
 	require.NoError(t, os.CopyFS(again.Dir, os.DirFS(cfg.Dir)))
 	return again
 }
 
-// alter runs a statement on the file of a closed log.
-func alter(t *testing.T, cfg Config, statement string) {
+// execSQL runs a statement on the file of a closed log.
+func execSQL(t *testing.T, cfg Config, statement string) {
 	t.Helper()
-	c, err := connect(filepath.Join(cfg.Dir, FileName), statement)
+	conn, err := connect(filepath.Join(cfg.Dir, FileName), statement)
 	require.NoError(t, err)
-	require.NoError(t, c.close())
+	require.NoError(t, conn.close())
 }
 
-// refused shows that the log does not open, and leaves no lock behind.
-func refused(t *testing.T, cfg Config, cause error, says string) {
+// requireOpenFails shows that the log does not open, and leaves no lock behind.
+func requireOpenFails(t *testing.T, cfg Config, cause error, says string) {
 	t.Helper()
 	for range 2 {
 		_, err := Open(t.Context(), cfg)
@@ -51,7 +51,7 @@ func refused(t *testing.T, cfg Config, cause error, says string) {
 }
 
 func TestConfigFaultsAreAllNamed(t *testing.T) {
-	_, err := Open(t.Context(), Config{KeepRecords: time.Hour})
+	_, err := Open(t.Context(), Config{KeepReceipts: time.Hour})
 	require.ErrorContains(t, err, "no data directory")
 	require.ErrorContains(t, err, "24 hours")
 }
@@ -65,10 +65,10 @@ func TestOpenWithAnEndedContext(t *testing.T) {
 
 func TestOpenMakesItsDirectoryOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "odd name?with%20#signs", "data")
-	refused(t, Config{Dir: dir}, os.ErrNotExist, "make its parent")
+	requireOpenFails(t, Config{Dir: dir}, os.ErrNotExist, "make its parent")
 	require.NoError(t, os.Mkdir(filepath.Dir(dir), 0o755))
-	l := mustOpen(t, Config{Dir: dir})
-	require.NoError(t, l.Close())
+	log := mustOpen(t, Config{Dir: dir})
+	require.NoError(t, log.Close())
 	require.FileExists(t, filepath.Join(dir, FileName))
 	info, err := os.Stat(dir)
 	require.NoError(t, err)
@@ -78,15 +78,15 @@ func TestOpenMakesItsDirectoryOnly(t *testing.T) {
 func TestOpenWhereAFileStands(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	refused(t, Config{Dir: file}, nil, "lock "+file)
+	requireOpenFails(t, Config{Dir: file}, nil, "lock "+file)
 }
 
 func TestOpenTwice(t *testing.T) {
 	cfg := closedLog(t, 10)
-	l := mustOpen(t, cfg)
-	refused(t, cfg, eventlog.ErrInUse, filepath.Join(cfg.Dir, lockName))
-	newWriterChain(t, l, 1)
-	require.NoError(t, l.Close())
+	log := mustOpen(t, cfg)
+	requireOpenFails(t, cfg, eventlog.ErrInUse, filepath.Join(cfg.Dir, lockName))
+	newTestOwner(t, log, 1)
+	require.NoError(t, log.Close())
 	require.NoError(t, mustOpen(t, cfg).Close())
 }
 
@@ -103,11 +103,11 @@ func TestOpenRefusesWhatItCannotRead(t *testing.T) {
 		"another program's file": {"DROP TABLE meta", nil, "another program's database"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := copied(t, intact)
-			alter(t, cfg, c.statement)
+			cfg := copyLog(t, intact)
+			execSQL(t, cfg, c.statement)
 			before, err := os.ReadFile(filepath.Join(cfg.Dir, FileName))
 			require.NoError(t, err)
-			refused(t, cfg, c.cause, c.says)
+			requireOpenFails(t, cfg, c.cause, c.says)
 			after, err := os.ReadFile(filepath.Join(cfg.Dir, FileName))
 			require.NoError(t, err)
 			require.Equal(t, before, after, "the file is left as it was")
@@ -138,9 +138,9 @@ func TestOpenFindsDamage(t *testing.T) {
 		"a location was swapped":         {"UPDATE locations SET partitions = CAST(x'02' || substr(partitions, 2) AS BLOB)", "partition 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := copied(t, intact)
-			alter(t, cfg, c.statement)
-			refused(t, cfg, eventlog.ErrDamaged, c.says)
+			cfg := copyLog(t, intact)
+			execSQL(t, cfg, c.statement)
+			requireOpenFails(t, cfg, eventlog.ErrDamaged, c.says)
 		})
 	}
 }
@@ -158,12 +158,12 @@ func TestOpenFindsABrokenFile(t *testing.T) {
 		"a tree made of ones": func(b []byte) []byte { return fillWith(b, 4096, 0xff) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := copied(t, intact)
+			cfg := copyLog(t, intact)
 			file := filepath.Join(cfg.Dir, FileName)
 			content, err := os.ReadFile(file)
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(file, breakIt(content), 0o600))
-			refused(t, cfg, eventlog.ErrDamaged, "restore a backup")
+			requireOpenFails(t, cfg, eventlog.ErrDamaged, "restore a backup")
 		})
 	}
 }
@@ -185,7 +185,7 @@ func TestOpenRefusesToBeginOverAnOldLog(t *testing.T) {
 			file := filepath.Join(cfg.Dir, FileName)
 			require.NoError(t, os.WriteFile(file+"-wal", []byte("what was not yet moved into the database"), 0o600))
 			require.NoError(t, lose(file))
-			refused(t, cfg, eventlog.ErrDamaged, FileName+"-wal")
+			requireOpenFails(t, cfg, eventlog.ErrDamaged, FileName+"-wal")
 		})
 	}
 }
@@ -202,16 +202,16 @@ func TestFollowFindsDamage(t *testing.T) {
 		"of another partition": {"UPDATE commits SET frame = (SELECT frame FROM commits WHERE id = 70) WHERE id = 20", "partition 0: commit 20 says it is of partition 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := copied(t, intact)
-			alter(t, cfg, c.statement)
-			l := mustOpen(t, cfg)
-			defer l.Close()
-			_, err := followAll(l)
+			cfg := copyLog(t, intact)
+			execSQL(t, cfg, c.statement)
+			log := mustOpen(t, cfg)
+			defer log.Close()
+			_, err := followAll(log)
 			require.ErrorIs(t, err, eventlog.ErrDamaged)
 			require.ErrorContains(t, err, c.says)
-			_, err = l.Read(t.Context(), 0, []uint64{20})
+			_, err = log.Read(t.Context(), 0, []uint64{20})
 			require.ErrorIs(t, err, eventlog.ErrDamaged)
-			_, err = l.Read(t.Context(), 0, []uint64{19, 22})
+			_, err = log.Read(t.Context(), 0, []uint64{19, 22})
 			require.NoError(t, err, "the others can be read")
 		})
 	}

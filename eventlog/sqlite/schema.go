@@ -8,8 +8,8 @@ import (
 	"tandem/eventlog"
 )
 
-// format is the version of the file's layout. A file with a higher one is refused.
-const format = 1
+// formatVersion is the version of the file's layout. A file with a higher one is refused.
+const formatVersion = 1
 
 // pageSize of the file in bytes. Larger pages make single appends write more and nothing faster.
 const pageSize = 4096
@@ -53,51 +53,51 @@ var schema = []string{
 ) WITHOUT ROWID`,
 }
 
-// known reports whether the file has a log that this program can use; false means that it is
+// hasSchema reports whether the file has a log that this program can use; false means that it is
 // empty. Anything else is an error.
-func known(c *conn) (bool, error) {
-	tables, err := scalar(c, "SELECT count(*) FROM sqlite_master")
+func hasSchema(conn *connection) (bool, error) {
+	tables, err := scalar(conn, "SELECT count(*) FROM sqlite_master")
 	if err != nil || tables == int64(0) {
 		return false, err
 	}
-	return true, checkSchema(c)
+	return true, checkSchema(conn)
 }
 
-// begin makes the tables of a new file, and returns how often the log has been opened, this time
+// initSchema makes the tables of a new file, and returns how often the log has been opened, this time
 // included.
-func begin(c *conn, known bool) (opened uint64, err error) {
-	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
+func initSchema(conn *connection, known bool) (opened uint64, err error) {
+	if err := conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return 0, err
 	}
 	if !known {
-		err = createSchema(c)
+		err = createSchema(conn)
 	}
 	if err != nil {
 		return 0, err
 	}
-	if err := c.exec("UPDATE meta SET value = value + 1 WHERE name = 'opened'"); err != nil {
+	if err := conn.exec("UPDATE meta SET value = value + 1 WHERE name = 'opened'"); err != nil {
 		return 0, err
 	}
-	times, err := scalar(c, "SELECT value FROM meta WHERE name = 'opened'")
+	times, err := scalar(conn, "SELECT value FROM meta WHERE name = 'opened'")
 	if err != nil {
 		return 0, err
 	}
-	n, _ := times.(int64)
-	return uint64(n), c.exec("COMMIT")
+	count, _ := times.(int64)
+	return uint64(count), conn.exec("COMMIT")
 }
 
-func createSchema(c *conn) error {
+func createSchema(conn *connection) error {
 	for _, statement := range schema {
-		if err := c.exec(statement); err != nil {
+		if err := conn.exec(statement); err != nil {
 			return err
 		}
 	}
-	insert, err := c.prepare("INSERT INTO meta VALUES (?, ?)")
+	insert, err := conn.prepare("INSERT INTO meta VALUES (?, ?)")
 	if err != nil {
 		return err
 	}
 	for name, value := range map[string]driver.Value{
-		"format": int64(format), "partitions": int64(eventlog.Partitions), "id": rand.Text(), "opened": int64(0),
+		"format": int64(formatVersion), "partitions": int64(eventlog.Partitions), "id": rand.Text(), "opened": int64(0),
 	} {
 		if err := insert.exec(name, value); err != nil {
 			return err
@@ -106,24 +106,24 @@ func createSchema(c *conn) error {
 	return nil
 }
 
-func checkSchema(c *conn) error {
-	meta, err := scalar(c, "SELECT count(*) FROM sqlite_master WHERE name = 'meta'")
+func checkSchema(conn *connection) error {
+	meta, err := scalar(conn, "SELECT count(*) FROM sqlite_master WHERE name = 'meta'")
 	if err != nil {
 		return err
 	}
 	if meta != int64(1) {
 		return fmt.Errorf("it is another program's database: move it away or name another data directory")
 	}
-	found, err := scalar(c, "SELECT value FROM meta WHERE name = 'format'")
+	found, err := scalar(conn, "SELECT value FROM meta WHERE name = 'format'")
 	if err != nil {
 		return err
 	}
-	if n, ok := found.(int64); !ok || n < 1 {
+	if version, ok := found.(int64); !ok || version < 1 {
 		return fmt.Errorf("it has no format number: %w; restore a backup", eventlog.ErrDamaged)
-	} else if n > format {
-		return fmt.Errorf("it has format %d, this program reads up to %d: %w; run the newer program", n, format, eventlog.ErrNewer)
+	} else if version > formatVersion {
+		return fmt.Errorf("it has format %d, this program reads up to %d: %w; run the newer program", version, formatVersion, eventlog.ErrNewer)
 	}
-	partitions, err := scalar(c, "SELECT value FROM meta WHERE name = 'partitions'")
+	partitions, err := scalar(conn, "SELECT value FROM meta WHERE name = 'partitions'")
 	if err != nil {
 		return err
 	}
@@ -134,10 +134,10 @@ func checkSchema(c *conn) error {
 }
 
 // scalar returns the first value of a query, nil if there is none.
-func scalar(c *conn, query string) (value driver.Value, err error) {
-	err = c.query(query, func(row []driver.Value) error {
+func scalar(conn *connection, query string) (value driver.Value, err error) {
+	err = conn.query(query, func(row []driver.Value) error {
 		value = row[0]
-		return errEnough
+		return errStopQuery
 	})
 	return value, err
 }

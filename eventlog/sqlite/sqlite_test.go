@@ -12,15 +12,15 @@ import (
 
 func mustOpen(t testing.TB, cfg Config) *Log {
 	t.Helper()
-	l, err := Open(t.Context(), cfg)
+	log, err := Open(t.Context(), cfg)
 	require.NoError(t, err)
-	return l
+	return log
 }
 
 // harness opens logs with the limits for the conformance suite.
-func harness(most limits) func(t *testing.T) eventlogtest.Harness {
+func harness(bounds limits) func(t *testing.T) eventlogtest.Harness {
 	return func(t *testing.T) eventlogtest.Harness {
-		cfg := Config{Dir: t.TempDir(), limits: most}
+		cfg := Config{Dir: t.TempDir(), limits: bounds}
 		log := mustOpen(t, cfg)
 		return eventlogtest.Harness{
 			Log: log,
@@ -41,70 +41,70 @@ func TestConformance(t *testing.T) {
 // read the file, pages are short, the write-ahead file begins again, tables are trimmed.
 func TestConformanceWithTinyLimits(t *testing.T) {
 	eventlogtest.Run(t, harness(limits{
-		group: 3, groupBytes: 4000, tailCommits: 2, tailBytes: 4000, tailOutcomes: 1000, page: 3, pageBytes: 1500,
-		walBytes: 8192, walFrames: 2, trimEvery: 2, readers: 2, location: 4, recordsAtOnce: 3,
+		groupCommits: 3, groupBytes: 4000, tailCommits: 2, tailBytes: 4000, tailOutcomes: 1000, pageCommits: 3, pageBytes: 1500,
+		walBytes: 8192, walFrames: 2, trimEvery: 2, readers: 2, locationCommits: 4, receiptRows: 3,
 	}))
 }
 
-// writerChain owns a partition and makes commits of a usual size: one event of 300 bytes.
-type writerChain struct {
-	log   *Log
-	lease eventlog.Lease
-	p     eventlog.Partition
-	head  eventlog.Head
-	data  []byte
+// testOwner owns a partition and makes commits of a usual size: one event of 300 bytes.
+type testOwner struct {
+	log       *Log
+	lease     eventlog.Lease
+	partition eventlog.Partition
+	head      eventlog.Head
+	data      []byte
 }
 
-func newWriterChain(t testing.TB, l *Log, p eventlog.Partition) *writerChain {
+func newTestOwner(t testing.TB, log *Log, partition eventlog.Partition) *testOwner {
 	t.Helper()
-	lease, err := l.Own(t.Context(), p)
+	lease, err := log.Own(t.Context(), partition)
 	require.NoError(t, err)
-	head, err := l.Head(t.Context(), p)
+	head, err := log.Head(t.Context(), partition)
 	require.NoError(t, err)
 	data := make([]byte, 300)
 	for i := range data {
 		data[i] = 'a' + byte(i%26)
 	}
-	return &writerChain{log: l, lease: lease, p: p, head: head, data: data}
+	return &testOwner{log: log, lease: lease, partition: partition, head: head, data: data}
 }
 
-func (c *writerChain) batch(n int) eventlog.Batch {
-	b := eventlog.Batch{Partition: c.p, Fence: c.lease.Fence(), Head: c.head, Commits: make([]eventlog.Commit, n)}
-	for i := range b.Commits {
-		b.Commits[i] = eventlog.Commit{
-			Partition: c.p, Stream: "project/nokia-xiaomi-2017/p1", Version: c.head.Seq + 1,
-			Command: eventlog.CommandID{byte(c.p), byte(c.head.Seq)}, Actor: "mei.chen", Partner: "xiaomi",
+func (c *testOwner) batch(n int) eventlog.Batch {
+	batch := eventlog.Batch{Partition: c.partition, Fence: c.lease.Fence(), Head: c.head, Commits: make([]eventlog.Commit, n)}
+	for i := range batch.Commits {
+		batch.Commits[i] = eventlog.Commit{
+			Partition: c.partition, Stream: "project/nokia-xiaomi-2017/p1", Version: c.head.Seq + 1,
+			Command: eventlog.CommandID{byte(c.partition), byte(c.head.Seq)}, Actor: "mei.chen", Partner: "xiaomi",
 			RecordedAt: time.UnixMicro(1_700_000_000_000_000 + int64(c.head.Seq)).UTC(),
 			Events:     []eventlog.Event{{Type: "milestone.delivered.v1", Subject: "m1", Audience: "shared", Data: c.data}},
 		}
-		b.Commits[i].Seal(c.head)
-		c.head = b.Commits[i].Head()
+		batch.Commits[i].Seal(c.head)
+		c.head = batch.Commits[i].Head()
 	}
-	return b
+	return batch
 }
 
 // keyed adds the record that a command with an idempotency key brings.
-func keyed(b eventlog.Batch) eventlog.Batch {
-	for i := range b.Commits {
-		c := &b.Commits[i]
-		b.Records = append(b.Records, eventlog.Record{Command: c.Command, Request: eventlog.Fingerprint{1}, Seq: c.Seq, At: time.Now()})
+func keyed(batch eventlog.Batch) eventlog.Batch {
+	for i := range batch.Commits {
+		commit := &batch.Commits[i]
+		batch.Receipts = append(batch.Receipts, eventlog.Receipt{Command: commit.Command, Request: eventlog.Fingerprint{1}, Seq: commit.Seq, At: time.Now()})
 	}
-	return b
+	return batch
 }
 
 // fill appends n commits, spread over the partitions, in large batches.
-func fill(t testing.TB, l *Log, n int) {
+func fill(t testing.TB, log *Log, n int) {
 	t.Helper()
-	chains := make([]*writerChain, eventlog.Partitions)
-	for p := range chains {
-		chains[p] = newWriterChain(t, l, eventlog.Partition(p))
+	chains := make([]*testOwner, eventlog.Partitions)
+	for partition := range chains {
+		chains[partition] = newTestOwner(t, log, eventlog.Partition(partition))
 	}
 	const each = 50
 	for i := 0; i < n; i += each {
-		c := chains[i/each%len(chains)]
-		require.NoError(t, l.Append(t.Context(), c.batch(min(each, n-i))))
+		owner := chains[i/each%len(chains)]
+		require.NoError(t, log.Append(t.Context(), owner.batch(min(each, n-i))))
 	}
-	for _, c := range chains {
-		require.NoError(t, c.lease.Release(t.Context()))
+	for _, owner := range chains {
+		require.NoError(t, owner.lease.Release(t.Context()))
 	}
 }

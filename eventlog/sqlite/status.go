@@ -15,7 +15,7 @@ import (
 func (l *Log) Heads(ctx context.Context) (eventlog.Positions, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.index.heads, l.open(ctx)
+	return l.index.heads, l.checkOpen(ctx)
 }
 
 // nodeName tells this process from others.
@@ -31,41 +31,41 @@ func nodeName() string {
 // is written ahead of it.
 func (l *Log) Status(ctx context.Context) (eventlog.Status, error) {
 	file, node := l.readers.file, nodeName()
-	s := eventlog.Status{Kind: "sqlite", Place: file, Durability: "disk", Nodes: []string{node}}
-	err := l.lookUp(ctx, "SELECT partition, count(*) FROM dead_letters GROUP BY partition", func(row []driver.Value) {
-		p, _ := row[0].(int64)
-		n, _ := row[1].(int64)
-		if p >= 0 && p < eventlog.Partitions {
-			s.Partitions[p].DeadLetters = uint64(n)
+	status := eventlog.Status{Kind: "sqlite", Location: file, Durability: "disk", Nodes: []string{node}}
+	err := l.queryRows(ctx, "SELECT partition, count(*) FROM dead_letters GROUP BY partition", func(row []driver.Value) {
+		partition, _ := row[0].(int64)
+		count, _ := row[1].(int64)
+		if partition >= 0 && partition < eventlog.Partitions {
+			status.Partitions[partition].DeadLetters = uint64(count)
 		}
 	})
 	if err != nil {
 		return eventlog.Status{}, err
 	}
-	if s.Bytes, err = size(file, file+"-wal"); err != nil {
+	if status.Bytes, err = fileSizes(file, file+"-wal"); err != nil {
 		return eventlog.Status{}, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for p := range s.Partitions {
-		l.describe(eventlog.Partition(p), node, &s.Partitions[p])
+	for partition := range status.Partitions {
+		l.describe(eventlog.Partition(partition), node, &status.Partitions[partition])
 	}
-	return s, l.open(ctx)
+	return status, l.checkOpen(ctx)
 }
 
 // describe adds what is known without the file. The caller holds l.mu.
-func (l *Log) describe(p eventlog.Partition, node string, to *eventlog.PartitionStatus) {
-	o := &l.owners.partitions[p]
-	to.Head, to.Durable, to.Fence = l.index.heads[p], l.index.heads[p].Seq, o.fence
-	to.Epoch, to.Loss = l.losses.epochs[p], l.losses.open[p]
-	to.Waiting = l.inbox.waiting(eventlog.Topic(p))
-	if o.lease != nil {
+func (l *Log) describe(partition eventlog.Partition, node string, to *eventlog.PartitionStatus) {
+	owned := &l.owners.partitions[partition]
+	to.Head, to.Durable, to.Fence = l.index.heads[partition], l.index.heads[partition].Seq, owned.fence
+	to.Epoch, to.OpenLoss = l.losses.epochs[partition], l.losses.open[partition]
+	to.Waiting = l.commands.waiting(eventlog.Topic(partition))
+	if owned.lease != nil {
 		to.Owner = node
 	}
 }
 
-// size adds up the files that exist.
-func size(files ...string) (sum uint64, err error) {
+// fileSizes adds up the files that exist.
+func fileSizes(files ...string) (sum uint64, err error) {
 	for _, file := range files {
 		info, err := os.Stat(file)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -7,64 +7,64 @@ import (
 	"tandem/eventlog"
 )
 
-// writer is the only goroutine that writes to the file. It is ahead of the published state by the
+// fileWriter is the only goroutine that writes to the file. It is ahead of the published state by the
 // transaction under way; as a failed one is the last, it never has to go back.
-type writer struct {
+type fileWriter struct {
 	log   *Log
-	queue *queue
+	queue *writeQueue
 	ended chan struct{}
 
-	conn        *conn
-	statements  statements
-	heads       [eventlog.Partitions]eventlog.Head
-	checkpoints [eventlog.Partitions]eventlog.Offset // of the partitions' topics
-	partitions  []uint8                              // of the commits after the last row of locations
-	arrived     uint64                               // number of the newest commit
-	unsettled   int                                  // bytes written since the last checkpoint of the file
-	uncut       bool                                 // something was erased, and the write-ahead file still has it
-	untrimmed   int                                  // groups with records since the last trim
-	recordRow   int64                                // number of the newest row of records
+	conn                *connection
+	statements          statements
+	heads               [eventlog.Partitions]eventlog.Head
+	checkpoints         [eventlog.Partitions]eventlog.Offset // of the partitions' topics
+	partitions          []uint8                              // of the commits after the last row of locations
+	lastArrival         uint64                               // number of the newest commit
+	uncheckpointedBytes int                                  // bytes written since the last checkpoint of the file
+	walHoldsErased      bool                                 // something was erased, and the write-ahead file still has it
+	groupsSinceTrim     int                                  // groups with records since the last trim
+	receiptRow          int64                                // number of the newest row of records
 }
 
 // statements are those of the transaction.
 type statements struct {
-	begin, commit, commits, locations, records, trim, letters, put, drop, setMeta, dropMeta, checkpoint *stmt
+	begin, commit, commits, locations, receipts, trim, deadLetters, put, drop, setMeta, dropMeta, checkpoint *preparedStmt
 }
 
-func newWriter(l *Log, c *conn) (*writer, error) {
-	settled := len(l.index.partitions) / l.cfg.limits.location * l.cfg.limits.location
-	w := &writer{
-		log: l, queue: newQueue(), ended: make(chan struct{}), conn: c,
-		heads: l.index.heads, arrived: l.index.last(),
-		partitions: append([]uint8(nil), l.index.partitions[settled:]...),
+func newFileWriter(log *Log, conn *connection) (*fileWriter, error) {
+	settled := len(log.index.partitions) / log.cfg.limits.locationCommits * log.cfg.limits.locationCommits
+	writer := &fileWriter{
+		log: log, queue: newWriteQueue(), ended: make(chan struct{}), conn: conn,
+		heads: log.index.heads, lastArrival: log.index.last(),
+		partitions: append([]uint8(nil), log.index.partitions[settled:]...),
 	}
-	if err := w.prepare(); err != nil {
+	if err := writer.prepare(); err != nil {
 		return nil, err
 	}
-	return w, w.loadRecords()
+	return writer, writer.loadReceipts()
 }
 
-func (w *writer) prepare() error {
-	s := &w.statements
-	for _, p := range []struct {
-		to  **stmt
+func (w *fileWriter) prepare() error {
+	stmts := &w.statements
+	for _, target := range []struct {
+		to  **preparedStmt
 		sql string
 	}{
-		{&s.begin, "BEGIN IMMEDIATE"},
-		{&s.commit, "COMMIT"},
-		{&s.commits, "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?)"},
-		{&s.locations, "INSERT INTO locations VALUES (?, ?)"},
-		{&s.records, "INSERT INTO records VALUES (?, ?, ?)"},
-		{&s.trim, "DELETE FROM records WHERE id IN (SELECT id FROM records ORDER BY id LIMIT ?) AND newest < ?"},
-		{&s.letters, "INSERT INTO dead_letters (partition, message, reason, at, payload) VALUES (?, ?, ?, ?, coalesce(?, x''))"},
-		{&s.put, "INSERT INTO kv VALUES (?, ?, coalesce(?, x'')) ON CONFLICT DO UPDATE SET value = excluded.value"},
-		{&s.drop, "DELETE FROM kv WHERE partition = ? AND key = ?"},
-		{&s.setMeta, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"},
-		{&s.dropMeta, "DELETE FROM meta WHERE name = ?"},
-		{&s.checkpoint, "PRAGMA wal_checkpoint(PASSIVE)"},
+		{&stmts.begin, "BEGIN IMMEDIATE"},
+		{&stmts.commit, "COMMIT"},
+		{&stmts.commits, "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?)"},
+		{&stmts.locations, "INSERT INTO locations VALUES (?, ?)"},
+		{&stmts.receipts, "INSERT INTO records VALUES (?, ?, ?)"},
+		{&stmts.trim, "DELETE FROM records WHERE id IN (SELECT id FROM records ORDER BY id LIMIT ?) AND newest < ?"},
+		{&stmts.deadLetters, "INSERT INTO dead_letters (partition, message, reason, at, payload) VALUES (?, ?, ?, ?, coalesce(?, x''))"},
+		{&stmts.put, "INSERT INTO kv VALUES (?, ?, coalesce(?, x'')) ON CONFLICT DO UPDATE SET value = excluded.value"},
+		{&stmts.drop, "DELETE FROM kv WHERE partition = ? AND key = ?"},
+		{&stmts.setMeta, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"},
+		{&stmts.dropMeta, "DELETE FROM meta WHERE name = ?"},
+		{&stmts.checkpoint, "PRAGMA wal_checkpoint(PASSIVE)"},
 	} {
 		var err error
-		if *p.to, err = w.conn.prepare(p.sql); err != nil {
+		if *target.to, err = w.conn.prepare(target.sql); err != nil {
 			return err
 		}
 	}
@@ -72,113 +72,113 @@ func (w *writer) prepare() error {
 }
 
 // run takes groups until the queue is closed and empty.
-func (w *writer) run() {
+func (w *fileWriter) run() {
 	defer close(w.ended)
-	var group, fitting []*request
+	var group, fitting []*writeRequest
 	for {
 		group = w.queue.take(group[:0], w.log.cfg.limits)
 		if len(group) == 0 {
 			return
 		}
-		fitting = w.accept(fitting[:0], group)
-		stored := w.handle(fitting)
+		fitting = w.selectFitting(fitting[:0], group)
+		stored := w.commitGroup(fitting)
 		// Those that did not fit wait too: who rereads the head must find what was in their way.
-		for _, r := range group {
-			r.done <- r.err
+		for _, request := range group {
+			request.done <- request.err
 		}
 		if stored {
-			w.settle()
+			w.checkpointIfDue()
 		}
 		clear(group)
 		clear(fitting)
 	}
 }
 
-// handle stores and publishes a group, and reports whether it did.
-func (w *writer) handle(group []*request) bool {
+// commitGroup stores and publishes a group, and reports whether it did.
+func (w *fileWriter) commitGroup(group []*writeRequest) bool {
 	if len(group) == 0 {
 		return false
 	}
-	err := w.store(group)
+	err := w.writeGroup(group)
 	if err != nil {
 		err = w.log.stop(err)
 	} else {
-		w.log.published(group)
+		w.log.publish(group)
 	}
 	w.log.mu.Lock()
 	defer w.log.mu.Unlock()
-	for _, r := range group {
-		r.err = err
-		if r.meta != nil {
+	for _, request := range group {
+		request.err = err
+		if request.meta != nil {
 			continue
 		}
-		w.log.owners.partitions[r.batch.Partition].writing = false
-		w.log.grant(r.batch.Partition)
+		w.log.owners.partitions[request.batch.Partition].writing = false
+		w.log.grant(request.batch.Partition)
 	}
 	return err == nil
 }
 
 // close waits until everything in the queue is answered.
-func (w *writer) close() {
+func (w *fileWriter) close() {
 	w.queue.close()
 	<-w.ended
 }
 
-// accept appends to fitting the requests that continue what is stored, and gives the others
+// selectFitting appends to fitting the requests that continue what is stored, and gives the others
 // their error.
-func (w *writer) accept(fitting, group []*request) []*request {
-	l := w.log
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, r := range group {
-		if r.err = l.fault; r.err == nil && r.meta == nil {
-			r.err = w.fits(&r.batch)
+func (w *fileWriter) selectFitting(fitting, group []*writeRequest) []*writeRequest {
+	log := w.log
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	for _, request := range group {
+		if request.err = log.writeError; request.err == nil && request.meta == nil {
+			request.err = w.checkBatch(&request.batch)
 		}
-		if r.err == nil && r.meta != nil {
-			fitting = append(fitting, r)
-		} else if r.err == nil {
-			l.owners.partitions[r.batch.Partition].writing = true
-			fitting = append(fitting, r)
+		if request.err == nil && request.meta != nil {
+			fitting = append(fitting, request)
+		} else if request.err == nil {
+			log.owners.partitions[request.batch.Partition].writing = true
+			fitting = append(fitting, request)
 		}
 	}
 	return fitting
 }
 
-// fits returns an error unless the batch continues what is stored and what the transaction
+// checkBatch returns an error unless the batch continues what is stored and what the transaction
 // under way holds already, and moves that on. The caller holds Log.mu.
-func (w *writer) fits(b *eventlog.Batch) error {
-	head, checkpoint := &w.heads[b.Partition], &w.checkpoints[b.Partition]
+func (w *fileWriter) checkBatch(batch *eventlog.Batch) error {
+	head, checkpoint := &w.heads[batch.Partition], &w.checkpoints[batch.Partition]
 	switch {
-	case !w.log.owners.owns(b.Partition, b.Fence):
-		return conflict(*b, "fence %d is not the owner's", b.Fence)
-	case *head != b.Head:
-		return conflict(*b, "the head is at %d, expected %d", head.Seq, b.Head.Seq)
-	case *checkpoint != b.From:
-		return conflict(*b, "the checkpoint is at %d, expected %d", *checkpoint, b.From)
-	case b.To.Compare(b.From) < 0:
-		return conflict(*b, "the checkpoint would move back to %d", b.To)
+	case !w.log.owners.isOwner(batch.Partition, batch.Fence):
+		return conflict(*batch, "fence %d is not the owner's", batch.Fence)
+	case *head != batch.Head:
+		return conflict(*batch, "the head is at %d, expected %d", head.Seq, batch.Head.Seq)
+	case *checkpoint != batch.From:
+		return conflict(*batch, "the checkpoint is at %d, expected %d", *checkpoint, batch.From)
+	case batch.To.Compare(batch.From) < 0:
+		return conflict(*batch, "the checkpoint would move back to %d", batch.To)
 	}
-	if n := len(b.Commits); n > 0 {
-		*head = b.Commits[n-1].Head()
+	if n := len(batch.Commits); n > 0 {
+		*head = batch.Commits[n-1].Head()
 	}
-	*checkpoint = b.To
+	*checkpoint = batch.To
 	return nil
 }
 
-// store writes the group in one transaction, if it has anything to write.
-func (w *writer) store(group []*request) error {
+// writeGroup writes the group in one transaction, if it has anything to write.
+func (w *fileWriter) writeGroup(group []*writeRequest) error {
 	durable := false
-	for _, r := range group {
-		durable = durable || r.durable()
+	for _, request := range group {
+		durable = durable || request.durable()
 	}
 	if !durable {
 		return nil
 	}
 	err := w.statements.begin.exec()
 	if err == nil {
-		err = w.write(group)
+		err = w.writeRequests(group)
 	}
-	erases := slices.ContainsFunc(group, func(r *request) bool { return r.batch.Erases() })
+	erases := slices.ContainsFunc(group, func(request *writeRequest) bool { return request.batch.Erases() })
 	if err == nil && erases {
 		err = w.rewriteValues()
 	}
@@ -196,31 +196,31 @@ func (w *writer) store(group []*request) error {
 	return err
 }
 
-func (w *writer) write(group []*request) error {
-	var records packed
-	for _, r := range group {
-		if err := w.writeCommits(r); err != nil {
+func (w *fileWriter) writeRequests(group []*writeRequest) error {
+	var records packedReceipts
+	for _, request := range group {
+		if err := w.writeCommits(request); err != nil {
 			return err
 		}
-		if err := w.writeOthers(&r.batch); err != nil {
+		if err := w.writeOthers(&request.batch); err != nil {
 			return err
 		}
-		if err := w.writeMeta(r.meta); err != nil {
+		if err := w.writeMeta(request.meta); err != nil {
 			return err
 		}
-		records.add(&r.batch)
-		w.unsettled += r.bytes
+		records.add(&request.batch)
+		w.uncheckpointedBytes += request.bytes
 	}
-	w.unsettled += 3 * pageSize // the pages that were written but not filled
-	return w.writeRecords(records)
+	w.uncheckpointedBytes += 3 * pageSize // the pages that were written but not filled
+	return w.writeReceipts(records)
 }
 
-func (w *writer) writeCommits(r *request) error {
-	for i := range r.batch.Commits {
-		c := &r.batch.Commits[i]
-		w.arrived++
-		w.partitions = append(w.partitions, uint8(c.Partition))
-		err := w.statements.commits.exec(int64(w.arrived), int64(c.Partition), int64(c.Seq), c.Stream, c.RecordedAt.UnixMicro(), r.frames[i])
+func (w *fileWriter) writeCommits(request *writeRequest) error {
+	for i := range request.batch.Commits {
+		commit := &request.batch.Commits[i]
+		w.lastArrival++
+		w.partitions = append(w.partitions, uint8(commit.Partition))
+		err := w.statements.commits.exec(int64(w.lastArrival), int64(commit.Partition), int64(commit.Seq), commit.Stream, commit.RecordedAt.UnixMicro(), request.frames[i])
 		if err != nil {
 			return err
 		}
@@ -232,28 +232,28 @@ func (w *writer) writeCommits(r *request) error {
 }
 
 // writeLocations writes a row of table locations when it is full.
-func (w *writer) writeLocations() error {
-	perRow := w.log.cfg.limits.location
+func (w *fileWriter) writeLocations() error {
+	perRow := w.log.cfg.limits.locationCommits
 	if len(w.partitions) < perRow {
 		return nil
 	}
-	err := w.statements.locations.exec(int64(w.arrived)/int64(perRow), w.partitions)
+	err := w.statements.locations.exec(int64(w.lastArrival)/int64(perRow), w.partitions)
 	w.partitions = w.partitions[:0]
 	return err
 }
 
-func (w *writer) writeOthers(b *eventlog.Batch) error {
-	for _, d := range b.DeadLetters {
-		if err := w.statements.letters.exec(int64(b.Partition), d.ID, d.Reason, d.At.UnixMicro(), d.Payload); err != nil {
+func (w *fileWriter) writeOthers(batch *eventlog.Batch) error {
+	for _, letter := range batch.DeadLetters {
+		if err := w.statements.deadLetters.exec(int64(batch.Partition), letter.ID, letter.Reason, letter.At.UnixMicro(), letter.Payload); err != nil {
 			return err
 		}
 	}
-	for _, kv := range b.Puts {
+	for _, kv := range batch.Puts {
 		var err error
 		if kv.Value == nil {
-			err = w.statements.drop.exec(int64(b.Partition), kv.Key)
+			err = w.statements.drop.exec(int64(batch.Partition), kv.Key)
 		} else {
-			err = w.statements.put.exec(int64(b.Partition), kv.Key, kv.Value)
+			err = w.statements.put.exec(int64(batch.Partition), kv.Key, kv.Value)
 		}
 		if err != nil {
 			return err
@@ -262,16 +262,16 @@ func (w *writer) writeOthers(b *eventlog.Batch) error {
 	return nil
 }
 
-// settle moves the write-ahead file's content into the database, once enough has gathered. This
+// checkpointIfDue moves the write-ahead file's content into the database, once enough has gathered. This
 // is done here and not by SQLite within COMMIT, which would not report a fault. A fault stops the
 // log; nobody waits for it, and the next append gets the error.
-func (w *writer) settle() {
-	if w.unsettled < w.log.cfg.limits.walBytes {
+func (w *fileWriter) checkpointIfDue() {
+	if w.uncheckpointedBytes < w.log.cfg.limits.walBytes {
 		return
 	}
-	w.unsettled = 0
-	begin := w.beginAgain
-	if w.uncut {
+	w.uncheckpointedBytes = 0
+	begin := w.restartWAL
+	if w.walHoldsErased {
 		begin = w.emptyWAL
 	}
 	if err := begin(); err != nil {
@@ -279,9 +279,9 @@ func (w *writer) settle() {
 	}
 }
 
-// beginAgain lets the write-ahead file begin again with the next transaction, unless a reader
+// restartWAL lets the write-ahead file begin again with the next transaction, unless a reader
 // still uses it. When that has happened for too long, readers have to wait for a moment.
-func (w *writer) beginAgain() error {
+func (w *fileWriter) restartWAL() error {
 	frames, err := w.checkpoint()
 	if err != nil || frames < int64(w.log.cfg.limits.walFrames) {
 		return err
@@ -294,7 +294,7 @@ func (w *writer) beginAgain() error {
 
 // checkpoint moves what no reader needs any more and returns how many pages the write-ahead file
 // has.
-func (w *writer) checkpoint() (frames int64, err error) {
+func (w *fileWriter) checkpoint() (frames int64, err error) {
 	err = w.statements.checkpoint.query(func(row []driver.Value) error {
 		frames, _ = row[1].(int64)
 		return nil

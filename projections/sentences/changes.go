@@ -7,77 +7,77 @@ import (
 )
 
 // change words what happens to a change request.
-func (v *voice) change(f Fact) (string, args) {
-	switch e := f.Payload.(type) {
+func (p *phrasebook) change(fact Fact) (string, args) {
+	switch e := fact.Payload.(type) {
 	case domain.ChangeProposed:
-		return "", args{"Change": e.Change, "Reason": e.Reason, "Milestones": v.proposed(f, e)}
+		return "", args{"Change": e.Change, "Reason": e.Reason, "Milestones": p.proposedText(fact, e)}
 	case domain.ChangeApproved:
-		return "", args{"Change": e.Change, "Remaining": v.names(f, e.Remaining)}
+		return "", args{"Change": e.Change, "Remaining": p.names(fact, e.Remaining)}
 	case domain.ChangeRejected:
 		return "", args{"Change": e.Change, "Reason": e.Reason}
 	case domain.ChangeWithdrawn:
 		return "", args{"Change": e.Change}
 	case domain.ChangeVoided:
-		suffix, what := "", e.Ground.Field
-		if what == "state" {
-			suffix, what = "final", string(e.Ground.State)
+		suffix, text := "", e.Ground.Field
+		if text == "state" {
+			suffix, text = "final", string(e.Ground.State)
 		}
-		return suffix, args{"Change": e.Change, "Milestone": e.Ground.Milestone, "What": v.say("agreed."+what, nil)}
+		return suffix, args{"Change": e.Change, "Milestone": e.Ground.Milestone, "What": p.text("agreed."+text, nil)}
 	}
 	return "", args{}
 }
 
-// proposed writes "fp4-trial: due date from 15 to 30 April 2018; report: cancelled".
-func (v *voice) proposed(f Fact, e domain.ChangeProposed) string {
-	words := make([]string, len(e.Milestones), len(e.Milestones)+len(e.Publish))
-	for i, c := range e.Milestones {
-		what := v.fields(f, c)
-		if c.Cancel {
-			what = v.say("agreed.cancelled", nil)
+// proposedText writes "fp4-trial: due date from 15 to 30 April 2018; report: cancelled".
+func (p *phrasebook) proposedText(fact Fact, event domain.ChangeProposed) string {
+	words := make([]string, len(event.Milestones), len(event.Milestones)+len(event.Publish))
+	for i, change := range event.Milestones {
+		text := p.changedFields(fact, change)
+		if change.Cancel {
+			text = p.text("agreed.cancelled", nil)
 		}
-		words[i] = v.say("change.milestone", args{"Milestone": c.Milestone, "What": what})
+		words[i] = p.text("change.milestone", args{"Milestone": change.Milestone, "What": text})
 	}
-	for _, id := range e.Publish {
-		words = append(words, v.say("change.milestone", args{"Milestone": id, "What": v.say("agreed.public", nil)}))
+	for _, id := range event.Publish {
+		words = append(words, p.text("change.milestone", args{"Milestone": id, "What": p.text("agreed.public", nil)}))
 	}
-	return strings.Join(words, v.style.semicolon)
+	return strings.Join(words, p.style.semicolon)
 }
 
-func (v *voice) fields(f Fact, c domain.ProposedChange) string {
+func (p *phrasebook) changedFields(fact Fact, change domain.ProposedChange) string {
 	var words []string
 	add := func(field, value string) {
-		words = append(words, v.say("change.field", args{"Field": v.say("agreed."+field, nil), "Value": value}))
+		words = append(words, p.text("change.field", args{"Field": p.text("agreed."+field, nil), "Value": value}))
 	}
 	switch {
-	case c.To.DueOn == 0:
-	case c.From.DueOn == c.To.DueOn || c.From.DueOn == 0:
-		add("due_on", v.style.date(c.To.DueOn))
+	case change.To.DueOn == 0:
+	case change.From.DueOn == change.To.DueOn || change.From.DueOn == 0:
+		add("due_on", p.style.date(change.To.DueOn))
 	default:
-		add("due_on", v.style.span(c.From.DueOn, c.To.DueOn))
+		add("due_on", p.style.span(change.From.DueOn, change.To.DueOn))
 	}
-	if c.To.Owner != "" {
-		add("owner", f.Name(c.To.Owner))
+	if change.To.Owner != "" {
+		add("owner", fact.Name(change.To.Owner))
 	}
-	if len(c.To.Acceptors) > 0 {
-		add("acceptors", v.names(f, c.To.Acceptors))
+	if len(change.To.Acceptors) > 0 {
+		add("acceptors", p.names(fact, change.To.Acceptors))
 	}
-	if c.To.Criteria != nil && len(*c.To.Criteria) > 0 {
-		add("criteria", strings.Join(*c.To.Criteria, v.style.comma))
-	} else if c.To.Criteria != nil && c.From.Criteria != nil && len(*c.From.Criteria) > 0 {
-		words = append(words, v.say("agreed.no_criteria", nil))
+	if change.To.Criteria != nil && len(*change.To.Criteria) > 0 {
+		add("criteria", strings.Join(*change.To.Criteria, p.style.comma))
+	} else if change.To.Criteria != nil && change.From.Criteria != nil && len(*change.From.Criteria) > 0 {
+		words = append(words, p.text("agreed.no_criteria", nil))
 	}
-	return strings.Join(words, v.style.comma)
+	return strings.Join(words, p.style.comma)
 }
 
 // agreed says the baseline, and how it moved.
-func (v *voice) agreed(e domain.MilestoneAgreed) (string, args) {
-	data := args{"Change": e.Change, "Reason": e.Reason}
+func (p *phrasebook) agreed(event domain.MilestoneAgreed) (string, args) {
+	data := args{"Change": event.Change, "Reason": event.Reason}
 	switch {
-	case e.BaselineFrom == 0:
-		data["On"] = v.style.date(e.To.DueOn)
+	case event.BaselineFrom == 0:
+		data["On"] = p.style.date(event.To.DueOn)
 		return "first", data
-	case e.BaselineFrom != e.To.DueOn:
-		data["Span"] = v.style.span(e.BaselineFrom, e.To.DueOn)
+	case event.BaselineFrom != event.To.DueOn:
+		data["Span"] = p.style.span(event.BaselineFrom, event.To.DueOn)
 		return "moved", data
 	}
 	return "", data

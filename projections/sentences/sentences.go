@@ -43,11 +43,11 @@ type Fact struct {
 
 // Book words facts. It is safe for concurrent use.
 type Book struct {
-	voices map[string]*voice
+	voices map[string]*phrasebook
 }
 
-// voice words facts in one language.
-type voice struct {
+// phrasebook words facts in one language.
+type phrasebook struct {
 	style     style
 	localizer *i18n.Localizer
 }
@@ -56,67 +56,67 @@ type voice struct {
 func New() (*Book, error) {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
-	b := &Book{voices: map[string]*voice{}}
+	book := &Book{voices: map[string]*phrasebook{}}
 	for _, lang := range Languages() {
 		if _, err := bundle.LoadMessageFileFS(messages, "messages/"+lang+".json"); err != nil {
 			return nil, fmt.Errorf("sentences in %s: %w", lang, err)
 		}
-		b.voices[lang] = &voice{styles()[lang], i18n.NewLocalizer(bundle, lang)}
+		book.voices[lang] = &phrasebook{styles()[lang], i18n.NewLocalizer(bundle, lang)}
 	}
-	return b, nil
+	return book, nil
 }
 
 // Sentence returns the fact as a sentence, without a full stop at its end. A type without a text
 // gives its name.
-func (b *Book) Sentence(lang string, f Fact) string {
-	v := b.voice(lang)
-	id, args := v.describe(f)
-	args["Actor"], args["Title"] = v.actor(f), f.Title
-	return v.say(id, args)
+func (b *Book) Sentence(lang string, fact Fact) string {
+	voice := b.voice(lang)
+	id, args := voice.describe(fact)
+	args["Actor"], args["Title"] = voice.actor(fact), fact.Title
+	return voice.text(id, args)
 }
 
 type args map[string]any
 
-func (v *voice) say(id string, data args) string {
-	text, err := v.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: map[string]any(data)})
+func (p *phrasebook) text(id string, data args) string {
+	text, err := p.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: map[string]any(data)})
 	if err != nil && text == "" {
 		return id
 	}
 	return text
 }
 
-func (v *voice) actor(f Fact) string {
+func (p *phrasebook) actor(fact Fact) string {
 	switch {
-	case f.System:
+	case fact.System:
 		return "Tandem"
-	case f.Partner == "":
-		return v.say("actor.operator", nil)
+	case fact.Partner == "":
+		return p.text("actor.operator", nil)
 	default:
-		return f.Name(f.Partner)
+		return fact.Name(fact.Partner)
 	}
 }
 
 // describe returns the message of a fact and its arguments.
-func (v *voice) describe(f Fact) (string, args) {
-	stored, _, err := domain.EncodeEvent(f.Payload)
+func (p *phrasebook) describe(fact Fact) (string, args) {
+	stored, _, err := domain.EncodeEvent(fact.Payload)
 	if err != nil {
-		return fmt.Sprintf("%T", f.Payload), args{}
+		return fmt.Sprintf("%T", fact.Payload), args{}
 	}
 	area, _, _ := strings.Cut(stored, ".")
 	suffix, data := "", args{}
 	switch area {
 	case "partner", "member", "token", "webhook":
-		suffix, data = v.directory(f)
+		suffix, data = p.directory(fact)
 	case "agreement", "instrument":
-		suffix, data = v.agreement(f)
+		suffix, data = p.agreement(fact)
 	case "amendment":
-		suffix, data = v.amendment(f)
+		suffix, data = p.amendment(fact)
 	case "project":
-		suffix, data = v.project(f)
+		suffix, data = p.project(fact)
 	case "change":
-		suffix, data = v.change(f)
+		suffix, data = p.change(fact)
 	case "milestone":
-		suffix, data = v.milestone(f)
+		suffix, data = p.milestone(fact)
 	}
 	if suffix != "" {
 		stored += "." + suffix
@@ -125,28 +125,28 @@ func (v *voice) describe(f Fact) (string, args) {
 }
 
 // names joins the partners' names as a sentence does.
-func (v *voice) names(f Fact, ids []domain.PartnerID) string {
+func (p *phrasebook) names(fact Fact, ids []domain.PartnerID) string {
 	names := make([]string, len(ids))
 	for i, id := range ids {
-		names[i] = f.Name(id)
+		names[i] = fact.Name(id)
 	}
-	return v.style.join(names)
+	return p.style.join(names)
 }
 
-func (v *voice) role(r domain.Role) string { return v.say("role."+string(r), nil) }
+func (p *phrasebook) role(role domain.Role) string { return p.text("role."+string(role), nil) }
 
-// Say returns a text by its name, such as "state.accepted", with the data that it needs; for messages
+// Text returns a text by its name, such as "state.accepted", with the data that it needs; for messages
 // that are made of more than a sentence. Without such a text it is the name.
-func (b *Book) Say(lang, name string, data map[string]any) string {
-	return b.voice(lang).say(name, data)
+func (b *Book) Text(lang, name string, data map[string]any) string {
+	return b.voice(lang).text(name, data)
 }
 
 // Date writes a date as the language does.
-func (b *Book) Date(lang string, d domain.Date) string { return b.voice(lang).style.date(d) }
+func (b *Book) Date(lang string, date domain.Date) string { return b.voice(lang).style.date(date) }
 
-func (b *Book) voice(lang string) *voice {
-	if v, ok := b.voices[lang]; ok {
-		return v
+func (b *Book) voice(lang string) *phrasebook {
+	if voice, ok := b.voices[lang]; ok {
+		return voice
 	}
 	return b.voices[English]
 }

@@ -14,8 +14,8 @@ import (
 	"tandem/projections/sentences"
 )
 
-// telling is an event and how it is told.
-type telling struct {
+// example is an event and how it is told.
+type example struct {
 	stored, data string
 	private      bool
 	says         map[string]string
@@ -23,22 +23,22 @@ type telling struct {
 
 func names(p domain.PartnerID) string { return strings.ToUpper(string(p[:1])) + string(p[1:]) }
 
-func (x telling) sentence(t *testing.T, b *sentences.Book, lang string) string {
-	p, err := domain.DecodeEvent(x.stored, []byte(x.data))
+func (e example) sentence(t *testing.T, book *sentences.Book, lang string) string {
+	p, err := domain.DecodeEvent(e.stored, []byte(e.data))
 	require.NoError(t, err)
-	return b.Sentence(lang, sentences.Fact{Payload: p, Partner: "nokia", Private: x.private, Title: "FP4 field trial", Name: names})
+	return book.Sentence(lang, sentences.Fact{Payload: p, Partner: "nokia", Private: e.private, Title: "FP4 field trial", Name: names})
 }
 
 // read returns the tellings of testdata/sentences.txt: the stored type (and "private"), the data,
 // a line for each language.
-func read(t *testing.T) []telling {
+func read(t *testing.T) []example {
 	b, err := os.ReadFile("testdata/sentences.txt")
 	require.NoError(t, err)
-	var all []telling
+	var all []example
 	for block := range strings.SplitSeq(strings.TrimSpace(string(b)), "\n\n") {
 		lines := strings.Split(block, "\n")
 		stored, mark, _ := strings.Cut(lines[0], " ")
-		x := telling{stored: stored, data: lines[1], private: mark == "private", says: map[string]string{}}
+		x := example{stored: stored, data: lines[1], private: mark == "private", says: map[string]string{}}
 		for _, line := range lines[2:] {
 			lang, text, _ := strings.Cut(line, ": ")
 			x.says[lang] = text
@@ -57,19 +57,19 @@ func TestSentences(t *testing.T) {
 		update(t, book, all)
 		return
 	}
-	var told []string
+	var covered []string
 	for _, x := range all {
-		told = append(told, x.stored)
+		covered = append(covered, x.stored)
 		for _, lang := range sentences.Languages() {
 			require.Equal(t, x.says[lang], x.sentence(t, book, lang), "%s in %s", x.stored, lang)
 		}
 	}
 	for _, stored := range domain.EventTypes() {
-		require.Contains(t, told, stored, "add the event to testdata/sentences.txt")
+		require.Contains(t, covered, stored, "add the event to testdata/sentences.txt")
 	}
 }
 
-func update(t *testing.T, book *sentences.Book, all []telling) {
+func update(t *testing.T, book *sentences.Book, all []example) {
 	var b strings.Builder
 	for _, x := range all {
 		b.WriteString(x.stored)
@@ -121,9 +121,9 @@ func TestLanguagesHaveTheSameMessages(t *testing.T) {
 func TestWhoActed(t *testing.T) {
 	book, err := sentences.New()
 	require.NoError(t, err)
-	f := sentences.Fact{Payload: domain.MilestoneStarted{}, Title: "FP4", Name: names}
-	require.Equal(t, "The operator started work on FP4", book.Sentence(sentences.English, f))
-	require.Equal(t, "The operator started work on FP4", book.Sentence("tlh", f), "an unknown language is English")
-	f.System = true
-	require.Equal(t, "Tandem started work on FP4", book.Sentence(sentences.English, f))
+	fact := sentences.Fact{Payload: domain.MilestoneStarted{}, Title: "FP4", Name: names}
+	require.Equal(t, "The operator started work on FP4", book.Sentence(sentences.English, fact))
+	require.Equal(t, "The operator started work on FP4", book.Sentence("tlh", fact), "an unknown language is English")
+	fact.System = true
+	require.Equal(t, "Tandem started work on FP4", book.Sentence(sentences.English, fact))
 }

@@ -35,24 +35,24 @@ func (s style) join(names []string) string {
 	return strings.Join(names[:last], s.comma) + s.and + names[last]
 }
 
-func englishDate(d domain.Date) string { return d.Time().Format("2 January 2006") }
+func englishDate(date domain.Date) string { return date.Time().Format("2 January 2006") }
 
 // englishSpan says month and year once where they are the same: "from 15 to 30 April 2018".
 func englishSpan(from, to domain.Date) string {
-	a, b := from.Time(), to.Time()
+	first, last := from.Time(), to.Time()
 	layout := "2 January 2006"
 	switch {
-	case a.Year() == b.Year() && a.Month() == b.Month():
+	case first.Year() == last.Year() && first.Month() == last.Month():
 		layout = "2"
-	case a.Year() == b.Year():
+	case first.Year() == last.Year():
 		layout = "2 January"
 	}
-	return "from " + a.Format(layout) + " to " + englishDate(to)
+	return "from " + first.Format(layout) + " to " + englishDate(to)
 }
 
-func chineseDate(d domain.Date) string {
-	t := d.Time()
-	return fmt.Sprintf("%d年%d月%d日", t.Year(), t.Month(), t.Day())
+func chineseDate(date domain.Date) string {
+	day := date.Time()
+	return fmt.Sprintf("%d年%d月%d日", day.Year(), day.Month(), day.Day())
 }
 
-func finnishDate(d domain.Date) string { return d.Time().Format("2.1.2006") }
+func finnishDate(date domain.Date) string { return date.Time().Format("2.1.2006") }

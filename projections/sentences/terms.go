@@ -7,43 +7,43 @@ import (
 )
 
 // amendment words what happens to an amendment.
-func (v *voice) amendment(f Fact) (string, args) {
-	switch e := f.Payload.(type) {
+func (p *phrasebook) amendment(fact Fact) (string, args) {
+	switch e := fact.Payload.(type) {
 	case domain.AmendmentProposed:
-		return "", args{"Amendment": e.Amendment, "Name": e.Title, "What": v.wanted(f, e.Changes, e.From)}
+		return "", args{"Amendment": e.Amendment, "Name": e.Title, "What": p.amendmentText(fact, e.Changes, e.From)}
 	case domain.AmendmentSigned:
 		return "", args{
-			"Amendment": e.Amendment, "On": v.style.date(e.Signature.SignedOn), "Signatory": e.Signature.Signatory,
-			"Remaining": v.names(f, e.Remaining),
+			"Amendment": e.Amendment, "On": p.style.date(e.Signature.SignedOn), "Signatory": e.Signature.Signatory,
+			"Remaining": p.names(fact, e.Remaining),
 		}
 	case domain.AmendmentRejected:
 		return "", args{"Amendment": e.Amendment, "Reason": e.Reason}
 	case domain.AmendmentWithdrawn:
 		return "", args{"Amendment": e.Amendment}
 	case domain.AmendmentVoided:
-		what := v.say("ground."+e.Ground.Field, args{"Value": e.Ground.Instrument})
-		return "", args{"Amendment": e.Amendment, "What": what}
+		text := p.text("ground."+e.Ground.Field, args{"Value": e.Ground.Instrument})
+		return "", args{"Amendment": e.Amendment, "What": text}
 	}
 	return "", args{}
 }
 
-// wanted writes "10 working days to decide a delivery; adds “Spare parts”; ZTE joins".
-func (v *voice) wanted(f Fact, c domain.AmendmentChanges, from domain.TermsChange) string {
-	words := v.terms(c.Terms, from)
-	for _, i := range c.AddInstruments {
-		words = append(words, v.say("terms.add", args{"Value": i.Title}))
+// amendmentText writes "10 working days to decide a delivery; adds “Spare parts”; ZTE joins".
+func (p *phrasebook) amendmentText(fact Fact, changes domain.AmendmentChanges, from domain.TermsChange) string {
+	words := p.changedTerms(changes.Terms, from)
+	for _, instrument := range changes.AddInstruments {
+		words = append(words, p.text("terms.add", args{"Value": instrument.Title}))
 	}
-	for _, e := range c.EndInstruments {
-		words = append(words, v.say("terms.end", args{"Value": e.ID, "On": v.style.date(e.ExpiresOn)}))
+	for _, end := range changes.EndInstruments {
+		words = append(words, p.text("terms.end", args{"Value": end.ID, "On": p.style.date(end.ExpiresOn)}))
 	}
-	for _, j := range c.Join {
-		words = append(words, v.say("terms.join", args{"Value": f.Name(j.Partner)}))
+	for _, joining := range changes.Join {
+		words = append(words, p.text("terms.join", args{"Value": fact.Name(joining.Partner)}))
 	}
-	return strings.Join(words, v.style.semicolon)
+	return strings.Join(words, p.style.semicolon)
 }
 
-func (v *voice) terms(to, from domain.TermsChange) (words []string) {
-	add := func(id string, value any) { words = append(words, v.say("terms."+id, args{"Value": value})) }
+func (p *phrasebook) changedTerms(to, from domain.TermsChange) (words []string) {
+	add := func(id string, value any) { words = append(words, p.text("terms."+id, args{"Value": value})) }
 	if to.Title != nil {
 		add("title", *to.Title)
 	}
@@ -51,9 +51,9 @@ func (v *voice) terms(to, from domain.TermsChange) (words []string) {
 	case to.NoEnd:
 		add("no_end", nil)
 	case to.ExpiresOn != 0 && from.ExpiresOn != 0:
-		add("expires_on", v.style.span(from.ExpiresOn, to.ExpiresOn))
+		add("expires_on", p.style.span(from.ExpiresOn, to.ExpiresOn))
 	case to.ExpiresOn != 0:
-		add("expires_on", v.style.date(to.ExpiresOn))
+		add("expires_on", p.style.date(to.ExpiresOn))
 	}
 	if to.AcceptanceDays != nil {
 		add("acceptance_days", *to.AcceptanceDays)

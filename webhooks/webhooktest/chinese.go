@@ -14,34 +14,36 @@ import (
 
 const minute = time.Minute
 
-func chinese() []tool {
-	feishu := func(name string) tool {
-		return tool{
-			name: name, rate: []rate{{n: 5, in: time.Second}, {n: 100, in: minute}}, read: readFeishu,
-			took: func(*Fake, Message) answer { return *feishuSays(0, "success") },
-			slow: func(time.Duration) answer { return *feishuSays(11232, "frequency limited") },
+func chineseServices() []service {
+	feishu := func(name string) service {
+		return service{
+			name: name, rates: []rateLimit{{count: 5, period: time.Second}, {count: 100, period: minute}}, read: readFeishu,
+			accept:      func(*Fake, Message) response { return *feishuResponse(0, "success") },
+			rateLimited: func(time.Duration) response { return *feishuResponse(11232, "frequency limited") },
 		}
 	}
-	ok := func(*Fake, Message) answer { return *errcode(0, "ok") }
-	return []tool{
+	ok := func(*Fake, Message) response { return *errcodeResponse(0, "ok") }
+	return []service{
 		feishu("feishu"), feishu("lark"),
 		{
-			name: "dingtalk", rate: []rate{{n: 20, in: minute, block: 10 * minute}}, read: readDingTalk, took: ok,
-			slow: func(time.Duration) answer { return *errcode(130101, "send too fast, exceed 20 times per minute") },
+			name: "dingtalk", rates: []rateLimit{{count: 20, period: minute, lockout: 10 * minute}}, read: readDingTalk, accept: ok,
+			rateLimited: func(time.Duration) response {
+				return *errcodeResponse(130101, "send too fast, exceed 20 times per minute")
+			},
 		},
 		{
-			name: "wecom", rate: []rate{{n: 20, in: minute}}, read: readWeCom, took: ok,
-			slow: func(time.Duration) answer { return *errcode(45009, "api freq out of limit") },
+			name: "wecom", rates: []rateLimit{{count: 20, period: minute}}, read: readWeCom, accept: ok,
+			rateLimited: func(time.Duration) response { return *errcodeResponse(45009, "api freq out of limit") },
 		},
 	}
 }
 
-func feishuSays(code int, msg string) *answer {
-	return &answer{http.StatusOK, nil, map[string]any{"code": code, "msg": msg, "data": map[string]any{}}}
+func feishuResponse(code int, msg string) *response {
+	return &response{http.StatusOK, nil, map[string]any{"code": code, "msg": msg, "data": map[string]any{}}}
 }
 
-func errcode(code int, msg string) *answer {
-	return &answer{http.StatusOK, nil, map[string]any{"errcode": code, "errmsg": msg}}
+func errcodeResponse(code int, msg string) *response {
+	return &response{http.StatusOK, nil, map[string]any{"errcode": code, "errmsg": msg}}
 }
 
 type feishuText struct {
@@ -81,84 +83,84 @@ type feishuMessage struct {
 	} `json:"card"`
 }
 
-// feishuSigned wants the key to be time and secret, and the message to be empty; an hour either way.
-func feishuSigned(f *Fake, at, sign string) bool {
-	if len(f.secrets) == 0 {
+// verifyFeishu wants the key to be time and secret, and the message to be empty; an hour either way.
+func verifyFeishu(fake *Fake, at, sign string) bool {
+	if len(fake.secrets) == 0 {
 		return true
 	}
 	unix, err := strconv.ParseInt(at, 10, 64)
-	if err != nil || f.now().Sub(time.Unix(unix, 0)).Abs() > time.Hour {
+	if err != nil || fake.now().Sub(time.Unix(unix, 0)).Abs() > time.Hour {
 		return false
 	}
-	mac := hmac.New(sha256.New, []byte(at+"\n"+f.secrets[0]))
+	mac := hmac.New(sha256.New, []byte(at+"\n"+fake.secrets[0]))
 	return sign == base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func readFeishu(f *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
-	if refused := isPost(r, "application/json"); refused != nil {
-		return shown, refused
+func readFeishu(fake *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return message, refusal
 	}
-	var m feishuMessage
-	if err := strictly(body, &m); err != nil || m.Type != "interactive" || len(body) > 20*1000 {
-		return shown, feishuSays(9499, fmt.Sprintf("Bad Request: %v", err))
+	var payload feishuMessage
+	if err := decodeStrict(body, &payload); err != nil || payload.Type != "interactive" || len(body) > 20*1000 {
+		return message, feishuResponse(9499, fmt.Sprintf("Bad Request: %v", err))
 	}
-	if !feishuSigned(f, m.Timestamp, m.Sign) {
-		return shown, feishuSays(19021, "sign match fail or timestamp is not within one hour from current time")
+	if !verifyFeishu(fake, payload.Timestamp, payload.Sign) {
+		return message, feishuResponse(19021, "sign match fail or timestamp is not within one hour from current time")
 	}
-	if err := shown.feishuCard(m); err != nil {
-		return shown, feishuSays(9499, err.Error())
+	if err := message.addFeishuCard(payload); err != nil {
+		return message, feishuResponse(9499, err.Error())
 	}
-	if !strings.Contains(shown.Text(), f.keyword) {
-		return shown, feishuSays(19024, "Key Words Not Found")
+	if !strings.Contains(message.Text(), fake.keyword) {
+		return message, feishuResponse(19024, "Key Words Not Found")
 	}
-	return shown, nil
+	return message, nil
 }
 
-func (s *Shown) feishuCard(m feishuMessage) error {
+func (r *Rendered) addFeishuCard(payload feishuMessage) error {
 	var wrong error
-	text := func(t feishuText) string {
-		if t.Tag != "plain_text" || t.Content == "" {
-			wrong = fmt.Errorf("%s %q", t.Tag, t.Content)
+	text := func(element feishuText) string {
+		if element.Tag != "plain_text" || element.Content == "" {
+			wrong = fmt.Errorf("%s %q", element.Tag, element.Content)
 		}
-		s.Marks = append(s.Marks, t.Tag)
-		s.calls(t.Content, atTag)
-		return t.Content
+		r.Markup = append(r.Markup, element.Tag)
+		r.addMentions(element.Content, mentionTag)
+		return element.Content
 	}
-	s.add(text(m.Card.Header.Title))
-	for _, e := range m.Card.Elements {
-		s.Marks = append(s.Marks, e.Tag)
-		if e.Text != nil {
-			s.add(text(*e.Text))
+	r.addText(text(payload.Card.Header.Title))
+	for _, element := range payload.Card.Elements {
+		r.Markup = append(r.Markup, element.Tag)
+		if element.Text != nil {
+			r.addText(text(*element.Text))
 		}
-		for _, field := range e.Fields {
-			s.add(strings.ReplaceAll(text(field.Text), "\n", " | "))
+		for _, field := range element.Fields {
+			r.addText(strings.ReplaceAll(text(field.Text), "\n", " | "))
 		}
-		for _, a := range e.Actions {
-			s.add("[ " + text(a.Text) + " ] → " + a.URL)
+		for _, action := range element.Actions {
+			r.addText("[ " + text(action.Text) + " ] → " + action.URL)
 		}
-		for _, t := range e.Elements {
-			s.add(text(t))
+		for _, element := range element.Elements {
+			r.addText(text(element))
 		}
 	}
 	return wrong
 }
 
-// atTag is how Feishu and WeCom call people.
-var atTag = regexp.MustCompile(`<(at\b|@)`)
+// mentionTag is how Feishu and WeCom call people.
+var mentionTag = regexp.MustCompile(`<(at\b|@)`)
 
-// dingTalkActive are the characters of the markdown of DingTalk and WeCom.
-const dingTalkActive = "*_`[]#<>~|\\"
+// dingTalkMarkup are the characters of the markdown of DingTalk and WeCom.
+const dingTalkMarkup = "*_`[]#<>~|\\"
 
-func readDingTalk(f *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
-	if refused := isPost(r, "application/json"); refused != nil {
-		return shown, refused
+func readDingTalk(fake *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return message, refusal
 	}
-	if len(f.secrets) > 0 && !dingTalkSigned(f, r.URL.Query().Get("timestamp"), r.URL.Query().Get("sign")) {
-		return shown, errcode(310000, "sign not match")
+	if len(fake.secrets) > 0 && !verifyDingTalk(fake, r.URL.Query().Get("timestamp"), r.URL.Query().Get("sign")) {
+		return message, errcodeResponse(310000, "sign not match")
 	}
-	var m struct {
+	var payload struct {
 		Type     string `json:"msgtype"`
 		Markdown struct {
 			Title string `json:"title"`
@@ -168,53 +170,53 @@ func readDingTalk(f *Fake, r *http.Request, body []byte) (Message, *answer) {
 			All bool `json:"isAtAll"`
 		} `json:"at"`
 	}
-	switch err := strictly(body, &m); {
-	case err != nil || m.Type != "markdown" || m.Markdown.Title == "" || m.Markdown.Text == "":
-		return shown, errcode(40035, "invalid parameter")
-	case m.At.All:
-		shown.Calls = append(shown.Calls, "isAtAll")
+	switch err := decodeStrict(body, &payload); {
+	case err != nil || payload.Type != "markdown" || payload.Markdown.Title == "" || payload.Markdown.Text == "":
+		return message, errcodeResponse(40035, "invalid parameter")
+	case payload.At.All:
+		message.Mentions = append(message.Mentions, "isAtAll")
 	case len(body) > 20000:
-		return shown, errcode(460101, "message too long, exceed 20000 bytes")
-	case !strings.Contains(m.Markdown.Title+m.Markdown.Text, f.keyword):
-		return shown, errcode(310000, "keywords not in content")
+		return message, errcodeResponse(460101, "message too long, exceed 20000 bytes")
+	case !strings.Contains(payload.Markdown.Title+payload.Markdown.Text, fake.keyword):
+		return message, errcodeResponse(310000, "keywords not in content")
 	}
-	shown.calls(m.Markdown.Title)
-	shown.markdown(m.Markdown.Text, dingTalkActive, false)
-	return shown, nil
+	message.addMentions(payload.Markdown.Title)
+	message.addMarkdown(payload.Markdown.Text, dingTalkMarkup, false)
+	return message, nil
 }
 
-// dingTalkSigned wants the key to be the secret, and the message time and secret; an hour either way.
-func dingTalkSigned(f *Fake, at, sign string) bool {
+// verifyDingTalk wants the key to be the secret, and the message time and secret; an hour either way.
+func verifyDingTalk(fake *Fake, at, sign string) bool {
 	milliseconds, err := strconv.ParseInt(at, 10, 64)
-	if err != nil || f.now().Sub(time.UnixMilli(milliseconds)).Abs() > time.Hour {
+	if err != nil || fake.now().Sub(time.UnixMilli(milliseconds)).Abs() > time.Hour {
 		return false
 	}
-	mac := hmac.New(sha256.New, []byte(f.secrets[0]))
-	mac.Write([]byte(at + "\n" + f.secrets[0]))
+	mac := hmac.New(sha256.New, []byte(fake.secrets[0]))
+	mac.Write([]byte(at + "\n" + fake.secrets[0]))
 	return sign == base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func readWeCom(f *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
-	if refused := isPost(r, "application/json"); refused != nil {
-		return shown, refused
+func readWeCom(fake *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return message, refusal
 	}
-	if len(f.secrets) > 0 && r.URL.Query().Get("key") != f.secrets[0] {
-		return shown, errcode(93000, "invalid webhook url")
+	if len(fake.secrets) > 0 && r.URL.Query().Get("key") != fake.secrets[0] {
+		return message, errcodeResponse(93000, "invalid webhook url")
 	}
-	var m struct {
+	var payload struct {
 		Type     string `json:"msgtype"`
 		Markdown struct {
 			Content string `json:"content"`
 		} `json:"markdown"`
 	}
-	if err := strictly(body, &m); err != nil || m.Type != "markdown" || m.Markdown.Content == "" {
-		return shown, errcode(40008, "invalid message type")
+	if err := decodeStrict(body, &payload); err != nil || payload.Type != "markdown" || payload.Markdown.Content == "" {
+		return message, errcodeResponse(40008, "invalid message type")
 	}
-	if len(m.Markdown.Content) > 4096 {
-		return shown, errcode(40058, "markdown.content exceed max length 4096")
+	if len(payload.Markdown.Content) > 4096 {
+		return message, errcodeResponse(40058, "markdown.content exceed max length 4096")
 	}
-	shown.calls(m.Markdown.Content, atTag)
-	shown.markdown(m.Markdown.Content, dingTalkActive, false)
-	return shown, nil
+	message.addMentions(payload.Markdown.Content, mentionTag)
+	message.addMarkdown(payload.Markdown.Content, dingTalkMarkup, false)
+	return message, nil
 }

@@ -11,44 +11,44 @@ import (
 
 // Names returns the tools that there are fakes of: one for each format.
 func Names() []string {
-	names := make([]string, 0, len(tools()))
-	for _, t := range tools() {
-		names = append(names, t.name)
+	names := make([]string, 0, len(services()))
+	for _, service := range services() {
+		names = append(names, service.name)
 	}
 	return names
 }
 
 // Fake is one endpoint of a tool. It is safe for concurrent use.
 type Fake struct {
-	tool    tool
+	service service
 	secrets []string
 	keyword string
 	now     func() time.Time
-	rates   []rate
+	rates   []rateLimit
 
-	mu       sync.Mutex
-	times    []time.Time // of requests, as far back as a rate goes
-	blocked  time.Time
-	messages []Message
-	got      chan Message
-	seen     map[string]bool
+	mu           sync.Mutex
+	requestTimes []time.Time // of requests, as far back as a rate goes
+	blockedUntil time.Time
+	messages     []Message
+	received     chan Message
+	seenIDs      map[string]bool
 }
 
 // Message is one that a tool took.
 type Message struct {
-	Shown
+	Rendered
 
-	ID     string // of the delivery, where the tool is told one
-	Header http.Header
-	Body   []byte
-	At     time.Time
+	ID         string // of the delivery, where the tool is told one
+	Header     http.Header
+	Body       []byte
+	ReceivedAt time.Time
 }
 
-// Shown is a message as people see it, and what in it is alive.
-type Shown struct {
-	Lines []string // of text, without the markup
-	Calls []string // mentions that would call somebody
-	Marks []string // all markup, in its order
+// Rendered is a message as people see it, and what in it is alive.
+type Rendered struct {
+	Lines    []string // of text, without the markup
+	Mentions []string // mentions that would call somebody
+	Markup   []string // all markup, in its order
 }
 
 // Option changes an endpoint.
@@ -56,62 +56,62 @@ type Option func(*Fake)
 
 // Secrets sets what the endpoint knows: signing secrets, an access token, or a bot's address and key. Without any it
 // checks no signature.
-func Secrets(s ...string) Option { return func(f *Fake) { f.secrets = s } }
+func Secrets(secrets ...string) Option { return func(fake *Fake) { fake.secrets = secrets } }
 
 // Clock replaces the system's.
-func Clock(now func() time.Time) Option { return func(f *Fake) { f.now = now } }
+func Clock(now func() time.Time) Option { return func(fake *Fake) { fake.now = now } }
 
 // Keyword makes the endpoint refuse messages without a word, where the tool can do that.
-func Keyword(word string) Option { return func(f *Fake) { f.keyword = word } }
+func Keyword(word string) Option { return func(fake *Fake) { fake.keyword = word } }
 
 // Rate replaces the tool's own: n messages in a time. Zero: as many as there come.
 func Rate(n int, in time.Duration) Option {
-	return func(f *Fake) {
+	return func(fake *Fake) {
 		var block time.Duration
-		for _, r := range f.rates {
-			block = max(block, r.block)
+		for _, limit := range fake.rates {
+			block = max(block, limit.lockout)
 		}
-		f.rates = nil
+		fake.rates = nil
 		if n > 0 {
-			f.rates = []rate{{n, in, block}}
+			fake.rates = []rateLimit{{n, in, block}}
 		}
 	}
 }
 
-// rate is how many messages a tool takes in a time, and for how long it takes none from who sent more.
-type rate struct {
-	n     int
-	in    time.Duration
-	block time.Duration
+// rateLimit is how many messages a tool takes in a time, and for how long it takes none from who sent more.
+type rateLimit struct {
+	count   int
+	period  time.Duration
+	lockout time.Duration
 }
 
-// answer is what a tool answers.
-type answer struct {
+// response is what a tool answers.
+type response struct {
 	status int
 	header map[string]string
 	body   any // a string as it is, all else as JSON
 }
 
-// tool is how one tool reads and answers.
-type tool struct {
-	name string
-	rate []rate
-	read func(f *Fake, r *http.Request, body []byte) (Message, *answer) // an answer: it refuses
-	took func(f *Fake, m Message) answer
-	slow func(after time.Duration) answer
+// service is how one tool reads and answers.
+type service struct {
+	name        string
+	rates       []rateLimit
+	read        func(fake *Fake, r *http.Request, body []byte) (Message, *response) // an answer: it refuses
+	accept      func(fake *Fake, message Message) response
+	rateLimited func(after time.Duration) response
 }
 
-// Tool returns an endpoint of a tool, by its format's name.
-func Tool(name string, options ...Option) *Fake {
-	for _, t := range tools() {
-		if t.name != name {
+// NewFake returns an endpoint of a tool, by its format's name.
+func NewFake(name string, options ...Option) *Fake {
+	for _, service := range services() {
+		if service.name != name {
 			continue
 		}
-		f := &Fake{tool: t, now: time.Now, rates: t.rate, seen: map[string]bool{}}
-		for _, o := range options {
-			o(f)
+		fake := &Fake{service: service, now: time.Now, rates: service.rates, seenIDs: map[string]bool{}}
+		for _, option := range options {
+			option(fake)
 		}
-		return f
+		return fake
 	}
 	panic(fmt.Sprintf("webhooktest: there is no fake of %q", name))
 }
@@ -123,53 +123,53 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	write(w, f.answer(r, body))
+	writeResponse(w, f.respond(r, body))
 }
 
-func (f *Fake) answer(r *http.Request, body []byte) answer {
+func (f *Fake) respond(r *http.Request, body []byte) response {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if after := f.tooFast(); after > 0 {
-		return f.tool.slow(after)
+	if after := f.checkRate(); after > 0 {
+		return f.service.rateLimited(after)
 	}
-	m, refused := f.tool.read(f, r, body)
-	if refused != nil {
-		return *refused
+	message, refusal := f.service.read(f, r, body)
+	if refusal != nil {
+		return *refusal
 	}
-	m.Header, m.Body, m.At = r.Header.Clone(), body, f.now()
-	if m.ID == "" || !f.seen[f.tool.name+m.ID] || !exactlyOnce[f.tool.name] {
-		f.messages = append(f.messages, m)
-		if f.got != nil {
-			f.got <- m
+	message.Header, message.Body, message.ReceivedAt = r.Header.Clone(), body, f.now()
+	if message.ID == "" || !f.seenIDs[f.service.name+message.ID] || !deduplicating[f.service.name] {
+		f.messages = append(f.messages, message)
+		if f.received != nil {
+			f.received <- message
 		}
 	}
-	f.seen[f.tool.name+m.ID] = true
-	return f.tool.took(f, m)
+	f.seenIDs[f.service.name+message.ID] = true
+	return f.service.accept(f, message)
 }
 
-// exactlyOnce are the tools that show a message with a known id once.
-var exactlyOnce = map[string]bool{"matrix": true, "google-chat": true}
+// deduplicating are the tools that show a message with a known id once.
+var deduplicating = map[string]bool{"matrix": true, "google-chat": true}
 
-// tooFast counts a request and returns for how long to wait if there were too many.
-func (f *Fake) tooFast() time.Duration {
+// checkRate counts a request and returns for how long to wait if there were too many.
+func (f *Fake) checkRate() time.Duration {
 	now := f.now()
-	if f.blocked.After(now) {
-		return f.blocked.Sub(now)
+	if f.blockedUntil.After(now) {
+		return f.blockedUntil.Sub(now)
 	}
-	for _, r := range f.rates {
-		first := len(f.times) - r.n
-		if first < 0 || now.Sub(f.times[first]) >= r.in {
+	for _, limit := range f.rates {
+		first := len(f.requestTimes) - limit.count
+		if first < 0 || now.Sub(f.requestTimes[first]) >= limit.period {
 			continue
 		}
-		if r.block > 0 {
-			f.blocked = now.Add(r.block)
-			return r.block
+		if limit.lockout > 0 {
+			f.blockedUntil = now.Add(limit.lockout)
+			return limit.lockout
 		}
-		return f.times[first].Add(r.in).Sub(now)
+		return f.requestTimes[first].Add(limit.period).Sub(now)
 	}
-	f.times = append(f.times, now)
-	if len(f.times) > 1000 {
-		f.times = f.times[len(f.times)-500:]
+	f.requestTimes = append(f.requestTimes, now)
+	if len(f.requestTimes) > 1000 {
+		f.requestTimes = f.requestTimes[len(f.requestTimes)-500:]
 	}
 	return 0
 }
@@ -181,29 +181,29 @@ func (f *Fake) Messages() []Message {
 	return append([]Message(nil), f.messages...)
 }
 
-// Got gives each message once when it is taken, those from before the first call too.
-func (f *Fake) Got() <-chan Message {
+// Received gives each message once when it is taken, those from before the first call too.
+func (f *Fake) Received() <-chan Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.got == nil {
-		f.got = make(chan Message, len(f.messages)+1<<16)
-		for _, m := range f.messages {
-			f.got <- m
+	if f.received == nil {
+		f.received = make(chan Message, len(f.messages)+1<<16)
+		for _, message := range f.messages {
+			f.received <- message
 		}
 	}
-	return f.got
+	return f.received
 }
 
-func write(w http.ResponseWriter, a answer) {
-	text, plain := a.body.(string)
+func writeResponse(w http.ResponseWriter, response response) {
+	text, plain := response.body.(string)
 	body := []byte(text)
 	if !plain {
 		w.Header().Set("Content-Type", "application/json")
-		body, _ = json.Marshal(a.body)
+		body, _ = json.Marshal(response.body)
 	}
-	for name, value := range a.header {
+	for name, value := range response.header {
 		w.Header().Set(name, value)
 	}
-	w.WriteHeader(a.status)
+	w.WriteHeader(response.status)
 	_, _ = w.Write(body)
 }

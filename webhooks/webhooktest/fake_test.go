@@ -18,93 +18,93 @@ import (
 
 const markdown = `{"msgtype":"markdown","markdown":{"title":"x","text":"x"},"at":{"isAtAll":false}}`
 
-func say(t *testing.T, url, body string) string {
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(body))
+func post(t *testing.T, url, body string) string {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(body))
 	require.NoError(t, err)
-	r.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(r)
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer func() { _ = answer.Body.Close() }()
-	b, err := io.ReadAll(answer.Body)
+	reply, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
-	return fmt.Sprint(answer.StatusCode, " ", string(b))
+	return fmt.Sprint(answer.StatusCode, " ", string(reply))
 }
 
 // DingTalk takes twenty a minute; who sends one more is shut out for ten, however quiet meanwhile.
-func TestShutOut(t *testing.T) {
+func TestDingTalkLockout(t *testing.T) {
 	now := time.Date(2018, 3, 22, 9, 30, 0, 0, time.UTC)
-	fake := webhooktest.Tool("dingtalk", webhooktest.Clock(func() time.Time { return now }))
+	fake := webhooktest.NewFake("dingtalk", webhooktest.Clock(func() time.Time { return now }))
 	server := httptest.NewServer(fake)
 	defer server.Close()
 	for range 20 {
-		require.Contains(t, say(t, server.URL, markdown), `"errcode":0`)
+		require.Contains(t, post(t, server.URL, markdown), `"errcode":0`)
 	}
 	for range 10 {
-		require.Contains(t, say(t, server.URL, markdown), `"errcode":130101`)
+		require.Contains(t, post(t, server.URL, markdown), `"errcode":130101`)
 		now = now.Add(time.Minute)
 	}
-	require.Contains(t, say(t, server.URL, markdown), `"errcode":0`)
+	require.Contains(t, post(t, server.URL, markdown), `"errcode":0`)
 	require.Len(t, fake.Messages(), 21)
 }
 
 // Many may send at once, and each message is told once.
 func TestConcurrent(t *testing.T) {
-	fake := webhooktest.Tool("dingtalk", webhooktest.Rate(0, 0))
+	fake := webhooktest.NewFake("dingtalk", webhooktest.Rate(0, 0))
 	server := httptest.NewServer(fake)
 	defer server.Close()
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
 			for range 25 {
-				say(t, server.URL, markdown)
+				post(t, server.URL, markdown)
 			}
 		})
 	}
 	for range 200 {
-		m := <-fake.Got()
-		require.Equal(t, []string{"x"}, m.Lines)
+		message := <-fake.Received()
+		require.Equal(t, []string{"x"}, message.Lines)
 	}
 	all.Wait()
 	require.Len(t, fake.Messages(), 200)
-	require.Empty(t, fake.Got())
+	require.Empty(t, fake.Received())
 }
 
 // What would call somebody, or is markup that somebody typed, is found.
-func TestTheFakesSeeWhatIsAlive(t *testing.T) {
-	for _, c := range []struct{ tool, text, call, mark string }{
+func TestFakesReportMarkupAndMentions(t *testing.T) {
+	for _, test := range []struct{ tool, text, call, mark string }{
 		{"dingtalk", `hello @all`, "@all", ""},
 		{"dingtalk", `hello **all**`, "", "*"},
 		{"wecom", `hello <@all>`, "@all", "<"},
 		{"wecom", "`code`", "", "`"},
 	} {
-		body := fmt.Sprintf(`{"msgtype":"markdown","markdown":{"title":"x","text":%q},"at":{"isAtAll":false}}`, c.text)
-		if c.tool == "wecom" {
-			body = fmt.Sprintf(`{"msgtype":"markdown","markdown":{"content":%q}}`, c.text)
+		body := fmt.Sprintf(`{"msgtype":"markdown","markdown":{"title":"x","text":%q},"at":{"isAtAll":false}}`, test.text)
+		if test.tool == "wecom" {
+			body = fmt.Sprintf(`{"msgtype":"markdown","markdown":{"content":%q}}`, test.text)
 		}
-		fake := webhooktest.Tool(c.tool)
+		fake := webhooktest.NewFake(test.tool)
 		server := httptest.NewServer(fake)
-		require.Contains(t, say(t, server.URL, body), `"errcode":0`)
+		require.Contains(t, post(t, server.URL, body), `"errcode":0`)
 		server.Close()
-		m := fake.Messages()[0]
-		if c.call != "" {
-			require.Contains(t, m.Calls, c.call)
+		message := fake.Messages()[0]
+		if test.call != "" {
+			require.Contains(t, message.Mentions, test.call)
 		}
-		if c.mark != "" {
-			require.Contains(t, m.Marks, c.mark)
+		if test.mark != "" {
+			require.Contains(t, message.Markup, test.mark)
 		}
 	}
 }
 
 // Every fake refuses what is no message of its tool, with its tool's words and not with a crash.
-func TestNonsense(t *testing.T) {
+func TestFakesRefuseInvalidMessages(t *testing.T) {
 	for _, name := range webhooktest.Names() {
-		fake := webhooktest.Tool(name)
+		fake := webhooktest.NewFake(name)
 		server := httptest.NewServer(fake)
 		for _, body := range []string{"", "{}", "null", "[]", "{", `{"text":""}`, `{"unknown":1}`, markdown + "x", "\xff"} {
-			say(t, server.URL, body)
+			post(t, server.URL, body)
 		}
 		server.Close()
 		require.Empty(t, fake.Messages(), name)
 	}
-	require.Panics(t, func() { webhooktest.Tool("fax") })
+	require.Panics(t, func() { webhooktest.NewFake("fax") })
 }

@@ -11,58 +11,58 @@ import (
 // rawList is a list of things of several kinds.
 type rawList []json.RawMessage
 
-func tools() []tool {
-	return append(append(append(programs(), western()...), chinese()...), others()...)
+func services() []service {
+	return append(append(append(programReceivers(), westernServices()...), chineseServices()...), otherServices()...)
 }
 
-func others() []tool {
-	taken := func(body map[string]any) func(*Fake, Message) answer {
-		return func(*Fake, Message) answer { return answer{http.StatusOK, nil, body} }
+func otherServices() []service {
+	taken := func(body map[string]any) func(*Fake, Message) response {
+		return func(*Fake, Message) response { return response{http.StatusOK, nil, body} }
 	}
-	return []tool{
+	return []service{
 		{
-			name: "google-chat", rate: []rate{{n: 1, in: time.Second}}, read: readGoogleChat,
-			took: taken(map[string]any{"name": "spaces/S/messages/1"}),
-			slow: func(time.Duration) answer {
-				return *googleSays(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "Resource has been exhausted")
+			name: "google-chat", rates: []rateLimit{{count: 1, period: time.Second}}, read: readGoogleChat,
+			accept: taken(map[string]any{"name": "spaces/S/messages/1"}),
+			rateLimited: func(time.Duration) response {
+				return *googleResponse(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "Resource has been exhausted")
 			},
 		},
 		{
-			name: "telegram", rate: []rate{{n: 1, in: time.Second}, {n: 20, in: minute}}, read: readTelegram,
-			took: taken(map[string]any{"ok": true, "result": map[string]any{}}),
-			slow: func(after time.Duration) answer {
-				a := telegramSays(http.StatusTooManyRequests, "Too Many Requests: retry after")
-				return a.and("parameters", map[string]any{"retry_after": int(after/time.Second) + 1})
+			name: "telegram", rates: []rateLimit{{count: 1, period: time.Second}, {count: 20, period: minute}}, read: readTelegram,
+			accept: taken(map[string]any{"ok": true, "result": map[string]any{}}),
+			rateLimited: func(after time.Duration) response {
+				response := telegramResponse(http.StatusTooManyRequests, "Too Many Requests: retry after")
+				return response.with("parameters", map[string]any{"retry_after": int(after/time.Second) + 1})
 			},
 		},
 		{
-			name: "matrix", rate: []rate{{n: 20, in: 50 * time.Second}}, read: readMatrix,
-			took: func(_ *Fake, m Message) answer {
-				return answer{http.StatusOK, nil, map[string]any{"event_id": "$" + m.ID}}
+			name: "matrix", rates: []rateLimit{{count: 20, period: 50 * time.Second}}, read: readMatrix,
+			accept: func(_ *Fake, message Message) response {
+				return response{http.StatusOK, nil, map[string]any{"event_id": "$" + message.ID}}
 			},
-			slow: func(after time.Duration) answer {
-				return matrixSays(http.StatusTooManyRequests, "M_LIMIT_EXCEEDED").and("retry_after_ms", after.Milliseconds())
+			rateLimited: func(after time.Duration) response {
+				return matrixResponse(http.StatusTooManyRequests, "M_LIMIT_EXCEEDED").with("retry_after_ms", after.Milliseconds())
 			},
 		},
 		{
-			name: "zulip", rate: []rate{{n: 200, in: minute}}, read: readZulip,
-			took: taken(map[string]any{"result": "success", "msg": "", "id": 1}),
-			slow: func(after time.Duration) answer {
-				a := zulipSays(http.StatusTooManyRequests, "RATE_LIMIT_HIT", "API usage exceeded rate limit")
-				return a.and("retry-after", after.Seconds())
+			name: "zulip", rates: []rateLimit{{count: 200, period: minute}}, read: readZulip,
+			accept: taken(map[string]any{"result": "success", "msg": "", "id": 1}),
+			rateLimited: func(after time.Duration) response {
+				response := zulipResponse(http.StatusTooManyRequests, "RATE_LIMIT_HIT", "API usage exceeded rate limit")
+				return response.with("retry-after", after.Seconds())
 			},
 		},
 	}
 }
 
-// and adds a member to an answer in JSON.
-func (a *answer) and(name string, value any) answer {
-	a.body.(map[string]any)[name] = value
-	return *a
+// with adds a member to an answer in JSON.
+func (attachment *response) with(name string, value any) response {
+	attachment.body.(map[string]any)[name] = value
+	return *attachment
 }
 
-func googleSays(status int, code, message string) *answer {
-	return &answer{status, nil, map[string]any{"error": map[string]any{"code": status, "status": code, "message": message}}}
+func googleResponse(status int, code, message string) *response {
+	return &response{status, nil, map[string]any{"error": map[string]any{"code": status, "status": code, "message": message}}}
 }
 
 type googleWidget struct {
@@ -101,70 +101,70 @@ type googleMessage struct {
 	} `json:"cardsV2"`
 }
 
-func readGoogleChat(_ *Fake, r *http.Request, body []byte) (Message, *answer) {
-	shown := Message{ID: r.URL.Query().Get("requestId")}
-	if refused := isPost(r, "application/json"); refused != nil {
-		return shown, refused
+func readGoogleChat(_ *Fake, r *http.Request, body []byte) (Message, *response) {
+	message := Message{ID: r.URL.Query().Get("requestId")}
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return message, refusal
 	}
 	if len(body) > 32000 {
-		return shown, googleSays(http.StatusBadRequest, "INVALID_ARGUMENT", "Message exceeds the maximum size")
+		return message, googleResponse(http.StatusBadRequest, "INVALID_ARGUMENT", "Message exceeds the maximum size")
 	}
-	var m googleMessage
-	if err := strictly(body, &m); err != nil || len(m.Cards) != 1 || len(m.Cards[0].Card.Sections) != 1 || m.Fallback == "" {
-		return shown, googleSays(http.StatusBadRequest, "INVALID_ARGUMENT", "Invalid JSON payload received")
+	var payload googleMessage
+	if err := decodeStrict(body, &payload); err != nil || len(payload.Cards) != 1 || len(payload.Cards[0].Card.Sections) != 1 || payload.Fallback == "" {
+		return message, googleResponse(http.StatusBadRequest, "INVALID_ARGUMENT", "Invalid JSON payload received")
 	}
-	shown.calls(m.Fallback, atTag)
-	if strings.Contains(m.Fallback, "<users/") {
-		shown.Calls = append(shown.Calls, "<users/")
+	message.addMentions(payload.Fallback, mentionTag)
+	if strings.Contains(payload.Fallback, "<users/") {
+		message.Mentions = append(message.Mentions, "<users/")
 	}
-	for _, w := range m.Cards[0].Card.Sections[0].Widgets {
-		if err := shown.googleWidget(w); err != nil {
-			return shown, googleSays(http.StatusBadRequest, "INVALID_ARGUMENT", err.Error())
+	for _, widget := range payload.Cards[0].Card.Sections[0].Widgets {
+		if err := message.addGoogleWidget(widget); err != nil {
+			return message, googleResponse(http.StatusBadRequest, "INVALID_ARGUMENT", err.Error())
 		}
 	}
-	return shown, nil
+	return message, nil
 }
 
-func (s *Shown) googleWidget(w googleWidget) error {
+func (r *Rendered) addGoogleWidget(widget googleWidget) error {
 	tags := []string{"b", "font", "br"}
 	switch {
-	case w.Text != nil:
-		return s.markup(w.Text.Text, tags...)
-	case w.Fact != nil:
-		at := len(s.Lines)
-		if err := s.markup(w.Fact.TopLabel, tags...); err != nil {
+	case widget.Text != nil:
+		return r.addHTML(widget.Text.Text, tags...)
+	case widget.Fact != nil:
+		at := len(r.Lines)
+		if err := r.addHTML(widget.Fact.TopLabel, tags...); err != nil {
 			return err
 		}
-		if err := s.markup(w.Fact.Text, tags...); err != nil {
+		if err := r.addHTML(widget.Fact.Text, tags...); err != nil {
 			return err
 		}
-		s.Lines = append(s.Lines[:at], strings.Join(s.Lines[at:], " | "))
-	case w.Buttons != nil:
-		for _, b := range w.Buttons.Buttons {
-			at := len(s.Lines)
-			if err := s.markup(b.Text, tags...); err != nil {
+		r.Lines = append(r.Lines[:at], strings.Join(r.Lines[at:], " | "))
+	case widget.Buttons != nil:
+		for _, button := range widget.Buttons.Buttons {
+			at := len(r.Lines)
+			if err := r.addHTML(button.Text, tags...); err != nil {
 				return err
 			}
-			s.Lines = append(s.Lines[:at], "[ "+strings.Join(s.Lines[at:], "")+" ] → "+b.OnClick.OpenLink.URL)
+			r.Lines = append(r.Lines[:at], "[ "+strings.Join(r.Lines[at:], "")+" ] → "+button.OnClick.OpenLink.URL)
 		}
 	}
 	return nil
 }
 
-func telegramSays(code int, description string) *answer {
-	return &answer{code, nil, map[string]any{"ok": false, "error_code": code, "description": description}}
+func telegramResponse(code int, description string) *response {
+	return &response{code, nil, map[string]any{"ok": false, "error_code": code, "description": description}}
 }
 
-func readTelegram(f *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
-	if refused := isPost(r, "application/json"); refused != nil {
-		return shown, refused
+func readTelegram(fake *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return message, refusal
 	}
 	token, method, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/bot"), "/")
-	if method != "sendMessage" || (len(f.secrets) > 0 && token != f.secrets[0]) {
-		return shown, telegramSays(http.StatusNotFound, "Not Found")
+	if method != "sendMessage" || (len(fake.secrets) > 0 && token != fake.secrets[0]) {
+		return message, telegramResponse(http.StatusNotFound, "Not Found")
 	}
-	var m struct {
+	var payload struct {
 		Chat    string `json:"chat_id"`
 		Topic   int    `json:"message_thread_id"`
 		Text    string `json:"text"`
@@ -173,79 +173,79 @@ func readTelegram(f *Fake, r *http.Request, body []byte) (Message, *answer) {
 			Off bool `json:"is_disabled"`
 		} `json:"link_preview_options"`
 	}
-	if err := strictly(body, &m); err != nil || m.Chat == "" || m.Mode != "HTML" || !m.Preview.Off {
-		return shown, telegramSays(http.StatusBadRequest, "Bad Request: chat not found")
+	if err := decodeStrict(body, &payload); err != nil || payload.Chat == "" || payload.Mode != "HTML" || !payload.Preview.Off {
+		return message, telegramResponse(http.StatusBadRequest, "Bad Request: chat not found")
 	}
-	if err := shown.markup(m.Text, "b", "i", "a"); err != nil {
-		return shown, telegramSays(http.StatusBadRequest, "Bad Request: can't parse entities: "+err.Error())
+	if err := message.addHTML(payload.Text, "b", "i", "a"); err != nil {
+		return message, telegramResponse(http.StatusBadRequest, "Bad Request: can't parse entities: "+err.Error())
 	}
-	if units(m.Text) > 4096 {
-		return shown, telegramSays(http.StatusBadRequest, "Bad Request: message is too long")
+	if utf16Length(payload.Text) > 4096 {
+		return message, telegramResponse(http.StatusBadRequest, "Bad Request: message is too long")
 	}
-	return shown, nil
+	return message, nil
 }
 
-func matrixSays(status int, code string) *answer {
-	return &answer{status, nil, map[string]any{"errcode": code, "error": "refused"}}
+func matrixResponse(status int, code string) *response {
+	return &response{status, nil, map[string]any{"errcode": code, "error": "refused"}}
 }
 
-func readMatrix(f *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
+func readMatrix(fake *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
 	parts := strings.Split(r.URL.EscapedPath(), "/")
 	if r.Method != http.MethodPut || len(parts) != 9 || parts[7] != "m.room.message" {
-		return shown, matrixSays(http.StatusNotFound, "M_UNRECOGNIZED")
+		return message, matrixResponse(http.StatusNotFound, "M_UNRECOGNIZED")
 	}
-	shown.ID, _ = url.PathUnescape(parts[8])
-	if len(f.secrets) > 0 && r.Header.Get("Authorization") != "Bearer "+f.secrets[0] {
-		return shown, matrixSays(http.StatusUnauthorized, "M_UNKNOWN_TOKEN")
+	message.ID, _ = url.PathUnescape(parts[8])
+	if len(fake.secrets) > 0 && r.Header.Get("Authorization") != "Bearer "+fake.secrets[0] {
+		return message, matrixResponse(http.StatusUnauthorized, "M_UNKNOWN_TOKEN")
 	}
-	var m struct {
+	var payload struct {
 		Type     string               `json:"msgtype"`
 		Body     string               `json:"body"`
 		Format   string               `json:"format"`
 		HTML     string               `json:"formatted_body"`
 		Mentions *map[string][]string `json:"m.mentions"`
 	}
-	if err := strictly(body, &m); err != nil || m.Type != "m.notice" || m.Body == "" || m.Format != "org.matrix.custom.html" || m.Mentions == nil {
-		return shown, matrixSays(http.StatusBadRequest, "M_BAD_JSON")
+	if err := decodeStrict(body, &payload); err != nil || payload.Type != "m.notice" || payload.Body == "" || payload.Format != "org.matrix.custom.html" || payload.Mentions == nil {
+		return message, matrixResponse(http.StatusBadRequest, "M_BAD_JSON")
 	}
 	if len(body) > 64*1024-1000 { // the server adds what an event needs
-		return shown, matrixSays(http.StatusRequestEntityTooLarge, "M_TOO_LARGE")
+		return message, matrixResponse(http.StatusRequestEntityTooLarge, "M_TOO_LARGE")
 	}
-	if len(*m.Mentions) > 0 {
-		shown.Calls = append(shown.Calls, "m.mentions")
+	if len(*payload.Mentions) > 0 {
+		message.Mentions = append(message.Mentions, "m.mentions")
 	}
-	shown.calls(m.Body)
-	if err := shown.markup(m.HTML, "strong", "br", "span", "ul", "li", "em", "a"); err != nil {
-		return shown, matrixSays(http.StatusBadRequest, "M_BAD_JSON")
+	message.addMentions(payload.Body)
+	if err := message.addHTML(payload.HTML, "strong", "br", "span", "ul", "li", "em", "a"); err != nil {
+		return message, matrixResponse(http.StatusBadRequest, "M_BAD_JSON")
 	}
-	return shown, nil
+	return message, nil
 }
 
-func zulipSays(status int, code, msg string) *answer {
-	return &answer{status, nil, map[string]any{"result": "error", "code": code, "msg": msg}}
+func zulipResponse(status int, code, msg string) *response {
+	return &response{status, nil, map[string]any{"result": "error", "code": code, "msg": msg}}
 }
 
-func readZulip(f *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
-	if refused := isPost(r, "application/x-www-form-urlencoded"); refused != nil {
-		return shown, refused
+func readZulip(fake *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
+	if refusal := requirePost(r, "application/x-www-form-urlencoded"); refusal != nil {
+		return message, refusal
 	}
 	bot, key, _ := r.BasicAuth()
-	if len(f.secrets) > 0 && bot+":"+key != f.secrets[0] {
-		return shown, zulipSays(http.StatusUnauthorized, "UNAUTHORIZED", "Invalid API key")
+	if len(fake.secrets) > 0 && bot+":"+key != fake.secrets[0] {
+		return message, zulipResponse(http.StatusUnauthorized, "UNAUTHORIZED", "Invalid API key")
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil || form.Get("type") != "stream" || form.Get("to") == "" || form.Get("content") == "" || len(form) != 4 {
-		return shown, zulipSays(http.StatusBadRequest, "BAD_REQUEST", "Missing argument")
+		return message, zulipResponse(http.StatusBadRequest, "BAD_REQUEST", "Missing argument")
 	}
-	if topic := form.Get("topic"); topic == "" || units(topic) > 60 {
-		return shown, zulipSays(http.StatusBadRequest, "BAD_REQUEST", "Topic too long")
+	if topic := form.Get("topic"); topic == "" || utf16Length(topic) > 60 {
+		return message, zulipResponse(http.StatusBadRequest, "BAD_REQUEST", "Topic too long")
 	}
-	if units(form.Get("content")) > 10000 {
-		return shown, zulipSays(http.StatusBadRequest, "BAD_REQUEST", "Message too long")
+	if utf16Length(form.Get("content")) > 10000 {
+		return message, zulipResponse(http.StatusBadRequest, "BAD_REQUEST", "Message too long")
 	}
-	shown.add("#" + form.Get("to") + " > " + form.Get("topic"))
-	shown.markdown(form.Get("content"), "*_`[]#>~|$\\<", false)
-	return shown, nil
+	message.addText("#" + form.Get("to") + " > " + form.Get("topic"))
+	message.addMarkdown(form.Get("content"), "*_`[]#>~|$\\<", false)
+	return message, nil
 }

@@ -12,50 +12,50 @@ import (
 	"time"
 )
 
-// plainly answers with a status alone.
-func plainly(status int, text string) *answer { return &answer{status: status, body: text} }
+// plainResponse answers with a status alone.
+func plainResponse(status int, text string) *response { return &response{status: status, body: text} }
 
-func tooMany(after time.Duration) answer {
-	return answer{http.StatusTooManyRequests, map[string]string{"Retry-After": seconds(after)}, "too many requests"}
+func tooManyRequests(after time.Duration) response {
+	return response{http.StatusTooManyRequests, map[string]string{"Retry-After": seconds(after)}, "too many requests"}
 }
 
 // seconds rounds up, as servers do.
-func seconds(d time.Duration) string {
-	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
+func seconds(duration time.Duration) string {
+	return strconv.Itoa(int((duration + time.Second - 1) / time.Second))
 }
 
-func isPost(r *http.Request, contentType string) *answer {
+func requirePost(r *http.Request, contentType string) *response {
 	if r.Method != http.MethodPost {
-		return plainly(http.StatusMethodNotAllowed, "POST only")
+		return plainResponse(http.StatusMethodNotAllowed, "POST only")
 	}
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != contentType {
-		return plainly(http.StatusUnsupportedMediaType, "not "+contentType)
+		return plainResponse(http.StatusUnsupportedMediaType, "not "+contentType)
 	}
 	return nil
 }
 
-func programs() []tool {
-	done := func(*Fake, Message) answer { return answer{status: http.StatusNoContent, body: ""} }
-	return []tool{
-		{name: "standard", read: readStandard, took: done, slow: tooMany},
-		{name: "cloudevents", read: readCloudEvents, took: done, slow: tooMany},
+func programReceivers() []service {
+	done := func(*Fake, Message) response { return response{status: http.StatusNoContent, body: ""} }
+	return []service{
+		{name: "standard", read: readStandard, accept: done, rateLimited: tooManyRequests},
+		{name: "cloudevents", read: readCloudEvents, accept: done, rateLimited: tooManyRequests},
 	}
 }
 
-// verified checks the signature as a receiver of Standard Webhooks does: five minutes either way.
-func verified(f *Fake, r *http.Request, body []byte) *answer {
-	if len(f.secrets) == 0 {
+// verifySignature checks the signature as a receiver of Standard Webhooks does: five minutes either way.
+func verifySignature(fake *Fake, r *http.Request, body []byte) *response {
+	if len(fake.secrets) == 0 {
 		return nil
 	}
 	id, at := r.Header.Get("webhook-id"), r.Header.Get("webhook-timestamp")
 	unix, err := strconv.ParseInt(at, 10, 64)
-	if err != nil || id == "" || f.now().Sub(time.Unix(unix, 0)).Abs() > 5*time.Minute {
-		return plainly(http.StatusUnauthorized, "no id, or not the time")
+	if err != nil || id == "" || fake.now().Sub(time.Unix(unix, 0)).Abs() > 5*time.Minute {
+		return plainResponse(http.StatusUnauthorized, "no id, or not the time")
 	}
-	for _, secret := range f.secrets {
+	for _, secret := range fake.secrets {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 		if err != nil {
-			return plainly(http.StatusInternalServerError, "the fake's secret is no secret")
+			return plainResponse(http.StatusInternalServerError, "the fake's secret is no secret")
 		}
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(id + "." + at + "." + string(body)))
@@ -66,37 +66,37 @@ func verified(f *Fake, r *http.Request, body []byte) *answer {
 			}
 		}
 	}
-	return plainly(http.StatusUnauthorized, "no signature fits")
+	return plainResponse(http.StatusUnauthorized, "no signature fits")
 }
 
-func readStandard(f *Fake, r *http.Request, body []byte) (Message, *answer) {
-	if refused := isPost(r, "application/json"); refused != nil {
-		return Message{}, refused
+func readStandard(fake *Fake, r *http.Request, body []byte) (Message, *response) {
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return Message{}, refusal
 	}
-	if refused := verified(f, r, body); refused != nil {
-		return Message{}, refused
+	if refusal := verifySignature(fake, r, body); refusal != nil {
+		return Message{}, refusal
 	}
-	var e struct {
+	var envelope struct {
 		Type      string          `json:"type"`
 		Timestamp time.Time       `json:"timestamp"`
 		Data      json.RawMessage `json:"data"`
 	}
-	if err := strictly(body, &e); err != nil || e.Type == "" || e.Timestamp.IsZero() || len(e.Data) == 0 {
-		return Message{}, plainly(http.StatusBadRequest, fmt.Sprintf("not type, timestamp and data: %v", err))
+	if err := decodeStrict(body, &envelope); err != nil || envelope.Type == "" || envelope.Timestamp.IsZero() || len(envelope.Data) == 0 {
+		return Message{}, plainResponse(http.StatusBadRequest, fmt.Sprintf("not type, timestamp and data: %v", err))
 	}
-	m := Message{ID: r.Header.Get("webhook-id")}
-	m.Lines = []string{e.Type + " at " + e.Timestamp.UTC().Format(time.RFC3339), string(e.Data)}
-	return m, nil
+	message := Message{ID: r.Header.Get("webhook-id")}
+	message.Lines = []string{envelope.Type + " at " + envelope.Timestamp.UTC().Format(time.RFC3339), string(envelope.Data)}
+	return message, nil
 }
 
-func readCloudEvents(f *Fake, r *http.Request, body []byte) (Message, *answer) {
-	if refused := isPost(r, "application/cloudevents+json"); refused != nil {
-		return Message{}, refused
+func readCloudEvents(fake *Fake, r *http.Request, body []byte) (Message, *response) {
+	if refusal := requirePost(r, "application/cloudevents+json"); refusal != nil {
+		return Message{}, refusal
 	}
-	if refused := verified(f, r, body); refused != nil {
-		return Message{}, refused
+	if refusal := verifySignature(fake, r, body); refusal != nil {
+		return Message{}, refusal
 	}
-	var e struct {
+	var event struct {
 		SpecVersion     string          `json:"specversion"`
 		ID              string          `json:"id"`
 		Source          string          `json:"source"`
@@ -106,11 +106,11 @@ func readCloudEvents(f *Fake, r *http.Request, body []byte) (Message, *answer) {
 		DataContentType string          `json:"datacontenttype"`
 		Data            json.RawMessage `json:"data"`
 	}
-	if err := strictly(body, &e); err != nil || e.SpecVersion != "1.0" || e.ID == "" || e.Source == "" || e.Type == "" ||
-		e.DataContentType != "application/json" {
-		return Message{}, plainly(http.StatusBadRequest, fmt.Sprintf("not a CloudEvent: %v", err))
+	if err := decodeStrict(body, &event); err != nil || event.SpecVersion != "1.0" || event.ID == "" || event.Source == "" || event.Type == "" ||
+		event.DataContentType != "application/json" {
+		return Message{}, plainResponse(http.StatusBadRequest, fmt.Sprintf("not a CloudEvent: %v", err))
 	}
-	m := Message{ID: e.ID}
-	m.Lines = []string{e.Type + " at " + e.Time.UTC().Format(time.RFC3339), e.Source + " " + e.Subject, string(e.Data)}
-	return m, nil
+	message := Message{ID: event.ID}
+	message.Lines = []string{event.Type + " at " + event.Time.UTC().Format(time.RFC3339), event.Source + " " + event.Subject, string(event.Data)}
+	return message, nil
 }

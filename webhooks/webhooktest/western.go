@@ -8,27 +8,27 @@ import (
 	"unicode/utf16"
 )
 
-func units(s string) int { return len(utf16.Encode([]rune(s))) }
+func utf16Length(text string) int { return len(utf16.Encode([]rune(text))) }
 
-func western() []tool {
-	ok := func(*Fake, Message) answer { return answer{status: http.StatusOK, body: "ok"} }
-	return []tool{
-		{name: "slack", rate: []rate{{n: 4, in: time.Second}}, read: readSlack, took: ok, slow: func(after time.Duration) answer {
-			return answer{http.StatusTooManyRequests, map[string]string{"Retry-After": seconds(after)}, "rate_limited"}
+func westernServices() []service {
+	ok := func(*Fake, Message) response { return response{status: http.StatusOK, body: "ok"} }
+	return []service{
+		{name: "slack", rates: []rateLimit{{count: 4, period: time.Second}}, read: readSlack, accept: ok, rateLimited: func(after time.Duration) response {
+			return response{http.StatusTooManyRequests, map[string]string{"Retry-After": seconds(after)}, "rate_limited"}
 		}},
-		{name: "teams", rate: []rate{{n: 4, in: time.Second}}, read: readTeams, took: func(*Fake, Message) answer {
-			return answer{status: http.StatusAccepted, body: ""}
-		}, slow: tooMany},
-		{name: "discord", rate: []rate{{n: 5, in: 2 * time.Second}}, read: readDiscord, took: tookDiscord, slow: func(after time.Duration) answer {
-			return answer{http.StatusTooManyRequests, map[string]string{"Retry-After": seconds(after), "X-RateLimit-Remaining": "0"}, map[string]any{
+		{name: "teams", rates: []rateLimit{{count: 4, period: time.Second}}, read: readTeams, accept: func(*Fake, Message) response {
+			return response{status: http.StatusAccepted, body: ""}
+		}, rateLimited: tooManyRequests},
+		{name: "discord", rates: []rateLimit{{count: 5, period: 2 * time.Second}}, read: readDiscord, accept: acceptDiscord, rateLimited: func(after time.Duration) response {
+			return response{http.StatusTooManyRequests, map[string]string{"Retry-After": seconds(after), "X-RateLimit-Remaining": "0"}, map[string]any{
 				"message": "You are being rate limited.", "retry_after": after.Seconds(), "global": false,
 			}}
 		}},
-		{name: "mattermost", rate: []rate{{n: 10, in: time.Second}}, read: readMattermost, took: ok, slow: tooMany},
-		{name: "rocketchat", rate: []rate{{n: 10, in: time.Second}}, read: readRocketChat, took: func(*Fake, Message) answer {
-			return answer{status: http.StatusOK, body: map[string]any{"success": true}}
-		}, slow: func(time.Duration) answer {
-			return answer{http.StatusTooManyRequests, nil, map[string]any{"success": false, "error": "error-too-many-requests"}}
+		{name: "mattermost", rates: []rateLimit{{count: 10, period: time.Second}}, read: readMattermost, accept: ok, rateLimited: tooManyRequests},
+		{name: "rocketchat", rates: []rateLimit{{count: 10, period: time.Second}}, read: readRocketChat, accept: func(*Fake, Message) response {
+			return response{status: http.StatusOK, body: map[string]any{"success": true}}
+		}, rateLimited: func(time.Duration) response {
+			return response{http.StatusTooManyRequests, nil, map[string]any{"success": false, "error": "error-too-many-requests"}}
 		}},
 	}
 }
@@ -55,82 +55,82 @@ type slackBlock struct {
 	Elements rawList     `json:"elements"`
 }
 
-func readSlack(_ *Fake, r *http.Request, body []byte) (Message, *answer) {
-	if refused := isPost(r, "application/json"); refused != nil {
-		return Message{}, refused
+func readSlack(_ *Fake, r *http.Request, body []byte) (Message, *response) {
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return Message{}, refusal
 	}
-	var m struct {
+	var payload struct {
 		Text        string       `json:"text"`
 		Markdown    *bool        `json:"mrkdwn"`
 		UnfurlLinks bool         `json:"unfurl_links"`
 		UnfurlMedia bool         `json:"unfurl_media"`
 		Blocks      []slackBlock `json:"blocks"`
 	}
-	var shown Message
-	if err := strictly(body, &m); err != nil || m.Markdown == nil || *m.Markdown {
-		return shown, plainly(http.StatusBadRequest, "invalid_payload")
+	var message Message
+	if err := decodeStrict(body, &payload); err != nil || payload.Markdown == nil || *payload.Markdown {
+		return message, plainResponse(http.StatusBadRequest, "invalid_payload")
 	}
-	if m.Text == "" || shown.entities(m.Text) != nil {
-		return shown, plainly(http.StatusBadRequest, "no_text")
+	if payload.Text == "" || message.addSlackText(payload.Text) != nil {
+		return message, plainResponse(http.StatusBadRequest, "no_text")
 	}
-	shown.Lines = nil // it is in the blocks too
+	message.Lines = nil // it is in the blocks too
 	sum := 0
-	for _, b := range m.Blocks {
-		n, err := shown.slackBlock(b)
+	for _, block := range payload.Blocks {
+		length, err := message.addSlackBlock(block)
 		if err != nil {
-			return shown, plainly(http.StatusBadRequest, "invalid_blocks")
+			return message, plainResponse(http.StatusBadRequest, "invalid_blocks")
 		}
-		sum += n
+		sum += length
 	}
-	if len(m.Blocks) == 0 || len(m.Blocks) > 50 || sum > 13200 {
-		return shown, plainly(http.StatusBadRequest, "msg_blocks_too_long")
+	if len(payload.Blocks) == 0 || len(payload.Blocks) > 50 || sum > 13200 {
+		return message, plainResponse(http.StatusBadRequest, "msg_blocks_too_long")
 	}
-	return shown, nil
+	return message, nil
 }
 
-// slackBlock shows a block and returns its length.
-func (s *Shown) slackBlock(b slackBlock) (int, error) {
+// addSlackBlock shows a block and returns its length.
+func (r *Rendered) addSlackBlock(block slackBlock) (int, error) {
 	sum := 0
-	text := func(t slackText, most int) error {
-		sum += units(t.Text)
-		if t.Type != "plain_text" || t.Text == "" || units(t.Text) > most || t.Emoji == nil || *t.Emoji {
-			return fmt.Errorf("not plain text of 1 to %d: %q", most, t.Text)
+	text := func(element slackText, most int) error {
+		sum += utf16Length(element.Text)
+		if element.Type != "plain_text" || element.Text == "" || utf16Length(element.Text) > most || element.Emoji == nil || *element.Emoji {
+			return fmt.Errorf("not plain text of 1 to %d: %q", most, element.Text)
 		}
-		return s.entities(t.Text)
+		return r.addSlackText(element.Text)
 	}
-	s.Marks = append(s.Marks, b.Type)
+	r.Markup = append(r.Markup, block.Type)
 	switch {
-	case b.Type == "header" && b.Text != nil && b.Fields == nil && b.Elements == nil:
-		return sum, text(*b.Text, 150)
-	case b.Type == "section" && b.Text != nil && b.Fields == nil && b.Elements == nil:
-		return sum, text(*b.Text, 3000)
-	case b.Type == "section" && b.Text == nil && len(b.Fields) > 0 && len(b.Fields) <= 10 && len(b.Fields)%2 == 0:
-		at := len(s.Lines)
-		for _, field := range b.Fields {
+	case block.Type == "header" && block.Text != nil && block.Fields == nil && block.Elements == nil:
+		return sum, text(*block.Text, 150)
+	case block.Type == "section" && block.Text != nil && block.Fields == nil && block.Elements == nil:
+		return sum, text(*block.Text, 3000)
+	case block.Type == "section" && block.Text == nil && len(block.Fields) > 0 && len(block.Fields) <= 10 && len(block.Fields)%2 == 0:
+		at := len(r.Lines)
+		for _, field := range block.Fields {
 			if err := text(field, 2000); err != nil {
 				return 0, err
 			}
 		}
-		for i := at; i < len(s.Lines); i++ { // two columns
-			s.Lines = append(s.Lines[:i], append([]string{s.Lines[i] + " | " + s.Lines[i+1]}, s.Lines[i+2:]...)...)
+		for i := at; i < len(r.Lines); i++ { // two columns
+			r.Lines = append(r.Lines[:i], append([]string{r.Lines[i] + " | " + r.Lines[i+1]}, r.Lines[i+2:]...)...)
 		}
 		return sum, nil
-	case b.Type == "context" && len(b.Elements) == 1:
-		var t slackText
-		if err := strictly(b.Elements[0], &t); err != nil {
+	case block.Type == "context" && len(block.Elements) == 1:
+		var element slackText
+		if err := decodeStrict(block.Elements[0], &element); err != nil {
 			return 0, err
 		}
-		return sum, text(t, 3000)
-	case b.Type == "actions" && len(b.Elements) == 1:
-		var t slackButton
-		if err := strictly(b.Elements[0], &t); err != nil || t.Type != "button" || len(t.URL) > 3000 {
+		return sum, text(element, 3000)
+	case block.Type == "actions" && len(block.Elements) == 1:
+		var button slackButton
+		if err := decodeStrict(block.Elements[0], &button); err != nil || button.Type != "button" || len(button.URL) > 3000 {
 			return 0, fmt.Errorf("not a button: %v", err)
 		}
-		err := text(t.Text, 75)
-		s.Lines[len(s.Lines)-1] = "[ " + s.Lines[len(s.Lines)-1] + " ] → " + t.URL
+		err := text(button.Text, 75)
+		r.Lines[len(r.Lines)-1] = "[ " + r.Lines[len(r.Lines)-1] + " ] → " + button.URL
 		return sum, err
 	}
-	return 0, fmt.Errorf("block %q", b.Type)
+	return 0, fmt.Errorf("block %q", block.Type)
 }
 
 type teamsItem struct {
@@ -162,18 +162,18 @@ type teamsCard struct {
 	} `json:"msteams"`
 }
 
-// teamsMost is what fits before Microsoft's own wrapping.
-const teamsMost = 18000
+// teamsMaxBytes is what fits before Microsoft's own wrapping.
+const teamsMaxBytes = 18000
 
-func readTeams(_ *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
-	if refused := isPost(r, "application/json"); refused != nil {
-		return shown, refused
+func readTeams(_ *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return message, refusal
 	}
-	if len(body) > teamsMost {
-		return shown, &answer{http.StatusRequestEntityTooLarge, nil, map[string]any{"error": map[string]any{"code": "RequestEntityTooLarge"}}}
+	if len(body) > teamsMaxBytes {
+		return message, &response{http.StatusRequestEntityTooLarge, nil, map[string]any{"error": map[string]any{"code": "RequestEntityTooLarge"}}}
 	}
-	var m struct {
+	var payload struct {
 		Type        string `json:"type"`
 		Summary     string `json:"summary"`
 		Attachments []struct {
@@ -183,23 +183,23 @@ func readTeams(_ *Fake, r *http.Request, body []byte) (Message, *answer) {
 		} `json:"attachments"`
 	}
 	// The real one answers 202 and drops a bad card later; a test wants to know.
-	if err := strictly(body, &m); err != nil || m.Type != "message" || len(m.Attachments) != 1 ||
-		m.Attachments[0].ContentType != "application/vnd.microsoft.card.adaptive" || m.Attachments[0].Content.Type != "AdaptiveCard" {
-		return shown, &answer{http.StatusBadRequest, nil, map[string]any{"error": map[string]any{"code": "TriggerInputSchemaMismatch"}}}
+	if err := decodeStrict(body, &payload); err != nil || payload.Type != "message" || len(payload.Attachments) != 1 ||
+		payload.Attachments[0].ContentType != "application/vnd.microsoft.card.adaptive" || payload.Attachments[0].Content.Type != "AdaptiveCard" {
+		return message, &response{http.StatusBadRequest, nil, map[string]any{"error": map[string]any{"code": "TriggerInputSchemaMismatch"}}}
 	}
-	for _, item := range m.Attachments[0].Content.Body {
+	for _, item := range payload.Attachments[0].Content.Body {
 		var line strings.Builder
 		for _, run := range item.Inlines {
-			shown.Marks = append(shown.Marks, item.Type+" "+run.Type)
+			message.Markup = append(message.Markup, item.Type+" "+run.Type)
 			line.WriteString(run.Text)
 		}
-		shown.calls(line.String())
-		shown.add(line.String())
+		message.addMentions(line.String())
+		message.addText(line.String())
 	}
-	for _, a := range m.Attachments[0].Content.Actions {
-		shown.add("[ " + a.Title + " ] → " + a.URL)
+	for _, action := range payload.Attachments[0].Content.Actions {
+		message.addText("[ " + action.Title + " ] → " + action.URL)
 	}
-	return shown, nil
+	return message, nil
 }
 
 type discordEmbed struct {
@@ -214,69 +214,69 @@ type discordEmbed struct {
 	} `json:"fields"`
 }
 
-// discordActive are the characters of Discord's markdown. A list or a heading must begin a line.
-const discordActive = "*_~|`#[]()<>:-"
+// discordMarkup are the characters of Discord's markdown. A list or a heading must begin a line.
+const discordMarkup = "*_~|`#[]()<>:-"
 
-func readDiscord(_ *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
-	if refused := isPost(r, "application/json"); refused != nil {
-		return shown, refused
+func readDiscord(_ *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return message, refusal
 	}
-	bad := func(what string) (Message, *answer) {
-		return shown, &answer{http.StatusBadRequest, nil, map[string]any{"code": 50035, "message": "Invalid Form Body: " + what}}
+	bad := func(what string) (Message, *response) {
+		return message, &response{http.StatusBadRequest, nil, map[string]any{"code": 50035, "message": "Invalid Form Body: " + what}}
 	}
-	var m struct {
+	var payload struct {
 		Embeds  []discordEmbed `json:"embeds"`
 		Allowed struct {
 			Parse []string `json:"parse"`
 		} `json:"allowed_mentions"`
 	}
-	if err := strictly(body, &m); err != nil || len(m.Embeds) != 1 || m.Allowed.Parse == nil || len(m.Allowed.Parse) > 0 {
+	if err := decodeStrict(body, &payload); err != nil || len(payload.Embeds) != 1 || payload.Allowed.Parse == nil || len(payload.Allowed.Parse) > 0 {
 		return bad("not one embed that calls nobody")
 	}
-	e := m.Embeds[0]
-	sum := units(e.Title) + units(e.Description)
-	if units(e.Title) > 256 || e.Title == "" || units(e.Description) > 4096 || len(e.Fields) > 25 {
+	embed := payload.Embeds[0]
+	sum := utf16Length(embed.Title) + utf16Length(embed.Description)
+	if utf16Length(embed.Title) > 256 || embed.Title == "" || utf16Length(embed.Description) > 4096 || len(embed.Fields) > 25 {
 		return bad("title or description")
 	}
-	shown.markdown(e.Title, discordActive, true)
-	if e.URL != "" {
-		shown.add("→ " + e.URL)
+	message.addMarkdown(embed.Title, discordMarkup, true)
+	if embed.URL != "" {
+		message.addText("→ " + embed.URL)
 	}
-	shown.markdown(e.Description, discordActive, true)
-	for _, f := range e.Fields {
-		sum += units(f.Name) + units(f.Value)
-		if f.Name == "" || units(f.Name) > 256 || f.Value == "" || units(f.Value) > 1024 {
+	message.addMarkdown(embed.Description, discordMarkup, true)
+	for _, field := range embed.Fields {
+		sum += utf16Length(field.Name) + utf16Length(field.Value)
+		if field.Name == "" || utf16Length(field.Name) > 256 || field.Value == "" || utf16Length(field.Value) > 1024 {
 			return bad("field")
 		}
-		shown.pair(f.Name, f.Value, discordActive, true)
+		message.addPair(field.Name, field.Value, discordMarkup, true)
 	}
 	if sum > 6000 {
 		return bad("more than 6000")
 	}
-	return shown, nil
+	return message, nil
 }
 
-// pair shows a name and its value in one line.
-func (s *Shown) pair(name, value, active string, backslash bool) {
-	at := len(s.Lines)
-	s.markdown(name, active, backslash)
-	s.markdown(value, active, backslash)
-	s.Lines = append(s.Lines[:at], strings.Join(s.Lines[at:], " | "))
+// addPair shows a name and its value in one line.
+func (r *Rendered) addPair(name, value, active string, backslash bool) {
+	at := len(r.Lines)
+	r.addMarkdown(name, active, backslash)
+	r.addMarkdown(value, active, backslash)
+	r.Lines = append(r.Lines[:at], strings.Join(r.Lines[at:], " | "))
 }
 
-func tookDiscord(f *Fake, _ Message) answer {
+func acceptDiscord(fake *Fake, _ Message) response {
 	left, after := "5", "2"
-	if len(f.rates) > 0 {
+	if len(fake.rates) > 0 {
 		recent := 0
-		for _, at := range f.times {
-			if f.now().Sub(at) < f.rates[0].in {
+		for _, at := range fake.requestTimes {
+			if fake.now().Sub(at) < fake.rates[0].period {
 				recent++
 			}
 		}
-		left, after = fmt.Sprint(max(0, f.rates[0].n-recent)), seconds(f.rates[0].in)
+		left, after = fmt.Sprint(max(0, fake.rates[0].count-recent)), seconds(fake.rates[0].period)
 	}
-	return answer{http.StatusOK, map[string]string{"X-RateLimit-Remaining": left, "X-RateLimit-Reset-After": after}, map[string]any{"id": "1"}}
+	return response{http.StatusOK, map[string]string{"X-RateLimit-Remaining": left, "X-RateLimit-Reset-After": after}, map[string]any{"id": "1"}}
 }
 
 type attachments struct {
@@ -295,52 +295,52 @@ type attachments struct {
 	} `json:"attachments"`
 }
 
-// show shows attachments as Mattermost and Rocket.Chat do.
-func (s *Shown) show(m attachments, active string, backslash bool) {
-	s.markdown(m.Text, active, backslash)
-	for _, a := range m.Attachments {
-		s.calls(a.Fallback)
-		if a.Title != "" {
-			s.markdown(a.Title, active, backslash)
-			s.Lines[len(s.Lines)-1] += " → " + a.TitleLink
+// addAttachments shows attachments as Mattermost and Rocket.Chat do.
+func (r *Rendered) addAttachments(payload attachments, active string, backslash bool) {
+	r.addMarkdown(payload.Text, active, backslash)
+	for _, attachment := range payload.Attachments {
+		r.addMentions(attachment.Fallback)
+		if attachment.Title != "" {
+			r.addMarkdown(attachment.Title, active, backslash)
+			r.Lines[len(r.Lines)-1] += " → " + attachment.TitleLink
 		}
-		s.markdown(a.Text, active, backslash)
-		for _, f := range a.Fields {
-			s.pair(f.Title, f.Value, active, backslash)
+		r.addMarkdown(attachment.Text, active, backslash)
+		for _, field := range attachment.Fields {
+			r.addPair(field.Title, field.Value, active, backslash)
 		}
 	}
 }
 
-func readMattermost(_ *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
-	if refused := isPost(r, "application/json"); refused != nil {
-		return shown, refused
+func readMattermost(_ *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return message, refusal
 	}
-	var m attachments
-	if err := strictly(body, &m); err != nil || m.Text == "" {
-		return shown, &answer{http.StatusBadRequest, nil, map[string]any{
+	var payload attachments
+	if err := decodeStrict(body, &payload); err != nil || payload.Text == "" {
+		return message, &response{http.StatusBadRequest, nil, map[string]any{
 			"id": "web.incoming_webhook.parse.app_error", "message": fmt.Sprintf("Unable to parse, or no text: %v", err),
 		}}
 	}
-	if units(string(body)) > 16383 {
-		return shown, &answer{http.StatusBadRequest, nil, map[string]any{"id": "web.incoming_webhook.text.length.app_error", "message": "Maximum text length is 16383"}}
+	if utf16Length(string(body)) > 16383 {
+		return message, &response{http.StatusBadRequest, nil, map[string]any{"id": "web.incoming_webhook.text.length.app_error", "message": "Maximum text length is 16383"}}
 	}
-	shown.show(m, "*_`[]()#>!|~", true)
-	return shown, nil
+	message.addAttachments(payload, "*_`[]()#>!|~", true)
+	return message, nil
 }
 
-func readRocketChat(_ *Fake, r *http.Request, body []byte) (Message, *answer) {
-	var shown Message
-	if refused := isPost(r, "application/json"); refused != nil {
-		return shown, refused
+func readRocketChat(_ *Fake, r *http.Request, body []byte) (Message, *response) {
+	var message Message
+	if refusal := requirePost(r, "application/json"); refusal != nil {
+		return message, refusal
 	}
-	var m attachments
-	if err := strictly(body, &m); err != nil || m.Text == "" {
-		return shown, &answer{http.StatusBadRequest, nil, map[string]any{"success": false, "error": "error-invalid-payload"}}
+	var payload attachments
+	if err := decodeStrict(body, &payload); err != nil || payload.Text == "" {
+		return message, &response{http.StatusBadRequest, nil, map[string]any{"success": false, "error": "error-invalid-payload"}}
 	}
-	if units(m.Text) > 5000 {
-		return shown, &answer{http.StatusBadRequest, nil, map[string]any{"success": false, "error": "error-message-size-exceeded"}}
+	if utf16Length(payload.Text) > 5000 {
+		return message, &response{http.StatusBadRequest, nil, map[string]any{"success": false, "error": "error-message-size-exceeded"}}
 	}
-	shown.show(m, "*_`[]#>~|$\\", false)
-	return shown, nil
+	message.addAttachments(payload, "*_`[]#>~|$\\", false)
+	return message, nil
 }

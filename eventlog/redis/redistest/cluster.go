@@ -24,19 +24,19 @@ type Cluster struct {
 // says that the cluster is whole. It takes about 2 s, which Redis lets pass before a new master serves.
 func StartCluster(t testing.TB, n int) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t}
+	cluster := &Cluster{t: t}
 	for i := range n {
-		s := Start(t, "cluster-enabled yes", "cluster-node-timeout 2000", "cluster-announce-ip 127.0.0.1")
-		require.NoError(t, s.client.ClusterAddSlotsRange(t.Context(), i*slots/n, (i+1)*slots/n-1).Err())
+		server := Start(t, "cluster-enabled yes", "cluster-node-timeout 2000", "cluster-announce-ip 127.0.0.1")
+		require.NoError(t, server.client.ClusterAddSlotsRange(t.Context(), i*slots/n, (i+1)*slots/n-1).Err())
 		// Masters of one epoch would have to settle who gets another one.
-		require.NoError(t, s.client.Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
-		c.Servers = append(c.Servers, s)
+		require.NoError(t, server.client.Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
+		cluster.Servers = append(cluster.Servers, server)
 	}
-	for _, s := range c.Servers[1:] {
-		require.NoError(t, c.Servers[0].client.ClusterMeet(t.Context(), "127.0.0.1", strconv.Itoa(s.port)).Err())
+	for _, server := range cluster.Servers[1:] {
+		require.NoError(t, cluster.Servers[0].client.ClusterMeet(t.Context(), "127.0.0.1", strconv.Itoa(server.port)).Err())
 	}
-	c.AwaitOK()
-	return c
+	cluster.AwaitOK()
+	return cluster
 }
 
 // URL returns the addresses as redis+cluster://127.0.0.1:p1,127.0.0.1:p2.
@@ -45,8 +45,8 @@ func (c *Cluster) URL() string { return "redis+cluster://" + strings.Join(c.Addr
 // Addrs returns the address of every node.
 func (c *Cluster) Addrs() []string {
 	var all []string
-	for _, s := range c.Servers {
-		all = append(all, s.Addr())
+	for _, server := range c.Servers {
+		all = append(all, server.Addr())
 	}
 	return all
 }
@@ -55,9 +55,9 @@ func (c *Cluster) Addrs() []string {
 func (c *Cluster) AwaitOK() {
 	c.t.Helper()
 	var said string
-	whole := until(func() bool {
-		for _, s := range c.Servers {
-			said = s.client.ClusterInfo(c.t.Context()).Val()
+	whole := waitUntil(func() bool {
+		for _, server := range c.Servers {
+			said = server.client.ClusterInfo(c.t.Context()).Val()
 			if !strings.Contains(said, "cluster_state:ok\r\n") || !strings.Contains(said, "cluster_size:"+strconv.Itoa(len(c.Servers))+"\r\n") {
 				return false
 			}
@@ -74,8 +74,8 @@ func (c *Cluster) Owner(key string) *Server {
 	shards, err := c.Servers[0].client.ClusterShards(c.t.Context()).Result()
 	require.NoError(c.t, err)
 	for _, shard := range shards {
-		if slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End }) {
-			return c.Servers[slices.IndexFunc(c.Servers, func(s *Server) bool { return int64(s.port) == shard.Nodes[0].Port })]
+		if slices.ContainsFunc(shard.Slots, func(slots redis.SlotRange) bool { return slots.Start <= slot && slot <= slots.End }) {
+			return c.Servers[slices.IndexFunc(c.Servers, func(server *Server) bool { return int64(server.port) == shard.Nodes[0].Port })]
 		}
 	}
 	require.FailNowf(c.t, "no owner", "slot %d of %q is served by no node of %v", slot, key, shards)
@@ -89,8 +89,8 @@ func (c *Cluster) Move(key string, to *Server) {
 	from, slot := c.Owner(key), c.slot(key)
 	require.NotSame(c.t, from, to)
 	source, target := c.id(from), c.id(to)
-	do := func(s *Server, args ...any) *redis.Cmd {
-		cmd := s.client.Do(c.t.Context(), args...)
+	do := func(server *Server, args ...any) *redis.Cmd {
+		cmd := server.client.Do(c.t.Context(), args...)
 		require.NoError(c.t, cmd.Err())
 		return cmd
 	}
@@ -102,13 +102,13 @@ func (c *Cluster) Move(key string, to *Server) {
 		if len(keys) == 0 {
 			break
 		}
-		for _, k := range keys {
-			do(from, "MIGRATE", "127.0.0.1", to.port, k, 0, Patience.Milliseconds())
+		for _, movedKey := range keys {
+			do(from, "MIGRATE", "127.0.0.1", to.port, movedKey, 0, Timeout.Milliseconds())
 		}
 	}
 	do(to, "CLUSTER", "SETSLOT", slot, "NODE", target) // the new owner first, or the slot is nobody's for a moment
-	for _, s := range c.Servers {
-		do(s, "CLUSTER", "SETSLOT", slot, "NODE", target)
+	for _, server := range c.Servers {
+		do(server, "CLUSTER", "SETSLOT", slot, "NODE", target)
 	}
 }
 
@@ -119,9 +119,9 @@ func (c *Cluster) slot(key string) int {
 	return int(slot)
 }
 
-func (c *Cluster) id(s *Server) string {
+func (c *Cluster) id(server *Server) string {
 	c.t.Helper()
-	id, err := s.client.ClusterMyID(c.t.Context()).Result()
+	id, err := server.client.ClusterMyID(c.t.Context()).Result()
 	require.NoError(c.t, err)
 	return id
 }

@@ -11,9 +11,9 @@ import (
 
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	c := StartCluster(t, 3)
-	addrs := strings.Split(strings.TrimPrefix(c.URL(), "redis+cluster://"), ",")
-	require.Equal(t, c.Addrs(), addrs)
+	cluster := StartCluster(t, 3)
+	addrs := strings.Split(strings.TrimPrefix(cluster.URL(), "redis+cluster://"), ",")
+	require.Equal(t, cluster.Addrs(), addrs)
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, MaintNotificationsConfig: newClient("").Options().MaintNotificationsConfig})
 	defer client.Close()
 
@@ -21,36 +21,36 @@ func TestCluster(t *testing.T) {
 	for i := range 30 {
 		key := fmt.Sprintf("{%d}", i)
 		require.NoError(t, client.Set(t.Context(), key, i, 0).Err())
-		require.NoError(t, c.Owner(key).Client().Get(t.Context(), key).Err())
-		owners[c.Owner(key)] = true
+		require.NoError(t, cluster.Owner(key).Client().Get(t.Context(), key).Err())
+		owners[cluster.Owner(key)] = true
 	}
 	require.Len(t, owners, 3)
 
-	from := c.Owner("{1}")
-	to := c.Servers[0]
+	from := cluster.Owner("{1}")
+	to := cluster.Servers[0]
 	if to == from {
-		to = c.Servers[1]
+		to = cluster.Servers[1]
 	}
-	c.Move("{1}", to)
-	require.Same(t, to, c.Owner("{1}"))
+	cluster.Move("{1}", to)
+	require.Same(t, to, cluster.Owner("{1}"))
 	require.Equal(t, "1", client.Get(t.Context(), "{1}").Val())
 	require.ErrorContains(t, from.Client().Get(t.Context(), "{1}").Err(), "MOVED")
 
 	to.Restart()
-	c.AwaitOK()
+	cluster.AwaitOK()
 	require.Equal(t, "1", to.Client().Get(t.Context(), "{1}").Val())
 }
 
 func TestSentinelPromotesTheReplica(t *testing.T) {
 	t.Parallel()
-	s := StartSentinel(t)
-	require.Equal(t, "redis+sentinel://"+s.Watcher.Addr()+"/mymaster", s.URL())
-	s.AwaitMaster(s.Master)
-	require.NoError(t, s.Master.Client().Set(t.Context(), "k", "v", 0).Err())
-	s.Replica.AwaitSync()
+	sentinel := StartSentinel(t)
+	require.Equal(t, "redis+sentinel://"+sentinel.Process.Addr()+"/mymaster", sentinel.URL())
+	sentinel.AwaitMaster(sentinel.Master)
+	require.NoError(t, sentinel.Master.Client().Set(t.Context(), "k", "v", 0).Err())
+	sentinel.Replica.AwaitSync()
 
-	s.Master.Kill()
-	s.AwaitMaster(s.Replica)
-	require.Equal(t, "v", s.Replica.Client().Get(t.Context(), "k").Val())
-	require.NoError(t, s.Replica.Client().Set(t.Context(), "k", "w", 0).Err())
+	sentinel.Master.Kill()
+	sentinel.AwaitMaster(sentinel.Replica)
+	require.Equal(t, "v", sentinel.Replica.Client().Get(t.Context(), "k").Val())
+	require.NoError(t, sentinel.Replica.Client().Set(t.Context(), "k", "w", 0).Err())
 }

@@ -17,18 +17,18 @@ const (
 func freePort() int {
 	for {
 		port := lowestPort + rand.IntN(ports)
-		if free(port) && free(port+toBus) {
+		if isFree(port) && isFree(port+toBus) {
 			return port
 		}
 	}
 }
 
-func free(port int) bool {
-	l, err := net.Listen("tcp", address(port))
+func isFree(port int) bool {
+	listener, err := net.Listen("tcp", address(port))
 	if err != nil {
 		return false
 	}
-	_ = l.Close()
+	_ = listener.Close()
 	return true
 }
 

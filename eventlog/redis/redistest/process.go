@@ -7,19 +7,19 @@ import (
 	"syscall"
 )
 
-// process is a running program and all that it forks: a process group of its own.
-type process struct {
+// serverProcess is a running program and all that it forks: a process group of its own.
+type serverProcess struct {
 	pid  int
 	gone chan struct{} // closed when the program has ended
 }
 
-// run starts a program whose output goes to the file.
-func run(output *os.File, name string, args ...string) (*process, error) {
+// runProcess starts a program whose output goes to the file.
+func runProcess(output *os.File, name string, args ...string) (*serverProcess, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C") // Redis refuses to start under a locale that is not installed
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = attributes()
-	p := &process{gone: make(chan struct{})}
+	process := &serverProcess{gone: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// The signal that ends a child with its parent comes with the end of the thread that started it.
@@ -29,17 +29,17 @@ func run(output *os.File, name string, args ...string) (*process, error) {
 		started <- err
 		if err == nil {
 			_ = cmd.Wait()
-			close(p.gone)
+			close(process.gone)
 		}
 	}()
 	if err := <-started; err != nil {
 		return nil, err
 	}
-	p.pid = cmd.Process.Pid
-	return p, nil
+	process.pid = cmd.Process.Pid
+	return process, nil
 }
 
-func (p *process) running() bool {
+func (p *serverProcess) running() bool {
 	if p == nil {
 		return false
 	}
@@ -53,16 +53,16 @@ func (p *process) running() bool {
 
 // kill ends the program and what it forked, and waits until both are gone. A child that writes a snapshot
 // or a new AOF would outlive its server otherwise, and write into a directory that is being removed.
-func (p *process) kill() {
+func (p *serverProcess) kill() {
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	<-p.gone
-	until(func() bool { return !groupRuns(p.pid) }) // nothing tells of the end of a grandchild
+	waitUntil(func() bool { return !groupRuns(p.pid) }) // nothing tells of the end of a grandchild
 }
 
 // pause returns when the program stands still; it tells whether it does.
-func (p *process) pause() bool {
+func (p *serverProcess) pause() bool {
 	_ = syscall.Kill(-p.pid, syscall.SIGSTOP)
-	return until(func() bool { return stopped(p.pid) || !p.running() }) && p.running()
+	return waitUntil(func() bool { return stopped(p.pid) || !p.running() }) && p.running()
 }
 
-func (p *process) resume() { _ = syscall.Kill(-p.pid, syscall.SIGCONT) }
+func (p *serverProcess) resume() { _ = syscall.Kill(-p.pid, syscall.SIGCONT) }

@@ -36,5 +36,5 @@ func TestKilledTestLeavesNoServer(t *testing.T) {
 
 	require.NoError(t, test.Process.Kill())
 	_ = test.Wait()
-	require.True(t, until(func() bool { return !groupRuns(group) }))
+	require.True(t, waitUntil(func() bool { return !groupRuns(group) }))
 }

@@ -16,33 +16,33 @@ type Proxy struct {
 
 	mu      sync.Mutex
 	target  string
-	state   state
+	state   proxyState
 	changed chan struct{} // closed and made anew when the state changes
-	links   map[*link]struct{}
+	links   map[*proxyLink]struct{}
 }
 
-type state int
+type proxyState int
 
 const (
-	forwarding state = iota
+	forwarding proxyState = iota
 	cut
-	hung // nothing is forwarded
-	mute // requests are forwarded, answers are not
+	hanging        // nothing is forwarded
+	holdingReplies // requests are forwarded, answers are not
 )
 
 // NewProxy listens on a free port and forwards to the target, a host and port. It ends with the test.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &Proxy{listener: l, target: target, changed: make(chan struct{}), links: map[*link]struct{}{}}
-	p.work.Go(p.accept)
+	proxy := &Proxy{listener: listener, target: target, changed: make(chan struct{}), links: map[*proxyLink]struct{}{}}
+	proxy.work.Go(proxy.accept)
 	t.Cleanup(func() {
-		_ = l.Close()
-		p.Cut()
-		p.work.Wait()
+		_ = listener.Close()
+		proxy.Cut()
+		proxy.work.Wait()
 	})
-	return p
+	return proxy
 }
 
 // Addr returns the host and port that clients dial.
@@ -52,20 +52,20 @@ func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.enter(cut)
+	p.setState(cut)
 	p.breakAll()
 }
 
 // Hang keeps the connections, takes new ones, and forwards nothing that arrives after its return, not even
 // that one side has hung up, until Mend: then all of it is forwarded.
-func (p *Proxy) Hang() { p.change(hung) }
+func (p *Proxy) Hang() { p.change(hanging) }
 
-// HoldAnswers forwards requests and holds the answers back until Mend: commands are executed, and nobody
+// HoldReplies forwards requests and holds the answers back until Mend: commands are executed, and nobody
 // learns of it.
-func (p *Proxy) HoldAnswers() { p.change(mute) }
+func (p *Proxy) HoldReplies() { p.change(holdingReplies) }
 
-// Mend forwards again, what was held back first.
-func (p *Proxy) Mend() { p.change(forwarding) }
+// Resume forwards again, what was held back first.
+func (p *Proxy) Resume() { p.change(forwarding) }
 
 // Retarget breaks all connections and sends new ones to another target.
 func (p *Proxy) Retarget(target string) {
@@ -75,21 +75,21 @@ func (p *Proxy) Retarget(target string) {
 	p.breakAll()
 }
 
-func (p *Proxy) change(to state) {
+func (p *Proxy) change(to proxyState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.enter(to)
+	p.setState(to)
 }
 
-func (p *Proxy) enter(to state) {
+func (p *Proxy) setState(to proxyState) {
 	p.state = to
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
 
 func (p *Proxy) breakAll() {
-	for l := range p.links {
-		l.close()
+	for link := range p.links {
+		link.close()
 	}
 	clear(p.links)
 }
@@ -100,42 +100,42 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		l := &link{client: client, broken: make(chan struct{})}
+		link := &proxyLink{client: client, broken: make(chan struct{})}
 		p.mu.Lock()
 		target := p.target
 		if p.state == cut {
-			l.close()
+			link.close()
 		} else {
-			p.links[l] = struct{}{}
-			p.work.Go(func() { p.serve(l, target) })
+			p.links[link] = struct{}{}
+			p.work.Go(func() { p.serve(link, target) })
 		}
 		p.mu.Unlock()
 	}
 }
 
 // serve dials the target and forwards both ways until one side hangs up or the link is broken.
-func (p *Proxy) serve(l *link, target string) {
-	defer p.drop(l)
-	if !p.pass(l, hung) {
+func (p *Proxy) serve(link *proxyLink, target string) {
+	defer p.drop(link)
+	if !p.waitWhile(link, hanging) {
 		return
 	}
 	server, err := net.Dial("tcp", target)
-	if err != nil || !l.connect(server) {
+	if err != nil || !link.connect(server) {
 		return
 	}
 	p.work.Go(func() {
-		defer p.drop(l)
-		p.forward(l, l.client, server, hung, mute)
+		defer p.drop(link)
+		p.forward(link, link.client, server, hanging, holdingReplies)
 	})
-	p.forward(l, server, l.client, hung)
+	p.forward(link, server, link.client, hanging)
 }
 
 // forward copies from one side to the other, except in the given states.
-func (p *Proxy) forward(l *link, to, from net.Conn, except ...state) {
+func (p *Proxy) forward(link *proxyLink, to, from net.Conn, except ...proxyState) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
-		if !p.pass(l, except...) {
+		if !p.waitWhile(link, except...) {
 			return
 		}
 		if _, failed := to.Write(buffer[:n]); failed != nil || err != nil {
@@ -144,8 +144,8 @@ func (p *Proxy) forward(l *link, to, from net.Conn, except ...state) {
 	}
 }
 
-// pass waits until the proxy is in none of the given states; it tells whether the link is still whole.
-func (p *Proxy) pass(l *link, except ...state) bool {
+// waitWhile waits until the proxy is in none of the given states; it tells whether the link is still whole.
+func (p *Proxy) waitWhile(link *proxyLink, except ...proxyState) bool {
 	for {
 		p.mu.Lock()
 		held, changed := false, p.changed
@@ -158,21 +158,21 @@ func (p *Proxy) pass(l *link, except ...state) bool {
 		}
 		select {
 		case <-changed:
-		case <-l.broken:
+		case <-link.broken:
 			return false
 		}
 	}
 }
 
-func (p *Proxy) drop(l *link) {
+func (p *Proxy) drop(link *proxyLink) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l.close()
-	delete(p.links, l)
+	link.close()
+	delete(p.links, link)
 }
 
-// link is a client's connection and, once dialled, the one to the target.
-type link struct {
+// proxyLink is a client's connection and, once dialled, the one to the target.
+type proxyLink struct {
 	client net.Conn
 	broken chan struct{}
 
@@ -182,7 +182,7 @@ type link struct {
 }
 
 // connect gives the link its second connection, unless it was broken meanwhile.
-func (l *link) connect(server net.Conn) bool {
+func (l *proxyLink) connect(server net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -193,7 +193,7 @@ func (l *link) connect(server net.Conn) bool {
 	return true
 }
 
-func (l *link) close() {
+func (l *proxyLink) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {

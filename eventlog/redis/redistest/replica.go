@@ -13,15 +13,15 @@ import (
 
 // StartReplica runs a durable replica of a server, with further options as Start takes them, and waits until
 // it has the data, on its disk too. It dials its master through the proxy; with nil directly.
-func StartReplica(t testing.TB, of *Server, through *Proxy, options ...string) *Server {
+func StartReplica(t testing.TB, master *Server, proxy *Proxy, options ...string) *Server {
 	t.Helper()
-	s := Start(t, options...)
-	if through != nil {
-		s.ReplicaOf(through.Addr())
+	server := Start(t, options...)
+	if proxy != nil {
+		server.ReplicaOf(proxy.Addr())
 	} else {
-		s.ReplicaOf(of.Addr())
+		server.ReplicaOf(master.Addr())
 	}
-	return s
+	return server
 }
 
 // ReplicaOf makes the server a replica of the one at an address, which may be a proxy's, and waits until
@@ -69,26 +69,26 @@ func (s *Server) awaitSync() {
 	defer master.Close()
 	var mine, its map[string]string
 	goal := ""
-	synced := until(func() bool {
+	synced := waitUntil(func() bool {
 		mine, its = replication(s.t, s.client), replication(s.t, master)
 		if goal == "" {
 			goal = its["master_repl_offset"]
 		}
-		return mine["master_link_status"] == "up" && online(its, s.port) && atLeast(mine["slave_repl_offset"], goal) && s.onDisk()
+		return mine["master_link_status"] == "up" && online(its, s.port) && atLeast(mine["slave_repl_offset"], goal) && s.aofComplete()
 	})
 	require.Truef(s.t, synced, "the replica at %s is not in step with %s: it says %v, its master %v", s.Addr(), s.master, mine, its)
 }
 
-// onDisk tells whether the AOF goes with the data. A replica that has taken a whole copy writes a new AOF in the
+// aofComplete tells whether the AOF goes with the data. A replica that has taken a whole copy writes a new AOF in the
 // background; until that is done, it would come up empty after a crash, even when it was promoted meanwhile.
-func (s *Server) onDisk() bool {
+func (s *Server) aofComplete() bool {
 	said := s.client.InfoMap(s.t.Context(), "persistence").Val()["Persistence"]
 	return said["aof_enabled"] == "0" || said["aof_rewrite_in_progress"] == "0" && said["aof_rewrite_scheduled"] == "0"
 }
 
 // replication returns what a server says of its replication, nothing when it does not answer.
-func replication(t testing.TB, c *redis.Client) map[string]string {
-	return c.InfoMap(t.Context(), "replication").Val()["Replication"]
+func replication(t testing.TB, client *redis.Client) map[string]string {
+	return client.InfoMap(t.Context(), "replication").Val()["Replication"]
 }
 
 // online tells whether a master counts the replica on a port among those that have the data.

@@ -38,12 +38,12 @@ func TestReplicaCountsAtOnce(t *testing.T) {
 		require.NoError(t, c.Set(t.Context(), "k", value, 0).Err())
 		return c.Wait(t.Context(), 1, patience).Val()
 	}
-	require.EqualValues(t, 1, wait("both", Patience))
+	require.EqualValues(t, 1, wait("both", Timeout))
 
 	proxy.Hang()
 	require.EqualValues(t, 0, wait("late", 50*time.Millisecond))
 	require.Equal(t, "both", replica.Client().Get(t.Context(), "k").Val())
-	proxy.Mend()
+	proxy.Resume()
 	replica.AwaitSync()
 	require.Equal(t, "late", replica.Client().Get(t.Context(), "k").Val())
 
@@ -51,7 +51,7 @@ func TestReplicaCountsAtOnce(t *testing.T) {
 	require.EqualValues(t, 0, wait("master only", 50*time.Millisecond))
 	replica.Promote()
 	require.Equal(t, "late", replica.Client().Get(t.Context(), "k").Val())
-	proxy.Mend()
+	proxy.Resume()
 	replica.ReplicaOf(proxy.Addr())
 	require.Equal(t, "master only", replica.Client().Get(t.Context(), "k").Val())
 }

@@ -10,14 +10,14 @@ import (
 // MasterName is what a Sentinel calls its master.
 const MasterName = "mymaster"
 
-// watcher is what StartSentinel runs beside its two servers.
-var watcher = kind{args: []string{"--sentinel"}, ready: "+monitor master " + MasterName}
+// sentinelKind is what StartSentinel runs beside its two servers.
+var sentinelKind = serverKind{args: []string{"--sentinel"}, ready: "+monitor master " + MasterName}
 
 // Sentinel is a master, a replica and one sentinel that promotes the replica, about 2 s after the master was
 // killed or paused. A master that comes back is made a replica.
 type Sentinel struct {
 	Master, Replica *Server // as they were at the start
-	Watcher         *Server // the sentinel; its Client speaks to it
+	Process         *Server // the sentinel; its Client speaks to it
 
 	t testing.TB
 }
@@ -27,39 +27,39 @@ type Sentinel struct {
 func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
 	master := Start(t)
-	s := &Sentinel{t: t, Master: master, Replica: StartReplica(t, master, nil)}
-	s.Watcher = start(t, watcher, freePort, []string{
+	sentinel := &Sentinel{t: t, Master: master, Replica: StartReplica(t, master, nil)}
+	sentinel.Process = start(t, sentinelKind, freePort, []string{
 		fmt.Sprintf("sentinel monitor %s 127.0.0.1 %d 1", MasterName, master.port),
 		"sentinel down-after-milliseconds " + MasterName + " 500",
 		"sentinel failover-timeout " + MasterName + " 2000",
 	})
 	var replicas []any
-	known := until(func() bool {
-		replicas, _ = s.Watcher.client.Do(t.Context(), "SENTINEL", "REPLICAS", MasterName).Slice()
-		return len(replicas) == 1 && field(replicas[0], "flags") == "slave" && field(replicas[0], "master-link-status") == "ok"
+	known := waitUntil(func() bool {
+		replicas, _ = sentinel.Process.client.Do(t.Context(), "SENTINEL", "REPLICAS", MasterName).Slice()
+		return len(replicas) == 1 && fieldOf(replicas[0], "flags") == "slave" && fieldOf(replicas[0], "master-link-status") == "ok"
 	})
-	require.Truef(t, known, "the sentinel does not know the replica at %s; it says %v", s.Replica.Addr(), replicas)
-	return s
+	require.Truef(t, known, "the sentinel does not know the replica at %s; it says %v", sentinel.Replica.Addr(), replicas)
+	return sentinel
 }
 
 // URL returns the address as redis+sentinel://127.0.0.1:port/mymaster.
-func (s *Sentinel) URL() string { return "redis+sentinel://" + s.Watcher.Addr() + "/" + MasterName }
+func (s *Sentinel) URL() string { return "redis+sentinel://" + s.Process.Addr() + "/" + MasterName }
 
 // AwaitMaster waits until the sentinel names the server as the master and it takes writes.
 func (s *Sentinel) AwaitMaster(want *Server) {
 	s.t.Helper()
 	var named []string
-	promoted := until(func() bool {
-		named, _ = s.Watcher.client.Do(s.t.Context(), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterName).StringSlice()
+	promoted := waitUntil(func() bool {
+		named, _ = s.Process.client.Do(s.t.Context(), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterName).StringSlice()
 		return len(named) == 2 && named[0]+":"+named[1] == want.Addr() && replication(s.t, want.client)["role"] == "master"
 	})
 	require.Truef(s.t, promoted, "the sentinel names the master %v, not %s", named, want.Addr())
 }
 
-// field returns a value of what a sentinel says of a server: a map, or names and values by turns.
-func field(said any, name string) any {
-	if m, ok := said.(map[any]any); ok {
-		return m[name]
+// fieldOf returns a value of what a sentinel says of a server: a map, or names and values by turns.
+func fieldOf(said any, name string) any {
+	if values, ok := said.(map[any]any); ok {
+		return values[name]
 	}
 	pairs, _ := said.([]any)
 	for i := 0; i+1 < len(pairs); i += 2 {

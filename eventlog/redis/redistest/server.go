@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// durable is what Tandem asks of a server in disk mode. Without the last line a replica's first
+// durableConfig is what Tandem asks of a server in disk mode. Without the last line a replica's first
 // synchronisation would begin with a pause.
-const durable = `appendonly yes
+const durableConfig = `appendonly yes
 appendfsync always
 no-appendfsync-on-rewrite no
 maxmemory-policy noeviction
@@ -23,13 +23,13 @@ repl-diskless-sync-delay 0`
 // Server is one redis-server and its data. It can be killed and started again.
 type Server struct {
 	t      testing.TB
-	kind   kind
+	kind   serverKind
 	dir    string // redis.conf, redis.log and data
 	port   int
 	client *redis.Client
 
-	mu     sync.Mutex // one verb at a time
-	proc   *process   // nil: killed
+	mu     sync.Mutex     // one verb at a time
+	proc   *serverProcess // nil: killed
 	paused bool
 	master string // the address that ReplicaOf was told
 }
@@ -39,7 +39,7 @@ type Server struct {
 // ("maxmemory 50mb"); they override those. The server ends with the test.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
-	return start(t, database, freePort, options)
+	return start(t, databaseKind, freePort, options)
 }
 
 // Addr returns the host and port that clients dial.
@@ -69,8 +69,8 @@ func (s *Server) Kill() {
 	s.kill()
 }
 
-// Begin starts a killed server again on its port with its data, and waits until it serves commands.
-func (s *Server) Begin() {
+// Start starts a killed server again on its port with its data, and waits until it serves commands.
+func (s *Server) Start() {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()

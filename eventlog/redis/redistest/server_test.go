@@ -15,87 +15,87 @@ import (
 
 func TestServerIsDurable(t *testing.T) {
 	t.Parallel()
-	s := Start(t, "maxmemory 50mb")
+	server := Start(t, "maxmemory 50mb")
 	want := map[string]string{
 		"appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "no",
 		"maxmemory-policy": "noeviction", "save": "", "bind": "127.0.0.1", "maxmemory": "52428800",
 	}
 	for name, value := range want {
-		require.Equal(t, map[string]string{name: value}, s.Client().ConfigGet(t.Context(), name).Val())
+		require.Equal(t, map[string]string{name: value}, server.Client().ConfigGet(t.Context(), name).Val())
 	}
-	options, err := redis.ParseURL(s.URL())
+	options, err := redis.ParseURL(server.URL())
 	require.NoError(t, err)
-	require.Equal(t, s.Addr(), options.Addr)
-	require.Contains(t, s.Log(), "Ready to accept connections")
+	require.Equal(t, server.Addr(), options.Addr)
+	require.Contains(t, server.Log(), "Ready to accept connections")
 }
 
 func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 	t.Parallel()
-	s := Start(t)
-	require.NoError(t, s.Client().Set(t.Context(), "k", "before", 0).Err())
-	pid := s.Pid()
+	server := Start(t)
+	require.NoError(t, server.Client().Set(t.Context(), "k", "before", 0).Err())
+	pid := server.Pid()
 	require.NoError(t, syscall.Kill(pid, 0))
 
-	s.Kill()
-	s.Kill()
-	require.Zero(t, s.Pid())
+	server.Kill()
+	server.Kill()
+	require.Zero(t, server.Pid())
 	require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
-	require.Error(t, s.Client().Ping(t.Context()).Err())
+	require.Error(t, server.Client().Ping(t.Context()).Err())
 
-	s.Begin()
-	require.Equal(t, "before", s.Client().Get(t.Context(), "k").Val())
-	s.Restart()
-	require.Equal(t, "before", s.Client().Get(t.Context(), "k").Val())
-	require.NotEqual(t, pid, s.Pid())
+	server.Start()
+	require.Equal(t, "before", server.Client().Get(t.Context(), "k").Val())
+	server.Restart()
+	require.Equal(t, "before", server.Client().Get(t.Context(), "k").Val())
+	require.NotEqual(t, pid, server.Pid())
 }
 
 // TestBeginWaitsForLoading fills a log whose loading takes a while; without the wait the first
 // command would be answered with LOADING.
 func TestBeginWaitsForLoading(t *testing.T) {
 	t.Parallel()
-	s := Start(t, "appendfsync no", "key-load-delay 100", "loading-process-events-interval-bytes 1024")
+	server := Start(t, "appendfsync no", "key-load-delay 100", "loading-process-events-interval-bytes 1024")
 	fill := redis.NewScript(`for i = 1, 2000 do redis.call('SET', i, i) end`)
-	require.ErrorIs(t, fill.Run(t.Context(), s.Client(), nil).Err(), redis.Nil)
-	require.NoError(t, s.Client().BgRewriteAOF(t.Context()).Err())
-	require.True(t, until(func() bool {
-		return strings.Contains(s.Log(), "Background AOF rewrite finished successfully")
+	require.ErrorIs(t, fill.Run(t.Context(), server.Client(), nil).Err(), redis.Nil)
+	require.NoError(t, server.Client().BgRewriteAOF(t.Context()).Err())
+	require.True(t, waitUntil(func() bool {
+		return strings.Contains(server.Log(), "Background AOF rewrite finished successfully")
 	}))
-	s.Restart()
-	require.Equal(t, "2000", s.Client().Get(t.Context(), "2000").Val())
+	server.Restart()
+	require.Equal(t, "2000", server.Client().Get(t.Context(), "2000").Val())
 }
 
 func TestPausedServerAnswersNothing(t *testing.T) {
 	t.Parallel()
-	s := Start(t)
-	s.Pause()
+	server := Start(t)
+	server.Pause()
 	answer := make(chan error, 1)
-	go func() { answer <- s.Client().Set(t.Context(), "k", "v", 0).Err() }()
+	go func() { answer <- server.Client().Set(t.Context(), "k", "v", 0).Err() }()
 	select {
 	case err := <-answer:
 		require.Failf(t, "a paused server answered", "%v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
-	s.Resume()
+	server.Resume()
 	require.NoError(t, <-answer)
 
-	s.Pause()
-	s.Restart()
-	require.Equal(t, "v", s.Client().Get(t.Context(), "k").Val())
+	server.Pause()
+	server.Restart()
+	require.Equal(t, "v", server.Client().Get(t.Context(), "k").Val())
 }
 
 func TestRestoreBringsTheBackupBack(t *testing.T) {
 	t.Parallel()
-	s := Start(t)
-	require.NoError(t, s.Client().Set(t.Context(), "k", "old", 0).Err())
-	backup := s.Backup()
-	require.NoError(t, s.Client().Set(t.Context(), "k", "new", 0).Err())
+	server := Start(t)
+	require.NoError(t, server.Client().Set(t.Context(), "k", "old", 0).Err())
+	backup := server.Backup()
+	require.NoError(t, server.Client().Set(t.Context(), "k", "new", 0).Err())
 	for range 2 {
-		s.Restore(backup)
-		require.Equal(t, "old", s.Client().Get(t.Context(), "k").Val())
-		require.NoError(t, s.Client().Set(t.Context(), "k", "newer", 0).Err())
+		server.Restore(backup)
+		require.Equal(t, "old", server.Client().Get(t.Context(), "k").Val())
+		require.NoError(t, server.Client().Set(t.Context(), "k", "newer", 0).Err())
 	}
-	s.Restart()
-	require.Equal(t, "newer", s.Client().Get(t.Context(), "k").Val())
+	server.Restart()
+	require.Equal(t, "newer", server.Client().Get(t.Context(), "k").Val())
 }
 
 func TestTakenPortIsTriedElsewhere(t *testing.T) {
@@ -104,49 +104,49 @@ func TestTakenPortIsTriedElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 	tries := 0
-	s := start(t, database, func() int {
+	server := start(t, databaseKind, func() int {
 		if tries++; tries == 1 {
 			return taken.Addr().(*net.TCPAddr).Port
 		}
 		return freePort()
 	}, nil)
-	require.NotEqual(t, taken.Addr().String(), s.Addr())
+	require.NotEqual(t, taken.Addr().String(), server.Addr())
 	require.Equal(t, 2, tries)
-	require.NoError(t, s.Client().Ping(t.Context()).Err())
+	require.NoError(t, server.Client().Ping(t.Context()).Err())
 }
 
 // TestBeginWaitsForItsPort shows that a port which somebody holds for a moment fails no test.
 func TestBeginWaitsForItsPort(t *testing.T) {
 	t.Parallel()
-	s := Start(t)
-	s.Kill()
-	holder, err := net.Listen("tcp", s.Addr())
+	server := Start(t)
+	server.Kill()
+	holder, err := net.Listen("tcp", server.Addr())
 	require.NoError(t, err)
-	before := len(s.Log())
+	before := len(server.Log())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.Begin()
+		server.Start()
 	}()
-	require.True(t, until(func() bool { return strings.Contains(s.Log()[before:], "Address already in use") }))
+	require.True(t, waitUntil(func() bool { return strings.Contains(server.Log()[before:], "Address already in use") }))
 	require.NoError(t, holder.Close())
 	<-done
-	require.NoError(t, s.Client().Ping(t.Context()).Err())
+	require.NoError(t, server.Client().Ping(t.Context()).Err())
 }
 
 func TestServerAndItsChildrenEndWithTheTest(t *testing.T) {
 	t.Parallel()
-	var s *Server
+	var server *Server
 	var group int
 	t.Run("inner", func(t *testing.T) {
-		s = Start(t, "rdb-key-save-delay 1000000") // a child that writes a snapshot for ever
-		group = s.Pid()
-		require.NoError(t, s.Client().MSet(t.Context(), "a", 1, "b", 2).Err())
-		require.NoError(t, s.Client().BgSave(t.Context()).Err())
+		server = Start(t, "rdb-key-save-delay 1000000") // a child that writes a snapshot for ever
+		group = server.Pid()
+		require.NoError(t, server.Client().MSet(t.Context(), "a", 1, "b", 2).Err())
+		require.NoError(t, server.Client().BgSave(t.Context()).Err())
 		require.True(t, groupRuns(group))
 	})
 	require.False(t, groupRuns(group))
-	require.NoDirExists(t, s.dir)
+	require.NoDirExists(t, server.dir)
 }
 
 func TestFailureNamesItsCause(t *testing.T) {

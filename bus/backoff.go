@@ -1,0 +1,46 @@
+package bus
+
+import (
+	"log/slog"
+	"time"
+)
+
+const (
+	minBackoff     = 100 * time.Millisecond // before a partition that failed begins again
+	maxBackoff     = time.Second            // when it fails again and again
+	reportInterval = 10 * time.Second       // a partition's failures share a line of the log for so long
+)
+
+// backoff paces and reports the failures of one partition, so that one that fails again and again
+// floods neither the log nor whoever reads what it says. Only the owner's goroutine uses it.
+type backoff struct {
+	logger       *slog.Logger
+	delay        time.Duration // that the last failure took; 0: it works
+	appendFailed bool          // the last failure was an append's; a good begin cures it not
+	lastReport   time.Time     // when the last line about failures was written
+	unreported   int           // failures since then
+	recoveryDue  bool          // that line has no "works again" after it
+}
+
+// failed notes a failure, of an append or of what comes before, and returns how long to wait.
+func (s *backoff) failed(err error, appends bool) time.Duration {
+	s.unreported++
+	if now := time.Now(); s.lastReport.IsZero() || now.Sub(s.lastReport) >= reportInterval {
+		s.logger.Warn("a partition begins again at its checkpoint", "error", err, "failures", s.unreported)
+		s.lastReport, s.unreported, s.recoveryDue = now, 0, true
+	}
+	s.appendFailed = appends
+	s.delay = min(max(2*s.delay, minBackoff), maxBackoff)
+	return s.delay
+}
+
+// succeeded notes that a begin succeeded, or an append.
+func (s *backoff) succeeded(appends bool) {
+	if s.delay == 0 || s.appendFailed && !appends {
+		return
+	}
+	if s.delay = 0; s.recoveryDue {
+		s.logger.Info("the partition works again", "failures", s.unreported)
+		s.unreported, s.recoveryDue = 0, false
+	}
+}

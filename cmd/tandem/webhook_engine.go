@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tandem/bus"
+	"tandem/domain"
+	"tandem/eventlog"
+	api "tandem/http"
+	"tandem/webhooks"
+)
+
+// newEngine joins the deliveries to the log, the image and the owner of the partitions.
+func (a *app) newEngine(key []byte) (*webhooks.Engine, error) {
+	keyring, err := webhooks.NewKeyring(key)
+	if err != nil {
+		return nil, err
+	}
+	return webhooks.New(webhooks.Config{
+		Log: a.log, ReadModel: a.readModel, Owner: a.bus, Keyring: keyring, BaseURL: a.url, Disable: a.disableWebhook,
+		Client: webhooks.NewClient(a.cfg.privatePrefixes), Logger: a.logger,
+	})
+}
+
+// disableWebhook has Tandem itself disable a webhook. One that a manager has removed or that is disabled
+// meanwhile needs no more.
+func (a *app) disableWebhook(ctx context.Context, ref domain.WebhookRef, reason string) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	result, err := a.bus.Do(ctx, bus.Request{
+		ID: eventlog.CommandID(id), Command: domain.DisableWebhook{Partner: ref.Partner, Webhook: ref.Webhook, Reason: reason},
+		Actor: domain.Actor{Member: "system", Role: domain.System}, Today: domain.DateOf(now.UTC()), RequestedAt: now,
+	})
+	if err != nil {
+		return err
+	}
+	if rejection := result.Rejection; rejection != nil && rejection.Kind != domain.NotFound && rejection.Kind != domain.Conflict {
+		return errors.New(rejection.Detail)
+	}
+	return nil
+}
+
+// webhookHistory reads the delivery log for those who ask over HTTP.
+type webhookHistory struct {
+	log   eventlog.Log
+	image webhooks.ReadModel
+}
+
+var _ api.AttemptHistory = webhookHistory{}
+
+// Attempts returns the latest attempts of a webhook.
+func (d webhookHistory) Attempts(ctx context.Context, ref domain.WebhookRef) ([]api.Attempt, error) {
+	attempts, err := webhooks.ReadAttempts(ctx, d.log, ref)
+	list := make([]api.Attempt, 0, len(attempts))
+	for _, attempt := range attempts {
+		list = append(list, api.Attempt{
+			Delivery: attempt.MessageID, Type: attempt.Type, Number: attempt.Number, At: attempt.StartedAt, Took: attempt.Duration, OK: attempt.OK, Status: attempt.Status,
+			Reason: attempt.Reason, Note: attempt.Note, Next: attempt.NextAt,
+			Request:  api.DeliveryRequest{Method: attempt.Method, URL: attempt.URL, Headers: attempt.RequestHeaders, Body: attempt.RequestBody},
+			Response: api.DeliveryResponse{Headers: attempt.ResponseHeaders, Body: attempt.ResponseBody},
+		})
+	}
+	return list, err
+}
+
+// Standing returns how a webhook's deliveries stand, as of what its lane kept last.
+func (d webhookHistory) Standing(ctx context.Context, webhook *domain.Webhook) (webhooks.DeliveryStatus, error) {
+	return webhooks.ReadStatus(ctx, d.log, d.image, webhook)
+}

@@ -1,0 +1,66 @@
+package domain
+
+import (
+	"cmp"
+	"slices"
+)
+
+// SignAgreement signs for the acting partner.
+type SignAgreement struct {
+	ID        AgreementID `json:"id"`
+	Signatory string      `json:"signatory,omitempty"`
+	SignedOn  Date        `json:"signed_on,omitzero"` // zero: today
+}
+
+// AgreementSigned is one party's signature.
+type AgreementSigned struct {
+	Signature Signature `json:"signature"`
+}
+
+// AgreementActivated follows the last signature.
+type AgreementActivated struct{}
+
+// Stream implements Command.
+func (c SignAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
+
+func (c SignAgreement) target(state State) *Versions { return versionsOf(state.Agreement(c.ID)) }
+
+func (c SignAgreement) decide(state State, dc DecisionContext) ([]Event, error) {
+	agreement, err := findAgreement(state, c.ID, dc)
+	if err != nil {
+		return nil, err
+	}
+	on := cmp.Or(c.SignedOn, dc.Today)
+	var check validation
+	check.line("signatory", c.Signatory, 200, false)
+	if on > dc.Today {
+		check.add("signed_on", "is in the future")
+	}
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if err := agreement.requirePartyManager(dc); err != nil {
+		return nil, err
+	}
+	partner := dc.Actor.Partner
+	if slices.Contains(agreement.signers(), partner) {
+		return nil, conflict("already_signed", "%s has signed agreement %s already.", partner, agreement.ID)
+	}
+	events := sharedEvents("", AgreementSigned{Signature{partner, c.Signatory, on}})
+	if len(agreement.Signatures)+1 == len(agreement.Terms.Parties) {
+		events = append(events, sharedEvents("", AgreementActivated{})...)
+	}
+	return events, nil
+}
+
+func (e AgreementSigned) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.Signatures = upsert(agreement.Signatures, e.Signature, Signature.key)
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
+}
+
+func (AgreementActivated) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.Active = true
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
+}

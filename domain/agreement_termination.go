@@ -1,0 +1,278 @@
+package domain
+
+import (
+	"slices"
+	"time"
+)
+
+// The end of an agreement before its last day:
+//
+// R3: mutual termination takes every party: it is set when all have called the same last day. Who calls
+// another day replaces its own call. A notice needs a reason and a last day that has not passed; it cannot be
+// taken back. The agreement ends when notices leave fewer than two parties, so with two of them by the
+// first. With three or more parties a notice withdraws only its giver.
+//
+// R4: for a party that has withdrawn it is as after the end: it plans and starts nothing new, and nothing
+// new is planned with it. What was started is still delivered, decided, waived or cancelled, and change requests
+// about what it owns or accepts still take its word. It keeps the projects it takes part in, and of the
+// agreement it goes on to see what was so when it left: the amendments that were decided, the terms and
+// instruments as they were; of what the others agree later it is not told.
+
+// TerminationMode says how an agreement is ended.
+type TerminationMode string
+
+// The modes.
+const (
+	Mutual   TerminationMode = "mutual"
+	ByNotice TerminationMode = "notice"
+)
+
+// Termination is how an agreement ends early.
+type Termination struct {
+	Mode     TerminationMode
+	On       Date // its last day
+	Reason   string
+	CalledBy []PartnerID // of a mutual one
+}
+
+// TerminationCall is one party's wish to end the agreement.
+type TerminationCall struct {
+	Partner PartnerID
+	On      Date
+	Reason  string
+	At      int64 // microseconds since 1970 UTC
+}
+
+// TerminationNotice is one party's word that it leaves.
+type TerminationNotice struct {
+	Partner PartnerID
+	On      Date // the last day on which it is a party
+	Reason  string
+	At      int64            // microseconds since 1970 UTC
+	Frozen  *FrozenAgreement // how it left the agreement, once that has changed
+}
+
+func (n TerminationNotice) key() string { return string(n.Partner) }
+
+// FrozenAgreement is what was so on a day.
+type FrozenAgreement struct {
+	Terms       Terms
+	Signatures  []Signature
+	Instruments []Instrument
+	MovedItems  []MovedItem
+}
+
+// TerminationNotice returns p's notice, nil if it has given none.
+func (a *Agreement) TerminationNotice(partner PartnerID) *TerminationNotice {
+	for i := range a.TerminationNotices {
+		if a.TerminationNotices[i].Partner == partner {
+			return &a.TerminationNotices[i]
+		}
+	}
+	return nil
+}
+
+// HasLeft reports whether p has withdrawn.
+func (a *Agreement) HasLeft(partner PartnerID, at time.Time) bool {
+	notice := a.TerminationNotice(partner)
+	return notice != nil && DateOf(at.UTC()) > notice.On
+}
+
+// present returns those of the parties that have not withdrawn.
+func (a *Agreement) present(parties []PartnerID, at time.Time) []PartnerID {
+	if len(a.TerminationNotices) == 0 {
+		return parties
+	}
+	return slices.DeleteFunc(slices.Clone(parties), func(partner PartnerID) bool { return a.HasLeft(partner, at) })
+}
+
+// ViewFor returns the agreement as p may see it at a time: who has withdrawn sees what was so then.
+func (a *Agreement) ViewFor(partner PartnerID, at time.Time) *Agreement {
+	if !a.HasLeft(partner, at) {
+		return a
+	}
+	notice, then := a.TerminationNotice(partner), *a
+	if frozen := notice.Frozen; frozen != nil {
+		then.Terms, then.Signatures, then.Instruments, then.MovedItems = frozen.Terms, frozen.Signatures, frozen.Instruments, frozen.MovedItems
+	}
+	then.TerminationNotices, then.TerminationCalls = []TerminationNotice{*notice}, nil
+	then.Termination = Termination{Mode: ByNotice, On: notice.On, Reason: notice.Reason}
+	return &then
+}
+
+// freezeForLeavers notes, before an event changes the agreement, how those left it who have withdrawn.
+func (a *Agreement) freezeForLeavers(header Header) {
+	for i, notice := range a.TerminationNotices {
+		if notice.Frozen != nil || !a.HasLeft(notice.Partner, header.RecordedAt) {
+			continue
+		}
+		a.TerminationNotices = slices.Clone(a.TerminationNotices)
+		a.TerminationNotices[i].Frozen = &FrozenAgreement{a.Terms, a.Signatures, a.Instruments, a.MovedItems}
+		a.Versions.leave(notice.Partner)
+	}
+}
+
+// lastDay returns the agreement's last day; zero: none.
+func (a *Agreement) lastDay() Date {
+	if a.Termination.On != 0 && (a.Terms.ExpiresOn == 0 || a.Termination.On <= a.Terms.ExpiresOn) {
+		return a.Termination.On
+	}
+	return a.Terms.ExpiresOn
+}
+
+// TerminateAgreement calls for the agreement's end, or gives notice.
+type TerminateAgreement struct {
+	ID          AgreementID     `json:"id"`
+	Mode        TerminationMode `json:"mode"`
+	Reason      string          `json:"reason,omitempty"`
+	EffectiveOn Date            `json:"effective_on"`
+}
+
+// TerminationCalled is one party's call. Remaining are those who have not called the same day.
+type TerminationCalled struct {
+	Partner     PartnerID   `json:"partner"`
+	EffectiveOn Date        `json:"effective_on"`
+	Reason      string      `json:"reason,omitempty"`
+	Remaining   []PartnerID `json:"remaining,omitempty"`
+}
+
+// NoticeGiven is one party's notice. Leaves says that the others go on without it.
+type NoticeGiven struct {
+	Partner     PartnerID `json:"partner"`
+	EffectiveOn Date      `json:"effective_on"`
+	Reason      string    `json:"reason"`
+	Leaves      bool      `json:"leaves,omitempty"`
+}
+
+// AgreementTerminated sets the agreement's last day.
+type AgreementTerminated struct {
+	Mode        TerminationMode `json:"mode"`
+	EffectiveOn Date            `json:"effective_on"`
+	Reason      string          `json:"reason,omitempty"`
+	CalledBy    []PartnerID     `json:"called_by,omitempty"`
+}
+
+// Stream implements Command.
+func (c TerminateAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
+
+func (c TerminateAgreement) target(state State) *Versions { return versionsOf(state.Agreement(c.ID)) }
+
+func (c TerminateAgreement) decide(state State, dc DecisionContext) ([]Event, error) {
+	agreement, err := findAgreement(state, c.ID, dc)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.validate(dc).err(); err != nil {
+		return nil, err
+	}
+	if err := agreement.requirePartyManager(dc); err != nil {
+		return nil, err
+	}
+	if !agreement.Active {
+		return nil, conflict("agreement_not_signed", "Agreement %s is a draft: there is nothing to end.", agreement.ID)
+	}
+	if err := agreement.requireOpen(dc); err != nil {
+		return nil, err
+	}
+	if last := agreement.lastDay(); last != 0 && c.EffectiveOn >= last {
+		return nil, conflict("ends_before", "Agreement %s ends on %s anyway.", agreement.ID, last)
+	}
+	if c.Mode == Mutual {
+		return c.call(agreement, dc)
+	}
+	return c.notice(agreement, dc)
+}
+
+func (c TerminateAgreement) validate(dc DecisionContext) (check validation) {
+	if c.Mode != Mutual && c.Mode != ByNotice {
+		check.add("mode", "%q is neither mutual nor notice", c.Mode)
+	}
+	check.text("reason", c.Reason, 2000, c.Mode == ByNotice)
+	check.requiredDate("effective_on", c.EffectiveOn)
+	check.notPast("effective_on", c.EffectiveOn, dc)
+	return check
+}
+
+func (c TerminateAgreement) call(agreement *Agreement, dc DecisionContext) ([]Event, error) {
+	caller := dc.Actor.Partner
+	parties := agreement.present(agreement.Terms.Parties, dc.At)
+	called := func(partner PartnerID) bool {
+		return slices.ContainsFunc(agreement.TerminationCalls, func(call TerminationCall) bool { return call.Partner == partner && call.On == c.EffectiveOn })
+	}
+	event := TerminationCalled{Partner: caller, EffectiveOn: c.EffectiveOn, Reason: c.Reason}
+	for _, partner := range parties {
+		if partner != caller && !called(partner) {
+			event.Remaining = append(event.Remaining, partner)
+		}
+	}
+	if called(caller) && len(event.Remaining) > 0 {
+		return nil, conflict("already_called", "%s has called this already; the others have not.", caller)
+	}
+	events := sharedEvents("", event)
+	if len(event.Remaining) > 0 {
+		return events, nil
+	}
+	end := AgreementTerminated{Mutual, c.EffectiveOn, c.Reason, parties}
+	for _, call := range agreement.TerminationCalls {
+		if end.Reason == "" && call.On == c.EffectiveOn {
+			end.Reason = call.Reason
+		}
+	}
+	return append(events, sharedEvents("", end)...), nil
+}
+
+func (c TerminateAgreement) notice(agreement *Agreement, dc DecisionContext) ([]Event, error) {
+	partner := dc.Actor.Partner
+	if notice := agreement.TerminationNotice(partner); notice != nil {
+		return nil, conflict("notice_given", "%s has given notice for %s; a notice is not taken back.", partner, notice.On)
+	}
+	days := []Date{c.EffectiveOn}
+	for _, notice := range agreement.TerminationNotices {
+		days = append(days, notice.On)
+	}
+	slices.Sort(days)
+	stay := len(agreement.Terms.Parties) - len(days)
+	events := sharedEvents("", NoticeGiven{partner, c.EffectiveOn, c.Reason, stay >= 2})
+	if stay >= 2 {
+		return events, nil
+	}
+	on := days[len(agreement.Terms.Parties)-2] // when the last but one has left
+	if last := agreement.lastDay(); last != 0 && on >= last {
+		return events, nil
+	}
+	return append(events, sharedEvents("", AgreementTerminated{Mode: ByNotice, EffectiveOn: on, Reason: c.Reason})...), nil
+}
+
+func (e TerminationCalled) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.freezeForLeavers(header)
+	calls := slices.DeleteFunc(slices.Clone(agreement.TerminationCalls), func(call TerminationCall) bool { return call.Partner == e.Partner })
+	agreement.TerminationCalls = append(calls, TerminationCall{e.Partner, e.EffectiveOn, e.Reason, header.RecordedAt.UnixMicro()})
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
+}
+
+func (e NoticeGiven) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.freezeForLeavers(header)
+	agreement.TerminationNotices = upsert(agreement.TerminationNotices, TerminationNotice{e.Partner, e.EffectiveOn, e.Reason, header.RecordedAt.UnixMicro(), nil}, TerminationNotice.key)
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
+}
+
+func (e AgreementTerminated) apply(world *World, header Header) {
+	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.freezeForLeavers(header)
+	agreement.Termination, agreement.TerminationCalls = Termination{e.Mode, e.EffectiveOn, e.Reason, e.CalledBy}, nil
+	agreement.Versions.Count(header.Audience, header.RecordedAt)
+}
+
+// departedPartners refuses that a plan newly names who has withdrawn.
+func (v *validation) departedPartners(agreement *Agreement, at time.Time, to, from Plan) {
+	if to.Owner != from.Owner && agreement.HasLeft(to.Owner, at) {
+		v.add("owner", "%s left the agreement", to.Owner)
+	}
+	for _, partner := range to.Acceptors {
+		if !slices.Contains(from.Acceptors, partner) && agreement.HasLeft(partner, at) {
+			v.add("acceptors", "%s left the agreement", partner)
+		}
+	}
+}

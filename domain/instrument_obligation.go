@@ -1,0 +1,56 @@
+package domain
+
+// Obligation is what one partner owes under a clause of an instrument. Milestones name the clause that they
+// serve, so that each side sees what is done about it: it is fulfilled when its milestones carry it, see
+// [Carried].
+type Obligation struct {
+	Clause  string    `json:"clause"` // as the paper numbers it: 4.2
+	Text    string    `json:"text"`
+	Partner PartnerID `json:"partner"` // who owes it
+}
+
+// Obligation returns the obligation of the given clause, nil if there is none.
+func (i *Instrument) Obligation(clause string) *Obligation {
+	for n := range i.Obligations {
+		if i.Obligations[n].Clause == clause {
+			return &i.Obligations[n]
+		}
+	}
+	return nil
+}
+
+func (i *Instrument) validateObligations(agreement *Agreement, check *validation) {
+	if len(i.Obligations) > 200 {
+		check.add("obligations", "there are %d; at most 200 are allowed", len(i.Obligations))
+		return
+	}
+	var clauses []string
+	for _, obligation := range i.Obligations {
+		check.line("obligations", obligation.Clause, 50, false)
+		check.text("obligations", obligation.Text, 2000, false)
+		if isBlank(obligation.Clause) || isBlank(obligation.Text) {
+			check.add("obligations", "each needs a clause and a text")
+		}
+		if !agreement.Party(obligation.Partner) {
+			check.add("obligations", "%q is not a party of the agreement", obligation.Partner)
+		}
+		clauses = append(clauses, obligation.Clause)
+	}
+	if clause, twice := duplicate(clauses); twice {
+		check.add("obligations", "clause %s is there twice", clause)
+	}
+}
+
+// clauseRef refuses a clause that the milestone's instrument does not have.
+func (v *validation) clauseRef(agreement *Agreement, plan Plan) {
+	if plan.Clause == "" {
+		return
+	}
+	if plan.Instrument == "" {
+		v.add("clause", "needs its instrument")
+		return
+	}
+	if instrument := agreement.Instrument(plan.Instrument); instrument != nil && instrument.Obligation(plan.Clause) == nil {
+		v.add("clause", "instrument %s has no obligation in clause %q", plan.Instrument, plan.Clause)
+	}
+}

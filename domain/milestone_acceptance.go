@@ -1,0 +1,217 @@
+package domain
+
+import "slices"
+
+// AcceptMilestone is an acceptor's yes to the present delivery. With conditions it is a conditional
+// one: see [Condition].
+type AcceptMilestone struct {
+	Ref        MilestoneRef  `json:"ref"`
+	Note       string        `json:"note,omitempty"`
+	Conditions []Requirement `json:"conditions,omitempty"`
+}
+
+// MilestoneAccepted is one acceptor's full yes. Remaining are the acceptors whose full yes is still
+// missing; when there are none the milestone is accepted.
+type MilestoneAccepted struct {
+	Acceptor  PartnerID   `json:"acceptor"`
+	Round     int         `json:"round"`
+	On        Date        `json:"on"`
+	Note      string      `json:"note,omitempty"`
+	Remaining []PartnerID `json:"remaining,omitempty"`
+}
+
+// MilestoneConditionallyAccepted is one acceptor's yes that becomes a full one when its conditions
+// are closed. Remaining are the other acceptors whose full yes is still missing.
+type MilestoneConditionallyAccepted struct {
+	Acceptor   PartnerID   `json:"acceptor"`
+	Round      int         `json:"round"`
+	On         Date        `json:"on"`
+	Note       string      `json:"note,omitempty"`
+	Conditions []Condition `json:"conditions"`
+	Remaining  []PartnerID `json:"remaining,omitempty"`
+}
+
+// Stream implements Command.
+func (c AcceptMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c AcceptMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c AcceptMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.validate(milestone).err(); err != nil {
+		return nil, err
+	}
+	mine, err := milestone.requireUndecided(dc)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.Conditions) == 0 {
+		return milestone.acceptEvents(c.Note, dc), nil
+	}
+	if mine.State == DecisionConditional {
+		return nil, conflict("no_more_conditions",
+			"%s has accepted delivery %d on conditions; it can close them, accept fully or reject, but add none.", mine.Partner, milestone.Round)
+	}
+	event := MilestoneConditionallyAccepted{
+		Acceptor: mine.Partner, Round: milestone.Round, On: dc.Today, Note: c.Note, Remaining: milestone.remaining(mine.Partner),
+	}
+	for i, requirement := range c.Conditions {
+		event.Conditions = append(event.Conditions, Condition{milestone.LastConditionNumber + 1 + i, requirement.Text, requirement.DueOn})
+	}
+	return milestone.event(event), nil
+}
+
+func (c AcceptMilestone) validate(milestone milestoneContext) (check validation) {
+	check.text("note", c.Note, 2000, false)
+	if len(c.Conditions) > 50 {
+		check.add("conditions", "there are %d; at most 50 are allowed", len(c.Conditions))
+	}
+	for _, requirement := range c.Conditions {
+		check.text("conditions", requirement.Text, 2000, false)
+		switch {
+		case isBlank(requirement.Text):
+			check.add("conditions", "each needs a text")
+		case requirement.DueOn == 0:
+			check.add("conditions", "each needs a due_on")
+		case requirement.DueOn < milestone.DeliveredOn:
+			check.add("conditions", "due_on %s is before the delivery of %s", requirement.DueOn, milestone.DeliveredOn)
+		}
+	}
+	return check
+}
+
+// requireUndecided refuses all but an acceptor that can still decide the present delivery. It returns what
+// the acceptor has decided so far: nothing, or yes on conditions that are open.
+func (m milestoneContext) requireUndecided(dc DecisionContext) (Decision, error) {
+	if err := m.requireAcceptor(dc); err != nil {
+		return Decision{}, err
+	}
+	if err := m.requireState(Delivered, ConditionallyAccepted); err != nil {
+		return Decision{}, err
+	}
+	decision := m.Decision(dc.Actor.Partner)
+	if decision.State != DecisionPending && decision.State != DecisionConditional {
+		return decision, conflict("already_decided", "%s has decided delivery %d already.", dc.Actor.Partner, m.Round)
+	}
+	return decision, nil
+}
+
+// acceptEvents returns the events of the actor's full yes, which closes what conditions it has open.
+func (m milestoneContext) acceptEvents(note string, dc DecisionContext) []Event {
+	partner := dc.Actor.Partner
+	var events []Event
+	open := m.OpenConditions(partner)
+	for i, condition := range open {
+		events = append(events, m.event(condition.closed(m.Round, len(open)-i-1, dc))...)
+	}
+	return append(events, m.event(MilestoneAccepted{
+		Acceptor: partner, Round: m.Round, On: dc.Today, Note: note, Remaining: m.remaining(partner),
+	})...)
+}
+
+// remaining returns the acceptors but p whose full yes to the present delivery is missing.
+func (m milestoneContext) remaining(partner PartnerID) (ids []PartnerID) {
+	for _, decision := range m.Decisions {
+		if decision.Partner != partner && decision.State != DecisionAccepted {
+			ids = append(ids, decision.Partner)
+		}
+	}
+	return ids
+}
+
+func (e MilestoneAccepted) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.setDecision(Decision{e.Acceptor, DecisionAccepted, e.On})
+	milestone.concludeRound(e.On)
+}
+
+func (e MilestoneConditionallyAccepted) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.setDecision(Decision{e.Acceptor, DecisionConditional, e.On})
+	for _, condition := range e.Conditions {
+		milestone.Conditions = with(milestone.Conditions, RoundCondition{Condition: condition, Author: e.Acceptor, Since: header.RecordedAt.UnixMicro()})
+		milestone.LastConditionNumber = condition.Number
+	}
+	milestone.concludeRound(e.On)
+}
+
+func (m *Milestone) setDecision(decision Decision) {
+	m.Decisions = upsert(m.Decisions, decision, func(decision Decision) string { return string(decision.Partner) })
+}
+
+// concludeRound sets the state that the decisions of the round amount to.
+func (m *Milestone) concludeRound(on Date) {
+	has := func(state DecisionState) bool {
+		return slices.ContainsFunc(m.Decisions, func(decision Decision) bool { return decision.State == state })
+	}
+	switch {
+	case has(DecisionPending):
+		m.State = Delivered
+	case has(DecisionConditional):
+		m.State = ConditionallyAccepted
+	default:
+		m.State, m.AcceptedOn = Accepted, on
+	}
+}
+
+// reopen puts the milestone in progress again, without the delivery, its decisions and conditions.
+func (m *Milestone) reopen() {
+	m.State, m.DeliveredOn = InProgress, 0
+	m.Decisions, m.Conditions = nil, nil
+}
+
+// RejectMilestone is an acceptor's no to the present delivery, with reasons (R11). It can follow a
+// conditional yes whose conditions are not all closed.
+type RejectMilestone struct {
+	Ref     MilestoneRef `json:"ref"`
+	Reasons []string     `json:"reasons"`
+}
+
+// MilestoneRejected ends the round. DisputeBy is the last day, in UTC, on which the owner may
+// dispute it; zero: there is no limit.
+type MilestoneRejected struct {
+	Acceptor    PartnerID `json:"acceptor"`
+	Round       int       `json:"round"`
+	On          Date      `json:"on"`
+	Reasons     []string  `json:"reasons"`
+	DeliveredOn Date      `json:"delivered_on"`
+	DisputeBy   Date      `json:"dispute_by,omitzero"`
+}
+
+// Stream implements Command.
+func (c RejectMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c RejectMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c RejectMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	var check validation
+	if len(c.Reasons) == 0 || len(c.Reasons) > 50 {
+		check.add("reasons", "give 1 to 50")
+	}
+	for _, reason := range c.Reasons {
+		check.text("reasons", reason, 2000, true)
+	}
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if _, err := milestone.requireUndecided(dc); err != nil {
+		return nil, err
+	}
+	return milestone.event(MilestoneRejected{
+		dc.Actor.Partner, milestone.Round, dc.Today, c.Reasons, milestone.DeliveredOn, milestone.agreement.disputeBy(dc.At),
+	}), nil
+}
+
+func (e MilestoneRejected) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.reopen()
+	milestone.setDecision(Decision{e.Acceptor, DecisionRejected, e.On})
+	milestone.Rejection = &Rejection{e.Acceptor, e.On, e.Reasons, e.DeliveredOn, e.DisputeBy, false}
+}

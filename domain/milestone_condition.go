@@ -1,0 +1,134 @@
+package domain
+
+// Requirement is something to be done by a date.
+type Requirement struct {
+	Text  string `json:"text"`
+	DueOn Date   `json:"due_on"`
+}
+
+// Condition is what a conditional acceptance asks for. The rules:
+//
+// R12 (conditions): a conditional acceptance lists conditions that only its author closes; the last
+// closing accepts. In detail:
+//
+//   - A condition is due on a date that is not before the delivery. Being late has no consequence by
+//     itself: the author decides what it means.
+//   - While an acceptor has said nothing yet the milestone stays delivered. When all have said yes, some
+//     of them on conditions, it is conditionally accepted.
+//   - Closing its last condition makes an acceptor's yes a full one. With the last acceptor's full yes
+//     the milestone is accepted, on the date of that closing.
+//   - An acceptor adds no conditions later. While one of its own is open it can instead accept fully,
+//     which closes them, or reject, which ends the round and all its conditions.
+//   - Numbers are given once in a milestone's life, so that a late closing never meets a condition of
+//     another round.
+type Condition struct {
+	Number int    `json:"number"`
+	Text   string `json:"text"`
+	DueOn  Date   `json:"due_on"`
+}
+
+// RoundCondition is a condition of the present round and its author's.
+type RoundCondition struct {
+	Condition
+	Author   PartnerID
+	Since    int64 // recorded, microseconds since 1970 UTC
+	ClosedOn Date  // zero: open
+}
+
+// OpenConditions returns the conditions of p that are open.
+func (m *Milestone) OpenConditions(partner PartnerID) (open []RoundCondition) {
+	for _, condition := range m.Conditions {
+		if condition.Author == partner && condition.ClosedOn == 0 {
+			open = append(open, condition)
+		}
+	}
+	return open
+}
+
+// CloseCondition says that a condition is met.
+type CloseCondition struct {
+	Ref    MilestoneRef `json:"ref"`
+	Number int          `json:"number"`
+}
+
+// ConditionClosed is the author's word that it is met. StillOpen counts what else it asks for. The
+// last closing is followed by the author's full yes.
+type ConditionClosed struct {
+	Number    int       `json:"number"`
+	Text      string    `json:"text"`
+	Author    PartnerID `json:"author"`
+	Round     int       `json:"round"`
+	On        Date      `json:"on"`
+	StillOpen int       `json:"still_open"`
+}
+
+// Stream implements Command.
+func (c CloseCondition) Stream() Stream { return streamOf(c.Ref) }
+
+func (c CloseCondition) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c CloseCondition) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	var check validation
+	if c.Number < 1 {
+		check.add("number", "is %d; conditions are numbered from 1", c.Number)
+	}
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireAcceptor(dc); err != nil {
+		return nil, err
+	}
+	asked, err := milestone.openCondition(c.Number, dc)
+	if err != nil {
+		return nil, err
+	}
+	open := milestone.OpenConditions(asked.Author)
+	if len(open) == 1 {
+		return milestone.acceptEvents("", dc), nil
+	}
+	return milestone.event(asked.closed(milestone.Round, len(open)-1, dc)), nil
+}
+
+// openCondition returns the actor's open condition of the given number.
+func (m milestoneContext) openCondition(number int, dc DecisionContext) (RoundCondition, error) {
+	var found RoundCondition
+	for _, condition := range m.Conditions {
+		if condition.Number == number {
+			found = condition
+		}
+	}
+	if found.Author != "" && found.Author != dc.Actor.Partner {
+		return found, forbidden("not_author", "Only the author of condition %d, %s, can close it.", number, found.Author)
+	}
+	if err := m.requireState(Delivered, ConditionallyAccepted); err != nil {
+		return found, err
+	}
+	switch {
+	case found.Author == "":
+		return found, conflict("no_such_condition", "Delivery %d has no condition %d.", m.Round, number)
+	case found.ClosedOn != 0:
+		return found, conflict("condition_closed", "Condition %d was closed on %s.", number, found.ClosedOn)
+	}
+	return found, nil
+}
+
+// closed is the event that closes the condition.
+func (c RoundCondition) closed(round, stillOpen int, dc DecisionContext) ConditionClosed {
+	return ConditionClosed{c.Number, c.Text, c.Author, round, dc.Today, stillOpen}
+}
+
+func (e ConditionClosed) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	conditions := make([]RoundCondition, len(milestone.Conditions))
+	for i, condition := range milestone.Conditions {
+		if condition.Number == e.Number {
+			condition.ClosedOn = e.On
+		}
+		conditions[i] = condition
+	}
+	milestone.Conditions = conditions
+}

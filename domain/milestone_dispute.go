@@ -1,0 +1,295 @@
+package domain
+
+import (
+	"slices"
+	"time"
+)
+
+// Rejection is what ended the last round.
+type Rejection struct {
+	Acceptor    PartnerID
+	On          Date
+	Reasons     []string
+	DeliveredOn Date // of the delivery that was rejected
+	DisputeBy   Date // the last day, in UTC, on which the owner may dispute it; zero: no limit
+	Settled     bool // owner and acceptors have settled that it stands
+}
+
+// Dispute is the owner's word against a rejection. The rules:
+//
+// R12 (disputes): the owner may dispute a rejection within the acceptance period; it is settled when
+// owner and acceptors name the same outcome; meanwhile clocks stop. In detail:
+//
+//   - What can be disputed is the rejection that ended the last round, once, until the owner delivers
+//     again, by whoever owns the milestone then. A rejection by a partner that accepts the
+//     milestone no longer binds nobody, so there is nothing to dispute.
+//   - The acceptance period is the agreement's acceptance_days, counted as calendar days after the day
+//     on which the rejection was recorded, in UTC; with 0 there is no limit. The day is fixed with the
+//     rejection. (With the acceptance clock it becomes working days, in the same place.)
+//   - While it is disputed the milestone has its delivery date again. It can be talked about and
+//     forecasts can move; all else is refused until it is settled.
+//   - The outcomes are accepted and rejected. The owner and every acceptor name one, because every
+//     acceptor must accept (R11); to dispute or to have rejected is no naming. A later naming
+//     replaces an earlier one. When all name the same it is settled.
+//   - Settled as accepted, the milestone is accepted by every acceptor on that day; conditions of the
+//     round ended with the rejection and stay void. Settled as rejected, the rejection stands as if it had
+//     not been disputed, and cannot be disputed again.
+type Dispute struct {
+	Over     DecisionState // what is disputed: a rejection; with the acceptance clock a deemed acceptance too
+	Acceptor PartnerID     // whose decision that is
+	By       PartnerID
+	On       Date
+	Reason   string
+	Since    int64              // recorded, microseconds since 1970 UTC
+	Choices  []SettlementChoice // sorted by partner
+}
+
+// SettlementChoice is how a partner wants the dispute settled.
+type SettlementChoice struct {
+	Partner    PartnerID
+	Settlement Settlement
+}
+
+// Settlement is how a dispute ends.
+type Settlement string
+
+// The outcomes of a dispute.
+const (
+	SettledAccepted Settlement = "accepted"
+	SettledRejected Settlement = "rejected"
+)
+
+// Settlements lists them.
+func Settlements() []Settlement { return []Settlement{SettledAccepted, SettledRejected} }
+
+// ChoiceOf returns the outcome that p has named; empty: none. A nil dispute has no namings.
+func (d *Dispute) ChoiceOf(partner PartnerID) Settlement {
+	if d == nil {
+		return ""
+	}
+	for _, choice := range d.Choices {
+		if choice.Partner == partner {
+			return choice.Settlement
+		}
+	}
+	return ""
+}
+
+// DisputeParties returns who settles a dispute of the milestone: its owner and its acceptors.
+func (m *Milestone) DisputeParties() []PartnerID {
+	return append([]PartnerID{m.Plan.Owner}, m.Plan.Acceptors...)
+}
+
+// AwaitsSettlement reports whether the present dispute waits for a word of p: it has named no outcome
+// yet, or somebody else has named another one.
+func (m *Milestone) AwaitsSettlement(partner PartnerID) bool {
+	if m.Dispute == nil || !slices.Contains(m.DisputeParties(), partner) {
+		return false
+	}
+	mine := m.Dispute.ChoiceOf(partner)
+	return mine == "" || slices.ContainsFunc(m.Dispute.Choices, func(choice SettlementChoice) bool { return choice.Settlement != mine })
+}
+
+// disputeBy returns the last day on which a rejection that is recorded at the given time may be
+// disputed.
+func (a *Agreement) disputeBy(at time.Time) Date {
+	if a.Terms.AcceptanceDays == 0 {
+		return 0
+	}
+	return DateOf(at.UTC()).AddDays(a.Terms.AcceptanceDays)
+}
+
+// DisputableRejection returns the rejection that the owner may dispute at the given time, nil if there is
+// none.
+func (m *Milestone) DisputableRejection(at time.Time) *Rejection {
+	rejection := m.Rejection
+	switch {
+	case m.State != InProgress, rejection == nil, rejection.Settled, !slices.Contains(m.Plan.Acceptors, rejection.Acceptor), rejection.tooLate(at):
+		return nil
+	}
+	return rejection
+}
+
+func (r *Rejection) tooLate(at time.Time) bool {
+	return r.DisputeBy != 0 && DateOf(at.UTC()) > r.DisputeBy
+}
+
+// DisputeMilestone is the owner's objection to the rejection of its last delivery.
+type DisputeMilestone struct {
+	Ref    MilestoneRef `json:"ref"`
+	Reason string       `json:"reason"`
+}
+
+// MilestoneDisputed begins a dispute over one acceptor's decision on the last delivery.
+type MilestoneDisputed struct {
+	Over        DecisionState `json:"over"`
+	Acceptor    PartnerID     `json:"acceptor"`
+	Round       int           `json:"round"`
+	By          PartnerID     `json:"by"`
+	On          Date          `json:"on"`
+	Reason      string        `json:"reason"`
+	DeliveredOn Date          `json:"delivered_on"`
+}
+
+// Stream implements Command.
+func (c DisputeMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c DisputeMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c DisputeMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	var check validation
+	check.text("reason", c.Reason, 2000, true)
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireOwner(dc); err != nil {
+		return nil, err
+	}
+	rejection := milestone.DisputableRejection(dc.At)
+	if rejection == nil {
+		return nil, milestone.whyNotDisputable(dc)
+	}
+	return milestone.event(MilestoneDisputed{DecisionRejected, rejection.Acceptor, milestone.Round, dc.Actor.Partner, dc.Today, c.Reason, rejection.DeliveredOn}), nil
+}
+
+// whyNotDisputable says why there is nothing to dispute.
+func (m milestoneContext) whyNotDisputable(dc DecisionContext) error {
+	rejection := m.Rejection
+	switch {
+	case m.State.Final() || m.State == Disputed:
+		return m.requireState(InProgress)
+	case m.State != InProgress || rejection == nil || !slices.Contains(m.Plan.Acceptors, rejection.Acceptor):
+		return conflict("nothing_to_dispute", "Milestone %s has no rejection that could be disputed.", m.Ref.Milestone)
+	case rejection.Settled:
+		return conflict("dispute_settled", "The rejection of delivery %d was disputed and stands.", m.Round)
+	}
+	return conflict("dispute_late", "The rejection of delivery %d could be disputed until %s.", m.Round, rejection.DisputeBy)
+}
+
+func (e MilestoneDisputed) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.State, milestone.DeliveredOn = Disputed, e.DeliveredOn
+	milestone.Dispute = &Dispute{
+		Over: e.Over, Acceptor: e.Acceptor, By: e.By, On: e.On, Reason: e.Reason, Since: header.RecordedAt.UnixMicro(),
+	}
+}
+
+// SettleMilestone names the outcome that the acting partner wants for a dispute.
+type SettleMilestone struct {
+	Ref        MilestoneRef `json:"ref"`
+	Settlement Settlement   `json:"outcome"`
+	Note       string       `json:"note,omitempty"`
+}
+
+// OutcomeNamed is one partner's word on how to settle. From is the outcome that it named before.
+// Remaining are those who have not named this outcome.
+type OutcomeNamed struct {
+	Partner    PartnerID   `json:"partner"`
+	Settlement Settlement  `json:"outcome"`
+	From       Settlement  `json:"from,omitempty"`
+	Note       string      `json:"note,omitempty"`
+	Round      int         `json:"round"`
+	Remaining  []PartnerID `json:"remaining,omitempty"`
+}
+
+// MilestoneSettled follows the last naming. Acceptors are those whose acceptance it is, if it is
+// one.
+type MilestoneSettled struct {
+	Settlement Settlement  `json:"outcome"`
+	Round      int         `json:"round"`
+	On         Date        `json:"on"`
+	Acceptors  []PartnerID `json:"acceptors,omitempty"`
+}
+
+// Stream implements Command.
+func (c SettleMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c SettleMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c SettleMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.validate().err(); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireDisputeParty(dc); err != nil {
+		return nil, err
+	}
+	event := OutcomeNamed{
+		Partner: dc.Actor.Partner, Settlement: c.Settlement, From: milestone.Dispute.ChoiceOf(dc.Actor.Partner), Note: c.Note, Round: milestone.Round,
+	}
+	for _, partner := range milestone.DisputeParties() {
+		if partner != dc.Actor.Partner && milestone.Dispute.ChoiceOf(partner) != c.Settlement {
+			event.Remaining = append(event.Remaining, partner)
+		}
+	}
+	if event.From == c.Settlement && len(event.Remaining) > 0 {
+		return nil, conflict("already_named", "%s has named %s already; not all others have.", dc.Actor.Partner, c.Settlement)
+	}
+	events := milestone.event(event)
+	if len(event.Remaining) == 0 {
+		events = append(events, milestone.event(milestone.settled(c.Settlement, dc))...)
+	}
+	return events, nil
+}
+
+func (c SettleMilestone) validate() (check validation) {
+	if !slices.Contains(Settlements(), c.Settlement) {
+		check.add("outcome", "%q is neither accepted nor rejected", c.Settlement)
+	}
+	check.text("note", c.Note, 2000, false)
+	return check
+}
+
+// requireDisputeParty refuses all but a manager of the owner or of an acceptor, and all that is not disputed.
+func (m milestoneContext) requireDisputeParty(dc DecisionContext) error {
+	if err := dc.requireManager(); err != nil {
+		return err
+	}
+	if !slices.Contains(m.DisputeParties(), dc.Actor.Partner) {
+		return forbidden("not_concerned", "Only the owner and the acceptors settle a dispute; %s is neither.", dc.Actor.Partner)
+	}
+	return m.requireState(Disputed)
+}
+
+func (m milestoneContext) settled(settlement Settlement, dc DecisionContext) MilestoneSettled {
+	event := MilestoneSettled{Settlement: settlement, Round: m.Round, On: dc.Today}
+	if settlement == SettledAccepted {
+		event.Acceptors = m.Plan.Acceptors
+	}
+	return event
+}
+
+func (e OutcomeNamed) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	var dispute Dispute
+	if milestone.Dispute != nil {
+		dispute = *milestone.Dispute
+	}
+	dispute.Choices = upsert(dispute.Choices, SettlementChoice{e.Partner, e.Settlement}, func(choice SettlementChoice) string { return string(choice.Partner) })
+	milestone.Dispute = &dispute
+}
+
+func (e MilestoneSettled) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.Dispute = nil
+	if e.Settlement == SettledAccepted {
+		milestone.State, milestone.AcceptedOn, milestone.Decisions, milestone.Rejection = Accepted, e.On, nil, nil
+		for _, partner := range e.Acceptors {
+			milestone.setDecision(Decision{partner, DecisionAccepted, e.On})
+		}
+		return
+	}
+	milestone.State, milestone.DeliveredOn = InProgress, 0
+	if milestone.Rejection != nil {
+		rejection := *milestone.Rejection
+		rejection.Settled = true
+		milestone.Rejection = &rejection
+	}
+}

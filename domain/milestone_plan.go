@@ -1,0 +1,238 @@
+package domain
+
+import "slices"
+
+// PlanMilestone adds a milestone. With Private only the acting partner sees it; the edge has then
+// ended the id in a random suffix (R16).
+type PlanMilestone struct {
+	Ref     MilestoneRef `json:"ref"`
+	Plan    Plan         `json:"plan"`
+	Private bool         `json:"private,omitempty"`
+}
+
+// MilestonePlanned is the first event of a milestone.
+type MilestonePlanned struct {
+	Plan Plan `json:"plan"`
+}
+
+// Stream implements Command.
+func (c PlanMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	agreement, project, err := findProject(state, c.Ref.ProjectRef(), dc)
+	if err != nil {
+		return nil, err
+	}
+	plan, audience := c.Plan, Shared
+	if c.Private {
+		audience = PrivateTo(dc.Actor.Partner)
+	} else if plan.Acceptors == nil {
+		plan.Acceptors = without(agreement.present(project.Participants, dc.At), plan.Owner)
+	}
+	check := plan.validate(agreement.ViewFor(dc.Actor.Partner, dc.At), project, c.Private)
+	check.departedPartners(agreement, dc.At, plan, Plan{})
+	check.slug("id", string(c.Ref.Milestone))
+	if c.Private && plan.Owner != dc.Actor.Partner {
+		check.add("owner", "a private milestone is its own partner's")
+	}
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if err := c.allowed(state, agreement, project, dc); err != nil {
+		return nil, err
+	}
+	return []Event{{string(c.Ref.Milestone), audience, MilestonePlanned{plan}}}, nil
+}
+
+func (c PlanMilestone) allowed(state State, agreement *Agreement, project *Project, dc DecisionContext) error {
+	if err := dc.requireManager(); err != nil {
+		return err
+	}
+	if err := agreement.requireOpen(dc); err != nil {
+		return err
+	}
+	if err := project.requirePlanning(); err != nil {
+		return err
+	}
+	if state.Milestone(c.Ref) != nil {
+		return conflict("milestone_exists", "Project %s has a milestone %s already.", c.Ref.Project, c.Ref.Milestone)
+	}
+	return nil
+}
+
+func (e MilestonePlanned) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.Ref, milestone.Plan, milestone.Audience, milestone.State = header.milestoneRef(), e.Plan, header.Audience, Planned
+}
+
+// EditMilestone replaces what is set. The owner alone edits, until the delivery; once a baseline is
+// agreed not what is agreed (R15).
+type EditMilestone struct {
+	Ref          MilestoneRef  `json:"ref"`
+	Title        *string       `json:"title,omitempty"`
+	Description  *string       `json:"description,omitempty"`
+	Owner        *PartnerID    `json:"owner,omitempty"`
+	Acceptors    *[]PartnerID  `json:"acceptors,omitempty"`
+	DueOn        *Date         `json:"due_on,omitempty"`
+	Criteria     *[]string     `json:"criteria,omitempty"`
+	Instrument   *InstrumentID `json:"instrument,omitempty"`
+	ScheduleItem *ItemID       `json:"schedule_item,omitempty"`
+	Clause       *string       `json:"clause,omitempty"`
+}
+
+// MilestoneEdited carries the plan after and before.
+type MilestoneEdited struct {
+	To   Plan `json:"to"`
+	From Plan `json:"from"`
+}
+
+// Stream implements Command.
+func (c EditMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c EditMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	to := c.merged(milestone.Plan)
+	_, private := milestone.Audience.Private()
+	check := to.validate(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), milestone.project, private)
+	check.departedPartners(milestone.agreement, dc.At, to, milestone.Plan)
+	if private && to.Owner != milestone.Plan.Owner {
+		check.add("owner", "a private milestone keeps its owner")
+	}
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireOwner(dc); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireState(Planned, InProgress); err != nil {
+		return nil, err
+	}
+	if c.DueOn != nil || c.Owner != nil || c.Acceptors != nil || c.Criteria != nil {
+		if err := milestone.requireNoBaseline("due date, owner, acceptors and criteria change"); err != nil {
+			return nil, err
+		}
+	}
+	if err := milestone.requireAcceptorsKept(to); err != nil {
+		return nil, err
+	}
+	return milestone.event(MilestoneEdited{To: to, From: milestone.Plan}), nil
+}
+
+// requireAcceptorsKept refuses that the owner leaves out an acceptor that it has asked to decide a delivery.
+func (m milestoneContext) requireAcceptorsKept(to Plan) error {
+	for _, partner := range m.Plan.Acceptors {
+		if m.Round > 0 && !slices.Contains(to.Acceptors, partner) {
+			return conflict("acceptor_asked",
+				"%s was asked to decide delivery %d of milestone %s; it is left out only by a change request that it approves.", partner, m.Round, m.Ref.Milestone)
+		}
+	}
+	return nil
+}
+
+func (c EditMilestone) merged(plan Plan) Plan {
+	set(&plan.Title, c.Title)
+	set(&plan.Description, c.Description)
+	set(&plan.Owner, c.Owner)
+	setList(&plan.Acceptors, c.Acceptors)
+	set(&plan.DueOn, c.DueOn)
+	setList(&plan.Criteria, c.Criteria)
+	set(&plan.Instrument, c.Instrument)
+	set(&plan.ScheduleItem, c.ScheduleItem)
+	set(&plan.Clause, c.Clause)
+	return plan
+}
+
+func (e MilestoneEdited) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.Plan = e.To
+	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
+		milestone.Waivers = nil // given among others, or of something else; they would count for too much now
+	}
+}
+
+// StartMilestone begins the work.
+type StartMilestone struct {
+	Ref MilestoneRef `json:"ref"`
+}
+
+// MilestoneStarted says that the owner began.
+type MilestoneStarted struct{}
+
+// Stream implements Command.
+func (c StartMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c StartMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c StartMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	if err := milestone.requireOwner(dc); err != nil {
+		return nil, err
+	}
+	if err := milestone.agreement.requireOpen(dc); err != nil {
+		return nil, err
+	}
+	if err := milestone.project.requirePlanning(); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireState(Planned); err != nil {
+		return nil, err
+	}
+	return milestone.event(MilestoneStarted{}), nil
+}
+
+func (MilestoneStarted) apply(world *World, header Header) {
+	header.editMilestone(world).State = InProgress
+}
+
+// CancelMilestone ends a milestone that is no longer wanted; the owner alone, until the delivery, while
+// no baseline is agreed (R15).
+type CancelMilestone struct {
+	Ref    MilestoneRef `json:"ref"`
+	Reason string       `json:"reason,omitempty"`
+}
+
+// MilestoneCancelled is final. Change is the request that did it; 0: the owner alone.
+type MilestoneCancelled struct {
+	Reason string         `json:"reason,omitempty"`
+	From   MilestoneState `json:"from"`
+	Change int            `json:"change,omitempty"`
+}
+
+// Stream implements Command.
+func (c CancelMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c CancelMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c CancelMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	var check validation
+	check.text("reason", c.Reason, 2000, false)
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireOwner(dc); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireState(Planned, InProgress); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireNoBaseline("it is cancelled"); err != nil {
+		return nil, err
+	}
+	return milestone.event(MilestoneCancelled{Reason: c.Reason, From: milestone.State}), nil
+}
+
+func (MilestoneCancelled) apply(world *World, header Header) {
+	header.editMilestone(world).State = Cancelled
+}

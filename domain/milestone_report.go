@@ -1,0 +1,183 @@
+package domain
+
+import "slices"
+
+// ReportProgress sets what is not nil; at least one is. With Private it is the acting partner's own
+// assessment, see [Assessment]; it has no percentage.
+type ReportProgress struct {
+	Ref     MilestoneRef `json:"ref"`
+	Percent *int         `json:"percent,omitempty"`
+	Health  *Health      `json:"health,omitempty"`
+	Note    *string      `json:"note,omitempty"`
+	Private bool         `json:"private,omitempty"`
+}
+
+// Report is the owner's word on how it goes.
+type Report struct {
+	Percent int    `json:"percent"`
+	Health  Health `json:"health,omitempty"`
+	Note    string `json:"note,omitempty"`
+}
+
+// MilestoneProgressed carries the report after and before.
+type MilestoneProgressed struct {
+	To   Report `json:"to"`
+	From Report `json:"from"`
+}
+
+// Stream implements Command.
+func (c ReportProgress) Stream() Stream { return streamOf(c.Ref) }
+
+func (c ReportProgress) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c ReportProgress) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.validate().err(); err != nil {
+		return nil, err
+	}
+	if c.Private {
+		return c.assessed(milestone, dc)
+	}
+	if err := milestone.requireOwner(dc); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireState(InProgress); err != nil {
+		return nil, err
+	}
+	from := Report{milestone.Progress, milestone.Health, milestone.HealthNote}
+	to := from
+	if c.Health != nil && c.Note == nil {
+		to.Note = "" // a note belongs to the health it was given with
+	}
+	set(&to.Percent, c.Percent)
+	set(&to.Health, c.Health)
+	set(&to.Note, c.Note)
+	return milestone.event(MilestoneProgressed{To: to, From: from}), nil
+}
+
+func (c ReportProgress) validate() (check validation) {
+	switch {
+	case c.Private && c.Percent != nil:
+		check.add("percent", "is the owner's shared word; a private report has health and note")
+	case c.Private && c.Health == nil && c.Note == nil:
+		check.add("health", "give health or note")
+	case c.Percent == nil && c.Health == nil && c.Note == nil:
+		check.add("percent", "give percent, health or note")
+	}
+	if c.Percent != nil {
+		check.inRange("percent", *c.Percent, 0, 100)
+	}
+	if c.Health != nil && !slices.Contains(Healths(), *c.Health) {
+		check.add("health", "%q is neither green, amber nor red", *c.Health)
+	}
+	if c.Note != nil {
+		check.text("note", *c.Note, 2000, false)
+	}
+	return check
+}
+
+func (e MilestoneProgressed) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.Progress, milestone.Health, milestone.HealthNote = e.To.Percent, e.To.Health, e.To.Note
+}
+
+// MoveForecast sets the acting partner's forecast: the one that all who see the milestone see, or its
+// private one, which stays private when a private milestone is shared.
+type MoveForecast struct {
+	Ref     MilestoneRef `json:"ref"`
+	On      Date         `json:"on"`
+	Reason  string       `json:"reason,omitempty"`
+	Private bool         `json:"private,omitempty"`
+}
+
+// ForecastMoved carries the forecast after and before; From is zero for the first one.
+type ForecastMoved struct {
+	To      Forecast `json:"to"`
+	From    Date     `json:"from,omitzero"`
+	Private bool     `json:"private,omitempty"`
+}
+
+// Stream implements Command.
+func (c MoveForecast) Stream() Stream { return streamOf(c.Ref) }
+
+func (c MoveForecast) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c MoveForecast) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	from := milestone.Forecast(dc.Actor.Partner).On
+	if c.Private {
+		from = milestone.PrivateForecast(dc.Actor.Partner).On
+	}
+	var check validation
+	check.requiredDate("on", c.On)
+	check.text("reason", c.Reason, 2000, from != 0)
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if err := dc.requireManager(); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireState(Planned, InProgress, Delivered, ConditionallyAccepted, Disputed); err != nil {
+		return nil, err
+	}
+	events := milestone.event(ForecastMoved{To: Forecast{dc.Actor.Partner, c.On, c.Reason}, From: from, Private: c.Private})
+	if c.Private {
+		events[0].Audience = PrivateTo(dc.Actor.Partner)
+	}
+	return events, nil
+}
+
+func (e ForecastMoved) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	key := func(forecast Forecast) string { return string(forecast.Partner) }
+	if e.Private {
+		milestone.PrivateForecasts = upsert(milestone.PrivateForecasts, e.To, key)
+		return
+	}
+	milestone.Forecasts = upsert(milestone.Forecasts, e.To, key)
+}
+
+// CommentMilestone says something about a milestone, to all who see it or to one's own partner.
+type CommentMilestone struct {
+	Ref     MilestoneRef `json:"ref"`
+	Text    string       `json:"text"`
+	Private bool         `json:"private,omitempty"`
+}
+
+// MilestoneCommented changes nothing but the history.
+type MilestoneCommented struct {
+	Text string `json:"text"`
+}
+
+// Stream implements Command.
+func (c CommentMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c CommentMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c CommentMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	var check validation
+	check.text("text", c.Text, 10000, true)
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if err := dc.requireManager(); err != nil {
+		return nil, err
+	}
+	events := milestone.event(MilestoneCommented{c.Text})
+	if c.Private {
+		events[0].Audience = PrivateTo(dc.Actor.Partner)
+	}
+	return events, nil
+}
+
+func (MilestoneCommented) apply(world *World, header Header) { header.editMilestone(world) }

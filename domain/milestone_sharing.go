@@ -1,0 +1,63 @@
+package domain
+
+// ShareMilestone shows a private milestone to all participants (R17).
+type ShareMilestone struct {
+	Ref       MilestoneRef `json:"ref"`
+	Acceptors []PartnerID  `json:"acceptors,omitempty"` // nil: all other participants
+}
+
+// MilestoneShared carries the present state: it is all that the others ever see of what was
+// before.
+type MilestoneShared struct {
+	Plan     Plan           `json:"plan"`
+	State    MilestoneState `json:"state"`
+	Report   Report         `json:"report"`
+	Forecast *Forecast      `json:"forecast,omitempty"`
+}
+
+// Stream implements Command.
+func (c ShareMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c ShareMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	plan := milestone.Plan
+	plan.Acceptors = c.Acceptors
+	if c.Acceptors == nil {
+		plan.Acceptors = without(milestone.agreement.present(milestone.project.Participants, dc.At), plan.Owner)
+	}
+	check := plan.validate(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), milestone.project, false)
+	check.departedPartners(milestone.agreement, dc.At, plan, milestone.Plan)
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireOwner(dc); err != nil {
+		return nil, err
+	}
+	if milestone.Audience == Shared {
+		return nil, conflict("already_shared", "Milestone %s is shared already.", milestone.Ref.Milestone)
+	}
+	if err := milestone.requireState(Planned, InProgress); err != nil {
+		return nil, err
+	}
+	if milestone.State == Planned { // to the others it is a new plan (R4)
+		if err := milestone.agreement.requireOpen(dc); err != nil {
+			return nil, err
+		}
+	}
+	event := MilestoneShared{Plan: plan, State: milestone.State, Report: Report{milestone.Progress, milestone.Health, milestone.HealthNote}}
+	if forecast := milestone.Forecast(plan.Owner); forecast.On != 0 {
+		event.Forecast = &forecast
+	}
+	return sharedEvents(string(milestone.Ref.Milestone), event), nil
+}
+
+func (e MilestoneShared) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.Audience, milestone.Plan, milestone.State = Shared, e.Plan, e.State
+	milestone.Progress, milestone.Health, milestone.HealthNote = e.Report.Percent, e.Report.Health, e.Report.Note
+}

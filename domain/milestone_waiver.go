@@ -1,0 +1,52 @@
+package domain
+
+import "slices"
+
+// WaiveMilestone gives up an acceptor's claim to the result. With the last acceptor's the
+// milestone is waived.
+type WaiveMilestone struct {
+	Ref MilestoneRef `json:"ref"`
+}
+
+// MilestoneWaived is one acceptor's waiver. Remaining are the acceptors that have not waived.
+type MilestoneWaived struct {
+	Acceptor  PartnerID      `json:"acceptor"`
+	Remaining []PartnerID    `json:"remaining,omitempty"`
+	From      MilestoneState `json:"from"`
+}
+
+// Stream implements Command.
+func (c WaiveMilestone) Stream() Stream { return streamOf(c.Ref) }
+
+func (c WaiveMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
+
+func (c WaiveMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
+	milestone, err := findMilestone(state, c.Ref, dc)
+	if err != nil {
+		return nil, err
+	}
+	if err := milestone.requireAcceptor(dc); err != nil {
+		return nil, err
+	}
+	if err := milestone.requireState(Planned, InProgress, Delivered, ConditionallyAccepted); err != nil {
+		return nil, err
+	}
+	if slices.Contains(milestone.Waivers, dc.Actor.Partner) {
+		return nil, conflict("already_waived", "%s has waived it already; the others have not.", dc.Actor.Partner)
+	}
+	event := MilestoneWaived{Acceptor: dc.Actor.Partner, From: milestone.State}
+	for _, partner := range milestone.Plan.Acceptors {
+		if partner != dc.Actor.Partner && !slices.Contains(milestone.Waivers, partner) {
+			event.Remaining = append(event.Remaining, partner)
+		}
+	}
+	return milestone.event(event), nil
+}
+
+func (e MilestoneWaived) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.Waivers = with(milestone.Waivers, e.Acceptor)
+	if len(e.Remaining) == 0 {
+		milestone.State, milestone.Decisions, milestone.Conditions = Waived, nil, nil // nobody has to decide any more
+	}
+}

@@ -1,0 +1,84 @@
+package domain
+
+import (
+	"slices"
+	"strings"
+)
+
+// A notice tells a partner's managers of something in their directory that nobody of theirs did, and that
+// asks for no decision: the operator issued a token, Tandem disabled a webhook. It follows from what the
+// directory says and ends with its cause, or when a manager dismisses it. Only dismissals are events.
+
+// NoticeID names a notice of a partner by what it is about: "token-first", "webhook-ops".
+type NoticeID string
+
+const (
+	tokenNoticePrefix   = "token-"
+	webhookNoticePrefix = "webhook-"
+)
+
+// NoticeOfToken returns the notice about a token.
+func NoticeOfToken(token TokenID) NoticeID { return NoticeID(tokenNoticePrefix + token) }
+
+// NoticeOfWebhook returns the notice about a webhook.
+func NoticeOfWebhook(webhook WebhookID) NoticeID { return NoticeID(webhookNoticePrefix + webhook) }
+
+// HasNotice reports whether there is a notice about the token as far as it says: the operator issued it
+// and it is not revoked. One that has expired may have been used.
+func (t *Token) HasNotice() bool { return t != nil && t.ByOperator && !t.Revoked }
+
+// HasNotice reports whether there is a notice about the webhook as far as it says: it is disabled.
+func (w *Webhook) HasNotice() bool { return w != nil && w.DisabledReason != "" && !w.Removed }
+
+// NoticeOpen reports whether a notice was not dismissed.
+func (p *Partner) NoticeOpen(notice NoticeID) bool { return !slices.Contains(p.Dismissed, notice) }
+
+func noticeExists(state State, partner *Partner, notice NoticeID) bool {
+	cause := false
+	if id, ok := strings.CutPrefix(string(notice), tokenNoticePrefix); ok {
+		cause = state.Token(TokenRef{partner.ID, TokenID(id)}).HasNotice()
+	} else if id, ok := strings.CutPrefix(string(notice), webhookNoticePrefix); ok {
+		cause = state.Webhook(WebhookRef{partner.ID, WebhookID(id)}).HasNotice()
+	}
+	return cause && partner.NoticeOpen(notice)
+}
+
+// DismissNotice takes a notice out of the partner's inbox. It is for the partner alone: the operator does
+// not dismiss what is said about it.
+type DismissNotice struct {
+	Partner PartnerID `json:"partner"`
+	Notice  NoticeID  `json:"notice"`
+}
+
+// NoticeDismissed is about the notice in its subject.
+type NoticeDismissed struct{}
+
+// Stream implements Command.
+func (c DismissNotice) Stream() Stream { return Stream{Partner: c.Partner} }
+
+func (c DismissNotice) decide(state State, dc DecisionContext) ([]Event, error) {
+	partner, err := findOwnDirectory(state, c.Partner, dc)
+	if err != nil {
+		return nil, err
+	}
+	if !noticeExists(state, partner, c.Notice) {
+		return nil, ErrNotFound()
+	}
+	if err := dc.requireManager(); err != nil {
+		return nil, err
+	}
+	return []Event{{Subject: string(c.Notice), Audience: PrivateTo(c.Partner), Payload: NoticeDismissed{}}}, nil
+}
+
+func (NoticeDismissed) apply(world *World, header Header) {
+	partner := world.editPartner(header.Stream.Partner)
+	partner.Dismissed = upsert(partner.Dismissed, NoticeID(header.Subject), func(notice NoticeID) string { return string(notice) })
+}
+
+// forgetDismissal forgets that a notice was dismissed, when its cause has gone: should it come again, it is news.
+func (w *World) forgetDismissal(p PartnerID, notice NoticeID) {
+	if partner := w.Partner(p); partner != nil && !partner.NoticeOpen(notice) {
+		partner = w.editPartner(p)
+		partner.Dismissed = without(partner.Dismissed, notice)
+	}
+}

@@ -1,0 +1,347 @@
+package domain
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// Random planning by two and three partners goes as a simple model says: stages that take every participant,
+// plans that the owner alone edits until they are agreed, change requests that take all concerned. The same commands
+// are refused, and the same state follows.
+func TestPlanningGoesByTheModel(t *testing.T) {
+	for name, partners := range map[string][]PartnerID{
+		"two partners":   {"nokia", "xiaomi"},
+		"three partners": {"nokia", "xiaomi", "zte"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				w, m := newWatch(t, partners), newPlanModel(partners)
+				m.begin(w)
+				for range rapid.IntRange(20, 80).Draw(t, "length") {
+					who := rapid.SampledFrom(partners).Draw(t, "who")
+					command := drawPlan(t, m)
+					_, refusal := w.ledger.do(command, DecisionContext{Actor: Actor{Partner: who, Member: "m", Role: Manager}, At: planDay.Time(), Today: planDay})
+					require.Equal(t, m.do(who, command), refusal == nil, "%s: %#v: %v", who, command, refusal)
+					m.compare(t, w.ledger.plain)
+				}
+				w.ledger.check()
+			})
+		})
+	}
+}
+
+const planDay = Date(2018_02_01)
+
+func planRef() ProjectRef { return ProjectRef{"a", "r"} }
+
+// planModel is what a person would note of one project on paper.
+type planModel struct {
+	partners   []PartnerID
+	stage      Stage
+	calls      map[StageMove]map[PartnerID]bool
+	milestones map[MilestoneID]*paperPlan
+	changes    []*paperChange
+}
+
+// paperPlan is what the paper says of a milestone.
+type paperPlan struct {
+	owner     PartnerID
+	due, base Date
+	state     MilestoneState
+	missing   []PartnerID // acceptors that have not accepted the delivery
+	waived    []PartnerID
+}
+
+// paperChange is what the paper says of a change request.
+type paperChange struct {
+	by       PartnerID
+	state    ChangeState
+	approved []PartnerID
+	wants    []paperWish
+}
+
+// paperWish is what a request wants of one milestone, and what it was when that was asked.
+type paperWish struct {
+	id             MilestoneID
+	due            Date      // zero: as it is
+	owner          PartnerID // empty: as it is; all others accept
+	cancel         bool
+	whole          bool // it asks to agree the whole plan
+	dueThen        Date
+	ownerThen      PartnerID
+	moves, changes bool // the date; the owner
+}
+
+func newPlanModel(partners []PartnerID) *planModel {
+	return &planModel{
+		partners: partners, stage: Exploring, calls: map[StageMove]map[PartnerID]bool{},
+		milestones: map[MilestoneID]*paperPlan{
+			"x": {owner: "nokia", due: 2018_03_30, state: Planned},
+			"y": {owner: "xiaomi", due: 2018_04_30, state: Planned},
+		},
+	}
+}
+
+// begin makes the project that the model begins with.
+func (m *planModel) begin(w *watch) {
+	by := DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: planDay.Time(), Today: planDay}
+	w.step(CreateProject{Ref: planRef(), Title: "R", Stage: Exploring, Lead: "nokia", Participants: m.partners, DecideBy: 2018_06_30}, by)
+	for id, x := range m.milestones {
+		w.step(PlanMilestone{Ref: m.ref(id), Plan: Plan{Title: "M", Owner: x.owner, DueOn: x.due}}, by)
+	}
+}
+
+func (m *planModel) ref(id MilestoneID) MilestoneRef { return MilestoneRef{"a", "r", id} }
+
+func drawPlan(t *rapid.T, m *planModel) Command {
+	id := rapid.SampledFrom([]MilestoneID{"x", "y"}).Draw(t, "milestone")
+	ref, number := m.ref(id), max(1, len(m.changes)-rapid.IntRange(0, 2).Draw(t, "ago"))
+	due := rapid.SampledFrom([]Date{2018_03_30, 2018_04_30, 2018_05_31}).Draw(t, "due")
+	switch rapid.IntRange(0, 15).Draw(t, "act") {
+	case 0, 1, 2:
+		return CallStage{Ref: planRef(), Move: rapid.SampledFrom([]StageMove{MoveCommit, MoveCommit, MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop}).Draw(t, "move"), Reason: "so", Withdraw: rapid.IntRange(0, 5).Draw(t, "withdraw") == 0}
+	case 3:
+		return EditMilestone{Ref: ref, DueOn: &due}
+	case 4:
+		return StartMilestone{ref}
+	case 5:
+		return DeliverMilestone{Ref: ref}
+	case 6:
+		return AcceptMilestone{Ref: ref}
+	case 7:
+		return RejectMilestone{ref, []string{"41 h only"}}
+	case 8:
+		return rapid.SampledFrom([]Command{CancelMilestone{Ref: ref}, WaiveMilestone{ref}, ReportProgress{Ref: ref, Percent: new(7)}}).Draw(t, "rare")
+	case 9, 10:
+		return ProposeChange{Ref: planRef(), Reason: "so", Milestones: drawPlanWishes(t, m, due)}
+	case 11:
+		return RejectChange{planRef(), number, "no"}
+	case 12:
+		return WithdrawChange{planRef(), number}
+	}
+	return ApproveChange{planRef(), number}
+}
+
+func drawPlanWishes(t *rapid.T, m *planModel, due Date) []WantedChange {
+	var wishes []WantedChange
+	for _, id := range rapid.SampledFrom([][]MilestoneID{{"x"}, {"y"}, {"x", "y"}}).Draw(t, "milestones") {
+		wanted := WantedChange{Milestone: id}
+		switch rapid.IntRange(0, 4).Draw(t, "wish") {
+		case 0:
+			wanted.Cancel = true
+		case 1:
+			wanted.To.Owner = rapid.SampledFrom([]PartnerID{"nokia", "xiaomi"}).Draw(t, "owner")
+			wanted.To.Acceptors = m.others(wanted.To.Owner)
+		case 2, 3:
+			wanted.To.DueOn = due
+		}
+		wishes = append(wishes, wanted)
+	}
+	return wishes
+}
+
+// do notes what a command changes, and reports whether it may.
+func (m *planModel) do(who PartnerID, command Command) bool {
+	done := m.decide(who, command)
+	for _, x := range m.changes {
+		if x.state == ChangeStateOpen && m.groundless(x) {
+			x.state = ChangeStateVoid
+		}
+	}
+	return done
+}
+
+func (m *planModel) decide(who PartnerID, command Command) bool {
+	switch command := command.(type) {
+	case CallStage:
+		return m.call(who, command.Move, command.Withdraw)
+	case ProposeChange:
+		return m.propose(who, command)
+	case ApproveChange:
+		return m.approve(who, command.Number)
+	case RejectChange:
+		return m.close(command.Number, ChangeStateRejected, func(x *paperChange) bool { return slices.Contains(m.concerned(x), who) })
+	case WithdrawChange:
+		return m.close(command.Number, ChangeStateWithdrawn, func(x *paperChange) bool { return x.by == who })
+	}
+	return m.work(who, command)
+}
+
+// call notes a wish for a stage, and the stage once all that it takes have wished it.
+func (m *planModel) call(who PartnerID, move StageMove, back bool) bool {
+	if back {
+		return when(m.calls[move][who], func() { delete(m.calls[move], who) })
+	}
+	steps := map[StageMove]map[Stage]Stage{
+		MoveCommit: {Exploring: Committed}, MoveStart: {Committed: Active}, MovePause: {Active: Paused}, MoveResume: {Paused: Active},
+		MoveComplete: {Active: Completed}, MoveStop: {Exploring: Stopped, Committed: Stopped, Active: Stopped, Paused: Stopped},
+	}
+	to, possible := steps[move][m.stage]
+	lead := move == MoveStart || move == MovePause || move == MoveResume || (move == MoveStop && m.stage == Exploring)
+	if !possible || (lead && who != "nokia") || m.calls[move][who] {
+		return false
+	}
+	if m.calls[move] == nil {
+		m.calls[move] = map[PartnerID]bool{}
+	}
+	if m.calls[move][who] = true; !lead && len(m.calls[move]) < len(m.partners) {
+		return true
+	}
+	m.stage = to
+	for other := range m.calls {
+		if _, still := steps[other][to]; !still || lead && other == move {
+			delete(m.calls, other)
+		}
+	}
+	return true
+}
+
+// work notes what happens to a milestone itself.
+func (m *planModel) work(who PartnerID, command Command) bool {
+	x := m.milestones[reflect.ValueOf(command).FieldByName("Ref").Interface().(MilestoneRef).Milestone]
+	owns, undelivered := x.owner == who, x.state == Planned || x.state == InProgress
+	ended := m.stage == Completed || m.stage == Stopped
+	waiting := x.state == Delivered && slices.Contains(x.missing, who)
+	switch command := command.(type) {
+	case EditMilestone:
+		return when(owns && undelivered && x.base == 0, func() { x.due = *command.DueOn })
+	case CancelMilestone:
+		return when(owns && undelivered && x.base == 0, func() { x.state = Cancelled })
+	case StartMilestone:
+		return when(owns && x.state == Planned && m.stage != Paused && !ended, func() { x.state = InProgress })
+	case ReportProgress:
+		return owns && x.state == InProgress
+	case DeliverMilestone:
+		return when(owns && x.state == InProgress && m.stage != Exploring && !ended, func() { x.state, x.missing = Delivered, m.others(x.owner) })
+	case AcceptMilestone:
+		return when(waiting, func() { m.yes(x, who) })
+	case RejectMilestone:
+		return when(waiting, func() { x.state = InProgress })
+	case WaiveMilestone:
+		may := !owns && (undelivered || x.state == Delivered) && !slices.Contains(x.waived, who)
+		return when(may, func() { m.waive(x, who) })
+	}
+	panic("the model does not know this command")
+}
+
+func when(may bool, do func()) bool {
+	if may {
+		do()
+	}
+	return may
+}
+
+func (m *planModel) others(owner PartnerID) []PartnerID { return without(m.partners, owner) }
+
+func (m *planModel) yes(x *paperPlan, who PartnerID) {
+	if x.missing = without(x.missing, who); len(x.missing) == 0 {
+		x.state = Accepted
+	}
+}
+
+func (m *planModel) waive(x *paperPlan, who PartnerID) {
+	if x.waived = with(x.waived, who); len(x.waived) == len(m.partners)-1 {
+		x.state = Waived
+	}
+}
+
+// propose notes a request with all that it stands on.
+func (m *planModel) propose(who PartnerID, c ProposeChange) bool {
+	x := &paperChange{by: who, state: ChangeStateOpen}
+	for _, wanted := range c.Milestones {
+		now := m.milestones[wanted.Milestone]
+		wish := paperWish{id: wanted.Milestone, due: wanted.To.DueOn, owner: wanted.To.Owner, cancel: wanted.Cancel, dueThen: now.due, ownerThen: now.owner}
+		wish.whole = now.base == 0 && !wanted.Cancel
+		wish.moves = wish.due != 0 && wish.due != now.due
+		wish.changes = wish.owner != "" && wish.owner != now.owner
+		if now.state.Final() || (!wish.cancel && !wish.whole && !wish.moves && !wish.changes) {
+			return false
+		}
+		x.wants = append(x.wants, wish)
+	}
+	if slices.Contains(m.concerned(x), who) {
+		x.approved = []PartnerID{who}
+	}
+	m.changes = append(m.changes, x)
+	return true
+}
+
+// concerned returns whose approval the request takes: in this project always everybody.
+func (m *planModel) concerned(*paperChange) []PartnerID { return m.partners }
+
+func (m *planModel) groundless(x *paperChange) bool {
+	return slices.ContainsFunc(x.wants, func(w paperWish) bool {
+		now := m.milestones[w.id]
+		return now.state.Final() || ((w.whole || w.moves) && now.due != w.dueThen) || ((w.whole || w.changes) && now.owner != w.ownerThen)
+	})
+}
+
+func (m *planModel) close(number int, to ChangeState, may func(*paperChange) bool) bool {
+	if number > len(m.changes) || m.changes[number-1].state != ChangeStateOpen || !may(m.changes[number-1]) {
+		return false
+	}
+	m.changes[number-1].state = to
+	return true
+}
+
+func (m *planModel) approve(who PartnerID, number int) bool {
+	if number > len(m.changes) {
+		return false
+	}
+	x := m.changes[number-1]
+	if x.state != ChangeStateOpen || slices.Contains(x.approved, who) {
+		return false
+	}
+	if len(x.approved)+1 < len(m.concerned(x)) {
+		x.approved = with(x.approved, who)
+		return true
+	}
+	for _, w := range x.wants {
+		if now := m.milestones[w.id]; (w.cancel || w.changes) && now.state == Delivered {
+			return false
+		}
+	}
+	x.state, x.approved = ChangeStateApproved, with(x.approved, who)
+	for _, w := range x.wants {
+		now := m.milestones[w.id]
+		if w.cancel {
+			now.state = Cancelled
+			continue
+		}
+		if w.moves {
+			now.due = w.due
+		}
+		if w.changes {
+			now.owner, now.waived = w.owner, nil
+		}
+		now.base = now.due
+	}
+	return true
+}
+
+// compare requires the project to stand where the model does.
+func (m *planModel) compare(t *rapid.T, state State) {
+	project := state.Project(planRef())
+	require.Equal(t, m.stage, project.Stage)
+	calls := 0
+	for _, by := range m.calls {
+		calls += len(by)
+	}
+	require.Len(t, project.Calls, calls)
+	for id, want := range m.milestones {
+		milestone := state.Milestone(m.ref(id))
+		require.Equal(t, want.state, milestone.State)
+		require.Equal(t, want.owner, milestone.Plan.Owner)
+		require.Equal(t, want.due, milestone.Plan.DueOn)
+		require.Equal(t, want.base, milestone.BaselineOn)
+	}
+	require.Len(t, project.Changes, len(m.changes))
+	for i, want := range m.changes {
+		require.Equal(t, want.state, project.Changes[i].State)
+		require.ElementsMatch(t, want.approved, project.Changes[i].Approvals)
+	}
+}

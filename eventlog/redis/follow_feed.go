@@ -1,0 +1,244 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tandem/eventlog"
+)
+
+// position is how far a follower is, or could be, in a partition.
+type position struct {
+	head        eventlog.Head
+	lastOutcome eventlog.Offset // id of the last outcome
+}
+
+// durableFeed tells this node's followers what has become durable: by itself where this node appends, and by
+// reading the other partitions' marks.
+type durableFeed struct {
+	log     *Log
+	tailers *tailerSet
+
+	updating    sync.Mutex // one at a time; before mu
+	mu          sync.Mutex
+	followers   map[*followSession]struct{}
+	markReaders [eventlog.Partitions]*streamReader // of the marks, while anybody follows
+}
+
+func newDurableFeed(log *Log) *durableFeed {
+	feed := &durableFeed{log: log, tailers: newTailers(log, 1), followers: make(map[*followSession]struct{})}
+	log.loops.Go(feed.compareLoop)
+	return feed
+}
+
+func (d *durableFeed) close() { d.tailers.close() }
+
+func (d *durableFeed) each(visit func(*followSession)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for follower := range d.followers {
+		visit(follower)
+	}
+}
+
+// addFollower adds a follower; the first one begins to read marks.
+func (d *durableFeed) addFollower(follower *followSession) {
+	d.mu.Lock()
+	d.followers[follower] = struct{}{}
+	d.mu.Unlock()
+	d.updateMarkReaders(allPartitions()...)
+}
+
+// removeFollower drops a follower; the last one ends the reading of marks.
+func (d *durableFeed) removeFollower(follower *followSession) {
+	d.mu.Lock()
+	delete(d.followers, follower)
+	d.mu.Unlock()
+	d.updateMarkReaders(allPartitions()...)
+}
+
+func allPartitions() (all []eventlog.Partition) {
+	for partition := range eventlog.Partition(eventlog.Partitions) {
+		all = append(all, partition)
+	}
+	return all
+}
+
+// updateMarkReaders has the marks of partitions read exactly while somebody follows and this node does not own them:
+// what it owns it hears of from its own appends. It is called after every change of either.
+func (d *durableFeed) updateMarkReaders(partitions ...eventlog.Partition) {
+	d.updating.Lock()
+	defer d.updating.Unlock()
+	var added, dropped []*streamReader
+	d.mu.Lock()
+	for _, partition := range partitions {
+		wanted := len(d.followers) > 0 && d.log.coordinator.localLease(partition) == nil
+		switch reader := d.markReaders[partition]; {
+		case wanted && reader == nil:
+			d.markReaders[partition] = d.newMarkReader(partition)
+			added = append(added, d.markReaders[partition])
+		case !wanted && reader != nil:
+			d.markReaders[partition] = nil
+			dropped = append(dropped, reader)
+		}
+	}
+	d.mu.Unlock()
+	d.tailers.add(added...)
+	for _, reader := range dropped {
+		d.tailers.drop(reader)
+	}
+}
+
+func (d *durableFeed) newMarkReader(partition eventlog.Partition) *streamReader {
+	return &streamReader{
+		key: d.log.keys[partition].mark, wantsMore: func() bool { return true },
+		receive: func(entries []redis.XMessage) { d.onMark(partition, entries[len(entries)-1]) },
+	}
+}
+
+// onMark takes a mark that another node set.
+func (d *durableFeed) onMark(partition eventlog.Partition, entry redis.XMessage) {
+	seq, _ := entry.Values["seq"].(string)
+	hash, _ := entry.Values["hash"].(string)
+	out, _ := entry.Values["out"].(string)
+	head, err := parseHead(seq, hash)
+	if err == nil {
+		err = d.publishPosition(partition, head, out)
+	}
+	if err != nil {
+		d.each(func(follower *followSession) { follower.fail(err) })
+	}
+}
+
+// publishPosition tells the followers up to where the partition is durable.
+func (d *durableFeed) publishPosition(partition eventlog.Partition, head eventlog.Head, out string) error {
+	at, err := parseID(out)
+	if err != nil {
+		return err
+	}
+	d.each(func(follower *followSession) { follower.addTarget(partition, position{head, at}) })
+	return nil
+}
+
+// publishBatch gives the followers a batch that this node made durable.
+func (d *durableFeed) publishBatch(batch *eventlog.Batch, end eventlog.Head, before, after string) error {
+	from, err := parseID(before)
+	if err != nil {
+		return err
+	}
+	to, err := parseID(after)
+	if err != nil {
+		return err
+	}
+	d.each(func(follower *followSession) {
+		follower.addBatch(localBatch{batch, position{batch.Head, from}, position{end, to}})
+	})
+	return nil
+}
+
+// compareLoop compares what the log holds with what the followers know, every second: a tail may be lost,
+// or a mark may have been missed. After a failure it does not wait so long: until it succeeds the node
+// grows stale.
+func (d *durableFeed) compareLoop() {
+	most := d.log.cfg.limits
+	for pause := most.compareInterval; ; {
+		select {
+		case <-time.After(pause):
+			err := d.compare(d.log.ctx)
+			if err == nil {
+				err = d.log.measureMemory(d.log.ctx)
+			}
+			d.log.health.set(faultSource{concern: concernReads}, err)
+			if pause = most.compareInterval; err != nil {
+				pause = min(pause, most.heartbeat)
+			}
+		case <-d.log.ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *durableFeed) compare(ctx context.Context) error {
+	known := make(map[*followSession]eventlog.Positions) // of before asking: what is delivered meanwhile is not lost
+	d.each(func(follower *followSession) { known[follower] = follower.handledHeads() })
+	asked := time.Now()
+	stored, err := d.log.partitionStates(ctx)
+	if err != nil {
+		return err
+	}
+	d.log.health.set(faultSource{concern: concernHistory}, checkMissing(&stored))
+	for follower, heads := range known {
+		follower.checkStored(heads, &stored, asked)
+	}
+	return nil
+}
+
+// checkMissing returns errGone with the numbers of the partitions that the server does not have.
+func checkMissing(all *[eventlog.Partitions]partitionState) error {
+	var gone []int
+	for partition := range all {
+		if !all[partition].exists {
+			gone = append(gone, partition)
+		}
+	}
+	switch len(gone) {
+	case 0:
+		return nil
+	case eventlog.Partitions:
+		return errGone
+	}
+	return fmt.Errorf("%w: partitions %d", errGone, gone)
+}
+
+// partitionState is what the log says about a partition.
+type partitionState struct {
+	position                         // up to where it is durable
+	end      eventlog.Head           // of its chain: with Replicated, and after a failover, it can be further
+	exists   bool                    // it exists at all
+	loss     *eventlog.LostTailError // reported and not accepted
+}
+
+// checkKnown returns an error unless what is stored can be the continuation of a known head.
+func (s *partitionState) checkKnown(partition eventlog.Partition, known eventlog.Head) *eventlog.LostTailError {
+	if known.Seq > s.end.Seq || known.Seq == s.end.Seq && known != s.end {
+		return &eventlog.LostTailError{Partition: partition, Known: known, Stored: s.end}
+	}
+	return nil
+}
+
+// partitionStates reads the ends of every partition.
+func (l *Log) partitionStates(ctx context.Context) (all [eventlog.Partitions]partitionState, err error) {
+	got, err := l.readMetas(ctx, append(l.headFields(), "format", "lost", "seq", "hash")...)
+	if err != nil {
+		return all, err
+	}
+	var faults []error
+	for partition, fields := range got {
+		state := &all[partition]
+		var errs [4]error
+		state.head, errs[0] = parseHead(fields[0], fields[1])
+		if fields[2] != "" {
+			state.lastOutcome, errs[1] = parseID(fields[2])
+		}
+		state.exists = fields[3] != ""
+		if fields[4] != "" {
+			state.loss, errs[2] = parseLoss(eventlog.Partition(partition), fields[4])
+		}
+		state.end, errs[3] = parseHead(fields[5], fields[6])
+		faults = append(faults, errs[:]...)
+	}
+	return all, errors.Join(faults...)
+}
+
+// Staleness returns how old the newest state of the log is that this node's followers have: for how long
+// nothing was heard of the server, or not passed on yet. It is 0 while nobody follows.
+func (l *Log) Staleness() time.Duration {
+	var silent time.Duration
+	l.feed.each(func(follower *followSession) { silent = max(silent, follower.staleness()) })
+	return silent
+}

@@ -1,0 +1,190 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// serverSetting is one of the server's settings that a promise rests on.
+type serverSetting struct{ name, want, why string }
+
+// diskSettings are the settings that Disk needs. See https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
+// and the comments of redis.conf.
+var diskSettings = []serverSetting{
+	{"appendonly", "yes", "without its append-only file the server forgets everything when it ends"},
+	{"appendfsync", "always", "with any other value the last second of acknowledged commands is lost with the power"},
+	{"no-appendfsync-on-rewrite", "no", "otherwise nothing is synced while the file is rewritten"},
+	{"maxmemory-policy", "noeviction", "any other policy throws history away when memory runs short"},
+}
+
+// replicatedSettings are those that Replicated needs.
+var replicatedSettings = diskSettings[3:]
+
+// serverChecks look at every server before it is trusted: at the start, after a failover, after a restart.
+type serverChecks struct {
+	log *Log
+
+	mu     sync.Mutex
+	passed map[string]bool // by run id and replication id
+}
+
+// unfitServer is why a server cannot be trusted.
+type unfitServer struct {
+	faults    string
+	temporary bool // it will be fit by itself
+}
+
+func (u *unfitServer) Error() string { return u.faults }
+
+// onConnect is the greeting of connections over which something is written.
+func (c *serverChecks) onConnect(ctx context.Context, server *redis.Conn) error {
+	info, err := server.InfoMap(ctx, "server", "replication", "memory", "persistence").Result()
+	if err != nil {
+		return err
+	}
+	if info["Server"]["redis_mode"] == "sentinel" {
+		return nil // it is asked for the master, over a connection of its own
+	}
+	id := info["Server"]["run_id"] + " " + info["Replication"]["master_replid"]
+	c.mu.Lock()
+	passed := c.passed[id]
+	c.mu.Unlock()
+	if passed {
+		return nil
+	}
+	if err := c.check(ctx, server, info); err != nil {
+		return err
+	}
+	if info["Persistence"]["loading"] == "0" {
+		c.mu.Lock()
+		c.passed[id] = true
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// check returns an *unfit error that names everything that is wrong with a server.
+func (c *serverChecks) check(ctx context.Context, server *redis.Conn, info map[string]map[string]string) error {
+	faults := []error{checkVersion(info), checkRole(info)}
+	needed := diskSettings
+	if c.log.cfg.Durability == Replicated {
+		needed = replicatedSettings
+		faults = append(faults, checkWait(ctx, server))
+	}
+	for _, setting := range needed {
+		faults = append(faults, checkSetting(ctx, server, setting, info))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return &unfitServer{faults: err.Error()}
+	}
+	if c.log.cfg.Durability == Disk && aofIncomplete(info) {
+		return &unfitServer{temporary: true, faults: "the server was a replica before and is still writing its first append-only file: until that is done, a crash would lose everything"}
+	}
+	return nil
+}
+
+// aofIncomplete reports whether a server that was promoted has not got all its data on its disk. A replica
+// that has taken a whole copy of its master writes a new append-only file in the background, and what it
+// holds does not survive a crash before that is done, with appendfsync always too. Later rewrites do no harm.
+func aofIncomplete(info map[string]map[string]string) bool {
+	was := strings.Trim(info["Replication"]["master_replid2"], "0") != ""
+	persistence := info["Persistence"]
+	return was && (persistence["aof_rewrite_in_progress"] == "1" || persistence["aof_rewrite_scheduled"] == "1")
+}
+
+// checkServers looks at every server that holds a part of the log, and waits for those that will soon
+// be fit.
+func (l *Log) checkServers(ctx context.Context) error {
+	patience := time.Now().Add(l.cfg.limits.serverWait)
+	for told := false; ; told = true {
+		var faults []error
+		err := eachMaster(ctx, l.client, func(ctx context.Context, name string, client *redis.Client) error {
+			faults = append(faults, l.checkServer(ctx, name, client))
+			return nil
+		})
+		if err = errors.Join(append(faults, err)...); !isTemporary(err) || time.Now().After(patience) {
+			return err
+		}
+		if !told {
+			l.cfg.Logger.Warn("the log's server is waited for", "server", l.addr.display, "reason", err)
+		}
+		select {
+		case <-time.After(retryDelay):
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// isTemporary reports whether every part of err is a server that will be fit by itself.
+func isTemporary(err error) bool {
+	if parts, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(parts.Unwrap(), func(part error) bool { return !isTemporary(part) })
+	}
+	var reason *unfitServer
+	return errors.As(err, &reason) && reason.temporary
+}
+
+func (l *Log) checkServer(ctx context.Context, name string, client *redis.Client) error {
+	info, err := client.InfoMap(ctx, "replication").Result() // the connection was greeted, which is what counts
+	if err != nil {
+		if name != "" {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return err
+	}
+	connected, _ := strconv.Atoi(info["Replication"]["connected_slaves"])
+	if l.cfg.Durability == Replicated && connected < l.cfg.Replicas {
+		l.cfg.Logger.Warn("fewer replicas are connected than every append needs; commands wait for them", "server", name, "connected", connected, "needed", l.cfg.Replicas)
+	}
+	return nil
+}
+
+// checkVersion wants Redis 7.0: stream ids of which the server completes the second part, and scripts
+// that are refused before they begin when memory is short.
+func checkVersion(info map[string]map[string]string) error {
+	version := info["Server"]["redis_version"]
+	major, _, _ := strings.Cut(version, ".")
+	if n, err := strconv.Atoi(major); err == nil && n < 7 {
+		return fmt.Errorf("the server is Redis %s; 7.0 or newer is needed: upgrade it", version)
+	}
+	return nil
+}
+
+func checkRole(info map[string]map[string]string) error {
+	replication := info["Replication"]
+	if replication["role"] != "slave" {
+		return nil
+	}
+	return fmt.Errorf("the server is a replica of %s:%s: name the master in --redis, or use redis+sentinel://", replication["master_host"], replication["master_port"])
+}
+
+// checkWait asks for nothing, to see whether it may ask.
+func checkWait(ctx context.Context, server *redis.Conn) error {
+	if err := server.Wait(ctx, 0, time.Millisecond).Err(); err != nil && !hasCode(err, "LOADING") {
+		return fmt.Errorf("WAIT cannot be used, and every append needs it: %w", err)
+	}
+	return nil
+}
+
+func checkSetting(ctx context.Context, server *redis.Conn, setting serverSetting, info map[string]map[string]string) error {
+	found, err := server.ConfigGet(ctx, setting.name).Result()
+	value, known := found[setting.name]
+	if err != nil || !known {
+		if value, known = info["Memory"][strings.ReplaceAll(setting.name, "-", "_")]; !known {
+			return fmt.Errorf("%s cannot be read (%v): allow CONFIG GET to this user, or use --redis-durability replicated where a service keeps it from you", setting.name, err)
+		}
+	}
+	if value == setting.want {
+		return nil
+	}
+	return fmt.Errorf("%s is %s and must be %s: %s. Mend it with: redis-cli CONFIG SET %s %s, and put it into redis.conf", setting.name, value, setting.want, setting.why, setting.name, setting.want)
+}

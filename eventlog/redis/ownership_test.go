@@ -1,0 +1,289 @@
+package redis
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/eventlog"
+	"tandem/eventlog/redis/redistest"
+)
+
+// testNode wants every partition and gives up what it has lost, as the product does.
+type testNode struct {
+	t       *testing.T
+	log     *Log
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu     sync.Mutex
+	leases map[eventlog.Partition]eventlog.Lease
+}
+
+func join(t *testing.T, log *Log) *testNode {
+	ctx, stop := context.WithCancel(context.Background())
+	node := &testNode{t: t, log: log, stop: stop, leases: make(map[eventlog.Partition]eventlog.Lease)}
+	for partition := range eventlog.Partition(eventlog.Partitions) {
+		node.running.Go(func() { node.own(ctx, partition) })
+	}
+	t.Cleanup(node.leave)
+	return node
+}
+
+func (n *testNode) own(ctx context.Context, partition eventlog.Partition) {
+	for {
+		lease, err := n.log.Own(ctx, partition)
+		if err != nil {
+			return
+		}
+		n.set(partition, lease)
+		select {
+		case <-lease.Lost():
+		case <-ctx.Done():
+		}
+		n.set(partition, nil)
+		_ = lease.Release(context.Background())
+	}
+}
+
+// leave gives everything up; what Close does not do for it.
+func (n *testNode) leave() {
+	n.stop()
+	n.running.Wait()
+}
+
+func (n *testNode) set(partition eventlog.Partition, lease eventlog.Lease) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if lease == nil {
+		delete(n.leases, partition)
+		return
+	}
+	n.leases[partition] = lease
+}
+
+func (n *testNode) held() map[eventlog.Partition]uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fences := make(map[eventlog.Partition]uint64)
+	for partition, l := range n.leases {
+		fences[partition] = l.Fence()
+	}
+	return fences
+}
+
+// awaitShares waits until the nodes have so many partitions each, and all of them together, and returns how long
+// that took.
+func awaitShares(t *testing.T, most int, nodes ...*testNode) time.Duration {
+	t.Helper()
+	began := time.Now()
+	eventually(t, "fair shares", func() bool {
+		owners := make(map[eventlog.Partition]bool)
+		for _, node := range nodes {
+			held := node.held()
+			if len(held) > most {
+				return false
+			}
+			for partition := range held {
+				owners[partition] = true
+			}
+		}
+		return len(owners) == eventlog.Partitions
+	})
+	return time.Since(began)
+}
+
+// takeoverTime is how long a silent node keeps its partitions at most, until the next beat of another one.
+func takeoverTime() time.Duration {
+	l := defaultLimits()
+	return l.lease + l.heartbeat
+}
+
+// TestPartitionsAreShared: nodes share the partitions evenly, within a few beats of a node's coming or going. A
+// node that closes its log gives all of them up at once.
+func TestPartitionsAreShared(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	cfg := Config{URL: server.URL()}
+	first := join(t, open(t, cfg))
+	t.Logf("one node: %s", awaitShares(t, 64, first))
+	second := join(t, open(t, cfg))
+	t.Logf("a second node comes: %s", awaitShares(t, 32, first, second))
+	third := join(t, open(t, cfg))
+	t.Logf("a third node comes: %s", awaitShares(t, 22, first, second, third))
+
+	status, err := first.log.Status(t.Context())
+	require.NoError(t, err)
+	require.Len(t, status.Nodes, 3)
+	for _, node := range []*testNode{first, second, third} {
+		for partition, fence := range node.held() {
+			require.Equal(t, node.log.coordinator.node, status.Partitions[partition].Owner)
+			require.Equal(t, fence, status.Partitions[partition].Fence)
+		}
+	}
+
+	require.NoError(t, third.log.Close())
+	took := awaitShares(t, 32, first, second)
+	t.Logf("the third node closes: %s", took)
+	require.Less(t, took, time.Second, "nobody waits for the end of a lease")
+	second.leave()
+	require.NoError(t, second.log.Close())
+	took = awaitShares(t, 64, first)
+	t.Logf("the second node leaves and closes: %s", took)
+	require.Less(t, took, time.Second)
+}
+
+// TestSilentNode: the partitions of a node that is cut off, paused or dead are taken over within a lease and a
+// beat. What it still appends is refused, also if it was sent before, and its leases are lost when it can
+// see that.
+func TestSilentNode(t *testing.T) {
+	t.Parallel()
+	for name, silences := range map[string]func(*redistest.Proxy){
+		"hangs": (*redistest.Proxy).Hang, "is cut off": (*redistest.Proxy).Cut,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, proxy, log := throughProxy(t, nil)
+			old := join(t, log)
+			awaitShares(t, 64, old)
+			fresh := join(t, open(t, Config{URL: server.URL()}))
+			awaitShares(t, 32, old, fresh)
+			theirs := old.owner().mustAppend(1)
+
+			silences(proxy)
+			appended := async(func() error { return theirs.append(1) })
+			took := awaitShares(t, 64, fresh)
+			t.Logf("taken over after %s", took)
+			require.Less(t, took, takeoverTime()+time.Second, "the product promises 3 s")
+			mine := &testOwner{t: t, log: fresh.log, partition: theirs.partition, lease: fresh.log.coordinator.localLease(theirs.partition), head: theirs.head}
+			mine.mustAppend(1)
+
+			proxy.Resume()
+			require.Error(t, receive(t, appended, "the end of Append"))
+			receive(t, theirs.lease.Lost(), "the end of the lease")
+			require.ErrorIs(t, theirs.append(1), eventlog.ErrConflict)
+			require.Len(t, chain(t, fresh.log, theirs.partition), 2)
+			awaitShares(t, 32, old, fresh)
+			mine.mustAppend(1)
+		})
+	}
+}
+
+// owner returns the owner of some partition of the node, which has no commits.
+func (n *testNode) owner() *testOwner {
+	for partition, fence := range n.held() {
+		return &testOwner{t: n.t, log: n.log, partition: partition, lease: n.log.coordinator.leaseWithFence(partition, fence)}
+	}
+	require.FailNow(n.t, "the node owns nothing")
+	return nil
+}
+
+// TestWrongClock: a node whose clock is more than half a second off the server's owns nothing, says so, and
+// leaves its share to the others. When the clock is right it takes part again.
+func TestWrongClock(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var off atomic.Int64
+	logged := newLogLines()
+	log := open(t, Config{URL: server.URL(), Logger: logged.logger(), Now: func() time.Time { return time.Now().Add(time.Duration(off.Load())) }})
+	wrong := join(t, log)
+	awaitShares(t, 64, wrong)
+	other := join(t, open(t, Config{URL: server.URL()}))
+	awaitShares(t, 32, wrong, other)
+	for _, d := range []time.Duration{700 * time.Millisecond, -700 * time.Millisecond} {
+		off.Store(int64(d))
+		awaitShares(t, 64, other)
+		require.Empty(t, wrong.held())
+		require.Regexp(t, `this node's clock is [567]\d\dms off the server's: it owns nothing until they agree \(set it with NTP\)`, log.Health())
+		require.NoError(t, other.log.Health())
+		status, err := log.Status(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{other.log.coordinator.node}, status.Nodes)
+		off.Store(int64(d / 2))
+		awaitShares(t, 32, wrong, other)
+		require.NoError(t, log.Health())
+	}
+	logged.await(t, "this node's clock is ")
+}
+
+// TestWrongClockFromTheStart: such a node takes nothing even for a moment.
+func TestWrongClockFromTheStart(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	log := open(t, Config{URL: server.URL(), Now: func() time.Time { return time.Now().Add(time.Minute) }})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*defaultLimits().heartbeat)
+	defer cancel()
+	_, err := log.Own(ctx, 3)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.False(t, server.Client().HExists(t.Context(), keysOf(3).meta, "owner").Val())
+	require.ErrorContains(t, log.Health(), "this node's clock is ")
+}
+
+// TestOutageMovesNothing: while the server is away all nodes are silent, and none takes that for the others'
+// end when it is back.
+func TestOutageMovesNothing(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	first, second := join(t, open(t, Config{URL: server.URL()})), join(t, open(t, Config{URL: server.URL()}))
+	awaitShares(t, 32, first, second)
+	a, b := first.held(), second.held()
+	server.Kill()
+	time.Sleep(takeoverTime())
+	server.Start()
+	back := func(node *testNode) func() bool {
+		return func() bool { return node.log.Health() == nil }
+	}
+	eventually(t, "the first node's health", back(first))
+	eventually(t, "the second node's health", back(second))
+	time.Sleep(takeoverTime() + defaultLimits().lease + reconnectDelay)
+	require.Equal(t, a, first.held())
+	require.Equal(t, b, second.held())
+}
+
+// TestNodesHearOfEachOther: whoever owns a partition, the followers of all nodes are told of what is appended, at
+// once and not only by the comparison of every second.
+func TestNodesHearOfEachOther(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	never := defaultLimits()
+	never.compareInterval = time.Hour
+	cfg := Config{URL: server.URL(), limits: never}
+	logs := []*Log{open(t, cfg), open(t, cfg)}
+	readers := []*testFollower{follow(t, logs[0], eventlog.Positions{}), follow(t, logs[1], eventlog.Positions{})}
+	for i := range 20 {
+		owner := own(t, logs[i%2], 3)
+		for range 2 {
+			owner.mustAppend(1)
+			for _, follower := range readers {
+				follower.await(owner)
+			}
+		}
+		require.NoError(t, owner.lease.Release(t.Context()))
+	}
+	for _, follower := range readers {
+		follower.end()
+	}
+}
+
+// TestNothingIsReadAheadForOthers: a node that has lost a partition reads no more of its commands.
+func TestNothingIsReadAheadForOthers(t *testing.T) {
+	t.Parallel()
+	log := open(t, Config{URL: redistest.Start(t).URL()})
+	owner := own(t, log, 3)
+	require.NoError(t, log.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"}))
+	_, err := log.Receive(t.Context(), eventlog.Topic(3), owner.checkpoint, 10)
+	require.NoError(t, err)
+	tailer := log.commands.tailers.tailerOf(keysOf(3).commands)
+	streams := func() int {
+		tailer.mu.Lock()
+		defer tailer.mu.Unlock()
+		return len(tailer.streams)
+	}
+	require.Equal(t, 1, streams())
+	require.NoError(t, owner.lease.Release(t.Context()))
+	require.Zero(t, streams())
+}

@@ -1,0 +1,183 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"tandem/eventlog"
+)
+
+// packedReceipts is the stored form of the records of one transaction: for each the partition, command,
+// request, seq, microseconds, and the rejection's length plus one, 0 for none, with its bytes.
+type packedReceipts struct {
+	bytes  []byte
+	newest int64
+}
+
+func (p *packedReceipts) add(batch *eventlog.Batch) {
+	for i := range batch.Receipts {
+		receipt := &batch.Receipts[i]
+		at := receipt.At.UnixMicro()
+		p.newest = max(p.newest, at)
+		p.bytes = append(p.bytes, byte(batch.Partition))
+		p.bytes = append(p.bytes, receipt.Command[:]...)
+		p.bytes = append(p.bytes, receipt.Request[:]...)
+		p.bytes = binary.AppendUvarint(p.bytes, receipt.Seq)
+		p.bytes = binary.AppendVarint(p.bytes, at)
+		if receipt.Rejection == nil {
+			p.bytes = append(p.bytes, 0)
+			continue
+		}
+		p.bytes = binary.AppendUvarint(p.bytes, uint64(len(receipt.Rejection))+1)
+		p.bytes = append(p.bytes, receipt.Rejection...)
+	}
+}
+
+// unpackReceipts calls add for each record of a stored row.
+func unpackReceipts(b []byte, add func(eventlog.Partition, eventlog.Receipt)) error {
+	const fixed = 1 + len(eventlog.CommandID{}) + len(eventlog.Fingerprint{})
+	for len(b) > 0 {
+		if len(b) < fixed || b[0] >= eventlog.Partitions {
+			return errDamagedReceipts()
+		}
+		var receipt eventlog.Receipt
+		partition := eventlog.Partition(b[0])
+		copy(receipt.Command[:], b[1:])
+		copy(receipt.Request[:], b[1+len(receipt.Command):])
+		seq, n := binary.Uvarint(b[fixed:])
+		at, atSize := binary.Varint(b[fixed+max(n, 0):])
+		if n <= 0 || atSize <= 0 {
+			return errDamagedReceipts()
+		}
+		b = b[fixed+n+atSize:]
+		size, n := binary.Uvarint(b)
+		if n <= 0 || size > uint64(len(b)-n)+1 {
+			return errDamagedReceipts()
+		}
+		b = b[n:]
+		if size > 0 {
+			receipt.Rejection, b = b[:size-1:size-1], b[size-1:]
+		}
+		receipt.Seq, receipt.At = seq, time.UnixMicro(at).UTC()
+		add(partition, receipt)
+	}
+	return nil
+}
+
+func errDamagedReceipts() error {
+	return fmt.Errorf("a row of table records: %w; restore a backup", eventlog.ErrDamaged)
+}
+
+func (w *fileWriter) writeReceipts(records packedReceipts) error {
+	if len(records.bytes) == 0 {
+		return nil
+	}
+	w.uncheckpointedBytes += len(records.bytes)
+	w.receiptRow++ // counted here, as SQLite would begin again at 1 when all rows were trimmed
+	if err := w.statements.receipts.exec(w.receiptRow, records.newest, records.bytes); err != nil {
+		return err
+	}
+	if w.groupsSinceTrim++; w.groupsSinceTrim < w.log.cfg.limits.trimEvery {
+		return nil
+	}
+	w.groupsSinceTrim = 0
+	// Twice as many rows as came since the last trim, so that the table cannot outgrow trimming.
+	return w.trim(2 * w.log.cfg.limits.trimEvery)
+}
+
+// trim drops those of the n oldest rows in which every record is old enough.
+func (w *fileWriter) trim(n int) error {
+	oldest := w.log.cfg.Now().Add(-w.log.cfg.KeepReceipts).UnixMicro()
+	return w.statements.trim.exec(int64(n), oldest)
+}
+
+// loadReceipts finds the newest row and drops every old one, when the log is opened.
+func (w *fileWriter) loadReceipts() error {
+	newest, err := scalar(w.conn, "SELECT max(id) FROM records")
+	if err != nil {
+		return err
+	}
+	w.receiptRow, _ = newest.(int64)
+	return w.trim(int(w.receiptRow))
+}
+
+// receiptCache makes one pass over the stored records serve the owners of all partitions, which
+// usually ask one after the other when a process starts.
+type receiptCache struct {
+	mu         sync.Mutex
+	last       int64 // row up to which the table was read
+	partitions [eventlog.Partitions][]eventlog.Receipt
+	unclaimed  [eventlog.Partitions]bool
+}
+
+// Receipts returns the partition's records since the given time, in the order of their arrival.
+func (l *Log) Receipts(ctx context.Context, partition eventlog.Partition, since time.Time) ([]eventlog.Receipt, error) {
+	l.mu.Lock()
+	err := l.checkOpen(ctx)
+	l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var all []eventlog.Receipt
+	if err := l.readers.read(func(reader *readConnection) error {
+		all, err = l.receipts.claim(reader, partition, l.cfg.limits.receiptRows)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var found []eventlog.Receipt
+	for _, receipt := range all {
+		if !receipt.At.Before(since) {
+			found = append(found, receipt)
+		}
+	}
+	return found, nil
+}
+
+// claim returns all records of the partition and forgets them.
+func (c *receiptCache) claim(reader *readConnection, partition eventlog.Partition, atOnce int) ([]eventlog.Receipt, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.unclaimed[partition] {
+		c.partitions = [eventlog.Partitions][]eventlog.Receipt{}
+		last, err := scanReceipts(reader, 0, atOnce, func(of eventlog.Partition, record eventlog.Receipt) {
+			c.partitions[of] = append(c.partitions[of], record)
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.last = last
+		for i := range c.unclaimed {
+			c.unclaimed[i] = true
+		}
+	}
+	found := c.partitions[partition]
+	c.partitions[partition], c.unclaimed[partition] = nil, false
+	_, err := scanReceipts(reader, c.last, atOnce, func(of eventlog.Partition, record eventlog.Receipt) {
+		if of == partition {
+			found = append(found, record)
+		}
+	})
+	return found, err
+}
+
+// scanReceipts reads the rows after the given one, some at a time so that no snapshot is held for
+// long, and returns the number of the last.
+func scanReceipts(reader *readConnection, after int64, atOnce int, add func(eventlog.Partition, eventlog.Receipt)) (int64, error) {
+	for {
+		rows := 0
+		err := reader.query("SELECT id, packed FROM records WHERE id > ? ORDER BY id LIMIT ?", func(row []driver.Value) error {
+			rows++
+			after, _ = row[0].(int64)
+			b, _ := row[1].([]byte)
+			return unpackReceipts(b, add)
+		}, after, int64(atOnce))
+		if err != nil || rows < atOnce {
+			return after, err
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"sync"
+
+	"tandem/eventlog"
+)
+
+// writeRequest is a batch on its way through the writer.
+type writeRequest struct {
+	batch  eventlog.Batch
+	frames [][]byte                // of its commits
+	bytes  int                     // of its frames
+	meta   map[string]driver.Value // instead of a batch: rows of table meta
+	err    error
+	done   chan error // gets err when the group is finished
+}
+
+// newRequest encodes the batch on its caller's goroutine, and refuses commits that are no chain:
+// once stored they would be damage.
+func newRequest(batch eventlog.Batch) (*writeRequest, error) {
+	request := &writeRequest{batch: batch, done: make(chan error, 1), frames: make([][]byte, len(batch.Commits))}
+	head := batch.Head
+	for i := range batch.Commits {
+		commit := &batch.Commits[i]
+		if err := commit.Verify(head); err != nil {
+			return nil, conflict(batch, "its commits are no chain: %v", err)
+		}
+		if commit.Partition != batch.Partition {
+			return nil, conflict(batch, "it has a commit of partition %d", commit.Partition)
+		}
+		head = commit.Head()
+		request.frames[i] = commit.AppendFrame(make([]byte, 0, frameSize(commit)))
+		request.bytes += len(request.frames[i])
+	}
+	return request, nil
+}
+
+// frameSize returns about as many bytes as the frame of c takes.
+func frameSize(commit *eventlog.Commit) int {
+	size := 192 + len(commit.Stream) + len(commit.Actor) + len(commit.Partner)
+	for i := range commit.Events {
+		event := &commit.Events[i]
+		size += 64 + len(event.Type) + len(event.Subject) + len(event.Audience) + len(event.Data)
+	}
+	return size
+}
+
+// durable reports whether the batch has anything that belongs into the file.
+func (r *writeRequest) durable() bool {
+	batch := &r.batch
+	return len(batch.Commits)+len(batch.Receipts)+len(batch.DeadLetters)+len(batch.Puts)+len(r.meta) > 0
+}
+
+func conflict(batch eventlog.Batch, format string, args ...any) error {
+	return fmt.Errorf("append to partition %d: %s: %w", batch.Partition, fmt.Sprintf(format, args...), eventlog.ErrConflict)
+}
+
+// writeQueue holds what came while the writer was busy.
+type writeQueue struct {
+	mu      sync.Mutex
+	waiting []*writeRequest
+	closed  bool
+	wakeup  chan struct{} // has room for one signal
+}
+
+func newWriteQueue() *writeQueue { return &writeQueue{wakeup: make(chan struct{}, 1)} }
+
+// put adds a request; false after close.
+func (q *writeQueue) put(request *writeRequest) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	q.waiting = append(q.waiting, request)
+	q.signal()
+	return true
+}
+
+func (q *writeQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.signal()
+}
+
+func (q *writeQueue) signal() {
+	select {
+	case q.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// take waits for requests and returns them in the order in which they came, as many as fit into
+// one transaction. It returns nothing once the queue is closed and empty.
+func (q *writeQueue) take(group []*writeRequest, bounds limits) []*writeRequest {
+	for {
+		q.mu.Lock()
+		n := q.countFitting(bounds)
+		group = append(group, q.waiting[:n]...)
+		q.waiting = append(q.waiting[:0], q.waiting[n:]...)
+		clear(q.waiting[len(q.waiting):cap(q.waiting)])
+		ended := q.closed
+		q.mu.Unlock()
+		if n > 0 || ended {
+			return group
+		}
+		<-q.wakeup
+	}
+}
+
+// countFitting returns how many of the waiting requests make one transaction, at least one.
+func (q *writeQueue) countFitting(bounds limits) int {
+	commits, bytes := 0, 0
+	for n, request := range q.waiting {
+		commits, bytes = commits+len(request.batch.Commits), bytes+request.bytes
+		if n > 0 && (commits > bounds.groupCommits || bytes > bounds.groupBytes) {
+			return n
+		}
+	}
+	return len(q.waiting)
+}

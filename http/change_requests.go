@@ -1,0 +1,156 @@
+package http
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"tandem/domain"
+	"tandem/projections"
+)
+
+const (
+	changesPath   = "/v1/agreements/{agreement}/projects/{project}/changes"
+	oneChangePath = changesPath + "/{change}"
+)
+
+func changeRoutes() []*route {
+	action := func(name, summary, callers string, handler *bodyHandler) *route {
+		return changeRoute(http.MethodPost, name+"Change", oneChangePath+"/"+name, summary, callers, changeVisible, projections.Change{}, handler)
+	}
+	return []*route{
+		readRoute("listChanges", changesPath, "The project's change requests, by number", anyParticipant, projectVisible,
+			projections.Changes{}, listChanges, listParameters()...),
+		createRoute("proposeChange", changesPath, "Propose to agree milestones, to change or cancel agreed ones, or to make some public; it takes every owner and acceptor, before and after, and for what becomes public every participant",
+			participants, projectVisible, projections.Change{}, command(proposeChange)),
+		readRoute("getChange", oneChangePath, "One change request; approvals shows who has approved", anyParticipant, changeVisible,
+			projections.Change{}, getChange),
+		action("approve", "Approve for one's partner; the last approval makes all of it binding, and public what is published", affected, command(approveChange)),
+		action("reject", "Reject, with a reason; this closes the request", affected, command(rejectChange)),
+		action("withdraw", "Take back one's own request", proposer, command(withdrawChange)),
+	}
+}
+
+// change returns the number of the request in the path, which names it by its number, or by its key
+// before the number was known; 0: there is none.
+func (c *call) change(view *projections.View) int {
+	ref, name := c.project(), c.echoCtx.Param("change")
+	if n, err := strconv.Atoi(name); err == nil {
+		if strconv.Itoa(n) != name {
+			return 0
+		}
+		return n
+	}
+	return view.ChangeNumber(ref.Agreement, ref.Project, name)
+}
+
+func changeVisible(req *call, view *projections.View) bool {
+	ref := req.project()
+	_, ok := view.Change(ref.Agreement, ref.Project, req.change(view))
+	return ok
+}
+
+func changePath(ref domain.ProjectRef, number int) string {
+	return joinPath(projectPath(ref)+"/changes", strconv.Itoa(number))
+}
+
+func listChanges(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.parseQuery()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	ref := req.project()
+	list, next := paginate(query, view.Changes(ref.Agreement, ref.Project), func(change projections.Change) string { return fmt.Sprintf("%09d", change.Number) })
+	return projections.Answer{
+		Version: view.AgreementVersion(ref.Agreement), Agreement: ref.Agreement,
+		Body: projections.Changes{Agreement: ref.Agreement, Project: ref.Project, Changes: list, NextCursor: next},
+	}, query.err()
+}
+
+func getChange(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
+		return projections.Answer{}, err
+	}
+	return readChange(req.project(), req.change)(view)
+}
+
+// readChange reads a request whose number is found in the view.
+func readChange(ref domain.ProjectRef, number func(*projections.View) int) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		change, ok := view.Change(ref.Agreement, ref.Project, number(view))
+		if !ok {
+			return projections.Answer{}, errNotFound
+		}
+		return projections.Answer{Version: change.Version, Body: change, Agreement: ref.Agreement}, nil
+	}
+}
+
+// NewChange is the body that proposes a change.
+type NewChange struct {
+	Reason     string               `json:"reason" maxLength:"2000"`
+	Milestones []MilestoneWanted    `json:"milestones,omitempty" maxItems:"100" doc:"Can be absent when something is published."`
+	Publish    []domain.MilestoneID `json:"publish,omitempty" maxItems:"100" doc:"Milestones that become public. It takes every participant, and nothing takes it back: from then on everybody sees their title, owner, acceptors, state and dates as they are and become."`
+}
+
+// MilestoneWanted says what a change request wants of one milestone; what is absent stays. With nothing
+// but an id the milestone's present plan is to be agreed.
+type MilestoneWanted struct {
+	ID        domain.MilestoneID  `json:"id"`
+	DueOn     domain.Date         `json:"due_on,omitzero"`
+	Owner     domain.PartnerID    `json:"owner,omitempty"`
+	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1"`
+	Criteria  *[]string           `json:"criteria,omitempty" maxItems:"100"`
+	Cancel    bool                `json:"cancel,omitempty" doc:"Goes without other fields."`
+}
+
+func proposeChange(req *writeCall, body *NewChange) (*intent, error) {
+	ref, key := req.project(), "c-"+req.derive.suffix("change", req.commandID, 0)
+	command := domain.ProposeChange{Ref: ref, Key: key, Reason: body.Reason, Publish: body.Publish}
+	for _, wanted := range body.Milestones {
+		change := domain.WantedChange{Milestone: wanted.ID, Cancel: wanted.Cancel, To: domain.ChangeFields{DueOn: wanted.DueOn, Owner: wanted.Owner, Criteria: wanted.Criteria}}
+		acceptors, err := chosenAcceptors(wanted.Acceptors, false)
+		if err != nil {
+			return nil, err
+		}
+		change.To.Acceptors = acceptors
+		command.Milestones = append(command.Milestones, change)
+	}
+	number := func(view *projections.View) int { return view.ChangeNumber(ref.Agreement, ref.Project, key) }
+	return &intent{
+		command: command, status: http.StatusCreated, path: joinPath(projectPath(ref)+"/changes", key), read: readChange(ref, number),
+		findPath: func(view *projections.View) string { return changePath(ref, number(view)) },
+	}, nil
+}
+
+// changeIntent is the intent of a command on the request in the path, which there is.
+func (c *writeCall) changeIntent(commandOn func(number int) domain.Command) *intent {
+	var number int
+	_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+		number = c.change(view)
+		return nil
+	})
+	ref := c.project()
+	return &intent{
+		command: commandOn(number), status: http.StatusOK, path: changePath(ref, number),
+		read: readChange(ref, func(*projections.View) int { return number }),
+	}
+}
+
+func approveChange(req *writeCall, _ *Nothing) (*intent, error) {
+	return req.changeIntent(func(n int) domain.Command { return domain.ApproveChange{Ref: req.project(), Number: n} }), nil
+}
+
+// ChangeRefusal is the body that rejects a change request.
+type ChangeRefusal struct {
+	Reason string `json:"reason" maxLength:"2000"`
+}
+
+func rejectChange(req *writeCall, body *ChangeRefusal) (*intent, error) {
+	return req.changeIntent(func(n int) domain.Command {
+		return domain.RejectChange{Ref: req.project(), Number: n, Reason: body.Reason}
+	}), nil
+}
+
+func withdrawChange(req *writeCall, _ *Nothing) (*intent, error) {
+	return req.changeIntent(func(n int) domain.Command { return domain.WithdrawChange{Ref: req.project(), Number: n} }), nil
+}

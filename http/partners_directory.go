@@ -1,0 +1,311 @@
+package http
+
+import (
+	"context"
+	"crypto/sha256"
+	"net/http"
+	"net/mail"
+	"time"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections"
+)
+
+func directoryRoutes() []*route {
+	const members, tokens = "/v1/partners/{partner}/members", "/v1/partners/{partner}/tokens"
+	return []*route{
+		{
+			method: http.MethodGet, operationID: "listMembers", path: members, summary: "The partner's members", callers: directoryRead,
+			visibleTo: directoryVisible, responseBody: projections.Members{}, query: listParameters(), handle: computed(listMembers),
+			success: []int{http.StatusOK, http.StatusNotModified},
+		},
+		createRoute("addMember", members, "Add a member", directoryWrite, directoryVisible, projections.Member{}, command(addMember)),
+		{
+			method: http.MethodGet, operationID: "getMember", path: members + "/{member}", summary: "One member", callers: directoryRead,
+			visibleTo: memberVisible, responseBody: projections.Member{}, handle: computed(getMember),
+			success: []int{http.StatusOK, http.StatusNotModified},
+		},
+		changeRoute(http.MethodPatch, "editMember", members+"/{member}", "Change a member's role, name or address",
+			directoryWrite, memberVisible, projections.Member{}, command(editMember)),
+		removeRoute("removeMember", members+"/{member}", "Remove a member and erase name and address; tokens in the member's name stop working",
+			directoryWrite, memberVisibleOrRepeat, deletion(removeMember)),
+		readRoute("listTokens", tokens, "The partner's tokens, without their secrets", directoryRead, directoryVisible,
+			projections.Tokens{}, listTokens, listParameters()...),
+		createRoute("issueToken", tokens, "Issue a token; the answer is the only one that shows it", directoryWrite, directoryVisible,
+			IssuedToken{}, command(issueToken)),
+		readRoute("getToken", tokens+"/{token}", "One token, without its secret", directoryRead, tokenVisible, projections.Token{}, getToken),
+		removeRoute("revokeToken", tokens+"/{token}", "Revoke a token at once", directoryWrite, tokenVisible, deletion(revokeToken)),
+	}
+}
+
+func (c *call) member() domain.MemberID { return domain.MemberID(c.echoCtx.Param("member")) }
+
+func (c *call) token() domain.TokenID { return domain.TokenID(c.echoCtx.Param("token")) }
+
+func memberPath(partner domain.PartnerID, member domain.MemberID) string {
+	return joinPath(partnerPath(partner)+"/members", member)
+}
+
+func listMembers(req *call) (projections.Answer, error) {
+	query, err := req.parseQuery()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	out := projections.Members{Partner: req.partner()}
+	var version uint64
+	err = req.ReadModel.View(req.caller.Viewer, func(view *projections.View) error {
+		version = view.Version()
+		out.Members, out.NextCursor = paginate(query, view.Members(req.partner()), func(member projections.Member) string { return string(member.ID) })
+		return query.err()
+	})
+	if err == nil {
+		err = req.ReadModel.FillProfiles(req.request.Context(), req.partner(), out.Members)
+	}
+	return projections.Answer{Version: version, Body: out}, err
+}
+
+func getMember(req *call) (answer projections.Answer, err error) {
+	if _, err := req.queryValues(); err != nil {
+		return answer, err
+	}
+	err = req.ReadModel.View(req.caller.Viewer, func(view *projections.View) error {
+		answer, err = readMember(req.partner(), req.member())(view)
+		return err
+	})
+	if err == nil {
+		answer.Body, err = req.withProfile(req.request.Context(), answer.Body)
+	}
+	return answer, err
+}
+
+func readMember(partner domain.PartnerID, id domain.MemberID) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		member, ok := view.Member(partner, id)
+		if !ok {
+			return projections.Answer{}, errNotFound
+		}
+		return projections.Answer{Version: member.Version, Body: member}, nil
+	}
+}
+
+// withProfile fills in what is kept outside the chain.
+func (c *call) withProfile(ctx context.Context, body any) (any, error) {
+	member, ok := body.(projections.Member)
+	if !ok {
+		return body, nil
+	}
+	var err error
+	member.Name, member.Email, err = c.ReadModel.Profile(ctx, member.Partner, member.ID)
+	return member, err
+}
+
+// NewMember is the body that adds a member.
+type NewMember struct {
+	Name  string      `json:"name" maxLength:"200"`
+	Email string      `json:"email" format:"email" maxLength:"320"`
+	Role  domain.Role `json:"role" enum:"manager,viewer"`
+}
+
+// memberProfile is what a request says of a member and the key–value space keeps; nil: nothing.
+type memberProfile struct{ name, email *string }
+
+func (p memberProfile) validate() error {
+	var fieldErrors []domain.FieldError
+	if p.name != nil && (*p.name == "" || len([]rune(*p.name)) > 200) {
+		fieldErrors = append(fieldErrors, domain.FieldError{Field: "name", Message: "has 1 to 200 characters"})
+	} else if p.name != nil && domain.UnreadableReason(*p.name, true) != "" {
+		fieldErrors = append(fieldErrors, domain.FieldError{Field: "name", Message: domain.UnreadableReason(*p.name, true)})
+	}
+	if p.email != nil && !validEmail(*p.email) {
+		fieldErrors = append(fieldErrors, domain.FieldError{Field: "email", Message: "is not an address such as name@company.example"})
+	}
+	if len(fieldErrors) > 0 {
+		return invalid(fieldErrors...)
+	}
+	return nil
+}
+
+// completeMember fills in what is kept, and what the request said, so that a repeat is not answered with what
+// others said since. What the request did not say, as the address in a change of the name, is shown as
+// it is now: what it was then is erased.
+func (p memberProfile) completeMember(req *call) func(context.Context, any) (any, error) {
+	return func(ctx context.Context, body any) (any, error) {
+		body, err := req.withProfile(ctx, body)
+		if member, ok := body.(projections.Member); ok && err == nil {
+			setIfGiven(&member.Name, p.name)
+			setIfGiven(&member.Email, p.email)
+			return member, nil
+		}
+		return body, err
+	}
+}
+
+func setIfGiven[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+func (p memberProfile) entries(id domain.PartnerID, member domain.MemberID) []eventlog.KV {
+	var entries []eventlog.KV
+	if p.name != nil {
+		entries = append(entries, eventlog.KV{Key: projections.NameKey(id, member), Value: []byte(*p.name)})
+	}
+	if p.email != nil {
+		entries = append(entries, eventlog.KV{Key: projections.EmailKey(id, member), Value: []byte(*p.email)})
+	}
+	return entries
+}
+
+// replacements is puts over what is there: the former name or address is erased like that of a member who
+// is removed.
+func (p memberProfile) replacements(id domain.PartnerID, member domain.MemberID) []eventlog.KV {
+	var entries []eventlog.KV
+	for _, kv := range p.entries(id, member) {
+		entries = append(entries, eventlog.KV{Key: kv.Key}, kv)
+	}
+	return entries
+}
+
+func addMember(req *writeCall, body *NewMember) (*intent, error) {
+	profile := memberProfile{&body.Name, &body.Email}
+	if err := profile.validate(); err != nil {
+		return nil, err
+	}
+	id := domain.MemberID("m-" + req.derive.suffix("member", req.commandID, 0)) // says nothing of the person
+	return &intent{
+		command: domain.AddMember{Partner: req.partner(), Member: id, Role: body.Role}, privateKV: profile.entries(req.partner(), id),
+		status: http.StatusCreated, path: memberPath(req.partner(), id), read: readMember(req.partner(), id),
+		complete: profile.completeMember(req.call), mapRejection: req.explainTokenLimit,
+	}, nil
+}
+
+// MemberChange is the body that changes a member; what is absent stays.
+type MemberChange struct {
+	Name  *string      `json:"name,omitempty" maxLength:"200"`
+	Email *string      `json:"email,omitempty" format:"email" maxLength:"320"`
+	Role  *domain.Role `json:"role,omitempty" enum:"manager,viewer"`
+}
+
+func editMember(req *writeCall, body *MemberChange) (*intent, error) {
+	if *body == (MemberChange{}) {
+		return nil, errNothingToChange
+	}
+	profile := memberProfile{body.Name, body.Email}
+	if err := profile.validate(); err != nil {
+		return nil, err
+	}
+	return &intent{
+		command: domain.EditMember{Partner: req.partner(), Member: req.member(), Role: body.Role}, privateKV: profile.replacements(req.partner(), req.member()),
+		status: http.StatusOK, path: memberPath(req.partner(), req.member()), read: readMember(req.partner(), req.member()),
+		complete: profile.completeMember(req.call), mapRejection: req.explainTokenLimit,
+	}, nil
+}
+
+func removeMember(req *writeCall) (*intent, error) {
+	return &intent{
+		command:   domain.RemoveMember{Partner: req.partner(), Member: req.member()},
+		privateKV: []eventlog.KV{{Key: projections.NameKey(req.partner(), req.member())}, {Key: projections.EmailKey(req.partner(), req.member())}},
+		status:    http.StatusNoContent, path: memberPath(req.partner(), req.member()), mapRejection: req.explainTokenLimit,
+	}, nil
+}
+
+func listTokens(req *call, view *projections.View) (projections.Answer, error) {
+	query, err := req.parseQuery()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	list, next := paginate(query, view.Tokens(req.partner()), func(token projections.Token) string { return string(token.ID) })
+	return projections.Answer{
+		Version: view.Version(), Body: projections.Tokens{Partner: req.partner(), Tokens: list, NextCursor: next},
+	}, query.err()
+}
+
+func getToken(req *call, view *projections.View) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
+		return projections.Answer{}, err
+	}
+	return readToken(req.partner(), req.token())(view)
+}
+
+func readToken(partner domain.PartnerID, id domain.TokenID) resourceReader {
+	return func(view *projections.View) (projections.Answer, error) {
+		token, ok := view.Token(partner, id)
+		if !ok {
+			return projections.Answer{}, errNotFound
+		}
+		return projections.Answer{Version: token.Version, Body: token}, nil
+	}
+}
+
+// NewToken is the body that issues a token.
+type NewToken struct {
+	ID         domain.TokenID       `json:"id,omitempty" doc:"Derived from the name unless given."`
+	Name       string               `json:"name" maxLength:"200" doc:"Stays in the history: name the device or the program, not the person."`
+	Member     domain.MemberID      `json:"member,omitempty" doc:"In whose name it acts; without one it stands for a program of its own."`
+	Role       domain.Role          `json:"role" enum:"manager,viewer"`
+	ExpiresAt  time.Time            `json:"expires_at,omitzero" doc:"Never unless given."`
+	Agreements []domain.AgreementID `json:"agreements,omitempty" doc:"What it is limited to; all of the partner's unless given."`
+}
+
+// IssuedToken is a token with its secret.
+type IssuedToken struct {
+	projections.Token
+	Secret string `json:"token" doc:"Shown this once."`
+}
+
+func issueToken(req *writeCall, body *NewToken) (*intent, error) {
+	partner, secret := req.partner(), req.derive.token(req.commandID)
+	id := domain.TokenID(req.derive.resourceID(string(body.ID), body.Name, "token", req.commandID))
+	hash := sha256.Sum256([]byte(secret))
+	if err := req.checkAgreements(body.Agreements); err != nil {
+		return nil, err
+	}
+	return &intent{
+		command: domain.IssueToken{
+			Partner: partner, Token: id, Name: body.Name, Member: body.Member, Role: body.Role, Hash: hash[:],
+			ExpiresAt: body.ExpiresAt.UTC(), Agreements: body.Agreements,
+		},
+		status: http.StatusCreated, path: joinPath(partnerPath(partner)+"/tokens", id), read: readToken(partner, id),
+		complete: func(_ context.Context, body any) (any, error) {
+			token, _ := body.(projections.Token)
+			return IssuedToken{token, secret}, nil
+		},
+		mapRejection: req.explainTokenLimit,
+	}, nil
+}
+
+// checkAgreements refuses agreements that the token's partner is no party of. The operator knows none of them
+// and is not asked.
+func (c *writeCall) checkAgreements(ids []domain.AgreementID) error {
+	if c.caller.Operator {
+		for _, id := range ids {
+			if !domain.ValidSlug(string(id)) {
+				return invalid(domain.FieldError{Field: "agreements", Message: "has something that is no id"})
+			}
+		}
+		return nil
+	}
+	return c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
+		for _, id := range ids {
+			if !view.AgreementVisible(id) {
+				return invalid(domain.FieldError{Field: "agreements", Message: "has an agreement that you cannot see"})
+			}
+		}
+		return nil
+	})
+}
+
+func revokeToken(req *writeCall) (*intent, error) {
+	return &intent{
+		command: domain.RevokeToken{Partner: req.partner(), Token: req.token()},
+		status:  http.StatusNoContent, path: joinPath(partnerPath(req.partner())+"/tokens", req.token()), mapRejection: req.explainTokenLimit,
+	}, nil
+}
+
+// validEmail reports whether s is a bare e-mail address (RFC 5322).
+func validEmail(text string) bool {
+	parsed, err := mail.ParseAddress(text)
+	return err == nil && parsed.Address == text && len(text) <= 320
+}

@@ -1,0 +1,261 @@
+package http
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"tandem/domain"
+	"tandem/projections"
+	"tandem/webhooks"
+)
+
+// AttemptHistory knows what became of the deliveries of webhooks.
+type AttemptHistory interface {
+	// Attempts returns the latest attempts of a webhook, in any order.
+	Attempts(ctx context.Context, ref domain.WebhookRef) ([]Attempt, error)
+	// Standing returns how a webhook's deliveries stand, as of a moment ago.
+	Standing(ctx context.Context, webhook *domain.Webhook) (webhooks.DeliveryStatus, error)
+}
+
+// DeliveryStanding is how a webhook's deliveries stand, as of a moment ago.
+type DeliveryStanding struct {
+	Delivered     uint64     `json:"delivered" doc:"Deliveries that were taken, since the webhook was added."`
+	Failed        uint64     `json:"failed" doc:"Attempts that were not."`
+	Behind        uint64     `json:"behind" doc:"Events that the partner may see and the deliveries have not reached, wanted or not."`
+	Retrying      int        `json:"retrying" doc:"Events that failed and are tried again while later ones go ahead."`
+	FailingSince  *time.Time `json:"failing_since" doc:"Nothing was taken since; null: the last attempt was, or there was none."`
+	NextAttemptAt *time.Time `json:"next_attempt_at" doc:"Nothing is sent before; null: at once, when there is something."`
+}
+
+func newDeliveryStanding(status webhooks.DeliveryStatus) DeliveryStanding {
+	return DeliveryStanding{
+		Delivered: status.Sent, Failed: status.Failed, Behind: status.Behind, Retrying: status.Skipped,
+		FailingSince: nilIfZero(status.FailingSince.UTC()), NextAttemptAt: nilIfZero(status.NextAttemptAt.UTC()),
+	}
+}
+
+// Attempt is one try to deliver something. Nothing in it is secret.
+type Attempt struct {
+	Delivery string    // its stable id
+	Type     string    // of the event, or webhook.test, webhook.digest
+	Number   int       // from 1
+	At       time.Time // when it began
+	Took     time.Duration
+	OK       bool
+	Status   int       // 0: nothing answered
+	Reason   string    // decoded, for a person; empty if OK
+	Note     string    // what a success leaves open
+	Next     time.Time // of the next attempt; zero: there is none
+	Request  DeliveryRequest
+	Response DeliveryResponse
+}
+
+// DeliveryRequest is what was sent. What in it is secret is an ellipsis.
+type DeliveryRequest struct {
+	Method  string            `json:"method"`
+	URL     string            `json:"url" doc:"… stands for what is secret in it."`
+	Headers map[string]string `json:"headers"`
+	Body    string            `json:"body"`
+}
+
+// DeliveryResponse is the answer.
+type DeliveryResponse struct {
+	Headers map[string]string `json:"headers"`
+	Body    string            `json:"body" doc:"Its first 4 KiB."`
+}
+
+// WebhookDelivery is something that was to be told to a webhook's endpoint.
+type WebhookDelivery struct {
+	ID       string     `json:"id" doc:"Stable: the event's where it is about one, and the same on every attempt."`
+	Type     string     `json:"type" doc:"Of the event; webhook.test, webhook.digest."`
+	State    string     `json:"state" enum:"delivered,retrying,failed"`
+	Attempts int        `json:"attempts" doc:"How many there were so far."`
+	FirstAt  time.Time  `json:"first_at" doc:"Of the attempts that are remembered."`
+	LastAt   time.Time  `json:"last_at"`
+	NextAt   *time.Time `json:"next_at" doc:"When it is tried again; null: not by itself."`
+	Status   *int       `json:"status" doc:"Of the last answer; null if there was none."`
+	Reason   string     `json:"reason" doc:"What went wrong last; empty if nothing did."`
+	Note     string     `json:"note" doc:"What a success leaves open."`
+}
+
+// DeliveryAttempt is one of its attempts.
+type DeliveryAttempt struct {
+	Number   int               `json:"number"`
+	At       time.Time         `json:"at"`
+	TookMS   int64             `json:"took_ms"`
+	OK       bool              `json:"ok"`
+	Status   *int              `json:"status"`
+	Reason   string            `json:"reason"`
+	Note     string            `json:"note"`
+	Request  DeliveryRequest   `json:"request"`
+	Response *DeliveryResponse `json:"response" doc:"Null if nothing answered."`
+}
+
+// DeliveryList is a part of a webhook's deliveries.
+type DeliveryList struct {
+	Partner    domain.PartnerID  `json:"partner"`
+	Webhook    domain.WebhookID  `json:"webhook"`
+	Standing   DeliveryStanding  `json:"standing"`
+	Deliveries []WebhookDelivery `json:"deliveries" doc:"The latest first."`
+	NextCursor *string           `json:"next_cursor"`
+}
+
+// OneDelivery is a delivery with its attempts.
+type OneDelivery struct {
+	WebhookDelivery
+	Log []DeliveryAttempt `json:"log" doc:"The attempts that are remembered, oldest first."`
+}
+
+func deliveryRoutes() []*route {
+	const list, one = webhookPath + "/deliveries", webhookPath + "/deliveries/{delivery}"
+	read := []int{http.StatusOK, http.StatusNotModified}
+	return []*route{
+		{
+			method: http.MethodGet, operationID: "listDeliveries", path: list, summary: "What was delivered to a webhook lately, and what was not",
+			callers: webhookRead, visibleTo: webhookVisible, responseBody: DeliveryList{}, query: listParameters(), handle: computed(listDeliveries),
+			noWait: true, success: read,
+		},
+		{
+			method: http.MethodGet, operationID: "getDelivery", path: one, summary: "One delivery: what was sent and answered",
+			callers: webhookRead, visibleTo: webhookVisible, responseBody: OneDelivery{}, handle: computed(getDelivery), noWait: true, success: read,
+		},
+		changeRoute(http.MethodPost, "redeliver", one+"/redeliver", "Deliver it again, beside what else is delivered", webhookWrite,
+			webhookVisible, projections.Webhook{}, deletion(redeliver)),
+	}
+}
+
+// testEventType is the type of a delivery that is a test.
+const testEventType = "webhook.test"
+
+// attemptsTimeout is how long the log may take to tell what was delivered.
+const attemptsTimeout = 5 * time.Second
+
+// attemptsByDelivery returns what is known of the deliveries of the webhook in the path: the attempts of each.
+func (c *call) attemptsByDelivery() (map[string][]Attempt, error) {
+	if c.Attempts == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(c.request.Context(), attemptsTimeout)
+	defer cancel()
+	all, err := c.Attempts.Attempts(ctx, c.webhookRef())
+	if err != nil {
+		return nil, c.logUnreachable(err)
+	}
+	slices.SortStableFunc(all, func(a, b Attempt) int { return a.At.Compare(b.At) })
+	found := map[string][]Attempt{}
+	for _, attempt := range all {
+		found[attempt.Delivery] = append(found[attempt.Delivery], attempt)
+	}
+	return found, nil
+}
+
+// deliveryStanding returns how the deliveries of the webhook in the path stand.
+func (c *call) deliveryStanding() (DeliveryStanding, error) {
+	webhook, err := c.storedWebhook()
+	if err != nil || c.Attempts == nil {
+		return DeliveryStanding{}, err
+	}
+	ctx, cancel := context.WithTimeout(c.request.Context(), attemptsTimeout)
+	defer cancel()
+	status, err := c.Attempts.Standing(ctx, webhook)
+	if err != nil {
+		return DeliveryStanding{}, c.logUnreachable(err)
+	}
+	return newDeliveryStanding(status), nil
+}
+
+// summarizeAttempts sums the attempts of a delivery up; there is one at least.
+func summarizeAttempts(attempts []Attempt) WebhookDelivery {
+	first, last := attempts[0], attempts[len(attempts)-1]
+	delivery := WebhookDelivery{
+		ID: last.Delivery, Type: last.Type, State: "failed", Attempts: last.Number, FirstAt: first.At.UTC(), LastAt: last.At.UTC(),
+		NextAt: nilIfZero(last.Next.UTC()), Status: nilIfZero(last.Status), Reason: last.Reason, Note: last.Note,
+	}
+	switch {
+	case last.OK:
+		delivery.State = "delivered"
+	case delivery.NextAt != nil:
+		delivery.State = "retrying"
+	}
+	return delivery
+}
+
+// latestFirst is a key that sorts deliveries so.
+func (d WebhookDelivery) latestFirst() string {
+	return fmt.Sprintf("%020d %s", math.MaxInt64-d.LastAt.UnixMicro(), d.ID)
+}
+
+func listDeliveries(req *call) (projections.Answer, error) {
+	query, err := req.parseQuery()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	found, err := req.attemptsByDelivery()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	list := []WebhookDelivery{}
+	for _, attempts := range found {
+		list = append(list, summarizeAttempts(attempts))
+	}
+	slices.SortFunc(list, func(a, b WebhookDelivery) int { return cmp.Compare(a.latestFirst(), b.latestFirst()) })
+	standing, err := req.deliveryStanding()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	out := DeliveryList{Partner: req.partner(), Webhook: req.webhook(), Standing: standing}
+	out.Deliveries, out.NextCursor = paginate(query, list, WebhookDelivery.latestFirst)
+	return projections.Answer{Body: out}, query.err()
+}
+
+func getDelivery(req *call) (projections.Answer, error) {
+	if _, err := req.queryValues(); err != nil {
+		return projections.Answer{}, err
+	}
+	attempts, err := req.deliveryAttempts()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	out := OneDelivery{WebhookDelivery: summarizeAttempts(attempts), Log: []DeliveryAttempt{}}
+	for _, attempt := range attempts {
+		shown := DeliveryAttempt{
+			Number: attempt.Number, At: attempt.At.UTC(), TookMS: attempt.Took.Milliseconds(), OK: attempt.OK, Status: nilIfZero(attempt.Status),
+			Reason: attempt.Reason, Note: attempt.Note, Request: attempt.Request,
+		}
+		if attempt.Status != 0 {
+			shown.Response = &attempt.Response
+		}
+		out.Log = append(out.Log, shown)
+	}
+	return projections.Answer{Body: out}, nil
+}
+
+// deliveryAttempts returns the attempts of the delivery in the path.
+func (c *call) deliveryAttempts() ([]Attempt, error) {
+	found, err := c.attemptsByDelivery()
+	if err != nil {
+		return nil, err
+	}
+	attempts, ok := found[c.echoCtx.Param("delivery")]
+	if !ok {
+		return nil, errNotFound
+	}
+	return attempts, nil
+}
+
+// redeliver refuses what is not in the log any more: a replay reaches further back.
+func redeliver(req *writeCall) (*intent, error) {
+	attempts, err := req.deliveryAttempts()
+	if err != nil {
+		return nil, err
+	}
+	if last := attempts[len(attempts)-1]; last.Type == testEventType && req.caller.Role == domain.Manager { // else the domain refuses
+		return nil, refuse(http.StatusConflict, "test_not_redelivered", "A test is about nothing that happened. Ask for another one.")
+	}
+	return req.webhookIntent(domain.ResendWebhook{Partner: req.partner(), Webhook: req.webhook(), Message: req.echoCtx.Param("delivery")}), nil
+}

@@ -1,0 +1,192 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/projections"
+)
+
+// A history in which many events are private to each side, so that positions and places differ.
+func mixedHistory(t *testing.T) (*fixture, *runningModel) {
+	h := newFixture(t)
+	h.settle()
+	h.plan("fp4", domain.NewDate(2018, 3, 30))
+	model := h.follow(t, h.config())
+	for n := range 1500 {
+		who := domain.PartnerID("nokia")
+		if n%7 == 0 {
+			who = "xiaomi"
+		}
+		h.do(who, domain.CommentMilestone{Ref: ref("fp4"), Text: fmt.Sprint("comment ", n), Private: n%3 != 0})
+	}
+	model.caughtUp(t)
+	return h, model
+}
+
+func TestPagesOfAFeedAddUpToTheWhole(t *testing.T) {
+	_, model := mixedHistory(t)
+	ctx := context.Background()
+	for _, who := range []domain.PartnerID{"nokia", "xiaomi"} {
+		viewer := viewerOf(who)
+		readers := map[string]func(after string, limit int) projections.Events{
+			"agreement": func(after string, limit int) projections.Events {
+				e, ok, err := model.AgreementEvents(ctx, viewer, agreementID, after, limit)
+				require.True(t, ok)
+				require.NoError(t, err)
+				return e
+			},
+			"history": func(after string, limit int) projections.Events {
+				e, ok, err := model.History(ctx, viewer, ref("fp4"), after, limit)
+				require.True(t, ok)
+				require.NoError(t, err)
+				return e
+			},
+			"partner": func(after string, limit int) projections.Events {
+				e, err := model.PartnerEvents(ctx, viewer, after, limit)
+				require.NoError(t, err)
+				return e
+			},
+		}
+		for name, read := range readers {
+			whole := read("", 10_000)
+			require.NotEmpty(t, whole.Events)
+			var pages []projections.Event
+			for after := ""; ; {
+				page := read(after, 97)
+				if len(page.Events) == 0 {
+					require.Equal(t, after, *page.NextCursor, "at the end the cursor stays")
+					break
+				}
+				pages = append(pages, page.Events...)
+				after = *page.NextCursor
+			}
+			require.Equal(t, whole.Events, pages, "%s of %s", name, who)
+			last := whole.Events[600].Position
+			require.Equal(t, whole.Events[601:], read(last, 10_000).Events[:len(whole.Events)-601], "an event's position goes on after it: %s", name)
+		}
+	}
+}
+
+func TestPositionsAreDenseForTheirReader(t *testing.T) {
+	_, model := mixedHistory(t)
+	events, _, err := model.AgreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 10_000)
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for n, event := range events.Events {
+		require.Equal(t, fmt.Sprintf("1.%s.%d", agreementID, n+1), event.Position)
+		require.NotEqual(t, domain.PrivateTo("nokia"), event.Audience)
+		require.False(t, seen[event.ID])
+		seen[event.ID] = true
+	}
+	require.Equal(t, events.Events[len(events.Events)-1].Position, model.Position(viewerOf("xiaomi"), agreementID))
+}
+
+func TestAFeedOfTheInvisibleIsAbsent(t *testing.T) {
+	_, model := mixedHistory(t)
+	ctx := context.Background()
+	for _, viewer := range []projections.Viewer{viewerOf("sony"), {Operator: true}, {Partner: "nokia", Scope: "another"}} {
+		_, ok, err := model.AgreementEvents(ctx, viewer, agreementID, "no position", 10)
+		require.NoError(t, err, "absent comes before the bad position")
+		require.False(t, ok)
+		_, ok, _ = model.History(ctx, viewer, ref("fp4"), "", 10)
+		require.False(t, ok)
+		feed, err := model.PartnerEvents(ctx, viewer, "", 10)
+		require.NoError(t, err)
+		require.Empty(t, feed.Events)
+	}
+	_, ok, err := model.AgreementEvents(ctx, viewerOf("nokia"), agreementID, "no position", 10)
+	require.True(t, ok)
+	require.ErrorIs(t, err, projections.ErrPosition)
+	_, err = model.PartnerEvents(ctx, viewerOf("nokia"), "1.x", 10)
+	require.ErrorIs(t, err, projections.ErrPosition)
+}
+
+func TestTheMergedFeedIsInTheOrderOfRecording(t *testing.T) {
+	h := newFixture(t)
+	for _, s := range openingSteps() {
+		h.do(s.who, s.command)
+	}
+	model := h.follow(t, h.config())
+	feed, err := model.PartnerEvents(context.Background(), viewerOf("xiaomi"), "", 200)
+	require.NoError(t, err)
+	agreements := map[domain.AgreementID]bool{}
+	for n, event := range feed.Events {
+		agreements[event.Agreement] = true
+		if n > 0 {
+			require.False(t, event.RecordedAt.Before(feed.Events[n-1].RecordedAt))
+		}
+	}
+	require.Len(t, agreements, 3)
+	require.True(t, strings.HasPrefix(*feed.NextCursor, "s1."))
+
+	later, err := model.PartnerEvents(context.Background(), viewerOf("xiaomi"), model.PositionBefore(viewerOf("xiaomi"), feed.Events[7].RecordedAt), 200)
+	require.NoError(t, err)
+	first := 7
+	for first > 0 && feed.Events[first-1].RecordedAt.Equal(feed.Events[7].RecordedAt) {
+		first--
+	}
+	require.Equal(t, feed.Events[first:], later.Events)
+	none, err := model.PartnerEvents(context.Background(), viewerOf("xiaomi"), model.PositionBefore(viewerOf("xiaomi"), h.clock.Now().Add(time.Hour)), 200)
+	require.NoError(t, err)
+	require.Empty(t, none.Events)
+}
+
+// R17: a party that joins a draft sees from its joining on; one that is left out sees nothing.
+func TestPartiesOfADraftComeAndGo(t *testing.T) {
+	h := newFixture(t)
+	for _, s := range openingSteps() {
+		h.do(s.who, s.command)
+	}
+	model := h.follow(t, h.config())
+	three, two := []domain.PartnerID{"sony", "xiaomi", "nokia"}, []domain.PartnerID{"sony", "nokia"}
+	h.do("sony", domain.EditAgreement{ID: "a2", Parties: &three})
+	model.caughtUp(t)
+	ctx := context.Background()
+	joined, ok, err := model.AgreementEvents(ctx, viewerOf("nokia"), "a2", "", 10)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Len(t, joined.Events, 1)
+	require.Equal(t, "1.a2.1", joined.Events[0].Position)
+	page := model.page(t, viewerOf("xiaomi"))
+	h.do("sony", domain.EditAgreement{ID: "a2", Parties: &two})
+	model.caughtUp(t)
+	_, ok, err = model.AgreementEvents(ctx, viewerOf("xiaomi"), "a2", "", 10)
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.NotSame(t, page, model.page(t, viewerOf("xiaomi")))
+	require.NoError(t, model.View(viewerOf("xiaomi"), func(view *projections.View) error {
+		require.False(t, view.AgreementVisible("a2"))
+		require.Len(t, view.Agreements(), 2)
+		return nil
+	}))
+}
+
+func TestEventsOfACommit(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	model := h.follow(t, h.config())
+	h.plan("fp4", domain.NewDate(2018, 3, 30))
+	aloud := h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "aloud"})
+	secret := h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "quietly", Private: true})
+	directory := h.do("nokia", domain.AddMember{Partner: "nokia", Member: "anna", Role: domain.Viewer})
+	model.caughtUp(t)
+	feed, _, err := model.AgreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 100)
+	require.NoError(t, err)
+	events, err := model.EventsOf(viewerOf("xiaomi"), aloud)
+	require.NoError(t, err)
+	require.Equal(t, feed.Events[len(feed.Events)-1:], events)
+	require.Equal(t, "Nokia commented on Title of fp4: aloud", events[0].Sentence)
+	events, err = model.EventsOf(viewerOf("xiaomi"), secret)
+	require.NoError(t, err)
+	require.Empty(t, events)
+	events, err = model.EventsOf(viewerOf("nokia"), directory)
+	require.NoError(t, err)
+	require.Empty(t, events, "the directory is in no feed")
+}

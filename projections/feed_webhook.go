@@ -1,0 +1,259 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections/sentences"
+)
+
+// Upcoming returns the next events behind a progress that the outlook's partner may see, each as it may see it
+// since the event's own time, oldest first; within an agreement they are in order and without gaps. It
+// leaves out what has been lost. Where an accepted loss has let positions be counted anew, it names the
+// agreements and has moved the progress.
+func (m *ReadModel) Upcoming(ctx context.Context, query EventQuery, cursor *Cursor) (list []VisibleEvent, lost []domain.AgreementID, err error) {
+	m.mu.RLock()
+	refs, lost := m.store.nextEvents(query, cursor)
+	list = m.store.visibleEvents(refs)
+	m.mu.RUnlock()
+	return list, lost, m.complete(ctx, list)
+}
+
+// Recent returns the last events that the outlook's partner may see, oldest first, whatever its progress.
+func (m *ReadModel) Recent(ctx context.Context, query EventQuery) ([]VisibleEvent, error) {
+	m.mu.RLock()
+	var refs []eventRef
+	for _, index := range m.store.agreementsSeen(query.Partner) {
+		count := index.visibleCount(query.Partner)
+		refs = append(refs, index.after(query.Partner, count-min(count, uint64(query.Limit)), query.Limit)...)
+	}
+	slices.SortStableFunc(refs, compareEventRefs)
+	list := m.store.visibleEvents(refs[max(len(refs)-query.Limit, 0):])
+	m.mu.RUnlock()
+	return list, m.complete(ctx, list)
+}
+
+// EventAt returns the event at a partner's position; false when there is none there. Where history is lost it
+// is a *eventlog.LostTailError, and a position of before an accepted loss is an ErrPositionLost.
+func (m *ReadModel) EventAt(ctx context.Context, partner domain.PartnerID, position string) (VisibleEvent, bool, error) {
+	at, err := parsePosition(position)
+	if err != nil || len(at) != 1 || at[0].count == 0 {
+		return VisibleEvent{}, false, err
+	}
+	if loss := m.OpenLossIn(at[0].partition()); loss != nil {
+		return VisibleEvent{}, false, loss
+	}
+	m.mu.RLock()
+	var list []VisibleEvent
+	if _, err = m.store.epochReached(at[0]); err == nil {
+		if agreement := m.store.agreements[domain.AgreementID(at[0].name)]; agreement != nil {
+			list = m.store.visibleEvents(agreement.index.after(partner, at[0].count-1, 1))
+		}
+	}
+	m.mu.RUnlock()
+	if err != nil || len(list) == 0 {
+		return VisibleEvent{}, false, err
+	}
+	err = m.complete(ctx, list)
+	return list[0], err == nil, err
+}
+
+func (s *store) visibleEvents(refs []eventRef) []VisibleEvent {
+	list := make([]VisibleEvent, len(refs))
+	for n, ref := range refs {
+		list[n] = VisibleEvent{ref: ref, epoch: firstEpoch + s.epochs[ref.index.partition], Agreement: domain.AgreementID(ref.index.name)}
+		if after := s.postStates.get(commitKey{ref.index.partition, uint64(ref.entry.Seq)}); after != nil {
+			list[n].commit = after.commit
+		}
+	}
+	return list
+}
+
+// complete fills in what the log says.
+func (m *ReadModel) complete(ctx context.Context, list []VisibleEvent) error {
+	var missing []eventRef
+	for _, event := range list {
+		if event.commit == nil {
+			missing = append(missing, event.ref)
+		}
+	}
+	found, err := m.commits(ctx, missing)
+	if err != nil {
+		return err
+	}
+	for n := range list {
+		event := &list[n]
+		if event.commit == nil {
+			event.commit = found[commitKey{event.ref.index.partition, uint64(event.ref.entry.Seq)}]
+		}
+		index := int(event.ref.entry.Index)
+		stored := &event.commit.Events[index]
+		event.ID, event.Type, event.Audience = eventID(event.commit, index), domain.PublicType(stored.Type), domain.Audience(stored.Audience)
+		event.RecordedAt = event.commit.RecordedAt
+	}
+	return nil
+}
+
+// RenderedEvent is an event as a webhook tells of it.
+type RenderedEvent struct {
+	Event     Event          // exactly as in the feed
+	Previous  map[string]any // what the event has changed, as it was
+	Milestone *Milestone     // as it was after the event's commit; nil when it is about none
+	Sentence  string         // in the language asked for
+	Payload   domain.Payload
+	Names     map[domain.PartnerID]string // of the partners that the reader may know
+	Project   string                      // title; empty: it is about an agreement
+	Agreement string                      // title
+}
+
+// RenderEvent returns an event with the state that it left behind. Unless private is set, nothing of the state is
+// told that only the partner itself sees.
+func (m *ReadModel) RenderEvent(ctx context.Context, partner domain.PartnerID, event VisibleEvent, private bool, language string) (*RenderedEvent, error) {
+	rendered := new(RenderedEvent)
+	known := false
+	err := m.View(Viewer{Partner: partner}, func(view *View) (err error) {
+		if err := view.render(m.book, event, language, rendered); err != nil || rendered.Event.Milestone == nil {
+			known = true
+			return err
+		}
+		rendered.Milestone, known = view.store.view(view.viewer, event.RecordedAt, view.baseURL).postState(event, private)
+		return nil
+	})
+	if err != nil || known {
+		return rendered, err
+	}
+	err = m.withPast(ctx, event, func(state *store) {
+		view := state.view(Viewer{Partner: partner}, event.RecordedAt, m.cfg.BaseURL)
+		if node := view.milestone(event.milestone()); node != nil {
+			rendered.Milestone = view.messageMilestone(node, private)
+		}
+	})
+	return rendered, err
+}
+
+// render fills in all but the milestone.
+func (v *View) render(book *sentences.Book, visible VisibleEvent, language string, rendered *RenderedEvent) (err error) {
+	index := int(visible.ref.entry.Index)
+	if rendered.Event, err = v.event(book, sentences.English, visible.commit, index, visible.ref); err != nil {
+		return err
+	}
+	stored := &visible.commit.Events[index]
+	stream, err := domain.ParseStream(visible.commit.Stream)
+	if err != nil {
+		return commitError(visible.commit, err)
+	}
+	if rendered.Payload, err = domain.DecodeEvent(stored.Type, stored.Data); err != nil {
+		return commitError(visible.commit, err)
+	}
+	rendered.Sentence = book.Sentence(language, v.fact(visible.commit, stored, stream, rendered.Payload))
+	rendered.Previous = previous(rendered.Event.Type, stored.Data)
+	rendered.Names = map[domain.PartnerID]string{}
+	for _, id := range append(v.counterparties(), v.viewer.Partner) {
+		rendered.Names[id] = v.name(id)
+	}
+	if agreement := v.store.Agreement(stream.Agreement); agreement != nil {
+		rendered.Agreement = agreement.ViewFor(v.viewer.Partner, v.now).Terms.Title
+	}
+	if project := v.store.Project(domain.ProjectRef{Agreement: stream.Agreement, Project: stream.Project}); project != nil {
+		rendered.Project = project.Title
+	}
+	return nil
+}
+
+func (e VisibleEvent) milestone() domain.MilestoneRef {
+	stream, err := domain.ParseStream(e.commit.Stream)
+	if err != nil {
+		return domain.MilestoneRef{}
+	}
+	return domain.MilestoneRef{
+		Agreement: stream.Agreement, Project: stream.Project,
+		Milestone: domain.MilestoneID(e.commit.Events[e.ref.entry.Index].Subject),
+	}
+}
+
+// postState returns the milestone as the occurrence's commit left it, if that is still known: the commit is
+// a recent one, or the last that concerned the milestone.
+func (v *View) postState(event VisibleEvent, private bool) (*Milestone, bool) {
+	if after := v.store.postStates.get(commitKey{event.ref.index.partition, uint64(event.ref.entry.Seq)}); after != nil {
+		milestone := after.milestones[event.ref.entry.Index]
+		if milestone == nil || after.project == nil || !milestone.VisibleTo(v.viewer.Partner, after.project) {
+			return nil, true
+		}
+		of := &agreementNode{id: after.agreement.ID, entity: after.agreement, index: event.ref.index}
+		return v.messageMilestone(&milestoneNode{entity: milestone, project: &projectNode{id: after.project.Ref.Project, entity: after.project, agreement: of}}, private), true
+	}
+	node := v.milestone(event.milestone())
+	if node == nil || len(node.history) == 0 || event.ref.index.entries[node.history[len(node.history)-1]].Seq != event.ref.entry.Seq {
+		return nil, false
+	}
+	return v.messageMilestone(node, private), true
+}
+
+// messageMilestone returns the shape of a milestone as it leaves the house.
+func (v *View) messageMilestone(node *milestoneNode, private bool) *Milestone {
+	if !private {
+		of := *node
+		of.entity = node.entity.WithoutPrivate()
+		node = &of
+	}
+	shape := v.milestoneShape(node)
+	return &shape
+}
+
+// ReadersOf returns the partners that see anything of an agreement.
+func (m *ReadModel) ReadersOf(agreement domain.AgreementID) []domain.PartnerID {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if node := m.store.agreements[agreement]; node != nil {
+		return slices.Collect(maps.Keys(node.index.readers))
+	}
+	return nil
+}
+
+// Zone returns a partner's time zone; UTC for one that is not known.
+func (m *ReadModel) Zone(partner domain.PartnerID) *time.Location {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if node := m.store.partners[partner]; node != nil {
+		return node.zone
+	}
+	return time.UTC
+}
+
+// DirectoryOf returns the partition of a partner's directory, whose owner runs the partner's webhooks.
+func DirectoryOf(partner domain.PartnerID) eventlog.Partition { return directoryOf(partner) }
+
+// withPast calls read with a store as the occurrence's commit left it. Stores are kept, so that a lane
+// which is far behind folds its past once, and not once for each event.
+func (m *ReadModel) withPast(ctx context.Context, event VisibleEvent, read func(*store)) error {
+	seq := uint64(event.ref.entry.Seq)
+	past := m.pasts.take(event.ref.index.name, seq)
+	if past == nil {
+		past = m.newPast(event)
+	}
+	m.mu.RLock()
+	seqs := event.ref.index.commitsBetween(past.seq, seq)
+	m.mu.RUnlock()
+	for chunk := range slices.Chunk(seqs, readAhead) {
+		commits, err := m.cfg.Log.Read(ctx, event.ref.index.partition, chunk)
+		if err != nil {
+			return fmt.Errorf("read the past of %s: %w", event.ref.index.name, unreadable(err))
+		}
+		for n := range commits {
+			if err := past.store.refold(&commits[n]); err != nil {
+				return commitError(&commits[n], err)
+			}
+		}
+	}
+	if past.seq = seq; past.store.replay {
+		past.store.endReplay()
+	}
+	read(past.store)
+	m.pasts.put(past)
+	return nil
+}

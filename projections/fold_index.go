@@ -1,0 +1,250 @@
+package projections
+
+import (
+	"slices"
+	"strings"
+
+	"tandem/domain"
+	"tandem/eventlog"
+)
+
+// indexEvent takes over what event i of the commit changed in the scratch world, and counts the event
+// for those who may see it.
+func (s *store) indexEvent(node *streamNode, commit *eventlog.Commit, i int, header domain.Header, payload domain.Payload) error {
+	switch {
+	case node.directory != nil:
+		return s.indexDirectory(node.directory, commit, i, header)
+	case node.project == nil:
+		return s.indexAgreement(node.agreement, commit, i, header, payload)
+	case header.Subject == "":
+		return s.indexProject(node.project, commit, i, header)
+	default:
+		return s.indexMilestone(node.project, commit, i, header, payload)
+	}
+}
+
+func (s *store) indexAgreement(agreement *agreementNode, commit *eventlog.Commit, i int, header domain.Header, payload domain.Payload) error {
+	agreement.entity = s.world.Agreement(agreement.id)
+	agreement.updateAwaitedSignatures(header.RecordedAt.UnixMicro())
+	s.updateReaders(agreement)
+	code, err := agreement.index.setCode(s, agreement.entity.EventReaders(payload, header.RecordedAt))
+	if err == nil {
+		_, err = s.addEvent(agreement.index, commit, i, header, code)
+	}
+	return err
+}
+
+// updateReaders puts the agreement into the lists of those who see it and takes it out of those who did.
+func (s *store) updateReaders(agreement *agreementNode) {
+	before, now := agreement.listedFor, agreement.readers()
+	if s.replay || slices.Equal(before, now) {
+		return
+	}
+	for _, partner := range before {
+		if !slices.Contains(now, partner) {
+			s.partner(partner).dropAgreement(agreement)
+			s.markChanged(s.partner(partner), agreement.id)
+		}
+	}
+	for _, partner := range now {
+		s.partner(partner).addAgreement(agreement)
+	}
+	agreement.listedFor = now
+}
+
+// updateAwaitedSignatures notes since when each party's signature is missing.
+func (a *agreementNode) updateAwaitedSignatures(at int64) {
+	if a.entity.Active {
+		a.awaitedSignatures = nil
+		return
+	}
+	var waiting []awaitedSignature
+	for _, partner := range a.entity.Terms.Parties {
+		signed := slices.ContainsFunc(a.entity.Signatures, func(signature domain.Signature) bool { return signature.Partner == partner })
+		if signed {
+			continue
+		}
+		since := at
+		if i := slices.IndexFunc(a.awaitedSignatures, func(awaited awaitedSignature) bool { return awaited.Partner == partner }); i >= 0 {
+			since = a.awaitedSignatures[i].At
+		}
+		waiting = append(waiting, awaitedSignature{partner, since})
+	}
+	a.awaitedSignatures = waiting
+}
+
+func (s *store) indexProject(project *projectNode, commit *eventlog.Commit, i int, header domain.Header) error {
+	project.entity = s.world.Project(domain.ProjectRef{Agreement: project.agreement.id, Project: project.id})
+	project.updateOpenCalls(header.RecordedAt.UnixMicro())
+	if before, now := project.listedFor, project.participants(); !slices.Equal(before, now) {
+		code, err := project.agreement.index.setCode(s, now)
+		if err != nil {
+			return err
+		}
+		project.participantsCode, project.listedFor = code, now
+		s.updateParticipants(project, before)
+	}
+	_, err := s.addEvent(project.agreement.index, commit, i, header, project.participantsCode)
+	return err
+}
+
+// updateParticipants takes over the project's milestones, in which is noted from when on who joined sees them,
+// and moves them between the lists of those who took part and those who do.
+func (s *store) updateParticipants(project *projectNode, before []domain.PartnerID) {
+	for _, milestone := range project.milestones {
+		milestone.entity = s.world.Milestone(milestone.entity.Ref)
+		if s.replay {
+			continue
+		}
+		for _, reader := range milestoneReaders(milestone.entity, before) {
+			s.partner(reader).dropMilestone(milestone)
+		}
+		for _, reader := range milestoneReaders(milestone.entity, project.participants()) {
+			s.partner(reader).addMilestone(milestone)
+		}
+	}
+	if s.replay {
+		return
+	}
+	for _, reader := range before {
+		s.markChanged(s.partner(reader), project.agreement.id)
+	}
+}
+
+// updateOpenCalls notes since when each open call stands.
+func (p *projectNode) updateOpenCalls(at int64) {
+	var calls []openCall
+	for _, call := range p.entity.Calls {
+		since := at
+		if i := slices.IndexFunc(p.calls, func(other openCall) bool { return other.Call.Partner == call.Partner && other.Call.SameAs(call) }); i >= 0 {
+			since = p.calls[i].At
+		}
+		calls = append(calls, openCall{call, since})
+	}
+	p.calls = calls
+}
+
+func (s *store) indexMilestone(project *projectNode, commit *eventlog.Commit, i int, header domain.Header, event domain.Payload) error {
+	id := domain.MilestoneID(header.Subject)
+	milestone, ok := project.milestones[id]
+	if !ok {
+		milestone = &milestoneNode{project: project}
+		project.milestones[id] = milestone
+	}
+	before := milestone.entity
+	milestone.entity = s.world.Milestone(domain.MilestoneRef{Agreement: project.agreement.id, Project: project.id, Milestone: id})
+	milestone.updatePublic()
+	if commit.Events[i].Type == deliveredType {
+		milestone.deliveredAt = header.RecordedAt.UnixMicro()
+	}
+	if !s.replay {
+		s.updateListing(milestone, before)
+		project.agreement.updateServing(milestone)
+	}
+	place, err := s.addEvent(project.agreement.index, commit, i, header, project.participantsCode)
+	milestone.history = append(milestone.history, place)
+	milestone.addDateMoves(place, event)
+	return err
+}
+
+const deliveredType = "milestone.delivered.v1"
+
+// updateListing keeps a milestone's place in the lists of those who see it.
+func (s *store) updateListing(milestone *milestoneNode, before *domain.Milestone) {
+	now := milestone.entity
+	if before != nil && before.Audience == now.Audience && before.Plan.DueOn == now.Plan.DueOn {
+		return
+	}
+	if before != nil {
+		for _, partner := range milestoneReaders(before, milestone.project.participants()) {
+			s.partner(partner).dropMilestone(milestone)
+		}
+	}
+	milestone.due = now.Plan.DueOn
+	for _, partner := range milestoneReaders(now, milestone.project.participants()) {
+		s.partner(partner).addMilestone(milestone)
+	}
+}
+
+// updateServing keeps a milestone in the list of the instrument that it names.
+func (a *agreementNode) updateServing(milestone *milestoneNode) {
+	instrument := milestone.entity.Plan.Instrument
+	if instrument == milestone.servesInstrument {
+		return
+	}
+	if milestone.servesInstrument != "" {
+		a.serving[milestone.servesInstrument] = slices.DeleteFunc(a.serving[milestone.servesInstrument], func(listed *milestoneNode) bool { return listed == milestone })
+	}
+	if milestone.servesInstrument = instrument; instrument != "" {
+		a.serving[instrument] = append(a.serving[instrument], milestone)
+	}
+}
+
+// milestoneReaders returns those of the participants who may see the milestone.
+func milestoneReaders(milestone *domain.Milestone, participants []domain.PartnerID) []domain.PartnerID {
+	only, private := milestone.Audience.Private()
+	if !private {
+		return participants
+	}
+	if slices.Contains(participants, only) {
+		return []domain.PartnerID{only}
+	}
+	return nil
+}
+
+// addEvent counts the event for its audience, which is shared unless the event is private, and
+// wakes those who wait for it.
+func (s *store) addEvent(index *eventIndex, commit *eventlog.Commit, i int, header domain.Header, shared uint16) (uint32, error) {
+	code := shared
+	if only, private := header.Audience.Private(); private {
+		var err error
+		if code, err = index.setCode(s, []domain.PartnerID{only}); err != nil {
+			return 0, err
+		}
+	}
+	place, err := index.add(commit, i, code)
+	if err != nil || s.replay {
+		return place, err
+	}
+	for _, reader := range index.readerSets[code].readers {
+		s.markChanged(reader.node, header.Stream.Agreement)
+	}
+	return place, nil
+}
+
+// markChanged makes the partner's pages stale and wakes those who wait for a change of the agreement;
+// of any, when it is empty.
+func (s *store) markChanged(partner *partnerNode, agreement domain.AgreementID) {
+	partner.changes.Add(1)
+	s.toWake = partner.takeWaiters(s.toWake, agreement)
+}
+
+// buildLists makes the lists that a replay left out.
+func (s *store) buildLists() {
+	for _, partner := range s.partners {
+		partner.agreements, partner.milestones = nil, nil
+	}
+	for _, agreement := range s.agreements {
+		agreement.listedFor = agreement.readers()
+		for _, partner := range agreement.listedFor {
+			s.partner(partner).agreements = append(s.partner(partner).agreements, agreement)
+		}
+		for _, project := range agreement.projects {
+			for _, milestone := range project.milestones {
+				milestone.due = milestone.entity.Plan.DueOn
+				agreement.updateServing(milestone)
+				for _, partner := range milestoneReaders(milestone.entity, project.participants()) {
+					s.partner(partner).milestones = append(s.partner(partner).milestones, milestone)
+				}
+			}
+		}
+	}
+	for _, partner := range s.partners {
+		slices.SortFunc(partner.agreements, compareAgreements)
+		slices.SortFunc(partner.milestones, compareMilestones)
+	}
+}
+
+func compareAgreements(one, other *agreementNode) int {
+	return strings.Compare(string(one.id), string(other.id))
+}

@@ -1,0 +1,93 @@
+package projections_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections"
+)
+
+// unreadable returns commits that no image may pass over.
+func unreadable(h *fixture) map[string]*eventlog.Commit {
+	make := func(stream domain.Stream, stored, data string) *eventlog.Commit {
+		commit := h.commit(managerOf("nokia"), stream, h.clock.Now())
+		commit.Events = []eventlog.Event{{Type: stored, Subject: "fp4", Audience: "shared", Data: []byte(data)}}
+		return commit
+	}
+	project := domain.Stream{Agreement: agreementID, Project: projectID}
+	strange := make(project, "milestone.started.v1", "{}")
+	strange.Stream = "galaxy/far/away"
+	elsewhere := make(project, "milestone.started.v1", "{}")
+	elsewhere.Stream = "agreement/of-another-partition"
+	return map[string]*eventlog.Commit{
+		"unknown type":      make(project, "milestone.teleported.v1", "{}"),
+		"not JSON":          make(project, "milestone.started.v1", "{"),
+		"unknown stream":    strange,
+		"another partition": elsewhere,
+	}
+}
+
+func TestAnUnreadableEventHaltsLoudly(t *testing.T) {
+	for name := range unreadable(newFixture(t)) {
+		t.Run(name, func(t *testing.T) {
+			h := newFixture(t)
+			h.settle()
+			h.plan("fp4", domain.NewDate(2018, 3, 30))
+			live := h.follow(t, h.config())
+			bad := unreadable(h)[name]
+			h.append(bad)
+			err := live.WaitHead(context.Background(), bad.Partition, bad.Seq)
+			require.ErrorIs(t, err, projections.ErrHalted)
+			require.ErrorContains(t, err, "commit 6")
+			require.ErrorContains(t, live.Health(), "commit 6")
+			require.ErrorContains(t, live.stop(), "partition")
+			require.EqualValues(t, 5, live.Head(bad.Partition).Seq, "all before it is applied")
+
+			replayed := start(t, h.config())
+			require.ErrorContains(t, replayed.Health(), "commit 6")
+			require.False(t, closed(replayed.Live()))
+			require.Error(t, replayed.stop())
+		})
+	}
+}
+
+func TestHealthAfterAGracefulEnd(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	model := h.follow(t, h.config())
+	require.NoError(t, model.Health())
+	require.NoError(t, model.stop())
+	require.ErrorIs(t, model.Health(), projections.ErrHalted)
+	require.ErrorIs(t, model.WaitHead(context.Background(), 0, 99), projections.ErrHalted)
+}
+
+func TestTheLogsFaultIsTheImages(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	model := h.follow(t, h.config())
+	require.NoError(t, h.log.Close())
+	<-halted(model)
+	require.ErrorIs(t, model.Health(), eventlog.ErrStopped)
+	require.ErrorIs(t, model.stop(), eventlog.ErrStopped)
+}
+
+// halted is closed when the image follows no longer.
+func halted(model *runningModel) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		_ = model.WaitHead(context.Background(), 0, 1<<40)
+		close(done)
+	}()
+	return done
+}
+
+func TestConfigNeedsItsParts(t *testing.T) {
+	_, err := projections.New(projections.Config{})
+	require.ErrorContains(t, err, "Config.Log")
+	require.ErrorContains(t, err, "Config.Now")
+	require.ErrorContains(t, err, "Config.Logger")
+}

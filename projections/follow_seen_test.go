@@ -1,0 +1,83 @@
+package projections_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections"
+)
+
+func TestMarksAreWrittenOnceASecondAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newFixture(t)
+		h.settle()
+		cfg := h.config()
+		cfg.Dir = t.TempDir()
+		model := start(t, cfg)
+		synctest.Wait()
+		require.EqualValues(t, 4, markOf(t, cfg, atAgreement))
+		h.plan("fp4", domain.NewDate(2018, 3, 30))
+		model.caughtUp(t)
+		synctest.Wait()
+		require.EqualValues(t, 4, markOf(t, cfg, atAgreement), "the second is not over")
+		time.Sleep(2 * time.Second)
+		require.EqualValues(t, 5, markOf(t, cfg, atAgreement))
+		h.plan("fp5", domain.NewDate(2018, 3, 30))
+		model.caughtUp(t)
+		require.NoError(t, model.stop())
+		require.EqualValues(t, 6, markOf(t, cfg, atAgreement), "written at the end")
+	})
+}
+
+func markOf(t *testing.T, cfg projections.Config, partition eventlog.Partition) (seq float64) {
+	b, err := os.ReadFile(filepath.Join(cfg.Dir, "marks"))
+	require.NoError(t, err)
+	var list []map[string]any
+	require.NoError(t, json.Unmarshal(b, &list))
+	for _, m := range list {
+		if m["partition"] == float64(partition) {
+			return m["seq"].(float64)
+		}
+	}
+	return 0
+}
+
+func TestBrokenMarksArePutAside(t *testing.T) {
+	_, cfg := seen(t)
+	path := filepath.Join(cfg.Dir, "marks")
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	hash := strings.Repeat("0", 64)
+	for name, text := range map[string]string{
+		"empty": "", "cut": string(whole[:len(whole)-1]), "more": string(whole) + "1", "another shape": `{"partition":1}`,
+		"another field": `[{"partition":1,"seq":1,"hash":"` + hash + `","epoch":0,"more":1}]`,
+		"no partition":  `[{"partition":64,"seq":1,"hash":"` + hash + `","epoch":0}]`,
+		"no commit":     `[{"partition":1,"seq":0,"hash":"` + hash + `","epoch":0}]`,
+		"short hash":    `[{"partition":1,"seq":1,"hash":"00","epoch":0}]`,
+		"no hash":       `[{"partition":1,"seq":1,"hash":"` + strings.Repeat("x", 64) + `","epoch":0}]`,
+		"twice":         `[{"partition":1,"seq":1,"hash":"` + hash + `","epoch":0},{"partition":1,"seq":1,"hash":"` + hash + `","epoch":0}]`,
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		var lines bytes.Buffer
+		cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+		model := start(t, cfg)
+		require.Contains(t, lines.String(), "put aside", name)
+		require.FileExists(t, path+".broken", name)
+		require.Empty(t, model.OpenLosses(), name)
+		require.NoError(t, model.stop())
+		now, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, string(whole), string(now), name)
+	}
+}

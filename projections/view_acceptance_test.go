@@ -1,0 +1,160 @@
+package projections_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/projections"
+)
+
+// trial is a delivered milestone b of nokia's, under an agreement with ten days for acceptance.
+func trial(t *testing.T) (*fixture, *runningModel) {
+	h, model := portfolio(t)
+	h.do("nokia", domain.DeliverMilestone{Ref: ref("b")})
+	return h, model
+}
+
+func (i *runningModel) acceptance(t *testing.T, partner domain.PartnerID) (domain.MilestoneState, projections.Acceptance) {
+	i.caughtUp(t)
+	m := viewed(i, viewerOf(partner), func(view *projections.View) projections.Milestone {
+		m, _ := view.Milestone(ref("b"))
+		return m
+	})
+	return m.State, m.Acceptance
+}
+
+// kinds returns the kinds of what waits for a partner, oldest first.
+func (i *runningModel) kinds(t *testing.T, partner domain.PartnerID) (kinds []string) {
+	for _, item := range i.inbox(t, partner) {
+		kinds = append(kinds, item.Kind)
+	}
+	return kinds
+}
+
+func (i *runningModel) inbox(t *testing.T, partner domain.PartnerID) []projections.InboxItem {
+	i.caughtUp(t)
+	return viewed(i, viewerOf(partner), (*projections.View).Inbox)
+}
+
+func TestConditionsAreShownUntilTheNextRound(t *testing.T) {
+	h, model := trial(t)
+	h.do("xiaomi", domain.AcceptMilestone{Ref: ref("b"), Conditions: []domain.Requirement{
+		{Text: "Signed report", DueOn: 20170720}, {Text: "Two spare optics", DueOn: 20170731},
+	}})
+	asked := h.clock.Now()
+	state, a := model.acceptance(t, "nokia")
+	require.Equal(t, domain.ConditionallyAccepted, state)
+	require.Equal(t, "conditional", a.Decisions["xiaomi"].State)
+	require.Equal(t, []projections.Condition{
+		{Number: 1, Text: "Signed report", DueOn: 20170720, Author: "xiaomi"},
+		{Number: 2, Text: "Two spare optics", DueOn: 20170731, Author: "xiaomi"},
+	}, a.Conditions)
+
+	for partner, reasons := range map[domain.PartnerID][2]string{
+		"nokia":  {"Xiaomi accepts once condition 1 is met: Signed report", "Xiaomi accepts once condition 2 is met: Two spare optics"},
+		"xiaomi": {"Your condition 1 is open: Signed report", "Your condition 2 is open: Two spare optics"},
+	} {
+		items := model.inbox(t, partner)
+		require.Len(t, items, 2, partner)
+		for n, item := range items {
+			require.Equal(t, "condition", item.Kind)
+			require.Equal(t, n+1, *item.Condition)
+			require.Equal(t, a.Conditions[n].DueOn, *item.DecideBy)
+			require.Equal(t, reasons[n], item.Reason)
+			require.Equal(t, asked, item.Since)
+		}
+	}
+
+	h.do("xiaomi", domain.CloseCondition{Ref: ref("b"), Number: 1})
+	_, a = model.acceptance(t, "nokia")
+	require.True(t, a.Conditions[0].Closed)
+	require.EqualValues(t, 20170705, *a.Conditions[0].ClosedOn)
+	require.False(t, a.Conditions[1].Closed)
+	require.Equal(t, []string{"condition"}, model.kinds(t, "xiaomi"))
+	h.do("xiaomi", domain.RejectMilestone{Ref: ref("b"), Reasons: []string{"No spares"}})
+	_, a = model.acceptance(t, "nokia")
+	require.Empty(t, a.Conditions)
+	require.Empty(t, model.kinds(t, "xiaomi"))
+	require.Empty(t, model.kinds(t, "nokia"))
+}
+
+func TestTheLastClosingAccepts(t *testing.T) {
+	h, model := trial(t)
+	h.do("xiaomi", domain.AcceptMilestone{Ref: ref("b"), Conditions: []domain.Requirement{{Text: "Signed report", DueOn: 20170720}}})
+	h.clock.advance(48 * time.Hour)
+	commit := h.do("xiaomi", domain.CloseCondition{Ref: ref("b"), Number: 1})
+	require.Len(t, commit.Events, 2)
+	model.caughtUp(t)
+	m := viewed(model, viewerOf("nokia"), func(view *projections.View) projections.Milestone {
+		m, _ := view.Milestone(ref("b"))
+		return m
+	})
+	require.Equal(t, domain.Accepted, m.State)
+	require.EqualValues(t, 20170707, *m.AcceptedOn)
+	require.True(t, m.Acceptance.Conditions[0].Closed, "what was asked for stays")
+	require.Empty(t, model.kinds(t, "nokia"))
+}
+
+func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
+	h, model := trial(t)
+	accepted, rejected := domain.SettledAccepted, domain.SettledRejected
+	h.do("xiaomi", domain.RejectMilestone{Ref: ref("b"), Reasons: []string{"41 h only"}})
+	state, a := model.acceptance(t, "xiaomi")
+	require.Equal(t, domain.InProgress, state)
+	by := domain.NewDate(2017, 7, 15)
+	require.Equal(t, &projections.Rejection{
+		Partner: "xiaomi", On: 20170705, Reasons: []string{"41 h only"}, Disputable: true, DisputeBy: &by,
+	}, a.Rejection)
+	require.Nil(t, a.Dispute)
+
+	h.do("nokia", domain.DisputeMilestone{Ref: ref("b"), Reason: "The generator failed"})
+	disputed := h.clock.Now()
+	state, a = model.acceptance(t, "xiaomi")
+	require.Equal(t, domain.Disputed, state)
+	require.False(t, a.Rejection.Disputable)
+	require.Equal(t, &projections.Dispute{
+		By: "nokia", On: 20170705, Reason: "The generator failed", Named: map[domain.PartnerID]*domain.Settlement{"nokia": nil, "xiaomi": nil},
+	}, a.Dispute)
+	require.Equal(t, []string{"dispute"}, model.kinds(t, "xiaomi"))
+	require.Equal(t, []string{"dispute"}, model.kinds(t, "nokia"))
+
+	h.do("nokia", domain.SettleMilestone{Ref: ref("b"), Settlement: accepted})
+	_, a = model.acceptance(t, "xiaomi")
+	require.Equal(t, map[domain.PartnerID]*domain.Settlement{"nokia": &accepted, "xiaomi": nil}, a.Dispute.Named)
+	require.Empty(t, model.kinds(t, "nokia"), "it waits for xiaomi")
+	item := model.inbox(t, "xiaomi")[0]
+	require.Equal(t, disputed, item.Since)
+	require.Equal(t, "Nokia disputes the rejection of delivery 1 by Xiaomi: The generator failed; Nokia names accepted", item.Reason)
+
+	h.do("xiaomi", domain.SettleMilestone{Ref: ref("b"), Settlement: rejected})
+	require.Equal(t, []string{"dispute"}, model.kinds(t, "nokia"), "xiaomi has named another outcome")
+	require.Equal(t, []string{"dispute"}, model.kinds(t, "xiaomi"), "and may still give in")
+	h.do("nokia", domain.SettleMilestone{Ref: ref("b"), Settlement: rejected})
+	state, a = model.acceptance(t, "xiaomi")
+	require.Equal(t, domain.InProgress, state)
+	require.Nil(t, a.Dispute)
+	require.Equal(t, "rejected", a.Decisions["xiaomi"].State)
+	require.False(t, a.Rejection.Disputable, "it has been settled")
+	require.Empty(t, model.kinds(t, "xiaomi"))
+
+	h.do("nokia", domain.DeliverMilestone{Ref: ref("b")})
+	_, a = model.acceptance(t, "xiaomi")
+	require.Nil(t, a.Rejection)
+}
+
+// A page says so when the last day of the period is over, in UTC.
+func TestADisputeHasItsTime(t *testing.T) {
+	h, model := trial(t)
+	h.do("xiaomi", domain.RejectMilestone{Ref: ref("b"), Reasons: []string{"41 h only"}})
+	disputable := func() bool {
+		_, a := model.acceptance(t, "nokia")
+		return a.Rejection.Disputable
+	}
+	h.clock.set(time.Date(2017, 7, 15, 23, 59, 59, 0, time.UTC))
+	require.True(t, disputable())
+	h.clock.set(time.Date(2017, 7, 16, 0, 0, 0, 0, time.UTC))
+	require.False(t, disputable())
+}

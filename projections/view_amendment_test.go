@@ -1,0 +1,185 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/projections"
+)
+
+// invite lets zte join by the amendment with the given number, up to its own signature.
+func (h *fixture) invite(number int) {
+	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{
+		Join: []domain.Joining{{Partner: "zte"}},
+	}})
+	h.do("xiaomi", domain.SignAmendment{ID: agreementID, Number: number})
+	h.do("nokia", domain.SignAmendment{ID: agreementID, Number: number})
+}
+
+func (i *runningModel) feed(t *testing.T, partner domain.PartnerID) []projections.Event {
+	i.caughtUp(t)
+	events, ok, err := i.AgreementEvents(context.Background(), viewerOf(partner), agreementID, "", 1000)
+	require.True(t, ok)
+	require.NoError(t, err)
+	return events.Events
+}
+
+func types(events []projections.Event) (list []string) {
+	for _, event := range events {
+		list = append(list, event.Type)
+	}
+	return list
+}
+
+// R17: a joiner's feed is dense from its invitation on and shows nothing of before; what the others do
+// without it moves nothing of its own.
+func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
+	h, model := portfolio(t)
+	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.do("xiaomi", domain.ProposeAmendment{ID: agreementID, Title: "Older", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
+	model.caughtUp(t)
+	viewer := viewerOf("zte")
+	quiet := model.Changed(viewer)
+	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "zte"}}}})
+	h.do("xiaomi", domain.SignAmendment{ID: agreementID, Number: 2})
+	model.caughtUp(t)
+	select {
+	case <-quiet:
+		t.Fatal("zte is told of what it may not know")
+	default:
+	}
+	h.do("nokia", domain.SignAmendment{ID: agreementID, Number: 2})
+	require.Equal(t, []string{"agreement.party_invited"}, types(model.feed(t, "zte")))
+	require.Equal(t, []string{"amendment"}, model.kinds(t, "zte"))
+
+	position := model.Position(viewer, "")
+	agreement := viewed(model, viewer, func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a })
+	h.do("nokia", domain.CommentMilestone{Ref: ref("b"), Text: "among ourselves"})
+	h.do("nokia", domain.RejectAmendment{ID: agreementID, Number: 1, Reason: "no"})
+	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "Newer", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
+	model.caughtUp(t)
+	require.Equal(t, position, model.Position(viewer, ""))
+	require.Equal(t, agreement, viewed(model, viewer, func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a }))
+
+	h.do("zte", domain.SignAmendment{ID: agreementID, Number: 2})
+	h.do("xiaomi", domain.CommentMilestone{Ref: ref("b"), Text: "among ourselves"})
+	h.do("zte", domain.ProposeAmendment{ID: agreementID, Title: "Ours", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(30)}}})
+	events := model.feed(t, "zte")
+	require.Equal(t, []string{"agreement.party_invited", "amendment.signed", "agreement.amended", "amendment.proposed"}, types(events))
+	for n, event := range events {
+		require.Equal(t, fmt.Sprintf("1.%s.%d", agreementID, n+1), event.Position, "dense")
+	}
+	require.Equal(t, []int{2, 4}, viewed(model, viewer, func(view *projections.View) (numbers []int) {
+		for _, x := range view.Amendments(agreementID) {
+			numbers = append(numbers, x.Number)
+		}
+		return numbers
+	}))
+	require.Empty(t, viewed(model, viewer, func(view *projections.View) []projections.Project { return view.Projects(agreementID) }))
+}
+
+// What came to nothing is gone for who was invited; another invitation goes on where it was.
+func TestAnInvitationThatComesToNothing(t *testing.T) {
+	h, model := portfolio(t)
+	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.invite(1)
+	model.caughtUp(t)
+	before := model.Position(viewerOf("zte"), "")
+	gone := model.Changed(viewerOf("zte"))
+	h.do("xiaomi", domain.RejectAmendment{ID: agreementID, Number: 1, Reason: "on second thoughts"})
+	<-gone
+	model.caughtUp(t)
+	require.NotEqual(t, before, model.Position(viewerOf("zte"), ""))
+	_, ok, err := model.AgreementEvents(context.Background(), viewerOf("zte"), agreementID, "", 1000)
+	require.False(t, ok)
+	require.NoError(t, err)
+	require.Empty(t, model.inbox(t, "zte"))
+	require.Empty(t, viewed(model, viewerOf("zte"), (*projections.View).Agreements))
+
+	h.do("nokia", domain.CommentMilestone{Ref: ref("b"), Text: "among ourselves"})
+	h.invite(2)
+	events := model.feed(t, "zte")
+	require.Equal(t, []string{"agreement.party_invited", "amendment.rejected", "agreement.party_invited"}, types(events))
+	require.Equal(t, "1."+agreementID+".3", events[2].Position)
+}
+
+// R17: who joins a project finds its milestones as they are, and their history from then on. What it may
+// know of them is the same after a replay, and from a snapshot.
+func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
+	h, model := portfolio(t)
+	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.invite(1)
+	h.do("zte", domain.SignAmendment{ID: agreementID, Number: 1})
+	viewer := viewerOf("zte")
+	three := []domain.PartnerID{"nokia", "xiaomi", "zte"}
+	h.do("nokia", domain.EditProject{Ref: ref("b").ProjectRef(), Participants: &three})
+	require.Contains(t, model.kinds(t, "xiaomi"), "stage")
+	seen := func(view *projections.View) []domain.MilestoneID {
+		list, _, _ := view.Milestones(projections.MilestoneQuery{Limit: 200})
+		return ids(list)
+	}
+	require.Empty(t, viewed(model, viewer, seen))
+	quiet := model.Changed(viewer)
+	h.do("xiaomi", domain.EditProject{Ref: ref("b").ProjectRef(), Participants: &three})
+	joined := h.clock.Now()
+	<-quiet
+	model.caughtUp(t)
+	require.Equal(t, []domain.MilestoneID{"late", "theirs", "a", "b"}, viewed(model, viewer, seen), "what is private is not among them")
+	m := model.milestone(t, "zte")
+	require.Zero(t, m.Version)
+	require.Equal(t, joined, m.UpdatedAt, "not when it last changed before")
+	events := model.feed(t, "zte")
+	require.Equal(t, "project.participants_added", events[len(events)-1].Type)
+
+	h.do("nokia", domain.CommentMilestone{Ref: ref("b"), Text: "welcome"})
+	h.do("nokia", domain.CommentMilestone{Ref: ref("a"), Text: "in private", Private: true})
+	require.EqualValues(t, 1, model.milestone(t, "zte").Version)
+	again := h.follow(t, h.config())
+	require.Equal(t, dump(t, model.ReadModel, viewer), dump(t, again.ReadModel, viewer))
+}
+
+// R3, R4: who has withdrawn sees the agreement as it was then, whatever the others agree later, and of
+// that it is not told; the projects that it takes part in it goes on to see.
+func TestWhoHasLeftSeesWhatWasSoThen(t *testing.T) {
+	h, model := portfolio(t)
+	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.invite(1)
+	h.do("zte", domain.SignAmendment{ID: agreementID, Number: 1})
+	viewer := viewerOf("zte")
+	agreement := func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a }
+	h.do("zte", domain.TerminateAgreement{ID: agreementID, Mode: domain.ByNotice, Reason: "new strategy", EffectiveOn: 20170705})
+	require.Contains(t, model.kinds(t, "nokia"), "notice")
+	require.Equal(t, domain.AgreementStateActive, viewed(model, viewer, agreement).State)
+	h.clock.advance(24 * time.Hour)
+	require.NotContains(t, model.kinds(t, "nokia"), "notice")
+	left := viewed(model, viewer, agreement)
+	require.Equal(t, domain.AgreementStateTerminated, left.State)
+	position := model.Position(viewer, "")
+
+	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "Two of us", Changes: domain.AmendmentChanges{
+		Terms:          domain.TermsChange{Title: new("Two of us")},
+		AddInstruments: []domain.Instrument{{ID: "i", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},
+	}})
+	h.do("nokia", domain.SignAmendment{ID: agreementID, Number: 2})
+	h.do("xiaomi", domain.SignAmendment{ID: agreementID, Number: 2})
+	h.do("nokia", domain.TerminateAgreement{ID: agreementID, Mode: domain.Mutual, EffectiveOn: 20171231})
+	model.caughtUp(t)
+	require.Equal(t, position, model.Position(viewer, ""))
+	require.Equal(t, left, viewed(model, viewer, agreement))
+	require.Len(t, viewed(model, viewer, func(view *projections.View) []projections.Amendment { return view.Amendments(agreementID) }), 1)
+	require.Empty(t, viewed(model, viewer, func(view *projections.View) []projections.Instrument { return view.Instruments(agreementID) }))
+	for _, event := range model.feed(t, "zte") {
+		require.NotContains(t, event.Sentence, "Two of us")
+	}
+	require.Equal(t, "Two of us", viewed(model, viewerOf("nokia"), agreement).Title)
+	require.Contains(t, model.kinds(t, "xiaomi"), "stage", "a call of the end")
+	again := h.follow(t, h.config())
+	for _, partner := range []domain.PartnerID{"nokia", "xiaomi", "zte"} {
+		require.Equal(t, dump(t, model.ReadModel, viewerOf(partner)), dump(t, again.ReadModel, viewerOf(partner)))
+	}
+}

@@ -1,0 +1,120 @@
+package projections_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tandem/domain"
+	"tandem/projections"
+)
+
+// research is an agreement of three with one instrument, and a project of two of them.
+func (h *fixture) research() {
+	for _, partner := range partnerIDs() {
+		h.do("", domain.CreatePartner{ID: partner, Profile: domain.PartnerProfile{Name: string(partner), Country: "FI", TimeZone: "UTC"}})
+	}
+	h.do("nokia", domain.DraftAgreement{ID: agreementID, Terms: domain.Terms{Title: "Trio", Parties: partnerIDs(), EffectiveOn: 20170705}})
+	h.do("nokia", domain.AddInstrument{Agreement: agreementID, Instrument: domain.Instrument{
+		ID: "research", Kind: domain.JointDevelopment, Title: "Research", EffectiveOn: 20170705, Disclosure: domain.Undisclosed,
+		Schedule:    []domain.ScheduleItem{{ID: "study", Title: "Study"}},
+		Obligations: []domain.Obligation{{Clause: "4.2", Text: "Write the study.", Partner: "nokia"}},
+	}})
+	for _, partner := range partnerIDs() {
+		h.do(partner, domain.SignAgreement{ID: agreementID})
+	}
+	h.do("nokia", domain.CreateProject{
+		Ref: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Title: "Research", Stage: domain.Committed, Lead: "nokia",
+		Participants: []domain.PartnerID{"nokia", "xiaomi"},
+	})
+}
+
+func (h *fixture) serve(m domain.MilestoneID, private bool) {
+	h.do("nokia", domain.PlanMilestone{Ref: ref(m), Private: private, Plan: domain.Plan{
+		Title: string(m), Owner: "nokia", DueOn: 20171201, Instrument: "research", ScheduleItem: "study", Clause: "4.2",
+	}})
+}
+
+func (h *fixture) accept(m domain.MilestoneID) {
+	h.do("nokia", domain.StartMilestone{Ref: ref(m)})
+	h.do("nokia", domain.DeliverMilestone{Ref: ref(m)})
+	h.do("xiaomi", domain.AcceptMilestone{Ref: ref(m)})
+}
+
+// served is what a partner reads of the instrument: its only item and obligation.
+func (i *runningModel) served(t *testing.T, partner domain.PartnerID) (item projections.ScheduleItem, owed projections.Obligation) {
+	t.Helper()
+	i.caughtUp(t)
+	require.NoError(t, i.View(viewerOf(partner), func(view *projections.View) error {
+		x, ok := view.Instrument(agreementID, "research")
+		require.True(t, ok)
+		item, owed = x.Schedule[0], x.Obligations[0]
+		return nil
+	}))
+	return item, owed
+}
+
+// R16: each side sees of an item and of a clause the milestones that it may see, and derives from them.
+func TestWhatServesAnInstrument(t *testing.T) {
+	h := newFixture(t)
+	model := h.follow(t, h.config())
+	h.research()
+	h.serve("draft", false)
+	h.serve("secret", true)
+
+	draft := projections.ServingMilestone{Project: projectID, Milestone: "draft", State: domain.Planned}
+	secret := projections.ServingMilestone{Project: projectID, Milestone: "secret", State: domain.Planned}
+	for partner, want := range map[domain.PartnerID][]projections.ServingMilestone{"nokia": {draft, secret}, "xiaomi": {draft}, "sony": {}} {
+		item, owed := model.served(t, partner)
+		require.Equal(t, want, item.Milestones, partner)
+		require.Equal(t, want, owed.Milestones, partner)
+		require.Equal(t, domain.ItemPlanned, item.State)
+		require.Equal(t, "open", owed.State)
+	}
+
+	h.accept("draft")
+	for partner, want := range map[domain.PartnerID]string{"nokia": "fulfilled", "xiaomi": "fulfilled", "sony": "open"} {
+		item, owed := model.served(t, partner)
+		require.Equal(t, want, owed.State, partner)
+		require.Equal(t, domain.ItemPlanned, item.State, "an item moves when somebody says so")
+	}
+	h.do("xiaomi", domain.MoveItem{Agreement: agreementID, Instrument: "research", Item: "study", State: domain.ItemDelivered})
+	item, _ := model.served(t, "sony")
+	require.Equal(t, domain.ItemDelivered, item.State)
+
+	h.serve("annex", false)
+	h.do("nokia", domain.EditMilestone{Ref: ref("annex"), ScheduleItem: new(domain.ItemID(""))})
+	item, owed := model.served(t, "xiaomi")
+	require.Len(t, item.Milestones, 1)
+	require.Len(t, owed.Milestones, 2)
+	require.Equal(t, "open", owed.State, "what was fulfilled is open again while more is planned for it")
+	h.do("nokia", domain.EditMilestone{Ref: ref("annex"), Instrument: new(domain.InstrumentID("")), Clause: new("")})
+	_, owed = model.served(t, "xiaomi")
+	require.Equal(t, "fulfilled", owed.State)
+}
+
+// The kept page of an instrument is new for those who see what changed in it, and the same for others.
+func TestInstrumentPages(t *testing.T) {
+	h := newFixture(t)
+	model := h.follow(t, h.config())
+	h.research()
+	h.serve("draft", false)
+	etag := func(partner domain.PartnerID) string {
+		model.caughtUp(t)
+		page, err := model.Page(viewerOf(partner), "instrument", func(view *projections.View) (projections.Answer, error) {
+			x, _ := view.Instrument(agreementID, "research")
+			a, _ := view.Agreement(agreementID)
+			return projections.Answer{Version: a.Version, Body: x, Agreement: agreementID}, nil
+		})
+		require.NoError(t, err)
+		return page.ETag
+	}
+	nokia, xiaomi, sony := etag("nokia"), etag("xiaomi"), etag("sony")
+	h.do("nokia", domain.StartMilestone{Ref: ref("draft")})
+	require.NotEqual(t, nokia, etag("nokia"))
+	require.NotEqual(t, xiaomi, etag("xiaomi"))
+	require.Equal(t, sony, etag("sony"))
+	xiaomi = etag("xiaomi")
+	h.serve("secret", true)
+	require.Equal(t, xiaomi, etag("xiaomi"))
+}

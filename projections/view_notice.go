@@ -1,0 +1,54 @@
+package projections
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"tandem/domain"
+)
+
+// noticeItems tells of what others did in the partner's own directory, until its cause has gone or a
+// manager has dismissed it. Who holds a token that is limited to some agreements is told of none.
+func (v *View) noticeItems() (items []InboxItem) {
+	partner := v.ownDirectory(v.viewer.Partner)
+	if partner == nil {
+		return nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(partner.tokens)) {
+		if token := partner.tokens[id]; token.HasNotice() {
+			items = append(items, v.tokenItem(token))
+		}
+	}
+	for _, id := range partner.entity.Webhooks {
+		if webhook := partner.webhooks[id]; webhook.HasNotice() {
+			items = append(items, v.webhookItem(webhook))
+		}
+	}
+	return slices.DeleteFunc(items, func(item InboxItem) bool { return !partner.entity.NoticeOpen(*item.Notice) })
+}
+
+func (v *View) notice(id domain.NoticeID, title, reason string, since time.Time, url string) InboxItem {
+	return InboxItem{Kind: "notice", Notice: &id, Title: title, Reason: reason, Since: since.UTC(), URL: url}
+}
+
+func (v *View) tokenItem(token *domain.Token) InboxItem {
+	return v.notice(domain.NoticeOfToken(token.Ref.Token), token.Name,
+		"The operator issued the "+string(token.Role)+"'s token "+string(token.Ref.Token)+", with which one acts for "+v.name(token.Ref.Partner)+
+			". Revoke it unless you know who holds it.",
+		token.IssuedAt, v.url("partners", string(token.Ref.Partner), "tokens", string(token.Ref.Token)))
+}
+
+func (v *View) webhookItem(webhook *domain.Webhook) InboxItem {
+	title := webhook.Settings.Title
+	if title == "" {
+		title = string(webhook.Ref.Webhook)
+	}
+	return v.notice(domain.NoticeOfWebhook(webhook.Ref.Webhook), title, "Nothing is delivered to "+webhook.Settings.DisplayAddress+" any more: "+webhook.DisabledReason,
+		webhook.DisabledAt, v.url("partners", string(webhook.Ref.Partner), "webhooks", string(webhook.Ref.Webhook)))
+}
+
+// NoticeVisible reports whether the notice stands in the viewer's inbox.
+func (v *View) NoticeVisible(partner domain.PartnerID, id domain.NoticeID) bool {
+	return partner == v.viewer.Partner && slices.ContainsFunc(v.noticeItems(), func(item InboxItem) bool { return *item.Notice == id })
+}

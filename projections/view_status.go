@@ -1,0 +1,106 @@
+package projections
+
+import (
+	"tandem/domain"
+)
+
+// Status returns the state of all that the viewer may see. What waits for a decision is counted in the
+// inbox, so that the two cannot differ, and a new kind of item counts by itself.
+func (v *View) Status() Status {
+	all, projects := newTally(), map[*projectNode]*tally{}
+	for _, node := range v.node.milestones {
+		if !v.inScope(node.entity.Ref.Agreement) {
+			continue
+		}
+		total := projects[node.project]
+		if total == nil {
+			total = newTally()
+			projects[node.project] = total
+		}
+		v.tallyMilestone(node, all, total)
+	}
+	inbox := v.Inbox()
+	status := Status{
+		Partner: v.viewer.Partner, Counts: all.counts, Overdue: all.overdue,
+		AwaitingMyDecision: countDecisions(inbox), NextDue: all.nextDue, Projects: []ProjectStatus{},
+	}
+	within := groupByProject(inbox)
+	for _, agreement := range v.agreements() {
+		for _, project := range v.projectsOf(agreement) {
+			total := projects[project]
+			if total == nil {
+				total = newTally()
+			}
+			status.Projects = append(status.Projects, total.project(project.entity, within[project.entity.Ref]))
+		}
+	}
+	return status
+}
+
+func groupByProject(items []InboxItem) map[domain.ProjectRef][]InboxItem {
+	within := map[domain.ProjectRef][]InboxItem{}
+	for _, item := range items {
+		if item.Project != nil {
+			ref := domain.ProjectRef{Agreement: *item.Agreement, Project: *item.Project}
+			within[ref] = append(within[ref], item)
+		}
+	}
+	return within
+}
+
+// ProjectStatus returns the state of one project.
+func (v *View) ProjectStatus(agreement domain.AgreementID, id domain.ProjectID) (ProjectStatus, bool) {
+	project := v.project(agreement, id)
+	if project == nil {
+		return ProjectStatus{}, false
+	}
+	total, items := newTally(), v.projectItems(project)
+	for _, node := range v.candidates(MilestoneQuery{Agreement: agreement, Project: id}) {
+		v.tallyMilestone(node, total)
+		items = append(items, v.milestoneItems(node)...)
+	}
+	return total.project(project.entity, items), true
+}
+
+// tally counts milestones that come in the order of lists.
+type tally struct {
+	counts  Counts
+	overdue int
+	nextDue *MilestoneRef // of those that are neither late nor delivered
+}
+
+// newTally has every known state and health, so that a reader finds a zero instead of nothing.
+func newTally() *tally {
+	total := &tally{counts: Counts{State: map[domain.MilestoneState]int{}, Health: map[domain.Health]int{}}}
+	for _, milestoneState := range domain.MilestoneStates() {
+		total.counts.State[milestoneState] = 0
+	}
+	for _, health := range domain.Healths() {
+		total.counts.Health[health] = 0
+	}
+	return total
+}
+
+func (v *View) tallyMilestone(node *milestoneNode, tallies ...*tally) {
+	milestone := node.entity
+	overdue := v.overdue(milestone)
+	for _, total := range tallies {
+		total.counts.State[milestone.State]++
+		if milestone.Health != "" {
+			total.counts.Health[milestone.Health]++
+		}
+		switch {
+		case overdue:
+			total.overdue++
+		case total.nextDue == nil && (milestone.State == domain.Planned || milestone.State == domain.InProgress):
+			total.nextDue = &MilestoneRef{milestone.Ref.Agreement, milestone.Ref.Project, milestone.Ref.Milestone, milestone.Plan.DueOn}
+		}
+	}
+}
+
+func (t *tally) project(project *domain.Project, items []InboxItem) ProjectStatus {
+	return ProjectStatus{
+		Agreement: project.Ref.Agreement, Project: project.Ref.Project, Title: project.Title, Stage: project.Stage,
+		Counts: t.counts, Overdue: t.overdue, AwaitingMyDecision: countDecisions(items), NextDue: t.nextDue,
+	}
+}

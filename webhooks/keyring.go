@@ -1,0 +1,99 @@
+package webhooks
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"tandem/domain"
+)
+
+// Keyring seals addresses and secrets with the installation key: in the log they are only ever sealed.
+type Keyring struct {
+	aead     cipher.AEAD
+	nonceKey []byte // key of the nonces
+}
+
+// NewKeyring returns the keyring of an installation key.
+func NewKeyring(installation []byte) (*Keyring, error) {
+	keys, err := hkdf.Key(sha256.New, installation, nil, "tandem webhooks v1", 64)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(keys[:32])
+	if err != nil {
+		return nil, err
+	}
+	box, err := cipher.NewGCM(block)
+	return &Keyring{box, keys[32:]}, err
+}
+
+// Seal encrypts and authenticates a text (AES-256-GCM) for one purpose, such as "secret/nokia/ops". The
+// same text for the same purpose gives the same bytes, so that a repeated command does too.
+func (k *Keyring) Seal(purpose, text string) []byte {
+	mac := hmac.New(sha256.New, k.nonceKey)
+	mac.Write([]byte(purpose + "\x00" + text))
+	nonce := mac.Sum(nil)[:k.aead.NonceSize()]
+	return k.aead.Seal(nonce, nonce, []byte(text), []byte(purpose))
+}
+
+// ErrSealed says that a text was sealed with another key, for another purpose, or is damaged.
+var ErrSealed = errors.New("this was not sealed with the installation key for this purpose")
+
+// Open returns what was sealed for a purpose, or ErrSealed.
+func (k *Keyring) Open(purpose string, sealed []byte) (string, error) {
+	nonceSize := k.aead.NonceSize()
+	if len(sealed) < nonceSize {
+		return "", ErrSealed
+	}
+	text, err := k.aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], []byte(purpose))
+	if err != nil {
+		return "", ErrSealed
+	}
+	return string(text), nil
+}
+
+func addressPurpose(ref domain.WebhookRef) string {
+	return "webhook address/" + string(ref.Partner) + "/" + string(ref.Webhook)
+}
+
+func secretPurpose(ref domain.WebhookRef) string {
+	return "webhook secret/" + string(ref.Partner) + "/" + string(ref.Webhook)
+}
+
+// SealAddress seals a webhook's address for its settings.
+func (k *Keyring) SealAddress(ref domain.WebhookRef, address string) []byte {
+	return k.Seal(addressPurpose(ref), address)
+}
+
+// SealSecret seals a webhook's secret.
+func (k *Keyring) SealSecret(ref domain.WebhookRef, secret string) []byte {
+	return k.Seal(secretPurpose(ref), secret)
+}
+
+// Target opens where a webhook's deliveries go at a time: its address and the secrets that sign then.
+func (k *Keyring) Target(webhook *domain.Webhook, at time.Time) (target Target, err error) {
+	if target.URL, err = k.Open(addressPurpose(webhook.Ref), webhook.Settings.Address); err != nil {
+		return Target{}, fmt.Errorf("the address of webhook %s of %s: %w", webhook.Ref.Webhook, webhook.Ref.Partner, err)
+	}
+	sealed := [][]byte{webhook.Secret}
+	if at.Before(webhook.PreviousUntil) {
+		sealed = append(sealed, webhook.PreviousSecret)
+	}
+	for _, sealedSecret := range sealed {
+		if len(sealedSecret) == 0 {
+			continue
+		}
+		secret, err := k.Open(secretPurpose(webhook.Ref), sealedSecret)
+		if err != nil {
+			return Target{}, fmt.Errorf("a secret of webhook %s of %s: %w", webhook.Ref.Webhook, webhook.Ref.Partner, err)
+		}
+		target.Secrets = append(target.Secrets, secret)
+	}
+	return target, nil
+}

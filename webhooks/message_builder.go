@@ -1,0 +1,205 @@
+package webhooks
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections"
+	"tandem/projections/sentences"
+)
+
+// ReadModel is what the lanes need of the memory image. What it has applied is durable.
+type ReadModel interface {
+	Webhook(ref domain.WebhookRef) *domain.Webhook
+	WebhooksIn(partition eventlog.Partition) []*domain.Webhook
+	ReadersOf(agreement domain.AgreementID) []domain.PartnerID
+	Upcoming(ctx context.Context, query projections.EventQuery, cursor *projections.Cursor) ([]projections.VisibleEvent, []domain.AgreementID, error)
+	EventAt(ctx context.Context, partner domain.PartnerID, position string) (projections.VisibleEvent, bool, error)
+	RenderEvent(ctx context.Context, partner domain.PartnerID, event projections.VisibleEvent, private bool, language string) (*projections.RenderedEvent, error)
+	Rewind(query projections.EventQuery, cursor *projections.Cursor, after string, since time.Time) error
+	Recent(ctx context.Context, query projections.EventQuery) ([]projections.VisibleEvent, error)
+	OpenLosses() []eventlog.LostTailError
+	Skip(query projections.EventQuery, cursor *projections.Cursor, before time.Time, which func(domain.AgreementID) bool)
+	Behind(query projections.EventQuery, cursor *projections.Cursor) uint64
+	Zone(partner domain.PartnerID) *time.Location
+}
+
+var _ ReadModel = (*projections.ReadModel)(nil)
+
+// standardBody is the standard body.
+type standardBody struct {
+	Type      string    `json:"type"`
+	Timestamp time.Time `json:"timestamp"`
+	Data      any       `json:"data"`
+}
+
+// eventData is an event as in the feed, with what it changed. In the place of the milestone's id stands the
+// milestone, as this partner saw it after the event.
+type eventData struct {
+	projections.Event
+	Previous  map[string]any         `json:"previous"`
+	Milestone *projections.Milestone `json:"milestone"`
+}
+
+// messageBuilder makes deliveries of events. It remembers the last ones, because the webhooks of a partner are
+// told the same at the same time.
+type messageBuilder struct {
+	readModel ReadModel
+	book      *sentences.Book
+	baseURL   string
+
+	mu     sync.Mutex
+	cached map[messageKey]*Message
+}
+
+// messageKey is what makes two deliveries the same.
+type messageKey struct {
+	partner  domain.PartnerID
+	event    string
+	private  bool
+	language string
+}
+
+const maxCachedMessages = 1024
+
+func newMessageBuilder(readModel ReadModel, book *sentences.Book, base string) *messageBuilder {
+	return &messageBuilder{readModel: readModel, book: book, baseURL: base, cached: map[messageKey]*Message{}}
+}
+
+// eventMessage returns the delivery of one event. It must not be changed.
+func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webhook, event projections.VisibleEvent) (*Message, error) {
+	key := messageKey{webhook.Ref.Partner, event.ID, webhook.Settings.IncludePrivate, webhook.Settings.Language}
+	b.mu.Lock()
+	message := b.cached[key]
+	b.mu.Unlock()
+	if message != nil {
+		return message, nil
+	}
+	rendered, err := b.readModel.RenderEvent(ctx, webhook.Ref.Partner, event, webhook.Settings.IncludePrivate, webhook.Settings.Language)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(standardBody{event.Type, event.RecordedAt, eventData{rendered.Event, rendered.Previous, rendered.Milestone}})
+	if err != nil {
+		return nil, fmt.Errorf("write event %s: %w", event.ID, err)
+	}
+	message = &Message{ID: event.ID, Type: event.Type, RecordedAt: event.RecordedAt, Body: body, Content: b.content(rendered, webhook.Settings.Language)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.cached) >= maxCachedMessages {
+		clear(b.cached)
+	}
+	b.cached[key] = message
+	return message, nil
+}
+
+func (b *messageBuilder) content(rendered *projections.RenderedEvent, language string) Content {
+	link := b.baseURL + "/v1/agreements/" + string(rendered.Event.Agreement)
+	if project := rendered.Event.Project; project != nil {
+		link += "/projects/" + string(*project)
+	}
+	if rendered.Milestone != nil {
+		link = rendered.Milestone.URL
+	}
+	return EventContent(b.book, NewContentInput(rendered, link, language))
+}
+
+// latestMessage returns the latest event that a webhook asks for; nil if there is none among the last ones.
+func (b *messageBuilder) latestMessage(ctx context.Context, webhook *domain.Webhook) (*Message, error) {
+	list, err := b.readModel.Recent(ctx, eventQuery(webhook))
+	for _, event := range slices.Backward(list) {
+		if wants(webhook, event) {
+			return b.eventMessage(ctx, webhook, event)
+		}
+	}
+	return nil, err
+}
+
+// digestItem is an event in the body of a digest.
+type digestItem struct {
+	ID         string              `json:"id"`
+	Position   string              `json:"position"`
+	RecordedAt time.Time           `json:"recorded_at"`
+	Type       string              `json:"type"`
+	Agreement  domain.AgreementID  `json:"agreement"`
+	Project    *domain.ProjectID   `json:"project"`
+	Milestone  *domain.MilestoneID `json:"milestone"`
+	Sentence   string              `json:"sentence"`
+}
+
+// digestMessage returns one delivery about several events.
+func (b *messageBuilder) digestMessage(ctx context.Context, webhook *domain.Webhook, batch *batch, list []projections.VisibleEvent) (*Message, error) {
+	data := struct {
+		Partner domain.PartnerID `json:"partner"`
+		Count   int              `json:"count"`
+		Events  []digestItem     `json:"events"`
+	}{webhook.Ref.Partner, len(list), nil}
+	input := DigestInput{Link: b.baseURL + "/v1/partners/" + string(webhook.Ref.Partner) + "/events", Language: webhook.Settings.Language}
+	for _, event := range list {
+		rendered, err := b.readModel.RenderEvent(ctx, webhook.Ref.Partner, event, webhook.Settings.IncludePrivate, webhook.Settings.Language)
+		if err != nil {
+			return nil, err
+		}
+		event := rendered.Event
+		data.Events = append(data.Events, digestItem{event.ID, event.Position, event.RecordedAt, event.Type, event.Agreement, event.Project, event.Milestone, rendered.Sentence})
+		input.Headlines = append(input.Headlines, b.content(rendered, webhook.Settings.Language).Headline)
+		switch title := rendered.Agreement; {
+		case input.Title == "":
+			input.Title = title
+		case input.Title != title:
+			input.Title = rendered.Names[webhook.Ref.Partner]
+		}
+	}
+	body, err := json.Marshal(standardBody{digestType, batch.LastRecordedAt, data})
+	if err != nil {
+		return nil, fmt.Errorf("write a digest: %w", err)
+	}
+	return &Message{ID: batch.ID, Type: digestType, RecordedAt: batch.LastRecordedAt, Body: body, Content: DigestContent(b.book, input)}, nil
+}
+
+// The types of what is delivered beside events.
+const (
+	digestType = "webhook.digest"
+	testType   = "webhook.test"
+	lossType   = "webhook.history_lost" // in the delivery log alone
+)
+
+// digestID names a digest after the events in it.
+func digestID(list []projections.VisibleEvent) string {
+	hash := sha256.New()
+	for _, event := range list {
+		hash.Write([]byte(event.ID))
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:16])
+}
+
+// testMessage returns the delivery of a test that was asked for.
+func (b *messageBuilder) testMessage(webhook *domain.Webhook, request domain.WebhookRequest) (*Message, error) {
+	data := struct {
+		Partner domain.PartnerID `json:"partner"`
+		Webhook domain.WebhookID `json:"webhook"`
+		Number  int              `json:"number"`
+	}{webhook.Ref.Partner, webhook.Ref.Webhook, request.Number}
+	body, err := json.Marshal(standardBody{testType, request.At.UTC(), data})
+	if err != nil {
+		return nil, fmt.Errorf("write a test: %w", err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "test/%s/%s/%d", webhook.Ref.Partner, webhook.Ref.Webhook, request.Number))
+	title := webhook.Settings.Title
+	if title == "" {
+		title = string(webhook.Ref.Webhook)
+	}
+	link := b.baseURL + "/v1/partners/" + string(webhook.Ref.Partner) + "/webhooks/" + string(webhook.Ref.Webhook)
+	return &Message{
+		ID: hex.EncodeToString(sum[:16]), Type: testType, RecordedAt: request.At.UTC(), Body: body,
+		Content: TestContent(b.book, title, link, webhook.Settings.Language),
+	}, nil
+}
