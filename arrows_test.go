@@ -26,9 +26,10 @@ var rooms = map[string]struct {
 	"projections":              {[]string{"domain", "eventlog", "projections/sentences"}, "views are folded from the log, whoever writes it"},
 	"projections/sentences":    {[]string{"domain"}, "a sentence is made of an event alone"},
 	"bus":                      {[]string{"domain", "eventlog", "projections"}, "the bus decides; it does not know who asked"},
-	"webhooks":                 {[]string{"domain", "eventlog", "projections", "projections/sentences"}, "deliveries are made of the log and the views, whoever changed them"},
+	"webhooks":                 {[]string{"domain", "eventlog", "projections", "projections/sentences", "webhooks/formats"}, "deliveries are made of the log and the views, whoever changed them"},
+	"webhooks/formats":         {nil, "a format turns a message into a request of one receiver and depends on nothing else"},
 	"webhooks/webhooktest":     {nil, "the fakes are written from the tools' side and know nothing of how a message is made"},
-	"http":                     {[]string{"domain", "eventlog", "bus", "projections", "projections/sentences", "webhooks"}, "the edge knows the bus and the views, and no adapter"},
+	"http":                     {[]string{"domain", "eventlog", "bus", "projections", "projections/sentences", "webhooks", "webhooks/formats"}, "the edge knows the bus and the views, and no adapter"},
 	"cmd":                      {[]string{"domain", "eventlog", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/sentences", "webhooks", "http"}, "cmd joins the rooms"},
 }
 

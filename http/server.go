@@ -20,6 +20,7 @@ import (
 	"tandem/eventlog"
 	"tandem/projections"
 	"tandem/webhooks"
+	"tandem/webhooks/formats"
 )
 
 // Commander handles commands; a *bus.Bus does.
@@ -56,7 +57,7 @@ type Config struct {
 	Lanes func() []webhooks.LaneStatus
 	// LatestMessage returns the latest event that a webhook asks for, as it would be delivered; false if there is
 	// none. Nil: nothing is known of events, and previews are of tests.
-	LatestMessage func(ctx context.Context, webhook *domain.Webhook) (webhooks.Message, bool, error)
+	LatestMessage func(ctx context.Context, webhook *domain.Webhook) (formats.Message, bool, error)
 	// PrivateNetworks are the private networks that webhooks may lead to. The deliveries see to it; here
 	// it decides which addresses may begin with http://.
 	PrivateNetworks []netip.Prefix

@@ -9,6 +9,7 @@ import (
 
 	"tandem/domain"
 	"tandem/webhooks"
+	"tandem/webhooks/formats"
 )
 
 const (
@@ -18,11 +19,11 @@ const (
 
 // checkAddress checks an address with its secrets, and returns what may be shown of it. Where the host leads
 // is checked when it is dialled: a name can lead elsewhere by then.
-func (c *writeCall) checkAddress(format webhooks.Format, address string, secrets ...string) (place string, fieldErrors []domain.FieldError) {
+func (c *writeCall) checkAddress(format formats.Format, address string, secrets ...string) (place string, fieldErrors []domain.FieldError) {
 	addError := func(field, message string) {
 		fieldErrors = append(fieldErrors, domain.FieldError{Field: field, Message: message})
 	}
-	target := webhooks.Target{URL: address}
+	target := formats.Target{URL: address}
 	for _, text := range secrets {
 		if utf8.RuneCountInString(text) > maxSecret {
 			addError("secret", "has at most 1000 characters")

@@ -12,6 +12,7 @@ import (
 	"tandem/projections"
 	"tandem/projections/sentences"
 	"tandem/webhooks"
+	"tandem/webhooks/formats"
 )
 
 // WebhookPreview is what a webhook's endpoint would be sent.
@@ -27,7 +28,7 @@ type PreviewMessage struct {
 	Headline string        `json:"headline"`
 	Facts    []PreviewFact `json:"facts"`
 	State    string        `json:"state"`
-	Tone     webhooks.Tone `json:"tone" enum:"neutral,good,warning,bad"`
+	Tone     formats.Tone  `json:"tone" enum:"neutral,good,warning,bad"`
 	Link     string        `json:"link" format:"uri"`
 }
 
@@ -71,7 +72,7 @@ func previewWebhook(req *call) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	shown, err := webhooks.Preview(format, message, target, message.RecordedAt)
+	shown, err := formats.Preview(format, message, target, message.RecordedAt)
 	if err != nil {
 		return projections.Answer{}, err
 	}
@@ -83,7 +84,7 @@ func previewWebhook(req *call) (projections.Answer, error) {
 var sentenceBook = sync.OnceValues(sentences.New)
 
 // sampleMessage returns the latest event as a delivery, or a test.
-func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message webhooks.Message, err error) {
+func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message formats.Message, err error) {
 	if c.LatestMessage != nil {
 		message, found, err := c.LatestMessage(c.request.Context(), webhook)
 		if found || err != nil {
@@ -104,13 +105,13 @@ func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message web
 		link = shape.URL
 		return nil
 	})
-	return "test", webhooks.Message{
+	return "test", formats.Message{
 		ID: "test", Type: testEventType, RecordedAt: at, Body: body,
 		Content: webhooks.TestContent(book, cmp.Or(webhook.Settings.Title, string(webhook.Ref.Webhook)), link, webhook.Settings.Language),
 	}, err
 }
 
-func newWebhookPreview(about string, message webhooks.Message, shown webhooks.RedactedRequest) WebhookPreview {
+func newWebhookPreview(about string, message formats.Message, shown formats.RedactedRequest) WebhookPreview {
 	preview := WebhookPreview{
 		About: about, Type: message.Type,
 		Request: DeliveryRequest{Method: shown.Method, URL: shown.URL, Headers: map[string]string{}, Body: shown.Body},

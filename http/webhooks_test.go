@@ -13,6 +13,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/webhooks"
+	"tandem/webhooks/formats"
 )
 
 // disable does what Tandem itself does when an endpoint is gone.
@@ -29,7 +30,7 @@ func (w *world) disable(p, id, reason string) {
 }
 
 // target opens what is stored of a webhook, as the deliveries do.
-func (w *world) target(p, id string) webhooks.Target {
+func (w *world) target(p, id string) formats.Target {
 	w.t.Helper()
 	ring, err := webhooks.NewKeyring(bytes.Repeat([]byte("key!"), 8))
 	require.NoError(w.t, err)
@@ -56,7 +57,7 @@ func TestAWebhookTellsItsSecretOnce(t *testing.T) {
 	again := nokia.Key("add").POST(list, hook).Want(201)
 	require.Equal(t, "true", again.header.Get("Idempotency-Replayed"))
 	require.Equal(t, string(first.body), string(again.body))
-	require.Equal(t, webhooks.Target{URL: address, Secrets: []string{secret}}, w.target("nokia", "our-program"))
+	require.Equal(t, formats.Target{URL: address, Secrets: []string{secret}}, w.target("nokia", "our-program"))
 
 	read := w.As("nokia-viewer").GET(first.location()).Want(200)
 	require.NotContains(t, string(read.body), "secret\":\"whsec")
@@ -91,7 +92,7 @@ func TestAChatToolBringsItsOwnSecret(t *testing.T) {
 	require.Nil(t, room.get("secret"))
 	require.NotContains(t, string(room.body), "tool's own")
 	require.Equal(t, "skip_ahead", room.get("order"))
-	require.Equal(t, webhooks.Target{URL: address, Secrets: []string{"tool's own"}}, w.target("nokia", "room"))
+	require.Equal(t, formats.Target{URL: address, Secrets: []string{"tool's own"}}, w.target("nokia", "room"))
 	nokia.POST(room.location()+"/rotate-secret", nil).Refused(422, "invalid_field").Names("secret")
 	nokia.POST(room.location()+"/rotate-secret", object{"secret": "another"}).Want(200)
 	require.Equal(t, []string{"another", "tool's own"}, w.target("nokia", "room").Secrets)
@@ -190,13 +191,13 @@ func TestHowDeliveriesStand(t *testing.T) {
 // A preview shows the form and the words, and nothing that is secret.
 func TestPreview(t *testing.T) {
 	t.Parallel()
-	event := webhooks.Message{
+	event := formats.Message{
 		ID: "e1", Type: "milestone.delivered", RecordedAt: time.Date(2017, 9, 4, 8, 0, 0, 0, time.UTC), Body: []byte(`{"type":"milestone.delivered"}`),
-		Content: webhooks.Content{Headline: "Nokia delivered FP4", Facts: []webhooks.Fact{{Name: "Due", Value: "today"}}, State: webhooks.State{Word: "delivered", Tone: webhooks.Good}, Link: "http://tandem.test/v1/x"},
+		Content: formats.Content{Headline: "Nokia delivered FP4", Facts: []formats.Fact{{Name: "Due", Value: "today"}}, State: formats.State{Word: "delivered", Tone: formats.Good}, Link: "http://tandem.test/v1/x"},
 	}
 	found := false
 	w := newWorld(t, func(c *Config) {
-		c.LatestMessage = func(_ context.Context, x *domain.Webhook) (webhooks.Message, bool, error) {
+		c.LatestMessage = func(_ context.Context, x *domain.Webhook) (formats.Message, bool, error) {
 			event.Content.Language = x.Settings.Language
 			return event, found, nil
 		}

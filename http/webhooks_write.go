@@ -11,7 +11,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
-	"tandem/webhooks"
+	"tandem/webhooks/formats"
 )
 
 // NewWebhook is the body that adds a webhook.
@@ -40,7 +40,7 @@ const secretSize = 32
 
 // signingSecret returns the secret that signs: the given one, or, for programs, one that derives from the command,
 // which is to be shown.
-func (c *writeCall) signingSecret(format webhooks.Format, given string) (secret string, generated *string) {
+func (c *writeCall) signingSecret(format formats.Format, given string) (secret string, generated *string) {
 	if given != "" || format.Limits().Chat {
 		return given, nil
 	}
@@ -51,7 +51,7 @@ func (c *writeCall) signingSecret(format webhooks.Format, given string) (secret 
 
 func addWebhook(req *writeCall, body *NewWebhook) (*intent, error) {
 	ref := domain.WebhookRef{Partner: req.partner(), Webhook: domain.WebhookID(req.derive.resourceID(string(body.ID), body.Title, "webhook", req.commandID))}
-	format, known := webhooks.FormatNamed(body.Format)
+	format, known := formats.ByName(body.Format)
 	if !known {
 		return nil, invalid(domain.FieldError{Field: "format", Message: "is none of " + formatNames()})
 	}
@@ -78,13 +78,13 @@ func addWebhook(req *writeCall, body *NewWebhook) (*intent, error) {
 
 func formatNames() string {
 	var names []string
-	for _, format := range webhooks.Formats() {
+	for _, format := range formats.All() {
 		names = append(names, format.Name())
 	}
 	return strings.Join(names, ", ")
 }
 
-func defaultOrder(format webhooks.Format) domain.WebhookOrder {
+func defaultOrder(format formats.Format) domain.WebhookOrder {
 	if format.Limits().Chat {
 		return domain.SkipAhead
 	}
@@ -148,12 +148,12 @@ func (c *call) storedWebhook() (*domain.Webhook, error) {
 }
 
 // openTarget returns the format of the webhook in the path, and where its deliveries go.
-func (c *call) openTarget() (format webhooks.Format, target webhooks.Target, err error) {
+func (c *call) openTarget() (format formats.Format, target formats.Target, err error) {
 	webhook, err := c.storedWebhook()
 	if err != nil {
 		return nil, target, err
 	}
-	format, known := webhooks.FormatNamed(webhook.Settings.Format)
+	format, known := formats.ByName(webhook.Settings.Format)
 	if !known {
 		return nil, target, refuse(http.StatusConflict, "format_unknown", "This version of Tandem does not know the format %s.", webhook.Settings.Format)
 	}

@@ -1,11 +1,8 @@
 package webhooks
 
 import (
-	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -166,27 +163,6 @@ func TestDowntimeIsNotCountedAsFailure(t *testing.T) {
 	receiver.next(t)
 	require.False(t, again.attempts(hook, 2)[1].NextAt.IsZero())
 	require.Empty(t, again.webhook(hook).DisabledReason)
-}
-
-// Secrets are not kept in whatever form an endpoint says them again.
-func TestEchoesAreRedacted(t *testing.T) {
-	target := Target{URL: "https://chat.example/hooks/T0K%2FEN%20one?key=a%2Bb%2Bc%2Bd%2Be", Secrets: []string{"bot@chat.example:Zulip-Api-Key"}}
-	request := httptest.NewRequest(http.MethodPost, target.URL, strings.NewReader(`{"sign":"c2lnbmF0dXJl"}`))
-	request.GetBody = nil
-	request.SetBasicAuth("bot@chat.example", "Zulip-Api-Key")
-	request.Header.Set("Webhook-Signature", "v1,c2lnbmF0dXJl v1,b2xkc2lnbmF0dXJl")
-	redactor := newRedactor(target, request)
-	require.Equal(t, "v1,… v1,…", redactor.text([]byte(request.Header.Get("Webhook-Signature"))))
-	echo := `{"url":"https:\/\/chat.example\/hooks\/T0K%2FEN%20one?key=a%2Bb%2Bc%2Bd%2Be","token":"T0K/EN one","json":"T0K\/EN one","key":"a+b+c+d+e",` +
-		`"invalid":"Zulip-Api-Key","auth":"` + request.Header.Get("Authorization") + `","twice":"T0K%252FEN%2520one","upper":"https://CHAT.example/hooks/T0K%2fEN%20one"}`
-	redacted := redactor.text([]byte(echo))
-	for _, secret := range []string{"T0K", "a%2B", "a+b", "Zulip-Api-Key", strings.TrimPrefix(request.Header.Get("Authorization"), "Basic ")} {
-		require.NotContains(t, redacted, secret)
-	}
-	require.True(t, json.Valid([]byte(redacted)), redacted)
-
-	long := strings.Repeat(target.URL+" ", 3*maxStoredBody/len(target.URL))
-	require.NotContains(t, redactor.text([]byte(long[:2*maxStoredBody])), "T0K", "a secret is not cut before it is looked for")
 }
 
 // What an agreement has to tell from the time on at which it was chosen is told, however busy the lane is meanwhile.

@@ -6,6 +6,7 @@ import (
 	"tandem/domain"
 	"tandem/projections"
 	"tandem/projections/sentences"
+	"tandem/webhooks/formats"
 )
 
 // ContentInput is what a message about an event is made of, as the receiving partner may see it. Titles and names
@@ -53,15 +54,15 @@ const maxHeadline = 300
 
 // EventContent words an event. The headline is the sentence, led by what it is about; what it says in full is not
 // said again as a fact.
-func EventContent(book *sentences.Book, input ContentInput) Content {
-	content := Content{
+func EventContent(book *sentences.Book, input ContentInput) formats.Content {
+	content := formats.Content{
 		Headline: input.headline(), State: input.state(book), Thread: firstNonEmpty(input.Milestone, input.Project, input.Agreement),
 		Link: input.Link, LinkText: book.Text(input.Language, "message.open", nil), Language: input.Language,
 	}
 	details := detailsOf(input.Payload)
 	add := func(name, value string) {
 		if value != "" {
-			content.Facts = append(content.Facts, Fact{book.Text(input.Language, "fact."+name, nil), value})
+			content.Facts = append(content.Facts, formats.Fact{Name: book.Text(input.Language, "fact."+name, nil), Value: value})
 		}
 	}
 	switch {
@@ -76,7 +77,7 @@ func EventContent(book *sentences.Book, input ContentInput) Content {
 	if !strings.Contains(content.Headline, input.Partner) {
 		add("by", input.Partner)
 	}
-	if !strings.Contains(content.Headline, singleLine(details.reason)) {
+	if !strings.Contains(content.Headline, formats.SingleLine(details.reason)) {
 		add("reason", details.reason)
 	}
 	return content
@@ -84,9 +85,9 @@ func EventContent(book *sentences.Book, input ContentInput) Content {
 
 // headline is "[Project] sentence", without the project where the sentence is about the project itself.
 func (in ContentInput) headline() string {
-	sentence := singleLine(in.Sentence)
+	sentence := formats.SingleLine(in.Sentence)
 	for _, about := range []string{in.Project, in.Agreement} {
-		if about = singleLine(about); about == "" || strings.Contains(sentence, about) {
+		if about = formats.SingleLine(about); about == "" || strings.Contains(sentence, about) {
 			continue
 		}
 		if in.Language == sentences.Chinese {
@@ -96,12 +97,12 @@ func (in ContentInput) headline() string {
 		}
 		break
 	}
-	return textRules{size: utf16Length}.render(sentence, maxHeadline)
+	return formats.Truncate(sentence, maxHeadline)
 }
 
 func firstNonEmpty(texts ...string) string {
 	for _, text := range texts {
-		if singleLine(text) != "" {
+		if formats.SingleLine(text) != "" {
 			return text
 		}
 	}
@@ -117,23 +118,23 @@ type DigestInput struct {
 }
 
 // DigestContent words several events as one message.
-func DigestContent(book *sentences.Book, input DigestInput) Content {
+func DigestContent(book *sentences.Book, input DigestInput) formats.Content {
 	name := "message.digest"
 	if len(input.Headlines) == 1 {
 		name += ".one"
 	}
-	return Content{
+	return formats.Content{
 		Headline: book.Text(input.Language, name, map[string]any{"Count": len(input.Headlines), "Title": input.Title}),
-		State:    State{book.Text(input.Language, "state.summary", nil), Neutral}, DigestLines: input.Headlines, Thread: input.Title,
+		State:    formats.State{Word: book.Text(input.Language, "state.summary", nil), Tone: formats.Neutral}, DigestLines: input.Headlines, Thread: input.Title,
 		Link: input.Link, LinkText: book.Text(input.Language, "message.open", nil), Language: input.Language,
 	}
 }
 
 // TestContent words the message that a manager asks for to see whether the way is open. The title is the webhook's.
-func TestContent(book *sentences.Book, title, link, language string) Content {
-	return Content{
+func TestContent(book *sentences.Book, title, link, language string) formats.Content {
+	return formats.Content{
 		Headline: book.Text(language, "message.test", map[string]any{"Title": title}),
-		State:    State{book.Text(language, "state.test", nil), Good}, Thread: "Tandem",
+		State:    formats.State{Word: book.Text(language, "state.test", nil), Tone: formats.Good}, Thread: "Tandem",
 		Link: link, LinkText: book.Text(language, "message.open", nil), Language: language,
 	}
 }

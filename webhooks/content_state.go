@@ -3,18 +3,19 @@ package webhooks
 import (
 	"tandem/domain"
 	"tandem/projections/sentences"
+	"tandem/webhooks/formats"
 )
 
 // stateStyle is how an event's state is shown.
 type stateStyle struct {
-	tone Tone
+	tone formats.Tone
 	word string // of a text named "state.…"
 }
 
 // milestoneStyle shows the milestone's state, whatever the event; notice is for what has no state.
 var (
 	milestoneStyle = stateStyle{}
-	neutralStyle   = stateStyle{Neutral, "notice"}
+	neutralStyle   = stateStyle{formats.Neutral, "notice"}
 )
 
 // eventStyles says of every event type how its state is shown; a test fails on one that is missing.
@@ -23,47 +24,47 @@ var eventStyles = map[string]stateStyle{
 	"member.added": neutralStyle, "member.edited": neutralStyle, "member.removed": neutralStyle,
 	"token.issued": neutralStyle, "token.revoked": neutralStyle,
 	"webhook.added": neutralStyle, "webhook.edited": neutralStyle, "webhook.secret_rotated": neutralStyle, "webhook.removed": neutralStyle,
-	"webhook.disabled": {Bad, "disabled"}, "webhook.enabled": neutralStyle, "webhook.test_requested": neutralStyle,
+	"webhook.disabled": {formats.Bad, "disabled"}, "webhook.enabled": neutralStyle, "webhook.test_requested": neutralStyle,
 	"webhook.redelivery_requested": neutralStyle, "webhook.replay_requested": neutralStyle,
 
-	"agreement.drafted": {Neutral, "draft"}, "agreement.edited": {Neutral, "draft"},
-	"agreement.signed": {Good, "signed"}, "agreement.activated": {Good, "in_force"},
-	"agreement.termination_called": {Warning, "proposed"}, "agreement.notice_given": {Warning, "notice"},
-	"agreement.terminated": {Warning, "agreed"}, "agreement.parties_added": {Neutral, "draft"}, "project.participants_added": neutralStyle,
-	"agreement.party_invited": {Warning, "proposed"}, "agreement.amended": {Good, "in_force"},
-	"amendment.proposed": {Warning, "proposed"}, "amendment.signed": {Good, "signed"}, "amendment.rejected": {Bad, "rejected"},
-	"amendment.withdrawn": {Neutral, "withdrawn"}, "amendment.voided": {Warning, "void"},
+	"agreement.drafted": {formats.Neutral, "draft"}, "agreement.edited": {formats.Neutral, "draft"},
+	"agreement.signed": {formats.Good, "signed"}, "agreement.activated": {formats.Good, "in_force"},
+	"agreement.termination_called": {formats.Warning, "proposed"}, "agreement.notice_given": {formats.Warning, "notice"},
+	"agreement.terminated": {formats.Warning, "agreed"}, "agreement.parties_added": {formats.Neutral, "draft"}, "project.participants_added": neutralStyle,
+	"agreement.party_invited": {formats.Warning, "proposed"}, "agreement.amended": {formats.Good, "in_force"},
+	"amendment.proposed": {formats.Warning, "proposed"}, "amendment.signed": {formats.Good, "signed"}, "amendment.rejected": {formats.Bad, "rejected"},
+	"amendment.withdrawn": {formats.Neutral, "withdrawn"}, "amendment.voided": {formats.Warning, "void"},
 	"instrument.added": neutralStyle, "instrument.item_moved": neutralStyle, "instrument.noted": neutralStyle,
 
-	"project.created": neutralStyle, "project.edited": neutralStyle, "project.stage_called": {Neutral, "proposed"},
-	"project.stage_changed": neutralStyle, "project.decide_by_moved": {Warning, "moved"},
+	"project.created": neutralStyle, "project.edited": neutralStyle, "project.stage_called": {formats.Neutral, "proposed"},
+	"project.stage_changed": neutralStyle, "project.decide_by_moved": {formats.Warning, "moved"},
 
-	"change.proposed": {Warning, "proposed"}, "change.approved": {Good, "approved"}, "change.rejected": {Bad, "rejected"},
-	"change.withdrawn": {Neutral, "withdrawn"}, "change.voided": {Warning, "void"},
+	"change.proposed": {formats.Warning, "proposed"}, "change.approved": {formats.Good, "approved"}, "change.rejected": {formats.Bad, "rejected"},
+	"change.withdrawn": {formats.Neutral, "withdrawn"}, "change.voided": {formats.Warning, "void"},
 
-	"milestone.agreed": {Good, "agreed"}, "milestone.planned": milestoneStyle, "milestone.edited": milestoneStyle, "milestone.started": milestoneStyle,
+	"milestone.agreed": {formats.Good, "agreed"}, "milestone.planned": milestoneStyle, "milestone.edited": milestoneStyle, "milestone.started": milestoneStyle,
 	"milestone.progressed": milestoneStyle, "milestone.assessed": milestoneStyle, "milestone.evidence_kept": milestoneStyle, "milestone.forecast_moved": milestoneStyle, "milestone.delivered": milestoneStyle,
 	"milestone.delivery_withdrawn": milestoneStyle, "milestone.accepted": milestoneStyle, "milestone.conditionally_accepted": milestoneStyle,
-	"milestone.condition_closed": milestoneStyle, "milestone.rejected": {Bad, "rejected"}, "milestone.disputed": {Bad, "disputed"},
-	"milestone.outcome_named": {Warning, "disputed"}, "milestone.settled": milestoneStyle, "milestone.cancelled": {Bad, "cancelled"},
+	"milestone.condition_closed": milestoneStyle, "milestone.rejected": {formats.Bad, "rejected"}, "milestone.disputed": {formats.Bad, "disputed"},
+	"milestone.outcome_named": {formats.Warning, "disputed"}, "milestone.settled": milestoneStyle, "milestone.cancelled": {formats.Bad, "cancelled"},
 	"milestone.waived": milestoneStyle, "milestone.shared": milestoneStyle, "milestone.published": milestoneStyle, "milestone.commented": milestoneStyle,
 }
 
 // stageStyles are the manners of projects.
 var stageStyles = map[domain.Stage]stateStyle{
-	domain.Exploring: {Neutral, "exploring"}, domain.Committed: {Good, "committed"}, domain.Active: {Good, "active"},
-	domain.Paused: {Warning, "paused"}, domain.Completed: {Good, "completed"}, domain.Stopped: {Bad, "stopped"},
+	domain.Exploring: {formats.Neutral, "exploring"}, domain.Committed: {formats.Good, "committed"}, domain.Active: {formats.Good, "active"},
+	domain.Paused: {formats.Warning, "paused"}, domain.Completed: {formats.Good, "completed"}, domain.Stopped: {formats.Bad, "stopped"},
 }
 
 // milestoneStyles are the manners of milestones.
 var milestoneStyles = map[domain.MilestoneState]stateStyle{
-	domain.Planned: {Neutral, "planned"}, domain.InProgress: {Neutral, "in_progress"}, domain.Delivered: {Neutral, "delivered"},
-	domain.ConditionallyAccepted: {Warning, "conditionally_accepted"}, domain.Accepted: {Good, "accepted"},
-	domain.Disputed: {Bad, "disputed"}, domain.Waived: {Neutral, "waived"}, domain.Cancelled: {Neutral, "cancelled"},
+	domain.Planned: {formats.Neutral, "planned"}, domain.InProgress: {formats.Neutral, "in_progress"}, domain.Delivered: {formats.Neutral, "delivered"},
+	domain.ConditionallyAccepted: {formats.Warning, "conditionally_accepted"}, domain.Accepted: {formats.Good, "accepted"},
+	domain.Disputed: {formats.Bad, "disputed"}, domain.Waived: {formats.Neutral, "waived"}, domain.Cancelled: {formats.Neutral, "cancelled"},
 }
 
 // state is how things stand after the event.
-func (in ContentInput) state(book *sentences.Book) State {
+func (in ContentInput) state(book *sentences.Book) formats.State {
 	style := eventStyles[in.Type]
 	switch e := in.Payload.(type) {
 	case domain.ProjectCreated:
@@ -73,12 +74,12 @@ func (in ContentInput) state(book *sentences.Book) State {
 	}
 	translate := func(word string) string { return book.Text(in.Language, "state."+word, nil) }
 	if style != milestoneStyle {
-		return State{translate(style.word), style.tone}
+		return formats.State{Word: translate(style.word), Tone: style.tone}
 	}
 	if style = milestoneStyles[in.State]; style == milestoneStyle {
-		return State{translate(neutralStyle.word), neutralStyle.tone}
+		return formats.State{Word: translate(neutralStyle.word), Tone: neutralStyle.tone}
 	}
-	state := State{translate(style.word), style.tone}
+	state := formats.State{Word: translate(style.word), Tone: style.tone}
 	if in.State != domain.Planned && in.State != domain.InProgress {
 		return state
 	}
@@ -88,13 +89,13 @@ func (in ContentInput) state(book *sentences.Book) State {
 	}
 	switch {
 	case in.Overdue:
-		return State{state.Word + comma + translate("overdue"), Bad}
+		return formats.State{Word: state.Word + comma + translate("overdue"), Tone: formats.Bad}
 	case in.Health == domain.Amber:
-		return State{state.Word + comma + translate("amber"), Warning}
+		return formats.State{Word: state.Word + comma + translate("amber"), Tone: formats.Warning}
 	case in.Health == domain.Red:
-		return State{state.Word + comma + translate("red"), Bad}
+		return formats.State{Word: state.Word + comma + translate("red"), Tone: formats.Bad}
 	case in.Health == domain.Green:
-		state.Tone = Good
+		state.Tone = formats.Good
 	}
 	return state
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,7 +14,14 @@ import (
 	"tandem/projections"
 	"tandem/projections/sentences"
 	"tandem/webhooks"
+	"tandem/webhooks/formats"
 )
+
+// exampleLink leads to a milestone.
+const exampleLink = "https://tandem.example.com/a/nokia-xiaomi-2017/p/ip-routing-fp4/m/fp4-field-trial"
+
+// now is the time of all examples.
+var now = time.Date(2018, 3, 22, 9, 30, 0, 0, time.UTC)
 
 func newBook(t testing.TB) *sentences.Book {
 	book, err := sentences.New()
@@ -41,7 +49,7 @@ func contentInput(kind string, payload domain.Payload, book *sentences.Book, lan
 	name := func(id domain.PartnerID) string { return strings.ToUpper(string(id[:1])) + string(id[1:]) }
 	input := webhooks.ContentInput{
 		Type: domain.PublicType(kind), Payload: payload, Agreement: "Nokia–Xiaomi 2017", Partner: "Nokia",
-		Link: parseAddress, Language: lang,
+		Link: exampleLink, Language: lang,
 	}
 	title := input.Agreement
 	area, _, _ := strings.Cut(kind, ".")
@@ -70,7 +78,7 @@ func TestEveryEventIsWorded(t *testing.T) {
 			input := contentInput(kind, payload, book, lang)
 			content := webhooks.EventContent(book, input)
 			require.NotEmpty(t, input.Sentence)
-			require.Contains(t, []webhooks.Tone{webhooks.Neutral, webhooks.Good, webhooks.Warning, webhooks.Bad}, content.State.Tone, kind)
+			require.Contains(t, []formats.Tone{formats.Neutral, formats.Good, formats.Warning, formats.Bad}, content.State.Tone, kind)
 			require.NotEmpty(t, content.State.Word)
 			require.NotEmpty(t, content.Headline)
 			require.LessOrEqual(t, len(content.Facts), 4, kind)
@@ -84,7 +92,7 @@ func TestEveryEventIsWorded(t *testing.T) {
 			words[content.State.Word] = true
 		}
 		require.Len(t, words, len(sentences.Languages()), "%s has the same state word in two languages: %v", kind, words)
-		require.True(t, webhooks.HasStateStyle(kind), "%s: say in webhooks/state.go how its state is shown", kind)
+		require.True(t, webhooks.HasStateStyle(kind), "%s: say in webhooks/content_state.go how its state is shown", kind)
 	}
 }
 
@@ -112,10 +120,10 @@ func TestFacts(t *testing.T) {
 	require.NoError(t, err)
 	input := contentInput("milestone.edited.v1", moved, book, "en")
 	content := webhooks.EventContent(book, input)
-	require.Equal(t, []webhooks.Fact{{Name: "Due", Value: "30 March 2018 → 30 April 2018"}, {Name: "Owner", Value: "Nokia"}}, content.Facts)
+	require.Equal(t, []formats.Fact{{Name: "Due", Value: "30 March 2018 → 30 April 2018"}, {Name: "Owner", Value: "Nokia"}}, content.Facts)
 
 	input.Sentence = "FP4 field trial moved"
-	require.Contains(t, webhooks.EventContent(book, input).Facts, webhooks.Fact{Name: "Changed by", Value: "Nokia"})
+	require.Contains(t, webhooks.EventContent(book, input).Facts, formats.Fact{Name: "Changed by", Value: "Nokia"})
 
 	why := strings.Repeat("the generator failed ", 30)
 	rejected, err := domain.DecodeEvent("milestone.rejected.v1", []byte(`{"acceptor":"xiaomi","round":1,"on":"2018-03-20","reasons":["`+why+`"],"delivered_on":"2018-03-15"}`))
@@ -123,7 +131,7 @@ func TestFacts(t *testing.T) {
 	input = contentInput("milestone.rejected.v1", rejected, book, "en")
 	content = webhooks.EventContent(book, input)
 	require.True(t, strings.HasSuffix(content.Headline, "…"))
-	require.Equal(t, webhooks.Fact{Name: "Reason", Value: why}, content.Facts[len(content.Facts)-1], "the headline had no room for it")
+	require.Equal(t, formats.Fact{Name: "Reason", Value: why}, content.Facts[len(content.Facts)-1], "the headline had no room for it")
 }
 
 func TestStates(t *testing.T) {
@@ -132,22 +140,22 @@ func TestStates(t *testing.T) {
 		state   domain.MilestoneState
 		health  domain.Health
 		overdue bool
-		want    webhooks.State
+		want    formats.State
 	}{
-		{domain.Planned, "", false, webhooks.State{Word: "planned", Tone: webhooks.Neutral}},
-		{domain.Planned, "", true, webhooks.State{Word: "planned, overdue", Tone: webhooks.Bad}},
-		{domain.InProgress, domain.Green, false, webhooks.State{Word: "in progress", Tone: webhooks.Good}},
-		{domain.InProgress, domain.Amber, false, webhooks.State{Word: "in progress, at risk", Tone: webhooks.Warning}},
-		{domain.InProgress, domain.Red, false, webhooks.State{Word: "in progress, off track", Tone: webhooks.Bad}},
-		{domain.Accepted, domain.Red, false, webhooks.State{Word: "accepted", Tone: webhooks.Good}},
-		{domain.ConditionallyAccepted, "", false, webhooks.State{Word: "conditionally accepted", Tone: webhooks.Warning}},
+		{domain.Planned, "", false, formats.State{Word: "planned", Tone: formats.Neutral}},
+		{domain.Planned, "", true, formats.State{Word: "planned, overdue", Tone: formats.Bad}},
+		{domain.InProgress, domain.Green, false, formats.State{Word: "in progress", Tone: formats.Good}},
+		{domain.InProgress, domain.Amber, false, formats.State{Word: "in progress, at risk", Tone: formats.Warning}},
+		{domain.InProgress, domain.Red, false, formats.State{Word: "in progress, off track", Tone: formats.Bad}},
+		{domain.Accepted, domain.Red, false, formats.State{Word: "accepted", Tone: formats.Good}},
+		{domain.ConditionallyAccepted, "", false, formats.State{Word: "conditionally accepted", Tone: formats.Warning}},
 	} {
 		input := webhooks.ContentInput{Type: "milestone.progressed", State: test.state, Health: test.health, Overdue: test.overdue, Language: "en"}
 		require.Equal(t, test.want, webhooks.EventContent(book, input).State)
 	}
 	for _, state := range domain.MilestoneStates() {
 		input := webhooks.ContentInput{Type: "milestone.progressed", State: state, Language: "en"}
-		require.NotEqual(t, "notice", webhooks.EventContent(book, input).State.Word, "%s: say in webhooks/state.go how it is shown", state)
+		require.NotEqual(t, "notice", webhooks.EventContent(book, input).State.Word, "%s: say in webhooks/content_state.go how it is shown", state)
 	}
 }
 
@@ -158,34 +166,11 @@ func TestDigestAndTest(t *testing.T) {
 		"zh": {"FP4有2项变化", "FP4有1项变化", "Tandem 测试消息：“ops”的消息将如此显示"},
 		"fi": {"2 muutosta: FP4", "1 muutos: FP4", "Testiviesti Tandemista: ”ops” näyttää viestinsä näin"},
 	} {
-		content := webhooks.DigestContent(book, webhooks.DigestInput{Title: "FP4", Headlines: []string{"a", "b"}, Link: parseAddress, Language: lang})
+		content := webhooks.DigestContent(book, webhooks.DigestInput{Title: "FP4", Headlines: []string{"a", "b"}, Link: exampleLink, Language: lang})
 		require.Equal(t, says[0], content.Headline)
 		require.Equal(t, []string{"a", "b"}, content.DigestLines)
 		require.Equal(t, says[1], webhooks.DigestContent(book, webhooks.DigestInput{Title: "FP4", Headlines: []string{"a"}, Language: lang}).Headline)
-		require.Equal(t, says[2], webhooks.TestContent(book, "ops", parseAddress, lang).Headline)
-	}
-}
-
-// A digest that is too long says how much of it is missing, in its language.
-func TestLongDigestCountsMissingLines(t *testing.T) {
-	book := newBook(t)
-	var lines []string
-	for range 1000 {
-		lines = append(lines, strings.Repeat("标题", 40))
-	}
-	for lang, more := range map[string]*regexp.Regexp{
-		"en": regexp.MustCompile(`and 9\d\d more`), "zh": regexp.MustCompile(`另有 9\d\d 条`), "fi": regexp.MustCompile(`ja vielä 9\d\d`),
-	} {
-		content := webhooks.DigestContent(book, webhooks.DigestInput{Title: "FP4", Headlines: lines, Link: parseAddress, Language: lang})
-		for _, format := range webhooks.Formats() {
-			if !format.Limits().Chat {
-				continue
-			}
-			request, _ := formatRequest(t, format, testMessage(content), targets[format.Name()])
-			fake := endpoint(format)
-			require.True(t, exchangeWithFake(t, format, fake, request).OK, format.Name())
-			require.Regexp(t, more, fake.Messages()[0].Text(), format.Name())
-		}
+		require.Equal(t, says[2], webhooks.TestContent(book, "ops", exampleLink, lang).Headline)
 	}
 }
 
@@ -199,12 +184,12 @@ func TestNewContentInput(t *testing.T) {
 		Milestone: &projections.Milestone{Title: "FP4 field trial", State: domain.InProgress, Health: &red, Owner: "nokia", DueOn: domain.DateOf(now)},
 		Names:     map[domain.PartnerID]string{"nokia": "Nokia"}, Project: "IP routing on FP4", Agreement: "Nokia–Xiaomi 2017",
 	}
-	require.Equal(t, webhooks.Content{
+	require.Equal(t, formats.Content{
 		Headline: "[IP routing on FP4] Nokia reports FP4 field trial red at 40 %",
-		State:    webhooks.State{Word: "in progress, off track", Tone: webhooks.Bad}, Thread: "FP4 field trial",
-		Facts: []webhooks.Fact{{Name: "Due", Value: "22 March 2018"}, {Name: "Owner", Value: "Nokia"}, {Name: "Reason", Value: "optics late"}},
-		Link:  parseAddress, LinkText: "Open in Tandem", Language: "en",
-	}, webhooks.EventContent(book, webhooks.NewContentInput(rendered, parseAddress, "en")))
+		State:    formats.State{Word: "in progress, off track", Tone: formats.Bad}, Thread: "FP4 field trial",
+		Facts: []formats.Fact{{Name: "Due", Value: "22 March 2018"}, {Name: "Owner", Value: "Nokia"}, {Name: "Reason", Value: "optics late"}},
+		Link:  exampleLink, LinkText: "Open in Tandem", Language: "en",
+	}, webhooks.EventContent(book, webhooks.NewContentInput(rendered, exampleLink, "en")))
 	rendered.Milestone, rendered.Event.Partner = nil, nil
-	require.Equal(t, "notice", webhooks.EventContent(book, webhooks.NewContentInput(rendered, parseAddress, "en")).State.Word)
+	require.Equal(t, "notice", webhooks.EventContent(book, webhooks.NewContentInput(rendered, exampleLink, "en")).State.Word)
 }

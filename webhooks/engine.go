@@ -15,6 +15,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections/sentences"
+	"tandem/webhooks/formats"
 )
 
 // Owner is what the engine needs of who decides the partitions' commands on this node.
@@ -37,10 +38,10 @@ type Config struct {
 	// Disable has a webhook disabled, for everybody to see why.
 	Disable func(ctx context.Context, ref domain.WebhookRef, reason string) error
 
-	Client  *http.Client                // default: NewClient without private networks
-	Formats func(string) (Format, bool) // default: FormatNamed
-	Logger  *slog.Logger                // default: silent
-	Now     func() time.Time            // default: time.Now
+	Client  *http.Client                        // default: NewClient without private networks
+	Formats func(string) (formats.Format, bool) // default: FormatNamed
+	Logger  *slog.Logger                        // default: silent
+	Now     func() time.Time                    // default: time.Now
 	After   func(time.Duration) <-chan time.Time
 
 	FlushInterval         time.Duration // the least time between two keepings of cursors; default: 50 ms
@@ -57,7 +58,7 @@ func (c *Config) validate() error {
 		c.Client = NewClient(nil)
 	}
 	if c.Formats == nil {
-		c.Formats = FormatNamed
+		c.Formats = formats.ByName
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -172,10 +173,10 @@ func (e *Engine) Applied(entries []eventlog.Entry) {
 
 // LatestMessage returns the latest event that a webhook asks for, as it would be delivered; false if there is none among
 // the last ones. Any node can tell.
-func (e *Engine) LatestMessage(ctx context.Context, webhook *domain.Webhook) (Message, bool, error) {
+func (e *Engine) LatestMessage(ctx context.Context, webhook *domain.Webhook) (formats.Message, bool, error) {
 	message, err := e.messages.latestMessage(ctx, webhook)
 	if message == nil {
-		return Message{}, false, err
+		return formats.Message{}, false, err
 	}
 	return *message, true, nil
 }

@@ -16,6 +16,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/webhooks/formats"
 )
 
 func unordered(settings *domain.WebhookSettings) { settings.Order = domain.SkipAhead }
@@ -233,7 +234,7 @@ func TestBadReceivers(t *testing.T) {
 		world.plan("m1")
 		attempt := world.attempts(hook, 1)[0]
 		require.True(t, attempt.OK, attempt.Reason)
-		require.Len(t, attempt.ResponseBody, maxStoredBody)
+		require.Len(t, attempt.ResponseBody, formats.MaxRedactedBytes)
 		require.NotEmpty(t, attempt.Note)
 	})
 	t.Run("private address", func(t *testing.T) {

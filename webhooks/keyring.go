@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tandem/domain"
+	"tandem/webhooks/formats"
 )
 
 // Keyring seals addresses and secrets with the installation key: in the log they are only ever sealed.
@@ -77,9 +78,9 @@ func (k *Keyring) SealSecret(ref domain.WebhookRef, secret string) []byte {
 }
 
 // Target opens where a webhook's deliveries go at a time: its address and the secrets that sign then.
-func (k *Keyring) Target(webhook *domain.Webhook, at time.Time) (target Target, err error) {
+func (k *Keyring) Target(webhook *domain.Webhook, at time.Time) (target formats.Target, err error) {
 	if target.URL, err = k.Open(addressPurpose(webhook.Ref), webhook.Settings.Address); err != nil {
-		return Target{}, fmt.Errorf("the address of webhook %s of %s: %w", webhook.Ref.Webhook, webhook.Ref.Partner, err)
+		return formats.Target{}, fmt.Errorf("the address of webhook %s of %s: %w", webhook.Ref.Webhook, webhook.Ref.Partner, err)
 	}
 	sealed := [][]byte{webhook.Secret}
 	if at.Before(webhook.PreviousUntil) {
@@ -91,7 +92,7 @@ func (k *Keyring) Target(webhook *domain.Webhook, at time.Time) (target Target, 
 		}
 		secret, err := k.Open(secretPurpose(webhook.Ref), sealedSecret)
 		if err != nil {
-			return Target{}, fmt.Errorf("a secret of webhook %s of %s: %w", webhook.Ref.Webhook, webhook.Ref.Partner, err)
+			return formats.Target{}, fmt.Errorf("a secret of webhook %s of %s: %w", webhook.Ref.Webhook, webhook.Ref.Partner, err)
 		}
 		target.Secrets = append(target.Secrets, secret)
 	}

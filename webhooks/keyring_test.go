@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/domain"
+	"tandem/webhooks/formats"
 )
 
 func TestKeyring(t *testing.T) {
@@ -27,7 +28,7 @@ func TestKeyring(t *testing.T) {
 
 	target, err := keys.Target(webhook, at.Add(-time.Microsecond))
 	require.NoError(t, err)
-	require.Equal(t, Target{address, []string{"new", "old"}}, target)
+	require.Equal(t, formats.Target{URL: address, Secrets: []string{"new", "old"}}, target)
 	target, err = keys.Target(webhook, at)
 	require.NoError(t, err)
 	require.Equal(t, []string{"new"}, target.Secrets, "the overlap is over")

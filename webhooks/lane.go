@@ -13,6 +13,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/webhooks/formats"
 )
 
 const (
@@ -58,7 +59,7 @@ type lane struct {
 	slowPool         atomic.Bool     // the last attempt failed or took long
 	queue            []projections.VisibleEvent
 	limiter          *rate.Limiter
-	limits           Limits
+	limits           formats.Limits
 	rateLimitedCount int // answers in a row that the rate was exceeded
 	disableReason    string
 	unreadable       bool // what was kept of it could not be read
@@ -83,7 +84,7 @@ type turnResult struct {
 // job is one thing to deliver.
 type job struct {
 	kind          jobKind
-	message       *Message
+	message       *formats.Message
 	event         projections.VisibleEvent // of one event
 	positions     []string                 // positions of all
 	requestNumber int                      // of what was asked for
@@ -219,7 +220,7 @@ func (l *lane) applySettings(webhook *domain.Webhook) {
 	}
 	l.queue, l.rateLimitedCount = nil, 0
 	l.slowPool.Store(l.state.ConsecutiveFailures > 0)
-	l.limits = Limits{}
+	l.limits = formats.Limits{}
 	if format, ok := l.engine.cfg.Formats(webhook.Settings.Format); ok {
 		l.limits = format.Limits()
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tandem/domain"
+	"tandem/webhooks/formats"
 )
 
 // attempt sends a job and takes the consequences.
@@ -47,29 +48,29 @@ func (l *lane) attemptNumber(job *job) int {
 }
 
 // send makes the request and reads the answer.
-func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *Message, attempt *Attempt) Result {
+func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *formats.Message, attempt *Attempt) formats.Result {
 	format, known := l.engine.cfg.Formats(webhook.Settings.Format)
 	if !known {
-		return Result{Reason: "This version of Tandem does not know the format " + webhook.Settings.Format + "."}
+		return formats.Result{Reason: "This version of Tandem does not know the format " + webhook.Settings.Format + "."}
 	}
 	target, err := l.engine.cfg.Keyring.Target(webhook, attempt.StartedAt)
 	if err != nil {
-		return Result{Reason: "The address could not be opened: was the installation key changed?"}
+		return formats.Result{Reason: "The address could not be opened: was the installation key changed?"}
 	}
 	request, err := format.Request(*message, target, attempt.StartedAt)
 	if err != nil {
-		return Result{Permanent: true, Reason: newRedactor(target, nil).text([]byte("No request could be made: " + err.Error()))}
+		return formats.Result{Permanent: true, Reason: formats.NewRedactor(target, nil).Text([]byte("No request could be made: " + err.Error()))}
 	}
 	defer l.engine.acquireSlot()()
 	response, err := doRequest(ctx, l.engine.cfg.Client, request, l.engine.cfg.AttemptTimeout)
 	attempt.Status, attempt.fillDetails = response.status, exchangeDetails(target, request, response)
 	if err != nil {
-		return Result{Reason: newRedactor(target, request).text([]byte(capitalize(err.Error())))}
+		return formats.Result{Reason: formats.NewRedactor(target, request).Text([]byte(capitalize(err.Error())))}
 	}
 	result := format.Result(response.status, response.header, response.body, l.engine.cfg.Now())
 	if result.Reason != "" || result.Note != "" {
-		redactor := newRedactor(target, request)
-		result.Reason, result.Note = redactor.text([]byte(result.Reason)), redactor.text([]byte(result.Note))
+		redactor := formats.NewRedactor(target, request)
+		result.Reason, result.Note = redactor.Text([]byte(result.Reason)), redactor.Text([]byte(result.Note))
 	}
 	if response.truncated && result.OK && result.Note == "" {
 		result.Note = "The answer did not end, and was not read to the end."
@@ -78,15 +79,15 @@ func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *Messa
 }
 
 // exchangeDetails returns what fills in what was sent and answered.
-func exchangeDetails(target Target, request *http.Request, response httpResponse) func(*Attempt) {
-	if len(response.body) > maxScannedBody {
-		response.body = bytes.Clone(response.body[:maxScannedBody])
+func exchangeDetails(target formats.Target, request *http.Request, response httpResponse) func(*Attempt) {
+	if len(response.body) > formats.MaxScannedBytes {
+		response.body = bytes.Clone(response.body[:formats.MaxScannedBytes])
 	}
 	return func(attempt *Attempt) {
-		redactor := newRedactor(target, request)
-		attempt.Method, attempt.URL = request.Method, Redact(request.URL.String())
-		attempt.RequestHeaders, attempt.RequestBody = redactor.requestHeaders(request.Header), redactor.text(bodySignature.ReplaceAll(requestBody(request), hiddenSignature))
-		attempt.ResponseHeaders, attempt.ResponseBody = redactor.responseHeaders(response.header), redactor.text(response.body)
+		redactor := formats.NewRedactor(target, request)
+		attempt.Method, attempt.URL = request.Method, formats.Redact(request.URL.String())
+		attempt.RequestHeaders, attempt.RequestBody = redactor.RequestHeaders(request.Header), redactor.RequestBody(request)
+		attempt.ResponseHeaders, attempt.ResponseBody = redactor.ResponseHeaders(response.header), redactor.Text(response.body)
 	}
 }
 
@@ -99,7 +100,7 @@ func capitalize(text string) string {
 }
 
 // applyResult moves the lane as the result asks, and notes when the same is tried again.
-func (l *lane) applyResult(webhook *domain.Webhook, job *job, result Result, now time.Time, attempt *Attempt) {
+func (l *lane) applyResult(webhook *domain.Webhook, job *job, result formats.Result, now time.Time, attempt *Attempt) {
 	if !result.RateLimited {
 		l.rateLimitedCount = 0
 	}
@@ -136,7 +137,7 @@ func (l *lane) applyResult(webhook *domain.Webhook, job *job, result Result, now
 }
 
 // succeed moves behind what was delivered. After anything that was taken, an endpoint that failed is tried at once.
-func (l *lane) succeed(job *job, result Result, now time.Time) {
+func (l *lane) succeed(job *job, result formats.Result, now time.Time) {
 	l.state.SentCount++
 	l.state.RateLimitedSince = time.Time{}
 	if l.state.ConsecutiveFailures > 0 {
@@ -176,7 +177,7 @@ func (l *lane) countAttempt(job *job) {
 }
 
 // scheduleRetry decides when to try again, and whether the lane waits until then. It returns when; zero for never.
-func (l *lane) scheduleRetry(webhook *domain.Webhook, job *job, result Result, now time.Time) time.Time {
+func (l *lane) scheduleRetry(webhook *domain.Webhook, job *job, result formats.Result, now time.Time) time.Time {
 	l.state.FailedCount++
 	l.state.ConsecutiveFailures++
 	if l.state.FailingSince.IsZero() {
@@ -200,7 +201,7 @@ func (l *lane) scheduleRetry(webhook *domain.Webhook, job *job, result Result, n
 }
 
 // skipEvent lets later events go ahead of one that failed.
-func (l *lane) skipEvent(job *job, result Result, now time.Time) time.Time {
+func (l *lane) skipEvent(job *job, result formats.Result, now time.Time) time.Time {
 	if job.kind == jobNextEvent {
 		l.state.Skipped = append(l.state.Skipped, skippedEvent{Position: job.positions[0], Attempts: l.state.HeadAttempts})
 		l.advancePast(job)
@@ -217,7 +218,7 @@ func (l *lane) skipEvent(job *job, result Result, now time.Time) time.Time {
 
 // requestDisable has the webhook disabled.
 func (l *lane) requestDisable(reason string) {
-	l.disableReason = textRules{size: utf16Length}.render(singleLine(reason), 500)
+	l.disableReason = formats.Truncate(reason, 500)
 }
 
 // disableTimeout is how long having a webhook disabled may take, and then until it is tried again.

@@ -14,6 +14,7 @@ import (
 	"tandem/eventlog"
 	"tandem/projections"
 	"tandem/projections/sentences"
+	"tandem/webhooks/formats"
 )
 
 // ReadModel is what the lanes need of the memory image. What it has applied is durable.
@@ -57,7 +58,7 @@ type messageBuilder struct {
 	baseURL   string
 
 	mu     sync.Mutex
-	cached map[messageKey]*Message
+	cached map[messageKey]*formats.Message
 }
 
 // messageKey is what makes two deliveries the same.
@@ -71,11 +72,11 @@ type messageKey struct {
 const maxCachedMessages = 1024
 
 func newMessageBuilder(readModel ReadModel, book *sentences.Book, base string) *messageBuilder {
-	return &messageBuilder{readModel: readModel, book: book, baseURL: base, cached: map[messageKey]*Message{}}
+	return &messageBuilder{readModel: readModel, book: book, baseURL: base, cached: map[messageKey]*formats.Message{}}
 }
 
 // eventMessage returns the delivery of one event. It must not be changed.
-func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webhook, event projections.VisibleEvent) (*Message, error) {
+func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webhook, event projections.VisibleEvent) (*formats.Message, error) {
 	key := messageKey{webhook.Ref.Partner, event.ID, webhook.Settings.IncludePrivate, webhook.Settings.Language}
 	b.mu.Lock()
 	message := b.cached[key]
@@ -91,7 +92,7 @@ func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webho
 	if err != nil {
 		return nil, fmt.Errorf("write event %s: %w", event.ID, err)
 	}
-	message = &Message{ID: event.ID, Type: event.Type, RecordedAt: event.RecordedAt, Body: body, Content: b.content(rendered, webhook.Settings.Language)}
+	message = &formats.Message{ID: event.ID, Type: event.Type, RecordedAt: event.RecordedAt, Body: body, Content: b.content(rendered, webhook.Settings.Language)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.cached) >= maxCachedMessages {
@@ -101,7 +102,7 @@ func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webho
 	return message, nil
 }
 
-func (b *messageBuilder) content(rendered *projections.RenderedEvent, language string) Content {
+func (b *messageBuilder) content(rendered *projections.RenderedEvent, language string) formats.Content {
 	link := b.baseURL + "/v1/agreements/" + string(rendered.Event.Agreement)
 	if project := rendered.Event.Project; project != nil {
 		link += "/projects/" + string(*project)
@@ -113,7 +114,7 @@ func (b *messageBuilder) content(rendered *projections.RenderedEvent, language s
 }
 
 // latestMessage returns the latest event that a webhook asks for; nil if there is none among the last ones.
-func (b *messageBuilder) latestMessage(ctx context.Context, webhook *domain.Webhook) (*Message, error) {
+func (b *messageBuilder) latestMessage(ctx context.Context, webhook *domain.Webhook) (*formats.Message, error) {
 	list, err := b.readModel.Recent(ctx, eventQuery(webhook))
 	for _, event := range slices.Backward(list) {
 		if wants(webhook, event) {
@@ -136,7 +137,7 @@ type digestItem struct {
 }
 
 // digestMessage returns one delivery about several events.
-func (b *messageBuilder) digestMessage(ctx context.Context, webhook *domain.Webhook, batch *batch, list []projections.VisibleEvent) (*Message, error) {
+func (b *messageBuilder) digestMessage(ctx context.Context, webhook *domain.Webhook, batch *batch, list []projections.VisibleEvent) (*formats.Message, error) {
 	data := struct {
 		Partner domain.PartnerID `json:"partner"`
 		Count   int              `json:"count"`
@@ -162,7 +163,7 @@ func (b *messageBuilder) digestMessage(ctx context.Context, webhook *domain.Webh
 	if err != nil {
 		return nil, fmt.Errorf("write a digest: %w", err)
 	}
-	return &Message{ID: batch.ID, Type: digestType, RecordedAt: batch.LastRecordedAt, Body: body, Content: DigestContent(b.book, input)}, nil
+	return &formats.Message{ID: batch.ID, Type: digestType, RecordedAt: batch.LastRecordedAt, Body: body, Content: DigestContent(b.book, input)}, nil
 }
 
 // The types of what is delivered beside events.
@@ -182,7 +183,7 @@ func digestID(list []projections.VisibleEvent) string {
 }
 
 // testMessage returns the delivery of a test that was asked for.
-func (b *messageBuilder) testMessage(webhook *domain.Webhook, request domain.WebhookRequest) (*Message, error) {
+func (b *messageBuilder) testMessage(webhook *domain.Webhook, request domain.WebhookRequest) (*formats.Message, error) {
 	data := struct {
 		Partner domain.PartnerID `json:"partner"`
 		Webhook domain.WebhookID `json:"webhook"`
@@ -198,7 +199,7 @@ func (b *messageBuilder) testMessage(webhook *domain.Webhook, request domain.Web
 		title = string(webhook.Ref.Webhook)
 	}
 	link := b.baseURL + "/v1/partners/" + string(webhook.Ref.Partner) + "/webhooks/" + string(webhook.Ref.Webhook)
-	return &Message{
+	return &formats.Message{
 		ID: hex.EncodeToString(sum[:16]), Type: testType, RecordedAt: request.At.UTC(), Body: body,
 		Content: TestContent(b.book, title, link, webhook.Settings.Language),
 	}, nil

@@ -66,7 +66,7 @@ func verifySignature(fake *Fake, r *http.Request, body []byte) *response {
 			}
 		}
 	}
-	return plainResponse(http.StatusUnauthorized, "no signature fits")
+	return plainResponse(http.StatusUnauthorized, "no signature matches")
 }
 
 func readStandard(fake *Fake, r *http.Request, body []byte) (Message, *response) {

@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"crypto/hmac"
@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// dingTalk is a custom bot of DingTalk. Its markdown has no escapes, so what people typed is written with
-// look-alikes. The word Tandem stands in every message, for bots that want a keyword.
+// dingTalk is a custom robot of DingTalk. Its Markdown has no escapes, so user text is written with look-alikes. Every
+// message contains the word Tandem, for robots that require a keyword.
 type dingTalk struct{}
 
 // Name implements [Format].
 func (dingTalk) Name() string { return "dingtalk" }
 
-// Limits implements [Format]: 20 a minute, and who exceeds them is shut out for ten.
+// Limits implements [Format]. DingTalk accepts 20 messages a minute, and blocks a robot that exceeds this for ten minutes.
 func (dingTalk) Limits() Limits { return Limits{Every: 4 * time.Second, Burst: 4, Chat: true} }
 
 // Check implements [Format].
@@ -29,7 +29,7 @@ func (f dingTalk) Check(target Target) error {
 		return err
 	}
 	if parsed.Query().Get("access_token") == "" {
-		return errors.New("the address has no access_token: add a custom bot to the group and copy its webhook, " +
+		return errors.New("the address has no access_token: add a custom robot to the group and copy its webhook URL, " +
 			"https://oapi.dingtalk.com/robot/send?access_token=…")
 	}
 	return nil
@@ -38,7 +38,7 @@ func (f dingTalk) Check(target Target) error {
 type dingTalkMessage struct {
 	Type     string `json:"msgtype"`
 	Markdown struct {
-		Title string `json:"title"` // what a notification shows; plain
+		Title string `json:"title"` // plain text for the notification
 		Text  string `json:"text"`
 	} `json:"markdown"`
 	At struct {
@@ -76,14 +76,14 @@ func (dingTalk) Request(message Message, target Target, now time.Time) (*http.Re
 	return newJSONRequest(to, payload)
 }
 
-// signDingTalk signs as DingTalk wants it: the secret is the key, the time and the secret are the message.
+// signDingTalk returns DingTalk's signature: an HMAC of timestamp and secret, with the secret as the key.
 func signDingTalk(timestamp, secret string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(timestamp + "\n" + secret))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// dingTalkLockout is how long DingTalk takes nothing from a bot that sent too much.
+// dingTalkLockout is how long DingTalk blocks a robot that exceeds the rate.
 const dingTalkLockout = 10 * time.Minute
 
 var dingTalkErrors = map[string]codeMeaning{
@@ -91,19 +91,19 @@ var dingTalkErrors = map[string]codeMeaning{
 	"43004":  {"the message is not valid", permanentFailure},
 	"90018":  {"too many messages", rateLimitedFor(dingTalkLockout)},
 	"90030":  {"too many messages", rateLimitedFor(dingTalkLockout)},
-	"130101": {"too many messages: the bot is shut out for ten minutes", rateLimitedFor(dingTalkLockout)},
-	"300001": {"the bot was removed, or the address is wrong", endpointGone},
-	"310000": {"keyword, signature or our address; “Tandem” is in every message", Result{}},
+	"130101": {"too many messages; DingTalk blocks the robot for ten minutes", rateLimitedFor(dingTalkLockout)},
+	"300001": {"the robot was removed, or the address is wrong", endpointGone},
+	"310000": {"wrong keyword, signature or sender IP address; every message contains “Tandem”", Result{}},
 	"410100": {"too many messages", rateLimitedFor(dingTalkLockout)},
 	"460101": {"the message is too long", permanentFailure},
 }
 
-// Result implements [Format]: errors come in a 200.
+// Result implements [Format]. DingTalk reports errors with status 200.
 func (dingTalk) Result(status int, header http.Header, body []byte, now time.Time) Result {
 	return errcodeResult("DingTalk", status, header, body, now, dingTalkErrors)
 }
 
-// errcodeResult reads the answers of DingTalk and WeCom.
+// errcodeResult interprets the responses of DingTalk and WeCom.
 func errcodeResult(service string, status int, header http.Header, body []byte, now time.Time, codes map[string]codeMeaning) Result {
 	result := httpResult(service, status, header, body, now)
 	var response struct {
@@ -114,7 +114,7 @@ func errcodeResult(service string, status int, header http.Header, body []byte, 
 	case response.Errcode != nil && *response.Errcode != 0:
 		return codeResult(service, strconv.Itoa(*response.Errcode), response.Errmsg, codes, result)
 	case response.Errcode == nil && result.OK:
-		return Result{Reason: formatReason(service, "200", "without an errcode: this is no bot of "+service, excerpt(body))}
+		return Result{Reason: formatReason(service, "200", "no errcode in the response: this is not "+service, excerpt(body))}
 	}
 	return result
 }

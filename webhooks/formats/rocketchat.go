@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// rocketChat is an incoming integration of Rocket.Chat. Which characters its markdown escapes depends on its
-// version, so what people typed is written with look-alikes.
+// rocketChat is an incoming integration of Rocket.Chat. Its Markdown escapes depend on the version, so user text is
+// written with look-alikes.
 type rocketChat struct{}
 
 // Name implements [Format].
@@ -24,7 +24,7 @@ func (f rocketChat) Check(target Target) error {
 		return err
 	}
 	if !strings.Contains(parsed.Path, "/hooks/") {
-		return errors.New("this is not an incoming integration of Rocket.Chat: under Integrations add one and copy its " +
+		return errors.New("the address is not an incoming integration of Rocket.Chat: add one under Integrations and copy its " +
 			"Webhook URL, https://your-server/hooks/…")
 	}
 	return nil

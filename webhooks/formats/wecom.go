@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// weCom is a group bot of WeCom. Its markdown has no escapes, so what people typed is written with
-// look-alikes; all of it has 4096 bytes, which is a third in Chinese characters.
+// weCom is a group bot of WeCom. Its Markdown has no escapes, so user text is written with look-alikes. A message has at
+// most 4096 bytes, which is a third as many Chinese characters.
 type weCom struct{}
 
 // Name implements [Format].
 func (weCom) Name() string { return "wecom" }
 
-// Limits implements [Format]: 20 a minute.
+// Limits implements [Format]. WeCom accepts 20 messages a minute.
 func (weCom) Limits() Limits { return Limits{Every: 4 * time.Second, Burst: 4, Chat: true} }
 
 // Check implements [Format].
@@ -25,7 +25,7 @@ func (f weCom) Check(target Target) error {
 		return err
 	}
 	if parsed.Query().Get("key") == "" {
-		return errors.New("the address has no key: add a group bot and copy its webhook, " +
+		return errors.New("the address has no key: add a group bot and copy its webhook URL, " +
 			"https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…")
 	}
 	return nil
@@ -68,7 +68,7 @@ var weComErrors = map[string]codeMeaning{
 	"93017": {"the bot is not allowed to send", Result{}},
 }
 
-// Result implements [Format]: errors come in a 200.
+// Result implements [Format]. WeCom reports errors with status 200.
 func (weCom) Result(status int, header http.Header, body []byte, now time.Time) Result {
 	return errcodeResult("WeCom", status, header, body, now, weComErrors)
 }

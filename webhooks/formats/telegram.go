@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// telegram is a bot of Telegram. The address is its sendMessage method with the chat_id, and for a topic
-// of a forum the message_thread_id; both go into the body.
+// telegram is a bot of Telegram. The address is its sendMessage method with the chat_id, and the message_thread_id for a
+// forum topic; both are sent in the body.
 type telegram struct{}
 
 // Name implements [Format].
 func (telegram) Name() string { return "telegram" }
 
-// Limits implements [Format]: 20 a minute to a group.
+// Limits implements [Format]. Telegram accepts 20 messages a minute to a group.
 func (telegram) Limits() Limits {
 	return Limits{Every: 3100 * time.Millisecond, Burst: 1, Chat: true}
 }
@@ -31,11 +31,11 @@ func (f telegram) Check(target Target) error {
 	case err != nil:
 		return err
 	case parsed.Hostname() == "t.me":
-		return errors.New("this is a chat's address, not a bot's: use https://api.telegram.org/bot<token>/sendMessage?chat_id=…")
+		return errors.New("the address is a chat's, not a bot's: use https://api.telegram.org/bot<token>/sendMessage?chat_id=…")
 	case !telegramPath.MatchString(parsed.Path):
 		return errors.New("the address must be https://api.telegram.org/bot<token>/sendMessage?chat_id=…, with the token from @BotFather")
 	case parsed.Query().Get("chat_id") == "":
-		return errors.New("the address has no chat_id: the number of the group, or @ and the name of a channel")
+		return errors.New("the address has no chat_id: add the number of the group, or @ and the name of a channel")
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (f telegram) Request(message Message, target Target, _ time.Time) (*http.Re
 	return newJSONRequest(parsed.String(), payload)
 }
 
-// escapeAttribute escapes an address that [link] made for an attribute of HTML.
+// escapeAttribute escapes a URL from safeLink for an HTML attribute.
 func escapeAttribute(link string) string { return strings.ReplaceAll(link, "&", "&amp;") }
 
 // Result implements [Format].
@@ -96,7 +96,7 @@ func (telegram) Result(status int, header http.Header, body []byte, now time.Tim
 	case result.OK && response.OK:
 		return result
 	case result.OK && response.Code == 0:
-		return Result{Reason: formatReason("Telegram", "200", "without ok: this is no bot of Telegram", excerpt(body))}
+		return Result{Reason: formatReason("Telegram", "200", "no ok in the response: this is not Telegram", excerpt(body))}
 	case response.Code == 0:
 		return result
 	}
@@ -104,7 +104,7 @@ func (telegram) Result(status int, header http.Header, body []byte, now time.Tim
 	result = Result{RateLimited: response.Code == http.StatusTooManyRequests, RetryAfter: max(result.RetryAfter, boundedSeconds(response.Parameters.RetryAfter))}
 	switch {
 	case response.Parameters.Migrate != 0:
-		means = fmt.Sprintf("the group became a supergroup: put chat_id=%d into the address", response.Parameters.Migrate)
+		means = fmt.Sprintf("the group became a supergroup: use chat_id=%d in the address", response.Parameters.Migrate)
 	case strings.Contains(response.Description, "kicked") || strings.Contains(response.Description, "group chat was deleted"):
 		means, result.Gone = "the bot was removed from the group", true
 	case strings.Contains(response.Description, "message is too long") || strings.Contains(response.Description, "can't parse entities"):

@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// teams is a Workflow of Microsoft Teams that takes an Adaptive Card. What people typed is in text runs: they
-// know no markdown, and a name is only called by entities, of which the card has none.
+// teams is a Workflow of Microsoft Teams that accepts an Adaptive Card. User text is in text runs, which have no Markdown.
+// Mentions need entities, and the card has none.
 type teams struct{}
 
 // Name implements [Format].
@@ -19,7 +19,7 @@ func (teams) Limits() Limits { return Limits{Every: time.Second, Burst: 3, Chat:
 
 // Check implements [Format].
 func (f teams) Check(target Target) error {
-	const workflow = "in the channel choose Workflows, “Send webhook alerts to a channel”, and copy the address that it gives"
+	const workflow = "in the channel choose Workflows, “Send webhook alerts to a channel”, and copy its URL"
 	parsed, err := parseAddress(target, f.Name())
 	if err != nil {
 		return err
@@ -27,11 +27,11 @@ func (f teams) Check(target Target) error {
 	host := strings.ToLower(parsed.Hostname())
 	switch {
 	case host == "outlook.office.com" || host == "webhook.office.com" || strings.HasSuffix(host, ".webhook.office.com"):
-		return errors.New("connectors of Office 365 no longer work, Microsoft has retired them: " + workflow)
+		return errors.New("the address is an Office 365 connector, which Microsoft has retired: " + workflow)
 	case host == "teams.microsoft.com" || host == "teams.live.com":
-		return errors.New("this is the address of a channel, not of a Workflow: " + workflow)
+		return errors.New("the address is a channel's, not a Workflow's: " + workflow)
 	case strings.HasSuffix(host, ".logic.azure.com") && parsed.Query().Get("sig") == "":
-		return errors.New("the address has no sig=…, it was not copied to its end: " + workflow)
+		return errors.New("the address has no sig parameter, so it is incomplete: " + workflow)
 	}
 	return nil
 }
@@ -79,10 +79,11 @@ type teamsAttachment struct {
 
 type teamsMessage struct {
 	Type        string            `json:"type"`
-	Summary     string            `json:"summary"` // what a notification shows
+	Summary     string            `json:"summary"` // for the notification
 	Attachments []teamsAttachment `json:"attachments"`
 }
 
+// teamsText returns a line of text runs.
 func teamsText(spacing string, runs ...teamsRun) teamsLine {
 	for i := range runs {
 		runs[i].Type = "TextRun"
@@ -90,7 +91,7 @@ func teamsText(spacing string, runs ...teamsRun) teamsLine {
 	return teamsLine{"RichTextBlock", spacing, runs}
 }
 
-// Request implements [Format]. Microsoft wraps the card before it counts, so 28 KB are 18 of ours.
+// Request implements [Format]. Teams limits a card to 28 KB after wrapping it, which leaves about 18 KB.
 func (teams) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
 	rules := textRules{escapeMentions, jsonLength}
 	layout := rules.layout(message.Content, textLimits{headline: 600, name: 100, value: 1500, line: 400, allLines: 6000, perLine: 110})
@@ -119,21 +120,21 @@ func (teams) Request(message Message, target Target, _ time.Time) (*http.Request
 }
 
 var teamsErrors = map[string]codeMeaning{
-	"WorkflowTriggerIsNotEnabled":    {"the Workflow is turned off; its owner can turn it on again", Result{}},
-	"WorkflowNotFound":               {"the Workflow was deleted; perhaps its owner left", endpointGone},
-	"TriggerNotFound":                {"the Workflow no longer begins with a webhook", Result{}},
+	"WorkflowTriggerIsNotEnabled":    {"the Workflow is turned off; its owner can turn it on", Result{}},
+	"WorkflowNotFound":               {"the Workflow was deleted, possibly because its owner left", endpointGone},
+	"TriggerNotFound":                {"the Workflow no longer starts with a webhook trigger", Result{}},
 	"DirectApiAuthorizationRequired": {"the address has no valid sig; copy it again", Result{}},
 	"AuthorizationFailed":            {"the address has no valid sig; copy it again", Result{}},
-	"TriggerInputSchemaMismatch":     {"the Workflow expects another message: use “Send webhook alerts to a channel”", Result{}},
+	"TriggerInputSchemaMismatch":     {"the Workflow expects another message format: use “Send webhook alerts to a channel”", Result{}},
 	"RequestEntityTooLarge":          {"the message is too large", permanentFailure},
 	"TriggerRequestThrottled":        {"too many messages", rateLimitedFor(0)},
 }
 
-// Result implements [Format]. A success says only that the card is queued: Teams checks it later and tells nobody.
+// Result implements [Format]. A success means that the card is queued: Teams validates it later and reports no errors.
 func (teams) Result(status int, header http.Header, body []byte, now time.Time) Result {
 	result := httpResult("Teams", status, header, body, now)
 	if result.OK {
-		result.Note = "accepted; Teams checks the card later and does not say if it refuses it"
+		result.Note = "accepted; Teams validates the card later and does not report errors"
 		return result
 	}
 	var response struct {

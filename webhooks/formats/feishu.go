@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"crypto/hmac"
@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// feishu is a custom bot of Feishu, or of Lark, which is the same elsewhere. All texts are plain_text: they
-// know no markup and no <at>. The word Tandem stands in every message, for bots that want a keyword.
+// feishu is a custom bot of Feishu, or of Lark, its international edition. All texts are plain_text elements, which have
+// no markup and no mentions. Every message contains the word Tandem, for bots that require a keyword.
 type feishu struct{ name, service, host string }
 
 // Name implements [Format].
 func (f feishu) Name() string { return f.name }
 
-// Limits implements [Format]: 100 a minute and 5 a second.
+// Limits implements [Format]. Feishu accepts 100 messages a minute and 5 a second.
 func (feishu) Limits() Limits { return Limits{Every: 650 * time.Millisecond, Burst: 4, Chat: true} }
 
 // Check implements [Format].
@@ -28,7 +28,7 @@ func (f feishu) Check(target Target) error {
 		return err
 	}
 	if !strings.Contains(parsed.Path, "/bot/v2/hook/") {
-		return errors.New("this is not the address of a custom bot: add one to the group and copy its webhook, https://" +
+		return errors.New("the address is not a custom bot's: add one to the group and copy its webhook URL, https://" +
 			f.host + "/open-apis/bot/v2/hook/…")
 	}
 	return nil
@@ -77,6 +77,7 @@ type feishuMessage struct {
 	Card      feishuCard `json:"card"`
 }
 
+// feishuPlain returns a plain_text element.
 func feishuPlain(text string) feishuText { return feishuText{"plain_text", text} }
 
 // Request implements [Format].
@@ -112,21 +113,21 @@ func (f feishu) Request(message Message, target Target, now time.Time) (*http.Re
 	return newJSONRequest(target.URL, payload)
 }
 
-// signFeishu signs as Feishu wants it: the time and the secret are the key, and the message is empty.
+// signFeishu returns Feishu's signature: an HMAC of the empty message, with timestamp and secret as the key.
 func signFeishu(timestamp, secret string) string {
 	return base64.StdEncoding.EncodeToString(hmac.New(sha256.New, []byte(timestamp+"\n"+secret)).Sum(nil))
 }
 
 var feishuErrors = map[string]codeMeaning{
 	"9499":  {"the message is not valid", permanentFailure},
-	"11232": {"too many messages, or the busy minutes at the full and half hour", rateLimitedFor(time.Minute)},
+	"11232": {"too many messages, or Feishu is overloaded, as at the full and half hour", rateLimitedFor(time.Minute)},
 	"19001": {"the bot was removed, or the address is wrong", endpointGone},
-	"19021": {"signature or time", Result{}},
-	"19022": {"this address of ours is not on the bot's list", Result{}},
-	"19024": {"the bot wants a keyword; “Tandem” is in every message", Result{}},
+	"19021": {"wrong signature or time", Result{}},
+	"19022": {"the sender's IP address is not on the bot's allowlist", Result{}},
+	"19024": {"the bot requires another keyword; every message contains “Tandem”", Result{}},
 }
 
-// Result implements [Format]: errors come in a 200 too.
+// Result implements [Format]. Feishu reports errors with status 200 too.
 func (f feishu) Result(status int, header http.Header, body []byte, now time.Time) Result {
 	result := httpResult(f.service, status, header, body, now)
 	var response struct {
@@ -137,7 +138,7 @@ func (f feishu) Result(status int, header http.Header, body []byte, now time.Tim
 	case response.Code != nil && *response.Code != 0:
 		return codeResult(f.service, strconv.Itoa(*response.Code), response.Msg, feishuErrors, result)
 	case response.Code == nil && result.OK:
-		return Result{Reason: formatReason(f.service, "200", "without a code: this is no bot of "+f.service, excerpt(body))}
+		return Result{Reason: formatReason(f.service, "200", "no code in the response: this is not "+f.service, excerpt(body))}
 	}
 	return result
 }

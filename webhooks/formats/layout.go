@@ -1,35 +1,39 @@
-package webhooks
+package formats
 
 import (
 	"fmt"
 	"strings"
 )
 
-// textLimits is how much of a tool's limits each part of a message may take, as the tool's script counts.
+// textLimits are the lengths that a service accepts for the parts of a message, in the unit of textRules.size.
 type textLimits struct {
-	headline, name, value   int
-	line, allLines, perLine int // of a digest: one line, all of them, and the markup around each
+	headline int
+	name     int // of a fact, and of the state and the link
+	value    int // of a fact
+	line     int // one line of a digest
+	allLines int // all lines of a digest together
+	perLine  int // the markup around each line
 }
 
-// maxFacts and maxLines are what people read. More lines of a digest are counted.
+// maxFacts and maxLines keep a message readable. A last line counts the lines of a digest that are left out.
 const (
 	maxFacts = 4
 	maxLines = 20
 )
 
-// layout are a message's texts in a tool's script and within its limits, ready to be put together.
+// layout holds the parts of a message, escaped and within the limits of a service.
 type layout struct {
 	Headline  string
-	StateWord string // of the state
+	StateWord string
 	Facts     []Fact
 	Lines     []string // of a digest
-	Link      string   // empty: there is none
+	Link      string   // empty if the content has no usable link
 	LinkText  string
-	Thread    string // as it was given
+	Thread    string // not escaped
 	Tone      Tone
 }
 
-// layout writes a message within a budget.
+// layout escapes a message and cuts its parts to the limits.
 func (r textRules) layout(content Content, limits textLimits) layout {
 	layout := layout{
 		Headline: r.render(content.Headline, limits.headline), StateWord: r.render(content.State.Word, limits.name), Link: safeLink(content.Link),
@@ -42,14 +46,14 @@ func (r textRules) layout(content Content, limits textLimits) layout {
 		layout.LinkText = "Tandem"
 	}
 	for _, fact := range content.Facts {
-		if len(layout.Facts) < maxFacts && singleLine(fact.Value) != "" {
+		if len(layout.Facts) < maxFacts && SingleLine(fact.Value) != "" {
 			layout.Facts = append(layout.Facts, Fact{r.render(fact.Name, limits.name), r.render(fact.Value, limits.value)})
 		}
 	}
 	return layout
 }
 
-// digestLines returns the lines of a digest that fit, and in a last one how many are left.
+// digestLines returns the lines of a digest that fit. If some do not, the last line counts them.
 func (r textRules) digestLines(content Content, limits textLimits) []string {
 	var lines []string
 	remaining := limits.allLines - r.size(r.render(moreLines(content.Language, len(content.DigestLines)), limits.line)) - limits.perLine
@@ -64,7 +68,7 @@ func (r textRules) digestLines(content Content, limits textLimits) []string {
 	return lines
 }
 
-// moreLines says how many lines of a digest are not shown.
+// moreLines returns the line that counts the n omitted lines of a digest.
 func moreLines(language string, n int) string {
 	switch language {
 	case "zh":
@@ -75,7 +79,7 @@ func moreLines(language string, n int) string {
 	return fmt.Sprintf("and %d more", n)
 }
 
-// status is the state as a colour and a word.
+// status returns the state as a colored dot and a word.
 func (l layout) status() string {
 	if l.StateWord == "" {
 		return l.Tone.emoji()
@@ -83,7 +87,7 @@ func (l layout) status() string {
 	return l.Tone.emoji() + " " + l.StateWord
 }
 
-// bullets are a digest's lines as a list that is no markup.
+// bullets returns the lines of a digest as a plain-text list.
 func (l layout) bullets(separator string) string {
 	if len(l.Lines) == 0 {
 		return ""
@@ -91,13 +95,13 @@ func (l layout) bullets(separator string) string {
 	return "• " + strings.Join(l.Lines, separator+"• ")
 }
 
-// emoji is the colour for tools that have no other.
+// emoji returns the color of a tone for services without colored text.
 func (t Tone) emoji() string { return byTone(t, "🔵", "🟢", "🟠", "🔴") }
 
-// hexColor is the colour for tools that take any: one that can be read on white and on black.
+// hexColor returns the color of a tone, readable on white and on black.
 func (t Tone) hexColor() string { return byTone(t, "#5B7C99", "#2E8B57", "#D98200", "#D13438") }
 
-// byTone returns a tool's word for a tone.
+// byTone returns the argument for a tone. An unknown tone is neutral.
 func byTone[T any](tone Tone, neutral, good, warning, bad T) T {
 	switch tone {
 	case Good:

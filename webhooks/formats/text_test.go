@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"strings"
@@ -58,7 +58,7 @@ func TestSingleLine(t *testing.T) {
 		"ac\u00adcepted\u2062\ufff9x\ufffb": "acceptedx",
 		"a\U000e0069\U000e0067b":            "ab",
 	} {
-		require.Equal(t, want, singleLine(text), "%q", text)
+		require.Equal(t, want, SingleLine(text), "%q", text)
 	}
 }
 

@@ -1,4 +1,4 @@
-package webhooks_test
+package formats_test
 
 import (
 	"strings"
@@ -6,15 +6,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tandem/webhooks"
+	"tandem/webhooks/formats"
 )
 
 // Whatever proves who sends is in no preview of any format; the rest of the request is.
 func TestPreviewShowsNoSecret(t *testing.T) {
-	for _, format := range webhooks.Formats() {
+	for _, format := range formats.All() {
 		target := targets[format.Name()]
 		request, body := formatRequest(t, format, testMessage(examples()["event"]), target)
-		redacted, err := webhooks.Preview(format, testMessage(examples()["event"]), target, now)
+		redacted, err := formats.Preview(format, testMessage(examples()["event"]), target, now)
 		require.NoError(t, err)
 		require.Equal(t, request.Method, redacted.Method)
 		all := redacted.URL + redacted.Body
@@ -47,6 +47,6 @@ func TestRedact(t *testing.T) {
 		"nonsense":                                                               "…",
 		"https://u:p@example.com/x":                                              "https://example.com/…",
 	} {
-		require.Equal(t, redacted, webhooks.Redact(address))
+		require.Equal(t, redacted, formats.Redact(address))
 	}
 }

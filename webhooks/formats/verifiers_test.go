@@ -1,4 +1,4 @@
-package webhooks_test
+package formats_test
 
 import (
 	"bytes"
@@ -14,15 +14,15 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
-	"tandem/webhooks"
+	"tandem/webhooks/formats"
 )
 
 // The specification's own library takes what is sent, while a secret is rotated too.
 func TestStandardWebhooksLibrary(t *testing.T) {
 	next := "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
 	for _, name := range []string{"standard", "cloudevents"} {
-		format, _ := webhooks.FormatNamed(name)
-		target := webhooks.Target{URL: targets[name].URL, Secrets: []string{next, secret}}
+		format, _ := formats.ByName(name)
+		target := formats.Target{URL: targets[name].URL, Secrets: []string{next, secret}}
 		request, err := format.Request(testMessage(examples()["chinese"]), target, time.Now())
 		require.NoError(t, err)
 		var body bytes.Buffer
@@ -45,16 +45,16 @@ func TestStandardWebhooksLibrary(t *testing.T) {
 
 // The library's own signature of the same message is the same.
 func TestStandardWebhooksSample(t *testing.T) {
-	format, _ := webhooks.FormatNamed("standard")
-	message := webhooks.Message{ID: "msg_p5jXN8AQM9LWM0D4loKWxJek", Body: []byte(`{"test": 2432232314}`)}
-	request, err := format.Request(message, webhooks.Target{URL: "https://example.com", Secrets: []string{secret}}, time.Unix(1614265330, 0))
+	format, _ := formats.ByName("standard")
+	message := formats.Message{ID: "msg_p5jXN8AQM9LWM0D4loKWxJek", Body: []byte(`{"test": 2432232314}`)}
+	request, err := format.Request(message, formats.Target{URL: "https://example.com", Secrets: []string{secret}}, time.Unix(1614265330, 0))
 	require.NoError(t, err)
 	require.Equal(t, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", request.Header.Get("webhook-signature"))
 }
 
 // Slack's blocks decode into the types of a library that many use, and come out of it as they went in.
 func TestSlackLibrary(t *testing.T) {
-	format, _ := webhooks.FormatNamed("slack")
+	format, _ := formats.ByName("slack")
 	for name, content := range examples() {
 		_, body := formatRequest(t, format, testMessage(content), targets["slack"])
 		var got slack.WebhookMessage
@@ -81,14 +81,14 @@ func TestFeishuAndDingTalkSignatures(t *testing.T) {
 		hash.Write([]byte(text))
 		return base64.StdEncoding.EncodeToString(hash.Sum(nil))
 	}
-	feishu, _ := webhooks.FormatNamed("feishu")
+	feishu, _ := formats.ByName("feishu")
 	_, body := formatRequest(t, feishu, testMessage(examples()["event"]), targets["feishu"])
 	var signed struct{ Timestamp, Sign string }
 	require.NoError(t, json.Unmarshal(body, &signed))
 	require.Equal(t, "1521711000", signed.Timestamp)
 	require.Equal(t, mac("1521711000\ninvented", ""), signed.Sign)
 
-	dingtalk, _ := webhooks.FormatNamed("dingtalk")
+	dingtalk, _ := formats.ByName("dingtalk")
 	request, _ := formatRequest(t, dingtalk, testMessage(examples()["event"]), targets["dingtalk"])
 	require.Equal(t, "1521711000000", request.URL.Query().Get("timestamp"))
 	require.Equal(t, mac("SECinvented", "1521711000000\nSECinvented"), request.URL.Query().Get("sign"))
@@ -98,7 +98,7 @@ func TestFeishuAndDingTalkSignatures(t *testing.T) {
 // Without a secret nothing is signed, and nothing says so by half.
 func TestUnsigned(t *testing.T) {
 	for _, name := range []string{"standard", "cloudevents", "feishu", "lark", "dingtalk"} {
-		format, _ := webhooks.FormatNamed(name)
+		format, _ := formats.ByName(name)
 		target := targets[name]
 		target.Secrets = nil
 		require.NoError(t, format.Check(target))

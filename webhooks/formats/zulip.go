@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// zulip is a channel of Zulip. The secret is a bot's address and key, and the topic is what the message is filed
-// under. Zulip's markdown has no escapes, so what people typed is written with look-alikes.
+// zulip is a channel of Zulip. The secret is a bot's email address and API key. The topic is the thread of the message.
+// Zulip's Markdown has no escapes, so user text is written with look-alikes.
 type zulip struct{}
 
 // Name implements [Format].
 func (zulip) Name() string { return "zulip" }
 
-// Limits implements [Format]: 200 a minute.
+// Limits implements [Format]. Zulip accepts 200 messages a minute.
 func (zulip) Limits() Limits { return Limits{Every: 400 * time.Millisecond, Burst: 5, Chat: true} }
 
 // Check implements [Format].
@@ -28,15 +28,15 @@ func (f zulip) Check(target Target) error {
 	case !strings.HasSuffix(parsed.Path, "/api/v1/messages"):
 		return errors.New("the address must be https://your-server/api/v1/messages?to=<channel>")
 	case parsed.Query().Get("to") == "":
-		return errors.New("the address does not say the channel: add ?to=<channel>")
+		return errors.New("the address has no channel: add ?to=<channel>")
 	}
 	if secret := target.currentSecret(); secret != "" && !strings.Contains(secret, ":") {
 		return errors.New("the secret must be the bot's email address, a colon, and its API key")
 	}
-	return requireSecret(target, true, "the bot's email address, a colon, and its API key")
+	return requireSecret(target, "the bot's email address, a colon, and its API key")
 }
 
-// zulipTopic is the length of a topic.
+// zulipTopic is the maximum length of a topic.
 const zulipTopic = 60
 
 // Request implements [Format].
@@ -76,8 +76,8 @@ func (f zulip) Request(message Message, target Target, _ time.Time) (*http.Reque
 
 var zulipErrors = map[string]codeMeaning{
 	"RATE_LIMIT_HIT":        {"too many messages", rateLimitedFor(0)},
-	"UNAUTHORIZED":          {"the bot's address or key is wrong", Result{}},
-	"INVALID_API_KEY":       {"the bot's key is wrong", Result{}},
+	"UNAUTHORIZED":          {"the bot's email address or API key is wrong", Result{}},
+	"INVALID_API_KEY":       {"the bot's API key is wrong", Result{}},
 	"USER_DEACTIVATED":      {"the bot was deactivated", Result{}},
 	"REALM_DEACTIVATED":     {"the organisation was deactivated", endpointGone},
 	"STREAM_DOES_NOT_EXIST": {"the channel does not exist", Result{}},
@@ -98,7 +98,7 @@ func (zulip) Result(status int, header http.Header, body []byte, now time.Time) 
 		result = codeResult("Zulip", response.Code, response.Msg, zulipErrors, result)
 		result.Permanent = result.Permanent || strings.Contains(strings.ToLower(response.Msg), "too long")
 	case result.OK:
-		return Result{Reason: formatReason("Zulip", "200", "without a result: this is no server of Zulip", excerpt(body))}
+		return Result{Reason: formatReason("Zulip", "200", "no result in the response: this is not a Zulip server", excerpt(body))}
 	}
 	return result
 }

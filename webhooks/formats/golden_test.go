@@ -1,4 +1,4 @@
-package webhooks_test
+package formats_test
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tandem/webhooks"
+	"tandem/webhooks/formats"
 	"tandem/webhooks/webhooktest"
 )
 
@@ -28,7 +28,7 @@ var now = time.Date(2018, 3, 22, 9, 30, 0, 0, time.UTC)
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 // targets are an address and a secret of each format, all invented.
-var targets = map[string]webhooks.Target{
+var targets = map[string]formats.Target{
 	"standard":    {URL: "https://hooks.example.com/in/7f3a", Secrets: []string{secret}},
 	"cloudevents": {URL: "https://hooks.example.com/in/7f3a", Secrets: []string{secret}},
 	"slack":       {URL: "https://hooks.slack.com/services/T00/B00/invented"},
@@ -46,8 +46,8 @@ var targets = map[string]webhooks.Target{
 	"zulip":       {URL: "https://zulip.example.com/api/v1/messages?to=fp4", Secrets: []string{"tandem-bot@example.com:invented"}},
 }
 
-func testMessage(content webhooks.Content) webhooks.Message {
-	message := webhooks.Message{ID: "5d3f0c1e9a7b48d2a6c4e1f0b2d3a495", Type: "milestone.rejected", RecordedAt: now.Add(-time.Second), Content: content}
+func testMessage(content formats.Content) formats.Message {
+	message := formats.Message{ID: "5d3f0c1e9a7b48d2a6c4e1f0b2d3a495", Type: "milestone.rejected", RecordedAt: now.Add(-time.Second), Content: content}
 	sentence, err := json.Marshal(content.Headline)
 	if err != nil {
 		panic(err)
@@ -58,19 +58,19 @@ func testMessage(content webhooks.Content) webhooks.Message {
 	return message
 }
 
-const parseAddress = "https://tandem.example.com/a/nokia-xiaomi-2017/p/ip-routing-fp4/m/fp4-field-trial"
+const exampleLink = "https://tandem.example.com/a/nokia-xiaomi-2017/p/ip-routing-fp4/m/fp4-field-trial"
 
 // examples are the messages of the golden files.
-func examples() map[string]webhooks.Content {
-	return map[string]webhooks.Content{
+func examples() map[string]formats.Content {
+	return map[string]formats.Content{
 		"event": {
 			Headline: "[IP routing on FP4] Xiaomi rejected delivery 1 of FP4 field trial: throughput 12 % under the criterion",
-			State:    webhooks.State{Word: "in progress, at risk", Tone: webhooks.Warning},
-			Facts:    []webhooks.Fact{{"Due", "30 March → 30 April 2018"}, {"Owner", "Nokia"}, {"Changed by", "Xiaomi"}, {"Reason", "Test log missing"}},
-			Link:     parseAddress, LinkText: "Open in Tandem", Thread: "FP4 field trial", Language: "en",
+			State:    formats.State{Word: "in progress, at risk", Tone: formats.Warning},
+			Facts:    []formats.Fact{{"Due", "30 March → 30 April 2018"}, {"Owner", "Nokia"}, {"Changed by", "Xiaomi"}, {"Reason", "Test log missing"}},
+			Link:     exampleLink, LinkText: "Open in Tandem", Thread: "FP4 field trial", Language: "en",
 		},
 		"digest": {
-			Headline: "3 changes in Nokia–Xiaomi 2017", State: webhooks.State{Word: "digest", Tone: webhooks.Neutral},
+			Headline: "3 changes in Nokia–Xiaomi 2017", State: formats.State{Word: "digest", Tone: formats.Neutral},
 			DigestLines: []string{
 				"[IP routing on FP4] Nokia started work on FP4 field trial",
 				"[IP routing on FP4] Nokia delivered FP4 field trial (delivery 1) as of 15 March 2018",
@@ -80,13 +80,13 @@ func examples() map[string]webhooks.Content {
 		},
 		"chinese": {
 			Headline: "【FP4 IP 路由】小米拒绝了“FP4 现场试验”的第1次交付：吞吐量比标准低 12%",
-			State:    webhooks.State{Word: "进行中", Tone: webhooks.Warning},
-			Facts:    []webhooks.Fact{{"截止日期", "2018年3月30日 → 2018年4月30日"}, {"负责方", "诺基亚"}, {"操作方", "小米"}},
-			Link:     parseAddress, LinkText: "在 Tandem 中打开", Thread: "FP4 现场试验", Language: "zh",
+			State:    formats.State{Word: "进行中", Tone: formats.Warning},
+			Facts:    []formats.Fact{{"截止日期", "2018年3月30日 → 2018年4月30日"}, {"负责方", "诺基亚"}, {"操作方", "小米"}},
+			Link:     exampleLink, LinkText: "在 Tandem 中打开", Thread: "FP4 现场试验", Language: "zh",
 		},
 		"hostile": {
-			Headline: hostile, State: webhooks.State{Word: "accepted", Tone: webhooks.Good},
-			Facts: []webhooks.Fact{{"Reason", hostile}, {"Note", strings.Repeat(`"\<&`, 3000)}},
+			Headline: hostile, State: formats.State{Word: "accepted", Tone: formats.Good},
+			Facts: []formats.Fact{{"Reason", hostile}, {"Note", strings.Repeat(`"\<&`, 3000)}},
 			Link:  `https://tandem.example.com/a?x=1&y="><script>(1)</script>`, LinkText: "Open ](https://evil.example) in Tandem",
 			Thread: "@**all** " + strings.Repeat("长", 100), Language: "en", DigestLines: []string{hostile, "# one", strings.Repeat("# 标题 ", 500)},
 		},
@@ -100,7 +100,7 @@ const hostile = "<!channel> <!here|x> <@U1> <at id=all></at> <@all> <users/all> 
 	"</b></at>\"}]}{\"text\":\"x \u202edlrow\u202c \u0000\u0007 \xff e\u0301 👩‍👩‍👧 \u2028 \r\n\r\n# h\n- l\n1. l\n~town #tag /me"
 
 // formatRequest returns the format's request and its body.
-func formatRequest(t require.TestingT, format webhooks.Format, message webhooks.Message, target webhooks.Target) (*http.Request, []byte) {
+func formatRequest(t require.TestingT, format formats.Format, message formats.Message, target formats.Target) (*http.Request, []byte) {
 	request, err := format.Request(message, target, now)
 	require.NoError(t, err)
 	body, err := io.ReadAll(request.Body)
@@ -110,7 +110,7 @@ func formatRequest(t require.TestingT, format webhooks.Format, message webhooks.
 }
 
 // exchangeWithFake gives a request to a fake, and what it answered to the format.
-func exchangeWithFake(t require.TestingT, format webhooks.Format, fake *webhooktest.Fake, request *http.Request) webhooks.Result {
+func exchangeWithFake(t require.TestingT, format formats.Format, fake *webhooktest.Fake, request *http.Request) formats.Result {
 	recorder := httptest.NewRecorder()
 	fake.ServeHTTP(recorder, request.WithContext(context.Background()))
 	body, err := io.ReadAll(recorder.Result().Body)
@@ -118,8 +118,8 @@ func exchangeWithFake(t require.TestingT, format webhooks.Format, fake *webhookt
 	return format.Result(recorder.Code, recorder.Header(), body, now)
 }
 
-// tryJSON is what each tool's endpoint knows.
-func tryJSON(name string, target webhooks.Target) webhooktest.Option {
+// knownSecrets is what each tool's endpoint knows.
+func knownSecrets(name string, target formats.Target) webhooktest.Option {
 	switch name {
 	case "telegram":
 		return webhooktest.Secrets("1:invented")
@@ -129,13 +129,13 @@ func tryJSON(name string, target webhooks.Target) webhooktest.Option {
 	return webhooktest.Secrets(target.Secrets...)
 }
 
-func endpoint(format webhooks.Format, options ...webhooktest.Option) *webhooktest.Fake {
+func endpoint(format formats.Format, options ...webhooktest.Option) *webhooktest.Fake {
 	clock := webhooktest.Clock(func() time.Time { return now })
-	return webhooktest.NewFake(format.Name(), append([]webhooktest.Option{tryJSON(format.Name(), targets[format.Name()]), clock}, options...)...)
+	return webhooktest.NewFake(format.Name(), append([]webhooktest.Option{knownSecrets(format.Name(), targets[format.Name()]), clock}, options...)...)
 }
 
 func TestGolden(t *testing.T) {
-	for _, format := range webhooks.Formats() {
+	for _, format := range formats.All() {
 		for example, content := range examples() {
 			request, body := formatRequest(t, format, testMessage(content), targets[format.Name()])
 			golden := map[string]any{"method": request.Method, "url": request.URL.String(), "header": request.Header, "body": json.RawMessage(body)}
@@ -154,7 +154,7 @@ func TestGolden(t *testing.T) {
 
 // The same messages as each tool shows them. In [brackets] are buttons, and → goes to where a link leads.
 func TestRendered(t *testing.T) {
-	for _, format := range webhooks.Formats() {
+	for _, format := range formats.All() {
 		var text strings.Builder
 		for _, example := range []string{"event", "digest", "chinese", "hostile"} {
 			request, _ := formatRequest(t, format, testMessage(examples()[example]), targets[format.Name()])
@@ -174,6 +174,6 @@ func compare(t *testing.T, file string, got []byte) {
 		return
 	}
 	want, err := os.ReadFile(file)
-	require.NoError(t, err, "rewrite it with go test ./webhooks -update")
+	require.NoError(t, err, "rewrite it with go test ./webhooks/formats -update")
 	require.Equal(t, string(want), string(got), file)
 }

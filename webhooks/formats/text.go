@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"net/url"
@@ -9,25 +9,25 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// textRules is how a tool writes what people typed: each rune becomes text that shows it and is nothing
-// else to the tool, whatever stands beside it; and lengths are counted as the tool counts them.
+// textRules describe how a service reads text: how to escape each character so that it is displayed and never
+// interpreted, whatever stands next to it, and how the service counts lengths.
 type textRules struct {
-	escape func(rune) string // nil: every rune is only text to the tool
+	escape func(rune) string // nil if the service interprets no character
 	size   func(string) int
 }
 
 const (
 	ellipsis = "…"
-	// zeroWidthSpace has no width and joins nothing. After an @ it keeps the next word from being a mention.
+	// zeroWidthSpace breaks mentions: after an @ it separates the next word.
 	zeroWidthSpace = "\u200b"
 )
 
-// render returns a text as one line of at most limit, in which every rune is only text. What does not
-// fit is cut between characters as people see them, and the cut shows.
+// render returns text as one escaped line of at most limit units. A longer text is cut between grapheme clusters and
+// ends in an ellipsis.
 func (r textRules) render(text string, limit int) string {
 	var line strings.Builder
 	used, fits, mark := 0, 0, r.size(ellipsis)
-	for graphemes := uniseg.NewGraphemes(singleLine(text)); graphemes.Next(); {
+	for graphemes := uniseg.NewGraphemes(SingleLine(text)); graphemes.Next(); {
 		piece := r.escapeRunes(graphemes.Runes())
 		if used += r.size(piece); used > limit {
 			return strings.TrimRight(line.String()[:fits], " ") + ellipsis
@@ -40,6 +40,10 @@ func (r textRules) render(text string, limit int) string {
 	return line.String()
 }
 
+// Truncate returns text as one line of at most limit UTF-16 code units; see [SingleLine]. A cut ends in an ellipsis.
+func Truncate(text string, limit int) string { return textRules{size: utf16Length}.render(text, limit) }
+
+// escapeRunes escapes each rune of a grapheme cluster.
 func (r textRules) escapeRunes(text []rune) string {
 	if r.escape == nil {
 		return string(text)
@@ -51,9 +55,9 @@ func (r textRules) escapeRunes(text []rune) string {
 	return escaped.String()
 }
 
-// singleLine returns a text as one line of valid UTF-8 without what cannot be seen: no control characters,
-// no marks that turn the direction of what follows, no invisible ones but those inside emoji and scripts.
-func singleLine(text string) string {
+// SingleLine returns text as one line of valid UTF-8 without control characters, bidirectional marks and invisible
+// characters, except those that emoji and scripts need.
+func SingleLine(text string) string {
 	text = strings.Map(func(char rune) rune {
 		switch {
 		case unicode.IsSpace(char) || char == '\u2028' || char == '\u2029' || unicode.Is(blankRunes, char):
@@ -67,7 +71,7 @@ func singleLine(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// blankRunes are letters that show nothing: fillers of Hangul, and the empty cell of Braille.
+// blankRunes are letters without ink: Hangul fillers and the empty Braille cell.
 var blankRunes = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x115f, Hi: 0x1160, Stride: 1},
 	{Lo: 0x2800, Hi: 0x2800, Stride: 1},
@@ -75,8 +79,8 @@ var blankRunes = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0xffa0, Hi: 0xffa0, Stride: 1},
 }}
 
-// hiddenRunes can carry a text that people do not see and programs read: soft hyphens, invisible operators, annotations,
-// and tags, without which the flags of parts of countries are black ones.
+// hiddenRunes can hide text from people: soft hyphens, invisible operators, annotations and tags. Without tags, the
+// flags of subdivisions such as Scotland become black flags.
 var hiddenRunes = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x00ad, Hi: 0x00ad, Stride: 1},
@@ -89,10 +93,9 @@ var hiddenRunes = &unicode.RangeTable{
 	LatinOffset: 1,
 }
 
-// The ways to count.
 func byteLength(text string) int { return len(text) }
 
-// utf16Length counts UTF-16 units; tools that count runes find no more.
+// utf16Length counts UTF-16 code units. Services that count runes count at most as many.
 func utf16Length(text string) int {
 	n := 0
 	for _, char := range text {
@@ -104,14 +107,12 @@ func utf16Length(text string) int {
 	return n
 }
 
-// jsonLength counts the bytes that a text takes inside a JSON string as jsonOf writes it.
+// jsonLength counts the bytes of a text inside a JSON string, as encodeJSON writes it.
 func jsonLength(text string) int {
 	return len(text) + strings.Count(text, `"`) + strings.Count(text, `\`)
 }
 
-// The ways to escape.
-
-// escapeMentions keeps a name after an @ from being called, and changes nothing else.
+// escapeMentions breaks mentions and leaves all other characters unchanged.
 func escapeMentions(char rune) string {
 	if char == '@' || char == '＠' {
 		return string(char) + zeroWidthSpace
@@ -119,7 +120,7 @@ func escapeMentions(char rune) string {
 	return string(char)
 }
 
-// escapeHTML is for tools that read HTML.
+// escapeHTML escapes for services that read HTML.
 func escapeHTML(char rune) string {
 	switch char {
 	case '&':
@@ -134,7 +135,7 @@ func escapeHTML(char rune) string {
 	return escapeMentions(char)
 }
 
-// escapeMarkdown is for tools that take a backslash before punctuation as CommonMark does.
+// escapeMarkdown escapes for services that support CommonMark's backslash escapes.
 func escapeMarkdown(char rune) string {
 	if strings.ContainsRune("\\`*_{}[]()<>#+-.!|~:&$=", char) {
 		return `\` + string(char)
@@ -142,12 +143,13 @@ func escapeMarkdown(char rune) string {
 	return escapeMentions(char)
 }
 
-// lookAlikes stand for the characters that are markup to tools whose markdown has no escapes.
+// lookAlikes replace markup characters for services whose Markdown has no escapes.
 var lookAlikes = map[rune]string{
 	'\\': "＼", '`': "ˋ", '*': "∗", '_': "ˍ", '[': "［", ']': "］", '<': "‹", '>': "›", '#': "＃", '~': "∼", '|': "∣",
 	'$': "＄", '@': "＠" + zeroWidthSpace, '＠': "＠" + zeroWidthSpace, '&': "&" + zeroWidthSpace, ':': ":" + zeroWidthSpace,
 }
 
+// useLookAlikes replaces markup characters by look-alikes.
 func useLookAlikes(char rune) string {
 	if other, ok := lookAlikes[char]; ok {
 		return other
@@ -155,7 +157,7 @@ func useLookAlikes(char rune) string {
 	return string(char)
 }
 
-// escapeTags is for plain texts of tools that elsewhere read <at> and the like.
+// escapeTags escapes plain text for services that interpret tags such as <at> elsewhere.
 func escapeTags(char rune) string {
 	if char == '<' {
 		return "<" + zeroWidthSpace
@@ -163,10 +165,11 @@ func escapeTags(char rune) string {
 	return escapeMentions(char)
 }
 
-// maxLinkLength is the length of the longest link that is sent; ours are far shorter.
+// maxLinkLength is the length of the longest link that is sent; links to Tandem are far shorter.
 const maxLinkLength = 500
 
-// safeLink returns an address that is safe inside any tool's markup, or "" if it is no address of the web.
+// safeLink returns an http or https URL with all characters escaped that any service could read as markup, or "" for
+// other addresses.
 func safeLink(address string) string {
 	parsed, err := url.Parse(address)
 	if err != nil || (parsed.Scheme != "https" && parsed.Scheme != "http") || parsed.Host == "" {

@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -23,7 +23,7 @@ func (f mattermost) Check(target Target) error {
 		return err
 	}
 	if !strings.Contains(parsed.Path, "/hooks/") {
-		return errors.New("this is not an incoming webhook of Mattermost: under Integrations add one and copy its URL, " +
+		return errors.New("the address is not an incoming webhook of Mattermost: add one under Integrations and copy its URL, " +
 			"https://your-server/hooks/…")
 	}
 	return nil
@@ -68,8 +68,8 @@ func (mattermost) Request(message Message, target Target, _ time.Time) (*http.Re
 	return newJSONRequest(target.URL, mattermostMessage{"**" + layout.Headline + "**", []mattermostAttachment{attachment}})
 }
 
-// escapeMattermost escapes what Mattermost's markdown has escapes for. Hashtags, channels and emoji are looked
-// for after the escapes were taken away, so those are broken in another way; formulas have no escape at all.
+// escapeMattermost escapes for Mattermost's Markdown. Mattermost detects hashtags, channels and emoji after it has removed
+// escapes, so a zero-width space breaks them; formulas have no escape, so $ is replaced.
 func escapeMattermost(char rune) string {
 	switch {
 	case char == '$':

@@ -1,4 +1,4 @@
-package webhooks_test
+package formats_test
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"tandem/webhooks"
+	"tandem/webhooks/formats"
 	"tandem/webhooks/webhooktest"
 )
 
@@ -39,18 +39,18 @@ func checkText(t require.TestingT, text string) {
 		}
 		return char
 	}, text)
-	if webhooks.SingleLine(text) == "" {
+	if formats.SingleLine(text) == "" {
 		return // the formats leave it out; a headline is never empty
 	}
-	for _, format := range webhooks.Formats() {
+	for _, format := range formats.All() {
 		if !format.Limits().Chat {
 			continue
 		}
 		harmless, got := renderEverywhere(t, format, "x"), renderEverywhere(t, format, text)
 		require.Empty(t, got.Mentions, format.Name())
 		require.Equal(t, harmless.Markup, got.Markup, "%s: %q", format.Name(), text)
-		redacted := webhooks.RestoreLookAlikes(got.Text())
-		if want := webhooks.RestoreLookAlikes(webhooks.SingleLine(text)); len(text) <= 20 { // WeCom has 60 bytes for a word, and a look-alike takes three
+		redacted := formats.RestoreLookAlikes(got.Text())
+		if want := formats.RestoreLookAlikes(formats.SingleLine(text)); len(text) <= 20 { // WeCom has 60 bytes for a word, and a look-alike takes three
 			require.GreaterOrEqual(t, strings.Count(redacted, want), 6, "%s does not show %q six times: %s", format.Name(), want, redacted)
 		} else if !strings.Contains(redacted, want) {
 			require.Contains(t, redacted, "…", format.Name())
@@ -60,11 +60,11 @@ func checkText(t require.TestingT, text string) {
 
 // renderEverywhere has a text in six places that are shown: headline, word, two values, a digest's line, the button or the name
 // of a fact. Where there is no button a third value stands for it.
-func renderEverywhere(t require.TestingT, format webhooks.Format, text string) webhooktest.Rendered {
-	content := webhooks.Content{
-		Headline: text, State: webhooks.State{Word: text, Tone: webhooks.Good}, Thread: "x", Language: "en",
-		Facts:       []webhooks.Fact{{Name: "A", Value: text}, {Name: text, Value: "b"}, {Name: "C", Value: text}},
-		DigestLines: []string{text}, Link: parseAddress,
+func renderEverywhere(t require.TestingT, format formats.Format, text string) webhooktest.Rendered {
+	content := formats.Content{
+		Headline: text, State: formats.State{Word: text, Tone: formats.Good}, Thread: "x", Language: "en",
+		Facts:       []formats.Fact{{Name: "A", Value: text}, {Name: text, Value: "b"}, {Name: "C", Value: text}},
+		DigestLines: []string{text}, Link: exampleLink,
 	}
 	if format.Name() == "zulip" {
 		content.Thread = "@" + text // a topic is cut at 60

@@ -1,4 +1,4 @@
-package webhooks_test
+package formats_test
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tandem/webhooks"
+	"tandem/webhooks/formats"
 )
 
 // FuzzResult gives any answer to every format. A success has no reason and a failure has one, which is a line that
@@ -27,7 +27,7 @@ func FuzzResult(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, after, body string) {
 		header := http.Header{"Retry-After": {after}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset-After": {after}}
-		for _, format := range webhooks.Formats() {
+		for _, format := range formats.All() {
 			result := format.Result(status, header, []byte(body), now)
 			require.Equal(t, result.OK, result.Reason == "", "%s: %+v", format.Name(), result)
 			require.False(t, result.OK && (result.Gone || result.Permanent || result.RateLimited), format.Name())

@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"encoding/json"
@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// cloudEvents is CloudEvents 1.0.2 over its HTTP webhook, structured mode, signed as Standard Webhooks are.
+// cloudEvents is CloudEvents 1.0.2 in structured mode over HTTP, with the signature of Standard Webhooks.
 type cloudEvents struct{ standard }
 
 // Name implements [Format].
 func (cloudEvents) Name() string { return "cloudevents" }
 
-// cloudEvent is the envelope. Source is the agreement, subject what in it the event is about.
+// cloudEvent is the envelope. Source identifies the agreement, and Subject the project and milestone in it.
 type cloudEvent struct {
 	SpecVersion     string          `json:"specversion"`
 	ID              string          `json:"id"`
@@ -40,11 +40,12 @@ func (cloudEvents) Request(message Message, target Target, now time.Time) (*http
 	return signedRequest(message.ID, target, "application/cloudevents+json; charset=utf-8", encodeJSON(event), now)
 }
 
-// eventLocation says where an event happened. The link gives the installation, so that sources of two are never the same.
+// eventLocation returns the source and subject of an event. The source contains the host of the link, so that the sources
+// of two installations differ.
 func eventLocation(data json.RawMessage, link string) (source, subject string) {
 	var at struct {
 		Agreement, Project string
-		Milestone          json.RawMessage // its id or its state
+		Milestone          json.RawMessage // its id, or an object with the id
 	}
 	tryJSON(data, &at)
 	if parsed, err := url.Parse(link); err == nil && parsed.Host != "" {

@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"crypto/hmac"
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// standard is Standard Webhooks 1.0.0, for programs.
+// standard is Standard Webhooks 1.0.0 (https://www.standardwebhooks.com), for programs.
 type standard struct{}
 
 // Name implements [Format].
@@ -39,13 +39,13 @@ func (standard) Request(message Message, target Target, now time.Time) (*http.Re
 	return signedRequest(message.ID, target, "application/json", message.Body, now)
 }
 
-// Result implements [Format]. Only 2xx is a success, and 410 the end.
+// Result implements [Format]. A status of 2xx is a success, and 410 disables the webhook.
 func (standard) Result(status int, header http.Header, body []byte, now time.Time) Result {
 	return httpResult("The endpoint", status, header, body, now)
 }
 
-// signedRequest returns a request with the headers of Standard Webhooks: the time is the attempt's, and there is
-// one signature for each secret, so that a receiver can change its own when it likes.
+// signedRequest returns a request with the headers of Standard Webhooks. The timestamp is the time of the attempt. There is
+// one signature for each secret, so that a receiver can switch to a new secret at any time during a rotation.
 func signedRequest(id string, target Target, contentType string, body []byte, now time.Time) (*http.Request, error) {
 	request, err := newRequest(http.MethodPost, target.URL, contentType, body)
 	if err != nil {
@@ -70,10 +70,11 @@ func signedRequest(id string, target Target, contentType string, body []byte, no
 	return request, nil
 }
 
+// signingKey decodes a secret such as whsec_MfKQ….
 func signingKey(secret string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(strings.TrimSpace(secret), "whsec_"))
 	if err != nil || len(key) < 24 || len(key) > 64 {
-		return nil, errors.New("the secret must be whsec_ and then 24 to 64 bytes in base64")
+		return nil, errors.New("the secret must be whsec_ followed by 24 to 64 bytes in base64")
 	}
 	return key, nil
 }

@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// httpResult reads what HTTP itself says of an attempt. A format goes on where its tool says more.
+// httpResult interprets the status and headers of a response. Formats refine it with the error codes of their service.
 func httpResult(service string, status int, header http.Header, body []byte, now time.Time) Result {
 	result := Result{RetryAfter: parseRetryAfter(header, now)}
 	switch {
@@ -22,17 +22,18 @@ func httpResult(service string, status int, header http.Header, body []byte, now
 	case status == http.StatusRequestEntityTooLarge:
 		result.Permanent = true
 	case status >= 300 && status < 400:
-		result.Reason = fmt.Sprintf("%s answered %d: redirects are not followed; enter the address it moved to", service, status)
+		result.Reason = fmt.Sprintf("%s answered %d: redirects are not followed; enter the new address", service, status)
 		return result
 	}
 	result.Reason = formatReason(service, strconv.Itoa(status), statusMeaning(status), excerpt(body))
 	return result
 }
 
+// statusMeaning describes an HTTP status.
 func statusMeaning(status int) string {
 	switch status {
 	case http.StatusGone:
-		return "the endpoint is gone for good"
+		return "the endpoint was removed"
 	case http.StatusTooManyRequests:
 		return "too many messages"
 	case http.StatusRequestEntityTooLarge:
@@ -41,13 +42,13 @@ func statusMeaning(status int) string {
 	return strings.ToLower(http.StatusText(status))
 }
 
-// formatReason says "Feishu code 19021: signature or time (sign match fail)".
+// formatReason returns a reason such as "Feishu code 19021: wrong signature or time (sign match fail)".
 func formatReason(service, code, meaning, response string) string {
-	code = textRules{size: utf16Length}.render(code, 80)
+	code = Truncate(code, 80)
 	text := service + " code " + code
 	switch _, err := strconv.Atoi(code); {
 	case code == "":
-		text = service + " refused it"
+		text = service + " refused the message"
 	case err == nil && len(code) == 3:
 		text = service + " answered " + code
 	}
@@ -60,16 +61,16 @@ func formatReason(service, code, meaning, response string) string {
 	return text
 }
 
-// excerpt returns the beginning of what an endpoint said, if it is text.
+// excerpt returns the beginning of a response, or "" for HTML.
 func excerpt(body []byte) string {
 	text := strings.TrimSpace(string(body[:min(len(body), 1000)]))
 	if strings.HasPrefix(text, "<") {
-		return "" // a page for a browser
+		return ""
 	}
-	return textRules{size: utf16Length}.render(text, 200)
+	return Truncate(text, 200)
 }
 
-// parseRetryAfter reads the header: seconds or a date, and never more than a day.
+// parseRetryAfter reads the Retry-After header, in seconds or as a date. The result is at most a day.
 func parseRetryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if at, err := http.ParseTime(value); err == nil {
@@ -82,7 +83,7 @@ func parseRetryAfter(header http.Header, now time.Time) time.Duration {
 	return boundedSeconds(seconds)
 }
 
-// boundedSeconds returns seconds as a duration between nothing and a day; what is no number is nothing.
+// boundedSeconds converts seconds to a duration between 0 and a day. NaN is 0.
 func boundedSeconds(seconds float64) time.Duration {
 	if !(seconds > 0) {
 		return 0
@@ -90,16 +91,16 @@ func boundedSeconds(seconds float64) time.Duration {
 	return time.Duration(min(seconds, 24*60*60) * float64(time.Second))
 }
 
-// tryJSON reads a JSON answer. What is not JSON leaves v as it was.
+// tryJSON decodes a JSON response. On errors the rest of value stays unchanged.
 func tryJSON(body []byte, value any) { _ = json.Unmarshal(body, value) }
 
-// codeMeaning is what a tool's error code means, and what to do.
+// codeMeaning describes an error code of a service and the result that follows from it.
 type codeMeaning struct {
 	text   string
 	result Result
 }
 
-// codeResult is the result of an error that the tool gave a code, on top of what HTTP says of it.
+// codeResult adds the meaning of an error code of a service to the result of the HTTP status.
 func codeResult(service, code, response string, codes map[string]codeMeaning, result Result) Result {
 	meaning := codes[code]
 	return Result{
@@ -108,7 +109,7 @@ func codeResult(service, code, response string, codes map[string]codeMeaning, re
 	}
 }
 
-// The usual ends of an attempt that a tool refused.
+// Results of common error codes.
 var (
 	endpointGone     = Result{Gone: true}
 	permanentFailure = Result{Permanent: true}

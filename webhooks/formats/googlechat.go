@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// googleChat is an incoming webhook of a Google Chat space. Texts of cards are HTML of a few tags; the
-// fallback is what a notification shows.
+// googleChat is an incoming webhook of a Google Chat space. Card texts are HTML with a few tags; the fallback text is
+// shown in notifications.
 type googleChat struct{}
 
 // Name implements [Format].
 func (googleChat) Name() string { return "google-chat" }
 
-// Limits implements [Format]: one a second and space.
+// Limits implements [Format]. Google Chat accepts one message a second in a space.
 func (googleChat) Limits() Limits {
 	return Limits{Every: 1100 * time.Millisecond, Burst: 1, Chat: true}
 }
@@ -26,9 +26,9 @@ func (f googleChat) Check(target Target) error {
 	case err != nil:
 		return err
 	case strings.HasPrefix(parsed.Host, "mail.google.") || parsed.Host == "chat.google.com":
-		return errors.New("this is the address of a space, not of a webhook: in the space choose Apps & integrations, Webhooks")
+		return errors.New("the address is a space's, not a webhook's: in the space choose Apps & integrations, Webhooks")
 	case parsed.Query().Get("key") == "" || parsed.Query().Get("token") == "":
-		return errors.New("the address has no key or no token, it was not copied to its end: " +
+		return errors.New("the address has no key or no token: copy the whole URL, " +
 			"https://chat.googleapis.com/v1/spaces/…/messages?key=…&token=…")
 	}
 	return nil
@@ -84,7 +84,7 @@ type googleMessage struct {
 	Cards    []googleCard  `json:"cardsV2"`
 }
 
-// Request implements [Format]. The request's id is the delivery's, so that a repeated one is shown once.
+// Request implements [Format]. The request id is the message id, so that Google Chat shows a repeated message once.
 func (googleChat) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
 	to, err := withParameters(target.URL, "requestId", message.ID, "messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD")
 	if err != nil {
@@ -110,7 +110,7 @@ func (googleChat) Request(message Message, target Target, _ time.Time) (*http.Re
 	card := googleCard{ID: "tandem"}
 	card.Card.Sections = []googleSection{section}
 	payload := googleMessage{Fallback: textRules{escapeTags, jsonLength}.render(message.Content.Headline, 900), Cards: []googleCard{card}}
-	if key := (textRules{size: utf16Length}).render(layout.Thread, 200); key != "" {
+	if key := Truncate(layout.Thread, 200); key != "" {
 		payload.Thread = &googleThread{key}
 	}
 	return newJSONRequest(to, payload)

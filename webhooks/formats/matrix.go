@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// matrix is a room of Matrix. The address is the room's send method and the secret is a bot's access token. The
-// transaction is the delivery's id, so that a repeated one is shown once. Nobody is called: m.mentions is empty.
+// matrix is a room of Matrix. The address is the room's send method, and the secret a bot's access token. The transaction
+// id is the message id, so that the server shows a repeated message once. m.mentions is empty: no one is notified.
 type matrix struct{}
 
 // Name implements [Format].
@@ -26,15 +26,15 @@ func (f matrix) Check(target Target) error {
 	case err != nil:
 		return err
 	case parsed.Hostname() == "matrix.to" || parsed.Hostname() == "app.element.io":
-		return errors.New("this is a link to a room, not to its server: use https://your-server/_matrix/client/v3/rooms/<room id>" +
+		return errors.New("the address is a link to a room: use the send method of its server, https://your-server/_matrix/client/v3/rooms/<room id>" +
 			"/send/m.room.message")
 	case !strings.Contains(parsed.Path, "/_matrix/client/v3/rooms/") || !strings.HasSuffix(strings.TrimSuffix(parsed.Path, "/"), "/send/m.room.message"):
 		return errors.New("the address must be https://your-server/_matrix/client/v3/rooms/<room id>/send/m.room.message; " +
-			"the room's id begins with ! and is in its advanced settings")
+			"the room id begins with ! and is shown in the room's advanced settings")
 	case strings.Contains(parsed.Path, "/rooms/#"):
-		return errors.New("use the room's id, which begins with !, instead of its name")
+		return errors.New("the address contains the room's name: use its room id, which begins with !")
 	}
-	return requireSecret(target, true, "the access token of the bot's account")
+	return requireSecret(target, "the access token of the bot's account")
 }
 
 type matrixMessage struct {
@@ -61,6 +61,7 @@ func (matrix) Request(message Message, target Target, _ time.Time) (*http.Reques
 	return request, nil
 }
 
+// matrixPlain returns the plain-text body.
 func matrixPlain(layout layout) string {
 	lines := []string{layout.Headline, layout.status()}
 	for _, line := range layout.Lines {
@@ -75,6 +76,7 @@ func matrixPlain(layout layout) string {
 	return strings.Join(lines, "\n")
 }
 
+// matrixHTML returns the formatted body.
 func matrixHTML(layout layout) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, `<strong>%s</strong><br/><span data-mx-color="%s">%s</span>`, layout.Headline, layout.Tone.hexColor(), layout.status())
@@ -97,9 +99,9 @@ var matrixErrors = map[string]codeMeaning{
 	"M_NOT_JSON":       {"the message is not valid", permanentFailure},
 	"M_UNKNOWN_TOKEN":  {"the access token is wrong or was revoked", Result{}},
 	"M_MISSING_TOKEN":  {"the access token is missing", Result{}},
-	"M_FORBIDDEN":      {"the bot is not in the room or may not write there", Result{}},
+	"M_FORBIDDEN":      {"the bot is not in the room or may not send messages there", Result{}},
 	"M_NOT_FOUND":      {"the room does not exist", Result{}},
-	"M_UNRECOGNIZED":   {"the address is not a room's send method", Result{}},
+	"M_UNRECOGNIZED":   {"the address is not the send method of a room", Result{}},
 }
 
 // Result implements [Format].
@@ -117,7 +119,7 @@ func (matrix) Result(status int, header http.Header, body []byte, now time.Time)
 		result.RetryAfter = max(result.RetryAfter, boundedSeconds(response.RetryAfter/1000))
 		return codeResult("Matrix", response.Errcode, response.Error, matrixErrors, result)
 	case result.OK:
-		return Result{Reason: formatReason("Matrix", "200", "without an event: this is no server of Matrix", excerpt(body))}
+		return Result{Reason: formatReason("Matrix", "200", "no event_id in the response: this is not a Matrix server", excerpt(body))}
 	}
 	return result
 }

@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// slack is an incoming webhook of Slack. All texts are plain_text objects: they know no markup, and in them
-// & < > are escaped, so that <!channel> calls nobody. Facts are two columns: names and values.
+// slack is an incoming webhook of Slack. All texts are plain_text objects, which have no markup; & < > are escaped, so that
+// <!channel> is not a mention. Facts have two columns: names and values.
 type slack struct{}
 
 // Name implements [Format].
@@ -24,7 +24,7 @@ func (f slack) Check(target Target) error {
 		return err
 	}
 	if parsed.Path == "" || parsed.Path == "/" || strings.HasPrefix(parsed.Path, "/api/") {
-		return errors.New("this is not an incoming webhook of Slack: add one to your Slack app and copy its address, " +
+		return errors.New("the address is not an incoming webhook of Slack: add one to your Slack app and copy its URL, " +
 			"https://hooks.slack.com/services/…")
 	}
 	return nil
@@ -51,15 +51,16 @@ type slackButton struct {
 }
 
 type slackMessage struct {
-	Text        string       `json:"text"` // what a notification shows
+	Text        string       `json:"text"` // for the notification
 	Markdown    bool         `json:"mrkdwn"`
 	UnfurlLinks bool         `json:"unfurl_links"`
 	UnfurlMedia bool         `json:"unfurl_media"`
 	Blocks      []slackBlock `json:"blocks"`
 }
 
+// slackPlain returns a plain_text object.
 func slackPlain(text string) slackText {
-	no := false // :names: of emoji stay as typed
+	no := false // :smile: stays text
 	return slackText{"plain_text", text, &no}
 }
 
@@ -68,7 +69,7 @@ func (slack) Request(message Message, target Target, _ time.Time) (*http.Request
 	rules := textRules{escapeSlack, utf16Length}
 	layout := rules.layout(message.Content, textLimits{headline: 600, name: 75, value: 1000, line: 280, allLines: 2800, perLine: 3})
 	payload := slackMessage{Text: layout.Headline}
-	headline := slackPlain(rules.render(message.Content.Headline, 150)) // a header's limit; a longer one is a section
+	headline := slackPlain(rules.render(message.Content.Headline, 150)) // the limit of a header; a longer headline is a section
 	kind := "header"
 	if headline.Text != layout.Headline {
 		headline, kind = slackPlain(layout.Headline), "section"
@@ -94,9 +95,10 @@ func (slack) Request(message Message, target Target, _ time.Time) (*http.Request
 	return newJSONRequest(target.URL, payload)
 }
 
+// escapeSlack escapes as HTML does, except for quotation marks.
 func escapeSlack(char rune) string {
 	if char == '"' {
-		return `"` // the one that HTML escapes and Slack does not
+		return `"`
 	}
 	return escapeHTML(char)
 }
@@ -108,19 +110,19 @@ var slackErrors = map[string]codeMeaning{
 	"msg_too_long":                      {"the message is too long", permanentFailure},
 	"no_text":                           {"the message is empty", permanentFailure},
 	"no_service":                        {"the webhook was removed or disabled", endpointGone},
-	"no_service_id":                     {"the address is not a webhook's", Result{}},
+	"no_service_id":                     {"the address is not a webhook", Result{}},
 	"no_team":                           {"the workspace does not exist or the address is wrong", Result{}},
 	"team_disabled":                     {"the workspace was disabled", endpointGone},
 	"channel_is_archived":               {"the channel was archived", endpointGone},
 	"channel_not_found":                 {"the channel does not exist", Result{}},
 	"action_prohibited":                 {"an administrator of the workspace forbids it", Result{}},
-	"posting_to_general_channel_denied": {"the webhook's author may not post to #general", Result{}},
+	"posting_to_general_channel_denied": {"the webhook's owner may not post to #general", Result{}},
 	"invalid_token":                     {"the address is wrong or was revoked", Result{}},
 	"rate_limited":                      {"too many messages", rateLimitedFor(0)},
-	"rollup_error":                      {"Slack failed", Result{}},
+	"rollup_error":                      {"Slack had an internal error", Result{}},
 }
 
-// Result implements [Format]: only the body "ok" is a success.
+// Result implements [Format]. Only the body "ok" is a success.
 func (slack) Result(status int, header http.Header, body []byte, now time.Time) Result {
 	response := strings.TrimSpace(string(body))
 	result := httpResult("Slack", status, header, body, now)
@@ -130,7 +132,7 @@ func (slack) Result(status int, header http.Header, body []byte, now time.Time) 
 	case known:
 		return codeResult("Slack", response, "", slackErrors, result)
 	case result.OK:
-		return Result{Reason: formatReason("Slack", "200", `not "ok": this is no webhook of Slack`, excerpt(body))}
+		return Result{Reason: formatReason("Slack", "200", `the response is not "ok": this is not a Slack webhook`, excerpt(body))}
 	}
 	return result
 }

@@ -1,4 +1,4 @@
-package webhooks
+package formats
 
 import (
 	"errors"
@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// discord is a webhook of Discord. An embed calls nobody, and allowed_mentions says so once more.
+// discord is a webhook of Discord. Embeds mention no one, and allowed_mentions is empty as well.
 type discord struct{}
 
 // Name implements [Format].
 func (discord) Name() string { return "discord" }
 
-// Limits implements [Format]. The answers say how many are left; these are only the beginning.
+// Limits implements [Format]. Responses report the remaining requests; see Result.
 func (discord) Limits() Limits { return Limits{Every: 2 * time.Second, Burst: 4, Chat: true} }
 
 // Check implements [Format].
@@ -24,9 +24,9 @@ func (f discord) Check(target Target) error {
 	case err != nil:
 		return err
 	case strings.HasSuffix(parsed.Path, "/slack") || strings.HasSuffix(parsed.Path, "/github"):
-		return errors.New("leave out the last part of the address, /slack or /github: Tandem speaks Discord's own format")
+		return errors.New("the address ends in /slack or /github: remove that part, because Tandem uses Discord's own format")
 	case !strings.Contains(parsed.Path, "/webhooks/"):
-		return errors.New("this is not a webhook of Discord: in the channel's settings choose Integrations, Webhooks, and copy " +
+		return errors.New("the address is not a Discord webhook: in the channel's settings choose Integrations, Webhooks, and copy " +
 			"its URL, https://discord.com/api/webhooks/…")
 	}
 	return nil
@@ -53,7 +53,7 @@ type discordMessage struct {
 	} `json:"allowed_mentions"`
 }
 
-// Request implements [Format]. Without wait=true a message that was not saved would give no error.
+// Request implements [Format]. With wait=true, Discord reports an error if it does not save the message.
 func (discord) Request(message Message, target Target, _ time.Time) (*http.Request, error) {
 	to, err := withParameters(target.URL, "wait", "true")
 	if err != nil {
@@ -89,7 +89,7 @@ var discordErrors = map[string]codeMeaning{
 	"50006": {"the message is empty", permanentFailure},
 }
 
-// Result implements [Format]. Where the answer says that nothing is left, the next message waits.
+// Result implements [Format]. If a response reports no remaining requests, the next message waits for the reset.
 func (discord) Result(status int, header http.Header, body []byte, now time.Time) Result {
 	result := httpResult("Discord", status, header, body, now)
 	var response struct {

@@ -1,0 +1,15 @@
+package formats
+
+import "strings"
+
+// RestoreLookAlikes takes look-alikes and invisible characters away again.
+func RestoreLookAlikes(text string) string {
+	var pairs []string
+	for char, other := range lookAlikes {
+		if char == '＠' {
+			continue
+		}
+		pairs = append(pairs, strings.ReplaceAll(other, zeroWidthSpace, ""), string(char))
+	}
+	return strings.NewReplacer(append(pairs, "＠", "@")...).Replace(strings.ReplaceAll(text, zeroWidthSpace, ""))
+}
