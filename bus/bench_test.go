@@ -27,7 +27,7 @@ func benchmarkDo(b *testing.B, log eventlog.Log, callers int) {
 	node.activateAgreement()
 	for i := range callers {
 		node.do(nokia, plan(milestone(i)))
-		node.do(nokia, domain.StartMilestone{Ref: ref(milestone(i))})
+		node.do(nokia, domain.StartMilestone{MilestoneRef: ref(milestone(i))})
 	}
 	var left atomic.Int64
 	left.Store(int64(b.N))
@@ -38,7 +38,7 @@ func benchmarkDo(b *testing.B, log eventlog.Log, callers int) {
 		all.Go(func() {
 			for left.Add(-1) >= 0 {
 				percent := 50
-				result, err := node.bus.Do(context.Background(), newRequest(nokia, domain.ReportProgress{Ref: ref(milestone(i)), Percent: &percent}))
+				result, err := node.bus.Do(context.Background(), newRequest(nokia, domain.ReportProgress{MilestoneRef: ref(milestone(i)), Percent: &percent}))
 				if err != nil || result.Rejection != nil {
 					b.Errorf("%v %v", err, result.Rejection)
 					return

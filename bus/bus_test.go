@@ -37,7 +37,7 @@ func TestRejectedCommandIsAnAnswerAndNoEvent(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()
 	before := node.commits()
-	result, err := node.bus.Do(t.Context(), newRequest(xiaomi, domain.StartMilestone{Ref: ref("m")}))
+	result, err := node.bus.Do(t.Context(), newRequest(xiaomi, domain.StartMilestone{MilestoneRef: ref("m")}))
 	require.NoError(t, err)
 	require.Equal(t, "not_found", result.Rejection.Code)
 	require.Equal(t, before, node.commits())
@@ -54,7 +54,7 @@ func TestFailedAppendIsDecidedAgainOnce(t *testing.T) {
 			node.activateAgreement()
 			fail(log, errors.New("the connection broke"))
 			node.do(nokia, plan("m"))
-			node.do(nokia, domain.StartMilestone{Ref: ref("m")})
+			node.do(nokia, domain.StartMilestone{MilestoneRef: ref("m")})
 			var planned int
 			for _, commit := range node.commits() {
 				if commit.Events[0].Type == "milestone.planned.v1" {
@@ -84,7 +84,7 @@ func TestDecidesAheadOfTheAppend(t *testing.T) {
 	<-held.Arrived()
 	second := log.Hold() // whatever is decided meanwhile comes in the next append
 	for range callers {
-		go do(domain.CommentMilestone{Ref: ref("m"), Text: "seen before it is durable"})
+		go do(domain.CommentMilestone{MilestoneRef: ref("m"), Text: "seen before it is durable"})
 	}
 	held.Release()
 	<-second.Arrived()
@@ -104,7 +104,7 @@ func TestOfTwentyWritersOnOneVersionOneWins(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			request := newRequest(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "mine"})
+			request := newRequest(nokia, domain.CommentMilestone{MilestoneRef: ref("m"), Text: "mine"})
 			request.IfMatch = &version
 			result, err := node.bus.Do(t.Context(), request)
 			mu.Lock()
@@ -240,14 +240,14 @@ func TestOnlyALoaderWritesIntoThePast(t *testing.T) {
 	loading := true
 	node := startNode(t, eventlogtest.NewMemory(), func(cfg *bus.Config) { cfg.AllowBackdating = func() bool { return loading } })
 	past := time.Date(2017, 7, 5, 6, 0, 0, 0, time.UTC)
-	request := newRequest(operator, domain.DraftAgreement{ID: agreement, Terms: domain.Terms{
+	request := newRequest(operator, domain.DraftAgreement{AgreementID: agreement, Terms: domain.Terms{
 		Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: today,
 	}})
 	request.RecordedAt = past
 	node.send(request)
 	require.Equal(t, past, node.commits()[0].RecordedAt)
 	loading = false
-	request = newRequest(nokia, domain.SignAgreement{ID: agreement})
+	request = newRequest(nokia, domain.SignAgreement{AgreementID: agreement})
 	request.RecordedAt = past.Add(time.Hour)
 	result, err := node.bus.Do(t.Context(), request)
 	require.NoError(t, err)
@@ -258,15 +258,15 @@ func TestOnlyALoaderWritesIntoThePast(t *testing.T) {
 func TestPrivateFactsAreStoredWithTheCommit(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	node := startNode(t, log)
-	node.do(operator, domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
-	request := newRequest(nokia, domain.AddMember{Partner: "nokia", Member: "m1", Role: domain.Viewer})
+	node.do(operator, domain.CreatePartner{PartnerID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
+	request := newRequest(nokia, domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "m1"}, Role: domain.Viewer})
 	request.Private = []eventlog.KV{{Key: "member/nokia/m1", Value: []byte(`{"name":"somebody"}`)}}
 	node.send(request)
 	partition := eventlog.PartitionOf("partner/nokia")
 	value, err := log.Get(t.Context(), partition, "member/nokia/m1")
 	require.NoError(t, err)
 	require.JSONEq(t, `{"name":"somebody"}`, string(value))
-	request = newRequest(nokia, domain.AddMember{Partner: "nokia", Member: "m1", Role: domain.Viewer})
+	request = newRequest(nokia, domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "m1"}, Role: domain.Viewer})
 	request.Private = []eventlog.KV{{Key: "member/nokia/m1", Value: []byte(`{}`)}}
 	result, err := node.bus.Do(t.Context(), request)
 	require.NoError(t, err)
@@ -275,7 +275,7 @@ func TestPrivateFactsAreStoredWithTheCommit(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"name":"somebody"}`, string(value), "a refused command changes nothing")
 
-	request = newRequest(nokia, domain.RemoveMember{Partner: "nokia", Member: "m1"})
+	request = newRequest(nokia, domain.RemoveMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "m1"}})
 	request.Private = []eventlog.KV{{Key: "member/nokia/m1"}}
 	node.send(request)
 	left, err := log.Scan(t.Context(), partition, "member/")
@@ -326,7 +326,7 @@ func TestReadyOnASharedLogWaitsForNoOwner(t *testing.T) {
 	node := startNode(t, log, func(cfg *bus.Config) { cfg.SharedLog = true }) // it returns when the bus is ready
 	sent := make(chan error, 1)
 	go func() {
-		_, err := node.bus.Do(t.Context(), newRequest(operator, domain.DraftAgreement{ID: agreement, Terms: domain.Terms{
+		_, err := node.bus.Do(t.Context(), newRequest(operator, domain.DraftAgreement{AgreementID: agreement, Terms: domain.Terms{
 			Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: today,
 		}}))
 		sent <- err
@@ -340,7 +340,7 @@ func TestReadyOnASharedLogWaitsForNoOwner(t *testing.T) {
 
 func TestLookup(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
-	request := newRequest(operator, domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
+	request := newRequest(operator, domain.CreatePartner{PartnerID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
 	_, known := node.bus.Lookup(request.ID)
 	require.False(t, known)
 	result := node.send(request)
@@ -365,7 +365,7 @@ func TestStartAndStopUnderLoad(t *testing.T) {
 		for range 8 {
 			callers.Go(func() {
 				for i := 0; ; i++ {
-					request := newRequest(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "load"})
+					request := newRequest(nokia, domain.CommentMilestone{MilestoneRef: ref("m"), Text: "load"})
 					result, err := node.bus.Do(context.Background(), request)
 					if err != nil {
 						return

@@ -233,13 +233,13 @@ func (n *node) send(request bus.Request) bus.Result {
 // activateAgreement makes an active agreement with an active project.
 func (n *node) activateAgreement() {
 	n.t.Helper()
-	n.do(operator, domain.DraftAgreement{ID: agreement, Terms: domain.Terms{
+	n.do(operator, domain.DraftAgreement{AgreementID: agreement, Terms: domain.Terms{
 		Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: today,
 	}})
-	n.do(nokia, domain.SignAgreement{ID: agreement})
-	n.do(xiaomi, domain.SignAgreement{ID: agreement})
+	n.do(nokia, domain.SignAgreement{AgreementID: agreement})
+	n.do(xiaomi, domain.SignAgreement{AgreementID: agreement})
 	n.do(nokia, domain.CreateProject{
-		Ref: domain.ProjectRef{Agreement: agreement, Project: "p"}, Title: "P", Stage: domain.Committed,
+		ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p"}, Title: "P", Stage: domain.Committed,
 		Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},
 	})
 }
@@ -249,7 +249,7 @@ func ref(id domain.MilestoneID) domain.MilestoneRef {
 }
 
 func plan(id domain.MilestoneID) domain.PlanMilestone {
-	return domain.PlanMilestone{Ref: ref(id), Plan: domain.Plan{Title: "M", Owner: "nokia", DueOn: today}}
+	return domain.PlanMilestone{MilestoneRef: ref(id), Plan: domain.Plan{Title: "M", Owner: "nokia", DueOn: today}}
 }
 
 // commits returns the whole chain of the agreement's partition, verified.

@@ -31,7 +31,7 @@ func TestRepeatedKeyHasOneEffect(t *testing.T) {
 	refused, err := node.bus.Do(t.Context(), keyed(2, 1, nokia, plan("m")))
 	require.NoError(t, err)
 	require.Equal(t, "milestone_exists", refused.Rejection.Code)
-	node.do(nokia, domain.CancelMilestone{Ref: ref("m")})
+	node.do(nokia, domain.CancelMilestone{MilestoneRef: ref("m")})
 	refusedAgain, err := node.bus.Do(t.Context(), keyed(2, 1, nokia, plan("m")))
 	require.NoError(t, err)
 	require.Equal(t, refused.Rejection, refusedAgain.Rejection, "a remembered refusal is not decided again")
@@ -74,13 +74,13 @@ func TestForbiddenIsNotRemembered(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()
 	for range 2 {
-		result, err := node.bus.Do(t.Context(), keyed(7, 1, xiaomi, domain.StartMilestone{Ref: ref("m")}))
+		result, err := node.bus.Do(t.Context(), keyed(7, 1, xiaomi, domain.StartMilestone{MilestoneRef: ref("m")}))
 		require.NoError(t, err)
 		require.Equal(t, domain.NotFound, result.Rejection.Kind)
 		require.False(t, result.Repeat)
 	}
-	node.do(nokia, domain.PlanMilestone{Ref: ref("m"), Plan: domain.Plan{Title: "M", Owner: "xiaomi", DueOn: today}})
-	node.send(keyed(7, 1, xiaomi, domain.StartMilestone{Ref: ref("m")}))
+	node.do(nokia, domain.PlanMilestone{MilestoneRef: ref("m"), Plan: domain.Plan{Title: "M", Owner: "xiaomi", DueOn: today}})
+	node.send(keyed(7, 1, xiaomi, domain.StartMilestone{MilestoneRef: ref("m")}))
 }
 
 func TestRepeatAfterRestart(t *testing.T) {
@@ -207,16 +207,16 @@ func overlap(t *testing.T, log *gatedLog, together bool) {
 	}
 	held := log.hold()
 	if together {
-		send(newRequest(nokia, domain.CommentMilestone{Ref: ref("other"), Text: "goes before"}))
+		send(newRequest(nokia, domain.CommentMilestone{MilestoneRef: ref("other"), Text: "goes before"}))
 		<-held.arrived
 	}
-	first := send(keyed(9, 1, xiaomi, domain.StartMilestone{Ref: ref("m")}))
+	first := send(keyed(9, 1, xiaomi, domain.StartMilestone{MilestoneRef: ref("m")}))
 	if !together {
 		<-held.arrived
 	}
-	planned := send(newRequest(nokia, domain.PlanMilestone{Ref: ref("m"), Plan: domain.Plan{Title: "M", Owner: "xiaomi", DueOn: today}}))
-	second := send(keyed(9, 1, xiaomi, domain.StartMilestone{Ref: ref("m")}))
-	third := send(keyed(9, 1, xiaomi, domain.StartMilestone{Ref: ref("m")}))
+	planned := send(newRequest(nokia, domain.PlanMilestone{MilestoneRef: ref("m"), Plan: domain.Plan{Title: "M", Owner: "xiaomi", DueOn: today}}))
+	second := send(keyed(9, 1, xiaomi, domain.StartMilestone{MilestoneRef: ref("m")}))
+	third := send(keyed(9, 1, xiaomi, domain.StartMilestone{MilestoneRef: ref("m")}))
 	close(held.release)
 
 	require.Nil(t, (<-planned).Rejection)

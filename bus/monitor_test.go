@@ -58,7 +58,7 @@ func TestOneXADDToAnInboxPerCommand(t *testing.T) {
 	const commands = 50
 	var ids []string
 	for range commands {
-		request := newRequest(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "counted"})
+		request := newRequest(nokia, domain.CommentMilestone{MilestoneRef: ref("m"), Text: "counted"})
 		ids = append(ids, request.ID.String())
 		node.send(request)
 	}

@@ -256,7 +256,7 @@ func failForAWhile(t *testing.T, fault string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		node.do(operator, domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
+		node.do(operator, domain.CreatePartner{PartnerID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
 	}()
 	time.Sleep(35 * time.Second)
 	require.Len(t, logged.linesAbout(log.partition, "begins again"), 4, "one at once, and one in ten seconds")
@@ -281,7 +281,7 @@ func TestPartitionThatKeepsFailingAndRecoveringFloodsNothing(t *testing.T) {
 		node.do(nokia, plan("m"))
 		comment := func() {
 			log.FailBefore(errors.New("the connection broke"))
-			node.do(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "seen"})
+			node.do(nokia, domain.CommentMilestone{MilestoneRef: ref("m"), Text: "seen"})
 			synctest.Wait()
 		}
 		for range 20 {

@@ -77,7 +77,7 @@ func survivePoison(t *testing.T, node *node, poisons []poison) {
 		for range rounds {
 			begin := time.Now()
 			poison.put(node, partition)
-			node.do(nokia, domain.CommentMilestone{Ref: ref("m"), Text: "goes on"})
+			node.do(nokia, domain.CommentMilestone{MilestoneRef: ref("m"), Text: "goes on"})
 			took = append(took, time.Since(begin))
 		}
 		if poison.letter != "" {

@@ -155,8 +155,8 @@ func (v *validation) inRange(field string, n, least, most int) {
 // DraftAgreement begins an agreement. The edge has checked that every party exists and that the
 // caller may know it.
 type DraftAgreement struct {
-	ID    AgreementID `json:"id"`
-	Terms Terms       `json:"terms"`
+	AgreementID `json:"id"`
+	Terms       Terms `json:"terms"`
 }
 
 // AgreementDrafted is the first event of an agreement.
@@ -164,12 +164,11 @@ type AgreementDrafted struct {
 	Terms Terms `json:"terms"`
 }
 
-// Stream implements Command.
-func (c DraftAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
+func (c DraftAgreement) target(State) *Versions { return nil }
 
 func (c DraftAgreement) decide(state State, dc DecisionContext) ([]Event, error) {
 	check := c.Terms.validate()
-	check.slug("id", string(c.ID))
+	check.slug("id", string(c.AgreementID))
 	if err := check.err(); err != nil {
 		return nil, err
 	}
@@ -181,8 +180,8 @@ func (c DraftAgreement) decide(state State, dc DecisionContext) ([]Event, error)
 			return nil, forbidden("not_a_party", "A manager drafts agreements of its own partner only; %s is not among the parties.", dc.Actor.Partner)
 		}
 	}
-	if state.Agreement(c.ID) != nil {
-		return nil, conflict("agreement_exists", "There is an agreement %s already.", c.ID)
+	if state.Agreement(c.AgreementID) != nil {
+		return nil, conflict("agreement_exists", "There is an agreement %s already.", c.AgreementID)
 	}
 	return sharedEvents("", AgreementDrafted{c.Terms}), nil
 }
@@ -203,7 +202,7 @@ func (e AgreementDrafted) apply(world *World, header Header) {
 
 // EditAgreement replaces the terms of a draft that are set.
 type EditAgreement struct {
-	ID                    AgreementID  `json:"id"`
+	AgreementID           `json:"id"`
 	Title                 *string      `json:"title,omitempty"`
 	Parties               *[]PartnerID `json:"parties,omitempty"`
 	EffectiveOn           *Date        `json:"effective_on,omitempty"`
@@ -221,13 +220,8 @@ type AgreementEdited struct {
 	Voided []PartnerID `json:"voided,omitempty"`
 }
 
-// Stream implements Command.
-func (c EditAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
-
-func (c EditAgreement) target(state State) *Versions { return versionsOf(state.Agreement(c.ID)) }
-
 func (c EditAgreement) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, err := findAgreement(state, c.ID, dc)
+	agreement, err := findAgreement(state, c.AgreementID, dc)
 	if err != nil {
 		return nil, err
 	}

@@ -7,9 +7,9 @@ import (
 
 // SignAgreement signs for the acting partner.
 type SignAgreement struct {
-	ID        AgreementID `json:"id"`
-	Signatory string      `json:"signatory,omitempty"`
-	SignedOn  Date        `json:"signed_on,omitzero"` // zero: today
+	AgreementID `json:"id"`
+	Signatory   string `json:"signatory,omitempty"`
+	SignedOn    Date   `json:"signed_on,omitzero"` // zero: today
 }
 
 // AgreementSigned is one party's signature.
@@ -20,13 +20,8 @@ type AgreementSigned struct {
 // AgreementActivated follows the last signature.
 type AgreementActivated struct{}
 
-// Stream implements Command.
-func (c SignAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
-
-func (c SignAgreement) target(state State) *Versions { return versionsOf(state.Agreement(c.ID)) }
-
 func (c SignAgreement) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, err := findAgreement(state, c.ID, dc)
+	agreement, err := findAgreement(state, c.AgreementID, dc)
 	if err != nil {
 		return nil, err
 	}

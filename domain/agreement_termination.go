@@ -122,7 +122,7 @@ func (a *Agreement) lastDay() Date {
 
 // TerminateAgreement calls for the agreement's end, or gives notice.
 type TerminateAgreement struct {
-	ID          AgreementID     `json:"id"`
+	AgreementID `json:"id"`
 	Mode        TerminationMode `json:"mode"`
 	Reason      string          `json:"reason,omitempty"`
 	EffectiveOn Date            `json:"effective_on"`
@@ -152,13 +152,8 @@ type AgreementTerminated struct {
 	CalledBy    []PartnerID     `json:"called_by,omitempty"`
 }
 
-// Stream implements Command.
-func (c TerminateAgreement) Stream() Stream { return Stream{Agreement: c.ID} }
-
-func (c TerminateAgreement) target(state State) *Versions { return versionsOf(state.Agreement(c.ID)) }
-
 func (c TerminateAgreement) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, err := findAgreement(state, c.ID, dc)
+	agreement, err := findAgreement(state, c.AgreementID, dc)
 	if err != nil {
 		return nil, err
 	}

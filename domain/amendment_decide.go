@@ -6,10 +6,10 @@ import "slices"
 // it a key of its own, to find it by. The edge has checked that those who join exist and that the
 // caller may know them.
 type ProposeAmendment struct {
-	ID      AgreementID      `json:"id"`
-	Key     string           `json:"key,omitempty"`
-	Title   string           `json:"title"`
-	Changes AmendmentChanges `json:"changes"`
+	AgreementID `json:"id"`
+	Key         string           `json:"key,omitempty"`
+	Title       string           `json:"title"`
+	Changes     AmendmentChanges `json:"changes"`
 }
 
 // AmendmentProposed is the first event of an amendment. Parties are those who sign before anybody is
@@ -24,11 +24,10 @@ type AmendmentProposed struct {
 	Parties   []PartnerID      `json:"parties"`
 }
 
-// Stream implements Command.
-func (c ProposeAmendment) Stream() Stream { return Stream{Agreement: c.ID} }
+func (c ProposeAmendment) target(State) *Versions { return nil }
 
 func (c ProposeAmendment) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, err := findAgreement(state, c.ID, dc)
+	agreement, err := findAgreement(state, c.AgreementID, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -225,13 +224,11 @@ func findAmendment(state State, id AgreementID, number int, dc DecisionContext) 
 	return amendmentContext{amendment, agreement}, nil
 }
 
-func amendmentVersions(state State, id AgreementID, number int) *Versions {
-	if agreement := state.Agreement(id); agreement != nil {
-		if amendment := agreement.Amendment(number); amendment != nil {
-			return &amendment.Versions
-		}
+func (a *Amendment) versions() *Versions {
+	if a == nil {
+		return nil
 	}
-	return nil
+	return &a.Versions
 }
 
 func (a amendmentContext) requireOpen() error {
@@ -245,9 +242,8 @@ func (s AmendmentState) words() string { return MilestoneState(s).words() }
 
 // RejectAmendment is one no; it closes the amendment.
 type RejectAmendment struct {
-	ID     AgreementID `json:"id"`
-	Number int         `json:"number"`
-	Reason string      `json:"reason"`
+	AmendmentRef
+	Reason string `json:"reason"`
 }
 
 // AmendmentRejected closes an amendment.
@@ -257,15 +253,8 @@ type AmendmentRejected struct {
 	Reason    string    `json:"reason"`
 }
 
-// Stream implements Command.
-func (c RejectAmendment) Stream() Stream { return Stream{Agreement: c.ID} }
-
-func (c RejectAmendment) target(state State) *Versions {
-	return amendmentVersions(state, c.ID, c.Number)
-}
-
 func (c RejectAmendment) decide(state State, dc DecisionContext) ([]Event, error) {
-	amendment, err := findAmendment(state, c.ID, c.Number, dc)
+	amendment, err := findAmendment(state, c.Agreement, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -293,8 +282,7 @@ func (e AmendmentRejected) apply(world *World, header Header) {
 
 // WithdrawAmendment takes an amendment back; the proposer alone does.
 type WithdrawAmendment struct {
-	ID     AgreementID `json:"id"`
-	Number int         `json:"number"`
+	AmendmentRef
 }
 
 // AmendmentWithdrawn closes an amendment.
@@ -302,15 +290,8 @@ type AmendmentWithdrawn struct {
 	Amendment int `json:"amendment"`
 }
 
-// Stream implements Command.
-func (c WithdrawAmendment) Stream() Stream { return Stream{Agreement: c.ID} }
-
-func (c WithdrawAmendment) target(state State) *Versions {
-	return amendmentVersions(state, c.ID, c.Number)
-}
-
 func (c WithdrawAmendment) decide(state State, dc DecisionContext) ([]Event, error) {
-	amendment, err := findAmendment(state, c.ID, c.Number, dc)
+	amendment, err := findAmendment(state, c.Agreement, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func newTermsWatch(t *rapid.T, parties []PartnerID) *termsWatch {
 	do("nokia", DraftAgreement{"a", Terms{Title: "A", Parties: parties, EffectiveOn: 2018_01_01, ExpiresOn: 2018_12_31, AcceptanceDays: 10}})
 	do("nokia", AddInstrument{"a", Instrument{ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}})
 	for _, partner := range parties {
-		do(partner, SignAgreement{ID: "a"})
+		do(partner, SignAgreement{AgreementID: "a"})
 	}
 	return w
 }
@@ -185,13 +185,13 @@ func drawAmending(t *rapid.T) Command {
 			rapid.SampledFrom([]Date{2018_02_01, 2018_03_29, 2018_11_30}).Draw(t, "last day"),
 		}
 	case 0, 1:
-		return ProposeAmendment{ID: "a", Title: drawText.Draw(t, "title"), Changes: drawTermsWanted(t)}
+		return ProposeAmendment{AgreementID: "a", Title: drawText.Draw(t, "title"), Changes: drawTermsWanted(t)}
 	case 2:
-		return RejectAmendment{"a", number, drawText.Draw(t, "reason")}
+		return RejectAmendment{AmendmentRef{"a", number}, drawText.Draw(t, "reason")}
 	case 3:
-		return WithdrawAmendment{"a", number}
+		return WithdrawAmendment{AmendmentRef{"a", number}}
 	}
-	return SignAmendment{ID: "a", Number: number}
+	return SignAmendment{AmendmentRef: AmendmentRef{Agreement: "a", Number: number}}
 }
 
 func drawTermsWanted(t *rapid.T) (changes AmendmentChanges) {

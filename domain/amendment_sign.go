@@ -7,10 +7,9 @@ import (
 
 // SignAmendment signs for the acting partner. With the last signature the amendment is in force.
 type SignAmendment struct {
-	ID        AgreementID `json:"id"`
-	Number    int         `json:"number"`
-	Signatory string      `json:"signatory,omitempty"`
-	SignedOn  Date        `json:"signed_on,omitzero"` // zero: today
+	AmendmentRef
+	Signatory string `json:"signatory,omitempty"`
+	SignedOn  Date   `json:"signed_on,omitzero"` // zero: today
 }
 
 // AmendmentSigned is one signature. Remaining are those whose signature is missing.
@@ -44,13 +43,8 @@ type AgreementAmended struct {
 	Joined    []Signature     `json:"joined,omitempty"`
 }
 
-// Stream implements Command.
-func (c SignAmendment) Stream() Stream { return Stream{Agreement: c.ID} }
-
-func (c SignAmendment) target(state State) *Versions { return amendmentVersions(state, c.ID, c.Number) }
-
 func (c SignAmendment) decide(state State, dc DecisionContext) ([]Event, error) {
-	amendment, err := findAmendment(state, c.ID, c.Number, dc)
+	amendment, err := findAmendment(state, c.Agreement, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}

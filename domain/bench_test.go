@@ -53,24 +53,24 @@ func BenchmarkDecide(b *testing.B) {
 		by PartnerID
 		Command
 	}{
-		"progress":              {{nokia, ReportProgress{Ref: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
-		openChange + "progress": {{nokia, ReportProgress{Ref: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
-		"forecast":              {{xiaomi, MoveForecast{Ref: ref, On: 2018_05_01, Reason: "optics late"}}},
-		"comment":               {{xiaomi, CommentMilestone{Ref: ref, Text: "Optics arrive on Monday."}}},
+		"progress":              {{nokia, ReportProgress{MilestoneRef: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
+		openChange + "progress": {{nokia, ReportProgress{MilestoneRef: ref, Percent: new(40), Health: new(Amber), Note: new("optics late")}}},
+		"forecast":              {{xiaomi, MoveForecast{MilestoneRef: ref, On: 2018_05_01, Reason: "optics late"}}},
+		"comment":               {{xiaomi, CommentMilestone{MilestoneRef: ref, Text: "Optics arrive on Monday."}}},
 		"deliver and reject": {
-			{nokia, DeliverMilestone{Ref: ref}},
-			{xiaomi, RejectMilestone{Ref: ref, Reasons: []string{"41 h only"}}},
+			{nokia, DeliverMilestone{MilestoneRef: ref}},
+			{xiaomi, RejectMilestone{MilestoneRef: ref, Reasons: []string{"41 h only"}}},
 		},
 		"deliver, accept by one of two, reject": {
-			{nokia, DeliverMilestone{Ref: ref, Evidence: []Evidence{{Title: "Trial report", URL: "https://example.com/trial.pdf"}}}},
-			{xiaomi, AcceptMilestone{Ref: ref, Note: "72 h passed"}},
-			{"zte", RejectMilestone{Ref: ref, Reasons: []string{"41 h only"}}},
+			{nokia, DeliverMilestone{MilestoneRef: ref, Evidence: []Evidence{{Title: "Trial report", URL: "https://example.com/trial.pdf"}}}},
+			{xiaomi, AcceptMilestone{MilestoneRef: ref, Note: "72 h passed"}},
+			{"zte", RejectMilestone{MilestoneRef: ref, Reasons: []string{"41 h only"}}},
 		},
 		"deliver, accept on conditions, close them, reject": {
-			{nokia, DeliverMilestone{Ref: ref}},
-			{xiaomi, AcceptMilestone{Ref: ref, Conditions: []Requirement{{"Signed report", 2018_04_13}, {"Spare optics", 2018_04_30}}}},
-			{xiaomi, AcceptMilestone{Ref: ref}},
-			{"zte", RejectMilestone{Ref: ref, Reasons: []string{"41 h only"}}},
+			{nokia, DeliverMilestone{MilestoneRef: ref}},
+			{xiaomi, AcceptMilestone{MilestoneRef: ref, Conditions: []Requirement{{"Signed report", 2018_04_13}, {"Spare optics", 2018_04_30}}}},
+			{xiaomi, AcceptMilestone{MilestoneRef: ref}},
+			{"zte", RejectMilestone{MilestoneRef: ref, Reasons: []string{"41 h only"}}},
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -78,7 +78,7 @@ func BenchmarkDecide(b *testing.B) {
 			if strings.HasPrefix(name, openChange) {
 				propose(b, world)
 			}
-			header := Header{Stream: streamOf(ref), Subject: "m", RecordedAt: time.Unix(1515369600, 0)}
+			header := Header{Stream: ref.Stream(), Subject: "m", RecordedAt: time.Unix(1515369600, 0)}
 			dc := DecisionContext{At: header.RecordedAt, Today: 2018_03_30}
 			b.ReportAllocs()
 			n, begin := 0, coreTime(b)
@@ -115,7 +115,7 @@ const openChange = "with a change request open, "
 // propose opens a change request of the milestone.
 func propose(b *testing.B, world *World) {
 	b.Helper()
-	c := ProposeChange{Ref: ProjectRef{"a", "p"}, Reason: "optics late", Milestones: []WantedChange{{Milestone: "m"}}}
+	c := ProposeChange{ProjectRef: ProjectRef{"a", "p"}, Reason: "optics late", Milestones: []WantedChange{{Milestone: "m"}}}
 	events, err := Decide(world, c, DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: time.Unix(1515369600, 0)})
 	require.NoError(b, err)
 	for _, event := range events {
@@ -134,10 +134,10 @@ func benchWorld(b *testing.B) *World {
 	}
 	do("nokia", DraftAgreement{"a", Terms{Title: "A", Parties: parties, EffectiveOn: 2018_01_01, ExpiresOn: 2019_12_31}})
 	for _, partner := range parties {
-		do(partner, SignAgreement{ID: "a"})
+		do(partner, SignAgreement{AgreementID: "a"})
 	}
-	do("nokia", CreateProject{Ref: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: parties})
-	do("nokia", PlanMilestone{Ref: MilestoneRef{"a", "p", "m"}, Plan: Plan{Title: "M", Owner: "nokia", DueOn: 2018_03_30}})
+	do("nokia", CreateProject{ProjectRef: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: parties})
+	do("nokia", PlanMilestone{MilestoneRef: MilestoneRef{"a", "p", "m"}, Plan: Plan{Title: "M", Owner: "nokia", DueOn: 2018_03_30}})
 	do("nokia", StartMilestone{MilestoneRef{"a", "p", "m"}})
 	return NewFork(l.plain)
 }

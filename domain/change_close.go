@@ -2,9 +2,8 @@ package domain
 
 // RejectChange is one party's no; it closes the request.
 type RejectChange struct {
-	Ref    ProjectRef `json:"ref"`
-	Number int        `json:"number"`
-	Reason string     `json:"reason"`
+	ChangeRef
+	Reason string `json:"reason"`
 }
 
 // ChangeRejected closes a request.
@@ -14,15 +13,8 @@ type ChangeRejected struct {
 	Reason  string    `json:"reason"`
 }
 
-// Stream implements Command.
-func (c RejectChange) Stream() Stream {
-	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
-}
-
-func (c RejectChange) target(state State) *Versions { return changeVersions(state, c.Ref, c.Number) }
-
 func (c RejectChange) decide(state State, dc DecisionContext) ([]Event, error) {
-	change, err := findChange(state, c.Ref, c.Number, dc)
+	change, err := findChange(state, c.ProjectRef, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +36,7 @@ func (e ChangeRejected) apply(world *World, header Header) {
 
 // WithdrawChange takes a request back; the proposer alone does.
 type WithdrawChange struct {
-	Ref    ProjectRef `json:"ref"`
-	Number int        `json:"number"`
+	ChangeRef
 }
 
 // ChangeWithdrawn closes a request.
@@ -53,15 +44,8 @@ type ChangeWithdrawn struct {
 	Change int `json:"change"`
 }
 
-// Stream implements Command.
-func (c WithdrawChange) Stream() Stream {
-	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
-}
-
-func (c WithdrawChange) target(state State) *Versions { return changeVersions(state, c.Ref, c.Number) }
-
 func (c WithdrawChange) decide(state State, dc DecisionContext) ([]Event, error) {
-	change, err := findChange(state, c.Ref, c.Number, dc)
+	change, err := findChange(state, c.ProjectRef, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ type WantedChange struct {
 // ProposeChange begins a change request; its number is the next of the project. Who proposes can give it
 // a key of its own, to find it by. Publish names milestones that become public with it (R17).
 type ProposeChange struct {
-	Ref        ProjectRef     `json:"ref"`
+	ProjectRef `json:"ref"`
 	Key        string         `json:"key,omitempty"`
 	Reason     string         `json:"reason"`
 	Milestones []WantedChange `json:"milestones"`
@@ -30,13 +30,10 @@ type ChangeProposed struct {
 	Publish    []MilestoneID    `json:"publish,omitempty"`
 }
 
-// Stream implements Command.
-func (c ProposeChange) Stream() Stream {
-	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
-}
+func (c ProposeChange) target(State) *Versions { return nil }
 
 func (c ProposeChange) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, project, err := findProject(state, c.Ref, dc)
+	agreement, project, err := findProject(state, c.ProjectRef, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +48,12 @@ func (c ProposeChange) decide(state State, dc DecisionContext) ([]Event, error) 
 		return nil, err
 	}
 	return sharedEvents("", ChangeProposed{
-		len(project.Changes) + 1, c.Key, dc.Actor.Partner, c.Reason, proposed, parties(state, c.Ref, proposed, c.Publish), c.Publish,
+		len(project.Changes) + 1, c.Key, dc.Actor.Partner, c.Reason, proposed, parties(state, c.ProjectRef, proposed, c.Publish), c.Publish,
 	}), nil
 }
 
 func (c ProposeChange) milestone(state State, id MilestoneID) *Milestone {
-	return state.Milestone(MilestoneRef{c.Ref.Agreement, c.Ref.Project, id})
+	return state.Milestone(MilestoneRef{c.ProjectRef.Agreement, c.ProjectRef.Project, id})
 }
 
 func (c ProposeChange) proposals(state State, agreement *Agreement, project *Project, dc DecisionContext) (proposed []ProposedChange, check validation) {
@@ -167,16 +164,11 @@ func findChange(state State, ref ProjectRef, number int, dc DecisionContext) (ch
 	return changeContext{change, ref, project, agreement}, nil
 }
 
-func changeVersions(state State, ref ProjectRef, number int) *Versions {
-	project := state.Project(ref)
-	if project == nil {
+func (c *ChangeRequest) versions() *Versions {
+	if c == nil {
 		return nil
 	}
-	change := project.Change(number)
-	if change == nil {
-		return nil
-	}
-	return &change.Versions
+	return &c.Versions
 }
 
 // requireParty refuses all but a manager of a party of the request, and requests that are closed.
@@ -200,8 +192,7 @@ func (c changeContext) requireOpen() error {
 // ApproveChange is one party's yes. With the last one the request takes effect. Of a request that publishes
 // it is a yes to all that the public will see of those milestones from then on, see [MilestonePublished].
 type ApproveChange struct {
-	Ref    ProjectRef `json:"ref"`
-	Number int        `json:"number"`
+	ChangeRef
 }
 
 // ChangeApproved is one party's yes. Remaining are the parties whose yes is missing.
@@ -211,15 +202,8 @@ type ChangeApproved struct {
 	Remaining []PartnerID `json:"remaining,omitempty"`
 }
 
-// Stream implements Command.
-func (c ApproveChange) Stream() Stream {
-	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
-}
-
-func (c ApproveChange) target(state State) *Versions { return changeVersions(state, c.Ref, c.Number) }
-
 func (c ApproveChange) decide(state State, dc DecisionContext) ([]Event, error) {
-	change, err := findChange(state, c.Ref, c.Number, dc)
+	change, err := findChange(state, c.ProjectRef, c.Number, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +216,7 @@ func (c ApproveChange) decide(state State, dc DecisionContext) ([]Event, error) 
 		}
 	}
 	event := ChangeApproved{Change: c.Number, Partner: dc.Actor.Partner}
-	for _, partner := range change.Parties(state, c.Ref) {
+	for _, partner := range change.Parties(state, c.ProjectRef) {
 		if partner != dc.Actor.Partner && !slices.Contains(change.Approvals, partner) {
 			event.Remaining = append(event.Remaining, partner)
 		}

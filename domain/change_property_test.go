@@ -69,11 +69,11 @@ func drawChange(t *rapid.T, ref ProjectRef) Command {
 	case 0, 1:
 		return ProposeChange{ref, "", drawText.Draw(t, "reason"), drawWanted(t), drawPublished(t)}
 	case 2:
-		return RejectChange{ref, number, drawText.Draw(t, "reason")}
+		return RejectChange{ChangeRef{ref, number}, drawText.Draw(t, "reason")}
 	case 3:
-		return WithdrawChange{ref, number}
+		return WithdrawChange{ChangeRef{ref, number}}
 	}
-	return ApproveChange{ref, number}
+	return ApproveChange{ChangeRef{ref, number}}
 }
 
 // drawPublished draws none most of the time.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -95,17 +96,32 @@ func readNothing([]byte, int, reflect.Value) int { return gaveUp }
 // hasByteAt reports whether data goes on with c at the given place.
 func hasByteAt(data []byte, at int, char byte) bool { return at < len(data) && data[at] == char }
 
+// field is one member of a JSON object.
+type field struct {
+	key   string // with quotes and colon, as json.Marshal writes it
+	index []int  // of the struct's field, as reflect.Value.FieldByIndex takes it
+	read  readFunc
+}
+
+// fieldsOf returns the fields that json.Marshal writes for a struct, in its order: the fields of an embedded
+// struct that has no name of its own take the place of that struct.
+func fieldsOf(typ reflect.Type, path []int) (fields []field) {
+	for i := range typ.NumField() {
+		structField := typ.Field(i)
+		index := slices.Concat(path, structField.Index)
+		name, _, _ := strings.Cut(structField.Tag.Get("json"), ",")
+		if name == "" && structField.Anonymous {
+			fields = append(fields, fieldsOf(structField.Type, index)...)
+			continue
+		}
+		fields = append(fields, field{`"` + name + `":`, index, readFuncOf(structField.Type)})
+	}
+	return fields
+}
+
 // readStruct reads an object whose keys come in the order of t's fields; each may be left out.
 func readStruct(typ reflect.Type) readFunc {
-	type field struct {
-		key  string // as written: "name":
-		read readFunc
-	}
-	fields := make([]field, typ.NumField())
-	for i := range fields {
-		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-		fields[i] = field{`"` + name + `":`, readFuncOf(typ.Field(i).Type)}
-	}
+	fields := fieldsOf(typ, nil)
 	return func(data []byte, at int, value reflect.Value) int {
 		if !hasByteAt(data, at, '{') {
 			return gaveUp
@@ -124,7 +140,7 @@ func readStruct(typ reflect.Type) readFunc {
 			if len(data)-key < len(next.key) || string(data[key:key+len(next.key)]) != next.key {
 				continue
 			}
-			if at = next.read(data, key+len(next.key), value.Field(i)); at == gaveUp {
+			if at = next.read(data, key+len(next.key), value.FieldByIndex(next.index)); at == gaveUp {
 				return gaveUp
 			}
 			first = false

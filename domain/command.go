@@ -58,11 +58,10 @@ type DecisionContext struct {
 type Command interface {
 	// Stream returns the aggregate that the command is for.
 	Stream() Stream
+	// target returns the counters of what the command changes; nil if it does not exist yet, or has none.
+	target(state State) *Versions
 	decide(state State, dc DecisionContext) ([]Event, error)
 }
-
-// versioned is a command whose target can carry a version for Meta.IfMatch.
-type versioned interface{ target(state State) *Versions }
 
 // Event is one decided fact.
 type Event struct {
@@ -88,14 +87,11 @@ func Decide(state State, command Command, dc DecisionContext) ([]Event, error) {
 }
 
 func checkVersion(state State, command Command, dc DecisionContext) error {
-	var seen *Versions
-	if versionedCommand, ok := command.(versioned); ok {
-		seen = versionedCommand.target(state)
-	}
-	if seen == nil {
+	versions := command.target(state)
+	if versions == nil {
 		return newError(Precondition, "version_mismatch", "There is no version of this yet, so none can match.")
 	}
-	if now, _ := seen.For(dc.Actor.Partner); now != *dc.IfMatch {
+	if now, _ := versions.For(dc.Actor.Partner); now != *dc.IfMatch {
 		return newError(Precondition, "version_mismatch", "It is at version %d now, not %d.", now, *dc.IfMatch)
 	}
 	return nil

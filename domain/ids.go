@@ -28,14 +28,14 @@ type (
 
 // MemberRef names a member across partners.
 type MemberRef struct {
-	Partner PartnerID
-	Member  MemberID
+	Partner PartnerID `json:"partner"`
+	Member  MemberID  `json:"member"`
 }
 
 // TokenRef names a token across partners.
 type TokenRef struct {
-	Partner PartnerID
-	Token   TokenID
+	Partner PartnerID `json:"partner"`
+	Token   TokenID   `json:"token"`
 }
 
 // ProjectRef names a project across agreements.
@@ -53,6 +53,73 @@ type MilestoneRef struct {
 
 // ProjectRef returns the milestone's project.
 func (r MilestoneRef) ProjectRef() ProjectRef { return ProjectRef{r.Agreement, r.Project} }
+
+// AmendmentRef names an amendment across agreements.
+type AmendmentRef struct {
+	Agreement AgreementID `json:"id"`
+	Number    int         `json:"number"`
+}
+
+// ChangeRef names a change request across projects.
+type ChangeRef struct {
+	ProjectRef `json:"ref"`
+	Number     int `json:"number"`
+}
+
+// Commands embed the id or reference of the aggregate or entity that they are for. It gives a command its
+// stream, and its target: the version counters that DecisionContext.IfMatch is compared with.
+
+// Stream returns the stream of the partner's directory.
+func (id PartnerID) Stream() Stream { return Stream{Partner: id} }
+
+func (id PartnerID) target(state State) *Versions { return state.Partner(id).versions() }
+
+// Stream returns the stream of the partner's directory.
+func (r MemberRef) Stream() Stream { return r.Partner.Stream() }
+
+func (r MemberRef) target(state State) *Versions { return state.Member(r).versions() }
+
+// Stream returns the stream of the partner's directory.
+func (r TokenRef) Stream() Stream { return r.Partner.Stream() }
+
+func (r TokenRef) target(state State) *Versions { return state.Token(r).versions() }
+
+// Stream returns the stream of the partner's directory.
+func (r WebhookRef) Stream() Stream { return r.Partner.Stream() }
+
+func (r WebhookRef) target(state State) *Versions { return state.Webhook(r).versions() }
+
+// Stream returns the agreement's stream.
+func (id AgreementID) Stream() Stream { return Stream{Agreement: id} }
+
+func (id AgreementID) target(state State) *Versions { return state.Agreement(id).versions() }
+
+// Stream returns the agreement's stream.
+func (r AmendmentRef) Stream() Stream { return r.Agreement.Stream() }
+
+func (r AmendmentRef) target(state State) *Versions {
+	if agreement := state.Agreement(r.Agreement); agreement != nil {
+		return agreement.Amendment(r.Number).versions()
+	}
+	return nil
+}
+
+// Stream returns the project's stream.
+func (r ProjectRef) Stream() Stream { return Stream{Agreement: r.Agreement, Project: r.Project} }
+
+func (r ProjectRef) target(state State) *Versions { return state.Project(r).versions() }
+
+func (r ChangeRef) target(state State) *Versions {
+	if project := state.Project(r.ProjectRef); project != nil {
+		return project.Change(r.Number).versions()
+	}
+	return nil
+}
+
+// Stream returns the stream of the milestone's project.
+func (r MilestoneRef) Stream() Stream { return r.ProjectRef().Stream() }
+
+func (r MilestoneRef) target(state State) *Versions { return state.Milestone(r).versions() }
 
 // MaxSlug is the greatest length of an id in bytes.
 const MaxSlug = 63

@@ -165,8 +165,8 @@ func (i *Instrument) validateSchedule(check *validation) {
 
 // AddInstrument adds an instrument to a draft.
 type AddInstrument struct {
-	Agreement  AgreementID `json:"agreement"`
-	Instrument Instrument  `json:"instrument"`
+	AgreementID `json:"agreement"`
+	Instrument  Instrument `json:"instrument"`
 }
 
 // InstrumentAdded is about the instrument in its subject. Like every edit of a draft it voids the
@@ -176,13 +176,8 @@ type InstrumentAdded struct {
 	Voided     []PartnerID `json:"voided,omitempty"`
 }
 
-// Stream implements Command.
-func (c AddInstrument) Stream() Stream { return Stream{Agreement: c.Agreement} }
-
-func (c AddInstrument) target(state State) *Versions { return versionsOf(state.Agreement(c.Agreement)) }
-
 func (c AddInstrument) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, err := findAgreement(state, c.Agreement, dc)
+	agreement, err := findAgreement(state, c.AgreementID, dc)
 	if err != nil {
 		return nil, err
 	}

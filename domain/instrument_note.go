@@ -23,9 +23,9 @@ func (a *Agreement) Note(instrument InstrumentID, partner PartnerID) string {
 
 // NoteInstrument replaces the acting partner's private note; an empty one removes it.
 type NoteInstrument struct {
-	Agreement  AgreementID  `json:"agreement"`
-	Instrument InstrumentID `json:"instrument"`
-	Note       string       `json:"note"`
+	AgreementID `json:"agreement"`
+	Instrument  InstrumentID `json:"instrument"`
+	Note        string       `json:"note"`
 }
 
 // InstrumentNoted is about the instrument in its subject. It carries the note after and before.
@@ -35,15 +35,8 @@ type InstrumentNoted struct {
 	From  string `json:"from,omitempty"`
 }
 
-// Stream implements Command.
-func (c NoteInstrument) Stream() Stream { return Stream{Agreement: c.Agreement} }
-
-func (c NoteInstrument) target(state State) *Versions {
-	return versionsOf(state.Agreement(c.Agreement))
-}
-
 func (c NoteInstrument) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, err := findAgreement(state, c.Agreement, dc)
+	agreement, err := findAgreement(state, c.AgreementID, dc)
 	if err != nil {
 		return nil, err
 	}

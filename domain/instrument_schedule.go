@@ -64,10 +64,10 @@ func Fulfilled(milestones []*Milestone) bool {
 
 // MoveItem says that a schedule item is delivered, or recorded.
 type MoveItem struct {
-	Agreement  AgreementID  `json:"agreement"`
-	Instrument InstrumentID `json:"instrument"`
-	Item       ItemID       `json:"item"`
-	State      ItemState    `json:"state"`
+	AgreementID `json:"agreement"`
+	Instrument  InstrumentID `json:"instrument"`
+	Item        ItemID       `json:"item"`
+	State       ItemState    `json:"state"`
 }
 
 // ItemMoved is about the instrument in its subject. It names no milestone, because all parties see it and
@@ -79,13 +79,8 @@ type ItemMoved struct {
 	From  ItemState `json:"from"`
 }
 
-// Stream implements Command.
-func (c MoveItem) Stream() Stream { return Stream{Agreement: c.Agreement} }
-
-func (c MoveItem) target(state State) *Versions { return versionsOf(state.Agreement(c.Agreement)) }
-
 func (c MoveItem) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, err := findAgreement(state, c.Agreement, dc)
+	agreement, err := findAgreement(state, c.AgreementID, dc)
 	if err != nil {
 		return nil, err
 	}

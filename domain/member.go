@@ -11,9 +11,8 @@ type Member struct {
 
 // AddMember names a person; the name and the address go into the key–value space, not here.
 type AddMember struct {
-	Partner PartnerID `json:"partner"`
-	Member  MemberID  `json:"member"`
-	Role    Role      `json:"role"`
+	MemberRef
+	Role Role `json:"role"`
 }
 
 // MemberAdded is about the member in its subject.
@@ -21,8 +20,7 @@ type MemberAdded struct {
 	Role Role `json:"role"`
 }
 
-// Stream implements Command.
-func (c AddMember) Stream() Stream { return Stream{Partner: c.Partner} }
+func (c AddMember) target(State) *Versions { return nil }
 
 func (c AddMember) decide(state State, dc DecisionContext) ([]Event, error) {
 	if _, err := findDirectory(state, c.Partner, dc); err != nil {
@@ -37,7 +35,7 @@ func (c AddMember) decide(state State, dc DecisionContext) ([]Event, error) {
 	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
 	}
-	if state.Member(MemberRef{c.Partner, c.Member}) != nil {
+	if state.Member(c.MemberRef) != nil {
 		return nil, conflict("member_exists", "There is, or was, a member %s.", c.Member)
 	}
 	if state.Token(TokenRef{c.Partner, TokenID(c.Member)}) != nil {
@@ -61,9 +59,8 @@ func (e MemberAdded) apply(world *World, header Header) {
 
 // EditMember changes the role, or (Role nil) only what is kept outside the chain.
 type EditMember struct {
-	Partner PartnerID `json:"partner"`
-	Member  MemberID  `json:"member"`
-	Role    *Role     `json:"role,omitempty"`
+	MemberRef
+	Role *Role `json:"role,omitempty"`
 }
 
 // MemberEdited is about the member in its subject. The roles are equal when only the name or the
@@ -71,13 +68,6 @@ type EditMember struct {
 type MemberEdited struct {
 	To   Role `json:"to"`
 	From Role `json:"from"`
-}
-
-// Stream implements Command.
-func (c EditMember) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c EditMember) target(state State) *Versions {
-	return versionsOf(state.Member(MemberRef{c.Partner, c.Member}))
 }
 
 func (c EditMember) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -124,17 +114,11 @@ func (e MemberEdited) apply(world *World, header Header) {
 
 // RemoveMember ends a membership; tokens in the member's name stop working.
 type RemoveMember struct {
-	Partner PartnerID `json:"partner"`
-	Member  MemberID  `json:"member"`
+	MemberRef
 }
 
 // MemberRemoved is about the member in its subject.
 type MemberRemoved struct{}
-
-// Stream implements Command.
-func (c RemoveMember) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c RemoveMember) target(state State) *Versions { return versionsOf(state.Member(MemberRef(c))) }
 
 func (c RemoveMember) decide(state State, dc DecisionContext) ([]Event, error) {
 	if _, err := findMember(state, c.Partner, c.Member, dc); err != nil {

@@ -330,10 +330,6 @@ func (h Header) editMilestone(world *World) *Milestone {
 	return milestone
 }
 
-func streamOf(ref MilestoneRef) Stream {
-	return Stream{Agreement: ref.Agreement, Project: ref.Project}
-}
-
 // LastChange returns the time of the last event about the milestone that p may see.
 func (m *Milestone) LastChange(partner PartnerID) time.Time {
 	_, at := m.Versions.For(partner)

@@ -5,9 +5,9 @@ import "slices"
 // AcceptMilestone is an acceptor's yes to the present delivery. With conditions it is a conditional
 // one: see [Condition].
 type AcceptMilestone struct {
-	Ref        MilestoneRef  `json:"ref"`
-	Note       string        `json:"note,omitempty"`
-	Conditions []Requirement `json:"conditions,omitempty"`
+	MilestoneRef `json:"ref"`
+	Note         string        `json:"note,omitempty"`
+	Conditions   []Requirement `json:"conditions,omitempty"`
 }
 
 // MilestoneAccepted is one acceptor's full yes. Remaining are the acceptors whose full yes is still
@@ -31,13 +31,8 @@ type MilestoneConditionallyAccepted struct {
 	Remaining  []PartnerID `json:"remaining,omitempty"`
 }
 
-// Stream implements Command.
-func (c AcceptMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c AcceptMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c AcceptMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +161,8 @@ func (m *Milestone) reopen() {
 // RejectMilestone is an acceptor's no to the present delivery, with reasons (R11). It can follow a
 // conditional yes whose conditions are not all closed.
 type RejectMilestone struct {
-	Ref     MilestoneRef `json:"ref"`
-	Reasons []string     `json:"reasons"`
+	MilestoneRef `json:"ref"`
+	Reasons      []string `json:"reasons"`
 }
 
 // MilestoneRejected ends the round. DisputeBy is the last day, in UTC, on which the owner may
@@ -181,13 +176,8 @@ type MilestoneRejected struct {
 	DisputeBy   Date      `json:"dispute_by,omitzero"`
 }
 
-// Stream implements Command.
-func (c RejectMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c RejectMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c RejectMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}

@@ -48,14 +48,14 @@ func drawAcceptance(t *rapid.T, m *acceptanceModel) Command {
 	}
 	switch act {
 	case 0:
-		return DeliverMilestone{Ref: ref}
+		return DeliverMilestone{MilestoneRef: ref}
 	case 1:
 		return WithdrawDelivery{ref}
 	case 2:
-		return AcceptMilestone{Ref: ref}
+		return AcceptMilestone{MilestoneRef: ref}
 	case 3:
 		wants := rapid.SliceOfN(rapid.Just(Requirement{"Signed report", 2019_12_31}), 1, 3)
-		return AcceptMilestone{Ref: ref, Conditions: wants.Draw(t, "conditions")}
+		return AcceptMilestone{MilestoneRef: ref, Conditions: wants.Draw(t, "conditions")}
 	case 4:
 		return CloseCondition{ref, rapid.IntRange(max(1, len(m.asked)-4), len(m.asked)+1).Draw(t, "number")}
 	case 5:

@@ -47,8 +47,8 @@ func (m *Milestone) OpenConditions(partner PartnerID) (open []RoundCondition) {
 
 // CloseCondition says that a condition is met.
 type CloseCondition struct {
-	Ref    MilestoneRef `json:"ref"`
-	Number int          `json:"number"`
+	MilestoneRef `json:"ref"`
+	Number       int `json:"number"`
 }
 
 // ConditionClosed is the author's word that it is met. StillOpen counts what else it asks for. The
@@ -62,13 +62,8 @@ type ConditionClosed struct {
 	StillOpen int       `json:"still_open"`
 }
 
-// Stream implements Command.
-func (c CloseCondition) Stream() Stream { return streamOf(c.Ref) }
-
-func (c CloseCondition) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c CloseCondition) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}

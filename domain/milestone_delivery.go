@@ -3,10 +3,10 @@ package domain
 // DeliverMilestone is the owner's claim that the milestone is done. On is the date of the claim,
 // not in the future; the round begins when the claim is recorded.
 type DeliverMilestone struct {
-	Ref             MilestoneRef `json:"ref"`
-	On              Date         `json:"on,omitzero"` // zero: today
-	Evidence        []Evidence   `json:"evidence,omitempty"`
-	PrivateEvidence []Evidence   `json:"kept,omitempty"` // evidence that only the deliverer sees (R16)
+	MilestoneRef    `json:"ref"`
+	On              Date       `json:"on,omitzero"` // zero: today
+	Evidence        []Evidence `json:"evidence,omitempty"`
+	PrivateEvidence []Evidence `json:"kept,omitempty"` // evidence that only the deliverer sees (R16)
 }
 
 // MilestoneDelivered begins a round of acceptance.
@@ -17,13 +17,8 @@ type MilestoneDelivered struct {
 	Evidence  []Evidence  `json:"evidence,omitempty"`
 }
 
-// Stream implements Command.
-func (c DeliverMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c DeliverMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c DeliverMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +75,7 @@ func (e MilestoneDelivered) apply(world *World, header Header) {
 // WithdrawDelivery takes a delivery back, as long as no acceptor has decided it: an acceptor's word is
 // not taken back by somebody else.
 type WithdrawDelivery struct {
-	Ref MilestoneRef `json:"ref"`
+	MilestoneRef `json:"ref"`
 }
 
 // DeliveryWithdrawn ends the round.
@@ -89,13 +84,8 @@ type DeliveryWithdrawn struct {
 	DeliveredOn Date `json:"delivered_on"`
 }
 
-// Stream implements Command.
-func (c WithdrawDelivery) Stream() Stream { return streamOf(c.Ref) }
-
-func (c WithdrawDelivery) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c WithdrawDelivery) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}

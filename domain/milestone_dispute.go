@@ -116,8 +116,8 @@ func (r *Rejection) tooLate(at time.Time) bool {
 
 // DisputeMilestone is the owner's objection to the rejection of its last delivery.
 type DisputeMilestone struct {
-	Ref    MilestoneRef `json:"ref"`
-	Reason string       `json:"reason"`
+	MilestoneRef `json:"ref"`
+	Reason       string `json:"reason"`
 }
 
 // MilestoneDisputed begins a dispute over one acceptor's decision on the last delivery.
@@ -131,13 +131,8 @@ type MilestoneDisputed struct {
 	DeliveredOn Date          `json:"delivered_on"`
 }
 
-// Stream implements Command.
-func (c DisputeMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c DisputeMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c DisputeMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -180,9 +175,9 @@ func (e MilestoneDisputed) apply(world *World, header Header) {
 
 // SettleMilestone names the outcome that the acting partner wants for a dispute.
 type SettleMilestone struct {
-	Ref        MilestoneRef `json:"ref"`
-	Settlement Settlement   `json:"outcome"`
-	Note       string       `json:"note,omitempty"`
+	MilestoneRef `json:"ref"`
+	Settlement   Settlement `json:"outcome"`
+	Note         string     `json:"note,omitempty"`
 }
 
 // OutcomeNamed is one partner's word on how to settle. From is the outcome that it named before.
@@ -205,13 +200,8 @@ type MilestoneSettled struct {
 	Acceptors  []PartnerID `json:"acceptors,omitempty"`
 }
 
-// Stream implements Command.
-func (c SettleMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c SettleMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c SettleMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}

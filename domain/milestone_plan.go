@@ -5,9 +5,9 @@ import "slices"
 // PlanMilestone adds a milestone. With Private only the acting partner sees it; the edge has then
 // ended the id in a random suffix (R16).
 type PlanMilestone struct {
-	Ref     MilestoneRef `json:"ref"`
-	Plan    Plan         `json:"plan"`
-	Private bool         `json:"private,omitempty"`
+	MilestoneRef `json:"ref"`
+	Plan         Plan `json:"plan"`
+	Private      bool `json:"private,omitempty"`
 }
 
 // MilestonePlanned is the first event of a milestone.
@@ -15,11 +15,10 @@ type MilestonePlanned struct {
 	Plan Plan `json:"plan"`
 }
 
-// Stream implements Command.
-func (c PlanMilestone) Stream() Stream { return streamOf(c.Ref) }
+func (c PlanMilestone) target(State) *Versions { return nil }
 
 func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, project, err := findProject(state, c.Ref.ProjectRef(), dc)
+	agreement, project, err := findProject(state, c.MilestoneRef.ProjectRef(), dc)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +30,7 @@ func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	}
 	check := plan.validate(agreement.ViewFor(dc.Actor.Partner, dc.At), project, c.Private)
 	check.departedPartners(agreement, dc.At, plan, Plan{})
-	check.slug("id", string(c.Ref.Milestone))
+	check.slug("id", string(c.MilestoneRef.Milestone))
 	if c.Private && plan.Owner != dc.Actor.Partner {
 		check.add("owner", "a private milestone is its own partner's")
 	}
@@ -41,7 +40,7 @@ func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := c.allowed(state, agreement, project, dc); err != nil {
 		return nil, err
 	}
-	return []Event{{string(c.Ref.Milestone), audience, MilestonePlanned{plan}}}, nil
+	return []Event{{string(c.MilestoneRef.Milestone), audience, MilestonePlanned{plan}}}, nil
 }
 
 func (c PlanMilestone) allowed(state State, agreement *Agreement, project *Project, dc DecisionContext) error {
@@ -54,8 +53,8 @@ func (c PlanMilestone) allowed(state State, agreement *Agreement, project *Proje
 	if err := project.requirePlanning(); err != nil {
 		return err
 	}
-	if state.Milestone(c.Ref) != nil {
-		return conflict("milestone_exists", "Project %s has a milestone %s already.", c.Ref.Project, c.Ref.Milestone)
+	if state.Milestone(c.MilestoneRef) != nil {
+		return conflict("milestone_exists", "Project %s has a milestone %s already.", c.MilestoneRef.Project, c.MilestoneRef.Milestone)
 	}
 	return nil
 }
@@ -68,7 +67,7 @@ func (e MilestonePlanned) apply(world *World, header Header) {
 // EditMilestone replaces what is set. The owner alone edits, until the delivery; once a baseline is
 // agreed not what is agreed (R15).
 type EditMilestone struct {
-	Ref          MilestoneRef  `json:"ref"`
+	MilestoneRef `json:"ref"`
 	Title        *string       `json:"title,omitempty"`
 	Description  *string       `json:"description,omitempty"`
 	Owner        *PartnerID    `json:"owner,omitempty"`
@@ -86,13 +85,8 @@ type MilestoneEdited struct {
 	From Plan `json:"from"`
 }
 
-// Stream implements Command.
-func (c EditMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c EditMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -157,19 +151,14 @@ func (e MilestoneEdited) apply(world *World, header Header) {
 
 // StartMilestone begins the work.
 type StartMilestone struct {
-	Ref MilestoneRef `json:"ref"`
+	MilestoneRef `json:"ref"`
 }
 
 // MilestoneStarted says that the owner began.
 type MilestoneStarted struct{}
 
-// Stream implements Command.
-func (c StartMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c StartMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c StartMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -195,8 +184,8 @@ func (MilestoneStarted) apply(world *World, header Header) {
 // CancelMilestone ends a milestone that is no longer wanted; the owner alone, until the delivery, while
 // no baseline is agreed (R15).
 type CancelMilestone struct {
-	Ref    MilestoneRef `json:"ref"`
-	Reason string       `json:"reason,omitempty"`
+	MilestoneRef `json:"ref"`
+	Reason       string `json:"reason,omitempty"`
 }
 
 // MilestoneCancelled is final. Change is the request that did it; 0: the owner alone.
@@ -206,13 +195,8 @@ type MilestoneCancelled struct {
 	Change int            `json:"change,omitempty"`
 }
 
-// Stream implements Command.
-func (c CancelMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c CancelMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c CancelMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}

@@ -5,11 +5,11 @@ import "slices"
 // ReportProgress sets what is not nil; at least one is. With Private it is the acting partner's own
 // assessment, see [Assessment]; it has no percentage.
 type ReportProgress struct {
-	Ref     MilestoneRef `json:"ref"`
-	Percent *int         `json:"percent,omitempty"`
-	Health  *Health      `json:"health,omitempty"`
-	Note    *string      `json:"note,omitempty"`
-	Private bool         `json:"private,omitempty"`
+	MilestoneRef `json:"ref"`
+	Percent      *int    `json:"percent,omitempty"`
+	Health       *Health `json:"health,omitempty"`
+	Note         *string `json:"note,omitempty"`
+	Private      bool    `json:"private,omitempty"`
 }
 
 // Report is the owner's word on how it goes.
@@ -25,13 +25,8 @@ type MilestoneProgressed struct {
 	From Report `json:"from"`
 }
 
-// Stream implements Command.
-func (c ReportProgress) Stream() Stream { return streamOf(c.Ref) }
-
-func (c ReportProgress) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c ReportProgress) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -87,10 +82,10 @@ func (e MilestoneProgressed) apply(world *World, header Header) {
 // MoveForecast sets the acting partner's forecast: the one that all who see the milestone see, or its
 // private one, which stays private when a private milestone is shared.
 type MoveForecast struct {
-	Ref     MilestoneRef `json:"ref"`
-	On      Date         `json:"on"`
-	Reason  string       `json:"reason,omitempty"`
-	Private bool         `json:"private,omitempty"`
+	MilestoneRef `json:"ref"`
+	On           Date   `json:"on"`
+	Reason       string `json:"reason,omitempty"`
+	Private      bool   `json:"private,omitempty"`
 }
 
 // ForecastMoved carries the forecast after and before; From is zero for the first one.
@@ -100,13 +95,8 @@ type ForecastMoved struct {
 	Private bool     `json:"private,omitempty"`
 }
 
-// Stream implements Command.
-func (c MoveForecast) Stream() Stream { return streamOf(c.Ref) }
-
-func (c MoveForecast) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c MoveForecast) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -145,9 +135,9 @@ func (e ForecastMoved) apply(world *World, header Header) {
 
 // CommentMilestone says something about a milestone, to all who see it or to one's own partner.
 type CommentMilestone struct {
-	Ref     MilestoneRef `json:"ref"`
-	Text    string       `json:"text"`
-	Private bool         `json:"private,omitempty"`
+	MilestoneRef `json:"ref"`
+	Text         string `json:"text"`
+	Private      bool   `json:"private,omitempty"`
 }
 
 // MilestoneCommented changes nothing but the history.
@@ -155,13 +145,8 @@ type MilestoneCommented struct {
 	Text string `json:"text"`
 }
 
-// Stream implements Command.
-func (c CommentMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c CommentMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c CommentMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,8 @@ package domain
 
 // ShareMilestone shows a private milestone to all participants (R17).
 type ShareMilestone struct {
-	Ref       MilestoneRef `json:"ref"`
-	Acceptors []PartnerID  `json:"acceptors,omitempty"` // nil: all other participants
+	MilestoneRef `json:"ref"`
+	Acceptors    []PartnerID `json:"acceptors,omitempty"` // nil: all other participants
 }
 
 // MilestoneShared carries the present state: it is all that the others ever see of what was
@@ -15,13 +15,8 @@ type MilestoneShared struct {
 	Forecast *Forecast      `json:"forecast,omitempty"`
 }
 
-// Stream implements Command.
-func (c ShareMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c ShareMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}

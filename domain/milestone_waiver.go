@@ -5,7 +5,7 @@ import "slices"
 // WaiveMilestone gives up an acceptor's claim to the result. With the last acceptor's the
 // milestone is waived.
 type WaiveMilestone struct {
-	Ref MilestoneRef `json:"ref"`
+	MilestoneRef `json:"ref"`
 }
 
 // MilestoneWaived is one acceptor's waiver. Remaining are the acceptors that have not waived.
@@ -15,13 +15,8 @@ type MilestoneWaived struct {
 	From      MilestoneState `json:"from"`
 }
 
-// Stream implements Command.
-func (c WaiveMilestone) Stream() Stream { return streamOf(c.Ref) }
-
-func (c WaiveMilestone) target(state State) *Versions { return versionsOf(state.Milestone(c.Ref)) }
-
 func (c WaiveMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
-	milestone, err := findMilestone(state, c.Ref, dc)
+	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
 		return nil, err
 	}

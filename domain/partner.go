@@ -44,8 +44,8 @@ func (p *Partner) setProfile(to PartnerProfile) {
 
 // CreatePartner is given by the operator. The edge has checked that the time zone exists.
 type CreatePartner struct {
-	ID      PartnerID      `json:"id"`
-	Profile PartnerProfile `json:"profile"`
+	PartnerID `json:"id"`
+	Profile   PartnerProfile `json:"profile"`
 }
 
 // PartnerCreated is the first event of a directory.
@@ -53,20 +53,19 @@ type PartnerCreated struct {
 	Profile PartnerProfile `json:"profile"`
 }
 
-// Stream implements Command.
-func (c CreatePartner) Stream() Stream { return Stream{Partner: c.ID} }
+func (c CreatePartner) target(State) *Versions { return nil }
 
 func (c CreatePartner) decide(state State, dc DecisionContext) ([]Event, error) {
 	check := c.Profile.validate()
-	check.slug("id", string(c.ID))
+	check.slug("id", string(c.PartnerID))
 	if err := check.err(); err != nil {
 		return nil, err
 	}
 	if dc.Actor.Role != Operator {
 		return nil, forbidden("operator_only", "Only the operator creates partners.")
 	}
-	if state.Partner(c.ID) != nil {
-		return nil, conflict("partner_exists", "There is a partner %s already.", c.ID)
+	if state.Partner(c.PartnerID) != nil {
+		return nil, conflict("partner_exists", "There is a partner %s already.", c.PartnerID)
 	}
 	return directoryEvent("", PartnerCreated{c.Profile}), nil
 }
@@ -84,11 +83,11 @@ func directoryEvent(subject string, payload Payload) []Event {
 
 // EditPartner replaces the fields that are set.
 type EditPartner struct {
-	ID       PartnerID `json:"id"`
-	Name     *string   `json:"name,omitempty"`
-	Country  *string   `json:"country,omitempty"`
-	TimeZone *string   `json:"time_zone,omitempty"`
-	Holidays *[]Date   `json:"holidays,omitempty"`
+	PartnerID `json:"id"`
+	Name      *string `json:"name,omitempty"`
+	Country   *string `json:"country,omitempty"`
+	TimeZone  *string `json:"time_zone,omitempty"`
+	Holidays  *[]Date `json:"holidays,omitempty"`
 }
 
 // PartnerEdited carries the whole profile after and before.
@@ -97,13 +96,8 @@ type PartnerEdited struct {
 	From PartnerProfile `json:"from"`
 }
 
-// Stream implements Command.
-func (c EditPartner) Stream() Stream { return Stream{Partner: c.ID} }
-
-func (c EditPartner) target(state State) *Versions { return versionsOf(state.Partner(c.ID)) }
-
 func (c EditPartner) decide(state State, dc DecisionContext) ([]Event, error) {
-	partner, err := findDirectory(state, c.ID, dc)
+	partner, err := findDirectory(state, c.PartnerID, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +152,6 @@ func setList[T any](field *[]T, to *[]T) {
 		*field = nil
 	}
 }
-
-func versionsOf[T interface{ versions() *Versions }](value T) *Versions { return value.versions() }
 
 func (p *Partner) versions() *Versions {
 	if p == nil {

@@ -46,18 +46,17 @@ func noticeExists(state State, partner *Partner, notice NoticeID) bool {
 // DismissNotice takes a notice out of the partner's inbox. It is for the partner alone: the operator does
 // not dismiss what is said about it.
 type DismissNotice struct {
-	Partner PartnerID `json:"partner"`
-	Notice  NoticeID  `json:"notice"`
+	PartnerID `json:"partner"`
+	Notice    NoticeID `json:"notice"`
 }
 
 // NoticeDismissed is about the notice in its subject.
 type NoticeDismissed struct{}
 
-// Stream implements Command.
-func (c DismissNotice) Stream() Stream { return Stream{Partner: c.Partner} }
+func (c DismissNotice) target(State) *Versions { return nil }
 
 func (c DismissNotice) decide(state State, dc DecisionContext) ([]Event, error) {
-	partner, err := findOwnDirectory(state, c.Partner, dc)
+	partner, err := findOwnDirectory(state, c.PartnerID, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +66,7 @@ func (c DismissNotice) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	return []Event{{Subject: string(c.Notice), Audience: PrivateTo(c.Partner), Payload: NoticeDismissed{}}}, nil
+	return []Event{{Subject: string(c.Notice), Audience: PrivateTo(c.PartnerID), Payload: NoticeDismissed{}}}, nil
 }
 
 func (NoticeDismissed) apply(world *World, header Header) {

@@ -52,7 +52,7 @@ func (p *Project) versions() *Versions {
 
 // CreateProject begins a project, exploring or committed.
 type CreateProject struct {
-	Ref          ProjectRef   `json:"ref"`
+	ProjectRef   `json:"ref"`
 	Title        string       `json:"title"`
 	Description  string       `json:"description,omitempty"`
 	Area         string       `json:"area,omitempty"`
@@ -75,13 +75,10 @@ type ProjectCreated struct {
 	DecideBy     Date         `json:"decide_by,omitzero"`
 }
 
-// Stream implements Command.
-func (c CreateProject) Stream() Stream {
-	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
-}
+func (c CreateProject) target(State) *Versions { return nil }
 
 func (c CreateProject) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, err := findAgreement(state, c.Ref.Agreement, dc)
+	agreement, err := findAgreement(state, c.ProjectRef.Agreement, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +96,8 @@ func (c CreateProject) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := agreement.requireOpen(dc); err != nil {
 		return nil, err
 	}
-	if state.Project(c.Ref) != nil {
-		return nil, conflict("project_exists", "Agreement %s has a project %s already.", agreement.ID, c.Ref.Project)
+	if state.Project(c.ProjectRef) != nil {
+		return nil, conflict("project_exists", "Agreement %s has a project %s already.", agreement.ID, c.ProjectRef.Project)
 	}
 	return sharedEvents("", ProjectCreated{
 		c.Title, c.Description, c.Area, c.Stage, c.Lead, c.Participants, c.Instrument, c.DecideBy,
@@ -108,7 +105,7 @@ func (c CreateProject) decide(state State, dc DecisionContext) ([]Event, error) 
 }
 
 func (c CreateProject) validate(agreement *Agreement, dc DecisionContext) (check validation) {
-	check.slug("id", string(c.Ref.Project))
+	check.slug("id", string(c.ProjectRef.Project))
 	check.line("title", c.Title, 200, true)
 	check.text("description", c.Description, 10000, false)
 	check.line("area", c.Area, 200, false)
@@ -171,7 +168,7 @@ func (e ProjectCreated) apply(world *World, header Header) {
 // EditProject replaces what is set; the lead edits. Setting DecideBy calls MoveDecideBy instead,
 // which any participant may, and goes alone.
 type EditProject struct {
-	Ref         ProjectRef    `json:"ref"`
+	ProjectRef  `json:"ref"`
 	Title       *string       `json:"title,omitempty"`
 	Description *string       `json:"description,omitempty"`
 	Area        *string       `json:"area,omitempty"`
@@ -195,15 +192,8 @@ type ProjectEdited struct {
 	From ProjectFields `json:"from"`
 }
 
-// Stream implements Command.
-func (c EditProject) Stream() Stream {
-	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
-}
-
-func (c EditProject) target(state State) *Versions { return versionsOf(state.Project(c.Ref)) }
-
 func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, project, err := findProject(state, c.Ref, dc)
+	agreement, project, err := findProject(state, c.ProjectRef, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -219,10 +209,10 @@ func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
 		return nil, err
 	}
 	if c.DecideBy != nil {
-		return CallStage{Ref: c.Ref, Move: MoveDecideBy, DecideBy: *c.DecideBy}.decide(state, dc)
+		return CallStage{ProjectRef: c.ProjectRef, Move: MoveDecideBy, DecideBy: *c.DecideBy}.decide(state, dc)
 	}
 	if c.Participants != nil {
-		return CallStage{Ref: c.Ref, Move: MoveAddParticipants, Add: add}.decide(state, dc)
+		return CallStage{ProjectRef: c.ProjectRef, Move: MoveAddParticipants, Add: add}.decide(state, dc)
 	}
 	if err := requireLead(agreement, project, dc); err != nil {
 		return nil, err

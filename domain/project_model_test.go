@@ -89,9 +89,9 @@ func newPlanModel(partners []PartnerID) *planModel {
 // begin makes the project that the model begins with.
 func (m *planModel) begin(w *watch) {
 	by := DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: planDay.Time(), Today: planDay}
-	w.step(CreateProject{Ref: planRef(), Title: "R", Stage: Exploring, Lead: "nokia", Participants: m.partners, DecideBy: 2018_06_30}, by)
+	w.step(CreateProject{ProjectRef: planRef(), Title: "R", Stage: Exploring, Lead: "nokia", Participants: m.partners, DecideBy: 2018_06_30}, by)
 	for id, x := range m.milestones {
-		w.step(PlanMilestone{Ref: m.ref(id), Plan: Plan{Title: "M", Owner: x.owner, DueOn: x.due}}, by)
+		w.step(PlanMilestone{MilestoneRef: m.ref(id), Plan: Plan{Title: "M", Owner: x.owner, DueOn: x.due}}, by)
 	}
 }
 
@@ -103,27 +103,27 @@ func drawPlan(t *rapid.T, m *planModel) Command {
 	due := rapid.SampledFrom([]Date{2018_03_30, 2018_04_30, 2018_05_31}).Draw(t, "due")
 	switch rapid.IntRange(0, 15).Draw(t, "act") {
 	case 0, 1, 2:
-		return CallStage{Ref: planRef(), Move: rapid.SampledFrom([]StageMove{MoveCommit, MoveCommit, MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop}).Draw(t, "move"), Reason: "so", Withdraw: rapid.IntRange(0, 5).Draw(t, "withdraw") == 0}
+		return CallStage{ProjectRef: planRef(), Move: rapid.SampledFrom([]StageMove{MoveCommit, MoveCommit, MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop}).Draw(t, "move"), Reason: "so", Withdraw: rapid.IntRange(0, 5).Draw(t, "withdraw") == 0}
 	case 3:
-		return EditMilestone{Ref: ref, DueOn: &due}
+		return EditMilestone{MilestoneRef: ref, DueOn: &due}
 	case 4:
 		return StartMilestone{ref}
 	case 5:
-		return DeliverMilestone{Ref: ref}
+		return DeliverMilestone{MilestoneRef: ref}
 	case 6:
-		return AcceptMilestone{Ref: ref}
+		return AcceptMilestone{MilestoneRef: ref}
 	case 7:
 		return RejectMilestone{ref, []string{"41 h only"}}
 	case 8:
-		return rapid.SampledFrom([]Command{CancelMilestone{Ref: ref}, WaiveMilestone{ref}, ReportProgress{Ref: ref, Percent: new(7)}}).Draw(t, "rare")
+		return rapid.SampledFrom([]Command{CancelMilestone{MilestoneRef: ref}, WaiveMilestone{ref}, ReportProgress{MilestoneRef: ref, Percent: new(7)}}).Draw(t, "rare")
 	case 9, 10:
-		return ProposeChange{Ref: planRef(), Reason: "so", Milestones: drawPlanWishes(t, m, due)}
+		return ProposeChange{ProjectRef: planRef(), Reason: "so", Milestones: drawPlanWishes(t, m, due)}
 	case 11:
-		return RejectChange{planRef(), number, "no"}
+		return RejectChange{ChangeRef{planRef(), number}, "no"}
 	case 12:
-		return WithdrawChange{planRef(), number}
+		return WithdrawChange{ChangeRef{planRef(), number}}
 	}
-	return ApproveChange{planRef(), number}
+	return ApproveChange{ChangeRef{planRef(), number}}
 }
 
 func drawPlanWishes(t *rapid.T, m *planModel, due Date) []WantedChange {
@@ -202,7 +202,7 @@ func (m *planModel) call(who PartnerID, move StageMove, back bool) bool {
 
 // work notes what happens to a milestone itself.
 func (m *planModel) work(who PartnerID, command Command) bool {
-	x := m.milestones[reflect.ValueOf(command).FieldByName("Ref").Interface().(MilestoneRef).Milestone]
+	x := m.milestones[reflect.ValueOf(command).FieldByName("MilestoneRef").Interface().(MilestoneRef).Milestone]
 	owns, undelivered := x.owner == who, x.state == Planned || x.state == InProgress
 	ended := m.stage == Completed || m.stage == Stopped
 	waiting := x.state == Delivered && slices.Contains(x.missing, who)

@@ -53,11 +53,11 @@ func (c Call) SameAs(other Call) bool {
 // CallStage calls a move of a project. One that the lead may do alone happens at once; one that
 // takes every participant happens with the last call.
 type CallStage struct {
-	Ref      ProjectRef  `json:"ref"`
-	Move     StageMove   `json:"move"`
-	Reason   string      `json:"reason,omitempty"`
-	DecideBy Date        `json:"decide_by,omitzero"` // of MoveDecideBy
-	Add      []PartnerID `json:"add,omitempty"`      // of AddParticipants
+	ProjectRef `json:"ref"`
+	Move       StageMove   `json:"move"`
+	Reason     string      `json:"reason,omitempty"`
+	DecideBy   Date        `json:"decide_by,omitzero"` // of MoveDecideBy
+	Add        []PartnerID `json:"add,omitempty"`      // of AddParticipants
 	// Withdraw takes the actor's own open call back: nobody is held to what it wanted when things were otherwise.
 	Withdraw bool `json:"withdraw,omitempty"`
 }
@@ -98,15 +98,8 @@ var stageMoves = map[StageMove]struct {
 	MoveAddParticipants: {[]Stage{Exploring, Committed, Active, Paused}, "", false},
 }
 
-// Stream implements Command.
-func (c CallStage) Stream() Stream {
-	return Stream{Agreement: c.Ref.Agreement, Project: c.Ref.Project}
-}
-
-func (c CallStage) target(state State) *Versions { return versionsOf(state.Project(c.Ref)) }
-
 func (c CallStage) decide(state State, dc DecisionContext) ([]Event, error) {
-	agreement, project, err := findProject(state, c.Ref, dc)
+	agreement, project, err := findProject(state, c.ProjectRef, dc)
 	if err != nil {
 		return nil, err
 	}

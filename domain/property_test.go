@@ -74,14 +74,14 @@ func newWatch(t *rapid.T, partners []PartnerID) *watch {
 		EffectiveOn: 2018_01_01, Disclosure: Disclosed, Schedule: []ScheduleItem{{ID: "lot", Title: "Lot"}},
 	}}, by("nokia"))
 	for _, partner := range partners {
-		w.step(SignAgreement{ID: "a"}, by(partner))
+		w.step(SignAgreement{AgreementID: "a"}, by(partner))
 	}
-	w.step(CreateProject{Ref: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: partners}, by("nokia"))
+	w.step(CreateProject{ProjectRef: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: partners}, by("nokia"))
 	w.step(CreateProject{
-		Ref: ProjectRef{"a", "q"}, Title: "Q", Stage: Exploring, Lead: "xiaomi",
+		ProjectRef: ProjectRef{"a", "q"}, Title: "Q", Stage: Exploring, Lead: "xiaomi",
 		Participants: []PartnerID{"nokia", "xiaomi"}, DecideBy: 2018_06_30,
 	}, by("nokia"))
-	w.step(PlanMilestone{Ref: MilestoneRef{"a", "p", "m"}, Plan: Plan{
+	w.step(PlanMilestone{MilestoneRef: MilestoneRef{"a", "p", "m"}, Plan: Plan{
 		Title: "M", Owner: "nokia", DueOn: 2018_03_30, Instrument: "i", ScheduleItem: "lot",
 	}}, by("nokia"))
 	w.step(StartMilestone{MilestoneRef{"a", "p", "m"}}, by("nokia"))
@@ -260,7 +260,7 @@ func drawPlanning(t *rapid.T, ref MilestoneRef) Command {
 		}, rapid.Bool().Draw(t, "private")}
 	case 1:
 		c := EditMilestone{
-			Ref: ref, Owner: maybe(t, drawOwner, "owner"), DueOn: maybe(t, drawDate, "due"),
+			MilestoneRef: ref, Owner: maybe(t, drawOwner, "owner"), DueOn: maybe(t, drawDate, "due"),
 			Description: maybe(t, drawText, "description"),
 			Criteria:    maybe(t, rapid.SliceOfN(drawText, 0, 2), "criteria"),
 		}
@@ -289,7 +289,7 @@ func drawWork(t *rapid.T, ref MilestoneRef) Command {
 	case 3:
 		return WithdrawDelivery{ref}
 	}
-	return DeliverMilestone{Ref: ref, On: drawDate.Draw(t, "on"), PrivateEvidence: drawKept(t)}
+	return DeliverMilestone{MilestoneRef: ref, On: drawDate.Draw(t, "on"), PrivateEvidence: drawKept(t)}
 }
 
 func drawDecision(t *rapid.T, ref MilestoneRef) Command {
@@ -309,7 +309,7 @@ func drawDecision(t *rapid.T, ref MilestoneRef) Command {
 	case 8:
 		return CloseCondition{ref, rapid.IntRange(0, 4).Draw(t, "number")}
 	}
-	return DeliverMilestone{Ref: ref}
+	return DeliverMilestone{MilestoneRef: ref}
 }
 
 // drawKept draws private evidence half the time.
@@ -334,19 +334,19 @@ func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Comman
 	case 6:
 		return NoteInstrument{"a", "i", drawText.Draw(t, "note")}
 	case 7:
-		return EditProject{Ref: ref, Participants: &partners}
+		return EditProject{ProjectRef: ref, Participants: &partners}
 	case 5:
 		return MoveItem{"a", "i", "lot", rapid.SampledFrom([]ItemState{ItemDelivered, ItemDelivered, ItemRecorded}).Draw(t, "item state")}
 	case 0:
 		return EditProject{
-			Ref: ref, Title: maybe(t, drawText, "title"), Area: maybe(t, drawText, "area"), DecideBy: maybe(t, drawDate, "decide by"),
+			ProjectRef: ref, Title: maybe(t, drawText, "title"), Area: maybe(t, drawText, "area"), DecideBy: maybe(t, drawDate, "decide by"),
 		}
 	case 1:
 		return CreateProject{
-			Ref: ProjectRef{"a", "r"}, Title: "R", Stage: Committed, Lead: drawOwner.Draw(t, "lead"), Participants: drawPartners(t, "participants"),
+			ProjectRef: ProjectRef{"a", "r"}, Title: "R", Stage: Committed, Lead: drawOwner.Draw(t, "lead"), Participants: drawPartners(t, "participants"),
 		}
 	case 2:
-		return EditAgreement{ID: "a", Parties: &partners}
+		return EditAgreement{AgreementID: "a", Parties: &partners}
 	}
 	return CallStage{
 		ref, rapid.SampledFrom([]StageMove{MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop, MoveDecideBy, "hop"}).Draw(t, "move"),

@@ -124,18 +124,20 @@ func split(line string) []string {
 // aim sets the fields that say what the command is for.
 func (s *scenario) aim(c reflect.Value, target, path string) {
 	switch first, second, two := strings.Cut(path, "/"); target {
+	case "partner":
+		c.FieldByName("PartnerID").SetString(path)
 	case "milestone":
-		c.FieldByName("Ref").Set(reflect.ValueOf(s.milestone(path)))
+		c.FieldByName("MilestoneRef").Set(reflect.ValueOf(s.milestone(path)))
 	case "project":
-		c.FieldByName("Ref").Set(reflect.ValueOf(s.project(path)))
+		c.FieldByName("ProjectRef").Set(reflect.ValueOf(s.project(path)))
 	case "instrument":
 		if !two {
 			first, second = string(s.agreement), path
 		}
-		c.FieldByName("Agreement").SetString(first)
+		c.FieldByName("AgreementID").SetString(first)
 		c.FieldByName("Instrument").FieldByName("ID").SetString(second)
 	case "item":
-		c.FieldByName("Agreement").SetString(string(s.agreement))
+		c.FieldByName("AgreementID").SetString(string(s.agreement))
 		c.FieldByName("Instrument").SetString(first)
 		if two {
 			c.FieldByName("Item").SetString(second)
@@ -147,13 +149,17 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 		c.FieldByName("Partner").SetString(first)
 		c.FieldByName("Token").SetString(second)
 	case "notice":
-		c.FieldByName("Partner").SetString(first)
+		c.FieldByName("PartnerID").SetString(first)
 		c.FieldByName("Notice").SetString(second)
 	case "webhook":
 		c.FieldByName("Partner").SetString(first)
 		c.FieldByName("Webhook").SetString(second)
 	default:
-		c.FieldByName("ID").SetString(path)
+		agreement := c.FieldByName("AgreementID")
+		if !agreement.IsValid() {
+			agreement = c.FieldByName("AmendmentRef").FieldByName("Agreement")
+		}
+		agreement.SetString(path)
 	}
 }
 
@@ -164,7 +170,7 @@ func fieldNamed(value reflect.Value, name string) (reflect.Value, bool) {
 		if tag == name {
 			return value.Field(i), true
 		}
-		if value.Field(i).Kind() == reflect.Struct && value.Type().Field(i).Name != "Ref" && value.Field(i).NumField() > 0 && value.Field(i).Type().PkgPath() != "time" {
+		if value.Field(i).Kind() == reflect.Struct && tag != "ref" && value.Field(i).NumField() > 0 && value.Field(i).Type().PkgPath() != "time" {
 			if found, ok := fieldNamed(value.Field(i), name); ok {
 				return found, true
 			}

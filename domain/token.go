@@ -23,8 +23,7 @@ type Token struct {
 
 // IssueToken makes a token whose secret has the given SHA-256.
 type IssueToken struct {
-	Partner    PartnerID     `json:"partner"`
-	Token      TokenID       `json:"token"`
+	TokenRef
 	Name       string        `json:"name"`
 	Member     MemberID      `json:"member,omitempty"` // empty: a program, named like the token
 	Role       Role          `json:"role"`
@@ -44,8 +43,7 @@ type TokenIssued struct {
 	ViaOperator bool          `json:"via_operator,omitempty"`
 }
 
-// Stream implements Command.
-func (c IssueToken) Stream() Stream { return Stream{Partner: c.Partner} }
+func (c IssueToken) target(State) *Versions { return nil }
 
 func (c IssueToken) decide(state State, dc DecisionContext) ([]Event, error) {
 	if _, err := findDirectory(state, c.Partner, dc); err != nil {
@@ -57,7 +55,7 @@ func (c IssueToken) decide(state State, dc DecisionContext) ([]Event, error) {
 	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
 	}
-	if state.Token(TokenRef{c.Partner, c.Token}) != nil {
+	if state.Token(c.TokenRef) != nil {
 		return nil, conflict("token_exists", "There is, or was, a token %s.", c.Token)
 	}
 	if state.Member(MemberRef{c.Partner, MemberID(c.Token)}) != nil {
@@ -113,23 +111,17 @@ func (e TokenIssued) apply(world *World, header Header) {
 
 // RevokeToken ends a token.
 type RevokeToken struct {
-	Partner PartnerID `json:"partner"`
-	Token   TokenID   `json:"token"`
+	TokenRef
 }
 
 // TokenRevoked is about the token in its subject.
 type TokenRevoked struct{}
 
-// Stream implements Command.
-func (c RevokeToken) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c RevokeToken) target(state State) *Versions { return versionsOf(state.Token(TokenRef(c))) }
-
 func (c RevokeToken) decide(state State, dc DecisionContext) ([]Event, error) {
 	if _, err := findDirectory(state, c.Partner, dc); err != nil {
 		return nil, err
 	}
-	token := state.Token(TokenRef(c))
+	token := state.Token(c.TokenRef)
 	if token == nil || token.Revoked {
 		return nil, ErrNotFound()
 	}

@@ -39,73 +39,79 @@ var probes = map[string]struct {
 }{
 	"partner.create":  {aboutNothing, nil},
 	"agreement.draft": {aboutNothing, nil},
-	"partner.edit":    {aboutDirectory, func(x targets) Command { return EditPartner{ID: x.partner, Name: new("N")} }},
-	"member.add":      {aboutDirectory, func(x targets) Command { return AddMember{x.partner, "new", Viewer} }},
-	"member.edit":     {aboutDirectory, func(x targets) Command { return EditMember{x.partner, "anna", nil} }},
-	"member.remove":   {aboutDirectory, func(x targets) Command { return RemoveMember{x.partner, "anna"} }},
+	"partner.edit":    {aboutDirectory, func(x targets) Command { return EditPartner{PartnerID: x.partner, Name: new("N")} }},
+	"member.add":      {aboutDirectory, func(x targets) Command { return AddMember{MemberRef{x.partner, "new"}, Viewer} }},
+	"member.edit":     {aboutDirectory, func(x targets) Command { return EditMember{MemberRef{x.partner, "anna"}, nil} }},
+	"member.remove":   {aboutDirectory, func(x targets) Command { return RemoveMember{MemberRef{x.partner, "anna"}} }},
 	"token.issue": {aboutDirectory, func(x targets) Command {
-		return IssueToken{Partner: x.partner, Token: "new", Name: "N", Role: Viewer, Hash: make([]byte, 32)}
+		return IssueToken{TokenRef: TokenRef{Partner: x.partner, Token: "new"}, Name: "N", Role: Viewer, Hash: make([]byte, 32)}
 	}},
-	"token.revoke": {aboutDirectory, func(x targets) Command { return RevokeToken{x.partner, "poller"} }},
+	"token.revoke": {aboutDirectory, func(x targets) Command { return RevokeToken{TokenRef{x.partner, "poller"}} }},
 	"webhook.add": {aboutWebhook, func(x targets) Command {
-		return AddWebhook{Partner: x.partner, Webhook: "new", Settings: WebhookSettings{
+		return AddWebhook{WebhookRef: WebhookRef{Partner: x.partner, Webhook: "new"}, Settings: WebhookSettings{
 			Format: "standard", Address: []byte("sealed"), DisplayAddress: "p", Events: []string{"*"}, Language: "en", Order: Ordered,
 		}}
 	}},
-	"webhook.edit":           {aboutWebhook, func(x targets) Command { return EditWebhook{Partner: x.partner, Webhook: "ops", Title: new("T")} }},
-	"webhook.rotate_secret":  {aboutWebhook, func(x targets) Command { return RotateWebhookSecret{x.partner, "ops", []byte("sealed")} }},
-	"webhook.remove":         {aboutWebhook, func(x targets) Command { return RemoveWebhook{x.partner, "ops"} }},
-	"webhook.enable":         {aboutWebhook, func(x targets) Command { return EnableWebhook{x.partner, "ops"} }},
-	"webhook.test":           {aboutWebhook, func(x targets) Command { return TestWebhook{x.partner, "ops"} }},
-	"webhook.redeliver":      {aboutWebhook, func(x targets) Command { return ResendWebhook{x.partner, "ops", "d"} }},
-	"webhook.replay":         {aboutWebhook, func(x targets) Command { return ReplayWebhook{Partner: x.partner, Webhook: "ops", After: "a"} }},
+	"webhook.edit": {aboutWebhook, func(x targets) Command {
+		return EditWebhook{WebhookRef: WebhookRef{Partner: x.partner, Webhook: "ops"}, Title: new("T")}
+	}},
+	"webhook.rotate_secret": {aboutWebhook, func(x targets) Command { return RotateWebhookSecret{WebhookRef{x.partner, "ops"}, []byte("sealed")} }},
+	"webhook.remove":        {aboutWebhook, func(x targets) Command { return RemoveWebhook{WebhookRef{x.partner, "ops"}} }},
+	"webhook.enable":        {aboutWebhook, func(x targets) Command { return EnableWebhook{WebhookRef{x.partner, "ops"}} }},
+	"webhook.test":          {aboutWebhook, func(x targets) Command { return TestWebhook{WebhookRef{x.partner, "ops"}} }},
+	"webhook.redeliver":     {aboutWebhook, func(x targets) Command { return ResendWebhook{WebhookRef{x.partner, "ops"}, "d"} }},
+	"webhook.replay": {aboutWebhook, func(x targets) Command {
+		return ReplayWebhook{WebhookRef: WebhookRef{Partner: x.partner, Webhook: "ops"}, After: "a"}
+	}},
 	"partner.dismiss_notice": {aboutWebhook, func(x targets) Command { return DismissNotice{x.partner, "token-first"} }},
-	"webhook.disable":        {aboutDisabling, func(x targets) Command { return DisableWebhook{x.partner, "ops", "r"} }},
-	"agreement.edit":         {aboutAgreement, func(x targets) Command { return EditAgreement{ID: x.agreement, Title: new("T")} }},
-	"agreement.sign":         {aboutAgreement, func(x targets) Command { return SignAgreement{ID: x.agreement} }},
+	"webhook.disable":        {aboutDisabling, func(x targets) Command { return DisableWebhook{WebhookRef{x.partner, "ops"}, "r"} }},
+	"agreement.edit":         {aboutAgreement, func(x targets) Command { return EditAgreement{AgreementID: x.agreement, Title: new("T")} }},
+	"agreement.sign":         {aboutAgreement, func(x targets) Command { return SignAgreement{AgreementID: x.agreement} }},
 	"agreement.terminate": {aboutAgreement, func(x targets) Command {
 		return TerminateAgreement{x.agreement, ByNotice, "r", 2018_06_30}
 	}},
 	"amendment.propose": {aboutAgreement, func(x targets) Command {
-		return ProposeAmendment{ID: x.agreement, Title: "T", Changes: AmendmentChanges{Terms: TermsChange{Title: new("New")}}}
+		return ProposeAmendment{AgreementID: x.agreement, Title: "T", Changes: AmendmentChanges{Terms: TermsChange{Title: new("New")}}}
 	}},
-	"amendment.sign":     {aboutAgreement, func(x targets) Command { return SignAmendment{ID: x.agreement, Number: 1} }},
-	"amendment.reject":   {aboutAgreement, func(x targets) Command { return RejectAmendment{x.agreement, 1, "r"} }},
-	"amendment.withdraw": {aboutAgreement, func(x targets) Command { return WithdrawAmendment{x.agreement, 1} }},
+	"amendment.sign": {aboutAgreement, func(x targets) Command {
+		return SignAmendment{AmendmentRef: AmendmentRef{Agreement: x.agreement, Number: 1}}
+	}},
+	"amendment.reject":   {aboutAgreement, func(x targets) Command { return RejectAmendment{AmendmentRef{x.agreement, 1}, "r"} }},
+	"amendment.withdraw": {aboutAgreement, func(x targets) Command { return WithdrawAmendment{AmendmentRef{x.agreement, 1}} }},
 	"instrument.add": {aboutAgreement, func(x targets) Command {
 		return AddInstrument{x.agreement, Instrument{ID: "new", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}}
 	}},
 	"instrument.move_item": {aboutAgreement, func(x targets) Command { return MoveItem{x.agreement, "i", "lot", ItemDelivered} }},
 	"instrument.note":      {aboutAgreement, func(x targets) Command { return NoteInstrument{x.agreement, "i", "n"} }},
 	"project.create": {aboutAgreement, func(x targets) Command {
-		return CreateProject{Ref: ProjectRef{x.agreement, "new"}, Title: "T", Stage: Committed, Lead: "nokia", Participants: []PartnerID{"nokia", "xiaomi"}}
+		return CreateProject{ProjectRef: ProjectRef{x.agreement, "new"}, Title: "T", Stage: Committed, Lead: "nokia", Participants: []PartnerID{"nokia", "xiaomi"}}
 	}},
-	"project.edit": {aboutProject, func(x targets) Command { return EditProject{Ref: x.projectRef(), Title: new("T")} }},
-	"project.call": {aboutProject, func(x targets) Command { return CallStage{Ref: x.projectRef(), Move: MoveComplete} }},
+	"project.edit": {aboutProject, func(x targets) Command { return EditProject{ProjectRef: x.projectRef(), Title: new("T")} }},
+	"project.call": {aboutProject, func(x targets) Command { return CallStage{ProjectRef: x.projectRef(), Move: MoveComplete} }},
 	"change.propose": {aboutProject, func(x targets) Command {
-		return ProposeChange{Ref: x.projectRef(), Reason: "r", Milestones: []WantedChange{{Milestone: x.milestone}}}
+		return ProposeChange{ProjectRef: x.projectRef(), Reason: "r", Milestones: []WantedChange{{Milestone: x.milestone}}}
 	}},
-	"change.approve":  {aboutProject, func(x targets) Command { return ApproveChange{x.projectRef(), 1} }},
-	"change.reject":   {aboutProject, func(x targets) Command { return RejectChange{x.projectRef(), 1, "r"} }},
-	"change.withdraw": {aboutProject, func(x targets) Command { return WithdrawChange{x.projectRef(), 1} }},
+	"change.approve":  {aboutProject, func(x targets) Command { return ApproveChange{ChangeRef{x.projectRef(), 1}} }},
+	"change.reject":   {aboutProject, func(x targets) Command { return RejectChange{ChangeRef{x.projectRef(), 1}, "r"} }},
+	"change.withdraw": {aboutProject, func(x targets) Command { return WithdrawChange{ChangeRef{x.projectRef(), 1}} }},
 	"milestone.plan": {aboutProject, func(x targets) Command {
-		return PlanMilestone{Ref: MilestoneRef{x.agreement, x.project, "new"}, Plan: Plan{Title: "T", Owner: "nokia", DueOn: 2018_03_30}}
+		return PlanMilestone{MilestoneRef: MilestoneRef{x.agreement, x.project, "new"}, Plan: Plan{Title: "T", Owner: "nokia", DueOn: 2018_03_30}}
 	}},
-	"milestone.edit":            {aboutMilestone, func(x targets) Command { return EditMilestone{Ref: x.ref(), Title: new("T")} }},
+	"milestone.edit":            {aboutMilestone, func(x targets) Command { return EditMilestone{MilestoneRef: x.ref(), Title: new("T")} }},
 	"milestone.start":           {aboutMilestone, func(x targets) Command { return StartMilestone{x.ref()} }},
-	"milestone.progress":        {aboutMilestone, func(x targets) Command { return ReportProgress{Ref: x.ref(), Percent: new(50)} }},
-	"milestone.forecast":        {aboutMilestone, func(x targets) Command { return MoveForecast{Ref: x.ref(), On: 2018_05_01, Reason: "r"} }},
-	"milestone.deliver":         {aboutMilestone, func(x targets) Command { return DeliverMilestone{Ref: x.ref()} }},
+	"milestone.progress":        {aboutMilestone, func(x targets) Command { return ReportProgress{MilestoneRef: x.ref(), Percent: new(50)} }},
+	"milestone.forecast":        {aboutMilestone, func(x targets) Command { return MoveForecast{MilestoneRef: x.ref(), On: 2018_05_01, Reason: "r"} }},
+	"milestone.deliver":         {aboutMilestone, func(x targets) Command { return DeliverMilestone{MilestoneRef: x.ref()} }},
 	"milestone.withdraw":        {aboutMilestone, func(x targets) Command { return WithdrawDelivery{x.ref()} }},
-	"milestone.accept":          {aboutMilestone, func(x targets) Command { return AcceptMilestone{Ref: x.ref()} }},
+	"milestone.accept":          {aboutMilestone, func(x targets) Command { return AcceptMilestone{MilestoneRef: x.ref()} }},
 	"milestone.reject":          {aboutMilestone, func(x targets) Command { return RejectMilestone{x.ref(), []string{"r"}} }},
 	"milestone.close_condition": {aboutMilestone, func(x targets) Command { return CloseCondition{x.ref(), 1} }},
 	"milestone.dispute":         {aboutMilestone, func(x targets) Command { return DisputeMilestone{x.ref(), "r"} }},
 	"milestone.settle":          {aboutMilestone, func(x targets) Command { return SettleMilestone{x.ref(), SettledAccepted, ""} }},
-	"milestone.cancel":          {aboutMilestone, func(x targets) Command { return CancelMilestone{Ref: x.ref()} }},
+	"milestone.cancel":          {aboutMilestone, func(x targets) Command { return CancelMilestone{MilestoneRef: x.ref()} }},
 	"milestone.waive":           {aboutMilestone, func(x targets) Command { return WaiveMilestone{x.ref()} }},
-	"milestone.share":           {aboutMilestone, func(x targets) Command { return ShareMilestone{Ref: x.ref()} }},
-	"milestone.comment":         {aboutMilestone, func(x targets) Command { return CommentMilestone{Ref: x.ref(), Text: "t"} }},
+	"milestone.share":           {aboutMilestone, func(x targets) Command { return ShareMilestone{MilestoneRef: x.ref()} }},
+	"milestone.comment":         {aboutMilestone, func(x targets) Command { return CommentMilestone{MilestoneRef: x.ref(), Text: "t"} }},
 }
 
 // hidden is a world in which there is something that huawei, zte or xiaomi may not see.
@@ -182,7 +188,7 @@ func requireUnknown(t *testing.T, s *scenario, name string, command func(targets
 // aimOnly returns c with nothing but what it is for: wrong values are no way to learn what exists.
 func aimOnly(command Command) Command {
 	bare := reflect.New(reflect.TypeOf(command)).Elem()
-	for _, name := range []string{"Ref", "ID", "Partner", "Member", "Token", "Webhook", "Notice", "Agreement"} {
+	for _, name := range []string{"MilestoneRef", "ProjectRef", "AgreementID", "Agreement", "PartnerID", "Partner", "Member", "Token", "Webhook", "Notice"} {
 		if f := bare.FieldByName(name); f.IsValid() {
 			f.Set(reflect.ValueOf(command).FieldByName(name))
 		}

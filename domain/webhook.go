@@ -10,8 +10,8 @@ type WebhookID string
 
 // WebhookRef names a webhook across partners.
 type WebhookRef struct {
-	Partner PartnerID
-	Webhook WebhookID
+	Partner PartnerID `json:"partner"`
+	Webhook WebhookID `json:"webhook"`
 }
 
 // MaxWebhooks is how many webhooks a partner may have at a time.

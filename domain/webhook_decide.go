@@ -8,14 +8,12 @@ const SecretOverlap = 24 * time.Hour
 // AddWebhook subscribes an endpoint. The edge has checked that the format exists and suits the address, and
 // that the agreements are the partner's.
 type AddWebhook struct {
-	Partner  PartnerID       `json:"partner"`
-	Webhook  WebhookID       `json:"webhook"`
+	WebhookRef
 	Settings WebhookSettings `json:"settings"`
 	Secret   []byte          `json:"secret,omitempty"` // sealed
 }
 
-// Stream implements Command.
-func (c AddWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
+func (c AddWebhook) target(State) *Versions { return nil }
 
 func (c AddWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 	partner, err := findOwnDirectory(state, c.Partner, dc)
@@ -31,7 +29,7 @@ func (c AddWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
-	if state.Webhook(WebhookRef{c.Partner, c.Webhook}) != nil {
+	if state.Webhook(c.WebhookRef) != nil {
 		return nil, conflict("webhook_exists", "There is, or was, a webhook %s.", c.Webhook)
 	}
 	if len(partner.Webhooks) >= MaxWebhooks {
@@ -43,8 +41,7 @@ func (c AddWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 // EditWebhook replaces the settings that are set. The format stays what it is: another tool is another
 // webhook.
 type EditWebhook struct {
-	Partner        PartnerID      `json:"partner"`
-	Webhook        WebhookID      `json:"webhook"`
+	WebhookRef
 	Title          *string        `json:"title,omitempty"`
 	Address        []byte         `json:"address,omitempty"` // sealed; with Place
 	DisplayAddress *string        `json:"place,omitempty"`
@@ -54,13 +51,6 @@ type EditWebhook struct {
 	IncludePrivate *bool          `json:"include_private,omitempty"`
 	Digest         *Digest        `json:"digest,omitempty"`
 	Order          *WebhookOrder  `json:"order,omitempty"`
-}
-
-// Stream implements Command.
-func (c EditWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c EditWebhook) target(state State) *Versions {
-	return versionsOf(state.Webhook(WebhookRef{c.Partner, c.Webhook}))
 }
 
 func (c EditWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -91,16 +81,8 @@ func (c EditWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 
 // RotateWebhookSecret puts a new secret in the place of the old one, which goes on signing for a while.
 type RotateWebhookSecret struct {
-	Partner PartnerID `json:"partner"`
-	Webhook WebhookID `json:"webhook"`
-	Secret  []byte    `json:"secret"` // sealed
-}
-
-// Stream implements Command.
-func (c RotateWebhookSecret) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c RotateWebhookSecret) target(state State) *Versions {
-	return versionsOf(state.Webhook(WebhookRef{c.Partner, c.Webhook}))
+	WebhookRef
+	Secret []byte `json:"secret"` // sealed
 }
 
 func (c RotateWebhookSecret) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -125,14 +107,8 @@ func (c RotateWebhookSecret) decide(state State, dc DecisionContext) ([]Event, e
 
 // RemoveWebhook ends a subscription.
 type RemoveWebhook struct {
-	Partner PartnerID `json:"partner"`
-	Webhook WebhookID `json:"webhook"`
+	WebhookRef
 }
-
-// Stream implements Command.
-func (c RemoveWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c RemoveWebhook) target(state State) *Versions { return versionsOf(state.Webhook(WebhookRef(c))) }
 
 func (c RemoveWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 	if _, err := findManagedWebhook(state, c.Partner, c.Webhook, dc); err != nil {
@@ -143,16 +119,14 @@ func (c RemoveWebhook) decide(state State, dc DecisionContext) ([]Event, error) 
 
 // DisableWebhook is given by Tandem itself, when the endpoint is gone or has failed for too long.
 type DisableWebhook struct {
-	Partner PartnerID `json:"partner"`
-	Webhook WebhookID `json:"webhook"`
-	Reason  string    `json:"reason"`
+	WebhookRef
+	Reason string `json:"reason"`
 }
 
-// Stream implements Command.
-func (c DisableWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
+func (c DisableWebhook) target(State) *Versions { return nil }
 
 func (c DisableWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
-	webhook := state.Webhook(WebhookRef{c.Partner, c.Webhook})
+	webhook := state.Webhook(c.WebhookRef)
 	if webhook == nil || webhook.Removed || (dc.Actor.Role != System && dc.Actor.Partner != c.Partner) {
 		return nil, ErrNotFound()
 	}
@@ -172,14 +146,8 @@ func (c DisableWebhook) decide(state State, dc DecisionContext) ([]Event, error)
 
 // EnableWebhook lets a disabled webhook go on where it stopped.
 type EnableWebhook struct {
-	Partner PartnerID `json:"partner"`
-	Webhook WebhookID `json:"webhook"`
+	WebhookRef
 }
-
-// Stream implements Command.
-func (c EnableWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c EnableWebhook) target(state State) *Versions { return versionsOf(state.Webhook(WebhookRef(c))) }
 
 func (c EnableWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 	webhook, err := findManagedWebhook(state, c.Partner, c.Webhook, dc)

@@ -5,14 +5,8 @@ import "time"
 // TestWebhook asks for a message that says it is a test, on the way that all messages take. It is how to
 // find out whether a disabled webhook can be enabled again, too.
 type TestWebhook struct {
-	Partner PartnerID `json:"partner"`
-	Webhook WebhookID `json:"webhook"`
+	WebhookRef
 }
-
-// Stream implements Command.
-func (c TestWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c TestWebhook) target(state State) *Versions { return versionsOf(state.Webhook(WebhookRef(c))) }
 
 func (c TestWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 	webhook, err := findManagedWebhook(state, c.Partner, c.Webhook, dc)
@@ -25,16 +19,8 @@ func (c TestWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 // ResendWebhook asks for one delivery again, beside what else is delivered. The edge has looked that there is
 // such a delivery.
 type ResendWebhook struct {
-	Partner PartnerID `json:"partner"`
-	Webhook WebhookID `json:"webhook"`
-	Message string    `json:"delivery"`
-}
-
-// Stream implements Command.
-func (c ResendWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c ResendWebhook) target(state State) *Versions {
-	return versionsOf(state.Webhook(WebhookRef{c.Partner, c.Webhook}))
+	WebhookRef
+	Message string `json:"delivery"`
 }
 
 func (c ResendWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -56,17 +42,9 @@ func (c ResendWebhook) decide(state State, dc DecisionContext) ([]Event, error) 
 // ReplayWebhook asks for all events again that came after a position, or were recorded since a time. The
 // edge has looked that the position is one.
 type ReplayWebhook struct {
-	Partner PartnerID `json:"partner"`
-	Webhook WebhookID `json:"webhook"`
-	After   string    `json:"after,omitempty"`
-	Since   time.Time `json:"since,omitzero"`
-}
-
-// Stream implements Command.
-func (c ReplayWebhook) Stream() Stream { return Stream{Partner: c.Partner} }
-
-func (c ReplayWebhook) target(state State) *Versions {
-	return versionsOf(state.Webhook(WebhookRef{c.Partner, c.Webhook}))
+	WebhookRef
+	After string    `json:"after,omitempty"`
+	Since time.Time `json:"since,omitzero"`
 }
 
 func (c ReplayWebhook) decide(state State, dc DecisionContext) ([]Event, error) {

@@ -103,7 +103,7 @@ func draftAgreement(req *writeCall, body *NewAgreement) (*intent, error) {
 		return nil, err
 	}
 	intent := &intent{
-		command: domain.DraftAgreement{ID: id, Terms: domain.Terms{
+		command: domain.DraftAgreement{AgreementID: id, Terms: domain.Terms{
 			Title: body.Title, Parties: body.Parties, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
 			AcceptanceDays: body.AcceptanceDays, DeemedAcceptance: body.DeemedAcceptance, ForecastToleranceDays: body.ForecastToleranceDays,
 		}},
@@ -153,7 +153,7 @@ func editAgreement(req *writeCall, body *AgreementChange) (*intent, error) {
 	id, noEnd := req.agreement(), body.ExpiresOn != nil && *body.ExpiresOn == 0
 	return &intent{
 		command: domain.EditAgreement{
-			ID: id, NoEnd: noEnd, Title: body.Title, Parties: body.Parties, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
+			AgreementID: id, NoEnd: noEnd, Title: body.Title, Parties: body.Parties, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
 			AcceptanceDays: body.AcceptanceDays, DeemedAcceptance: body.DeemedAcceptance, ForecastToleranceDays: body.ForecastToleranceDays,
 		},
 		status: http.StatusOK, path: agreementPath(id), read: readAgreement(id),
@@ -169,7 +169,7 @@ type Signing struct {
 func signAgreement(req *writeCall, body *Signing) (*intent, error) {
 	id := req.agreement()
 	return &intent{
-		command: domain.SignAgreement{ID: id, Signatory: body.Signatory, SignedOn: body.SignedOn},
+		command: domain.SignAgreement{AgreementID: id, Signatory: body.Signatory, SignedOn: body.SignedOn},
 		status:  http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil
 }
@@ -184,7 +184,7 @@ type Terminating struct {
 func terminateAgreement(req *writeCall, body *Terminating) (*intent, error) {
 	id := req.agreement()
 	return &intent{
-		command: domain.TerminateAgreement{ID: id, Mode: body.Mode, Reason: body.Reason, EffectiveOn: body.EffectiveOn},
+		command: domain.TerminateAgreement{AgreementID: id, Mode: body.Mode, Reason: body.Reason, EffectiveOn: body.EffectiveOn},
 		status:  http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil
 }
@@ -246,7 +246,7 @@ type InstrumentChange struct {
 func noteInstrument(req *writeCall, body *InstrumentChange) (*intent, error) {
 	agreement, instrument := req.agreement(), req.instrument()
 	return &intent{
-		command: domain.NoteInstrument{Agreement: agreement, Instrument: instrument, Note: body.PrivateNote},
+		command: domain.NoteInstrument{AgreementID: agreement, Instrument: instrument, Note: body.PrivateNote},
 		status:  http.StatusOK, path: joinPath(agreementPath(agreement)+"/instruments", instrument), read: readInstrument(agreement, instrument),
 	}, nil
 }
@@ -277,7 +277,7 @@ type ItemChange struct {
 func moveScheduleItem(req *writeCall, body *ItemChange) (*intent, error) {
 	agreement, instrument, item := req.agreement(), req.instrument(), domain.ItemID(req.echoCtx.Param("item"))
 	return &intent{
-		command: domain.MoveItem{Agreement: agreement, Instrument: instrument, Item: item, State: body.State},
+		command: domain.MoveItem{AgreementID: agreement, Instrument: instrument, Item: item, State: body.State},
 		status:  http.StatusOK, path: joinPath(joinPath(agreementPath(agreement)+"/instruments", instrument)+"/schedule", item), read: readScheduleItem(agreement, instrument, item),
 	}, nil
 }
@@ -308,7 +308,7 @@ func addInstrument(req *writeCall, body *NewInstrument) (*intent, error) {
 	agreement := req.agreement()
 	id := domain.InstrumentID(req.derive.resourceID(string(body.ID), body.Title, "instrument", req.commandID))
 	return &intent{
-		command: domain.AddInstrument{Agreement: agreement, Instrument: domain.Instrument{
+		command: domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
 			ID: id, Kind: body.Kind, Title: body.Title, Roles: body.Roles, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
 			Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
 		}},

@@ -164,7 +164,7 @@ func proposeAmendment(req *writeCall, body *NewAmendment) (*intent, error) {
 	}
 	number := func(view *projections.View) int { return view.AmendmentNumber(agreement, key) }
 	return &intent{
-		command: domain.ProposeAmendment{ID: agreement, Key: key, Title: body.Title, Changes: changes},
+		command: domain.ProposeAmendment{AgreementID: agreement, Key: key, Title: body.Title, Changes: changes},
 		status:  http.StatusCreated, path: joinPath(agreementPath(agreement)+"/amendments", key), read: readAmendment(agreement, number),
 		findPath: func(view *projections.View) string { return amendmentPath(agreement, number(view)) },
 	}, nil
@@ -186,7 +186,7 @@ func (c *writeCall) amendmentIntent(commandOn func(number int) domain.Command) *
 
 func signAmendment(req *writeCall, body *Signing) (*intent, error) {
 	return req.amendmentIntent(func(n int) domain.Command {
-		return domain.SignAmendment{ID: req.agreement(), Number: n, Signatory: body.Signatory, SignedOn: body.SignedOn}
+		return domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}, Signatory: body.Signatory, SignedOn: body.SignedOn}
 	}), nil
 }
 
@@ -197,10 +197,12 @@ type AmendmentRefusal struct {
 
 func rejectAmendment(req *writeCall, body *AmendmentRefusal) (*intent, error) {
 	return req.amendmentIntent(func(n int) domain.Command {
-		return domain.RejectAmendment{ID: req.agreement(), Number: n, Reason: body.Reason}
+		return domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}, Reason: body.Reason}
 	}), nil
 }
 
 func withdrawAmendment(req *writeCall, _ *Nothing) (*intent, error) {
-	return req.amendmentIntent(func(n int) domain.Command { return domain.WithdrawAmendment{ID: req.agreement(), Number: n} }), nil
+	return req.amendmentIntent(func(n int) domain.Command {
+		return domain.WithdrawAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}}
+	}), nil
 }

@@ -105,7 +105,7 @@ type MilestoneWanted struct {
 
 func proposeChange(req *writeCall, body *NewChange) (*intent, error) {
 	ref, key := req.project(), "c-"+req.derive.suffix("change", req.commandID, 0)
-	command := domain.ProposeChange{Ref: ref, Key: key, Reason: body.Reason, Publish: body.Publish}
+	command := domain.ProposeChange{ProjectRef: ref, Key: key, Reason: body.Reason, Publish: body.Publish}
 	for _, wanted := range body.Milestones {
 		change := domain.WantedChange{Milestone: wanted.ID, Cancel: wanted.Cancel, To: domain.ChangeFields{DueOn: wanted.DueOn, Owner: wanted.Owner, Criteria: wanted.Criteria}}
 		acceptors, err := chosenAcceptors(wanted.Acceptors, false)
@@ -137,7 +137,9 @@ func (c *writeCall) changeIntent(commandOn func(number int) domain.Command) *int
 }
 
 func approveChange(req *writeCall, _ *Nothing) (*intent, error) {
-	return req.changeIntent(func(n int) domain.Command { return domain.ApproveChange{Ref: req.project(), Number: n} }), nil
+	return req.changeIntent(func(n int) domain.Command {
+		return domain.ApproveChange{ChangeRef: domain.ChangeRef{ProjectRef: req.project(), Number: n}}
+	}), nil
 }
 
 // ChangeRefusal is the body that rejects a change request.
@@ -147,10 +149,12 @@ type ChangeRefusal struct {
 
 func rejectChange(req *writeCall, body *ChangeRefusal) (*intent, error) {
 	return req.changeIntent(func(n int) domain.Command {
-		return domain.RejectChange{Ref: req.project(), Number: n, Reason: body.Reason}
+		return domain.RejectChange{ChangeRef: domain.ChangeRef{ProjectRef: req.project(), Number: n}, Reason: body.Reason}
 	}), nil
 }
 
 func withdrawChange(req *writeCall, _ *Nothing) (*intent, error) {
-	return req.changeIntent(func(n int) domain.Command { return domain.WithdrawChange{Ref: req.project(), Number: n} }), nil
+	return req.changeIntent(func(n int) domain.Command {
+		return domain.WithdrawChange{ChangeRef: domain.ChangeRef{ProjectRef: req.project(), Number: n}}
+	}), nil
 }

@@ -57,7 +57,7 @@ func (e *env) bury(agreement, id, payload string) eventlog.Partition {
 	partition := partitionOf(agreement)
 	require.NoError(e.t, e.log.Send(e.t.Context(), eventlog.Topic(partition), eventlog.Message{ID: id, Payload: []byte(payload)}))
 	_, err := e.commands.Do(e.t.Context(), bus.Request{ // refused, after it in the same inbox
-		ID: eventlog.CommandID{0xff}, Command: domain.SignAgreement{ID: domain.AgreementID(agreement)}, Actor: domain.Actor{Role: domain.Operator},
+		ID: eventlog.CommandID{0xff}, Command: domain.SignAgreement{AgreementID: domain.AgreementID(agreement)}, Actor: domain.Actor{Role: domain.Operator},
 	})
 	require.NoError(e.t, err)
 	return partition
@@ -250,7 +250,7 @@ func TestReplayedCommandIsDone(t *testing.T) {
 	w := newWorld(t)
 	before := len(w.As("nokia").GET(w.routing("going") + "/history").list("events"))
 	name, command, err := domain.EncodeCommand(domain.CommentMilestone{
-		Ref: domain.MilestoneRef{Agreement: domain.AgreementID(w.a), Project: "routing", Milestone: "going"}, Text: "late",
+		MilestoneRef: domain.MilestoneRef{Agreement: domain.AgreementID(w.a), Project: "routing", Milestone: "going"}, Text: "late",
 	})
 	require.NoError(t, err)
 	sent := fmt.Sprintf(`{"name":"%s","command":%s,"actor":{"partner":"nokia","member":"pm","role":"manager"},"today":"2017-09-04","requested_at":"2017-09-04T08:00:00Z"}`, name, command)

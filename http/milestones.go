@@ -175,7 +175,7 @@ func planMilestone(req *writeCall, body *NewMilestone) (*intent, error) {
 	project := req.project()
 	ref := domain.MilestoneRef{Agreement: project.Agreement, Project: project.Project, Milestone: domain.MilestoneID(id)}
 	return &intent{
-		command: domain.PlanMilestone{Ref: ref, Private: private, Plan: domain.Plan{
+		command: domain.PlanMilestone{MilestoneRef: ref, Private: private, Plan: domain.Plan{
 			Title: body.Title, Description: body.Description, Owner: body.Owner, Acceptors: acceptors, DueOn: body.DueOn,
 			Criteria: body.Criteria, Instrument: body.Instrument, ScheduleItem: body.ScheduleItem, Clause: body.Clause,
 		}},
@@ -213,7 +213,7 @@ func editMilestone(req *writeCall, body *MilestoneChange) (*intent, error) {
 		return nil, errNothingToChange
 	}
 	return req.milestoneIntent(domain.EditMilestone{
-		Ref: req.milestone(), Title: body.Title, Description: body.Description, Owner: body.Owner, Acceptors: body.Acceptors,
+		MilestoneRef: req.milestone(), Title: body.Title, Description: body.Description, Owner: body.Owner, Acceptors: body.Acceptors,
 		DueOn: body.DueOn, Criteria: body.Criteria, Instrument: body.Instrument, ScheduleItem: body.ScheduleItem, Clause: body.Clause,
 	}), nil
 }

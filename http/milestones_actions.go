@@ -35,7 +35,7 @@ func actionRoutes() []*route {
 type Nothing struct{}
 
 func startMilestone(req *writeCall, _ *Nothing) (*intent, error) {
-	return req.milestoneIntent(domain.StartMilestone{Ref: req.milestone()}), nil
+	return req.milestoneIntent(domain.StartMilestone{MilestoneRef: req.milestone()}), nil
 }
 
 // Progress is the body that reports progress; at least one field is given.
@@ -52,7 +52,7 @@ func reportProgress(req *writeCall, body *Progress) (*intent, error) {
 		return nil, err
 	}
 	return req.milestoneIntent(domain.ReportProgress{
-		Ref: req.milestone(), Percent: body.Percent, Health: body.Health, Note: body.Note, Private: private,
+		MilestoneRef: req.milestone(), Percent: body.Percent, Health: body.Health, Note: body.Note, Private: private,
 	}), nil
 }
 
@@ -68,7 +68,7 @@ func moveForecast(req *writeCall, body *Forecast) (*intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return req.milestoneIntent(domain.MoveForecast{Ref: req.milestone(), On: body.On, Reason: body.Reason, Private: private}), nil
+	return req.milestoneIntent(domain.MoveForecast{MilestoneRef: req.milestone(), On: body.On, Reason: body.Reason, Private: private}), nil
 }
 
 // Delivery is the body that delivers.
@@ -86,7 +86,7 @@ type Evidence struct {
 }
 
 func deliverMilestone(req *writeCall, body *Delivery) (*intent, error) {
-	command := domain.DeliverMilestone{Ref: req.milestone(), On: body.On}
+	command := domain.DeliverMilestone{MilestoneRef: req.milestone(), On: body.On}
 	for _, evidence := range body.Evidence {
 		private, err := req.isPrivate(evidence.Audience)
 		if err != nil {
@@ -102,7 +102,7 @@ func deliverMilestone(req *writeCall, body *Delivery) (*intent, error) {
 }
 
 func withdrawDelivery(req *writeCall, _ *Nothing) (*intent, error) {
-	return req.milestoneIntent(domain.WithdrawDelivery{Ref: req.milestone()}), nil
+	return req.milestoneIntent(domain.WithdrawDelivery{MilestoneRef: req.milestone()}), nil
 }
 
 // Acceptance is the body that accepts.
@@ -112,7 +112,7 @@ type Acceptance struct {
 }
 
 func acceptMilestone(req *writeCall, body *Acceptance) (*intent, error) {
-	return req.milestoneIntent(domain.AcceptMilestone{Ref: req.milestone(), Note: body.Note, Conditions: body.Conditions}), nil
+	return req.milestoneIntent(domain.AcceptMilestone{MilestoneRef: req.milestone(), Note: body.Note, Conditions: body.Conditions}), nil
 }
 
 // Closing is the body that closes a condition.
@@ -121,7 +121,7 @@ type Closing struct {
 }
 
 func closeCondition(req *writeCall, body *Closing) (*intent, error) {
-	return req.milestoneIntent(domain.CloseCondition{Ref: req.milestone(), Number: body.Number}), nil
+	return req.milestoneIntent(domain.CloseCondition{MilestoneRef: req.milestone(), Number: body.Number}), nil
 }
 
 // Rejection is the body that rejects.
@@ -130,7 +130,7 @@ type Rejection struct {
 }
 
 func rejectMilestone(req *writeCall, body *Rejection) (*intent, error) {
-	return req.milestoneIntent(domain.RejectMilestone{Ref: req.milestone(), Reasons: body.Reasons}), nil
+	return req.milestoneIntent(domain.RejectMilestone{MilestoneRef: req.milestone(), Reasons: body.Reasons}), nil
 }
 
 // Objection is the body that disputes.
@@ -139,7 +139,7 @@ type Objection struct {
 }
 
 func disputeMilestone(req *writeCall, body *Objection) (*intent, error) {
-	return req.milestoneIntent(domain.DisputeMilestone{Ref: req.milestone(), Reason: body.Reason}), nil
+	return req.milestoneIntent(domain.DisputeMilestone{MilestoneRef: req.milestone(), Reason: body.Reason}), nil
 }
 
 // Settlement is the body that names the outcome of a dispute.
@@ -149,7 +149,7 @@ type Settlement struct {
 }
 
 func settleMilestone(req *writeCall, body *Settlement) (*intent, error) {
-	return req.milestoneIntent(domain.SettleMilestone{Ref: req.milestone(), Settlement: body.Outcome, Note: body.Note}), nil
+	return req.milestoneIntent(domain.SettleMilestone{MilestoneRef: req.milestone(), Settlement: body.Outcome, Note: body.Note}), nil
 }
 
 // Cancellation is the body that cancels.
@@ -158,11 +158,11 @@ type Cancellation struct {
 }
 
 func cancelMilestone(req *writeCall, body *Cancellation) (*intent, error) {
-	return req.milestoneIntent(domain.CancelMilestone{Ref: req.milestone(), Reason: body.Reason}), nil
+	return req.milestoneIntent(domain.CancelMilestone{MilestoneRef: req.milestone(), Reason: body.Reason}), nil
 }
 
 func waiveMilestone(req *writeCall, _ *Nothing) (*intent, error) {
-	return req.milestoneIntent(domain.WaiveMilestone{Ref: req.milestone()}), nil
+	return req.milestoneIntent(domain.WaiveMilestone{MilestoneRef: req.milestone()}), nil
 }
 
 // Sharing is the body that shares.
@@ -175,7 +175,7 @@ func shareMilestone(req *writeCall, body *Sharing) (*intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return req.milestoneIntent(domain.ShareMilestone{Ref: req.milestone(), Acceptors: acceptors}), nil
+	return req.milestoneIntent(domain.ShareMilestone{MilestoneRef: req.milestone(), Acceptors: acceptors}), nil
 }
 
 // Comment is the body that comments.
@@ -189,5 +189,5 @@ func commentMilestone(req *writeCall, body *Comment) (*intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return req.milestoneIntent(domain.CommentMilestone{Ref: req.milestone(), Text: body.Text, Private: private}), nil
+	return req.milestoneIntent(domain.CommentMilestone{MilestoneRef: req.milestone(), Text: body.Text, Private: private}), nil
 }

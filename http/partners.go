@@ -109,7 +109,7 @@ func createPartner(req *writeCall, body *NewPartner) (*intent, error) {
 		return nil, err
 	}
 	return &intent{
-		command: domain.CreatePartner{ID: body.ID, Profile: domain.PartnerProfile{
+		command: domain.CreatePartner{PartnerID: body.ID, Profile: domain.PartnerProfile{
 			Name: body.Name, Country: body.Country, TimeZone: body.TimeZone, Holidays: body.Holidays,
 		}},
 		status: http.StatusCreated, path: partnerPath(body.ID), read: readPartner(body.ID),
@@ -143,7 +143,7 @@ func editPartner(req *writeCall, body *PartnerChange) (*intent, error) {
 	}
 	id := req.partner()
 	return &intent{
-		command: domain.EditPartner{ID: id, Name: body.Name, Country: body.Country, TimeZone: body.TimeZone, Holidays: body.Holidays},
+		command: domain.EditPartner{PartnerID: id, Name: body.Name, Country: body.Country, TimeZone: body.TimeZone, Holidays: body.Holidays},
 		status:  http.StatusOK, path: partnerPath(id), read: readPartner(id),
 		mapRejection: func(rejection *domain.Error) error {
 			if rejection.Kind == domain.NotFound { // the directory is another's; that the partner exists is no secret
@@ -184,7 +184,7 @@ func getInbox(req *call, view *projections.View) (projections.Answer, error) {
 
 func dismissNotice(req *writeCall, _ *Nothing) (*intent, error) {
 	return &intent{
-		command: domain.DismissNotice{Partner: req.partner(), Notice: req.notice()},
+		command: domain.DismissNotice{PartnerID: req.partner(), Notice: req.notice()},
 		status:  http.StatusNoContent, path: partnerPath(req.partner()) + "/inbox", mapRejection: req.explainTokenLimit,
 	}, nil
 }

@@ -175,7 +175,7 @@ func addMember(req *writeCall, body *NewMember) (*intent, error) {
 	}
 	id := domain.MemberID("m-" + req.derive.suffix("member", req.commandID, 0)) // says nothing of the person
 	return &intent{
-		command: domain.AddMember{Partner: req.partner(), Member: id, Role: body.Role}, privateKV: profile.entries(req.partner(), id),
+		command: domain.AddMember{MemberRef: domain.MemberRef{Partner: req.partner(), Member: id}, Role: body.Role}, privateKV: profile.entries(req.partner(), id),
 		status: http.StatusCreated, path: memberPath(req.partner(), id), read: readMember(req.partner(), id),
 		complete: profile.completeMember(req.call), mapRejection: req.explainTokenLimit,
 	}, nil
@@ -197,7 +197,7 @@ func editMember(req *writeCall, body *MemberChange) (*intent, error) {
 		return nil, err
 	}
 	return &intent{
-		command: domain.EditMember{Partner: req.partner(), Member: req.member(), Role: body.Role}, privateKV: profile.replacements(req.partner(), req.member()),
+		command: domain.EditMember{MemberRef: domain.MemberRef{Partner: req.partner(), Member: req.member()}, Role: body.Role}, privateKV: profile.replacements(req.partner(), req.member()),
 		status: http.StatusOK, path: memberPath(req.partner(), req.member()), read: readMember(req.partner(), req.member()),
 		complete: profile.completeMember(req.call), mapRejection: req.explainTokenLimit,
 	}, nil
@@ -205,7 +205,7 @@ func editMember(req *writeCall, body *MemberChange) (*intent, error) {
 
 func removeMember(req *writeCall) (*intent, error) {
 	return &intent{
-		command:   domain.RemoveMember{Partner: req.partner(), Member: req.member()},
+		command:   domain.RemoveMember{MemberRef: domain.MemberRef{Partner: req.partner(), Member: req.member()}},
 		privateKV: []eventlog.KV{{Key: projections.NameKey(req.partner(), req.member())}, {Key: projections.EmailKey(req.partner(), req.member())}},
 		status:    http.StatusNoContent, path: memberPath(req.partner(), req.member()), mapRejection: req.explainTokenLimit,
 	}, nil
@@ -264,7 +264,7 @@ func issueToken(req *writeCall, body *NewToken) (*intent, error) {
 	}
 	return &intent{
 		command: domain.IssueToken{
-			Partner: partner, Token: id, Name: body.Name, Member: body.Member, Role: body.Role, Hash: hash[:],
+			TokenRef: domain.TokenRef{Partner: partner, Token: id}, Name: body.Name, Member: body.Member, Role: body.Role, Hash: hash[:],
 			ExpiresAt: body.ExpiresAt.UTC(), Agreements: body.Agreements,
 		},
 		status: http.StatusCreated, path: joinPath(partnerPath(partner)+"/tokens", id), read: readToken(partner, id),
@@ -299,7 +299,7 @@ func (c *writeCall) checkAgreements(ids []domain.AgreementID) error {
 
 func revokeToken(req *writeCall) (*intent, error) {
 	return &intent{
-		command: domain.RevokeToken{Partner: req.partner(), Token: req.token()},
+		command: domain.RevokeToken{TokenRef: domain.TokenRef{Partner: req.partner(), Token: req.token()}},
 		status:  http.StatusNoContent, path: joinPath(partnerPath(req.partner())+"/tokens", req.token()), mapRejection: req.explainTokenLimit,
 	}, nil
 }

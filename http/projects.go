@@ -97,7 +97,7 @@ func createProject(req *writeCall, body *NewProject) (*intent, error) {
 	ref := domain.ProjectRef{Agreement: req.agreement(), Project: domain.ProjectID(id)}
 	return &intent{
 		command: domain.CreateProject{
-			Ref: ref, Title: body.Title, Description: body.Description, Area: body.Area, Stage: body.Stage, Lead: body.Lead,
+			ProjectRef: ref, Title: body.Title, Description: body.Description, Area: body.Area, Stage: body.Stage, Lead: body.Lead,
 			Participants: body.Participants, Instrument: body.Instrument, DecideBy: body.DecideBy,
 		},
 		status: http.StatusCreated, path: projectPath(ref), read: readProject(ref),
@@ -134,7 +134,7 @@ func editProject(req *writeCall, body *ProjectChange) (*intent, error) {
 	ref := req.project()
 	return &intent{
 		command: domain.EditProject{
-			Ref: ref, Title: body.Title, Description: body.Description, Area: body.Area, Instrument: body.Instrument, DecideBy: body.DecideBy,
+			ProjectRef: ref, Title: body.Title, Description: body.Description, Area: body.Area, Instrument: body.Instrument, DecideBy: body.DecideBy,
 			Participants: body.Participants,
 		},
 		status: http.StatusOK, path: projectPath(ref), read: readProject(ref),
@@ -151,7 +151,7 @@ func moveProject(move domain.StageMove) func(*writeCall, *Moving) (*intent, erro
 	return func(req *writeCall, body *Moving) (*intent, error) {
 		ref := req.project()
 		return &intent{
-			command: domain.CallStage{Ref: ref, Move: move, Reason: body.Reason, Withdraw: body.Withdraw},
+			command: domain.CallStage{ProjectRef: ref, Move: move, Reason: body.Reason, Withdraw: body.Withdraw},
 			status:  http.StatusOK, path: projectPath(ref), read: readProject(ref),
 		}, nil
 	}

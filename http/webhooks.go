@@ -99,17 +99,17 @@ func (c *writeCall) webhookIntent(command domain.Command) *intent {
 
 func removeWebhook(req *writeCall) (*intent, error) {
 	return &intent{
-		command: domain.RemoveWebhook{Partner: req.partner(), Webhook: req.webhook()},
+		command: domain.RemoveWebhook{WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}},
 		status:  http.StatusNoContent, path: oneWebhookPath(req.webhookRef()),
 	}, nil
 }
 
 func testWebhook(req *writeCall) (*intent, error) {
-	return req.webhookIntent(domain.TestWebhook{Partner: req.partner(), Webhook: req.webhook()}), nil
+	return req.webhookIntent(domain.TestWebhook{WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}}), nil
 }
 
 func enableWebhook(req *writeCall) (*intent, error) {
-	return req.webhookIntent(domain.EnableWebhook{Partner: req.partner(), Webhook: req.webhook()}), nil
+	return req.webhookIntent(domain.EnableWebhook{WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}}), nil
 }
 
 // WebhookReplay is the body that says from where on to deliver again: one of the two.
@@ -119,7 +119,7 @@ type WebhookReplay struct {
 }
 
 func replayWebhook(req *writeCall, body *WebhookReplay) (*intent, error) {
-	command := domain.ReplayWebhook{Partner: req.partner(), Webhook: req.webhook(), After: body.After}
+	command := domain.ReplayWebhook{WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}, After: body.After}
 	if body.Since != nil {
 		command.Since = body.Since.UTC()
 	}

@@ -257,5 +257,5 @@ func redeliver(req *writeCall) (*intent, error) {
 	if last := attempts[len(attempts)-1]; last.Type == testEventType && req.caller.Role == domain.Manager { // else the domain refuses
 		return nil, refuse(http.StatusConflict, "test_not_redelivered", "A test is about nothing that happened. Ask for another one.")
 	}
-	return req.webhookIntent(domain.ResendWebhook{Partner: req.partner(), Webhook: req.webhook(), Message: req.echoCtx.Param("delivery")}), nil
+	return req.webhookIntent(domain.ResendWebhook{WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}, Message: req.echoCtx.Param("delivery")}), nil
 }

@@ -22,7 +22,7 @@ func (w *world) disable(p, id, reason string) {
 	command, err := deriver{}.randomCommandID()
 	require.NoError(w.t, err)
 	result, err := w.commands.Do(w.t.Context(), bus.Request{
-		ID: command, Command: domain.DisableWebhook{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id), Reason: reason},
+		ID: command, Command: domain.DisableWebhook{WebhookRef: domain.WebhookRef{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id)}, Reason: reason},
 		Actor: domain.Actor{Member: "system", Role: domain.System}, RequestedAt: w.clock.Now(), Today: domain.DateOf(w.clock.Now()),
 	})
 	require.NoError(w.t, err)

@@ -63,7 +63,7 @@ func addWebhook(req *writeCall, body *NewWebhook) (*intent, error) {
 	if err := req.checkAgreements(body.Agreements); err != nil {
 		return nil, err
 	}
-	command := domain.AddWebhook{Partner: ref.Partner, Webhook: ref.Webhook, Settings: domain.WebhookSettings{
+	command := domain.AddWebhook{WebhookRef: domain.WebhookRef{Partner: ref.Partner, Webhook: ref.Webhook}, Settings: domain.WebhookSettings{
 		Title: body.Title, Format: body.Format, Address: req.keyring.SealAddress(ref, body.URL), DisplayAddress: place, Events: body.Events,
 		Agreements: body.Agreements, Language: cmp.Or(body.Language, "en"), IncludePrivate: body.IncludePrivate,
 		Digest: body.Digest, Order: cmp.Or(body.Order, defaultOrder(format)),
@@ -116,7 +116,7 @@ func editWebhook(req *writeCall, body *WebhookChange) (*intent, error) {
 		return nil, errNothingToChange
 	}
 	command := domain.EditWebhook{
-		Partner: req.partner(), Webhook: req.webhook(), Title: body.Title, Events: body.Events, Agreements: body.Agreements,
+		WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}, Title: body.Title, Events: body.Events, Agreements: body.Agreements,
 		Language: body.Language, IncludePrivate: body.IncludePrivate, Digest: body.Digest, Order: body.Order,
 	}
 	if body.URL != nil {
@@ -179,7 +179,7 @@ func rotateWebhookSecret(req *writeCall, body *NewSecret) (*intent, error) {
 		return nil, invalid(fieldErrors...)
 	}
 	intent := req.webhookIntent(domain.RotateWebhookSecret{
-		Partner: req.partner(), Webhook: req.webhook(), Secret: req.keyring.SealSecret(req.webhookRef(), secret),
+		WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}, Secret: req.keyring.SealSecret(req.webhookRef(), secret),
 	})
 	intent.complete = withSecret(generated)
 	return intent, nil

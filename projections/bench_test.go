@@ -236,7 +236,7 @@ func imageOf50(b *testing.B) *runningModel {
 	h.settle()
 	for n := range 50 {
 		h.plan(domain.MilestoneID(fmt.Sprintf("m%d", n)), domain.NewDate(2018, 1, 1+n))
-		h.do("nokia", domain.MoveForecast{Ref: ref(domain.MilestoneID(fmt.Sprintf("m%d", n))), On: domain.NewDate(2018, 4, 15)})
+		h.do("nokia", domain.MoveForecast{MilestoneRef: ref(domain.MilestoneID(fmt.Sprintf("m%d", n))), On: domain.NewDate(2018, 4, 15)})
 	}
 	cfg := h.config()
 	cfg.Now = time.Now
@@ -282,7 +282,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	h := newFixture(b)
 	h.settle()
 	hash := sha256.Sum256([]byte("secret"))
-	h.do("nokia", domain.IssueToken{Partner: "nokia", Token: "t", Name: "t", Role: domain.Viewer, Hash: hash[:]})
+	h.do("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Partner: "nokia", Token: "t"}, Name: "t", Role: domain.Viewer, Hash: hash[:]})
 	model := h.follow(b, h.config())
 	now := h.clock.Now()
 	b.ReportAllocs()

@@ -27,16 +27,16 @@ func TestChangedWakesOnlyThoseWhoSeeTheChange(t *testing.T) {
 	model := h.follow(t, h.config())
 	xiaomi, nokia, operator := model.Changed(viewerOf("xiaomi")), model.Changed(viewerOf("nokia")), model.Changed(projections.Viewer{Operator: true})
 	scoped := model.Changed(projections.Viewer{Partner: "xiaomi", Scope: "another"})
-	h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "a private thought", Private: true})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "a private thought", Private: true})
 	model.caughtUp(t)
 	<-nokia
 	require.False(t, closed(xiaomi))
-	h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "aloud"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "aloud"})
 	model.caughtUp(t)
 	<-xiaomi
 	require.False(t, closed(scoped), "outside of the token's agreements")
 	require.False(t, closed(operator), "the operator sees no agreement")
-	h.do("xiaomi", domain.AddMember{Partner: "xiaomi", Member: "li", Role: domain.Viewer})
+	h.do("xiaomi", domain.AddMember{MemberRef: domain.MemberRef{Partner: "xiaomi", Member: "li"}, Role: domain.Viewer})
 	model.caughtUp(t)
 	<-operator
 	<-scoped
@@ -64,7 +64,7 @@ func TestAppliedComesAfterTheChangeCanBeRead(t *testing.T) {
 	<-model.Live()
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
 	require.Equal(t, domain.Planned, <-seen)
-	h.do("nokia", domain.StartMilestone{Ref: ref("fp4")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("fp4")})
 	require.Equal(t, domain.InProgress, <-seen)
 	cancel()
 	require.NoError(t, <-ended)

@@ -46,7 +46,7 @@ func TestReadersBesideAWriter(t *testing.T) {
 		})
 	}
 	for n := range 300 {
-		h.do("nokia", domain.MoveForecast{Ref: ref("fp4"), On: domain.NewDate(2018, 4, 1+n%28), Reason: "moved", Private: n%3 == 0})
+		h.do("nokia", domain.MoveForecast{MilestoneRef: ref("fp4"), On: domain.NewDate(2018, 4, 1+n%28), Reason: "moved", Private: n%3 == 0})
 		h.plan(domain.MilestoneID(fmt.Sprintf("m%d", n)), domain.NewDate(2018, 1, 1+n%28))
 	}
 	model.caughtUp(t)

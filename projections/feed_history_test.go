@@ -24,7 +24,7 @@ func mixedHistory(t *testing.T) (*fixture, *runningModel) {
 		if n%7 == 0 {
 			who = "xiaomi"
 		}
-		h.do(who, domain.CommentMilestone{Ref: ref("fp4"), Text: fmt.Sprint("comment ", n), Private: n%3 != 0})
+		h.do(who, domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: fmt.Sprint("comment ", n), Private: n%3 != 0})
 	}
 	model.caughtUp(t)
 	return h, model
@@ -146,7 +146,7 @@ func TestPartiesOfADraftComeAndGo(t *testing.T) {
 	}
 	model := h.follow(t, h.config())
 	three, two := []domain.PartnerID{"sony", "xiaomi", "nokia"}, []domain.PartnerID{"sony", "nokia"}
-	h.do("sony", domain.EditAgreement{ID: "a2", Parties: &three})
+	h.do("sony", domain.EditAgreement{AgreementID: "a2", Parties: &three})
 	model.caughtUp(t)
 	ctx := context.Background()
 	joined, ok, err := model.AgreementEvents(ctx, viewerOf("nokia"), "a2", "", 10)
@@ -155,7 +155,7 @@ func TestPartiesOfADraftComeAndGo(t *testing.T) {
 	require.Len(t, joined.Events, 1)
 	require.Equal(t, "1.a2.1", joined.Events[0].Position)
 	page := model.page(t, viewerOf("xiaomi"))
-	h.do("sony", domain.EditAgreement{ID: "a2", Parties: &two})
+	h.do("sony", domain.EditAgreement{AgreementID: "a2", Parties: &two})
 	model.caughtUp(t)
 	_, ok, err = model.AgreementEvents(ctx, viewerOf("xiaomi"), "a2", "", 10)
 	require.NoError(t, err)
@@ -173,9 +173,9 @@ func TestEventsOfACommit(t *testing.T) {
 	h.settle()
 	model := h.follow(t, h.config())
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
-	aloud := h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "aloud"})
-	secret := h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "quietly", Private: true})
-	directory := h.do("nokia", domain.AddMember{Partner: "nokia", Member: "anna", Role: domain.Viewer})
+	aloud := h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "aloud"})
+	secret := h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "quietly", Private: true})
+	directory := h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: domain.Viewer})
 	model.caughtUp(t)
 	feed, _, err := model.AgreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 100)
 	require.NoError(t, err)

@@ -140,7 +140,7 @@ func TestAnotherHistoryIsALoss(t *testing.T) {
 
 func TestTwoPartitionsAreLostAtOnce(t *testing.T) {
 	h, cfg := seen(t)
-	h.issue("nokia", domain.IssueToken{Token: "ci", Role: domain.Viewer})
+	h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "ci"}, Role: domain.Viewer})
 	require.NoError(t, start(t, cfg).stop())
 	cfg.Log = h.truncated(t, map[eventlog.Partition]uint64{atAgreement: 1, atNokia: 1})
 	model := h.follow(t, cfg)
@@ -169,7 +169,7 @@ func TestALossIsReportedMeanwhile(t *testing.T) {
 	var loss *eventlog.LostTailError
 	require.ErrorAs(t, <-waited, &loss)
 	require.Equal(t, []string{lostLine(atAgreement, 5, 9)}, missing(model.OpenLosses()))
-	h.issue("nokia", domain.IssueToken{Token: "ci", Role: domain.Viewer})
+	h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "ci"}, Role: domain.Viewer})
 	model.caughtUp(t)
 	require.EqualValues(t, 2, model.Head(atNokia).Seq, "the others go on")
 	require.NoError(t, model.Health())
@@ -232,7 +232,7 @@ func TestALossIsFoundWhileFollowing(t *testing.T) {
 		reported, err := h.log.Losses(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, model.OpenLosses(), reported.Open)
-		h.issue("nokia", domain.IssueToken{Token: "ci", Role: domain.Viewer})
+		h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "ci"}, Role: domain.Viewer})
 		model.caughtUp(t)
 		require.NoError(t, model.Health())
 	})

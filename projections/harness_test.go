@@ -191,20 +191,20 @@ func viewerOf(partner domain.PartnerID) projections.Viewer {
 
 // settle creates nokia, xiaomi and their signed agreement with a committed project.
 func (h *fixture) settle() {
-	h.do("", domain.CreatePartner{ID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
-	h.do("", domain.CreatePartner{ID: "xiaomi", Profile: domain.PartnerProfile{Name: "Xiaomi", Country: "CN", TimeZone: "Asia/Shanghai"}})
-	h.do("nokia", domain.DraftAgreement{ID: agreementID, Terms: domain.Terms{
+	h.do("", domain.CreatePartner{PartnerID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
+	h.do("", domain.CreatePartner{PartnerID: "xiaomi", Profile: domain.PartnerProfile{Name: "Xiaomi", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.do("nokia", domain.DraftAgreement{AgreementID: agreementID, Terms: domain.Terms{
 		Title: "Collaboration", Parties: []domain.PartnerID{"nokia", "xiaomi"},
 		EffectiveOn: domain.NewDate(2017, 7, 5), AcceptanceDays: 10, ForecastToleranceDays: 14,
 	}})
-	h.do("nokia", domain.SignAgreement{ID: agreementID})
-	h.do("xiaomi", domain.SignAgreement{ID: agreementID})
+	h.do("nokia", domain.SignAgreement{AgreementID: agreementID})
+	h.do("xiaomi", domain.SignAgreement{AgreementID: agreementID})
 	h.do("nokia", domain.CreateProject{
-		Ref: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Title: "IP routing",
+		ProjectRef: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Title: "IP routing",
 		Stage: domain.Committed, Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},
 	})
 }
 
 func (h *fixture) plan(m domain.MilestoneID, due domain.Date) {
-	h.do("nokia", domain.PlanMilestone{Ref: ref(m), Plan: domain.Plan{Title: "Title of " + string(m), Owner: "nokia", DueOn: due}})
+	h.do("nokia", domain.PlanMilestone{MilestoneRef: ref(m), Plan: domain.Plan{Title: "Title of " + string(m), Owner: "nokia", DueOn: due}})
 }

@@ -20,9 +20,9 @@ func (h *fixture) issue(partner domain.PartnerID, c domain.IssueToken) [32]byte 
 func TestAuthenticate(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
-	h.do("nokia", domain.AddMember{Partner: "nokia", Member: "anna", Role: domain.Manager})
-	program := h.issue("nokia", domain.IssueToken{Token: "ci", Role: domain.Viewer, Agreements: []domain.AgreementID{"b", "a", "b"}})
-	personal := h.issue("nokia", domain.IssueToken{Token: "annas", Member: "anna", Role: domain.Manager, ExpiresAt: h.clock.Now().Add(time.Hour)})
+	h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: domain.Manager})
+	program := h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "ci"}, Role: domain.Viewer, Agreements: []domain.AgreementID{"b", "a", "b"}})
+	personal := h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "annas"}, Member: "anna", Role: domain.Manager, ExpiresAt: h.clock.Now().Add(time.Hour)})
 	model := h.follow(t, h.config())
 	who, ok := model.Authenticate(program, h.clock.Now())
 	require.True(t, ok)
@@ -42,16 +42,16 @@ func TestAuthenticate(t *testing.T) {
 	require.False(t, ok, "expired")
 
 	viewer := domain.Viewer
-	h.do("nokia", domain.EditMember{Partner: "nokia", Member: "anna", Role: &viewer})
+	h.do("nokia", domain.EditMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: &viewer})
 	zone := "Asia/Tokyo"
-	h.do("nokia", domain.EditPartner{ID: "nokia", TimeZone: &zone})
+	h.do("nokia", domain.EditPartner{PartnerID: "nokia", TimeZone: &zone})
 	model.caughtUp(t)
 	who, ok = model.Authenticate(personal, h.clock.Now())
 	require.True(t, ok)
 	require.Equal(t, domain.Viewer, who.Role, "no more than its member may")
 	require.Equal(t, "Asia/Tokyo", who.TimeZone.String())
-	h.do("nokia", domain.RemoveMember{Partner: "nokia", Member: "anna"})
-	h.do("nokia", domain.RevokeToken{Partner: "nokia", Token: "ci"})
+	h.do("nokia", domain.RemoveMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}})
+	h.do("nokia", domain.RevokeToken{TokenRef: domain.TokenRef{Partner: "nokia", Token: "ci"}})
 	model.caughtUp(t)
 	_, ok = model.Authenticate(personal, h.clock.Now())
 	require.False(t, ok, "its member was removed")

@@ -40,12 +40,12 @@ func TestAsOfShowsTheRootAsItWas(t *testing.T) {
 	var past []moment
 	h.settle()
 	commands := []domain.Command{
-		domain.PlanMilestone{Ref: ref("fp4"), Plan: domain.Plan{Title: "FP4", Owner: "nokia", DueOn: 20180330}},
-		domain.PlanMilestone{Ref: ref("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20180330}, Private: true},
-		domain.StartMilestone{Ref: ref("fp4")},
-		domain.MoveForecast{Ref: ref("fp4"), On: 20180415, Private: true},
-		domain.ShareMilestone{Ref: ref("secret-1")},
-		domain.DeliverMilestone{Ref: ref("fp4")},
+		domain.PlanMilestone{MilestoneRef: ref("fp4"), Plan: domain.Plan{Title: "FP4", Owner: "nokia", DueOn: 20180330}},
+		domain.PlanMilestone{MilestoneRef: ref("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20180330}, Private: true},
+		domain.StartMilestone{MilestoneRef: ref("fp4")},
+		domain.MoveForecast{MilestoneRef: ref("fp4"), On: 20180415, Private: true},
+		domain.ShareMilestone{MilestoneRef: ref("secret-1")},
+		domain.DeliverMilestone{MilestoneRef: ref("fp4")},
 	}
 	viewers := []projections.Viewer{viewerOf("nokia"), viewerOf("xiaomi")}
 	for _, c := range commands {
@@ -68,9 +68,9 @@ func TestAsOfShowsTheRootAsItWas(t *testing.T) {
 func TestAsOfOfADirectory(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
-	h.issue("nokia", domain.IssueToken{Token: "ci", Role: domain.Viewer})
+	h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "ci"}, Role: domain.Viewer})
 	before := h.heads[directory("nokia")].Seq
-	h.do("nokia", domain.RevokeToken{Partner: "nokia", Token: "ci"})
+	h.do("nokia", domain.RevokeToken{TokenRef: domain.TokenRef{Partner: "nokia", Token: "ci"}})
 	model := h.follow(t, h.config())
 	revoked := func(seq uint64) (yes bool) {
 		require.NoError(t, model.AsOf(context.Background(), viewerOf("nokia"), domain.Stream{Partner: "nokia"}, seq, func(view *projections.View) error {
@@ -96,8 +96,8 @@ func directory(partner domain.PartnerID) eventlog.Partition {
 func TestProfilesComeFromOutsideTheChain(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
-	h.do("nokia", domain.AddMember{Partner: "nokia", Member: "anna", Role: domain.Manager})
-	h.do("nokia", domain.AddMember{Partner: "nokia", Member: "erased", Role: domain.Manager})
+	h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: domain.Manager})
+	h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "erased"}, Role: domain.Manager})
 	partition := directory("nokia")
 	require.NoError(t, h.log.Append(context.Background(), eventlog.Batch{
 		Partition: partition, Fence: h.leases[partition].Fence(), Head: h.heads[partition],

@@ -15,10 +15,10 @@ func TestTheLifeOfAMilestone(t *testing.T) {
 	h.settle()
 	model := h.follow(t, h.config())
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
-	h.do("nokia", domain.StartMilestone{Ref: ref("fp4")})
-	h.do("nokia", domain.MoveForecast{Ref: ref("fp4"), On: domain.NewDate(2018, 4, 15)})
-	h.do("xiaomi", domain.MoveForecast{Ref: ref("fp4"), On: domain.NewDate(2018, 5, 1)})
-	h.do("nokia", domain.DeliverMilestone{Ref: ref("fp4")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("fp4")})
+	h.do("nokia", domain.MoveForecast{MilestoneRef: ref("fp4"), On: domain.NewDate(2018, 4, 15)})
+	h.do("xiaomi", domain.MoveForecast{MilestoneRef: ref("fp4"), On: domain.NewDate(2018, 5, 1)})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("fp4")})
 	model.caughtUp(t)
 
 	require.NoError(t, model.View(viewerOf("xiaomi"), func(view *projections.View) error {

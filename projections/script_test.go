@@ -24,25 +24,25 @@ func openingSteps() []step {
 	zones := map[domain.PartnerID]string{"nokia": "Europe/Helsinki", "xiaomi": "Asia/Shanghai", "sony": "Asia/Tokyo"}
 	var steps []step
 	for _, partner := range partnerIDs() {
-		steps = append(steps, step{"", domain.CreatePartner{ID: partner, Profile: domain.PartnerProfile{Name: "The " + string(partner), Country: "FI", TimeZone: zones[partner]}}}, announced(partner))
+		steps = append(steps, step{"", domain.CreatePartner{PartnerID: partner, Profile: domain.PartnerProfile{Name: "The " + string(partner), Country: "FI", TimeZone: zones[partner]}}}, announced(partner))
 	}
 	for n, parties := range [][]domain.PartnerID{{"nokia", "xiaomi"}, {"nokia", "xiaomi", "sony"}, {"sony", "xiaomi"}} {
 		agreement := domain.AgreementID(fmt.Sprintf("a%d", n))
 		terms := domain.Terms{Title: "Agreement " + string(agreement), Parties: parties, EffectiveOn: domain.NewDate(2017, 7, 1), ExpiresOn: domain.NewDate(2017, 7, 6)}
-		steps = append(steps, step{parties[0], domain.DraftAgreement{ID: agreement, Terms: terms}})
+		steps = append(steps, step{parties[0], domain.DraftAgreement{AgreementID: agreement, Terms: terms}})
 		if n == 2 {
 			continue // stays a draft unless the history signs it
 		}
-		steps = append(steps, step{parties[0], domain.AddInstrument{Agreement: agreement, Instrument: domain.Instrument{
+		steps = append(steps, step{parties[0], domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
 			ID: "i0", Kind: domain.JointDevelopment, Title: "Research", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
 			Schedule:    []domain.ScheduleItem{{ID: "s0", Title: "Study"}, {ID: "s1", Title: "Report"}},
 			Obligations: []domain.Obligation{{Clause: "1", Text: "Do it.", Partner: parties[0]}},
 		}}})
 		for _, partner := range parties {
-			steps = append(steps, step{partner, domain.SignAgreement{ID: agreement}})
+			steps = append(steps, step{partner, domain.SignAgreement{AgreementID: agreement}})
 		}
 		steps = append(steps, step{parties[0], domain.CreateProject{
-			Ref: domain.ProjectRef{Agreement: agreement, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
+			ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
 		}})
 	}
 	steps = append(steps, delivery("a0", "m0")...)
@@ -50,15 +50,15 @@ func openingSteps() []step {
 	steps = append(steps, delivery("a1", "m0")...)
 	steps = append(steps, delivery("a1", "m1")...)
 	steps = append(steps, // sony is invited to join nokia and xiaomi
-		step{"nokia", domain.ProposeAmendment{ID: "a0", Title: "Sony joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}}},
-		step{"nokia", domain.SignAmendment{ID: "a0", Number: 1}},
-		step{"xiaomi", domain.SignAmendment{ID: "a0", Number: 1}},
+		step{"nokia", domain.ProposeAmendment{AgreementID: "a0", Title: "Sony joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}}},
+		step{"nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}}},
+		step{"xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}}},
 	)
 	return append(
 		steps,
-		step{"xiaomi", domain.AcceptMilestone{Ref: conditional, Conditions: []domain.Requirement{{Text: "a report", DueOn: 20180101}}}},
-		step{"xiaomi", domain.RejectMilestone{Ref: disputed, Reasons: []string{"too slow"}}},
-		step{"nokia", domain.DisputeMilestone{Ref: disputed, Reason: "it is fast"}},
+		step{"xiaomi", domain.AcceptMilestone{MilestoneRef: conditional, Conditions: []domain.Requirement{{Text: "a report", DueOn: 20180101}}}},
+		step{"xiaomi", domain.RejectMilestone{MilestoneRef: disputed, Reasons: []string{"too slow"}}},
+		step{"nokia", domain.DisputeMilestone{MilestoneRef: disputed, Reason: "it is fast"}},
 	)
 }
 
@@ -70,18 +70,18 @@ func milestoneOf(agreement domain.AgreementID, m domain.MilestoneID) domain.Mile
 func announced(partner domain.PartnerID) step {
 	hash := make([]byte, 32)
 	copy(hash, string(partner)+" by the operator")
-	return step{"", domain.IssueToken{Partner: partner, Token: "ox1", Name: "First", Role: domain.Manager, Hash: hash}}
+	return step{"", domain.IssueToken{TokenRef: domain.TokenRef{Partner: partner, Token: "ox1"}, Name: "First", Role: domain.Manager, Hash: hash}}
 }
 
 // delivery makes a milestone that nokia has delivered.
 func delivery(agreement domain.AgreementID, m domain.MilestoneID) []step {
 	ref := milestoneOf(agreement, m)
 	return []step{
-		{"nokia", domain.PlanMilestone{Ref: ref, Plan: domain.Plan{
+		{"nokia", domain.PlanMilestone{MilestoneRef: ref, Plan: domain.Plan{
 			Title: "Waits for a decision", Owner: "nokia", DueOn: 20170704, Instrument: "i0", ScheduleItem: "s0", Clause: "1",
 		}}},
-		{"nokia", domain.StartMilestone{Ref: ref}},
-		{"nokia", domain.DeliverMilestone{Ref: ref, PrivateEvidence: []domain.Evidence{{Title: "Costs", URL: "https://files.example/costs"}}}},
+		{"nokia", domain.StartMilestone{MilestoneRef: ref}},
+		{"nokia", domain.DeliverMilestone{MilestoneRef: ref, PrivateEvidence: []domain.Evidence{{Title: "Costs", URL: "https://files.example/costs"}}}},
 	}
 }
 
@@ -119,25 +119,25 @@ func drawDirectory(t *rapid.T, who domain.PartnerID) domain.Command {
 	copy(hash, string(who)+id)
 	zone := rapid.SampledFrom([]string{"Europe/Helsinki", "Asia/Tokyo"}).Draw(t, "zone")
 	return rapid.SampledFrom([]domain.Command{
-		domain.AddMember{Partner: who, Member: domain.MemberID("m" + id), Role: role},
-		domain.EditMember{Partner: who, Member: domain.MemberID("m" + id), Role: &role},
-		domain.RemoveMember{Partner: who, Member: domain.MemberID("m" + id)},
-		domain.IssueToken{Partner: who, Token: domain.TokenID("t" + id), Name: "program", Role: role, Hash: hash, Agreements: []domain.AgreementID{"a1"}},
-		domain.IssueToken{Partner: who, Token: domain.TokenID("u" + id), Name: "person", Member: domain.MemberID("m" + id), Role: role, Hash: hash, ExpiresAt: time.Date(2018, 1, 1, 0, 0, 0, 0, time.FixedZone("", 7200))},
-		domain.RevokeToken{Partner: who, Token: domain.TokenID("t" + id)},
-		domain.EditPartner{ID: who, Holidays: &[]domain.Date{domain.NewDate(2017, 12, rapid.IntRange(1, 28).Draw(t, "holiday"))}},
-		domain.EditPartner{ID: who, TimeZone: &zone},
-		domain.DismissNotice{Partner: who, Notice: domain.NoticeOfToken("o" + domain.TokenID(id))},
+		domain.AddMember{MemberRef: domain.MemberRef{Partner: who, Member: domain.MemberID("m" + id)}, Role: role},
+		domain.EditMember{MemberRef: domain.MemberRef{Partner: who, Member: domain.MemberID("m" + id)}, Role: &role},
+		domain.RemoveMember{MemberRef: domain.MemberRef{Partner: who, Member: domain.MemberID("m" + id)}},
+		domain.IssueToken{TokenRef: domain.TokenRef{Partner: who, Token: domain.TokenID("t" + id)}, Name: "program", Role: role, Hash: hash, Agreements: []domain.AgreementID{"a1"}},
+		domain.IssueToken{TokenRef: domain.TokenRef{Partner: who, Token: domain.TokenID("u" + id)}, Name: "person", Member: domain.MemberID("m" + id), Role: role, Hash: hash, ExpiresAt: time.Date(2018, 1, 1, 0, 0, 0, 0, time.FixedZone("", 7200))},
+		domain.RevokeToken{TokenRef: domain.TokenRef{Partner: who, Token: domain.TokenID("t" + id)}},
+		domain.EditPartner{PartnerID: who, Holidays: &[]domain.Date{domain.NewDate(2017, 12, rapid.IntRange(1, 28).Draw(t, "holiday"))}},
+		domain.EditPartner{PartnerID: who, TimeZone: &zone},
+		domain.DismissNotice{PartnerID: who, Notice: domain.NoticeOfToken("o" + domain.TokenID(id))},
 		addWebhook(who, domain.WebhookID("w"+id)),
-		domain.EditWebhook{Partner: who, Webhook: domain.WebhookID("w" + id), Title: &zone},
-		domain.RotateWebhookSecret{Partner: who, Webhook: domain.WebhookID("w" + id), Secret: []byte(zone)},
-		domain.TestWebhook{Partner: who, Webhook: domain.WebhookID("w" + id)},
-		domain.RemoveWebhook{Partner: who, Webhook: domain.WebhookID("w" + id)},
+		domain.EditWebhook{WebhookRef: domain.WebhookRef{Partner: who, Webhook: domain.WebhookID("w" + id)}, Title: &zone},
+		domain.RotateWebhookSecret{WebhookRef: domain.WebhookRef{Partner: who, Webhook: domain.WebhookID("w" + id)}, Secret: []byte(zone)},
+		domain.TestWebhook{WebhookRef: domain.WebhookRef{Partner: who, Webhook: domain.WebhookID("w" + id)}},
+		domain.RemoveWebhook{WebhookRef: domain.WebhookRef{Partner: who, Webhook: domain.WebhookID("w" + id)}},
 	}).Draw(t, "directory")
 }
 
 func addWebhook(who domain.PartnerID, id domain.WebhookID) domain.AddWebhook {
-	return domain.AddWebhook{Partner: who, Webhook: id, Secret: []byte{0, 255}, Settings: domain.WebhookSettings{
+	return domain.AddWebhook{WebhookRef: domain.WebhookRef{Partner: who, Webhook: id}, Secret: []byte{0, 255}, Settings: domain.WebhookSettings{
 		Format: "standard", Address: []byte{1, 2}, DisplayAddress: "https://ops.example/…", Events: []string{"*"}, Language: "en", Order: domain.Ordered,
 	}}
 }
@@ -148,18 +148,18 @@ func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
 	item := rapid.SampledFrom([]domain.ItemID{"s0", "s1"}).Draw(t, "item")
 	parties := rapid.SampledFrom([][]domain.PartnerID{{"sony", "xiaomi"}, {"sony", "xiaomi", "nokia"}, {"sony", "nokia"}}).Draw(t, "parties")
 	return rapid.SampledFrom([]domain.Command{
-		domain.EditAgreement{ID: agreement, Title: &title},
-		domain.EditAgreement{ID: "a2", Parties: &parties},
-		domain.SignAgreement{ID: agreement, Signatory: "A. Signer"},
-		domain.AddInstrument{Agreement: agreement, Instrument: domain.Instrument{
+		domain.EditAgreement{AgreementID: agreement, Title: &title},
+		domain.EditAgreement{AgreementID: "a2", Parties: &parties},
+		domain.SignAgreement{AgreementID: agreement, Signatory: "A. Signer"},
+		domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
 			ID: "i1", Kind: domain.PatentAssignment, Title: "Patents", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
 			Roles:    map[domain.RoleName][]domain.PartnerID{domain.Assignor: {who}, domain.Assignee: {"sony"}},
 			Schedule: []domain.ScheduleItem{{ID: "s1", Title: "Family", Count: 3}},
 		}},
-		domain.NoteInstrument{Agreement: agreement, Instrument: "i0", Note: string(who) + " keeps it in safe " + title},
-		domain.MoveItem{Agreement: agreement, Instrument: "i0", Item: item, State: domain.ItemDelivered},
-		domain.MoveItem{Agreement: agreement, Instrument: "i0", Item: item, State: domain.ItemDelivered},
-		domain.MoveItem{Agreement: agreement, Instrument: "i1", Item: "s1", State: domain.ItemRecorded},
+		domain.NoteInstrument{AgreementID: agreement, Instrument: "i0", Note: string(who) + " keeps it in safe " + title},
+		domain.MoveItem{AgreementID: agreement, Instrument: "i0", Item: item, State: domain.ItemDelivered},
+		domain.MoveItem{AgreementID: agreement, Instrument: "i0", Item: item, State: domain.ItemDelivered},
+		domain.MoveItem{AgreementID: agreement, Instrument: "i1", Item: "s1", State: domain.ItemRecorded},
 	}).Draw(t, "change")
 }
 
@@ -167,7 +167,7 @@ func drawAmendment(t *rapid.T, who domain.PartnerID) domain.Command {
 	agreement := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 1).Draw(t, "agreement")))
 	number, days := rapid.IntRange(1, 3).Draw(t, "number"), rapid.IntRange(5, 7).Draw(t, "days")
 	propose := func(changes domain.AmendmentChanges) domain.Command {
-		return domain.ProposeAmendment{ID: agreement, Key: "a-" + string(who), Title: "Otherwise", Changes: changes}
+		return domain.ProposeAmendment{AgreementID: agreement, Key: "a-" + string(who), Title: "Otherwise", Changes: changes}
 	}
 	return rapid.SampledFrom([]domain.Command{
 		propose(domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: &days}}),
@@ -176,13 +176,13 @@ func drawAmendment(t *rapid.T, who domain.PartnerID) domain.Command {
 			AddInstruments: []domain.Instrument{{ID: "i9", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},
 		}),
 		propose(domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}),
-		domain.SignAmendment{ID: agreement, Number: number, Signatory: "S. Igner"},
-		domain.SignAmendment{ID: agreement, Number: number},
-		domain.SignAmendment{ID: agreement, Number: number},
-		domain.RejectAmendment{ID: agreement, Number: number, Reason: "no"},
-		domain.WithdrawAmendment{ID: agreement, Number: number},
-		domain.TerminateAgreement{ID: agreement, Mode: domain.Mutual, EffectiveOn: domain.NewDate(2017, 7, days)},
-		domain.TerminateAgreement{ID: agreement, Mode: domain.ByNotice, Reason: "enough", EffectiveOn: 20170705},
+		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "S. Igner"},
+		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}},
+		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}},
+		domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Reason: "no"},
+		domain.WithdrawAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}},
+		domain.TerminateAgreement{AgreementID: agreement, Mode: domain.Mutual, EffectiveOn: domain.NewDate(2017, 7, days)},
+		domain.TerminateAgreement{AgreementID: agreement, Mode: domain.ByNotice, Reason: "enough", EffectiveOn: 20170705},
 	}).Draw(t, "amendment")
 }
 
@@ -194,13 +194,13 @@ func drawProject(t *rapid.T) domain.Command {
 	day := domain.NewDate(2017, 9, rapid.IntRange(1, 3).Draw(t, "day"))
 	move := rapid.SampledFrom([]domain.StageMove{domain.MoveCommit, domain.MoveStart, domain.MovePause, domain.MoveResume, domain.MoveComplete, domain.MoveStop}).Draw(t, "move")
 	return rapid.SampledFrom([]domain.Command{
-		domain.CreateProject{Ref: ref, Title: title, Stage: domain.Exploring, Lead: parties[0], Participants: parties, DecideBy: day},
-		domain.EditProject{Ref: ref, Title: &title},
-		domain.EditProject{Ref: ref, DecideBy: &day},
-		domain.EditProject{Ref: ref, Participants: &[]domain.PartnerID{"nokia", "xiaomi", "sony"}},
-		domain.EditProject{Ref: ref, Participants: &[]domain.PartnerID{"nokia", "xiaomi", "sony"}},
-		domain.CallStage{Ref: ref, Move: move, Reason: "because"},
-		domain.CallStage{Ref: ref, Move: move, Withdraw: true},
+		domain.CreateProject{ProjectRef: ref, Title: title, Stage: domain.Exploring, Lead: parties[0], Participants: parties, DecideBy: day},
+		domain.EditProject{ProjectRef: ref, Title: &title},
+		domain.EditProject{ProjectRef: ref, DecideBy: &day},
+		domain.EditProject{ProjectRef: ref, Participants: &[]domain.PartnerID{"nokia", "xiaomi", "sony"}},
+		domain.EditProject{ProjectRef: ref, Participants: &[]domain.PartnerID{"nokia", "xiaomi", "sony"}},
+		domain.CallStage{ProjectRef: ref, Move: move, Reason: "because"},
+		domain.CallStage{ProjectRef: ref, Move: move, Withdraw: true},
 	}).Draw(t, "change")
 }
 
@@ -213,16 +213,16 @@ func drawChange(t *rapid.T, who domain.PartnerID) domain.Command {
 	never := wanted
 	never.Cancel = true
 	propose := func(w domain.WantedChange) domain.Command {
-		return domain.ProposeChange{Ref: ref, Reason: "so be it", Milestones: []domain.WantedChange{w}}
+		return domain.ProposeChange{ProjectRef: ref, Reason: "so be it", Milestones: []domain.WantedChange{w}}
 	}
 	return rapid.SampledFrom([]domain.Command{
 		propose(wanted), propose(later), propose(never),
-		domain.ProposeChange{Ref: ref, Reason: "tell everybody", Publish: []domain.MilestoneID{wanted.Milestone}},
-		domain.ApproveChange{Ref: ref, Number: number},
-		domain.ApproveChange{Ref: ref, Number: number},
-		domain.ApproveChange{Ref: ref, Number: number},
-		domain.RejectChange{Ref: ref, Number: number, Reason: "no"},
-		domain.WithdrawChange{Ref: ref, Number: number},
+		domain.ProposeChange{ProjectRef: ref, Reason: "tell everybody", Publish: []domain.MilestoneID{wanted.Milestone}},
+		domain.ApproveChange{ChangeRef: domain.ChangeRef{ProjectRef: ref, Number: number}},
+		domain.ApproveChange{ChangeRef: domain.ChangeRef{ProjectRef: ref, Number: number}},
+		domain.ApproveChange{ChangeRef: domain.ChangeRef{ProjectRef: ref, Number: number}},
+		domain.RejectChange{ChangeRef: domain.ChangeRef{ProjectRef: ref, Number: number}, Reason: "no"},
+		domain.WithdrawChange{ChangeRef: domain.ChangeRef{ProjectRef: ref, Number: number}},
 	}).Draw(t, "change control")
 }
 
@@ -251,28 +251,28 @@ func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
 		plan.Instrument, plan.ScheduleItem, plan.Clause = "i0", rapid.SampledFrom([]domain.ItemID{"", "s0", "s1"}).Draw(t, "item"), "1"
 	}
 	return rapid.SampledFrom([]domain.Command{
-		domain.EditMilestone{Ref: ref, Instrument: &plan.Instrument, ScheduleItem: &plan.ScheduleItem, Clause: &plan.Clause},
-		domain.PlanMilestone{Ref: ref, Plan: plan, Private: secret},
-		domain.PlanMilestone{Ref: ref, Plan: plan, Private: secret},
-		domain.EditMilestone{Ref: ref, DueOn: &day},
-		domain.StartMilestone{Ref: ref},
-		domain.StartMilestone{Ref: ref},
-		domain.ReportProgress{Ref: ref, Percent: &percent, Health: &health, Note: &note},
-		domain.ReportProgress{Ref: ref, Health: &health, Note: &secretNote, Private: true},
-		domain.MoveForecast{Ref: ref, On: day, Reason: "optics late", Private: private},
-		domain.DeliverMilestone{Ref: ref, Evidence: evidence},
-		domain.DeliverMilestone{Ref: ref, Evidence: evidence, PrivateEvidence: kept},
-		domain.WithdrawDelivery{Ref: ref},
-		domain.AcceptMilestone{Ref: ref, Note: "well done"},
-		domain.AcceptMilestone{Ref: ref, Conditions: []domain.Requirement{{Text: "a report", DueOn: day}, {Text: "spares", DueOn: 20180101}}},
-		domain.CloseCondition{Ref: ref, Number: rapid.IntRange(1, 3).Draw(t, "number")},
-		domain.RejectMilestone{Ref: ref, Reasons: []string{"too slow", "too hot"}},
-		domain.RejectMilestone{Ref: ref, Reasons: []string{"too loud"}},
-		domain.DisputeMilestone{Ref: ref, Reason: "it is fast"},
-		domain.SettleMilestone{Ref: ref, Settlement: rapid.SampledFrom(domain.Settlements()).Draw(t, "outcome"), Note: "as you like"},
-		domain.CancelMilestone{Ref: ref, Reason: "not needed"},
-		domain.WaiveMilestone{Ref: ref},
-		domain.ShareMilestone{Ref: ref},
-		domain.CommentMilestone{Ref: ref, Text: "hm", Private: private},
+		domain.EditMilestone{MilestoneRef: ref, Instrument: &plan.Instrument, ScheduleItem: &plan.ScheduleItem, Clause: &plan.Clause},
+		domain.PlanMilestone{MilestoneRef: ref, Plan: plan, Private: secret},
+		domain.PlanMilestone{MilestoneRef: ref, Plan: plan, Private: secret},
+		domain.EditMilestone{MilestoneRef: ref, DueOn: &day},
+		domain.StartMilestone{MilestoneRef: ref},
+		domain.StartMilestone{MilestoneRef: ref},
+		domain.ReportProgress{MilestoneRef: ref, Percent: &percent, Health: &health, Note: &note},
+		domain.ReportProgress{MilestoneRef: ref, Health: &health, Note: &secretNote, Private: true},
+		domain.MoveForecast{MilestoneRef: ref, On: day, Reason: "optics late", Private: private},
+		domain.DeliverMilestone{MilestoneRef: ref, Evidence: evidence},
+		domain.DeliverMilestone{MilestoneRef: ref, Evidence: evidence, PrivateEvidence: kept},
+		domain.WithdrawDelivery{MilestoneRef: ref},
+		domain.AcceptMilestone{MilestoneRef: ref, Note: "well done"},
+		domain.AcceptMilestone{MilestoneRef: ref, Conditions: []domain.Requirement{{Text: "a report", DueOn: day}, {Text: "spares", DueOn: 20180101}}},
+		domain.CloseCondition{MilestoneRef: ref, Number: rapid.IntRange(1, 3).Draw(t, "number")},
+		domain.RejectMilestone{MilestoneRef: ref, Reasons: []string{"too slow", "too hot"}},
+		domain.RejectMilestone{MilestoneRef: ref, Reasons: []string{"too loud"}},
+		domain.DisputeMilestone{MilestoneRef: ref, Reason: "it is fast"},
+		domain.SettleMilestone{MilestoneRef: ref, Settlement: rapid.SampledFrom(domain.Settlements()).Draw(t, "outcome"), Note: "as you like"},
+		domain.CancelMilestone{MilestoneRef: ref, Reason: "not needed"},
+		domain.WaiveMilestone{MilestoneRef: ref},
+		domain.ShareMilestone{MilestoneRef: ref},
+		domain.CommentMilestone{MilestoneRef: ref, Text: "hm", Private: private},
 	}).Draw(t, "act")
 }

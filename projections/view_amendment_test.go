@@ -14,11 +14,11 @@ import (
 
 // invite lets zte join by the amendment with the given number, up to its own signature.
 func (h *fixture) invite(number int) {
-	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{
+	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{
 		Join: []domain.Joining{{Partner: "zte"}},
 	}})
-	h.do("xiaomi", domain.SignAmendment{ID: agreementID, Number: number})
-	h.do("nokia", domain.SignAmendment{ID: agreementID, Number: number})
+	h.do("xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: number}})
+	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: number}})
 }
 
 func (i *runningModel) feed(t *testing.T, partner domain.PartnerID) []projections.Event {
@@ -40,35 +40,35 @@ func types(events []projections.Event) (list []string) {
 // without it moves nothing of its own.
 func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
 	h, model := portfolio(t)
-	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
-	h.do("xiaomi", domain.ProposeAmendment{ID: agreementID, Title: "Older", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
+	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.do("xiaomi", domain.ProposeAmendment{AgreementID: agreementID, Title: "Older", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
 	model.caughtUp(t)
 	viewer := viewerOf("zte")
 	quiet := model.Changed(viewer)
-	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "zte"}}}})
-	h.do("xiaomi", domain.SignAmendment{ID: agreementID, Number: 2})
+	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "zte"}}}})
+	h.do("xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}})
 	model.caughtUp(t)
 	select {
 	case <-quiet:
 		t.Fatal("zte is told of what it may not know")
 	default:
 	}
-	h.do("nokia", domain.SignAmendment{ID: agreementID, Number: 2})
+	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}})
 	require.Equal(t, []string{"agreement.party_invited"}, types(model.feed(t, "zte")))
 	require.Equal(t, []string{"amendment"}, model.kinds(t, "zte"))
 
 	position := model.Position(viewer, "")
 	agreement := viewed(model, viewer, func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a })
-	h.do("nokia", domain.CommentMilestone{Ref: ref("b"), Text: "among ourselves"})
-	h.do("nokia", domain.RejectAmendment{ID: agreementID, Number: 1, Reason: "no"})
-	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "Newer", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("b"), Text: "among ourselves"})
+	h.do("nokia", domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Reason: "no"})
+	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "Newer", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
 	model.caughtUp(t)
 	require.Equal(t, position, model.Position(viewer, ""))
 	require.Equal(t, agreement, viewed(model, viewer, func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a }))
 
-	h.do("zte", domain.SignAmendment{ID: agreementID, Number: 2})
-	h.do("xiaomi", domain.CommentMilestone{Ref: ref("b"), Text: "among ourselves"})
-	h.do("zte", domain.ProposeAmendment{ID: agreementID, Title: "Ours", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(30)}}})
+	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}})
+	h.do("xiaomi", domain.CommentMilestone{MilestoneRef: ref("b"), Text: "among ourselves"})
+	h.do("zte", domain.ProposeAmendment{AgreementID: agreementID, Title: "Ours", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(30)}}})
 	events := model.feed(t, "zte")
 	require.Equal(t, []string{"agreement.party_invited", "amendment.signed", "agreement.amended", "amendment.proposed"}, types(events))
 	for n, event := range events {
@@ -86,12 +86,12 @@ func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
 // What came to nothing is gone for who was invited; another invitation goes on where it was.
 func TestAnInvitationThatComesToNothing(t *testing.T) {
 	h, model := portfolio(t)
-	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.invite(1)
 	model.caughtUp(t)
 	before := model.Position(viewerOf("zte"), "")
 	gone := model.Changed(viewerOf("zte"))
-	h.do("xiaomi", domain.RejectAmendment{ID: agreementID, Number: 1, Reason: "on second thoughts"})
+	h.do("xiaomi", domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Reason: "on second thoughts"})
 	<-gone
 	model.caughtUp(t)
 	require.NotEqual(t, before, model.Position(viewerOf("zte"), ""))
@@ -101,7 +101,7 @@ func TestAnInvitationThatComesToNothing(t *testing.T) {
 	require.Empty(t, model.inbox(t, "zte"))
 	require.Empty(t, viewed(model, viewerOf("zte"), (*projections.View).Agreements))
 
-	h.do("nokia", domain.CommentMilestone{Ref: ref("b"), Text: "among ourselves"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("b"), Text: "among ourselves"})
 	h.invite(2)
 	events := model.feed(t, "zte")
 	require.Equal(t, []string{"agreement.party_invited", "amendment.rejected", "agreement.party_invited"}, types(events))
@@ -112,12 +112,12 @@ func TestAnInvitationThatComesToNothing(t *testing.T) {
 // know of them is the same after a replay, and from a snapshot.
 func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
 	h, model := portfolio(t)
-	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.invite(1)
-	h.do("zte", domain.SignAmendment{ID: agreementID, Number: 1})
+	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}})
 	viewer := viewerOf("zte")
 	three := []domain.PartnerID{"nokia", "xiaomi", "zte"}
-	h.do("nokia", domain.EditProject{Ref: ref("b").ProjectRef(), Participants: &three})
+	h.do("nokia", domain.EditProject{ProjectRef: ref("b").ProjectRef(), Participants: &three})
 	require.Contains(t, model.kinds(t, "xiaomi"), "stage")
 	seen := func(view *projections.View) []domain.MilestoneID {
 		list, _, _ := view.Milestones(projections.MilestoneQuery{Limit: 200})
@@ -125,7 +125,7 @@ func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
 	}
 	require.Empty(t, viewed(model, viewer, seen))
 	quiet := model.Changed(viewer)
-	h.do("xiaomi", domain.EditProject{Ref: ref("b").ProjectRef(), Participants: &three})
+	h.do("xiaomi", domain.EditProject{ProjectRef: ref("b").ProjectRef(), Participants: &three})
 	joined := h.clock.Now()
 	<-quiet
 	model.caughtUp(t)
@@ -136,8 +136,8 @@ func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
 	events := model.feed(t, "zte")
 	require.Equal(t, "project.participants_added", events[len(events)-1].Type)
 
-	h.do("nokia", domain.CommentMilestone{Ref: ref("b"), Text: "welcome"})
-	h.do("nokia", domain.CommentMilestone{Ref: ref("a"), Text: "in private", Private: true})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("b"), Text: "welcome"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("a"), Text: "in private", Private: true})
 	require.EqualValues(t, 1, model.milestone(t, "zte").Version)
 	again := h.follow(t, h.config())
 	require.Equal(t, dump(t, model.ReadModel, viewer), dump(t, again.ReadModel, viewer))
@@ -147,12 +147,12 @@ func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
 // that it is not told; the projects that it takes part in it goes on to see.
 func TestWhoHasLeftSeesWhatWasSoThen(t *testing.T) {
 	h, model := portfolio(t)
-	h.do("", domain.CreatePartner{ID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
+	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.invite(1)
-	h.do("zte", domain.SignAmendment{ID: agreementID, Number: 1})
+	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}})
 	viewer := viewerOf("zte")
 	agreement := func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a }
-	h.do("zte", domain.TerminateAgreement{ID: agreementID, Mode: domain.ByNotice, Reason: "new strategy", EffectiveOn: 20170705})
+	h.do("zte", domain.TerminateAgreement{AgreementID: agreementID, Mode: domain.ByNotice, Reason: "new strategy", EffectiveOn: 20170705})
 	require.Contains(t, model.kinds(t, "nokia"), "notice")
 	require.Equal(t, domain.AgreementStateActive, viewed(model, viewer, agreement).State)
 	h.clock.advance(24 * time.Hour)
@@ -161,13 +161,13 @@ func TestWhoHasLeftSeesWhatWasSoThen(t *testing.T) {
 	require.Equal(t, domain.AgreementStateTerminated, left.State)
 	position := model.Position(viewer, "")
 
-	h.do("nokia", domain.ProposeAmendment{ID: agreementID, Title: "Two of us", Changes: domain.AmendmentChanges{
+	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "Two of us", Changes: domain.AmendmentChanges{
 		Terms:          domain.TermsChange{Title: new("Two of us")},
 		AddInstruments: []domain.Instrument{{ID: "i", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},
 	}})
-	h.do("nokia", domain.SignAmendment{ID: agreementID, Number: 2})
-	h.do("xiaomi", domain.SignAmendment{ID: agreementID, Number: 2})
-	h.do("nokia", domain.TerminateAgreement{ID: agreementID, Mode: domain.Mutual, EffectiveOn: 20171231})
+	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}})
+	h.do("xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}})
+	h.do("nokia", domain.TerminateAgreement{AgreementID: agreementID, Mode: domain.Mutual, EffectiveOn: 20171231})
 	model.caughtUp(t)
 	require.Equal(t, position, model.Position(viewer, ""))
 	require.Equal(t, left, viewed(model, viewer, agreement))

@@ -69,17 +69,17 @@ func TestNotices(t *testing.T) {
 	for _, s := range openingSteps() {
 		h.do(s.who, s.command)
 	}
-	h.do("nokia", domain.AddWebhook{Partner: "nokia", Webhook: "ops", Settings: addWebhook("nokia", "ops").Settings})
+	h.do("nokia", domain.AddWebhook{WebhookRef: domain.WebhookRef{Partner: "nokia", Webhook: "ops"}, Settings: addWebhook("nokia", "ops").Settings})
 	model.caughtUp(t)
 	nokia := projections.Viewer{Partner: "nokia"}
 	require.Equal(t, []domain.NoticeID{"token-ox1"}, notices(t, model, nokia))
 	require.Empty(t, notices(t, model, projections.Viewer{Partner: "nokia", Scope: "a1"}))
 	require.Empty(t, notices(t, model, projections.Viewer{Operator: true}))
 
-	h.do("nokia", domain.DismissNotice{Partner: "nokia", Notice: "token-ox1"})
+	h.do("nokia", domain.DismissNotice{PartnerID: "nokia", Notice: "token-ox1"})
 	model.caughtUp(t)
 	require.Empty(t, notices(t, model, nokia))
-	h.do("xiaomi", domain.RevokeToken{Partner: "xiaomi", Token: "ox1"})
+	h.do("xiaomi", domain.RevokeToken{TokenRef: domain.TokenRef{Partner: "xiaomi", Token: "ox1"}})
 	model.caughtUp(t)
 	require.Empty(t, notices(t, model, projections.Viewer{Partner: "xiaomi"}))
 }

@@ -12,33 +12,33 @@ import (
 // research is an agreement of three with one instrument, and a project of two of them.
 func (h *fixture) research() {
 	for _, partner := range partnerIDs() {
-		h.do("", domain.CreatePartner{ID: partner, Profile: domain.PartnerProfile{Name: string(partner), Country: "FI", TimeZone: "UTC"}})
+		h.do("", domain.CreatePartner{PartnerID: partner, Profile: domain.PartnerProfile{Name: string(partner), Country: "FI", TimeZone: "UTC"}})
 	}
-	h.do("nokia", domain.DraftAgreement{ID: agreementID, Terms: domain.Terms{Title: "Trio", Parties: partnerIDs(), EffectiveOn: 20170705}})
-	h.do("nokia", domain.AddInstrument{Agreement: agreementID, Instrument: domain.Instrument{
+	h.do("nokia", domain.DraftAgreement{AgreementID: agreementID, Terms: domain.Terms{Title: "Trio", Parties: partnerIDs(), EffectiveOn: 20170705}})
+	h.do("nokia", domain.AddInstrument{AgreementID: agreementID, Instrument: domain.Instrument{
 		ID: "research", Kind: domain.JointDevelopment, Title: "Research", EffectiveOn: 20170705, Disclosure: domain.Undisclosed,
 		Schedule:    []domain.ScheduleItem{{ID: "study", Title: "Study"}},
 		Obligations: []domain.Obligation{{Clause: "4.2", Text: "Write the study.", Partner: "nokia"}},
 	}})
 	for _, partner := range partnerIDs() {
-		h.do(partner, domain.SignAgreement{ID: agreementID})
+		h.do(partner, domain.SignAgreement{AgreementID: agreementID})
 	}
 	h.do("nokia", domain.CreateProject{
-		Ref: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Title: "Research", Stage: domain.Committed, Lead: "nokia",
+		ProjectRef: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Title: "Research", Stage: domain.Committed, Lead: "nokia",
 		Participants: []domain.PartnerID{"nokia", "xiaomi"},
 	})
 }
 
 func (h *fixture) serve(m domain.MilestoneID, private bool) {
-	h.do("nokia", domain.PlanMilestone{Ref: ref(m), Private: private, Plan: domain.Plan{
+	h.do("nokia", domain.PlanMilestone{MilestoneRef: ref(m), Private: private, Plan: domain.Plan{
 		Title: string(m), Owner: "nokia", DueOn: 20171201, Instrument: "research", ScheduleItem: "study", Clause: "4.2",
 	}})
 }
 
 func (h *fixture) accept(m domain.MilestoneID) {
-	h.do("nokia", domain.StartMilestone{Ref: ref(m)})
-	h.do("nokia", domain.DeliverMilestone{Ref: ref(m)})
-	h.do("xiaomi", domain.AcceptMilestone{Ref: ref(m)})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: ref(m)})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref(m)})
+	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: ref(m)})
 }
 
 // served is what a partner reads of the instrument: its only item and obligation.
@@ -78,17 +78,17 @@ func TestWhatServesAnInstrument(t *testing.T) {
 		require.Equal(t, want, owed.State, partner)
 		require.Equal(t, domain.ItemPlanned, item.State, "an item moves when somebody says so")
 	}
-	h.do("xiaomi", domain.MoveItem{Agreement: agreementID, Instrument: "research", Item: "study", State: domain.ItemDelivered})
+	h.do("xiaomi", domain.MoveItem{AgreementID: agreementID, Instrument: "research", Item: "study", State: domain.ItemDelivered})
 	item, _ := model.served(t, "sony")
 	require.Equal(t, domain.ItemDelivered, item.State)
 
 	h.serve("annex", false)
-	h.do("nokia", domain.EditMilestone{Ref: ref("annex"), ScheduleItem: new(domain.ItemID(""))})
+	h.do("nokia", domain.EditMilestone{MilestoneRef: ref("annex"), ScheduleItem: new(domain.ItemID(""))})
 	item, owed := model.served(t, "xiaomi")
 	require.Len(t, item.Milestones, 1)
 	require.Len(t, owed.Milestones, 2)
 	require.Equal(t, "open", owed.State, "what was fulfilled is open again while more is planned for it")
-	h.do("nokia", domain.EditMilestone{Ref: ref("annex"), Instrument: new(domain.InstrumentID("")), Clause: new("")})
+	h.do("nokia", domain.EditMilestone{MilestoneRef: ref("annex"), Instrument: new(domain.InstrumentID("")), Clause: new("")})
 	_, owed = model.served(t, "xiaomi")
 	require.Equal(t, "fulfilled", owed.State)
 }
@@ -110,7 +110,7 @@ func TestInstrumentPages(t *testing.T) {
 		return page.ETag
 	}
 	nokia, xiaomi, sony := etag("nokia"), etag("xiaomi"), etag("sony")
-	h.do("nokia", domain.StartMilestone{Ref: ref("draft")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("draft")})
 	require.NotEqual(t, nokia, etag("nokia"))
 	require.NotEqual(t, xiaomi, etag("xiaomi"))
 	require.Equal(t, sony, etag("sony"))

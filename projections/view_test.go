@@ -49,11 +49,11 @@ func portfolio(t *testing.T) (*fixture, *runningModel) {
 	h.plan("late", domain.NewDate(2017, 7, 1))
 	h.plan("b", domain.NewDate(2017, 8, 1))
 	h.plan("a", domain.NewDate(2017, 8, 1))
-	h.do("xiaomi", domain.PlanMilestone{Ref: ref("theirs"), Plan: domain.Plan{Title: "Theirs", Owner: "xiaomi", DueOn: 20170715}})
-	h.do("nokia", domain.PlanMilestone{Ref: ref("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20170710}, Private: true})
+	h.do("xiaomi", domain.PlanMilestone{MilestoneRef: ref("theirs"), Plan: domain.Plan{Title: "Theirs", Owner: "xiaomi", DueOn: 20170715}})
+	h.do("nokia", domain.PlanMilestone{MilestoneRef: ref("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20170710}, Private: true})
 	amber := domain.Amber
-	h.do("nokia", domain.StartMilestone{Ref: ref("b")})
-	h.do("nokia", domain.ReportProgress{Ref: ref("b"), Health: &amber})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("b")})
+	h.do("nokia", domain.ReportProgress{MilestoneRef: ref("b"), Health: &amber})
 	model.caughtUp(t)
 	return h, model
 }
@@ -115,10 +115,10 @@ func TestMilestonesPageByPage(t *testing.T) {
 		require.ErrorIs(t, err, projections.ErrCursor, bad)
 	}
 	due := domain.NewDate(2017, 6, 1)
-	h.do("nokia", domain.EditMilestone{Ref: ref("b"), DueOn: &due})
+	h.do("nokia", domain.EditMilestone{MilestoneRef: ref("b"), DueOn: &due})
 	model.caughtUp(t)
 	require.Equal(t, []domain.MilestoneID{"b", "late", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
-	h.do("nokia", domain.ShareMilestone{Ref: ref("secret-1")})
+	h.do("nokia", domain.ShareMilestone{MilestoneRef: ref("secret-1")})
 	model.caughtUp(t)
 	require.Equal(t, []domain.MilestoneID{"b", "late", "secret-1", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
 }
@@ -142,8 +142,8 @@ func TestStatusCountsWhatItsViewerSees(t *testing.T) {
 
 func TestAPrivateForecastIsItsPartnersOnly(t *testing.T) {
 	h, model := portfolio(t)
-	h.do("nokia", domain.MoveForecast{Ref: ref("a"), On: 20170901, Private: true})
-	h.do("nokia", domain.MoveForecast{Ref: ref("a"), On: 20170801})
+	h.do("nokia", domain.MoveForecast{MilestoneRef: ref("a"), On: 20170901, Private: true})
+	h.do("nokia", domain.MoveForecast{MilestoneRef: ref("a"), On: 20170801})
 	model.caughtUp(t)
 	read := func(viewer projections.Viewer) projections.Milestone {
 		return viewed(model, viewer, func(view *projections.View) projections.Milestone {
@@ -169,12 +169,12 @@ func TestARejectionStaysInTheDecisions(t *testing.T) {
 		})
 	}
 	require.Equal(t, "none", decision().State)
-	h.do("nokia", domain.DeliverMilestone{Ref: ref("b")})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("b")})
 	require.Equal(t, "pending", decision().State)
-	h.do("xiaomi", domain.RejectMilestone{Ref: ref("b"), Reasons: []string{"too slow"}})
+	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: ref("b"), Reasons: []string{"too slow"}})
 	require.Equal(t, "rejected", decision().State)
 	require.EqualValues(t, 20170705, *decision().DecidedOn)
-	h.do("nokia", domain.DeliverMilestone{Ref: ref("b")})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("b")})
 	require.Equal(t, "pending", decision().State)
 }
 
@@ -188,26 +188,26 @@ func TestInbox(t *testing.T) {
 	}
 	require.Empty(t, inbox("xiaomi"))
 
-	h.do("nokia", domain.DraftAgreement{ID: "next", Terms: domain.Terms{Title: "Next", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: 20180101}})
+	h.do("nokia", domain.DraftAgreement{AgreementID: "next", Terms: domain.Terms{Title: "Next", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: 20180101}})
 	drafted := h.clock.Now()
-	h.do("nokia", domain.SignAgreement{ID: "next"})
+	h.do("nokia", domain.SignAgreement{AgreementID: "next"})
 	require.Empty(t, inbox("nokia"))
 	title := "Next again"
-	h.do("xiaomi", domain.EditAgreement{ID: "next", Title: &title})
+	h.do("xiaomi", domain.EditAgreement{AgreementID: "next", Title: &title})
 	voided := h.clock.Now()
 	require.Equal(t, voided, inbox("nokia")[0].Since, "the edit voided the signature")
 	require.Equal(t, drafted, inbox("xiaomi")[0].Since, "it never signed")
 	require.Equal(t, "signature", inbox("xiaomi")[0].Kind)
 
 	p := domain.ProjectRef{Agreement: agreementID, Project: projectID}
-	h.do("nokia", domain.CallStage{Ref: p, Move: domain.MoveStart})
-	h.do("nokia", domain.CallStage{Ref: p, Move: domain.MoveComplete, Reason: "all done"})
+	h.do("nokia", domain.CallStage{ProjectRef: p, Move: domain.MoveStart})
+	h.do("nokia", domain.CallStage{ProjectRef: p, Move: domain.MoveComplete, Reason: "all done"})
 	called := h.clock.Now()
 	h.plan("fp4", 20180330)
-	h.do("nokia", domain.StartMilestone{Ref: ref("fp4")})
-	h.do("nokia", domain.DeliverMilestone{Ref: ref("fp4")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("fp4")})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("fp4")})
 	delivered := h.clock.Now()
-	h.do("nokia", domain.CommentMilestone{Ref: ref("fp4"), Text: "please look"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "please look"})
 	require.Len(t, inbox("nokia"), 1)
 	items := inbox("xiaomi")
 	require.Len(t, items, 3)
@@ -216,17 +216,17 @@ func TestInbox(t *testing.T) {
 	require.Equal(t, "Nokia called complete: all done", items[1].Reason)
 	require.Equal(t, delivered, items[2].Since)
 
-	h.do("xiaomi", domain.CallStage{Ref: p, Move: domain.MoveComplete})
-	h.do("xiaomi", domain.AcceptMilestone{Ref: ref("fp4")})
-	h.do("xiaomi", domain.SignAgreement{ID: "next"})
-	h.do("nokia", domain.SignAgreement{ID: "next"})
+	h.do("xiaomi", domain.CallStage{ProjectRef: p, Move: domain.MoveComplete})
+	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: ref("fp4")})
+	h.do("xiaomi", domain.SignAgreement{AgreementID: "next"})
+	h.do("nokia", domain.SignAgreement{AgreementID: "next"})
 	require.Empty(t, inbox("xiaomi"))
 	require.Empty(t, inbox("nokia"))
 }
 
 func TestTheOperatorSeesDirectoriesAndNoAgreement(t *testing.T) {
 	h, model := portfolio(t)
-	h.do("nokia", domain.AddMember{Partner: "nokia", Member: "anna", Role: domain.Manager})
+	h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: domain.Manager})
 	model.caughtUp(t)
 	require.NoError(t, model.View(projections.Viewer{Operator: true}, func(view *projections.View) error {
 		require.Len(t, view.Partners(), 2)

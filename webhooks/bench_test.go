@@ -151,25 +151,25 @@ func BenchmarkTenThousandEndpoints(b *testing.B) {
 	for i := range partners {
 		id := domain.PartnerID(fmt.Sprintf("p%d", i))
 		parties = append(parties, id)
-		world.do(operator, domain.CreatePartner{ID: id, Profile: domain.PartnerProfile{Name: string(id), Country: "FI", TimeZone: "UTC"}})
+		world.do(operator, domain.CreatePartner{PartnerID: id, Profile: domain.PartnerProfile{Name: string(id), Country: "FI", TimeZone: "UTC"}})
 		who := domain.Actor{Partner: id, Member: "pm", Role: domain.Manager}
 		for k := range each {
 			world.hookOf(who, fmt.Sprintf("h%d", k), receiver.url, func(settings *domain.WebhookSettings) { settings.Events = []string{"milestone.planned"} })
 		}
 	}
-	world.do(operator, domain.DraftAgreement{ID: "wide", Terms: domain.Terms{Title: "Wide", Parties: parties, EffectiveOn: 20180101, AcceptanceDays: 10}})
+	world.do(operator, domain.DraftAgreement{AgreementID: "wide", Terms: domain.Terms{Title: "Wide", Parties: parties, EffectiveOn: 20180101, AcceptanceDays: 10}})
 	for _, partner := range parties {
-		world.do(domain.Actor{Partner: partner, Member: "pm", Role: domain.Manager}, domain.SignAgreement{ID: "wide"})
+		world.do(domain.Actor{Partner: partner, Member: "pm", Role: domain.Manager}, domain.SignAgreement{AgreementID: "wide"})
 	}
 	world.do(nokia, domain.CreateProject{
-		Ref: domain.ProjectRef{Agreement: "wide", Project: "p"}, Title: "P", Stage: domain.Committed, Lead: "nokia", Participants: parties,
+		ProjectRef: domain.ProjectRef{Agreement: "wide", Project: "p"}, Title: "P", Stage: domain.Committed, Lead: "nokia", Participants: parties,
 	})
 	world.startSending()
 	quiet := world.commandTimes("q", 400, nil)
 	receiver.want.Store(partners * each)
 	startedAt := time.Now()
 	world.do(nokia, domain.PlanMilestone{
-		Ref: domain.MilestoneRef{Agreement: "wide", Project: "p", Milestone: "m"}, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20300101},
+		MilestoneRef: domain.MilestoneRef{Agreement: "wide", Project: "p", Milestone: "m"}, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20300101},
 	})
 	var all time.Duration
 	busy := world.commandTimes("b", 100_000, func() bool {

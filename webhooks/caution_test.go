@@ -32,7 +32,7 @@ func TestSkippedEventsObeyLaterSettings(t *testing.T) {
 			hook := world.hookOf(nokia, "room", receiver.URL, func(settings *domain.WebhookSettings) {
 				settings.Order, settings.IncludePrivate = domain.SkipAhead, true
 			})
-			world.do(nokia, domain.MoveForecast{Ref: ref("m1"), On: 20180410, Reason: "optics are late", Private: true})
+			world.do(nokia, domain.MoveForecast{MilestoneRef: ref("m1"), On: 20180410, Reason: "optics are late", Private: true})
 			secret := receiver.next(t)
 			require.Contains(t, secret.Raw, "optics are late")
 			require.Eventually(t, func() bool { return world.status(hook).Skipped == 1 }, 5*time.Second, time.Millisecond)
@@ -40,11 +40,11 @@ func TestSkippedEventsObeyLaterSettings(t *testing.T) {
 			world.do(nokia, edit)
 			cured.Store(true)
 			world.clock.pass(t, 5*time.Second, 6*time.Second)
-			world.do(nokia, domain.StartMilestone{Ref: ref("m1")})
+			world.do(nokia, domain.StartMilestone{MilestoneRef: ref("m1")})
 			require.Equal(t, "milestone.started", receiver.next(t).Type)
 			require.Eventually(t, func() bool { return world.status(hook).Skipped == 0 }, 5*time.Second, time.Millisecond)
 
-			world.do(nokia, domain.ResendWebhook{Partner: "nokia", Webhook: "room", Message: secret.ID})
+			world.do(nokia, domain.ResendWebhook{WebhookRef: domain.WebhookRef{Partner: "nokia", Webhook: "room"}, Message: secret.ID})
 			require.Eventually(t, func() bool {
 				list, err := ReadAttempts(t.Context(), world.log, hook)
 				require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestUnreadableLaneStateDisablesOneWebhook(t *testing.T) {
 	require.Eventually(t, func() bool { return again.webhook(bad).DisabledReason != "" }, 5*time.Second, time.Millisecond)
 	require.Contains(t, again.webhook(bad).DisabledReason, "could not be read")
 	receiver.nothing(t)
-	again.do(xiaomi, domain.EnableWebhook{Partner: "xiaomi", Webhook: "bad"})
+	again.do(xiaomi, domain.EnableWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "bad"}})
 	require.Equal(t, []string{"m1", "m2"}, receiver.milestones(t, 2), "nothing is left out")
 }
 
@@ -91,7 +91,7 @@ func TestTestMessagesObeyTheRateLimit(t *testing.T) {
 	world, receiver := newWorld(t), newReceiver(t, func(w http.ResponseWriter, _ receivedMessage) { _, _ = w.Write([]byte(`{"errcode":0}`)) })
 	world.hook("room", receiver.URL+"/?key=x", func(settings *domain.WebhookSettings) { settings.Format, settings.Order = "wecom", domain.SkipAhead })
 	for range 8 {
-		world.do(xiaomi, domain.TestWebhook{Partner: "xiaomi", Webhook: "room"})
+		world.do(xiaomi, domain.TestWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "room"}})
 	}
 	for range 4 {
 		receiver.next(t)
@@ -175,7 +175,7 @@ func TestAddedAgreementStartsAtTheEdit(t *testing.T) {
 	world.agree("b")
 	in := func(id string) domain.PlanMilestone {
 		return domain.PlanMilestone{
-			Ref: domain.MilestoneRef{Agreement: "b", Project: "p", Milestone: domain.MilestoneID(id)}, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20180330},
+			MilestoneRef: domain.MilestoneRef{Agreement: "b", Project: "p", Milestone: domain.MilestoneID(id)}, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20180330},
 		}
 	}
 	tick := func() {
@@ -188,7 +188,7 @@ func TestAddedAgreementStartsAtTheEdit(t *testing.T) {
 	<-entered
 	world.do(nokia, in("before"))
 	tick()
-	world.do(xiaomi, domain.EditWebhook{Partner: "xiaomi", Webhook: "ops", Agreements: &[]domain.AgreementID{"a", "b"}})
+	world.do(xiaomi, domain.EditWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}, Agreements: &[]domain.AgreementID{"a", "b"}})
 	tick()
 	world.do(nokia, in("after"))
 	close(release)
@@ -209,7 +209,7 @@ func TestGoneFromOldAddressKeepsNewAddressEnabled(t *testing.T) {
 	world.plan("m1")
 	<-entered
 	place := "http://127.0.0.1/…"
-	world.do(xiaomi, domain.EditWebhook{Partner: "xiaomi", Webhook: "ops", Address: world.keyring.SealAddress(hook, now.URL), DisplayAddress: &place})
+	world.do(xiaomi, domain.EditWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}, Address: world.keyring.SealAddress(hook, now.URL), DisplayAddress: &place})
 	close(release)
 	require.Equal(t, "m1", now.next(t).Milestone)
 	world.attempts(hook, 2)
@@ -269,9 +269,9 @@ func TestDroppedRequestsAreRecorded(t *testing.T) {
 	hook := world.hook("ops", receiver.URL)
 	world.plan("m1")
 	<-entered
-	world.do(xiaomi, domain.ReplayWebhook{Partner: "xiaomi", Webhook: "ops", Since: world.clock.Now()})
+	world.do(xiaomi, domain.ReplayWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}, Since: world.clock.Now()})
 	for range 16 {
-		world.do(xiaomi, domain.TestWebhook{Partner: "xiaomi", Webhook: "ops"})
+		world.do(xiaomi, domain.TestWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}})
 	}
 	close(release)
 	for range 17 {
@@ -289,7 +289,7 @@ func TestDigestFollowsThePartnersTimeZone(t *testing.T) {
 	world.plan("m1")
 	require.Eventually(t, func() bool { return world.clock.hasWaiter(14*time.Hour, 15*time.Hour) }, 5*time.Second, time.Millisecond, "08:00 in Shanghai")
 	zone := "UTC"
-	world.do(xiaomi, domain.EditPartner{ID: "xiaomi", TimeZone: &zone})
+	world.do(xiaomi, domain.EditPartner{PartnerID: "xiaomi", TimeZone: &zone})
 	world.clock.pass(t, 22*time.Hour, 23*time.Hour)
 	require.Equal(t, digestType, receiver.next(t).Type)
 }

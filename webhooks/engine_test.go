@@ -32,8 +32,8 @@ func TestEventsAreSentInFeedOrder(t *testing.T) {
 	world.plan("before")
 	hook := world.hook("ops", receiver.URL+"/in?key=0123456789abcdef")
 	world.plan("m1", "m2", "m3")
-	world.do(nokia, domain.StartMilestone{Ref: ref("m1")})
-	world.do(nokia, domain.EditMilestone{Ref: ref("m1"), DueOn: new(domain.Date(20180415))})
+	world.do(nokia, domain.StartMilestone{MilestoneRef: ref("m1")})
+	world.do(nokia, domain.EditMilestone{MilestoneRef: ref("m1"), DueOn: new(domain.Date(20180415))})
 	var hits []receivedMessage
 	for range 5 {
 		hits = append(hits, receiver.next(t))
@@ -89,10 +89,10 @@ func TestFilters(t *testing.T) {
 	world.hookOf(nokia, "own", own.URL, func(settings *domain.WebhookSettings) { settings.IncludePrivate = true })
 	world.hook("shared", shared.URL)
 	world.plan("m1")
-	world.do(nokia, domain.MoveForecast{Ref: ref("m1"), On: 20180410, Reason: "optics", Private: true})
-	world.do(nokia, domain.StartMilestone{Ref: ref("m1")})
+	world.do(nokia, domain.MoveForecast{MilestoneRef: ref("m1"), On: 20180410, Reason: "optics", Private: true})
+	world.do(nokia, domain.StartMilestone{MilestoneRef: ref("m1")})
 	in := domain.MilestoneRef{Agreement: "b", Project: "p", Milestone: "mb"}
-	world.do(nokia, domain.PlanMilestone{Ref: in, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20180330}})
+	world.do(nokia, domain.PlanMilestone{MilestoneRef: in, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20180330}})
 	require.Equal(t, "milestone.started", started.next(t).Type)
 	require.Equal(t, "mb", ofB.next(t).Milestone)
 	types := func(receiver *testReceiver, n int) (list []string) {
@@ -174,9 +174,9 @@ func TestGoneDisables(t *testing.T) {
 	require.Contains(t, world.webhook(hook).DisabledReason, "410")
 	world.plan("m2")
 	back.Store(true)
-	world.do(xiaomi, domain.TestWebhook{Partner: "xiaomi", Webhook: "ops"})
+	world.do(xiaomi, domain.TestWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}})
 	require.Equal(t, testType, receiver.next(t).Type, "tests are delivered nevertheless")
-	world.do(xiaomi, domain.EnableWebhook{Partner: "xiaomi", Webhook: "ops"})
+	world.do(xiaomi, domain.EnableWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}})
 	require.Equal(t, []string{"m1", "m2"}, receiver.milestones(t, 2))
 }
 
@@ -343,13 +343,13 @@ func TestRequests(t *testing.T) {
 		ids = append(ids, receiver.next(t).ID)
 	}
 	position := world.attempts(hook, 3)[1].Events[0]
-	world.do(xiaomi, domain.TestWebhook{Partner: "xiaomi", Webhook: "ops"})
+	world.do(xiaomi, domain.TestWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}})
 	require.Equal(t, testType, receiver.next(t).Type)
-	world.do(xiaomi, domain.ResendWebhook{Partner: "xiaomi", Webhook: "ops", Message: ids[1]})
+	world.do(xiaomi, domain.ResendWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}, Message: ids[1]})
 	require.Equal(t, ids[1], receiver.next(t).ID)
-	world.do(xiaomi, domain.ReplayWebhook{Partner: "xiaomi", Webhook: "ops", After: position})
+	world.do(xiaomi, domain.ReplayWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}, After: position})
 	require.Equal(t, ids[2], receiver.next(t).ID)
-	world.do(xiaomi, domain.ReplayWebhook{Partner: "xiaomi", Webhook: "ops", Since: since})
+	world.do(xiaomi, domain.ReplayWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}, Since: since})
 	var again []string
 	for i := 0; i < 3; {
 		if message := receiver.next(t); message.Milestone != "" {
@@ -358,7 +358,7 @@ func TestRequests(t *testing.T) {
 		}
 	}
 	require.Equal(t, ids, again)
-	world.do(xiaomi, domain.ResendWebhook{Partner: "xiaomi", Webhook: "ops", Message: "unknown"})
+	world.do(xiaomi, domain.ResendWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}, Message: "unknown"})
 	require.Eventually(t, func() bool {
 		list, err := ReadAttempts(t.Context(), world.log, hook)
 		require.NoError(t, err)
@@ -372,12 +372,12 @@ func TestEditedAndRemovedWebhooks(t *testing.T) {
 	world.agree("b")
 	hook := world.hook("ops", receiver.URL, func(settings *domain.WebhookSettings) { settings.Agreements = []domain.AgreementID{"b"} })
 	world.plan("unseen")
-	world.do(xiaomi, domain.EditWebhook{Partner: "xiaomi", Webhook: "ops", Agreements: &[]domain.AgreementID{"a", "b"}})
+	world.do(xiaomi, domain.EditWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}, Agreements: &[]domain.AgreementID{"a", "b"}})
 	require.Eventually(t, func() bool { return world.status(hook).Behind == 0 }, 5*time.Second, time.Millisecond)
 	world.plan("seen")
 	require.Equal(t, "seen", receiver.next(t).Milestone)
 	world.attempts(hook, 1)
-	world.do(xiaomi, domain.RemoveWebhook{Partner: "xiaomi", Webhook: "ops"})
+	world.do(xiaomi, domain.RemoveWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}})
 	require.Eventually(t, func() bool {
 		entries, err := world.log.Scan(t.Context(), projections.DirectoryOf("xiaomi"), "webhook-")
 		require.NoError(t, err)
@@ -452,7 +452,7 @@ func TestLostHistoryHaltsSending(t *testing.T) {
 	require.NoError(t, world.log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: partition, Known: known, Stored: world.readModel.Head(partition)}))
 	require.Eventually(t, func() bool { return world.readModel.OpenLosses() != nil }, 5*time.Second, time.Millisecond)
 	in := domain.MilestoneRef{Agreement: "b", Project: "p", Milestone: "mb"}
-	world.do(nokia, domain.PlanMilestone{Ref: in, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20180330}})
+	world.do(nokia, domain.PlanMilestone{MilestoneRef: in, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20180330}})
 	require.Equal(t, "mb", receiver.next(t).Milestone, "the rest is delivered")
 	world.attempts(hook, 2)
 	require.NoError(t, world.log.AcceptLoss(t.Context(), partition))

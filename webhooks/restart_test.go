@@ -170,15 +170,15 @@ func TestLaggingLaneRendersPastStates(t *testing.T) {
 	receiver := newReceiver(t, nil)
 	world := newWorld(t)
 	hook := world.hook("ops", receiver.URL)
-	world.do(system, domain.DisableWebhook{Partner: "xiaomi", Webhook: "ops", Reason: "later"})
+	world.do(system, domain.DisableWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: "ops"}, Reason: "later"})
 	world.plan("m1")
-	world.do(nokia, domain.StartMilestone{Ref: ref("m1")})
+	world.do(nokia, domain.StartMilestone{MilestoneRef: ref("m1")})
 	for i := range 20 {
-		world.do(nokia, domain.ReportProgress{Ref: ref("m1"), Percent: new(i + 1)})
+		world.do(nokia, domain.ReportProgress{MilestoneRef: ref("m1"), Percent: new(i + 1)})
 	}
 	world.stop()
 	again := openWorld(t, world.log, world.clock)
-	again.do(xiaomi, domain.EnableWebhook{Partner: "xiaomi", Webhook: hook.Webhook})
+	again.do(xiaomi, domain.EnableWebhook{WebhookRef: domain.WebhookRef{Partner: "xiaomi", Webhook: hook.Webhook}})
 	receiver.next(t)
 	receiver.next(t)
 	for i := range 20 {

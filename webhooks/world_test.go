@@ -149,7 +149,7 @@ func openWorld(t testing.TB, log eventlog.Log, clock *clock, change ...func(*Con
 	cfg := Config{
 		Log: log, ReadModel: world.readModel, Owner: world.bus, Keyring: world.keyring, BaseURL: "https://tandem.example",
 		Disable: func(ctx context.Context, ref domain.WebhookRef, reason string) error {
-			_, err := world.bus.Do(ctx, world.request(system, domain.DisableWebhook{Partner: ref.Partner, Webhook: ref.Webhook, Reason: reason}))
+			_, err := world.bus.Do(ctx, world.request(system, domain.DisableWebhook{WebhookRef: domain.WebhookRef{Partner: ref.Partner, Webhook: ref.Webhook}, Reason: reason}))
 			return err
 		},
 		Client: NewClient(loopback()), Now: clock.Now, After: clock.After, FlushInterval: 5 * time.Millisecond, AttemptTimeout: 400 * time.Millisecond,
@@ -224,16 +224,16 @@ func (w *world) agree(id domain.AgreementID) {
 		name, zone string
 	}{{"nokia", "Nokia", "Europe/Helsinki"}, {"xiaomi", "Xiaomi", "Asia/Shanghai"}} {
 		if len(w.readModel.ReadersOf("a")) == 0 {
-			w.do(operator, domain.CreatePartner{ID: partner.id, Profile: domain.PartnerProfile{Name: partner.name, Country: "FI", TimeZone: partner.zone}})
+			w.do(operator, domain.CreatePartner{PartnerID: partner.id, Profile: domain.PartnerProfile{Name: partner.name, Country: "FI", TimeZone: partner.zone}})
 		}
 	}
-	w.do(operator, domain.DraftAgreement{ID: id, Terms: domain.Terms{
+	w.do(operator, domain.DraftAgreement{AgreementID: id, Terms: domain.Terms{
 		Title: "Agreement " + string(id), Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: 20180101, AcceptanceDays: 10,
 	}})
-	w.do(nokia, domain.SignAgreement{ID: id})
-	w.do(xiaomi, domain.SignAgreement{ID: id})
+	w.do(nokia, domain.SignAgreement{AgreementID: id})
+	w.do(xiaomi, domain.SignAgreement{AgreementID: id})
 	w.do(nokia, domain.CreateProject{
-		Ref: domain.ProjectRef{Agreement: id, Project: "p"}, Title: "IP routing", Stage: domain.Committed,
+		ProjectRef: domain.ProjectRef{Agreement: id, Project: "p"}, Title: "IP routing", Stage: domain.Committed,
 		Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},
 	})
 }
@@ -245,7 +245,7 @@ func ref(id string) domain.MilestoneRef {
 func (w *world) plan(names ...string) {
 	w.t.Helper()
 	for _, id := range names {
-		w.do(nokia, domain.PlanMilestone{Ref: ref(id), Plan: domain.Plan{Title: "Title " + id, Owner: "nokia", DueOn: 20180330}})
+		w.do(nokia, domain.PlanMilestone{MilestoneRef: ref(id), Plan: domain.Plan{Title: "Title " + id, Owner: "nokia", DueOn: 20180330}})
 	}
 }
 
@@ -268,7 +268,7 @@ func (w *world) hookOf(who domain.Actor, id, url string, change ...func(*domain.
 		change(&settings)
 	}
 	w.do(who, domain.AddWebhook{
-		Partner: who.Partner, Webhook: ref.Webhook, Settings: settings, Secret: w.keyring.SealSecret(ref, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+		WebhookRef: domain.WebhookRef{Partner: who.Partner, Webhook: ref.Webhook}, Settings: settings, Secret: w.keyring.SealSecret(ref, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
 	})
 	return ref
 }

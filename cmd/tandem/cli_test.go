@@ -264,7 +264,7 @@ func TestDeadLetterCommands(t *testing.T) {
 	require.Equal(t, "There are no dead letters.\n", program.text("deadletter", "list"))
 	require.Equal(t, `{"dead_letters":[],"next_cursor":null}`+"\n", program.text("deadletter", "list", "--json"))
 	program.stop()
-	create := readable(t, domain.CreatePartner{ID: "sony", Profile: domain.PartnerProfile{Name: "Sony Secret", Country: "JP", TimeZone: "Asia/Tokyo"}})
+	create := readable(t, domain.CreatePartner{PartnerID: "sony", Profile: domain.PartnerProfile{Name: "Sony Secret", Country: "JP", TimeZone: "Asia/Tokyo"}})
 	at := time.Date(2026, 11, 20, 9, 30, 0, 0, time.UTC)
 	inTheLog(t, data, func(log *sqlite.Log) {
 		lease, err := log.Own(t.Context(), 53)

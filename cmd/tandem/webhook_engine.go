@@ -35,7 +35,7 @@ func (a *app) disableWebhook(ctx context.Context, ref domain.WebhookRef, reason 
 	}
 	now := time.Now()
 	result, err := a.bus.Do(ctx, bus.Request{
-		ID: eventlog.CommandID(id), Command: domain.DisableWebhook{Partner: ref.Partner, Webhook: ref.Webhook, Reason: reason},
+		ID: eventlog.CommandID(id), Command: domain.DisableWebhook{WebhookRef: domain.WebhookRef{Partner: ref.Partner, Webhook: ref.Webhook}, Reason: reason},
 		Actor: domain.Actor{Member: "system", Role: domain.System}, Today: domain.DateOf(now.UTC()), RequestedAt: now,
 	})
 	if err != nil {
