@@ -1,32 +1,32 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Go: a redis-server, and on Linux the C compiler of the race detector.
-# With the argument "check" it installs nothing, and fails where it would. `task setup` calls both.
+# Installs what the tests need besides Go: redis-server, and on Linux a C compiler for the race detector.
+# With the argument "check" it installs nothing and fails if something is missing. `task setup` calls both.
 set -euo pipefail
 
-# missing names what is not there, as Debian calls it.
+# missing prints the Debian names of missing packages.
 missing() {
   command -v redis-server >/dev/null || echo redis-server
   if [ "$(uname -s)" = Linux ] && [ -z "${CC:-}" ] && ! command -v gcc >/dev/null; then
     echo gcc
     echo libc6-dev
   fi
-  # The browser of the page tests has its place here.
 }
 
-# root runs a command as root.
+# root runs a command as root, with sudo if necessary.
 root() {
   if [ "$(id -u)" = 0 ]; then
     "$@"
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    echo "setup: this needs root, and there is no sudo: $*" >&2
+    echo "setup: root privileges are required and sudo is missing: $*" >&2
     return 1
   fi
 }
 
-# Debian's package starts a service, now and at every boot. The tests run servers of their own, so the new service
-# gets neither. policy-rc.d is what Debian asks before it starts one; a policy that is there already stays.
+# Debian's package starts a service at installation and at every boot. The tests start their own servers, so
+# policy-rc.d, which Debian asks before it starts a service, denies the first, and the second is disabled.
+# An existing policy-rc.d is not changed.
 policy=/usr/sbin/policy-rc.d
 debian() {
   root apt-get update
@@ -52,7 +52,7 @@ elif command -v apt-get >/dev/null; then
 fi
 wanted=$(missing)
 if [ -n "$wanted" ]; then
-  echo "setup: please install by hand and try again:" $wanted >&2
-  echo "setup: redis-server is Redis 7 or newer; the tests start their own, no server has to run" >&2
+  echo "setup: install these packages and try again:" $wanted >&2
+  echo "setup: redis-server must be Redis 7 or newer; the tests start their own servers" >&2
   exit 1
 fi
