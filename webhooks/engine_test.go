@@ -362,7 +362,7 @@ func TestRequests(t *testing.T) {
 	require.Eventually(t, func() bool {
 		list, err := ReadAttempts(t.Context(), world.log, hook)
 		require.NoError(t, err)
-		return strings.Contains(list[0].Reason, "not in the log any more")
+		return strings.Contains(list[0].Reason, "no longer in the attempt history")
 	}, 5*time.Second, time.Millisecond)
 }
 

@@ -17,54 +17,54 @@ import (
 )
 
 const (
-	eventsPerRead    = 64 // events that are read at once
-	sendsPerTurn     = 32 // deliveries, then other lanes have their turn
-	coalesceAbove    = 5  // more waiting messages than this become one, where people read them
-	maxBatchEvents   = 100
-	maxSkipped       = 32 // more failed events than this, and the lane waits
-	breakerThreshold = 3  // failures in a row after which nothing is sent before the next attempt is due
+	eventsPerRead    = 64  // events that one read of the log returns at most
+	sendsPerTurn     = 32  // messages per turn; then other lanes get theirs
+	coalesceAbove    = 5   // more waiting events than this become one message in a chat
+	maxBatchEvents   = 100 // events in one message
+	maxSkipped       = 32  // with this many skipped events, an unordered lane blocks
+	breakerThreshold = 3   // consecutive failures that open the circuit breaker of an unordered lane
 )
 
-// lane delivers to one webhook, one thing at a time and in order.
+// lane sends the messages of one webhook, one at a time and in order.
 //
-// It is a cursor: the log is the queue. All that it must not forget is in its record, which the engine keeps
-// after it has changed; after a crash, what was delivered since the last keeping is delivered again under the
-// same ids.
+// A lane is a cursor over the event log, which is the queue. The engine stores the lane state after each change; after a
+// crash, the messages sent since the last flush are sent again with the same ids.
 //
-// Behind an event that cannot be delivered an ordered lane waits. One that skips ahead puts it aside, goes on,
-// and tries it again when it is due; only after several failures in a row it waits, too: the endpoint is
-// down then, not the message bad. What piles up where people read becomes one message.
+// An ordered lane blocks on an event that fails. An unordered lane skips the event, continues, and retries it when it is
+// due. After breakerThreshold consecutive failures it blocks too, because then the endpoint is down and not the message
+// invalid. In a chat, events that pile up become one message.
 type lane struct {
 	engine    *Engine
 	ref       domain.WebhookRef
 	partition eventlog.Partition
 	webhook   atomic.Pointer[domain.Webhook]
-	ctx       context.Context // ends when this node gives the lane up
+	ctx       context.Context // ends when this node drops the lane
 	cancel    context.CancelFunc
 
-	// The engine's lock guards these.
+	// Guarded by the engine's lock.
 	runState   runState
-	wokenAgain bool      // something came while it ran
-	forceWake  bool      // and it concerns a lane that waits, too
-	dropped    bool      // this node gave it up
-	ignoreNews bool      // waiting: new events do not wake it
-	wakeAt     time.Time // waiting: for this
-	timerIndex int       // among the timers, from 1; 0: it has none
+	wokenAgain bool      // woken during the present turn
+	forceWake  bool      // woken with force during the present turn
+	dropped    bool      // no longer run by this node
+	ignoreNews bool      // while waiting: new events do not wake the lane
+	wakeAt     time.Time // while waiting: when the timer wakes the lane
+	timerIndex int       // position in Engine.timers from 1; 0 without a timer
 
-	// A turn changes these under mu; nothing else does.
+	// Guarded by mu. Only a turn changes them, except for the flush of state and attempts.
 	mu               sync.Mutex
 	state            laneState
-	unsavedAttempts  map[int]Attempt // by slot
-	savedState       []byte          // of the record, the last time
-	slowPool         atomic.Bool     // the last attempt failed or took long
+	unsavedAttempts  map[int]Attempt // by slot of the attempt history
+	savedState       []byte          // the stored state as of the last flush
+	slowPool         atomic.Bool     // the last attempt failed or was slow: run in the retry pool
 	queue            []projections.VisibleEvent
 	limiter          *rate.Limiter
 	limits           formats.Limits
-	rateLimitedCount int // answers in a row that the rate was exceeded
-	disableReason    string
-	unreadable       bool // what was kept of it could not be read
+	rateLimitedCount int    // consecutive rate-limited attempts
+	disableReason    string // not empty: the webhook must be disabled
+	unreadable       bool   // the stored state could not be read
 }
 
+// runState is the position of a lane in the scheduler.
 type runState int
 
 const (
@@ -74,23 +74,24 @@ const (
 	waiting
 )
 
-// turnResult is how a turn ends.
+// turnResult says when the next turn of a lane begins.
 type turnResult struct {
-	more       bool      // there is more to do
-	wakeAt     time.Time // zero: until something happens
-	ignoreNews bool      // new events are nothing that happens
+	more       bool      // at once: there is more to send
+	wakeAt     time.Time // zero: when the lane is woken
+	ignoreNews bool      // new events do not wake the lane
 }
 
-// job is one thing to deliver.
+// job is one message to send.
 type job struct {
 	kind          jobKind
 	message       *formats.Message
-	event         projections.VisibleEvent // of one event
-	positions     []string                 // positions of all
-	requestNumber int                      // of what was asked for
-	skippedIndex  int                      // index
+	event         projections.VisibleEvent // of a message about one event
+	positions     []string                 // of all events in the message
+	requestNumber int                      // of a jobRequest
+	skippedIndex  int                      // of a jobSkippedEvent, in laneState.Skipped
 }
 
+// jobKind is the origin of a job.
 type jobKind int
 
 const (
@@ -100,9 +101,9 @@ const (
 	jobRequest
 )
 
-// turn delivers until there is nothing to do, or it is the turn of others.
+// turn sends messages until none is due, or until other lanes get a turn.
 func (l *lane) turn(ctx context.Context) turnResult {
-	class := l.slowPool.Load()
+	slow := l.slowPool.Load()
 	for range sendsPerTurn {
 		if ctx.Err() != nil || l.engine.stopping() || !l.engine.cfg.Owner.Owns(l.partition) {
 			return turnResult{}
@@ -115,33 +116,33 @@ func (l *lane) turn(ctx context.Context) turnResult {
 			return result
 		}
 		l.attempt(ctx, job)
-		if l.slowPool.Load() != class {
+		if l.slowPool.Load() != slow {
 			break
 		}
 	}
 	return turnResult{more: true}
 }
 
-// errHistoryLost says that a lane waits until a loss is accepted.
-var errHistoryLost = errors.New("history is lost; the operator has to accept the loss first")
+// errHistoryLost is why a lane waits until an operator accepts a loss of history.
+var errHistoryLost = errors.New("history is lost: an operator must accept the loss")
 
-// waitForLog waits for what could not be read.
+// waitForLog retries a read of the log in a second.
 func (l *lane) waitForLog(err error) turnResult {
 	if l.ctx.Err() == nil && !errors.Is(err, context.Canceled) {
-		l.engine.cfg.Logger.Warn("a webhook waits for the log", "partner", l.ref.Partner, "webhook", l.ref.Webhook, "error", err)
+		l.engine.cfg.Logger.Warn("webhook lane cannot read the log; retrying", "partner", l.ref.Partner, "webhook", l.ref.Webhook, "error", err)
 	}
 	return turnResult{wakeAt: l.engine.cfg.Now().Add(time.Second), ignoreNews: true}
 }
 
-// nextJob returns what to deliver now, or until when to rest.
+// nextJob returns the job to send now, or nil and when to look again.
 func (l *lane) nextJob(ctx context.Context) (*job, turnResult, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	webhook, now := l.engine.cfg.ReadModel.Webhook(l.ref), l.engine.cfg.Now()
 	if webhook == nil {
-		return nil, turnResult{}, nil // removed; the engine is about to hear of it
+		return nil, turnResult{}, nil // removed; the engine is about to drop the lane
 	}
-	l.webhook.Store(webhook) // what it asks for counts from the moment at which its change is applied
+	l.webhook.Store(webhook) // an edit takes effect as soon as the read model has applied it
 	l.applySettings(webhook)
 	l.state.clampTimes(now, l.engine.cfg.ReadModel.Zone(l.ref.Partner), webhook.Settings.Digest)
 	if wait := l.throttleWait(now); wait > 0 && l.hasSendRequest(webhook) {
@@ -165,7 +166,7 @@ func (l *lane) nextJob(ctx context.Context) (*job, turnResult, error) {
 	return l.dueJob(ctx, webhook, now)
 }
 
-// dueJob returns what is due: what was put aside, what is being summed up, what comes next.
+// dueJob returns the first due job of: a skipped event, the current batch, the next event.
 func (l *lane) dueJob(ctx context.Context, webhook *domain.Webhook, now time.Time) (*job, turnResult, error) {
 	if job, err := l.skippedJob(ctx, webhook, now); job != nil || err != nil {
 		return job, turnResult{}, err
@@ -181,7 +182,7 @@ func (l *lane) dueJob(ctx context.Context, webhook *domain.Webhook, now time.Tim
 		return nil, turnResult{wakeAt: l.nextSkippedAt(), ignoreNews: true}, nil
 	}
 	if l.engine.cfg.ReadModel.OpenLosses() != nil {
-		l.queue = nil // what was read may be lost since; what is not is read again
+		l.queue = nil // events in the queue may be lost; read them again
 	}
 	if err := l.fillQueue(ctx, webhook); err != nil {
 		return nil, turnResult{}, err
@@ -197,7 +198,7 @@ func (l *lane) dueJob(ctx context.Context, webhook *domain.Webhook, now time.Tim
 	return job, turnResult{}, err
 }
 
-// applySettings takes the webhook's present settings over.
+// applySettings applies the webhook's present settings to the lane.
 func (l *lane) applySettings(webhook *domain.Webhook) {
 	key, agreements, disabled := l.state.EndpointKey, l.state.Agreements, l.state.Disabled
 	l.state.applySettings(l.engine.cfg.ReadModel, webhook)
@@ -209,12 +210,12 @@ func (l *lane) applySettings(webhook *domain.Webhook) {
 		l.engine.markDirty(l)
 	}
 	if key != l.state.EndpointKey {
-		l.disableReason = "" // what it was for is not called any more
+		l.disableReason = "" // it concerns the previous endpoint
 	}
 	if l.unreadable {
 		l.unreadable = false
 		if n := len(webhook.Requests); n > 0 {
-			l.state.LastRequest = webhook.Requests[n-1].Number // which of them were done is not known; asking again costs less
+			l.state.LastRequest = webhook.Requests[n-1].Number // skip all requests: which of them were done is unknown
 		}
 		l.requestDisable(unreadableReason)
 	}
@@ -230,11 +231,11 @@ func (l *lane) applySettings(webhook *domain.Webhook) {
 	}
 }
 
-// unreadableReason is why a webhook is disabled that would otherwise say everything again unasked.
-const unreadableReason = "What was kept of its deliveries could not be read. When it is enabled, all that happened since it was added is " +
-	"delivered again; to leave that out, add another one."
+// unreadableReason disables a webhook that would otherwise send its whole history again.
+const unreadableReason = "The stored state of this webhook could not be read. If you enable the webhook, it sends all events since it was " +
+	"added again. To avoid this, add another webhook."
 
-// rateLimitWait returns how long the tool's rate makes it wait.
+// rateLimitWait returns how long the lane must wait to keep to the rate of the receiver.
 func (l *lane) rateLimitWait(now time.Time) time.Duration {
 	missing := 1 - l.limiter.TokensAt(now)
 	if l.limiter.Limit() == rate.Inf || missing <= 0 {
@@ -243,7 +244,7 @@ func (l *lane) rateLimitWait(now time.Time) time.Duration {
 	return max(time.Duration(missing*float64(l.limits.Every)), time.Millisecond)
 }
 
-// fillQueue reads what comes next and passes over what the webhook does not ask for.
+// fillQueue reads the next events and passes over those that the webhook does not want.
 func (l *lane) fillQueue(ctx context.Context, webhook *domain.Webhook) error {
 	l.dropUnwanted(webhook)
 	for len(l.queue) == 0 {
@@ -261,7 +262,7 @@ func (l *lane) fillQueue(ctx context.Context, webhook *domain.Webhook) error {
 	return nil
 }
 
-// dropUnwanted passes over what stands at the head and is not asked for.
+// dropUnwanted passes over unwanted events at the head of the queue.
 func (l *lane) dropUnwanted(webhook *domain.Webhook) {
 	for len(l.queue) > 0 && !wants(webhook, l.queue[0]) {
 		l.state.Cursor.Pass(l.queue[0])
@@ -270,6 +271,7 @@ func (l *lane) dropUnwanted(webhook *domain.Webhook) {
 	}
 }
 
+// wants reports whether a webhook asks for an event.
 func wants(webhook *domain.Webhook, event projections.VisibleEvent) bool {
 	if _, private := event.Audience.Private(); private && !webhook.Settings.IncludePrivate {
 		return false
@@ -277,17 +279,18 @@ func wants(webhook *domain.Webhook, event projections.VisibleEvent) bool {
 	return webhook.Settings.Subscribes(event.Type, event.Agreement)
 }
 
-// recordLostHistory says in the delivery log that history was lost: what was delivered of it did not happen.
+// recordLostHistory adds a note to the attempt history: events that were sent may no longer exist.
 func (l *lane) recordLostHistory(lost []domain.AgreementID) {
 	for _, agreement := range lost {
 		l.addAttempt(Attempt{
 			Type: lossType, StartedAt: l.engine.cfg.Now().UTC(),
-			Reason: "History of " + string(agreement) + " was lost and the loss accepted. Events that were delivered may be gone; deliveries go on with what is recorded behind the last one.",
+			Reason: "History of " + string(agreement) + " was lost and the loss accepted. Events that were sent may no longer exist; " +
+				"the webhook continues with the events recorded afterwards.",
 		})
 	}
 }
 
-// eventJob returns the delivery of one event.
+// eventJob returns the job for one event.
 func (l *lane) eventJob(ctx context.Context, webhook *domain.Webhook, kind jobKind, event projections.VisibleEvent) (*job, error) {
 	message, err := l.engine.messages.eventMessage(ctx, webhook, event)
 	if err != nil {
@@ -296,28 +299,28 @@ func (l *lane) eventJob(ctx context.Context, webhook *domain.Webhook, kind jobKi
 	return &job{kind: kind, message: message, event: event, positions: []string{event.Position()}}, nil
 }
 
-// skippedJob returns the first event that was put aside and is due again. Whether an endpoint that is down is up
-// again, the one that waits longest shall find out.
+// skippedJob returns a job for the first skipped event that is due. While the circuit breaker is open, the oldest skipped
+// event probes the endpoint.
 func (l *lane) skippedJob(ctx context.Context, webhook *domain.Webhook, now time.Time) (*job, error) {
 	for i := 0; i < len(l.state.Skipped); i++ {
 		if probe := i == 0 && l.state.ConsecutiveFailures >= breakerThreshold; now.Before(l.state.Skipped[i].NextAttemptAt) && !probe {
 			continue
 		}
 		event, found, err := l.engine.cfg.ReadModel.EventAt(ctx, l.ref.Partner, l.state.Skipped[i].Position)
-		_, open := errors.AsType[*eventlog.LostTailError](err)
+		_, openLoss := errors.AsType[*eventlog.LostTailError](err)
 		switch {
-		case open:
+		case openLoss:
 			l.state.Skipped[i].NextAttemptAt = now.Add(time.Minute)
 			continue
 		case errors.Is(err, projections.ErrPositionLost), errors.Is(err, projections.ErrPosition), err == nil && !found:
-			l.addAttempt(Attempt{Type: lossType, StartedAt: now.UTC(), Events: []string{l.state.Skipped[i].Position}, Reason: "An event that was to be tried again was lost with the history."})
+			l.addAttempt(Attempt{Type: lossType, StartedAt: now.UTC(), Events: []string{l.state.Skipped[i].Position}, Reason: "A skipped event was lost with the history and is not retried."})
 			l.state.Skipped = slices.Delete(l.state.Skipped, i, i+1)
 			i--
 			continue
 		case err != nil:
 			return nil, err
 		case !wants(webhook, event):
-			l.addAttempt(Attempt{MessageID: event.ID, Type: event.Type, StartedAt: now.UTC(), Reason: "It was to be tried again, but the webhook does not ask for it any more."})
+			l.addAttempt(Attempt{MessageID: event.ID, Type: event.Type, StartedAt: now.UTC(), Reason: "The webhook no longer asks for this skipped event, so it is not retried."})
 			l.state.Skipped = slices.Delete(l.state.Skipped, i, i+1)
 			i--
 			continue
@@ -331,7 +334,7 @@ func (l *lane) skippedJob(ctx context.Context, webhook *domain.Webhook, now time
 	return nil, nil
 }
 
-// nextSkippedAt returns when the first event that was put aside is due; zero if there is none.
+// nextSkippedAt returns when the next skipped event is due; zero without skipped events.
 func (l *lane) nextSkippedAt() (at time.Time) {
 	for _, skipped := range l.state.Skipped {
 		if at.IsZero() || skipped.NextAttemptAt.Before(at) {

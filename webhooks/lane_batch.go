@@ -11,7 +11,7 @@ import (
 	"tandem/projections"
 )
 
-// coalesces reports whether what waits becomes one message.
+// coalesces reports whether the queued events become one message.
 func (l *lane) coalesces(webhook *domain.Webhook) bool {
 	if webhook.Settings.Order != domain.SkipAhead || !l.limits.Chat {
 		return false
@@ -25,7 +25,7 @@ func (l *lane) coalesces(webhook *domain.Webhook) bool {
 	return n > coalesceAbove
 }
 
-// digestJob sums up what happened until the last time at which a digest was due.
+// digestJob returns the digest of the events up to the last digest time.
 func (l *lane) digestJob(ctx context.Context, webhook *domain.Webhook, now time.Time) (*job, turnResult, error) {
 	zone := l.engine.cfg.ReadModel.Zone(l.ref.Partner)
 	if l.state.DigestedUntil.IsZero() {
@@ -38,7 +38,7 @@ func (l *lane) digestJob(ctx context.Context, webhook *domain.Webhook, now time.
 	return nil, turnResult{wakeAt: nextDigestTime(now, zone, webhook.Settings.Digest), ignoreNews: true}, nil
 }
 
-// startBatch fixes what the next message sums up. When there is nothing, there is no message.
+// startBatch fixes the events of the next batch. Without events there is no batch.
 func (l *lane) startBatch(ctx context.Context, webhook *domain.Webhook, until time.Time) (*job, error) {
 	l.queue = nil
 	upTo, query := l.state.Cursor.Clone(), eventQuery(webhook)
@@ -60,7 +60,7 @@ func (l *lane) startBatch(ctx context.Context, webhook *domain.Webhook, until ti
 	return l.batchJob(ctx, webhook, list)
 }
 
-// resumeBatch reads again what a message under way sums up. While history is lost anywhere, it may not be whole.
+// resumeBatch reads the events of the current batch again. While history is lost anywhere, events may be missing.
 func (l *lane) resumeBatch(ctx context.Context, webhook *domain.Webhook) (*job, error) {
 	if l.engine.cfg.ReadModel.OpenLosses() != nil {
 		return nil, errHistoryLost
@@ -71,13 +71,14 @@ func (l *lane) resumeBatch(ctx context.Context, webhook *domain.Webhook) (*job, 
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 { // what it asks for has changed since, or history was lost
+	if len(list) == 0 { // the settings have changed, or history was lost
 		l.finishBatch()
 		return nil, nil
 	}
 	return l.batchJob(ctx, webhook, list)
 }
 
+// batchJob returns the job for the current batch.
 func (l *lane) batchJob(ctx context.Context, webhook *domain.Webhook, list []projections.VisibleEvent) (*job, error) {
 	message, err := l.engine.messages.digestMessage(ctx, webhook, l.state.Batch, list)
 	if err != nil {
@@ -90,7 +91,7 @@ func (l *lane) batchJob(ctx context.Context, webhook *domain.Webhook, list []pro
 	return job, nil
 }
 
-// finishBatch moves behind what was summed up.
+// finishBatch advances the cursor past the current batch.
 func (l *lane) finishBatch() {
 	batch := l.state.Batch
 	l.state.Cursor, l.state.Batch = batch.UpTo, nil
@@ -100,8 +101,8 @@ func (l *lane) finishBatch() {
 	l.engine.markDirty(l)
 }
 
-// collect returns what the webhook asks for from a progress on, which moves, up to maxDigest events. More says that
-// there may be more.
+// collect advances the cursor and returns the wanted events that it passes, at most maxBatchEvents. More reports that
+// events may remain.
 func (l *lane) collect(ctx context.Context, webhook *domain.Webhook, query projections.EventQuery, cursor *projections.Cursor) (
 	list []projections.VisibleEvent, lost []domain.AgreementID, more bool, err error,
 ) {
@@ -122,8 +123,8 @@ func (l *lane) collect(ctx context.Context, webhook *domain.Webhook, query proje
 	}
 }
 
-// throttleWait returns how long the tool's rate, or what it wished for itself, lets nothing through. That an endpoint
-// is down holds no test back: it is how to find out whether it is up again.
+// throttleWait returns how long the rate limit or a Retry-After blocks all messages. Failures do not block test messages:
+// they show whether the endpoint works again.
 func (l *lane) throttleWait(now time.Time) time.Duration {
 	wait := l.rateLimitWait(now)
 	if l.state.ConsecutiveFailures == 0 {
@@ -132,14 +133,14 @@ func (l *lane) throttleWait(now time.Time) time.Duration {
 	return wait
 }
 
-// hasSendRequest reports whether a manager asked for something that is to be sent.
+// hasSendRequest reports whether a test or redelivery is pending.
 func (l *lane) hasSendRequest(webhook *domain.Webhook) bool {
 	return slices.ContainsFunc(webhook.Requests, func(request domain.WebhookRequest) bool {
 		return request.Number > l.state.LastRequest && request.Kind != domain.RequestReplay
 	})
 }
 
-// requestedJob returns the next thing that a manager asked for. Replays are done at once.
+// requestedJob returns the job for the next test or redelivery. Replays need no job and are done here.
 func (l *lane) requestedJob(ctx context.Context, webhook *domain.Webhook) (*job, error) {
 	for _, request := range webhook.Requests {
 		if request.Number <= l.state.LastRequest {
@@ -148,7 +149,7 @@ func (l *lane) requestedJob(ctx context.Context, webhook *domain.Webhook) (*job,
 		l.recordDroppedRequests(request.Number - l.state.LastRequest - 1)
 		l.state.LastRequest = request.Number - 1
 		if request.Kind == domain.RequestReplay && l.engine.cfg.ReadModel.OpenLosses() != nil {
-			return nil, nil // it could not move where history is lost; deliveries go on elsewhere meanwhile
+			return nil, nil // wait: a cursor cannot move over lost history
 		}
 		job, err := l.jobForRequest(ctx, webhook, request)
 		if err != nil {
@@ -164,16 +165,17 @@ func (l *lane) requestedJob(ctx context.Context, webhook *domain.Webhook) (*job,
 	return nil, nil
 }
 
-// recordDroppedRequests says that a webhook remembers only so many requests.
+// recordDroppedRequests adds a note to the attempt history about n requests that newer ones pushed out.
 func (l *lane) recordDroppedRequests(n int) {
 	if n > 0 {
 		l.addAttempt(Attempt{
 			Type: "webhook.requests_dropped", StartedAt: l.engine.cfg.Now().UTC(),
-			Reason: fmt.Sprintf("%d request(s) for tests, redeliveries or replays were dropped: more came than could be done. Ask again.", n),
+			Reason: fmt.Sprintf("%d request(s) for tests, redeliveries or replays were dropped, because newer ones replaced them. Repeat them.", n),
 		})
 	}
 }
 
+// jobForRequest returns the job for a request, or nil if it needs none.
 func (l *lane) jobForRequest(ctx context.Context, webhook *domain.Webhook, request domain.WebhookRequest) (*job, error) {
 	switch request.Kind {
 	case domain.RequestTest:
@@ -193,12 +195,12 @@ func (l *lane) jobForRequest(ctx context.Context, webhook *domain.Webhook, reque
 	return nil, nil
 }
 
-// recordRefusal says in the delivery log why a request comes to nothing.
+// recordRefusal adds a note to the attempt history about a request that cannot be done.
 func (l *lane) recordRefusal(request domain.WebhookRequest, reason string) {
 	l.addAttempt(Attempt{Type: "webhook." + string(request.Kind), MessageID: request.Message, StartedAt: l.engine.cfg.Now().UTC(), Reason: reason})
 }
 
-// resendJob finds what a delivery of the log was about.
+// resendJob returns the job that sends the message of an earlier attempt again.
 func (l *lane) resendJob(ctx context.Context, webhook *domain.Webhook, request domain.WebhookRequest) (*job, error) {
 	original, err := l.latestAttempt(ctx, request.Message)
 	if err != nil {
@@ -215,11 +217,11 @@ func (l *lane) resendJob(ctx context.Context, webhook *domain.Webhook, request d
 		}
 	}
 	if len(list) == 0 || len(list) != len(original.Events) {
-		l.recordRefusal(request, "This delivery is not in the log any more, so it is not known what it was about.")
+		l.recordRefusal(request, "This delivery is no longer in the attempt history, so its events are unknown.")
 		return nil, nil
 	}
 	if slices.ContainsFunc(list, func(event projections.VisibleEvent) bool { return !wants(webhook, event) }) {
-		l.recordRefusal(request, "The webhook does not ask for this any more.")
+		l.recordRefusal(request, "The webhook no longer asks for these events.")
 		return nil, nil
 	}
 	if original.Type != digestType {
@@ -229,7 +231,7 @@ func (l *lane) resendJob(ctx context.Context, webhook *domain.Webhook, request d
 	return &job{message: message, positions: original.Events}, err
 }
 
-// latestAttempt returns the latest attempt at a delivery; the zero Attempt if none is known.
+// latestAttempt returns the latest known attempt at a message, or the zero Attempt.
 func (l *lane) latestAttempt(ctx context.Context, messageID string) (latest Attempt, err error) {
 	attempts, err := ReadAttempts(ctx, l.engine.cfg.Log, l.ref)
 	if err != nil {

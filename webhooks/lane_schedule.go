@@ -7,41 +7,41 @@ import (
 	"tandem/domain"
 )
 
-// retrySchedule says how long after a failure the next attempt comes: the example of Standard Webhooks. After
-// its end it stays at the last step.
+// retrySchedule is the backoff after consecutive failures, from the example of Standard Webhooks. After its end, the last
+// step repeats.
 var retrySchedule = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
 	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 }
 
 const (
-	// disableAfter is how long an endpoint may fail without one success before it is disabled.
+	// disableAfter is how long an endpoint may fail without a success before its webhook is disabled.
 	disableAfter = 5 * 24 * time.Hour
-	// minFailures is how many there must be: a time in which nothing was tried is none of failure.
+	// minFailures is how many failures that takes at least: time without attempts does not count.
 	minFailures = 5
-	// maxRetryAfter bounds what a receiver can ask for with Retry-After.
+	// maxRetryAfter limits the Retry-After of a receiver.
 	maxRetryAfter = 24 * time.Hour
-	// maxRateLimitDelay bounds the waiting after an answer that says nothing but that it was too fast.
+	// maxRateLimitDelay limits the backoff after rate-limited attempts without a Retry-After.
 	maxRateLimitDelay = time.Minute
 )
 
-// retryDelay returns how long to wait after a number of failures in a row, with up to a fifth more, so that those
-// who failed together do not come back together. The receiver's own wish is the least.
-func retryDelay(failures int, wish time.Duration) time.Duration {
+// retryDelay returns the backoff after a number of consecutive failures, with up to 20 % jitter. It is at least the
+// receiver's Retry-After.
+func retryDelay(failures int, retryAfter time.Duration) time.Duration {
 	step := retrySchedule[min(max(failures, 1), len(retrySchedule))-1]
 	step += rand.N(step / 5)
-	return max(step, min(wish, maxRetryAfter))
+	return max(step, min(retryAfter, maxRetryAfter))
 }
 
-// rateLimitDelay returns how long to wait after a number of answers in a row that the rate was exceeded.
-func rateLimitDelay(answers int, wish time.Duration) time.Duration {
-	if wish > 0 {
-		return min(wish, maxRetryAfter)
+// rateLimitDelay returns the backoff after a number of consecutive rate-limited attempts.
+func rateLimitDelay(attempts int, retryAfter time.Duration) time.Duration {
+	if retryAfter > 0 {
+		return min(retryAfter, maxRetryAfter)
 	}
-	return min(time.Second<<min(answers, 6), maxRateLimitDelay)
+	return min(time.Second<<min(attempts, 6), maxRateLimitDelay)
 }
 
-// digestHour is when digests are sent, in the partner's zone.
+// digestHour is the hour at which digests are sent, in the partner's time zone.
 const digestHour = 8
 
 // lastDigestTime returns the last time at or before now at which a digest is due.

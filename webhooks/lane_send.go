@@ -12,7 +12,7 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// attempt sends a job and takes the consequences.
+// attempt sends the message of a job and applies the result.
 func (l *lane) attempt(ctx context.Context, job *job) {
 	webhook, startedAt := l.webhook.Load(), l.engine.cfg.Now()
 	attempt := Attempt{
@@ -21,7 +21,7 @@ func (l *lane) attempt(ctx context.Context, job *job) {
 	l.limiter.AllowN(startedAt, 1)
 	result := l.send(ctx, webhook, job.message, &attempt)
 	if ctx.Err() != nil && !result.OK {
-		return // it was this node that gave up
+		return // interrupted by this node
 	}
 	now := l.engine.cfg.Now()
 	attempt.Duration = now.Sub(startedAt)
@@ -29,14 +29,14 @@ func (l *lane) attempt(ctx context.Context, job *job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if current := l.webhook.Load(); current != webhook && !result.OK && endpointKey(current) != endpointKey(webhook) {
-		l.addAttempt(attempt) // of an endpoint that another one took the place of meanwhile, which is tried at once
+		l.addAttempt(attempt) // the endpoint was replaced during the attempt; the new one is tried at once
 		return
 	}
 	l.applyResult(webhook, job, result, now, &attempt)
 	l.addAttempt(attempt)
 }
 
-// attemptNumber returns which attempt at its delivery a job is.
+// attemptNumber returns the number of this attempt at its message, from 1.
 func (l *lane) attemptNumber(job *job) int {
 	switch job.kind {
 	case jobSkippedEvent:
@@ -47,19 +47,19 @@ func (l *lane) attemptNumber(job *job) int {
 	return l.state.HeadAttempts + 1
 }
 
-// send makes the request and reads the answer.
+// send sends one request and interprets the response.
 func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *formats.Message, attempt *Attempt) formats.Result {
 	format, known := l.engine.cfg.Formats(webhook.Settings.Format)
 	if !known {
-		return formats.Result{Reason: "This version of Tandem does not know the format " + webhook.Settings.Format + "."}
+		return formats.Result{Reason: "This version of Tandem does not support the format " + webhook.Settings.Format + "."}
 	}
 	target, err := l.engine.cfg.Keyring.Target(webhook, attempt.StartedAt)
 	if err != nil {
-		return formats.Result{Reason: "The address could not be opened: was the installation key changed?"}
+		return formats.Result{Reason: "The address could not be decrypted. Check whether the installation key was changed."}
 	}
 	request, err := format.Request(*message, target, attempt.StartedAt)
 	if err != nil {
-		return formats.Result{Permanent: true, Reason: formats.NewRedactor(target, nil).Text([]byte("No request could be made: " + err.Error()))}
+		return formats.Result{Permanent: true, Reason: formats.NewRedactor(target, nil).Text([]byte("The request could not be built: " + err.Error()))}
 	}
 	defer l.engine.acquireSlot()()
 	response, err := doRequest(ctx, l.engine.cfg.Client, request, l.engine.cfg.AttemptTimeout)
@@ -73,12 +73,13 @@ func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *forma
 		result.Reason, result.Note = redactor.Text([]byte(result.Reason)), redactor.Text([]byte(result.Note))
 	}
 	if response.truncated && result.OK && result.Note == "" {
-		result.Note = "The answer did not end, and was not read to the end."
+		result.Note = "The response was too long or did not end; only its beginning was read."
 	}
 	return result
 }
 
-// exchangeDetails returns what fills in what was sent and answered.
+// exchangeDetails returns a function that adds request and response to an attempt, without secrets. Most attempts of a busy
+// lane are never stored, so the work is deferred.
 func exchangeDetails(target formats.Target, request *http.Request, response httpResponse) func(*Attempt) {
 	if len(response.body) > formats.MaxScannedBytes {
 		response.body = bytes.Clone(response.body[:formats.MaxScannedBytes])
@@ -91,7 +92,7 @@ func exchangeDetails(target formats.Target, request *http.Request, response http
 	}
 }
 
-// capitalize begins with a capital letter; what it is given are ASCII words.
+// capitalize returns an ASCII text with a capital first letter.
 func capitalize(text string) string {
 	if text != "" && text[0] >= 'a' && text[0] <= 'z' {
 		return string(text[0]-'a'+'A') + text[1:]
@@ -99,7 +100,7 @@ func capitalize(text string) string {
 	return text
 }
 
-// applyResult moves the lane as the result asks, and notes when the same is tried again.
+// applyResult updates the lane state after an attempt and sets attempt.NextAt.
 func (l *lane) applyResult(webhook *domain.Webhook, job *job, result formats.Result, now time.Time, attempt *Attempt) {
 	if !result.RateLimited {
 		l.rateLimitedCount = 0
@@ -116,7 +117,7 @@ func (l *lane) applyResult(webhook *domain.Webhook, job *job, result formats.Res
 			l.state.RateLimitedSince = now
 		}
 		if now.Sub(l.state.RateLimitedSince) >= disableAfter && l.rateLimitedCount >= minFailures {
-			l.requestDisable("Nothing was taken for five days. The last reason: " + result.Reason)
+			l.requestDisable("No message was accepted for five days. The last reason: " + result.Reason)
 		}
 	case job.kind == jobRequest:
 		l.state.FailedCount++
@@ -125,7 +126,7 @@ func (l *lane) applyResult(webhook *domain.Webhook, job *job, result formats.Res
 		l.state.FailedCount++
 		l.countAttempt(job)
 		l.requestDisable(result.Reason)
-	case result.Permanent && l.limits.Chat: // a program misses nothing: what refuses this may be mended
+	case result.Permanent && l.limits.Chat: // a program must not miss events, and its receiver can be repaired
 		l.state.FailedCount++
 		l.advancePast(job)
 	default:
@@ -136,7 +137,7 @@ func (l *lane) applyResult(webhook *domain.Webhook, job *job, result formats.Res
 	l.engine.markDirty(l)
 }
 
-// succeed moves behind what was delivered. After anything that was taken, an endpoint that failed is tried at once.
+// succeed records an accepted message. It closes the circuit breaker.
 func (l *lane) succeed(job *job, result formats.Result, now time.Time) {
 	l.state.SentCount++
 	l.state.RateLimitedSince = time.Time{}
@@ -149,7 +150,7 @@ func (l *lane) succeed(job *job, result formats.Result, now time.Time) {
 	l.advancePast(job)
 }
 
-// advancePast moves behind a job for good.
+// advancePast marks a job as done.
 func (l *lane) advancePast(job *job) {
 	switch job.kind {
 	case jobNextEvent:
@@ -168,6 +169,7 @@ func (l *lane) advancePast(job *job) {
 	}
 }
 
+// countAttempt counts an attempt at a message that will be retried.
 func (l *lane) countAttempt(job *job) {
 	if job.kind == jobSkippedEvent {
 		l.state.Skipped[job.skippedIndex].Attempts++
@@ -176,7 +178,8 @@ func (l *lane) countAttempt(job *job) {
 	l.state.HeadAttempts++
 }
 
-// scheduleRetry decides when to try again, and whether the lane waits until then. It returns when; zero for never.
+// scheduleRetry decides when a failed message is retried, and whether the lane blocks until then. It returns the time of the
+// next attempt; zero if there is none.
 func (l *lane) scheduleRetry(webhook *domain.Webhook, job *job, result formats.Result, now time.Time) time.Time {
 	l.state.FailedCount++
 	l.state.ConsecutiveFailures++
@@ -185,12 +188,11 @@ func (l *lane) scheduleRetry(webhook *domain.Webhook, job *job, result formats.R
 	}
 	if now.Sub(l.state.FailingSince) >= disableAfter && l.state.ConsecutiveFailures >= minFailures {
 		l.countAttempt(job)
-		l.requestDisable("Nothing was taken for five days. The last reason: " + result.Reason)
+		l.requestDisable("No message was accepted for five days. The last reason: " + result.Reason)
 		return time.Time{}
 	}
 	l.countAttempt(job)
-	goesAhead := webhook.Settings.Order == domain.SkipAhead && job.kind != jobBatch
-	if !goesAhead {
+	if webhook.Settings.Order != domain.SkipAhead || job.kind == jobBatch {
 		l.state.NextAttemptAt = now.Add(retryDelay(l.state.ConsecutiveFailures, result.RetryAfter))
 		return l.state.NextAttemptAt
 	}
@@ -200,7 +202,7 @@ func (l *lane) scheduleRetry(webhook *domain.Webhook, job *job, result formats.R
 	return l.skipEvent(job, result, now)
 }
 
-// skipEvent lets later events go ahead of one that failed.
+// skipEvent sets a failed event aside, so that later events can be sent, and returns the time of its next attempt.
 func (l *lane) skipEvent(job *job, result formats.Result, now time.Time) time.Time {
 	if job.kind == jobNextEvent {
 		l.state.Skipped = append(l.state.Skipped, skippedEvent{Position: job.positions[0], Attempts: l.state.HeadAttempts})
@@ -209,23 +211,23 @@ func (l *lane) skipEvent(job *job, result formats.Result, now time.Time) time.Ti
 	}
 	skipped := &l.state.Skipped[job.skippedIndex]
 	if skipped.Attempts > len(retrySchedule) {
-		l.state.Skipped = slices.Delete(l.state.Skipped, job.skippedIndex, job.skippedIndex+1) // the delivery log says so: no next attempt
+		l.state.Skipped = slices.Delete(l.state.Skipped, job.skippedIndex, job.skippedIndex+1) // given up after the whole retry schedule
 		return time.Time{}
 	}
 	skipped.NextAttemptAt = now.Add(retryDelay(skipped.Attempts, result.RetryAfter))
 	return skipped.NextAttemptAt
 }
 
-// requestDisable has the webhook disabled.
+// requestDisable makes the next turn disable the webhook.
 func (l *lane) requestDisable(reason string) {
 	l.disableReason = formats.Truncate(reason, 500)
 }
 
-// disableTimeout is how long having a webhook disabled may take, and then until it is tried again.
+// disableTimeout limits one try to disable a webhook, and is the time until the next try.
 const disableTimeout = 10 * time.Second
 
-// disableWebhook has the webhook disabled for all to see. Until that is done, nothing is sent. The lock is not held
-// meanwhile: nothing else runs in a turn.
+// disableWebhook disables the webhook by a command. Until the command is applied, the lane sends nothing. The lane is
+// unlocked during the command; no other turn can run.
 func (l *lane) disableWebhook(ctx context.Context) turnResult {
 	ctx, cancel := context.WithTimeout(ctx, disableTimeout)
 	defer cancel()
@@ -234,20 +236,20 @@ func (l *lane) disableWebhook(ctx context.Context) turnResult {
 	err := l.engine.cfg.Disable(ctx, l.ref, reason)
 	l.mu.Lock()
 	if err != nil {
-		l.engine.cfg.Logger.Warn("a webhook could not be disabled; it is tried again",
+		l.engine.cfg.Logger.Warn("cannot disable webhook; retrying",
 			"partner", l.ref.Partner, "webhook", l.ref.Webhook, "reason", reason, "error", err)
 		return turnResult{wakeAt: l.engine.cfg.Now().Add(disableTimeout), ignoreNews: true}
 	}
 	l.disableReason = ""
-	return turnResult{wakeAt: l.engine.cfg.Now().Add(disableTimeout), ignoreNews: true} // or until the webhook's change is applied
+	return turnResult{wakeAt: l.engine.cfg.Now().Add(disableTimeout), ignoreNews: true} // woken earlier when the change of the webhook is applied
 }
 
-// addAttempt keeps an attempt. The lock is held.
+// addAttempt adds an attempt or a note to the attempt history. The lane is locked.
 func (l *lane) addAttempt(attempt Attempt) {
 	l.state.AttemptCount++
 	attempt.Sequence = l.state.AttemptCount
 	if attempt.MessageID == "" {
-		attempt.MessageID = "note-" + strconv.Itoa(attempt.Sequence) // on the lane itself
+		attempt.MessageID = "note-" + strconv.Itoa(attempt.Sequence) // a note about the lane
 	}
 	if l.unsavedAttempts == nil {
 		l.unsavedAttempts = map[int]Attempt{}

@@ -11,33 +11,33 @@ import (
 	"tandem/projections"
 )
 
-// laneState is all that a lane must not forget. It is stored as one entry, so that it is whole.
+// laneState is the durable state of a lane. It is stored as one key–value entry, and so changes atomically.
 type laneState struct {
-	Since         time.Time          `json:"since"` // of the webhook; another one begins anew
+	Since         time.Time          `json:"since"` // when the webhook was added; another webhook with the same id starts from zero
 	Cursor        projections.Cursor `json:"progress"`
 	Skipped       []skippedEvent     `json:"aside,omitempty"`
 	Batch         *batch             `json:"batch,omitempty"`
-	DigestedUntil time.Time          `json:"digested,omitzero"` // until when digests were sent
-	LastRequest   int                `json:"request,omitempty"` // the last one that was done
+	DigestedUntil time.Time          `json:"digested,omitzero"` // the end of the last digest
+	LastRequest   int                `json:"request,omitempty"` // the number of the last completed request
 
-	HeadAttempts        int       `json:"tried,omitempty"`    // attempts at what stands at the head
-	ConsecutiveFailures int       `json:"failures,omitempty"` // in a row
-	FailingSince        time.Time `json:"failing,omitzero"`   // since the first of them
-	RateLimitedSince    time.Time `json:"slowed,omitzero"`    // since when it says that it is too much
-	NextAttemptAt       time.Time `json:"next,omitzero"`      // nothing is sent before
+	HeadAttempts        int       `json:"tried,omitempty"` // at the event at the cursor, or the batch
+	ConsecutiveFailures int       `json:"failures,omitempty"`
+	FailingSince        time.Time `json:"failing,omitzero"` // the first of the consecutive failures
+	RateLimitedSince    time.Time `json:"slowed,omitzero"`  // the first rate-limited attempt since the last success
+	NextAttemptAt       time.Time `json:"next,omitzero"`    // no event is sent before
 
 	AttemptCount int    `json:"attempts,omitempty"`
 	SentCount    uint64 `json:"delivered,omitempty"`
 	FailedCount  uint64 `json:"failed,omitempty"`
 
-	EndpointKey string               `json:"face,omitempty"`       // of the endpoint that this is about
-	Agreements  []domain.AgreementID `json:"agreements,omitempty"` // that were looked out for; empty: all
+	EndpointKey string               `json:"face,omitempty"`       // identifies the endpoint that the failures concern
+	Agreements  []domain.AgreementID `json:"agreements,omitempty"` // the filter that Cursor reflects; empty: all
 	Disabled    bool                 `json:"disabled,omitempty"`
 
-	unreadable bool // it could not be read
+	unreadable bool // the stored entry could not be read
 }
 
-// readLaneState returns what was kept of a lane. One that cannot be read is a concern of that lane alone.
+// readLaneState decodes a stored lane state. An unreadable one disables its webhook and no other.
 func readLaneState(value []byte) (state laneState) {
 	if value == nil {
 		return state
@@ -48,23 +48,23 @@ func readLaneState(value []byte) (state laneState) {
 	return state
 }
 
-// skippedEvent is an event that failed and is tried again while later ones go ahead.
+// skippedEvent is an event that failed and is retried while later events are sent.
 type skippedEvent struct {
 	Position      string    `json:"position"`
 	Attempts      int       `json:"tried"`
 	NextAttemptAt time.Time `json:"next"`
 }
 
-// batch is what one message sums up. It is fixed before the first attempt, so that every attempt says the same
-// under the same id.
+// batch is the content of one message about several events. It is fixed before the first attempt, so that all attempts
+// send the same message with the same id.
 type batch struct {
 	ID             string             `json:"id"`
 	UpTo           projections.Cursor `json:"up_to"`
-	LastRecordedAt time.Time          `json:"at"`            // of the last event in it
-	DigestEnd      time.Time          `json:"ends,omitzero"` // of a daily or weekly digest: until when it reaches
+	LastRecordedAt time.Time          `json:"at"`            // of the last event in the batch
+	DigestEnd      time.Time          `json:"ends,omitzero"` // of a daily or weekly digest; zero otherwise
 }
 
-// endpointKey tells one endpoint from another one that took its place.
+// endpointKey returns a hash that changes with the format, address or secret of a webhook.
 func endpointKey(webhook *domain.Webhook) string {
 	hash := sha256.New()
 	hash.Write([]byte(webhook.Settings.Format))
@@ -75,8 +75,7 @@ func endpointKey(webhook *domain.Webhook) string {
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
-// clampTimes keeps a clock that was ahead from holding the lane up until then: nothing waits longer than the longest
-// step, and nothing that happened lies ahead.
+// clampTimes corrects times that a clock which was ahead has left in the future, so that they do not block the lane.
 func (s *laneState) clampTimes(now time.Time, zone *time.Location, every domain.Digest) {
 	latest := now.Add(maxRetryAfter + maxRetryAfter/5)
 	if s.NextAttemptAt.After(latest) {
@@ -98,15 +97,15 @@ func (s *laneState) clampTimes(now time.Time, zone *time.Location, every domain.
 	}
 }
 
-// excludeDowntime leaves the time out in which nothing was tried, because nobody ran the lane.
+// excludeDowntime moves FailingSince forward by the time in which no node ran the lane.
 func (s *laneState) excludeDowntime(now time.Time) {
 	if off := now.Sub(s.NextAttemptAt); !s.FailingSince.IsZero() && !s.NextAttemptAt.IsZero() && off > 0 {
 		s.FailingSince = s.FailingSince.Add(off)
 	}
 }
 
-// applySettings brings the record up to date with the webhook: a webhook that is enabled again, or leads somewhere
-// else, is tried at once; agreements that it had left out begin when they were chosen, however late the lane comes to know.
+// applySettings updates the state after a change of the webhook. A webhook that is enabled again, or has a new endpoint, is
+// tried at once. Agreements that its filter newly includes start at the time of the edit.
 func (s *laneState) applySettings(readModel ReadModel, webhook *domain.Webhook) {
 	if !s.Since.Equal(webhook.AddedAt) {
 		*s = laneState{Since: webhook.AddedAt, EndpointKey: endpointKey(webhook), Agreements: webhook.Settings.Agreements}
@@ -127,14 +126,17 @@ func (s *laneState) applySettings(readModel ReadModel, webhook *domain.Webhook) 
 	}
 }
 
+// includesAgreement reports whether a filter includes an agreement. The empty filter includes all.
 func includesAgreement(list []domain.AgreementID, agreement domain.AgreementID) bool {
 	return len(list) == 0 || slices.Contains(list, agreement)
 }
 
+// eventQuery returns the query for the events that the partner may see since the webhook was added.
 func eventQuery(webhook *domain.Webhook) projections.EventQuery {
 	return projections.EventQuery{Partner: webhook.Ref.Partner, Since: webhook.AddedAt, Limit: eventsPerRead}
 }
 
+// status returns the state as callers see it.
 func (s *laneState) status(readModel ReadModel, webhook *domain.Webhook) DeliveryStatus {
 	if !s.Since.Equal(webhook.AddedAt) {
 		s = &laneState{}

@@ -17,7 +17,7 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// ReadModel is what the lanes need of the memory image. What it has applied is durable.
+// ReadModel provides the events and webhooks that the engine reads. All events that it has applied are durable.
 type ReadModel interface {
 	Webhook(ref domain.WebhookRef) *domain.Webhook
 	WebhooksIn(partition eventlog.Partition) []*domain.Webhook
@@ -35,23 +35,23 @@ type ReadModel interface {
 
 var _ ReadModel = (*projections.ReadModel)(nil)
 
-// standardBody is the standard body.
+// standardBody is the JSON body for programs.
 type standardBody struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
 	Data      any       `json:"data"`
 }
 
-// eventData is an event as in the feed, with what it changed. In the place of the milestone's id stands the
-// milestone, as this partner saw it after the event.
+// eventData is an event as in the feed, with the previous values of changed fields. The milestone, as the partner saw it
+// after the event, replaces its id.
 type eventData struct {
 	projections.Event
 	Previous  map[string]any         `json:"previous"`
 	Milestone *projections.Milestone `json:"milestone"`
 }
 
-// messageBuilder makes deliveries of events. It remembers the last ones, because the webhooks of a partner are
-// told the same at the same time.
+// messageBuilder builds messages. It caches the latest ones, because the webhooks of a partner send the same events at the
+// same time.
 type messageBuilder struct {
 	readModel ReadModel
 	book      *sentences.Book
@@ -61,7 +61,7 @@ type messageBuilder struct {
 	cached map[messageKey]*formats.Message
 }
 
-// messageKey is what makes two deliveries the same.
+// messageKey identifies a cached message.
 type messageKey struct {
 	partner  domain.PartnerID
 	event    string
@@ -75,7 +75,7 @@ func newMessageBuilder(readModel ReadModel, book *sentences.Book, base string) *
 	return &messageBuilder{readModel: readModel, book: book, baseURL: base, cached: map[messageKey]*formats.Message{}}
 }
 
-// eventMessage returns the delivery of one event. It must not be changed.
+// eventMessage returns the message about one event. Callers must not modify it.
 func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webhook, event projections.VisibleEvent) (*formats.Message, error) {
 	key := messageKey{webhook.Ref.Partner, event.ID, webhook.Settings.IncludePrivate, webhook.Settings.Language}
 	b.mu.Lock()
@@ -102,6 +102,7 @@ func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webho
 	return message, nil
 }
 
+// content returns the text for chat services.
 func (b *messageBuilder) content(rendered *projections.RenderedEvent, language string) formats.Content {
 	link := b.baseURL + "/v1/agreements/" + string(rendered.Event.Agreement)
 	if project := rendered.Event.Project; project != nil {
@@ -113,7 +114,7 @@ func (b *messageBuilder) content(rendered *projections.RenderedEvent, language s
 	return EventContent(b.book, NewContentInput(rendered, link, language))
 }
 
-// latestMessage returns the latest event that a webhook asks for; nil if there is none among the last ones.
+// latestMessage returns the message about the latest event that a webhook wants; nil if no recent event qualifies.
 func (b *messageBuilder) latestMessage(ctx context.Context, webhook *domain.Webhook) (*formats.Message, error) {
 	list, err := b.readModel.Recent(ctx, eventQuery(webhook))
 	for _, event := range slices.Backward(list) {
@@ -124,7 +125,7 @@ func (b *messageBuilder) latestMessage(ctx context.Context, webhook *domain.Webh
 	return nil, err
 }
 
-// digestItem is an event in the body of a digest.
+// digestItem is one event in the body of a digest.
 type digestItem struct {
 	ID         string              `json:"id"`
 	Position   string              `json:"position"`
@@ -136,7 +137,7 @@ type digestItem struct {
 	Sentence   string              `json:"sentence"`
 }
 
-// digestMessage returns one delivery about several events.
+// digestMessage returns one message about several events.
 func (b *messageBuilder) digestMessage(ctx context.Context, webhook *domain.Webhook, batch *batch, list []projections.VisibleEvent) (*formats.Message, error) {
 	data := struct {
 		Partner domain.PartnerID `json:"partner"`
@@ -166,14 +167,14 @@ func (b *messageBuilder) digestMessage(ctx context.Context, webhook *domain.Webh
 	return &formats.Message{ID: batch.ID, Type: digestType, RecordedAt: batch.LastRecordedAt, Body: body, Content: DigestContent(b.book, input)}, nil
 }
 
-// The types of what is delivered beside events.
+// Message types besides those of events.
 const (
 	digestType = "webhook.digest"
 	testType   = "webhook.test"
-	lossType   = "webhook.history_lost" // in the delivery log alone
+	lossType   = "webhook.history_lost" // only in the attempt history
 )
 
-// digestID names a digest after the events in it.
+// digestID derives the id of a digest from the ids of its events.
 func digestID(list []projections.VisibleEvent) string {
 	hash := sha256.New()
 	for _, event := range list {
@@ -182,7 +183,7 @@ func digestID(list []projections.VisibleEvent) string {
 	return hex.EncodeToString(hash.Sum(nil)[:16])
 }
 
-// testMessage returns the delivery of a test that was asked for.
+// testMessage returns the message of a requested test.
 func (b *messageBuilder) testMessage(webhook *domain.Webhook, request domain.WebhookRequest) (*formats.Message, error) {
 	data := struct {
 		Partner domain.PartnerID `json:"partner"`
