@@ -75,9 +75,9 @@ func (NoticeDismissed) apply(world *World, header Header) {
 }
 
 // forgetDismissal forgets that a notice was dismissed, when its cause has gone: should it come again, it is news.
-func (w *World) forgetDismissal(p PartnerID, notice NoticeID) {
-	if partner := w.Partner(p); partner != nil && !partner.NoticeOpen(notice) {
-		partner = w.editPartner(p)
+func (w *World) forgetDismissal(id PartnerID, notice NoticeID) {
+	if partner := w.Partner(id); partner != nil && !partner.NoticeOpen(notice) {
+		partner = w.editPartner(id)
 		partner.Dismissed = without(partner.Dismissed, notice)
 	}
 }

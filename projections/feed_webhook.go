@@ -151,7 +151,9 @@ func (v *View) render(book *sentences.Book, visible VisibleEvent, language strin
 		return commitError(visible.commit, err)
 	}
 	rendered.Sentence = book.Sentence(language, v.fact(visible.commit, stored, stream, rendered.Payload))
-	rendered.Previous = previous(rendered.Event.Type, stored.Data)
+	if rendered.Previous, err = previous(rendered.Payload); err != nil {
+		return commitError(visible.commit, err)
+	}
 	rendered.Names = map[domain.PartnerID]string{}
 	for _, id := range append(v.counterparties(), v.viewer.Partner) {
 		rendered.Names[id] = v.name(id)

@@ -240,18 +240,25 @@ func TestProgressAfterALoss(t *testing.T) {
 }
 
 func TestPreviousValues(t *testing.T) {
-	for _, c := range []struct{ name, data, want string }{
-		{"milestone.edited", `{"to":{"due_on":"b","title":"t","new":1},"from":{"due_on":"a","title":"t","gone":2}}`, `{"due_on":"a","gone":2,"new":null}`},
-		{"milestone.cancelled", `{"reason":"x","from":"in_progress"}`, `{"state":"in_progress"}`},
-		{"milestone.forecast_moved", `{"to":{"on":"b"},"from":"a"}`, `{"on":"a"}`},
-		{"milestone.agreed", `{"to":{"due_on":"b"},"from":{"due_on":"a"},"baseline_from":"a"}`, `{"baseline_on":"a","due_on":"a"}`},
-		{"milestone.rejected", `{"delivered_on":"a"}`, `{"delivered_on":"a"}`},
-		{"milestone.delivered", `{"on":"a"}`, `{}`},
-		{"other", `{"from":"a"}`, `{"from":"a"}`},
-		{"other", `nonsense`, `{}`},
+	for name, row := range map[string]struct {
+		payload domain.Payload
+		want    string
+	}{
+		"fields of a plan": {domain.MilestoneEdited{
+			To: domain.Plan{Title: "T", DueOn: 2018_04_30, Clause: "4.2"}, From: domain.Plan{Title: "T", DueOn: 2018_03_30, Description: "<D>"},
+		}, `{"due_on":"2018-03-30","description":"<D>","clause":null}`},
+		"a state":         {domain.MilestoneCancelled{Reason: "x", From: domain.InProgress}, `{"state":"in_progress"}`},
+		"a forecast":      {domain.ForecastMoved{To: domain.Forecast{On: 2018_04_30}, From: 2018_03_30}, `{"on":"2018-03-30"}`},
+		"first forecast":  {domain.ForecastMoved{To: domain.Forecast{On: 2018_04_30}}, `{}`},
+		"a rejection":     {domain.MilestoneRejected{DeliveredOn: 2018_03_30}, `{"delivered_on":"2018-03-30"}`},
+		"nothing changes": {domain.MilestoneDelivered{On: 2018_03_30}, `{}`},
 	} {
-		b, err := json.Marshal(projections.Previous(c.name, []byte(c.data)))
-		require.NoError(t, err)
-		require.JSONEq(t, c.want, string(b), c.name)
+		t.Run(name, func(t *testing.T) {
+			previous, err := projections.Previous(row.payload)
+			require.NoError(t, err)
+			text, err := json.Marshal(previous)
+			require.NoError(t, err)
+			require.JSONEq(t, row.want, string(text))
+		})
 	}
 }

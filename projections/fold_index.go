@@ -13,7 +13,7 @@ import (
 func (s *store) indexEvent(node *streamNode, commit *eventlog.Commit, i int, header domain.Header, payload domain.Payload) error {
 	switch {
 	case node.directory != nil:
-		return s.indexDirectory(node.directory, commit, i, header)
+		return s.indexDirectory(node.directory, commit, i, header, payload)
 	case node.project == nil:
 		return s.indexAgreement(node.agreement, commit, i, header, payload)
 	case header.Subject == "":
@@ -134,7 +134,7 @@ func (s *store) indexMilestone(project *projectNode, commit *eventlog.Commit, i 
 	before := milestone.entity
 	milestone.entity = s.world.Milestone(domain.MilestoneRef{Agreement: project.agreement.id, Project: project.id, Milestone: id})
 	milestone.updatePublic()
-	if commit.Events[i].Type == deliveredType {
+	if _, delivered := event.(domain.MilestoneDelivered); delivered {
 		milestone.deliveredAt = header.RecordedAt.UnixMicro()
 	}
 	if !s.replay {
@@ -146,8 +146,6 @@ func (s *store) indexMilestone(project *projectNode, commit *eventlog.Commit, i 
 	milestone.addDateMoves(place, event)
 	return err
 }
-
-const deliveredType = "milestone.delivered.v1"
 
 // updateListing keeps a milestone's place in the lists of those who see it.
 func (s *store) updateListing(milestone *milestoneNode, before *domain.Milestone) {

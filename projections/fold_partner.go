@@ -128,17 +128,19 @@ func scopeOf(agreements []domain.AgreementID) string {
 	return strings.Join(slices.Compact(ids), ",")
 }
 
-func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i int, header domain.Header) error {
-	switch kind, _, _ := strings.Cut(commit.Events[i].Type, "."); kind {
-	case "member":
+func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i int, header domain.Header, payload domain.Payload) error {
+	switch payload.(type) {
+	case domain.MemberAdded, domain.MemberEdited, domain.MemberRemoved:
 		ref := domain.MemberRef{Partner: partner.id, Member: domain.MemberID(header.Subject)}
 		partner.members[ref.Member] = s.world.Member(ref)
 		s.updateTokens(partner, func(token *domain.Token) bool { return token.Member == ref.Member })
-	case "token":
+	case domain.TokenIssued, domain.TokenRevoked:
 		ref := domain.TokenRef{Partner: partner.id, Token: domain.TokenID(header.Subject)}
 		partner.tokens[ref.Token] = s.world.Token(ref)
 		s.updateTokens(partner, func(token *domain.Token) bool { return token.Ref.Token == ref.Token })
-	case "webhook":
+	case domain.WebhookAdded, domain.WebhookEdited, domain.WebhookSecretRotated, domain.WebhookRemoved,
+		domain.WebhookDisabled, domain.WebhookEnabled,
+		domain.WebhookTestRequested, domain.WebhookRedeliveryRequested, domain.WebhookReplayRequested:
 		ref := domain.WebhookRef{Partner: partner.id, Webhook: domain.WebhookID(header.Subject)}
 		partner.webhooks[ref.Webhook] = s.world.Webhook(ref)
 	default:
