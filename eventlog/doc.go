@@ -1,28 +1,46 @@
-// Package eventlog is the contract between Tandem and the store that keeps its history.
+// Package eventlog defines the contract between Tandem and the store of its history.
 //
-// A log has a fixed number of partitions. Each partition is one totally ordered chain of
-// commits, written by one owner at a time, and beside the chain it has an inbox of commands that
-// wait for a decision, the outcomes of decided ones, the records that make a repeated command
-// harmless, dead letters, and a small key–value space. The log stores bytes: it knows the frame
-// of a commit and nothing of what its events say.
+// A log has a fixed number of partitions ([Partitions]). A partition is one totally ordered chain of commits, to which
+// one owner at a time appends. Beside the chain a partition has a queue of commands that wait for their decision, the
+// outcomes of decided commands, receipts for repeated commands, dead letters, and a small key–value space. The log
+// stores bytes: it reads the frame of a commit, but not the data of its events.
 //
-// # Promises
+// # Appending
 //
-// Atomic: what one [Batch] holds is stored whole or not at all, and only on top of the head, the
-// fence and the checkpoint it names.
+// A process owns a partition while it holds a [Lease] from Log.Own. It appends a [Batch]: commits, outcomes, receipts,
+// dead letters, values, and the new checkpoint of the partition's command queue, all together. A batch names the
+// state that it continues: the lease's fencing token, the [Head] of the chain and the checkpoint.
 //
-// Durable: when Append returns nil the batch survives a crash of the process and of the machine,
-// as far as the adapter's stated durability goes. Nothing that is not durable is ever read,
-// followed or reported.
+// # Guarantees
 //
-// Dense and chained: sequence numbers of a partition start at 1 and have no gap; every commit
-// carries the SHA-256 hash of the one before it. A reader that knows a [Head] can tell whether
-// the log still holds the history it has seen.
+// Atomicity: a batch is stored as a whole or not at all, and only if the stored fencing token, head and checkpoint are
+// the ones that it names. Otherwise Append returns [ErrConflict].
 //
-// Honest: an error that leaves the outcome of an append open is told apart from one that wrote
-// nothing (see [ErrConflict] and [ErrStopped]).
+// Durability: when Append returns nil, the batch survives a crash of the process and of the machine, within the
+// durability that the adapter documents. Readers and followers only see durable commits.
 //
-// The adapters are siblings that share nothing but this package: eventlog/sqlite is the embedded
-// default. Package eventlogtest has the conformance suite that each of them runs, and a double in
-// memory for the tests of other rooms.
+// Density and integrity: the sequence numbers of a partition start at 1 and have no gaps. Every commit carries the
+// SHA-256 hash of its predecessor, so a reader that remembers a [Head] can check whether the log still holds the
+// history that it has read; see [LostTailError].
+//
+// Error semantics: [ErrConflict] and [ErrNotSent] mean that nothing was written. After [ErrStopped] and any other error
+// of Append or Send the outcome is unknown.
+//
+// # Reading
+//
+// Log.Follow replays the commits after given positions and continues with every commit and outcome as it becomes
+// durable. Log.Read reads commits by number.
+//
+// # Losses
+//
+// A store can lose acknowledged commits, for example when an old backup is restored. A follower that finds its
+// position missing ends with a *[LostTailError]. Log.ReportLoss records it; then the partition has no owner until an
+// operator restores the commits or gives them up with Log.AcceptLoss, which starts a new epoch of the partition.
+//
+// # Adapters
+//
+// Adapters depend on this package only and not on each other: eventlog/sqlite is the embedded default, eventlog/redis
+// is shared by many nodes. Log.Capabilities names the properties in which they differ. Package eventlogtest has the
+// conformance suite that every adapter runs, and an adapter in memory for tests. Package logcopy copies a log between
+// adapters.
 package eventlog

@@ -1,20 +1,18 @@
-// Package eventlogtest proves that an adapter keeps the promises of package eventlog, and offers
-// a log in memory for the tests of other rooms.
+// Package eventlogtest has the conformance suite of package eventlog and a log in memory for tests.
 //
-// # Suite
+// # Conformance suite
 //
-// [Run] is the conformance suite. Every adapter runs it from an ordinary test and so does
-// [Memory], which therefore cannot drift from the real ones:
+// Every adapter calls [Run] from an ordinary test. [Memory] does so too, and therefore behaves like the others:
 //
 //	func TestConformance(t *testing.T) {
 //		eventlogtest.Run(t, func(t *testing.T) eventlogtest.Harness { ... })
 //	}
 //
-// The suite waits for signals and never for a length of time, except where it shows that
-// something waits: there a short deadline ends the waiting, and a slow machine cannot fail it.
+// The suite waits for signals. Where it checks that a call blocks, it ends the call with a short deadline; on a slow
+// machine the call only blocks longer, so that the check cannot fail.
 //
-// # Double
+// # Log in memory
 //
-// [Memory] keeps a whole log in memory, works inside a testing/synctest bubble, starts no
-// goroutine, and can be told to fail, hold or refuse appends as a disk would.
+// [Memory] is a complete log without goroutines. It works inside a testing/synctest bubble. Its Fail, Hold and Stop
+// methods let appends fail, wait or be refused as a disk would.
 package eventlogtest

@@ -1,144 +1,141 @@
-// Package redis keeps a log on Redis streams: on one server, behind Sentinel, or on a cluster. Any
-// number of processes have the same log open and share its partitions. It needs Redis 7.0 or newer.
+// Package redis stores a log in Redis streams: on one server, behind Sentinel, or on a cluster. Any number of processes
+// may open the same log and share its partitions. It needs Redis 7.0 or newer.
 //
 // # Keys
 //
-// All keys of partition 7 begin with "tandem:{07}:", so that a script reaches all of them on a cluster.
+// All keys of partition 7 start with "tandem:{07}:"; the hash tag lets one script reach all of them on a cluster.
 //
-//	inbox         stream  commands, in the order of their arrival, from every node; trimmed with each append
-//	log           stream  commits, with the id <seq>-0; never trimmed
-//	outcomes      stream  refusals and repeats, <seq>-<n> after commit seq; the last 4,096 or so
-//	mark          stream  one entry: up to where the partition is durable; followers of other nodes wait on it
-//	records       stream  the ends of commands that came with a client's key, for 25 hours
-//	dead-letters  stream  what could not be read as a command
+//	inbox         stream  commands from every node in order of arrival; trimmed with each append
+//	log           stream  commits, with id <seq>-0; never trimmed
+//	outcomes      stream  outcomes without a commit, with id <seq>-<n> after commit seq; the last 4,096 or so
+//	mark          stream  one entry: the durable mark; followers on other nodes block on it
+//	records       stream  receipts of commands with a client's idempotency key, for 25 hours
+//	dead-letters  stream  messages that could not be read as commands
 //	values        hash    the partition's key–value space
-//	meta          hash    head, mark, checkpoint, owner, fencing token, last batch, epoch, reported loss
+//	meta          hash    head, durable mark, checkpoint, owner, fencing token, last batch, epoch, reported loss
 //
-// "tandem:erasure" says when something was erased that may still be in a server's file; empty: nothing.
-// "tandem:nodes" says until when each node counts as alive, by the server's clock, and the channel
-// "tandem:owners" that a partition was given up. Other topics than those of the partitions have
+// "tandem:erasure" holds the time of the last erasure that a server's file may still contain, or is empty.
+// "tandem:nodes" holds for each node how long it counts as alive, by the server's clock. Nodes announce on the channel
+// "tandem:owners" that they released a partition. Topics that belong to no partition use
 // "tandem:{topic NAME}:inbox" and ":checkpoint".
 //
-// # One command
+// # Life of a command
 //
-// Send is one XADD. It goes out in a pipeline with everything else that was to be written while the
-// pipeline before was under way, so that the server syncs its file once for all of it. The partition's
-// owner finds the command by a blocking XREAD over all its inboxes, on a connection of its own. Append is
-// one script: it compares fencing token, owner, head and checkpoint, and writes all of the batch and the
-// new checkpoint, or nothing. A batch has a name; sent again after its answer got lost it changes
-// nothing. So each command is handled exactly once: what moves the checkpoint is what stores the commit.
+// Send is one XADD. Writes that queue while a pipeline is under way go out together in the next one, so the server
+// syncs its file once for all of them. The partition's owner receives the command through a blocking XREAD over all its
+// queues, on a separate connection. Append is one script: it compares fencing token, owner, head and checkpoint, and
+// writes the whole batch with the new checkpoint, or nothing. A batch has a unique name; when its reply is lost and it
+// is sent again, the script recognises the name and changes nothing. A command is therefore handled exactly once: the
+// step that moves the checkpoint also stores the commit.
 //
-// The owner's node hands the appended batch to its own followers. Those of other nodes see the mark
-// move and read what is new. Whatever is read must continue the follower's chain.
+// The owner's node passes the batch to its own followers. Followers on other nodes see the durable mark move and read
+// the new entries. Everything a follower reads must continue its chain.
 //
 // # Ownership
 //
-// A node gives a sign of life five times a second. A partition is taken over when its owner has been
-// silent for a second, has given it up, or has more than its share of the 64. Taking it raises the
-// fencing token and names the owner; an append is refused unless both are right. (The token alone would
-// not do: a server that lost its latest writes gives the same one out again.) No clock decides about
-// that. A node whose clock is more than 500 ms off the server's owns nothing, because what it records
-// carries its time, and its Health says so; the others share out all partitions without it. When the
-// server was away for longer than a second, all nodes were silent, and none takes from another before
-// that one had the time to notice.
+// A node sends a heartbeat five times a second. Another node takes a partition over when its owner has sent none for a
+// second, has released it, or owns more than its share of the 64 partitions. A takeover raises the fencing token and
+// sets the owner's name; the append script requires both. The token alone is not enough, because a server that lost
+// its latest writes hands out the same token again.
+//
+// Ownership does not depend on synchronised clocks. But commits carry the owner's time: a node whose clock differs from
+// the server's by more than 500 ms owns no partitions, and its Health reports it; the other nodes share the partitions
+// without it. When the server was unreachable for longer than a second, every node missed its heartbeats; then no node
+// takes partitions from another one before that one had time to send a heartbeat.
 //
 // # Durability
 //
-// Disk: the server writes every append to its append-only file and syncs it before it answers. A crash
-// or power cut of the server loses nothing. A failover can lose what the replica had not got.
+// [Disk]: the server writes every append to its append-only file and syncs it before it replies. A crash or power loss
+// of the server loses nothing. A failover can lose commits that the replica did not have.
 //
-// Replicated: an append counts when WAIT has counted all configured replicas. Only then the mark moves,
-// and nobody reads past it. A new owner first makes sure of what it inherits. With fewer replicas than
-// configured nothing is acknowledged, and for up to a second after one has come: its stream begins with
-// its first sign. Of more replicas than configured any may confirm; see that none other is promoted.
-// WAIT speaks of the replicas' memory, not of their disks.
+// [Replicated]: an append counts when WAIT has counted all configured replicas. Only then the durable mark moves, and
+// no reader sees commits beyond it. A new owner first confirms the state that it inherits. With fewer replicas than
+// configured no append is acknowledged; a new replica counts up to a second after it connects, because replication
+// starts with its first acknowledgement. If there are more replicas than configured, any of them may confirm; make sure
+// that only those can be promoted. WAIT confirms the replicas' memory, not their disks.
 //
-// Neither promises that nothing is ever lost. A loss is found: every second, and with everything that is
-// read, by comparing what is stored with what was delivered; each partition that has less, or something
-// else, is named with its commits. It is kept, halts the partition, and is for a person to accept. A mark
-// that is behind the chain is no loss: the replica that was promoted had the commits and not the mark.
-// Commands that were sent and not handled are not counted, and not named, when a failover loses them;
-// whoever waits for one is told that its outcome is unknown.
+// Neither mode rules out a loss. The log detects it: once a second, and with every read, it compares the stored chain
+// with the delivered one, and names each partition that has fewer or other commits. The loss is recorded, stops the
+// partition, and is for an operator to accept. A durable mark behind the chain is no loss: the promoted replica had the
+// commits but not the mark. Commands that were sent but not handled are not tracked. When a failover loses them, the
+// callers that wait for their outcome learn that it is unknown.
 //
-// # What a server must be
+// # Server requirements
 //
-// Every connection over which something is written begins with a look at the server, once for each start of
-// it and each change of its role. Open returns all that is wrong, of all servers of a cluster, and how to
-// mend it; later, as after a failover, nothing is written to a server that is not fit, and Health and the
-// errors say why, until it is mended. Looked at are the version, the role, maxmemory-policy noeviction;
-// with Disk appendonly yes, appendfsync always, no-appendfsync-on-rewrite no, for which the user needs
-// CONFIG GET; with Replicated the right to WAIT.
+// A writing connection first checks the server, once per start of the server and per change of its role. Open returns
+// all problems of all servers of a cluster, with remedies. Later, for example after a failover, nothing is written to a
+// server that fails the checks; Health and errors give the reason until it is fixed. The checks cover the version, the
+// role and maxmemory-policy noeviction; with Disk appendonly yes, appendfsync always and no-appendfsync-on-rewrite no
+// (the user needs CONFIG GET); with Replicated the permission to call WAIT.
 //
-// A replica that took a whole copy of its master writes its append-only file anew in the background. When it
-// is promoted before that is done, and killed, it comes up empty, with appendfsync always too (seen on
-// 7.0.15). With Disk such a server is waited for: Open does for up to a minute, and later nothing is
-// written to it meanwhile. What remains: a server to which connections are open, and which is made a
-// replica and a master again meanwhile, is not looked at over those, and a setting that is changed at a
-// running server is found with its next start or change of role.
+// A replica that received a full copy of its master rewrites its append-only file in the background. If it is promoted
+// and killed before that is complete, it restarts empty, even with appendfsync always (observed with 7.0.15). With Disk
+// the log waits for such a server: Open for up to a minute, and later writes until it is ready. Two cases remain: a
+// server that becomes a replica and then a master again is not checked on connections that stay open, and a setting
+// that is changed at run time is found with the server's next start or change of role.
 //
-// These are all the rights that a user needs, with config|get for Disk, wait for Replicated, and cluster|slots
-// and command on a cluster:
+// A user needs these permissions, plus config|get for Disk, wait for Replicated, and cluster|slots and command on a
+// cluster:
 //
 //	~tandem:* &tandem:* +@stream +@hash +get +set +exists +evalsha +eval +script|load
 //	+publish +subscribe +info +time +client|id +client|unblock
 //
-// And +bgrewriteaof, so that what is erased leaves the append-only file at once; see Erasing.
+// With +bgrewriteaof erased data leaves the append-only file at once; see Erasing.
 //
-// One server may be reached with TLS (rediss://) and in another database (/2); Sentinels and clusters
-// without both, and Sentinels without a password of their own.
+// A single server may use TLS (rediss://) and another database (/2). Sentinels and clusters support neither, and
+// Sentinels no password of their own.
 //
 // # Erasing
 //
-// What an append erases is gone from every key when it returns. The append-only file still has the commands
-// that wrote it, so the node has every server write that file anew (BGREWRITEAOF), and again after a restart
-// if it ended before that was done; some seconds later the bytes are in no file of that server. Where the
-// server refuses, as managed services do, a warning says so, and the bytes go with the server's next rewrite
-// (auto-aof-rewrite-percentage). Not reached from here: the files of replicas, which need a BGREWRITEAOF
-// each; dump.rdb, which the next snapshot replaces ("save" settings, or BGSAVE); SLOWLOG, in memory; copies
-// and backups.
+// When an append with Erase returns, no key holds the erased value. The append-only file still has the commands that
+// wrote it; therefore the node calls BGREWRITEAOF on every server, again after a restart if it ended before that was
+// complete. Some seconds later no file of the server has the value. If the server refuses, as managed services do, a
+// warning is logged, and the value disappears with the server's next rewrite (auto-aof-rewrite-percentage). The log
+// cannot reach: the files of replicas, which need BGREWRITEAOF each; dump.rdb, which the next snapshot replaces ("save"
+// settings, or BGSAVE); SLOWLOG, in memory; copies and backups.
 //
-// # Faults
+// # Failures
 //
-// Each line has tests on a real server.
+// Each line is tested on a real server.
 //
-//	READONLY, LOADING, OOM, MISCONF,  Send is ErrNotSent and was not sent; Append tries again for 10 s, then its
-//	NOREPLICAS, BUSY, refused         owner begins again at what is stored; followers wait. Health and every error
-//	connections                       say what can be done, and all goes on by itself afterwards.
-//	NOSCRIPT                          The script is loaded and run; nobody notices.
-//	NOGROUP                           Cannot happen: there are no consumer groups.
-//	the server is killed and started  Nothing acknowledged is lost or doubled. Append sends its batch again.
-//	the answer to an append is lost   The batch is sent again and stored once. If another node has gone on meanwhile,
-//	                                  the error is not ErrConflict: nobody can tell any more.
-//	the answer to a send is lost      The error is not ErrNotSent.
-//	the server is silent              It is given up after 3 to 4 s, also by reads that wait for something new.
-//	FLUSHALL                          Send is ErrNotSent, Append ErrConflict, both as "the log is gone"; Follow ends
-//	                                  with the losses of all partitions that had commits; Health says so. Nothing is
-//	                                  begun anew before a person has accepted a loss.
-//	a part is gone                    Its partitions are named by Health; the rest goes on.
-//	an old backup is restored         Follow ends with the losses: partitions and commits. What is left can be read.
-//	                                  An owner that has read commands which are gone begins again at its checkpoint.
-//	a stale replica is promoted       The same.
-//	replicas are cut off              (Replicated) Append and Send fail with an open outcome, nobody sees the commit, the
-//	                                  lease ends, and nobody owns the partition before a replica has what is stored.
-//	a replica is promoted             (Replicated) All that was acknowledged, and all that anybody saw, is there.
-//	Sentinel fails over               Nodes find the new master by themselves.
-//	slots of a cluster move           Appends go on; a send in between may be ErrNotSent.
-//	a server of a cluster hangs       What the others hold goes on, as long as the cluster takes commands.
-//	a node closes                     Others have its partitions in some milliseconds.
-//	a node is paused, cut off, dead   Others have its partitions after a second and a beat. What it appends then, or
-//	                                  had sent before, is refused, and its leases are lost when it can see that.
-//	a clock is wrong                  See Ownership.
-//	an entry written by hand          A message that no command can be read from, with all fields: a dead letter.
-//	a key with a value of a wrong     Nobody reads any inbox until the key is removed. Use a server, or a database,
-//	type, made by hand                for Tandem alone.
+//	READONLY, LOADING, OOM, MISCONF,  Send returns ErrNotSent; Append retries for 10 s, then its owner restarts from the
+//	NOREPLICAS, BUSY, refused         stored state; followers wait. Health and every error give a remedy, and the log
+//	connections                       continues without intervention.
+//	NOSCRIPT                          The script is loaded and run.
+//	NOGROUP                           Cannot occur: there are no consumer groups.
+//	server killed and restarted       No acknowledged batch is lost or doubled. Append sends its batch again.
+//	reply to an append lost           The batch is sent again and stored once. If another node has appended meanwhile,
+//	                                  the error is not ErrConflict, because the outcome is unknown.
+//	reply to a send lost              The error is not ErrNotSent.
+//	server does not respond           Calls fail after 3 to 4 s, blocking reads too.
+//	FLUSHALL                          Send returns ErrNotSent, Append ErrConflict, both with "the log is gone"; Follow
+//	                                  ends with the losses of all partitions that had commits; Health reports it. The
+//	                                  log starts again when an operator has accepted a loss.
+//	some partitions missing           Health names them; the others continue.
+//	old backup restored               Follow ends with the losses: partitions and commits. The rest can be read. An owner
+//	                                  that received commands which are lost restarts from its checkpoint.
+//	stale replica promoted            The same.
+//	replicas disconnected             (Replicated) Append and Send fail with an unknown outcome, no reader sees the
+//	                                  commit, the lease ends, and the partition has no owner until a replica has
+//	                                  everything that is stored.
+//	replica promoted                  (Replicated) All acknowledged commits and all that were read are present.
+//	Sentinel failover                 Nodes find the new master.
+//	cluster slots move                Appends continue; a concurrent send may return ErrNotSent.
+//	cluster server hangs              Partitions on the other servers continue while the cluster accepts commands.
+//	node closes                       Other nodes own its partitions within milliseconds.
+//	node paused, disconnected, dead   Other nodes own its partitions after a second and a heartbeat. Its later appends,
+//	                                  and those that it had sent before, are refused; its leases end when it notices.
+//	wrong clock                       See Ownership.
+//	entry written by hand             A message that is no command, with all its fields, becomes a dead letter.
+//	key of a wrong type               No queue is read until the key is removed. Use a server or a database for Tandem
+//	                                  alone.
 //
 // # Goroutines
 //
-// A log has one goroutine each for signs of life, for signals of other nodes, for the comparison of
-// every second, to find out whether a server that refused takes writes again, and to have files written anew
-// after an erasure; two that wait with
-// XREAD, for inboxes and for marks (on a cluster two for each partition, with a connection each); one
-// for each server that is being written to, and one for each partition that is being taken over.
+// A log has one goroutine each for heartbeats, for announcements of other nodes, for the comparison every second, for
+// probing servers that refused a write, and for rewriting files after an erasure; two that block in XREAD, for command
+// queues and for durable marks (on a cluster two for each partition, with a connection each); one for each server that
+// is being written to, and one for each partition that is being taken over.
 //
 // # Sources
 //
@@ -146,7 +143,7 @@
 //   - https://redis.io/docs/latest/operate/oss_and_stack/management/replication/ (replication ids, partial copies)
 //   - https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/ (acknowledged writes may be lost)
 //   - https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ (redirections, hash tags)
-//   - https://redis.io/docs/latest/commands/wait/ (what WAIT says, and what not)
+//   - https://redis.io/docs/latest/commands/wait/ (meaning and limits of WAIT)
 //   - https://redis.io/docs/latest/commands/xadd/ (ids that the server completes, NOMKSTREAM)
 //   - https://redis.io/docs/latest/commands/client-unblock/
 //   - https://redis.io/docs/latest/develop/programmability/eval-intro/ (script flags: refused before they begin)

@@ -1,52 +1,55 @@
-// Package sqlite is the embedded log: one file, tandem.db, in a directory, and no server.
+// Package sqlite is the embedded log: one SQLite file, tandem.db, in a directory.
 //
-// # Promises
+// # Durability
 //
-// An append that returned nil is on the disk: the file is in WAL mode with synchronous=FULL, and
-// the transaction that holds the batch was committed and synced before the answer. One goroutine
-// writes, on a connection of its own. It takes all batches that came while the last sync ran and
-// commits them in one transaction, so that many callers share one sync.
+// An append that returned nil is on disk. The file is in WAL mode with synchronous=FULL; Append returns after the
+// transaction with its batch is committed and synced. One goroutine writes, on its own connection. It commits all
+// batches that queued during the last sync in one transaction (group commit), so that many callers share one sync.
 //
-// A write or sync error stops the log for good: the batches of that transaction and all later
-// ones get eventlog.ErrStopped with the cause, Health reports it, and nothing is tried again.
-// What was durable before is still read and followed. Opening the log again, after the cause is
-// removed, finds everything that was acknowledged, and of the failed transaction all or nothing.
+// A write or sync error stops the log permanently: the batches of that transaction and all later ones fail with
+// eventlog.ErrStopped and the cause, Health reports it, and nothing is retried. Durable commits can still be read and
+// followed. When the cause is removed and the log is opened again, it has all acknowledged batches, and either all or
+// none of the failed transaction.
 //
-// Followers are told after the commit, in this process; nothing polls. A follower that is too
-// slow for the tail kept in memory reads the file until it has caught up, and holds nobody up.
-// Commits come in the order of their arrival over all partitions. The outcomes that wait for the
-// slowest follower are limited in number; beyond it the oldest are dropped with a warning, and
-// who waits for one waits in vain, and may repeat the command.
+// # Followers
 //
-// The inbox is in memory. Messages and checkpoints, also those that Append moves, end with the
-// process and begin again at the zero Offset: who sent a command waits for its end, so nothing
-// acknowledged is lost. A batch that changes nothing else is not written and costs no sync.
+// Followers are notified after the commit, within this process, without polling. Commits arrive in the order of their
+// arrival over all partitions. A follower that falls behind the tail kept in memory reads the file until it has caught
+// up; it does not delay others. The number of outcomes kept for the slowest follower is limited. Beyond the limit the
+// oldest are dropped with a warning; a caller that waits for one of them times out and may repeat its command.
 //
-// Records are kept for Config.KeepRecords and dropped some time after.
+// # Command queue
+//
+// The command queue is in memory. Messages and checkpoints, also those that Append moves, end with the process and
+// start again at the zero Offset. The sender of a command waits for its outcome, so no acknowledged command is lost. A
+// batch that changes nothing else is not written and needs no sync.
+//
+// # Receipts
+//
+// Receipts are kept for Config.KeepReceipts and are deleted some time later.
 //
 // # Erasing
 //
-// When an append that erases has returned, the bytes of what it erased are in no file of the log:
-// deleted rows are overwritten, the table of values is written anew, and the write-ahead file is
-// cut to nothing, before anybody is told. While another program reads the file the last of these
-// waits, with a warning. Copies and backups made before are for those who keep them to deal with,
-// and what a disk keeps of freed blocks is for its encryption.
+// When an append with Erase returns, the erased bytes are in none of the log's files: deleted rows are overwritten
+// (secure_delete), the kv table is rewritten, and the write-ahead file is truncated before Append returns. While
+// another program reads the file, the truncation is delayed and a warning is logged. Copies and backups made before,
+// and blocks that the file system has freed, are outside the log's reach.
 //
-// # File
+// # File format
 //
-// Table commits has one row per commit, with the columns to find one's way in the sqlite3 shell;
-// what counts is the frame. There is no secondary index: the place of (partition, seq) is an
-// array in memory, loaded at open from the blobs of table locations and the rows after the last
-// of them. A file of one million commits opens in a few hundredths of a second.
+// Table commits has one row per commit, with columns for use in the sqlite3 shell; only the frame is authoritative.
+// There is no secondary index. The location of (partition, seq) is an array in memory that is loaded when the log is
+// opened, from the blobs of table locations and from the rows after the last blob. A file with a million commits opens
+// in a few hundredths of a second.
 //
-// Rows "loss NN" of table meta are what was reported as lost in partition NN and not accepted yet, rows
-// "epoch NN" how many losses were accepted there. Most files have neither.
+// Table meta holds the format version and, for partitions that lost commits, rows "loss NN" (reported and not
+// accepted) and "epoch NN" (number of accepted losses).
 //
-// A lock on tandem.lock keeps a second process out. To make a copy of a log in use, take the
-// sqlite3 shell's ".backup"; copying tandem.db alone leaves out what is still in tandem.db-wal.
+// A lock on tandem.lock keeps other processes out. To copy a log in use, call the sqlite3 shell's ".backup": a copy of
+// tandem.db alone lacks the content of tandem.db-wal.
 //
 // # Goroutines
 //
-// One writer per log. Every Follow that reads the past has one more, which reads the next page
-// while the last is delivered. Everything else runs on its caller's goroutine.
+// A log has one writer goroutine. A Follow that reads old commits has one more, which reads the next page while the
+// handler processes the last one. Everything else runs on the caller's goroutine.
 package sqlite
