@@ -20,6 +20,7 @@ var rooms = map[string]struct {
 	"domain":                   {nil, "the rules are pure: they know no other room"},
 	"eventlog":                 {nil, "the log keeps bytes and knows nobody who reads them"},
 	"eventlog/eventlogtest":    {[]string{"eventlog"}, "the suite tests the contract alone"},
+	"eventlog/logcopy":         {[]string{"eventlog"}, "it copies through the contract and works with every adapter"},
 	"eventlog/sqlite":          {[]string{"eventlog"}, "an adapter knows the contract, never a sibling"},
 	"eventlog/redis":           {[]string{"eventlog"}, "an adapter knows the contract, never a sibling"},
 	"eventlog/redis/redistest": {nil, "it runs servers and knows nothing of Tandem"},
@@ -30,7 +31,7 @@ var rooms = map[string]struct {
 	"webhooks/formats":         {nil, "a format turns a message into a request of one receiver and depends on nothing else"},
 	"webhooks/webhooktest":     {nil, "the fakes are written from the tools' side and know nothing of how a message is made"},
 	"http":                     {[]string{"domain", "eventlog", "bus", "projections", "projections/sentences", "webhooks", "webhooks/formats"}, "the edge knows the bus and the views, and no adapter"},
-	"cmd":                      {[]string{"domain", "eventlog", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/sentences", "webhooks", "http"}, "cmd joins the rooms"},
+	"cmd":                      {[]string{"domain", "eventlog", "eventlog/logcopy", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/sentences", "webhooks", "http"}, "cmd joins the rooms"},
 }
 
 // only says which rooms alone may import a library, by the prefix of its path.

@@ -209,6 +209,16 @@ type Entry struct {
 // Positions says how far a follower has got in every partition.
 type Positions [Partitions]Head
 
+// Capabilities are the properties in which adapters differ.
+type Capabilities struct {
+	// Shared: several processes may open the log and share its partitions. Without it one process at a time has the log
+	// open and owns all partitions.
+	Shared bool
+	// DurableQueue: messages and checkpoints of the command queue survive the process. Without it a reopened queue is
+	// empty and starts at the zero Offset.
+	DurableQueue bool
+}
+
 // Log is a durable store of commits and what belongs to them. All methods are safe for
 // concurrent use.
 type Log interface {
@@ -259,6 +269,18 @@ type Log interface {
 	Scan(ctx context.Context, partition Partition, prefix string) ([]KV, error)
 	// Status describes the log; its parts may be of slightly different moments.
 	Status(ctx context.Context) (Status, error)
+	// Capabilities returns the adapter's properties. They never change.
+	Capabilities() Capabilities
+	// ClaimInstallation stores a fingerprint of the installation's key, if the log has none yet. If it has another one,
+	// ClaimInstallation returns an error and changes nothing. A log that is not Shared accepts every fingerprint,
+	// because its key lies beside it.
+	ClaimInstallation(ctx context.Context, fingerprint string) error
+	// Staleness returns the age of the newest durable state that has reached every follower of this process. It is 0
+	// without followers and in a log that is not Shared.
+	Staleness() time.Duration
+	// CheckCapacity returns an error while the store is too full to begin anything new. Commands for what exists are
+	// still accepted.
+	CheckCapacity() error
 	// Health returns nil while the log can append, else the reason why it cannot.
 	Health() error
 	// Close ends every lease and waits for writes under way.

@@ -15,6 +15,7 @@ import (
 
 	"tandem/bus"
 	"tandem/eventlog"
+	"tandem/eventlog/logcopy"
 	api "tandem/http"
 	"tandem/projections"
 	"tandem/webhooks"
@@ -32,7 +33,7 @@ type app struct {
 	url             string
 	installationKey []byte // of the installation
 
-	log            openedLog
+	log            eventlog.Log
 	readModel      *projections.ReadModel
 	bus            *bus.Bus
 	engine         *webhooks.Engine
@@ -100,7 +101,7 @@ func (a *app) open(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	a.log = log
-	if err := refuseUnfinishedCopy(ctx, log); err != nil {
+	if err := logcopy.CheckFinished(ctx, log); err != nil {
 		return err
 	}
 	empty, err := isEmpty(ctx, log)
@@ -111,7 +112,7 @@ func (a *app) open(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := log.claim(ctx, key); err != nil {
+	if err := claimInstallation(ctx, log, key); err != nil {
 		return err
 	}
 	hash, fresh, err := operatorToken(a.cfg, key)
@@ -156,7 +157,7 @@ func (a *app) wire(key []byte, operator [32]byte) (err error) {
 		return err
 	}
 	a.bus, err = bus.New(bus.Config{
-		Log: a.log, ReadModel: a.readModel, Logger: a.logger, AllowBackdating: a.loadingExample.Load, SharedLog: a.log.shared != nil,
+		Log: a.log, ReadModel: a.readModel, Logger: a.logger, AllowBackdating: a.loadingExample.Load, SharedLog: a.log.Capabilities().Shared,
 	})
 	if err != nil {
 		return err
@@ -174,13 +175,16 @@ func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 		Commands: a.bus, ReadModel: a.readModel, InstallationKey: key, OperatorTokenHash: operator,
 		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
 		Attempts: webhookHistory{a.log, a.readModel}, LatestMessage: a.engine.LatestMessage, Lanes: a.engine.Lanes,
-		DurableQueue: a.log.shared != nil, Fresh: a.log.fresh, AcceptNew: a.log.acceptNew, SeparateAdmin: a.adminListener != nil,
+		DurableQueue: a.log.Capabilities().DurableQueue, Fresh: a.fresh, AcceptNew: a.log.CheckCapacity, SeparateAdmin: a.adminListener != nil,
 		PrivateNetworks: a.cfg.privatePrefixes,
 	})
 }
 
 // ready says whether the node can do all it is there for.
-func (a *app) ready() error { return errors.Join(a.readModel.Health(), a.bus.Health(), a.log.fresh()) }
+func (a *app) ready() error { return errors.Join(a.readModel.Health(), a.bus.Health(), a.fresh()) }
+
+// fresh returns an error while the node's state may be too old to serve.
+func (a *app) fresh() error { return checkFresh(a.log) }
 
 // startWorkers starts the image, and the bus once all that was durable is applied: owners decide on
 // entities that a replay changes in place. It returns when every partition has its owner, or one has
@@ -286,7 +290,7 @@ func (a *app) wait(ctx context.Context, servers servers) error {
 // still follows, the image writes its snapshot, the log closes last.
 func (a *app) close() error {
 	err := errors.Join(a.engineWorker.stop(), a.busWorker.stop(), a.modelWorker.stop())
-	if a.log.Log != nil {
+	if a.log != nil {
 		err = errors.Join(err, a.log.Close())
 	}
 	for _, listener := range []net.Listener{a.listener, a.adminListener} {

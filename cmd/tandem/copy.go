@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,17 +15,19 @@ import (
 	"github.com/spf13/pflag"
 
 	"tandem/eventlog"
+	"tandem/eventlog/logcopy"
 	"tandem/eventlog/redis"
+	"tandem/eventlog/sqlite"
 )
 
 func copyCommand(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "copy --from LOG --to LOG", Short: "Move an installation between the embedded log and Redis, either way", Args: noArgs,
-		Long: "Move an installation between the embedded log and Redis, either way.\n\n" +
+		Use: "copy --from LOG --to LOG", Short: "Copy an installation between the embedded log and Redis, either way", Args: noArgs,
+		Long: "Copy an installation between the embedded log and Redis, either way.\n\n" +
 			"LOG is sqlite:DIR, or a Redis URL as serve takes it with --redis. Stop every node first.\n" +
-			"The target must be empty. It gets the same commits, byte for byte, with all that belongs to them, and is read\n" +
-			"again and checked at the end. A copy that was interrupted is finished by the same command; until then no\n" +
-			"node starts on the target. The source stays as it is.",
+			"The target must be empty. It receives the same commits, byte for byte, and everything that belongs to them; at the\n" +
+			"end it is read again and verified. Run the same command again to continue a copy that was interrupted; until it is\n" +
+			"finished, no node starts on the target. The source is not changed.",
 		Example: "  tandem log copy --from sqlite:./data --to redis://127.0.0.1:6379",
 	}
 	options := bindCopy(cmd.Flags())
@@ -42,10 +43,10 @@ func copyCommand(stdout io.Writer) *cobra.Command {
 	return cmd
 }
 
-// copyOptions are what flags and environment say, as for config.
+// copyOptions hold the flags and environment variables of the command.
 type copyOptions struct {
 	from, to string
-	config   config // how Redis is used
+	config   config // durability and replicas of Redis
 }
 
 func bindCopy(flags *pflag.FlagSet) *copyOptions {
@@ -57,7 +58,7 @@ func bindCopy(flags *pflag.FlagSet) *copyOptions {
 	return options
 }
 
-// load adds the environment and checks everything; the error names every mistake.
+// load adds the environment and validates everything. The error names every invalid value.
 func (o *copyOptions) load(flags *pflag.FlagSet, env func(string) (string, bool)) (*logCopy, error) {
 	var errs []error
 	for _, flag := range []string{"from", "to", "redis-durability", "redis-replicas"} {
@@ -68,7 +69,7 @@ func (o *copyOptions) load(flags *pflag.FlagSet, env func(string) (string, bool)
 			}
 		}
 	}
-	copier := &logCopy{begun: time.Now()}
+	copier := &logCopy{started: time.Now()}
 	var wrongFrom, wrongTo, wrongKey error
 	copier.from, wrongFrom = parseEnd("from", o.from, o.config)
 	copier.to, wrongTo = parseEnd("to", o.to, o.config)
@@ -83,9 +84,15 @@ func (o *copyOptions) load(flags *pflag.FlagSet, env func(string) (string, bool)
 	return copier, errors.Join(append(errs, wrongFrom, wrongTo, wrongKey)...)
 }
 
+// logEnd is the configuration of the source or the target.
+type logEnd struct {
+	dir   string       // of an embedded log; empty: Redis
+	redis redis.Config // without a dir
+}
+
 func parseEnd(flag, text string, cfg config) (*logEnd, error) {
 	const want = "want sqlite:DIR or a Redis URL"
-	end := &logEnd{flag: flag}
+	end := new(logEnd)
 	dir, embedded := strings.CutPrefix(text, "sqlite:")
 	switch {
 	case text == "":
@@ -95,7 +102,6 @@ func parseEnd(flag, text string, cfg config) (*logEnd, error) {
 	case embedded:
 		var err error
 		end.dir, err = filepath.Abs(dir)
-		end.name = "sqlite:" + end.dir
 		return end, err
 	}
 	cfg.redis = text
@@ -103,91 +109,72 @@ func parseEnd(flag, text string, cfg config) (*logEnd, error) {
 	if err := end.redis.Validate(); err != nil {
 		return end, fmt.Errorf("--%s: %s: %w", flag, want, err)
 	}
-	host, _ := os.Hostname() // only for people
+	host, _ := os.Hostname() // informational
 	end.redis.Name = fmt.Sprintf("log-copy:%s:%d:%s", host, os.Getpid(), flag)
 	return end, nil
 }
 
-// logCopy moves what one log holds into another. It works through the log's contract alone. No
-// process but this one uses the logs meanwhile.
-type logCopy struct {
-	from, to       *logEnd
-	key            []byte    // of the installation; nil: not known
-	begun          time.Time // records of the day before are copied
-	stdout, stderr io.Writer
-	logger         *slog.Logger
+func (e *logEnd) path(name string) string { return filepath.Join(e.dir, name) }
 
-	heads   eventlog.Positions // of the source
-	epochs  [eventlog.Partitions]uint64
-	already uint64 // commits that an interrupted copy left in the target
-	marked  bool   // the target says that it is half a copy
-	found   tally
+// has reports whether the data directory has a file of that name.
+func (e *logEnd) has(name string) bool {
+	if e.dir == "" {
+		return false
+	}
+	_, err := os.Stat(e.path(name))
+	return err == nil
 }
 
-// run copies everything and says what to do next. An error after which the same command goes on says so.
-func (l *logCopy) run(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, l.to.close(), l.from.close()) }()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	for _, step := range []func(context.Context, context.CancelCauseFunc) error{
-		l.openSource, l.openTarget, l.transfer, l.verify, l.finish,
-	} {
-		if err := step(ctx, cancel); err != nil {
-			return l.ended(ctx, err)
-		}
+// copyEnd returns the end as logcopy takes it. An embedded log that must exist is not created.
+func (e *logEnd) copyEnd(logger *slog.Logger, mustExist bool) logcopy.End {
+	if e.dir == "" {
+		e.redis.Logger = logger
+		return logcopy.End{Node: e.redis.Name, Open: func(ctx context.Context) (eventlog.Log, error) { return redis.Open(ctx, e.redis) }}
 	}
-	l.summary()
-	l.guide()
+	name := "sqlite:" + e.dir
+	return logcopy.End{Name: name, Open: func(ctx context.Context) (eventlog.Log, error) {
+		if mustExist && !e.has(sqlite.FileName) {
+			return nil, fmt.Errorf("%s has no log: %s does not exist", name, e.path(sqlite.FileName))
+		}
+		return sqlite.Open(ctx, sqlite.Config{Dir: e.dir, Logger: logger})
+	}}
+}
+
+// logCopy is one run of the command.
+type logCopy struct {
+	from, to       *logEnd
+	key            []byte // of the installation; nil: not known
+	started        time.Time
+	stdout, stderr io.Writer
+	logger         *slog.Logger
+}
+
+// run copies the log with the installation's secrets and prints the next steps.
+func (l *logCopy) run(ctx context.Context) error {
+	meters := &copyMeters{out: l.stderr}
+	result, err := logcopy.Run(ctx, l.config(meters))
+	meters.end()
+	if errors.Is(err, logcopy.ErrUnfinished) {
+		return fmt.Errorf("%w\nRun the same command again to finish the copy", err)
+	}
+	if err != nil {
+		return err
+	}
+	l.printSummary(&result)
+	l.printNextSteps(&result)
 	return nil
 }
 
-// ended returns why the copy ended: an interruption, or a node that was started, comes before what
-// followed from it.
-func (l *logCopy) ended(ctx context.Context, err error) error {
-	if !l.marked {
-		return cmp.Or(context.Cause(ctx), err)
+func (l *logCopy) config(meters *copyMeters) logcopy.Config {
+	return logcopy.Config{
+		Source: l.from.copyEnd(l.logger, true), Target: l.to.copyEnd(l.logger, false),
+		CheckSource: l.checkKey, CheckTarget: l.claimTarget, BeforeFinish: l.copySecrets, Progress: meters.report,
 	}
-	others := errors.Join(l.from.alone(context.WithoutCancel(ctx)), l.to.alone(context.WithoutCancel(ctx)))
-	return fmt.Errorf("%w\nThe copy is not finished: the same command goes on with it", cmp.Or(others, context.Cause(ctx), err))
 }
 
-// openSource takes the source and refuses one that cannot be copied as it is.
-func (l *logCopy) openSource(ctx context.Context, cancel context.CancelCauseFunc) error {
-	if err := l.from.openKnown(ctx, l.logger); err != nil {
-		return err
-	}
-	if err := l.from.copyable(ctx); err != nil {
-		return err
-	}
-	if err := l.from.take(ctx); err != nil {
-		return err
-	}
-	l.from.guard(ctx, cancel)
-	if err := l.readSource(ctx); err != nil {
-		return err
-	}
-	return l.checkKey(ctx)
-}
-
-// readSource remembers what the source holds, once nobody can change it.
-func (l *logCopy) readSource(ctx context.Context) (err error) {
-	if err = l.from.copyable(ctx); err != nil {
-		return err
-	}
-	if l.heads, err = l.from.log.Heads(ctx); err != nil {
-		return err
-	}
-	losses, err := l.from.log.Losses(ctx)
-	l.epochs = losses.Epochs
-	if err == nil && l.heads == (eventlog.Positions{}) {
-		err = fmt.Errorf("%s is empty: there is nothing to copy", l.from.name)
-	}
-	return err
-}
-
-// checkKey finds the installation key, if it is here, and makes sure that it is the source's. In the
-// target's directory there must not be another one.
-func (l *logCopy) checkKey(ctx context.Context) (err error) {
+// checkKey finds the installation key, if it is available, and checks that it is the source's. The target's directory
+// must not have another one.
+func (l *logCopy) checkKey(ctx context.Context, source eventlog.Log) (err error) {
 	if l.from.dir != "" {
 		if l.key, err = installationKey(config{data: l.from.dir, key: l.key}, false); err != nil {
 			return err
@@ -207,79 +194,23 @@ func (l *logCopy) checkKey(ctx context.Context) (err error) {
 	if l.key == nil {
 		return nil
 	}
-	if err := l.from.log.claim(ctx, l.key); err != nil {
-		return fmt.Errorf("the key here is not that of %s: %w", l.from.name, err)
+	if err := claimInstallation(ctx, source, l.key); err != nil {
+		return fmt.Errorf("the installation key is not that of the source: %w", err)
 	}
 	return nil
 }
 
-// openTarget takes the target, which is empty or half a copy of the source, and marks it as half a copy.
-func (l *logCopy) openTarget(ctx context.Context, cancel context.CancelCauseFunc) error {
-	if err := l.to.open(ctx, l.logger); err != nil {
-		return err
-	}
-	if err := l.to.awaitAlone(ctx); err != nil {
-		return err
-	}
-	found, err := readMarker(ctx, l.to.log)
-	if err != nil {
-		return err
-	}
-	if err := l.checkTarget(ctx, found); err != nil {
-		return err
-	}
-	if found == nil {
-		if err := l.mark(ctx); err != nil {
-			return err
-		}
-	}
-	l.marked = true
-	if err := l.keepEpochs(ctx); err != nil {
-		return err
-	}
-	l.to.guard(ctx, cancel)
-	return nil
-}
-
-// checkTarget takes the target, if it is one that this copy may write to.
-func (l *logCopy) checkTarget(ctx context.Context, found *marker) error {
-	check := l.checkEmpty
-	if found != nil {
-		check = func(ctx context.Context) error { return l.checkMarker(ctx, found) }
-	}
-	for _, step := range []func(context.Context) error{check, l.to.take, l.checkPrefix} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
+func (l *logCopy) claimTarget(ctx context.Context, target eventlog.Log) error {
 	if l.key == nil {
 		return nil
 	}
-	if err := l.to.log.claim(ctx, l.key); err != nil {
-		return fmt.Errorf("%s: %w. Nothing was changed", l.to.name, err)
+	if err := claimInstallation(ctx, target, l.key); err != nil {
+		return fmt.Errorf("the target: %w. Nothing was changed", err)
 	}
 	return nil
 }
 
-// finish gives the target its key and takes its mark away, after a last look at the source.
-func (l *logCopy) finish(ctx context.Context, _ context.CancelCauseFunc) error {
-	if err := l.from.alone(ctx); err != nil {
-		return err
-	}
-	heads, err := l.from.log.Heads(ctx)
-	if err != nil {
-		return err
-	}
-	if heads != l.heads {
-		return fmt.Errorf("%s went on while it was copied: stop its nodes", l.from.name)
-	}
-	if err := l.copySecrets(); err != nil {
-		return err
-	}
-	return l.unmark(ctx)
-}
-
-// copySecrets brings along what belongs to an embedded log and is not in it. What is there stays.
+// copySecrets copies the files that belong to an embedded log and are outside it. It overwrites none.
 func (l *logCopy) copySecrets() error {
 	for _, name := range []string{keyFile, operatorFile} {
 		if l.from.dir == "" || l.to.dir == "" || !l.from.has(name) || l.to.has(name) {

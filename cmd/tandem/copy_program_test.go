@@ -50,7 +50,7 @@ func TestCopyOfTheDemo(t *testing.T) {
 	require.Equal(t, want, visit.pages(program), "a node that has never seen the log reads it in another order")
 	program.stop()
 
-	require.Contains(t, runCopy(t, server, "sqlite:"+back), "bring the installation key")
+	require.Contains(t, runCopy(t, server, "sqlite:"+back), "install the installation key")
 	bringKey(t, data, back)
 	program = startAt(t, addr, back, "serve")
 	require.Equal(t, want, visit.pages(program))
@@ -172,7 +172,7 @@ func (v *visitor) send(program *program, replayed string) {
 // TestCopyKilled ends the copy with SIGKILL and with SIGINT in the middle, both ways. No node starts on
 // what is there then, and the next run finishes it.
 func TestCopyKilled(t *testing.T) {
-	dir, server, target := sourceDir(t, 62*1000), redistest.Start(t).URL(), t.TempDir()
+	dir, server, target := sourceDir(t, 62*300), redistest.Start(t).URL(), t.TempDir()
 	t.Setenv("TANDEM_KEY", strings.Repeat("5c", keySize))
 	serveOn := map[string][]string{
 		server:             {"--redis", server, "--data", t.TempDir()},
@@ -186,12 +186,12 @@ func TestCopyKilled(t *testing.T) {
 			require.Error(t, <-program.ended)
 			if how == syscall.SIGINT {
 				require.Equal(t, exitError, program.cmd.ProcessState.ExitCode())
-				require.Contains(t, program.stderr.String(), "the same command goes on with it")
+				require.Contains(t, program.stderr.String(), "Run the same command again to finish the copy")
 			}
 			said := ends(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, serveOn[way[1]]...)...)
 			require.Contains(t, said, "this log is an unfinished copy of "+way[0])
 		}
-		require.Regexp(t, `Commits +62,000, of which an interrupted copy had brought [1-9]`, runCopy(t, way[0], way[1]))
+		require.Regexp(t, `Commits +18,600, of which an interrupted copy had stored [1-9]`, runCopy(t, way[0], way[1]))
 	}
 	require.Equal(t, contentsOf(t, dir), contentsOf(t, target))
 }

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"tandem/eventlog/logcopy"
 )
 
-// meter shows how far something has got: a bar on a terminal, a line for every tenth elsewhere.
+// meter shows the progress of a phase: a bar on a terminal, a line for every tenth elsewhere.
 type meter struct {
 	out  io.Writer
 	verb string
@@ -28,15 +30,16 @@ func newMeter(out io.Writer, verb string, total, done uint64) *meter {
 			progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(verb), progressbar.OptionShowCount(),
 			progressbar.OptionShowIts(), progressbar.OptionSetItsString("commits"), progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionClearOnFinish())
-		_ = progress.bar.Set64(int64(done)) // a bar that cannot be drawn is no reason to stop
+		_ = progress.bar.Set64(int64(done)) // a bar that cannot be drawn does not stop the copy
 	}
 	return progress
 }
 
-func (m *meter) add(n int) {
+// set shows a new count. Counts of concurrent calls may arrive in another order.
+func (m *meter) set(done uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.done += uint64(n)
+	m.done = max(m.done, done)
 	if m.bar != nil {
 		_ = m.bar.Set64(int64(m.done))
 		return
@@ -47,7 +50,7 @@ func (m *meter) add(n int) {
 	}
 }
 
-// end leaves the line to what is said next.
+// end leaves the line to later output.
 func (m *meter) end() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -57,31 +60,60 @@ func (m *meter) end() {
 	}
 }
 
-// summary says what was copied.
-func (l *logCopy) summary() {
-	found := &l.found
-	commits := formatCount(found.commits.Load())
-	if l.already > 0 {
-		commits += fmt.Sprintf(", of which an interrupted copy had brought %s", formatCount(l.already))
+// copyMeters shows the phases of a copy, one after the other.
+type copyMeters struct {
+	out io.Writer
+
+	mu      sync.Mutex
+	phase   logcopy.Phase
+	present *meter
+}
+
+func (c *copyMeters) report(progress logcopy.Progress) {
+	c.mu.Lock()
+	if c.present == nil || progress.Phase > c.phase {
+		if c.present != nil {
+			c.present.end()
+		}
+		verb := map[logcopy.Phase]string{logcopy.Copying: "Copying", logcopy.Verifying: "Verifying"}[progress.Phase]
+		c.phase, c.present = progress.Phase, newMeter(c.out, verb, progress.Total, 0)
 	}
-	took := time.Since(l.begun)
+	present := c.present
+	c.mu.Unlock()
+	present.set(progress.Done)
+}
+
+func (c *copyMeters) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.present != nil {
+		c.present.end()
+	}
+}
+
+// printSummary prints the counts of the copy.
+func (l *logCopy) printSummary(result *logcopy.Result) {
+	commits := formatCount(result.Commits)
+	if result.Continued > 0 {
+		commits += fmt.Sprintf(", of which an interrupted copy had stored %s", formatCount(result.Continued))
+	}
 	printPairs(
 		l.stdout,
-		"From", printable(l.from.name),
-		"To", printable(l.to.name),
+		"From", printable(result.Source),
+		"To", printable(result.Target),
 		"Commits", commits,
-		"Events", formatCount(found.events.Load()),
-		"Size", formatSize(found.bytes.Load()),
-		"Values", formatCount(found.values.Load()),
-		"Records", formatCount(found.records.Load())+" of the last 24 hours",
-		"Dead letters", formatCount(found.letters.Load()),
-		"Duration", fmt.Sprintf("%.1f s", took.Seconds()),
-		"Check", "chain verified: every commit was read again, and the ends are the source's",
+		"Events", formatCount(result.Events),
+		"Size", formatSize(result.Bytes),
+		"Values", formatCount(result.Values),
+		"Receipts", formatCount(result.Receipts)+" of the last 24 hours",
+		"Dead letters", formatCount(result.DeadLetters),
+		"Duration", fmt.Sprintf("%.1f s", time.Since(l.started).Seconds()),
+		"Check", "chain verified: every commit was read again, and the heads equal the source's",
 	)
 }
 
-// guide says what to do next: how a node starts on the target, and where it gets its key.
-func (l *logCopy) guide() {
+// printNextSteps prints how to start a node on the target and where it gets its key.
+func (l *logCopy) printNextSteps(result *logcopy.Result) {
 	if l.to.dir != "" {
 		fmt.Fprintf(l.stdout, "\nStart a node on the copy with:\n\n    tandem serve --data %s\n\n%s", shellQuoted(l.to.dir), l.embeddedKey())
 	} else {
@@ -89,13 +121,13 @@ func (l *logCopy) guide() {
 		if l.from.dir != "" {
 			data = shellQuoted(l.from.dir)
 		}
-		fmt.Fprintf(l.stdout, "\nStart a node on the copy with:\n\n    tandem serve --redis %s --data %s\n\n%s", shellQuoted(l.to.name), data, l.sharedKey())
+		fmt.Fprintf(l.stdout, "\nStart a node on the copy with:\n\n    tandem serve --redis %s --data %s\n\n%s", shellQuoted(result.Target), data, l.sharedKey())
 	}
-	fmt.Fprintf(l.stdout, "A node that has not seen this log reads all of it at its first start; marks and snapshots of one that has stay good.\n\n"+
-		"%s is as it was. Do not start a node on it again: the two histories could not be joined.\n", printable(l.from.name))
+	fmt.Fprintf(l.stdout, "A node that has not used this log before reads all of it at its first start; the marks and snapshots of other nodes stay valid.\n\n"+
+		"%s is unchanged. Do not start a node on it again: the two histories could not be merged.\n", printable(result.Source))
 }
 
-// embeddedKey says where the node on an embedded copy gets its key and the operator's token.
+// embeddedKey describes where the node on an embedded copy gets its key and the operator's token.
 func (l *logCopy) embeddedKey() string {
 	switch {
 	case l.to.has(keyFile) && l.to.has(operatorFile):
@@ -105,11 +137,11 @@ func (l *logCopy) embeddedKey() string {
 	case l.key != nil:
 		return "Set the same TANDEM_KEY as now, and TANDEM_OPERATOR_TOKEN: the directory has neither.\n"
 	}
-	return "Before that, bring the installation key: copy the files " + keyFile + " and " + operatorFile + " from the --data directory of a node,\n" +
+	return "Before that, install the installation key: copy the files " + keyFile + " and " + operatorFile + " from the --data directory of a node,\n" +
 		"or set TANDEM_KEY and TANDEM_OPERATOR_TOKEN. Command ids, tokens and secrets derive from the key.\n"
 }
 
-// sharedKey says where nodes get their key and the operator's token.
+// sharedKey describes where nodes get their key and the operator's token.
 func (l *logCopy) sharedKey() string {
 	switch {
 	case l.from.has(keyFile) && l.from.has(operatorFile):

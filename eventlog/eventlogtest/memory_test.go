@@ -16,7 +16,7 @@ func TestMemoryConforms(t *testing.T) {
 	eventlogtest.Run(t, func(*testing.T) eventlogtest.Harness {
 		log := eventlogtest.NewMemory()
 		return eventlogtest.Harness{
-			Log: log, QueueSurvives: true,
+			Log:    log,
 			Reopen: func(*testing.T) eventlog.Log { log = log.Reopen(); return log },
 		}
 	})

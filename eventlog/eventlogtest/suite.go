@@ -16,9 +16,6 @@ type Harness struct {
 	Log eventlog.Log
 	// Reopen closes the log that was opened last and opens the same store again.
 	Reopen func(t *testing.T) eventlog.Log
-	// QueueSurvives says that messages and checkpoints outlive Reopen. Without it a reopened
-	// inbox is empty and starts at the zero Offset.
-	QueueSurvives bool
 }
 
 // Run runs the conformance suite. The open function is called once for every test of it.

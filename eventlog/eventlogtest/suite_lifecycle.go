@@ -17,6 +17,7 @@ var lifecycleTests = map[string]func(*suite){
 	"life/close ends leases and waiting": (*suite).testClose,
 	"life/a closed log refuses":          (*suite).testClosed,
 	"life/healthy until closed":          (*suite).testHealth,
+	"life/an installation's claim":       (*suite).testClaim,
 }
 
 func (s *suite) testReopen() {
@@ -35,7 +36,7 @@ func (s *suite) testReopen() {
 	}
 	s.reopen()
 	for i, owner := range chains {
-		if !s.harness.QueueSurvives {
+		if !s.log.Capabilities().DurableQueue {
 			before[i].Checkpoint, before[i].Waiting = eventlog.Offset{}, nil
 		}
 		require.Equal(s, before[i], owner.contents())
@@ -76,7 +77,7 @@ func (s *suite) testReopenQueue() {
 	s.reopen()
 	at, err := s.log.Checkpoint(s.ctx, "t")
 	require.NoError(s, err)
-	if s.harness.QueueSurvives {
+	if s.log.Capabilities().DurableQueue {
 		require.Equal(s, handled, at)
 		require.Equal(s, []string{"b"}, messageIDs(s.queued("t")))
 		return
@@ -106,25 +107,26 @@ func (s *suite) testClosed() {
 	owner.append(1)
 	require.NoError(s, s.log.Close())
 	for name, call := range map[string]func(context.Context) error{
-		"Append":      func(ctx context.Context) error { return s.log.Append(ctx, owner.batch(1)) },
-		"Own":         s.tryOwn(1),
-		"Head":        func(ctx context.Context) error { _, err := s.log.Head(ctx, 1); return err },
-		"Read":        func(ctx context.Context) error { _, err := s.log.Read(ctx, 1, []uint64{1}); return err },
-		"Follow":      func(ctx context.Context) error { return s.log.Follow(ctx, eventlog.Positions{}, nil, nil) },
-		"Records":     func(ctx context.Context) error { _, err := s.log.Receipts(ctx, 1, time.Time{}); return err },
-		"DeadLetters": func(ctx context.Context) error { _, err := s.log.DeadLetters(ctx, 1); return err },
-		"Get":         func(ctx context.Context) error { _, err := s.log.Get(ctx, 1, "k"); return err },
-		"Scan":        func(ctx context.Context) error { _, err := s.log.Scan(ctx, 1, ""); return err },
-		"Send":        func(ctx context.Context) error { return s.log.Send(ctx, "t", eventlog.Message{}) },
-		"Receive":     func(ctx context.Context) error { _, err := s.log.Receive(ctx, "t", eventlog.Offset{}, 1); return err },
-		"Checkpoint":  func(ctx context.Context) error { _, err := s.log.Checkpoint(ctx, "t"); return err },
-		"Advance":     func(ctx context.Context) error { return s.log.Advance(ctx, "t", eventlog.Offset{1}) },
-		"Heads":       func(ctx context.Context) error { _, err := s.log.Heads(ctx); return err },
-		"ReportLoss":  func(ctx context.Context) error { return s.log.ReportLoss(ctx, owner.lossOf(1)) },
-		"AcceptLoss":  func(ctx context.Context) error { return s.log.AcceptLoss(ctx, 1) },
-		"Losses":      func(ctx context.Context) error { _, err := s.log.Losses(ctx); return err },
-		"Status":      func(ctx context.Context) error { _, err := s.log.Status(ctx); return err },
-		"Health":      func(context.Context) error { return s.log.Health() },
+		"Append":            func(ctx context.Context) error { return s.log.Append(ctx, owner.batch(1)) },
+		"Own":               s.tryOwn(1),
+		"Head":              func(ctx context.Context) error { _, err := s.log.Head(ctx, 1); return err },
+		"Read":              func(ctx context.Context) error { _, err := s.log.Read(ctx, 1, []uint64{1}); return err },
+		"Follow":            func(ctx context.Context) error { return s.log.Follow(ctx, eventlog.Positions{}, nil, nil) },
+		"Records":           func(ctx context.Context) error { _, err := s.log.Receipts(ctx, 1, time.Time{}); return err },
+		"DeadLetters":       func(ctx context.Context) error { _, err := s.log.DeadLetters(ctx, 1); return err },
+		"Get":               func(ctx context.Context) error { _, err := s.log.Get(ctx, 1, "k"); return err },
+		"Scan":              func(ctx context.Context) error { _, err := s.log.Scan(ctx, 1, ""); return err },
+		"Send":              func(ctx context.Context) error { return s.log.Send(ctx, "t", eventlog.Message{}) },
+		"Receive":           func(ctx context.Context) error { _, err := s.log.Receive(ctx, "t", eventlog.Offset{}, 1); return err },
+		"Checkpoint":        func(ctx context.Context) error { _, err := s.log.Checkpoint(ctx, "t"); return err },
+		"Advance":           func(ctx context.Context) error { return s.log.Advance(ctx, "t", eventlog.Offset{1}) },
+		"Heads":             func(ctx context.Context) error { _, err := s.log.Heads(ctx); return err },
+		"ReportLoss":        func(ctx context.Context) error { return s.log.ReportLoss(ctx, owner.lossOf(1)) },
+		"AcceptLoss":        func(ctx context.Context) error { return s.log.AcceptLoss(ctx, 1) },
+		"Losses":            func(ctx context.Context) error { _, err := s.log.Losses(ctx); return err },
+		"Status":            func(ctx context.Context) error { _, err := s.log.Status(ctx); return err },
+		"ClaimInstallation": func(ctx context.Context) error { return s.log.ClaimInstallation(ctx, "fingerprint") },
+		"Health":            func(context.Context) error { return s.log.Health() },
 	} {
 		require.ErrorIs(s, call(s.ctx), eventlog.ErrStopped, name)
 	}
@@ -136,4 +138,20 @@ func (s *suite) testHealth() {
 	require.NoError(s, s.log.Health())
 	require.NoError(s, s.log.Close())
 	require.ErrorIs(s, s.log.Health(), eventlog.ErrStopped)
+}
+
+// testClaim checks that a shared log keeps the first fingerprint, also when it is reopened.
+func (s *suite) testClaim() {
+	for range 2 {
+		require.NoError(s, s.log.ClaimInstallation(s.ctx, "first"))
+		err := s.log.ClaimInstallation(s.ctx, "second")
+		if s.log.Capabilities().Shared {
+			require.Error(s, err)
+		} else {
+			require.NoError(s, err)
+		}
+		require.NoError(s, s.log.CheckCapacity())
+		require.Zero(s, s.log.Staleness(), "without followers")
+		s.reopen()
+	}
 }

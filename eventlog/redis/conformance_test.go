@@ -64,7 +64,7 @@ func harness(t *testing.T, servers []*redistest.Server, cfg Config) eventlogtest
 	log, err := Open(t.Context(), cfg)
 	require.NoError(t, err)
 	return eventlogtest.Harness{
-		Log: log, QueueSurvives: true,
+		Log: log,
 		Reopen: func(t *testing.T) eventlog.Log {
 			require.NoError(t, log.Close())
 			log, err = Open(t.Context(), cfg)

@@ -49,22 +49,21 @@ func (l *Log) create(ctx context.Context) error {
 	return nil
 }
 
-// ClaimInstallation makes sure that everybody who uses this log agrees on a secret of which text says nothing: the
-// first caller's text is kept, and another one is an error that changes nothing.
-func (l *Log) ClaimInstallation(ctx context.Context, text string) error {
+// ClaimInstallation stores the fingerprint of the first caller; another one is an error and changes nothing.
+func (l *Log) ClaimInstallation(ctx context.Context, fingerprint string) error {
 	if err := l.checkOpen(ctx); err != nil {
 		return err
 	}
 	meta := l.keys[0].meta
-	// No replica is waited for: a text that is lost with its server is claimed again by the next start.
-	if err := l.client.HSetNX(ctx, meta, "claim", text).Err(); err != nil {
+	// This does not wait for replicas: a fingerprint that is lost with its server is stored again by the next start.
+	if err := l.client.HSetNX(ctx, meta, "claim", fingerprint).Err(); err != nil {
 		return fmt.Errorf("claim the log: %w", explain(err))
 	}
 	stored, err := l.client.HGet(ctx, meta, "claim").Result()
 	if err != nil {
 		return fmt.Errorf("claim the log: %w", explain(err))
 	}
-	if stored != text {
+	if stored != fingerprint {
 		return errors.New("this log belongs to an installation with another key: start every node with the same TANDEM_KEY")
 	}
 	return nil

@@ -112,6 +112,11 @@ func (l *Log) logHealthChange(fault error, lasted time.Duration) {
 	l.cfg.Logger.Info("the log's server works again", "server", l.addr.display, "after", lasted.Round(time.Millisecond))
 }
 
+// Capabilities returns those of a log that many nodes share and whose command queue survives them.
+func (l *Log) Capabilities() eventlog.Capabilities {
+	return eventlog.Capabilities{Shared: true, DurableQueue: true}
+}
+
 // Health returns nil while the server takes appends, as far as the last one, or the last sign of life,
 // tells.
 func (l *Log) Health() error {
