@@ -236,7 +236,7 @@ func imageOf50(b *testing.B) *runningModel {
 	h.settle()
 	for n := range 50 {
 		h.plan(domain.MilestoneID(fmt.Sprintf("m%d", n)), domain.NewDate(2018, 1, 1+n))
-		h.do("nokia", domain.MoveForecast{MilestoneRef: ref(domain.MilestoneID(fmt.Sprintf("m%d", n))), On: domain.NewDate(2018, 4, 15)})
+		h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef(domain.MilestoneID(fmt.Sprintf("m%d", n))), On: domain.NewDate(2018, 4, 15)})
 	}
 	cfg := h.config()
 	cfg.Now = time.Now

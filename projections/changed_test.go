@@ -27,11 +27,11 @@ func TestChangedWakesOnlyThoseWhoSeeTheChange(t *testing.T) {
 	model := h.follow(t, h.config())
 	xiaomi, nokia, operator := model.Changed(viewerOf("xiaomi")), model.Changed(viewerOf("nokia")), model.Changed(projections.Viewer{Operator: true})
 	scoped := model.Changed(projections.Viewer{Partner: "xiaomi", Scope: "another"})
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "a private thought", Private: true})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "a private thought", Private: true})
 	model.caughtUp(t)
 	<-nokia
 	require.False(t, closed(xiaomi))
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "aloud"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "aloud"})
 	model.caughtUp(t)
 	<-xiaomi
 	require.False(t, closed(scoped), "outside of the token's agreements")
@@ -50,7 +50,7 @@ func TestAppliedComesAfterTheChangeCanBeRead(t *testing.T) {
 	var model *projections.ReadModel
 	cfg.Applied = func(entries []eventlog.Entry) {
 		_ = model.View(viewerOf("xiaomi"), func(view *projections.View) error {
-			if m, ok := view.Milestone(ref("fp4")); ok {
+			if m, ok := view.Milestone(milestoneRef("fp4")); ok {
 				seen <- m.State
 			}
 			return nil
@@ -64,7 +64,7 @@ func TestAppliedComesAfterTheChangeCanBeRead(t *testing.T) {
 	<-model.Live()
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
 	require.Equal(t, domain.Planned, <-seen)
-	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("fp4")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef("fp4")})
 	require.Equal(t, domain.InProgress, <-seen)
 	cancel()
 	require.NoError(t, <-ended)

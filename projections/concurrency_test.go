@@ -35,7 +35,7 @@ func TestReadersBesideAWriter(t *testing.T) {
 				last = p.Version
 				_ = viewed(model, viewer, (*projections.View).Status)
 				_ = viewed(model, viewer, (*projections.View).Inbox)
-				_, _, _ = model.History(ctx, viewer, ref("fp4"), "", 20)
+				_, _, _ = model.History(ctx, viewer, milestoneRef("fp4"), "", 20)
 				_, _ = model.PartnerEvents(ctx, viewer, model.Position(viewer, ""), 20)
 				_ = model.AsOf(ctx, viewer, domain.Stream{Agreement: agreementID}, 8, func(*projections.View) error { return nil })
 				select {
@@ -46,7 +46,7 @@ func TestReadersBesideAWriter(t *testing.T) {
 		})
 	}
 	for n := range 300 {
-		h.do("nokia", domain.MoveForecast{MilestoneRef: ref("fp4"), On: domain.NewDate(2018, 4, 1+n%28), Reason: "moved", Private: n%3 == 0})
+		h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("fp4"), On: domain.NewDate(2018, 4, 1+n%28), Reason: "moved", Private: n%3 == 0})
 		h.plan(domain.MilestoneID(fmt.Sprintf("m%d", n)), domain.NewDate(2018, 1, 1+n%28))
 	}
 	model.caughtUp(t)

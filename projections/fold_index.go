@@ -27,7 +27,7 @@ func (s *store) indexAgreement(agreement *agreementNode, commit *eventlog.Commit
 	agreement.entity = s.world.Agreement(agreement.id)
 	agreement.updateAwaitedSignatures(header.RecordedAt.UnixMicro())
 	s.updateReaders(agreement)
-	code, err := agreement.index.setCode(s, agreement.entity.EventReaders(payload, header.RecordedAt))
+	code, err := agreement.index.setCode(agreement.entity.EventReaders(payload, header.RecordedAt), s.reader)
 	if err == nil {
 		_, err = s.addEvent(agreement.index, commit, i, header, code)
 	}
@@ -43,7 +43,7 @@ func (s *store) updateReaders(agreement *agreementNode) {
 	for _, partner := range before {
 		if !slices.Contains(now, partner) {
 			s.partner(partner).dropAgreement(agreement)
-			s.markChanged(s.partner(partner), agreement.id)
+			s.markChanged(s.reader(partner), agreement.id)
 		}
 	}
 	for _, partner := range now {
@@ -77,7 +77,7 @@ func (s *store) indexProject(project *projectNode, commit *eventlog.Commit, i in
 	project.entity = s.world.Project(domain.ProjectRef{Agreement: project.agreement.id, Project: project.id})
 	project.updateOpenCalls(header.RecordedAt.UnixMicro())
 	if before, now := project.listedFor, project.participants(); !slices.Equal(before, now) {
-		code, err := project.agreement.index.setCode(s, now)
+		code, err := project.agreement.index.setCode(now, s.reader)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (s *store) updateParticipants(project *projectNode, before []domain.Partner
 		return
 	}
 	for _, reader := range before {
-		s.markChanged(s.partner(reader), project.agreement.id)
+		s.markChanged(s.reader(reader), project.agreement.id)
 	}
 }
 
@@ -196,7 +196,7 @@ func (s *store) addEvent(index *eventIndex, commit *eventlog.Commit, i int, head
 	code := shared
 	if only, private := header.Audience.Private(); private {
 		var err error
-		if code, err = index.setCode(s, []domain.PartnerID{only}); err != nil {
+		if code, err = index.setCode([]domain.PartnerID{only}, s.reader); err != nil {
 			return 0, err
 		}
 	}
@@ -205,16 +205,16 @@ func (s *store) addEvent(index *eventIndex, commit *eventlog.Commit, i int, head
 		return place, err
 	}
 	for _, reader := range index.readerSets[code].readers {
-		s.markChanged(reader.node, header.Stream.Agreement)
+		s.markChanged(reader.reader, header.Stream.Agreement)
 	}
 	return place, nil
 }
 
 // markChanged makes the partner's pages stale and wakes those who wait for a change of the agreement;
 // of any, when it is empty.
-func (s *store) markChanged(partner *partnerNode, agreement domain.AgreementID) {
-	partner.changes.Add(1)
-	s.toWake = partner.takeWaiters(s.toWake, agreement)
+func (s *store) markChanged(reader *reader, agreement domain.AgreementID) {
+	reader.changes.Add(1)
+	s.toWake = reader.takeWaiters(s.toWake, agreement)
 }
 
 // buildLists makes the lists that a replay left out.
@@ -245,4 +245,14 @@ func (s *store) buildLists() {
 
 func compareAgreements(one, other *agreementNode) int {
 	return strings.Compare(string(one.id), string(other.id))
+}
+
+// updatePublic notes that the milestone is public, so that the public's look at an agreement costs as much as
+// there is to see, and one at an agreement without anything public as much as at none.
+func (m *milestoneNode) updatePublic() {
+	if m.entity.Public && !m.public {
+		m.public = true
+		agreement := m.project.agreement
+		agreement.public = append(agreement.public, m)
+	}
 }

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"tandem/domain"
@@ -14,25 +12,18 @@ import (
 
 // partnerNode is a partner: its directory, and the lists of what it may see.
 type partnerNode struct {
-	id       domain.PartnerID
+	reader                   // the partner as a reader
 	entity   *domain.Partner // nil before its first event
 	zone     *time.Location
 	members  map[domain.MemberID]*domain.Member
 	tokens   map[domain.TokenID]*domain.Token
 	webhooks map[domain.WebhookID]*domain.Webhook
-	index    *eventIndex
+	index    *eventIndex // of its directory
 
-	profile     profileFields     // what its counterparties see of it
-	profileMark domain.EventCount // events that changed the face
-	agreements  []*agreementNode  // that it is party to, sorted by id
-	milestones  []*milestoneNode  // that it may see, in the order of compareMilestones
-	indexes     []*eventIndex     // agreements of which it sees, or saw, anything
-	version     uint64            // events that it may see
-	changes     atomic.Uint64     // grows with every change of what it may see
-
-	waitMu  sync.Mutex
-	waiters map[string]waiter // by scope
-	waiting atomic.Int32      // number of waiters
+	profile     profileFields     // the fields that its counterparties see
+	profileMark domain.EventCount // of the events that changed the profile
+	agreements  []*agreementNode  // that list it as a reader, sorted by id
+	milestones  []*milestoneNode  // that it can see, in the order of compareMilestones
 }
 
 // profileFields is what counterparties see of a partner: name, country, time zone.
@@ -42,18 +33,12 @@ func profileFieldsOf(entity *domain.Partner) profileFields {
 	return profileFields{entity.Name, entity.Country, entity.TimeZone}
 }
 
-// waiter is who waits for a change within a scope.
-type waiter struct {
-	changed chan struct{}
-	scope   []domain.AgreementID // empty: all
-}
-
 func newPartnerNode(id domain.PartnerID) *partnerNode {
 	return &partnerNode{
-		id: id, zone: time.UTC,
+		reader: reader{id: id}, zone: time.UTC,
 		members: map[domain.MemberID]*domain.Member{}, tokens: map[domain.TokenID]*domain.Token{},
 		webhooks: map[domain.WebhookID]*domain.Webhook{},
-		index:    newEventIndex(domain.Stream{Partner: id}.Root(), "@"+string(id)), waiters: map[string]waiter{},
+		index:    newEventIndex(domain.Stream{Partner: id}.Root(), "@"+string(id)),
 	}
 }
 
@@ -68,64 +53,12 @@ func (s *store) partner(id domain.PartnerID) *partnerNode {
 	return partner
 }
 
-// readerNode returns the node of a partner, or of the operator for the empty id.
-func (s *store) readerNode(id domain.PartnerID) *partnerNode {
+// reader returns a partner as a reader, or the operator for the empty id.
+func (s *store) reader(id domain.PartnerID) *reader {
 	if id == "" {
-		return s.operator
+		return &s.operator.reader
 	}
-	return s.partner(id)
-}
-
-// changed returns a channel that is closed at the next change within the scope.
-func (p *partnerNode) changed(scope string) <-chan struct{} {
-	p.waitMu.Lock()
-	defer p.waitMu.Unlock()
-	registered, ok := p.waiters[scope]
-	if !ok {
-		registered = waiter{make(chan struct{}), parseScope(scope)}
-		p.waiters[scope] = registered
-		p.waiting.Add(1)
-	}
-	return registered.changed
-}
-
-// takeWaiters takes out those who wait for a change of the agreement and appends their channels.
-func (p *partnerNode) takeWaiters(fired []chan struct{}, agreement domain.AgreementID) []chan struct{} {
-	if p.waiting.Load() == 0 {
-		return fired
-	}
-	p.waitMu.Lock()
-	defer p.waitMu.Unlock()
-	for scope, registered := range p.waiters {
-		if agreement == "" || len(registered.scope) == 0 || slices.Contains(registered.scope, agreement) {
-			fired = append(fired, registered.changed)
-			delete(p.waiters, scope)
-			p.waiting.Add(-1)
-		}
-	}
-	return fired
-}
-
-// parseScope reads the canonical text of a token's agreements.
-func parseScope(scope string) []domain.AgreementID {
-	if scope == "" {
-		return nil
-	}
-	var ids []domain.AgreementID
-	for id := range strings.SplitSeq(scope, ",") {
-		ids = append(ids, domain.AgreementID(id))
-	}
-	return ids
-}
-
-// scopeOf returns the canonical text of a token's agreements: sorted, with commas between.
-func scopeOf(agreements []domain.AgreementID) string {
-	ids := make([]string, len(agreements))
-	for i, id := range agreements {
-		ids[i] = string(id)
-	}
-	slices.Sort(ids)
-	return strings.Join(slices.Compact(ids), ",")
+	return &s.partner(id).reader
 }
 
 func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i int, header domain.Header, payload domain.Payload) error {
@@ -152,7 +85,7 @@ func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i 
 	if only, private := header.Audience.Private(); private {
 		seers = []domain.PartnerID{only}
 	}
-	code, err := partner.index.setCode(s, seers)
+	code, err := partner.index.setCode(seers, s.reader)
 	if err == nil {
 		_, err = s.addEvent(partner.index, commit, i, header, code)
 	}
@@ -166,7 +99,7 @@ func (s *store) updateProfile(partner *partnerNode, at int64) {
 	if now := profileFieldsOf(partner.entity); partner.profile != now {
 		partner.profile, partner.profileMark = now, domain.EventCount{Events: partner.profileMark.Events + 1, LastAt: at}
 		for _, counterparty := range partner.counterparties() {
-			s.markChanged(s.partner(counterparty), "")
+			s.markChanged(s.reader(counterparty), "")
 		}
 	}
 }
@@ -244,4 +177,15 @@ func (k milestoneKey) compare(other milestoneKey) int {
 		strings.Compare(string(k.ref.Project), string(other.ref.Project)),
 		strings.Compare(string(k.ref.Milestone), string(other.ref.Milestone)),
 	)
+}
+
+// appendWebhooks appends the webhooks that are not removed, sorted by id. A nil node has none.
+func (p *partnerNode) appendWebhooks(all []*domain.Webhook) []*domain.Webhook {
+	if p == nil || p.entity == nil {
+		return all
+	}
+	for _, id := range p.entity.Webhooks {
+		all = append(all, p.webhooks[id])
+	}
+	return all
 }

@@ -1,10 +1,7 @@
 package projections
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"tandem/domain"
@@ -43,56 +40,6 @@ type streamNode struct {
 	project   *projectNode
 }
 
-// agreementNode is an agreement and what happens under it.
-type agreementNode struct {
-	id                domain.AgreementID
-	entity            *domain.Agreement // nil before its first event
-	index             *eventIndex
-	listedFor         []domain.PartnerID // those who have it in their lists; an entity changes in place within a commit
-	awaitedSignatures []awaitedSignature
-	projects          []*projectNode // sorted by id
-	serving           map[domain.InstrumentID][]*milestoneNode
-	public            []*milestoneNode
-}
-
-// awaitedSignature says since when a party's signature is awaited.
-type awaitedSignature struct {
-	Partner domain.PartnerID
-	At      int64 // microseconds since 1970
-}
-
-// projectNode is a project and its milestones.
-type projectNode struct {
-	id               domain.ProjectID
-	entity           *domain.Project // nil before its first event
-	agreement        *agreementNode
-	participantsCode uint16             // audience code of the participants
-	listedFor        []domain.PartnerID // who had the code and the lists when they were made; see agreementNode
-	calls            []openCall
-	milestones       map[domain.MilestoneID]*milestoneNode
-}
-
-// openCall says when an open call was made.
-type openCall struct {
-	Call domain.Call
-	At   int64 // microseconds since 1970
-}
-
-// milestoneNode is a milestone and its history.
-type milestoneNode struct {
-	entity           *domain.Milestone
-	project          *projectNode
-	due              domain.Date         // by which it is listed
-	public           bool                // is among the agreement's public ones
-	accepted         bool                // the notes say so
-	moves            []byte              // see note; only ever appended to
-	servesInstrument domain.InstrumentID // under which it is listed
-	history          []uint32            // places in the root's refs
-	deliveredAt      int64               // when the present delivery was recorded; microseconds since 1970
-}
-
-var _ domain.State = (*store)(nil)
-
 func newStore(found *tokenIndex) *store {
 	state := &store{
 		streams:    map[string]*streamNode{},
@@ -118,7 +65,7 @@ func (s *store) endReplay() {
 	s.replay = false
 	s.world = domain.NewFork(s)
 	s.buildLists()
-	s.tokens.load(s.partners)
+	s.tokens.load(s.tokenHolders())
 }
 
 // apply folds one commit whose events are decoded. An error says that the log is not what it
@@ -189,133 +136,4 @@ func (s *store) agreement(id domain.AgreementID) *agreementNode {
 		s.agreementsIn[agreement.index.partition] = append(s.agreementsIn[agreement.index.partition], agreement)
 	}
 	return agreement
-}
-
-func (a *agreementNode) findProject(id domain.ProjectID) (int, bool) {
-	return slices.BinarySearchFunc(a.projects, id, func(project *projectNode, id domain.ProjectID) int {
-		return strings.Compare(string(project.id), string(id))
-	})
-}
-
-func (a *agreementNode) project(id domain.ProjectID) *projectNode {
-	i, ok := a.findProject(id)
-	if !ok {
-		project := &projectNode{id: id, agreement: a, milestones: map[domain.MilestoneID]*milestoneNode{}}
-		a.projects = slices.Insert(a.projects, i, project)
-	}
-	return a.projects[i]
-}
-
-// readers returns who sees the agreement: the parties, and who is invited to join them.
-func (a *agreementNode) readers() []domain.PartnerID {
-	if a.entity == nil {
-		return nil
-	}
-	return a.entity.Readers()
-}
-
-func (p *projectNode) participants() []domain.PartnerID {
-	if p.entity == nil {
-		return nil
-	}
-	return p.entity.Participants
-}
-
-// Partner implements domain.State, as the other methods below.
-func (s *store) Partner(id domain.PartnerID) *domain.Partner {
-	if partner, ok := s.partners[id]; ok {
-		return partner.entity
-	}
-	return nil
-}
-
-// Member implements domain.State.
-func (s *store) Member(ref domain.MemberRef) *domain.Member {
-	if partner, ok := s.partners[ref.Partner]; ok {
-		return partner.members[ref.Member]
-	}
-	return nil
-}
-
-// Token implements domain.State.
-func (s *store) Token(ref domain.TokenRef) *domain.Token {
-	if partner, ok := s.partners[ref.Partner]; ok {
-		return partner.tokens[ref.Token]
-	}
-	return nil
-}
-
-// Webhook implements domain.State.
-func (s *store) Webhook(ref domain.WebhookRef) *domain.Webhook {
-	if partner, ok := s.partners[ref.Partner]; ok {
-		return partner.webhooks[ref.Webhook]
-	}
-	return nil
-}
-
-// Agreement implements domain.State.
-func (s *store) Agreement(id domain.AgreementID) *domain.Agreement {
-	if agreement, ok := s.agreements[id]; ok {
-		return agreement.entity
-	}
-	return nil
-}
-
-// Project implements domain.State.
-func (s *store) Project(ref domain.ProjectRef) *domain.Project {
-	if project := s.projectNode(ref); project != nil {
-		return project.entity
-	}
-	return nil
-}
-
-// Milestone implements domain.State.
-func (s *store) Milestone(ref domain.MilestoneRef) *domain.Milestone {
-	if project := s.projectNode(ref.ProjectRef()); project != nil {
-		if milestone, ok := project.milestones[ref.Milestone]; ok {
-			return milestone.entity
-		}
-	}
-	return nil
-}
-
-// MilestonesOf implements domain.State. It is sorted here, when somebody asks, not with every event.
-func (s *store) MilestonesOf(agreement domain.AgreementID, instrument domain.InstrumentID) []*domain.Milestone {
-	node, ok := s.agreements[agreement]
-	if !ok {
-		return nil
-	}
-	list := make([]*domain.Milestone, 0, len(node.serving[instrument]))
-	for _, milestone := range node.serving[instrument] {
-		list = append(list, milestone.entity)
-	}
-	slices.SortFunc(list, func(one, other *domain.Milestone) int {
-		return cmp.Or(cmp.Compare(one.Ref.Project, other.Ref.Project), cmp.Compare(one.Ref.Milestone, other.Ref.Milestone))
-	})
-	return list
-}
-
-// Milestones implements domain.State.
-func (s *store) Milestones(in domain.ProjectRef) []*domain.Milestone {
-	project := s.projectNode(in)
-	if project == nil {
-		return nil
-	}
-	list := make([]*domain.Milestone, 0, len(project.milestones))
-	for _, milestone := range project.milestones {
-		list = append(list, milestone.entity)
-	}
-	slices.SortFunc(list, func(one, other *domain.Milestone) int { return cmp.Compare(one.Ref.Milestone, other.Ref.Milestone) })
-	return list
-}
-
-func (s *store) projectNode(ref domain.ProjectRef) *projectNode {
-	agreement, ok := s.agreements[ref.Agreement]
-	if !ok {
-		return nil
-	}
-	if i, ok := agreement.findProject(ref.Project); ok {
-		return agreement.projects[i]
-	}
-	return nil
 }

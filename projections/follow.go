@@ -1,67 +1,68 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 
-	"tandem/domain"
 	"tandem/eventlog"
 )
 
-// Run restores the snapshot, replays what came after it and follows the log until ctx ends; then
-// it writes a snapshot and returns nil. A partition that has lost commits is halted, and the others
-// go on; see Lost. A fault ends Run with an error: an event that cannot be read, or the log's own.
-// ErrEpoch ends it when a loss was accepted; a new image must be made then. It runs once.
-func (m *ReadModel) Run(ctx context.Context) error {
-	err := m.run(ctx)
-	reason := err
-	if reason == nil {
-		reason = context.Cause(ctx)
-	}
-	m.haltReason = fmt.Errorf("%w: %w", ErrHalted, reason)
-	close(m.halted)
-	if err != nil {
-		m.snapshotWriters.Wait()
-		if errors.Is(err, ErrEpoch) {
-			m.cfg.Logger.Info("the memory image ends", "reason", err)
-			return err
-		}
-		m.cfg.Logger.Error("the memory image has halted", "error", err)
-		return err
-	}
-	m.lastSnapshot()
-	return nil
+// follower keeps the store up to date with the log.
+type follower struct {
+	log       eventlog.Log
+	logger    *slog.Logger
+	applied   func([]eventlog.Entry) // see Config
+	present   *present
+	lifecycle *lifecycle
+	waits     *headWaits
+	losses    *lossHandler
+	seen      *seenHeads
+	snapshots *snapshotWriter
 }
 
-func (m *ReadModel) run(ctx context.Context) error {
-	err := m.restoreAndCompare(ctx)
+// run restores, replays and follows; see ReadModel.Run.
+func (f *follower) run(ctx context.Context) error {
+	err := f.restoreAndCompare(ctx)
 	if err == nil {
-		err = m.followUntilDone(ctx)
+		err = f.followUntilDone(ctx)
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil
+		err = nil
 	}
+	f.lifecycle.halt(cmp.Or(err, context.Cause(ctx)))
+	switch {
+	case err == nil:
+		f.snapshots.finish()
+		return nil
+	case errors.Is(err, ErrEpoch):
+		f.logger.Info("the read model ends", "reason", err)
+	default:
+		f.logger.Error("the read model has halted", "error", err)
+	}
+	f.snapshots.running.Wait()
 	return err
 }
 
 // followUntilDone follows the log, anew whenever partitions have lost commits, and keeps the marks.
-func (m *ReadModel) followUntilDone(ctx context.Context) error {
+func (f *follower) followUntilDone(ctx context.Context) error {
 	keeping, stop := context.WithCancel(ctx)
 	var kept sync.WaitGroup
-	kept.Go(func() { m.keepSeenHeads(keeping) })
+	kept.Go(func() { f.seen.keep(keeping) })
 	defer func() {
 		stop()
 		kept.Wait()
-		m.writeSeenHeads()
+		f.seen.write()
 	}()
 	for {
-		err := m.follow(ctx)
+		err := f.follow(ctx)
 		if lost := eventlog.LostTails(err); len(lost) > 0 {
-			err = m.handleLosses(ctx, lost)
-		} else if over, unknown := m.epochChanged(ctx); unknown == nil && over {
+			err = f.losses.handle(ctx, lost)
+		} else if over, unknown := f.losses.epochChanged(ctx); unknown == nil && over {
 			err = ErrEpoch // what was lost and what came instead do not fit together
 		}
 		if err != nil {
@@ -71,161 +72,109 @@ func (m *ReadModel) followUntilDone(ctx context.Context) error {
 }
 
 // follow follows the log from what is applied.
-func (m *ReadModel) follow(ctx context.Context) error {
-	follower := &follower{model: m, caughtUp: make(chan struct{})}
-	if !m.isLive() {
-		follower.replay = startPipeline(m)
+func (f *follower) follow(ctx context.Context) error {
+	session := &session{follower: f, caughtUp: make(chan struct{})}
+	if !f.lifecycle.isLive() {
+		session.replay = startPipeline(f)
 	}
-	m.mu.RLock()
-	from := m.store.heads
-	m.mu.RUnlock()
-	watch := func(ctx context.Context) error { return m.watchLosses(ctx, follower.caughtUp) }
+	watch := func(ctx context.Context) error { return f.losses.watch(ctx, session.caughtUp) }
 	err := runWatched(ctx, watch, func(following context.Context) error {
-		following, follower.stop = context.WithCancel(following)
-		defer follower.stop()
-		return m.cfg.Log.Follow(following, from, follower.accept, follower.goLive)
+		following, session.stop = context.WithCancel(following)
+		defer session.stop()
+		return f.log.Follow(following, f.present.heads(), session.accept, session.goLive)
 	})
-	if fault := follower.result(); fault != nil {
+	if fault := session.result(); fault != nil {
 		return fault
 	}
 	return fmt.Errorf("follow the log: %w", err)
 }
 
-// follower is where the log delivers: into the pipeline during the replay, straight into the
-// image afterwards.
-type follower struct {
-	model    *ReadModel
+// session is one call of Follow. During the replay its entries go through the pipeline, afterwards they are
+// applied at once.
+type session struct {
+	follower *follower
 	replay   *pipeline // nil once live
 	err      error
-	stop     func()        // ends following, for when there may be nothing more to deliver
-	caughtUp chan struct{} // closed when all that was durable at the call is applied
+	stop     func()        // ends the call, which may have no further entry to pass on
+	caughtUp chan struct{} // closed when all commits that were durable at the call are applied
 }
 
-func (f *follower) accept(entries []eventlog.Entry) error {
-	if f.replay != nil {
-		return f.replay.send(slices.Clone(entries))
+func (s *session) accept(entries []eventlog.Entry) error {
+	if s.replay != nil {
+		return s.replay.send(slices.Clone(entries))
 	}
-	if f.err != nil {
-		return f.err
+	if s.err != nil {
+		return s.err
 	}
 	group := &entryGroup{entries: entries}
 	group.decode()
-	f.err = f.model.applyGroup(group)
-	return f.err
+	s.err = s.follower.applyGroup(group)
+	return s.err
 }
 
 // goLive ends the replay, if there is one.
-func (f *follower) goLive() {
-	f.drain()
-	if f.err != nil {
-		f.stop()
+func (s *session) goLive() {
+	s.drain()
+	if s.err != nil {
+		s.stop()
 		return
 	}
-	close(f.caughtUp)
-	if f.model.isLive() {
+	close(s.caughtUp)
+	f := s.follower
+	if f.lifecycle.isLive() {
 		return
 	}
-	f.model.mu.Lock()
-	f.model.store.endReplay()
-	f.model.store.postStates = newPostStates()
-	f.model.mu.Unlock()
-	close(f.model.live)
-	f.model.seenHeads.signal()
-	f.model.snapshotIfDue()
+	f.present.mu.Lock()
+	f.present.store.endReplay()
+	f.present.store.postStates = newPostStates()
+	f.present.mu.Unlock()
+	close(f.lifecycle.live)
+	f.seen.signal()
+	f.snapshots.startIfDue()
 }
 
-func (f *follower) drain() {
-	if f.replay != nil {
-		f.err = f.replay.close()
-		f.replay = nil
+func (s *session) drain() {
+	if s.replay != nil {
+		s.err = s.replay.close()
+		s.replay = nil
 	}
 }
 
-func (f *follower) result() error {
-	f.drain()
-	return f.err
-}
-
-// entryGroup is a group of entries on its way into the image.
-type entryGroup struct {
-	entries  []eventlog.Entry
-	payloads []domain.Payload // of the commits' events, one after the other
-	err      error            // why the entry after the last one cannot be read
-	decoded  chan struct{}
-}
-
-// decode reads the events; entries from the first unreadable commit on are cut off.
-func (b *entryGroup) decode() {
-	for n, entry := range b.entries {
-		if entry.Commit == nil {
-			continue
-		}
-		for k := range entry.Commit.Events {
-			payload, err := domain.DecodeEvent(entry.Commit.Events[k].Type, entry.Commit.Events[k].Data)
-			if err != nil {
-				b.entries, b.err = b.entries[:n], commitError(entry.Commit, err)
-				return
-			}
-			b.payloads = append(b.payloads, payload)
-		}
-	}
-}
-
-func commitError(commit *eventlog.Commit, err error) error {
-	return fmt.Errorf("partition %d, commit %d cannot be applied: %w", commit.Partition, commit.Seq, err)
+func (s *session) result() error {
+	s.drain()
+	return s.err
 }
 
 // applyGroup applies a decoded batch, makes it known, and returns why the image must halt, if it must.
-func (m *ReadModel) applyGroup(group *entryGroup) error {
-	m.mu.Lock()
-	err := m.apply(group)
-	fired := m.store.toWake
-	m.store.toWake = nil
-	m.mu.Unlock()
-	for _, ch := range fired {
-		close(ch)
+func (f *follower) applyGroup(group *entryGroup) error {
+	err := f.present.change(func(state *store) error { return f.apply(state, group) })
+	f.waits.wake(group.entries)
+	if f.applied != nil && len(group.entries) > 0 {
+		f.applied(group.entries)
 	}
-	m.wakeHeadWaiters(group.entries)
-	if m.cfg.Applied != nil && len(group.entries) > 0 {
-		m.cfg.Applied(group.entries)
-	}
-	if m.isLive() {
-		m.seenHeads.signal()
-		m.snapshotIfDue()
+	if f.lifecycle.isLive() {
+		f.seen.signal()
+		f.snapshots.startIfDue()
 	}
 	return err
 }
 
 // apply folds the batch up to the first fault, which it returns. The caller holds the lock.
-func (m *ReadModel) apply(group *entryGroup) error {
+func (f *follower) apply(state *store, group *entryGroup) error {
 	rest := group.payloads
 	for n, entry := range group.entries {
 		if entry.Commit == nil {
 			continue
 		}
 		count := len(entry.Commit.Events)
-		if err := m.store.apply(entry.Commit, rest[:count]); err != nil {
+		if err := state.apply(entry.Commit, rest[:count]); err != nil {
 			group.entries = group.entries[:n]
 			return commitError(entry.Commit, err)
 		}
 		rest = rest[count:]
-		m.sinceSnapshot++
+		f.snapshots.since++
 	}
 	return group.err
-}
-
-// wakeHeadWaiters wakes those who wait for one of the batch's partitions.
-func (m *ReadModel) wakeHeadWaiters(entries []eventlog.Entry) {
-	if m.headWaiters.Load() == 0 {
-		return
-	}
-	var seen [eventlog.Partitions]bool
-	for _, entry := range entries {
-		if entry.Commit != nil && !seen[entry.Partition] {
-			seen[entry.Partition] = true
-			m.headSignals[entry.Partition].fire()
-		}
-	}
 }
 
 // pipeline decodes batches on goroutines of their own during a replay and applies them in order.
@@ -236,14 +185,10 @@ type pipeline struct {
 	done        chan struct{}
 }
 
-// The replay has decoders beside the log's reader and the applier; more would not help on two
-// cores. The depth bounds what is in memory between the stages.
-const (
-	decoders      = 2
-	pipelineDepth = 16
-)
+// pipelineDepth bounds the number of groups between the stages, and with it the memory they take.
+const pipelineDepth = 16
 
-func startPipeline(model *ReadModel) *pipeline {
+func startPipeline(follower *follower) *pipeline {
 	pipe := &pipeline{
 		work: make(chan *entryGroup, pipelineDepth), order: make(chan *entryGroup, pipelineDepth),
 		failed: make(chan struct{}), done: make(chan struct{}),
@@ -256,19 +201,19 @@ func startPipeline(model *ReadModel) *pipeline {
 			}
 		}()
 	}
-	go pipe.apply(model)
+	go pipe.apply(follower)
 	return pipe
 }
 
 // apply takes the batches in the order in which they came. After a fault it lets the rest pass.
-func (p *pipeline) apply(model *ReadModel) {
+func (p *pipeline) apply(follower *follower) {
 	defer close(p.done)
 	for group := range p.order {
 		<-group.decoded
 		if p.err != nil {
 			continue
 		}
-		if p.err = model.applyGroup(group); p.err != nil {
+		if p.err = follower.applyGroup(group); p.err != nil {
 			close(p.failed)
 		}
 	}

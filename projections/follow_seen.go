@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,12 +16,9 @@ import (
 	"tandem/eventlog"
 )
 
-// The file of marks says how far this node has seen every partition. A start compares it with the
-// log, so that commits which were lost while the node was down are missed.
-
 const (
 	seenHeadsName     = "marks"
-	seenHeadsInterval = time.Second // at most
+	seenHeadsInterval = time.Second // between two writes, at least
 )
 
 // seenHead is the last commit of a partition that was applied, and the losses accepted until then.
@@ -29,12 +27,17 @@ type seenHead struct {
 	epoch uint64
 }
 
-// seenHeads are what the file holds. Only the goroutine that runs the image, and the one that it keeps
-// for writing, use them.
+// seenHeads is a file that states how far this node has seen every partition. The next start compares it with
+// the log, which finds commits that were lost while the node was down. Only the follower's goroutine and the
+// one that writes use it.
 type seenHeads struct {
-	heads   [eventlog.Partitions]seenHead
-	changed chan struct{} // has room for one signal: something was applied
-	failed  bool          // the last attempt to write failed
+	dir       string // empty: no file
+	logger    *slog.Logger
+	present   *present
+	lifecycle *lifecycle
+	heads     [eventlog.Partitions]seenHead
+	changed   chan struct{} // buffers one signal: a commit was applied
+	failed    bool          // the last write failed
 }
 
 // savedSeenHead is a mark in the file.
@@ -45,32 +48,32 @@ type savedSeenHead struct {
 	Epoch     uint64 `json:"epoch"`
 }
 
-func (m *ReadModel) seenHeadsPath() string { return filepath.Join(m.cfg.Dir, seenHeadsName) }
+func (s *seenHeads) path() string { return filepath.Join(s.dir, seenHeadsName) }
 
 // signal says that something was applied. Only the follower calls it.
-func (m *seenHeads) signal() {
+func (s *seenHeads) signal() {
 	select {
-	case m.changed <- struct{}{}:
+	case s.changed <- struct{}{}:
 	default:
 	}
 }
 
-// readSeenHeads reads the file. One that cannot be read is put aside: what it knew is not compared.
-func (m *ReadModel) readSeenHeads() {
-	if m.cfg.Dir == "" {
+// read reads the file. One that cannot be read is put aside: what it knew is not compared.
+func (s *seenHeads) read() {
+	if s.dir == "" {
 		return
 	}
-	b, err := os.ReadFile(m.seenHeadsPath())
+	b, err := os.ReadFile(s.path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	if err == nil {
-		m.seenHeads.heads, err = parseSeenHeads(b)
+		s.heads, err = parseSeenHeads(b)
 	}
 	if err != nil {
-		setAside := m.seenHeadsPath() + ".broken"
-		m.cfg.Logger.Warn("the marks are put aside; what was lost while this node was down may not be noticed",
-			"path", setAside, "reason", errors.Join(err, os.Rename(m.seenHeadsPath(), setAside)))
+		setAside := s.path() + ".broken"
+		s.logger.Warn("the marks are put aside; what was lost while this node was down may not be noticed",
+			"path", setAside, "reason", errors.Join(err, os.Rename(s.path(), setAside)))
 	}
 }
 
@@ -92,63 +95,73 @@ func parseSeenHeads(b []byte) (known [eventlog.Partitions]seenHead, err error) {
 	return known, nil
 }
 
-// keepSeenHeads writes the file after something was applied, until ctx ends.
-func (m *ReadModel) keepSeenHeads(ctx context.Context) {
+// keep writes the file after something was applied, until ctx ends.
+func (s *seenHeads) keep(ctx context.Context) {
 	for {
 		select {
-		case <-m.seenHeads.changed:
+		case <-s.changed:
 		case <-ctx.Done():
 			return
 		}
-		m.writeSeenHeads()
+		s.write()
 		if !pause(ctx, seenHeadsInterval) {
 			return
 		}
 	}
 }
 
-// writeSeenHeads puts the file in place of the one before. It need not outlast a power cut: the one
+// write puts the file in place of the one before. It need not outlast a power cut: the one
 // before is as true, only older.
-func (m *ReadModel) writeSeenHeads() {
-	if m.cfg.Dir == "" || !m.isLive() {
+func (s *seenHeads) write() {
+	if s.dir == "" || !s.lifecycle.isLive() {
 		return // the marks are ahead of a replay
 	}
-	m.collectSeenHeads()
-	b, err := m.seenHeads.bytes()
+	s.collect()
+	b, err := s.bytes()
 	if err == nil {
-		err = os.MkdirAll(m.cfg.Dir, 0o700)
-	}
-	if err == nil {
-		err = os.WriteFile(m.seenHeadsPath()+".new", b, 0o600)
+		err = os.MkdirAll(s.dir, 0o700)
 	}
 	if err == nil {
-		err = os.Rename(m.seenHeadsPath()+".new", m.seenHeadsPath())
+		err = os.WriteFile(s.path()+".new", b, 0o600)
 	}
-	if err != nil && !m.seenHeads.failed {
-		m.cfg.Logger.Warn("no marks can be written; what is lost while this node is down may not be noticed",
-			"path", m.seenHeadsPath(), "error", err)
+	if err == nil {
+		err = os.Rename(s.path()+".new", s.path())
 	}
-	m.seenHeads.failed = err != nil
+	if err != nil && !s.failed {
+		s.logger.Warn("no marks can be written; what is lost while this node is down may not be noticed",
+			"path", s.path(), "error", err)
+	}
+	s.failed = err != nil
 }
 
-// collectSeenHeads takes over what is applied. Where history was lost the mark stays at the last commit
+// collect takes over what is applied. Where history was lost the mark stays at the last commit
 // that was seen.
-func (m *ReadModel) collectSeenHeads() {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for partition, head := range m.store.heads {
-		if known := &m.seenHeads.heads[partition]; !m.store.halted[partition] || head.Seq > known.head.Seq {
-			*known = seenHead{head, m.store.epochs[partition]}
+func (s *seenHeads) collect() {
+	s.present.mu.RLock()
+	defer s.present.mu.RUnlock()
+	for partition, head := range s.present.store.heads {
+		if known := &s.heads[partition]; !s.present.store.halted[partition] || head.Seq > known.head.Seq {
+			*known = seenHead{head, s.present.store.epochs[partition]}
 		}
 	}
 }
 
-func (m *seenHeads) bytes() ([]byte, error) {
+func (s *seenHeads) bytes() ([]byte, error) {
 	list := []savedSeenHead{}
-	for partition, head := range m.heads {
+	for partition, head := range s.heads {
 		if head.head.Seq > 0 {
 			list = append(list, savedSeenHead{partition, head.head.Seq, hex.EncodeToString(head.head.Hash[:]), head.epoch})
 		}
 	}
 	return json.Marshal(list)
+}
+
+// dropOutdated forgets the marks of before an accepted loss.
+func (s *seenHeads) dropOutdated(epochs [eventlog.Partitions]uint64) {
+	for partition := range s.heads {
+		if known := &s.heads[partition]; known.epoch < epochs[partition] {
+			s.logger.Info("a mark of before an accepted loss is void", "partition", partition, "commit", known.head.Seq)
+			*known = seenHead{}
+		}
+	}
 }

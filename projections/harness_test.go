@@ -181,8 +181,8 @@ func (i *runningModel) caughtUp(t require.TestingT) {
 
 const agreementID, projectID = "nokia-xiaomi-2017", "ip-routing"
 
-func ref(m domain.MilestoneID) domain.MilestoneRef {
-	return domain.MilestoneRef{Agreement: agreementID, Project: projectID, Milestone: m}
+func milestoneRef(milestone domain.MilestoneID) domain.MilestoneRef {
+	return domain.MilestoneRef{Agreement: agreementID, Project: projectID, Milestone: milestone}
 }
 
 func viewerOf(partner domain.PartnerID) projections.Viewer {
@@ -206,5 +206,5 @@ func (h *fixture) settle() {
 }
 
 func (h *fixture) plan(m domain.MilestoneID, due domain.Date) {
-	h.do("nokia", domain.PlanMilestone{MilestoneRef: ref(m), Plan: domain.Plan{Title: "Title of " + string(m), Owner: "nokia", DueOn: due}})
+	h.do("nokia", domain.PlanMilestone{MilestoneRef: milestoneRef(m), Plan: domain.Plan{Title: "Title of " + string(m), Owner: "nokia", DueOn: due}})
 }

@@ -16,14 +16,14 @@ import (
 type eventIndex struct {
 	name       string // in positions: the agreement's id, or "@" and the partner's
 	partition  eventlog.Partition
-	entries    []ref // in the order of the log; only ever appended to
+	entries    []indexEntry // in the order of the log; only ever appended to
 	readerSets []readerSet
 	setCodes   map[string]uint16 // audience by its partners
 	readers    map[domain.PartnerID]*readerIndex
 }
 
-// ref points to an event in the log. Sequence numbers of one partition end at 2^32.
-type ref struct {
+// indexEntry points to an event in the log. Sequence numbers of one partition end at 2^32.
+type indexEntry struct {
 	At       int64 // recorded, microseconds since 1970
 	Seq      uint32
 	Index    uint16 // within its commit
@@ -38,7 +38,7 @@ type readerSet struct {
 
 // readerIndex is one partner's share of a root.
 type readerIndex struct {
-	node        *partnerNode
+	reader      *reader
 	count       uint64   // events that it may see
 	strideIndex []uint32 // places of events 1, 1+stride, 1+2·stride… that it may see
 	visible     []bool   // by audience code
@@ -57,7 +57,7 @@ func newEventIndex(stored, name string) *eventIndex {
 }
 
 // setCode returns the code of the audience of exactly these partners.
-func (e *eventIndex) setCode(state *store, partners []domain.PartnerID) (uint16, error) {
+func (e *eventIndex) setCode(partners []domain.PartnerID, find func(domain.PartnerID) *reader) (uint16, error) {
 	sorted := slices.Clone(partners)
 	slices.Sort(sorted)
 	sorted = slices.Compact(sorted)
@@ -76,22 +76,23 @@ func (e *eventIndex) setCode(state *store, partners []domain.PartnerID) (uint16,
 	e.setCodes[key.String()] = code
 	set := readerSet{partners: sorted}
 	for _, partner := range sorted {
-		set.readers = append(set.readers, e.reader(state, partner))
+		set.readers = append(set.readers, e.readerIndex(partner, find))
 	}
 	e.readerSets = append(e.readerSets, set)
 	for _, reader := range e.readers {
-		reader.visible = append(reader.visible, slices.Contains(sorted, reader.node.id))
+		reader.visible = append(reader.visible, slices.Contains(sorted, reader.reader.id))
 	}
 	return code, nil
 }
 
-func (e *eventIndex) reader(state *store, partner domain.PartnerID) *readerIndex {
+// readerIndex returns the share of a partner, which exists from its first event on.
+func (e *eventIndex) readerIndex(partner domain.PartnerID, find func(domain.PartnerID) *reader) *readerIndex {
 	reader, ok := e.readers[partner]
 	if !ok {
-		reader = &readerIndex{node: state.readerNode(partner), visible: make([]bool, len(e.readerSets))}
+		reader = &readerIndex{reader: find(partner), visible: make([]bool, len(e.readerSets))}
 		e.readers[partner] = reader
 		if !strings.HasPrefix(e.name, "@") {
-			reader.node.indexes = append(reader.node.indexes, e)
+			reader.reader.indexes = append(reader.reader.indexes, e)
 		}
 	}
 	return reader
@@ -103,7 +104,7 @@ func (e *eventIndex) add(commit *eventlog.Commit, index int, code uint16) (uint3
 		return 0, errIndexFull
 	}
 	place := uint32(len(e.entries))
-	e.entries = append(e.entries, ref{commit.RecordedAt.UnixMicro(), uint32(commit.Seq), uint16(index), code})
+	e.entries = append(e.entries, indexEntry{commit.RecordedAt.UnixMicro(), uint32(commit.Seq), uint16(index), code})
 	e.countFor(place, code)
 	return place, nil
 }
@@ -115,7 +116,6 @@ func (e *eventIndex) countFor(place uint32, code uint16) {
 			reader.strideIndex = append(reader.strideIndex, place)
 		}
 		reader.count++
-		reader.node.version++
 	}
 }
 
@@ -138,7 +138,7 @@ func (e *eventIndex) lastSeq() uint64 {
 // eventRef is an event of a root as one partner finds it.
 type eventRef struct {
 	index    *eventIndex
-	entry    ref
+	entry    indexEntry
 	position uint64 // among the events that the partner may see, from 1
 }
 
@@ -220,4 +220,29 @@ func (e *eventIndex) countBefore(partner domain.PartnerID, at int64) uint64 {
 		return 0
 	}
 	return e.positionOf(reader, uint32(end-1))
+}
+
+// commitsBetween returns the numbers of the root's commits after one and up to another.
+func (e *eventIndex) commitsBetween(after, upTo uint64) []uint64 {
+	var seqs []uint64
+	first := sort.Search(len(e.entries), func(i int) bool { return uint64(e.entries[i].Seq) > after })
+	for _, entry := range e.entries[first:] {
+		if seq := uint64(entry.Seq); seq > upTo {
+			break
+		} else if len(seqs) == 0 || seqs[len(seqs)-1] != seq {
+			seqs = append(seqs, seq)
+		}
+	}
+	return seqs
+}
+
+// commitsUpTo returns the numbers of the root's commits up to a last one.
+func (e *eventIndex) commitsUpTo(last uint64) []uint64 {
+	var seqs []uint64
+	for _, entry := range e.entries {
+		if seq := uint64(entry.Seq); seq <= last && (len(seqs) == 0 || seqs[len(seqs)-1] != seq) {
+			seqs = append(seqs, seq)
+		}
+	}
+	return seqs
 }

@@ -49,8 +49,8 @@ func (t *tokenIndex) shard(hash *[32]byte) *atomic.Pointer[map[[32]byte]*tokenHo
 
 // Authenticate returns who holds the live token whose secret has the given SHA-256. It takes no
 // lock and allocates nothing. The identity must not be changed.
-func (m *ReadModel) Authenticate(hash [32]byte, at time.Time) (*Identity, bool) {
-	holder := (*m.tokens.shard(&hash).Load())[hash]
+func (t *tokenIndex) Authenticate(hash [32]byte, at time.Time) (*Identity, bool) {
+	holder := (*t.shard(&hash).Load())[hash]
 	if holder == nil || (!holder.expiresAt.IsZero() && !at.Before(holder.expiresAt)) {
 		return nil, false
 	}
@@ -74,48 +74,16 @@ func (t *tokenIndex) set(hash [32]byte, holder *tokenHolder) {
 	shard.Store(&fresh)
 }
 
-// load replaces everything by what the partners' tokens say.
-func (t *tokenIndex) load(partners map[domain.PartnerID]*partnerNode) {
+// load replaces all tokens.
+func (t *tokenIndex) load(holders map[[32]byte]*tokenHolder) {
 	var fresh [len(t.shards)]map[[32]byte]*tokenHolder
-	for n := range fresh {
-		fresh[n] = map[[32]byte]*tokenHolder{}
+	for i := range fresh {
+		fresh[i] = map[[32]byte]*tokenHolder{}
 	}
-	for _, partner := range partners {
-		for _, token := range partner.tokens {
-			if holder := partner.holderOf(token); holder != nil {
-				fresh[token.Hash[0]%64][token.Hash] = holder
-			}
-		}
+	for hash, holder := range holders {
+		fresh[hash[0]%64][hash] = holder
 	}
-	for n := range fresh {
-		t.shards[n].Store(&fresh[n])
-	}
-}
-
-// updateTokens brings the identities of some of the partner's tokens up to date. A replay does it once
-// for all.
-func (s *store) updateTokens(partner *partnerNode, concerned func(*domain.Token) bool) {
-	if s.replay {
-		return
-	}
-	for _, token := range partner.tokens {
-		if concerned(token) {
-			s.tokens.set(token.Hash, partner.holderOf(token))
-		}
-	}
-}
-
-// holderOf returns who holds the token; nil when it is good for nothing any more.
-func (p *partnerNode) holderOf(token *domain.Token) *tokenHolder {
-	member := p.members[token.Member]
-	if !token.ValidAt(member, time.Time{}) {
-		return nil
-	}
-	return &tokenHolder{
-		identity: Identity{
-			Viewer: Viewer{Partner: p.id, Scope: scopeOf(token.Agreements)},
-			Member: token.Member, Token: token.Ref.Token, Role: token.RoleFor(member), ViaOperator: token.ViaOperator, TimeZone: p.zone,
-		},
-		expiresAt: token.ExpiresAt,
+	for i := range fresh {
+		t.shards[i].Store(&fresh[i])
 	}
 }

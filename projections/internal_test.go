@@ -2,14 +2,11 @@ package projections
 
 import (
 	"fmt"
-	"reflect"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"tandem/domain"
 )
@@ -90,81 +87,6 @@ func TestNextMidnight(t *testing.T) {
 	}
 }
 
-// allKinds has a field of every kind that snapshots can hold.
-type allKinds struct {
-	Text   string
-	Yes    bool
-	Date   domain.Date
-	Number int
-	Count  uint64
-	At     time.Time
-	None   []string
-	Some   []string
-	Part   *part
-	Parts  []*part
-	Hash   [32]byte
-	Roles  map[domain.RoleName][]domain.PartnerID
-	Refs   []ref
-}
-
-type part struct{ Name string }
-
-func drawEverything(t *rapid.T) allKinds {
-	x := allKinds{
-		Text: rapid.String().Draw(t, "text"), Yes: rapid.Bool().Draw(t, "yes"),
-		Date: domain.Date(rapid.Int32().Draw(t, "date")), Number: rapid.Int().Draw(t, "number"), Count: rapid.Uint64().Draw(t, "count"),
-		At:   time.Unix(rapid.Int64Range(-62135596800, 253402300799).Draw(t, "seconds"), rapid.Int64Range(0, 999999999).Draw(t, "nanos")).UTC(),
-		Some: rapid.SliceOf(rapid.SampledFrom([]string{"", "nokia", "xiaomi"})).Draw(t, "some"),
-		Refs: []ref{},
-	}
-	for n := range rapid.IntRange(0, 5).Draw(t, "refs") {
-		x.Refs = append(x.Refs, ref{At: rapid.Int64().Draw(t, "at"), Seq: uint32(n), Index: rapid.Uint16().Draw(t, "index"), Audience: rapid.Uint16().Draw(t, "audience")})
-	}
-	if x.Yes {
-		x.Part, x.Parts = &part{"one"}, []*part{nil, {"two"}}
-		x.Roles = map[domain.RoleName][]domain.PartnerID{domain.Supplier: {"nokia"}, domain.Customer: nil}
-	}
-	return x
-}
-
-func TestWhatACodecWritesItReads(t *testing.T) {
-	codec, err := codecOf(reflect.TypeFor[allKinds]())
-	require.NoError(t, err)
-	rapid.Check(t, func(t *rapid.T) {
-		x := drawEverything(t)
-		b := encode(codec, x)
-		y, err := decodeSection(codec, reflect.TypeFor[allKinds](), b)
-		require.NoError(t, err)
-		require.Equal(t, x, y)
-		cut := rapid.IntRange(0, len(b)-1).Draw(t, "cut")
-		_, err = decodeSection(codec, reflect.TypeFor[allKinds](), b[:cut])
-		require.Error(t, err)
-	})
-}
-
-func TestSnapshotsRefuseWhatTheyCannotHold(t *testing.T) {
-	for _, x := range []reflect.Type{reflect.TypeFor[chan int](), reflect.TypeFor[[]func()](), reflect.TypeFor[struct{ hidden int }](), reflect.TypeFor[map[string]float64]()} {
-		_, err := codecOf(x)
-		require.ErrorContains(t, err, "snapshots cannot hold")
-	}
-}
-
-func TestTheSchemaHashFollowsTheTypes(t *testing.T) {
-	type a struct{ X []int }
-	type b struct{ X []int64 }
-	type c struct{ Y []int }
-	seen := []string{describe(reflect.TypeFor[time.Time]())}
-	for _, x := range []reflect.Type{reflect.TypeFor[a](), reflect.TypeFor[b](), reflect.TypeFor[c](), reflect.TypeFor[*a](), reflect.TypeFor[[2]int](), reflect.TypeFor[map[string]int]()} {
-		require.False(t, slices.Contains(seen, describe(x)), describe(x))
-		seen = append(seen, describe(x))
-	}
-	format, err := newSnapshotSchema()
-	require.NoError(t, err)
-	again, err := newSnapshotSchema()
-	require.NoError(t, err)
-	require.Equal(t, format.hash, again.hash)
-}
-
 // Clients hold positions for long: what was given out before any loss stays as it is.
 func TestPositionsOfTheFirstEpoch(t *testing.T) {
 	require.Equal(t, "1.a.7", rootPosition{1, "a", 7}.String())
@@ -205,24 +127,10 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-func FuzzSnapshotSection(f *testing.F) {
-	format, err := newSnapshotSchema()
-	require.NoError(f, err)
-	f.Add(encode(format.codec[milestonesSection], []savedMilestone{{Entity: &domain.Milestone{Plan: domain.Plan{Title: "M"}}, History: []uint32{1, 2}}}))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		section, err := decodeSection(format.codec[milestonesSection], format.types[milestonesSection], b)
-		if err != nil {
-			require.ErrorIs(t, err, errMalformedSection)
-			return
-		}
-		require.IsType(t, []savedMilestone{}, section)
-	})
-}
-
 func TestARootsCapacityIsGuarded(t *testing.T) {
 	state := newStore(newTokenIndex())
 	index := newEventIndex("agreement/a", "a")
 	index.readerSets = make([]readerSet, 1<<16)
-	_, err := index.setCode(state, []domain.PartnerID{"nokia"})
+	_, err := index.setCode([]domain.PartnerID{"nokia"}, state.reader)
 	require.ErrorIs(t, err, errIndexFull)
 }

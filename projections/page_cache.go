@@ -40,12 +40,19 @@ func newPage(body []byte, etag string, version uint64, position string) *Page {
 	}
 }
 
+// pages renders views and caches the results.
+type pages struct {
+	cache  *pageCache
+	views  *views
+	losses *losses
+}
+
 // ETag returns the quoted ETag of an answer: "<version>-<hash of the bytes>". After accepted losses,
 // which let versions be counted anew, it is "<losses>.<version>-<hash of the bytes>".
-func (m *ReadModel) ETag(version uint64, body []byte) string {
+func (p *pages) ETag(version uint64, body []byte) string {
 	sum := sha256.Sum256(body)
 	tag := strconv.FormatUint(version, 10) + "-" + hex.EncodeToString(sum[:12])
-	if losses := m.AcceptedLosses(); losses > 0 {
+	if losses := p.losses.AcceptedLosses(); losses > 0 {
 		tag = strconv.FormatUint(losses, 10) + "." + tag
 	}
 	return `"` + tag + `"`
@@ -60,32 +67,32 @@ func Render(body any) ([]byte, error) { return json.Marshal(body, json.Determini
 // kept page costs no lock of the image and no allocation. Otherwise build runs on a consistent
 // view, under the read lock: it must neither wait nor call the image. Its errors are returned and
 // not kept.
-func (m *ReadModel) Page(viewer Viewer, key string, build func(*View) (Answer, error)) (*Page, error) {
-	now := m.cfg.Now()
+func (p *pages) Page(viewer Viewer, key string, build func(*View) (Answer, error)) (*Page, error) {
+	now := p.views.now()
 	at := cacheKey{viewer, key}
-	if cached := m.pages.get(at); cached != nil && cached.fresh(now) {
+	if cached := p.cache.get(at); cached != nil && cached.fresh(now) {
 		return cached.page, nil
 	}
-	slot := m.pages.renderLock(at)
+	slot := p.cache.renderLock(at)
 	slot.Lock()
 	defer slot.Unlock()
-	if cached := m.pages.get(at); cached != nil && cached.fresh(now) {
+	if cached := p.cache.get(at); cached != nil && cached.fresh(now) {
 		return cached.page, nil
 	}
-	cached, err := m.build(viewer, build)
+	cached, err := p.build(viewer, build)
 	if err != nil {
 		return nil, err
 	}
-	m.pages.put(at, cached)
+	p.cache.put(at, cached)
 	return cached.page, nil
 }
 
 // build renders an answer on the present state.
-func (m *ReadModel) build(viewer Viewer, build func(*View) (Answer, error)) (*cachedPage, error) {
+func (p *pages) build(viewer Viewer, build func(*View) (Answer, error)) (*cachedPage, error) {
 	cached := &cachedPage{}
 	var answer Answer
 	var position string
-	err := m.View(viewer, func(view *View) (err error) {
+	err := p.views.View(viewer, func(view *View) (err error) {
 		if answer, err = build(view); err != nil {
 			return err
 		}
@@ -104,7 +111,7 @@ func (m *ReadModel) build(viewer Viewer, build func(*View) (Answer, error)) (*ca
 	if err != nil {
 		return nil, fmt.Errorf("render %T: %w", answer.Body, err)
 	}
-	cached.page = newPage(body, m.ETag(answer.Version, body), answer.Version, position)
+	cached.page = newPage(body, p.ETag(answer.Version, body), answer.Version, position)
 	return cached, nil
 }
 

@@ -32,15 +32,15 @@ func TestAPageIsKeptUntilItsViewerSeesAChange(t *testing.T) {
 	require.Equal(t, []string{fmt.Sprint(len(first.Body))}, first.LengthHeader)
 
 	own := model.page(t, viewerOf("nokia"))
-	h.do("nokia", domain.PlanMilestone{MilestoneRef: ref("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20180101}, Private: true})
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "a private thought", Private: true})
+	h.do("nokia", domain.PlanMilestone{MilestoneRef: milestoneRef("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20180101}, Private: true})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "a private thought", Private: true})
 	h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: domain.Manager})
 	h.do("nokia", domain.EditPartner{PartnerID: "nokia", Holidays: &[]domain.Date{20171206}})
 	model.caughtUp(t)
 	require.Same(t, first, model.page(t, viewerOf("xiaomi")))
 	require.NotEqual(t, own.ETag, model.page(t, viewerOf("nokia")).ETag)
 
-	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("fp4")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef("fp4")})
 	model.caughtUp(t)
 	second := model.page(t, viewerOf("xiaomi"))
 	require.NotEqual(t, first.ETag, second.ETag)

@@ -15,14 +15,14 @@ func TestTheLifeOfAMilestone(t *testing.T) {
 	h.settle()
 	model := h.follow(t, h.config())
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
-	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("fp4")})
-	h.do("nokia", domain.MoveForecast{MilestoneRef: ref("fp4"), On: domain.NewDate(2018, 4, 15)})
-	h.do("xiaomi", domain.MoveForecast{MilestoneRef: ref("fp4"), On: domain.NewDate(2018, 5, 1)})
-	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("fp4")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef("fp4")})
+	h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("fp4"), On: domain.NewDate(2018, 4, 15)})
+	h.do("xiaomi", domain.MoveForecast{MilestoneRef: milestoneRef("fp4"), On: domain.NewDate(2018, 5, 1)})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef("fp4")})
 	model.caughtUp(t)
 
 	require.NoError(t, model.View(viewerOf("xiaomi"), func(view *projections.View) error {
-		m, ok := view.Milestone(ref("fp4"))
+		m, ok := view.Milestone(milestoneRef("fp4"))
 		require.True(t, ok)
 		require.Equal(t, domain.Delivered, m.State)
 		require.True(t, m.Disagreement)
@@ -34,7 +34,7 @@ func TestTheLifeOfAMilestone(t *testing.T) {
 		require.Equal(t, 1, view.Status().AwaitingMyDecision)
 		return nil
 	}))
-	events, ok, err := model.History(context.Background(), viewerOf("xiaomi"), ref("fp4"), "", 50)
+	events, ok, err := model.History(context.Background(), viewerOf("xiaomi"), milestoneRef("fp4"), "", 50)
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.Len(t, events.Events, 5)

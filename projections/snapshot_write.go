@@ -3,65 +3,84 @@ package projections
 import (
 	"bufio"
 	"errors"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
+	"sync"
 
-	"tandem/domain"
 	"tandem/eventlog"
+	"tandem/projections/snapshot"
 )
 
-// snapshotIfDue begins a snapshot in the background when enough was applied since the last. Only
-// the follower calls it.
-func (m *ReadModel) snapshotIfDue() {
-	if m.cfg.Dir == "" || m.sinceSnapshot < m.cfg.SnapshotEvery || !m.snapshotLock.TryLock() {
+const snapshotName = "image.snapshot"
+
+// snapshotWriter writes snapshots of the present in the background.
+type snapshotWriter struct {
+	dir       string // empty: no snapshots
+	every     int    // commits between two snapshots
+	logger    *slog.Logger
+	format    *snapshot.Format
+	present   *present
+	lifecycle *lifecycle
+	tokens    *tokenIndex
+	since     int        // commits applied since the last snapshot; used by the follower's goroutine
+	lock      sync.Mutex // held while a snapshot is written in the background
+	running   sync.WaitGroup
+}
+
+func (s *snapshotWriter) path() string { return filepath.Join(s.dir, snapshotName) }
+
+// startIfDue starts a snapshot in the background if enough commits were applied since the last one. Only the
+// follower's goroutine calls it.
+func (s *snapshotWriter) startIfDue() {
+	if s.dir == "" || s.since < s.every || !s.lock.TryLock() {
 		return
 	}
-	m.sinceSnapshot = 0
-	m.snapshotWriters.Go(func() {
-		defer m.snapshotLock.Unlock()
-		m.saveSnapshot()
+	s.since = 0
+	s.running.Go(func() {
+		defer s.lock.Unlock()
+		s.save()
 	})
 }
 
-// lastSnapshot writes a snapshot at the end of Run, if anything happened since the last.
-func (m *ReadModel) lastSnapshot() {
-	m.snapshotWriters.Wait()
-	if !m.isLive() {
-		return // a replay that was cut short; the entities can still change in place
-	}
-	if m.cfg.Dir != "" && m.sinceSnapshot > 0 {
-		m.saveSnapshot()
+// finish writes a snapshot at the end of Run if a commit was applied since the last one. During a replay it
+// writes none, because the entities can still change in place.
+func (s *snapshotWriter) finish() {
+	s.running.Wait()
+	if s.lifecycle.isLive() && s.dir != "" && s.since > 0 {
+		s.save()
 	}
 }
 
-// saveSnapshot writes a snapshot. Failing to is no fault of the image: the next start takes longer.
-func (m *ReadModel) saveSnapshot() {
-	if err := m.writeSnapshot(); err != nil {
-		m.cfg.Logger.Warn("no snapshot could be written; the next start replays more of the log", "path", m.snapshotPath(), "error", err)
+// save writes a snapshot. If it fails the read model goes on; only the next start takes longer.
+func (s *snapshotWriter) save() {
+	if err := s.write(); err != nil {
+		s.logger.Warn("no snapshot could be written; the next start replays more of the log", "path", s.path(), "error", err)
 	}
 }
 
-// writeSnapshot puts a snapshot in place of the one before, whole or not at all.
-func (m *ReadModel) writeSnapshot() error {
-	if err := os.MkdirAll(m.cfg.Dir, 0o700); err != nil {
+// write replaces the snapshot atomically.
+func (s *snapshotWriter) write() error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
-	// One name for all: what a killed process left is overwritten, not kept beside.
-	file, err := os.OpenFile(m.snapshotPath()+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	// The name is always the same, so the next write replaces a file that a killed process left.
+	file, err := os.OpenFile(s.path()+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	err = m.writeTo(file)
+	err = s.writeTo(file)
 	if err == nil {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), m.snapshotPath())
+		err = os.Rename(file.Name(), s.path())
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
-	return syncDir(m.cfg.Dir)
+	return syncDir(s.dir)
 }
 
 func syncDir(path string) error {
@@ -72,122 +91,54 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// writeTo writes partition after partition. The lock is held only to take hold of one partition's
-// entities, which never change; their positions go with them, so it does not matter that another
-// partition has moved on meanwhile.
-func (m *ReadModel) writeTo(file *os.File) error {
+// writeTo writes one partition after the other and holds the lock only to capture it. Partitions may be
+// captured at different times, because each is stored with its own head.
+func (s *snapshotWriter) writeTo(file *os.File) error {
 	out := bufio.NewWriterSize(file, 1<<20)
-	_, err := out.Write(m.schema.header())
-	heads := savedHeads{Epochs: m.store.epochs}
+	_, err := out.Write(s.format.AppendHeader(nil))
+	heads := savedHeads{Epochs: s.present.store.epochs}
 	for partition := range heads.Heads {
 		if err != nil {
 			return err
 		}
-		m.mu.RLock()
-		cut := m.store.capture(eventlog.Partition(partition))
-		m.mu.RUnlock()
-		heads.Heads[partition] = cut.head
-		err = m.schema.writePartition(out, cut)
+		s.present.mu.RLock()
+		captured := s.present.store.capture(eventlog.Partition(partition))
+		s.present.mu.RUnlock()
+		heads.Heads[partition] = captured.head
+		err = s.writePartition(out, captured)
 	}
 	if err == nil {
-		_, err = out.Write(appendSection(nil, headsSection, encode(m.schema.codec[headsSection], heads)))
-	}
-	if err == nil {
-		_, err = out.Write(appendSection(nil, endSection, nil))
+		_, err = out.Write(s.format.AppendEnd(s.format.AppendSection(nil, headsSection, heads)))
 	}
 	return errors.Join(err, out.Flush())
 }
 
-// partitionCapture is one partition at one moment.
-type partitionCapture struct {
-	head        eventlog.Head
-	directories []savedDirectory
-	agreements  []savedAgreement
-	milestones  []savedMilestone
-}
-
-// capture takes hold of a partition. The caller holds the read lock.
-func (s *store) capture(partition eventlog.Partition) partitionCapture {
-	captured := partitionCapture{head: s.heads[partition]}
-	for _, node := range s.directoriesIn[partition] {
-		if len(node.index.entries) > 0 {
-			captured.directories = append(captured.directories, node.capture(s.version(domain.Stream{Partner: node.id})))
-		}
-	}
-	for _, agreement := range s.agreementsIn[partition] {
-		saved := savedAgreement{
-			ID: agreement.id, Entity: agreement.entity, Version: s.version(domain.Stream{Agreement: agreement.id}),
-			Waiting: agreement.awaitedSignatures, Root: agreement.index.capture(),
-		}
-		for _, project := range agreement.projects {
-			saved.Projects = append(saved.Projects, savedProject{
-				project.id, project.entity, s.version(domain.Stream{Agreement: agreement.id, Project: project.id}), project.calls,
-			})
-			for _, milestone := range project.milestones {
-				captured.milestones = append(captured.milestones, savedMilestone{milestone.entity, milestone.deliveredAt, milestone.history, milestone.moves})
-			}
-		}
-		captured.agreements = append(captured.agreements, saved)
-	}
-	return captured
-}
-
-// version returns the number of commits of a stream.
-func (s *store) version(stream domain.Stream) uint64 {
-	if node, ok := s.streams[stream.String()]; ok {
-		return node.version
-	}
-	return 0
-}
-
-func (p *partnerNode) capture(version uint64) savedDirectory {
-	saved := savedDirectory{ID: p.id, Entity: p.entity, Version: version, Profile: p.profileMark, Root: p.index.capture()}
-	for _, member := range p.members {
-		saved.Members = append(saved.Members, member)
-	}
-	for _, token := range p.tokens {
-		saved.Tokens = append(saved.Tokens, token)
-	}
-	for _, webhook := range p.webhooks {
-		saved.Webhooks = append(saved.Webhooks, webhook)
-	}
-	return saved
-}
-
-func (e *eventIndex) capture() savedRoot {
-	saved := savedRoot{Refs: e.entries}
-	for _, set := range e.readerSets {
-		saved.Audiences = append(saved.Audiences, set.partners)
-	}
-	return saved
-}
-
-// Sections are small enough that both cores have something to decode.
+// Sections are small enough that all decoders have work.
 const (
 	sectionMilestones  = 4096
 	sectionDirectories = 512
 )
 
-func (f *snapshotSchema) writePartition(out *bufio.Writer, captured partitionCapture) error {
-	put := func(kind byte, body []byte) error {
-		_, err := out.Write(appendSection(nil, kind, body))
+func (s *snapshotWriter) writePartition(out *bufio.Writer, captured partitionCapture) error {
+	write := func(kind snapshot.Kind, value any) error {
+		_, err := out.Write(s.format.AppendSection(nil, kind, value))
 		return err
 	}
 	for chunk := range slices.Chunk(captured.directories, sectionDirectories) {
-		if err := put(directorySection, encode(f.codec[directorySection], chunk)); err != nil {
+		if err := write(directorySection, chunk); err != nil {
 			return err
 		}
 	}
 	for _, agreement := range captured.agreements {
-		if err := put(agreementSection, encode(f.codec[agreementSection], agreement)); err != nil {
+		if err := write(agreementSection, agreement); err != nil {
 			return err
 		}
 	}
 	for chunk := range slices.Chunk(captured.milestones, sectionMilestones) {
-		for n := range chunk {
-			chunk[n].History = distances(chunk[n].History)
+		for i := range chunk {
+			chunk[i].History = distances(chunk[i].History)
 		}
-		if err := put(milestonesSection, encode(f.codec[milestonesSection], chunk)); err != nil {
+		if err := write(milestonesSection, chunk); err != nil {
 			return err
 		}
 	}

@@ -21,42 +21,6 @@ type View struct {
 	unknownPartner bool // the viewer's partner does not exist
 }
 
-// View calls read on a consistent view of the present, under the read lock: read must neither wait
-// nor call the image.
-func (m *ReadModel) View(viewer Viewer, read func(*View) error) error {
-	now := m.cfg.Now()
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return read(m.store.view(viewer, now, m.cfg.BaseURL))
-}
-
-func (s *store) view(viewer Viewer, now time.Time, base string) *View {
-	me, known := s.viewerNode(viewer)
-	return &View{
-		store: s, viewer: viewer, node: me, scope: parseScope(viewer.Scope), unknownPartner: !known,
-		now: now, baseURL: base, today: map[domain.PartnerID]domain.Date{},
-	}
-}
-
-// viewerNode returns the viewer's node; an empty one and false for a partner that does not exist.
-func (s *store) viewerNode(viewer Viewer) (*partnerNode, bool) {
-	if viewer.Operator {
-		return s.operator, true
-	}
-	if partner, ok := s.partners[viewer.Partner]; ok {
-		return partner, true
-	}
-	return newPartnerNode(viewer.Partner), false
-}
-
-// Changed returns a channel that is closed at the next change that v can see.
-func (m *ReadModel) Changed(viewer Viewer) <-chan struct{} {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	me, _ := m.store.viewerNode(viewer)
-	return me.changed(viewer.Scope)
-}
-
 // Now returns the time of the view.
 func (v *View) Now() time.Time { return v.now }
 

@@ -13,14 +13,14 @@ import (
 // trial is a delivered milestone b of nokia's, under an agreement with ten days for acceptance.
 func trial(t *testing.T) (*fixture, *runningModel) {
 	h, model := portfolio(t)
-	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("b")})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef("b")})
 	return h, model
 }
 
 func (i *runningModel) acceptance(t *testing.T, partner domain.PartnerID) (domain.MilestoneState, projections.Acceptance) {
 	i.caughtUp(t)
 	m := viewed(i, viewerOf(partner), func(view *projections.View) projections.Milestone {
-		m, _ := view.Milestone(ref("b"))
+		m, _ := view.Milestone(milestoneRef("b"))
 		return m
 	})
 	return m.State, m.Acceptance
@@ -41,7 +41,7 @@ func (i *runningModel) inbox(t *testing.T, partner domain.PartnerID) []projectio
 
 func TestConditionsAreShownUntilTheNextRound(t *testing.T) {
 	h, model := trial(t)
-	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: ref("b"), Conditions: []domain.Requirement{
+	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: milestoneRef("b"), Conditions: []domain.Requirement{
 		{Text: "Signed report", DueOn: 20170720}, {Text: "Two spare optics", DueOn: 20170731},
 	}})
 	asked := h.clock.Now()
@@ -68,13 +68,13 @@ func TestConditionsAreShownUntilTheNextRound(t *testing.T) {
 		}
 	}
 
-	h.do("xiaomi", domain.CloseCondition{MilestoneRef: ref("b"), Number: 1})
+	h.do("xiaomi", domain.CloseCondition{MilestoneRef: milestoneRef("b"), Number: 1})
 	_, a = model.acceptance(t, "nokia")
 	require.True(t, a.Conditions[0].Closed)
 	require.EqualValues(t, 20170705, *a.Conditions[0].ClosedOn)
 	require.False(t, a.Conditions[1].Closed)
 	require.Equal(t, []string{"condition"}, model.kinds(t, "xiaomi"))
-	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: ref("b"), Reasons: []string{"No spares"}})
+	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: milestoneRef("b"), Reasons: []string{"No spares"}})
 	_, a = model.acceptance(t, "nokia")
 	require.Empty(t, a.Conditions)
 	require.Empty(t, model.kinds(t, "xiaomi"))
@@ -83,13 +83,13 @@ func TestConditionsAreShownUntilTheNextRound(t *testing.T) {
 
 func TestTheLastClosingAccepts(t *testing.T) {
 	h, model := trial(t)
-	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: ref("b"), Conditions: []domain.Requirement{{Text: "Signed report", DueOn: 20170720}}})
+	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: milestoneRef("b"), Conditions: []domain.Requirement{{Text: "Signed report", DueOn: 20170720}}})
 	h.clock.advance(48 * time.Hour)
-	commit := h.do("xiaomi", domain.CloseCondition{MilestoneRef: ref("b"), Number: 1})
+	commit := h.do("xiaomi", domain.CloseCondition{MilestoneRef: milestoneRef("b"), Number: 1})
 	require.Len(t, commit.Events, 2)
 	model.caughtUp(t)
 	m := viewed(model, viewerOf("nokia"), func(view *projections.View) projections.Milestone {
-		m, _ := view.Milestone(ref("b"))
+		m, _ := view.Milestone(milestoneRef("b"))
 		return m
 	})
 	require.Equal(t, domain.Accepted, m.State)
@@ -101,7 +101,7 @@ func TestTheLastClosingAccepts(t *testing.T) {
 func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
 	h, model := trial(t)
 	accepted, rejected := domain.SettledAccepted, domain.SettledRejected
-	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: ref("b"), Reasons: []string{"41 h only"}})
+	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: milestoneRef("b"), Reasons: []string{"41 h only"}})
 	state, a := model.acceptance(t, "xiaomi")
 	require.Equal(t, domain.InProgress, state)
 	by := domain.NewDate(2017, 7, 15)
@@ -110,7 +110,7 @@ func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
 	}, a.Rejection)
 	require.Nil(t, a.Dispute)
 
-	h.do("nokia", domain.DisputeMilestone{MilestoneRef: ref("b"), Reason: "The generator failed"})
+	h.do("nokia", domain.DisputeMilestone{MilestoneRef: milestoneRef("b"), Reason: "The generator failed"})
 	disputed := h.clock.Now()
 	state, a = model.acceptance(t, "xiaomi")
 	require.Equal(t, domain.Disputed, state)
@@ -121,7 +121,7 @@ func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
 	require.Equal(t, []string{"dispute"}, model.kinds(t, "xiaomi"))
 	require.Equal(t, []string{"dispute"}, model.kinds(t, "nokia"))
 
-	h.do("nokia", domain.SettleMilestone{MilestoneRef: ref("b"), Settlement: accepted})
+	h.do("nokia", domain.SettleMilestone{MilestoneRef: milestoneRef("b"), Settlement: accepted})
 	_, a = model.acceptance(t, "xiaomi")
 	require.Equal(t, map[domain.PartnerID]*domain.Settlement{"nokia": &accepted, "xiaomi": nil}, a.Dispute.Named)
 	require.Empty(t, model.kinds(t, "nokia"), "it waits for xiaomi")
@@ -129,10 +129,10 @@ func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
 	require.Equal(t, disputed, item.Since)
 	require.Equal(t, "Nokia disputes the rejection of delivery 1 by Xiaomi: The generator failed; Nokia names accepted", item.Reason)
 
-	h.do("xiaomi", domain.SettleMilestone{MilestoneRef: ref("b"), Settlement: rejected})
+	h.do("xiaomi", domain.SettleMilestone{MilestoneRef: milestoneRef("b"), Settlement: rejected})
 	require.Equal(t, []string{"dispute"}, model.kinds(t, "nokia"), "xiaomi has named another outcome")
 	require.Equal(t, []string{"dispute"}, model.kinds(t, "xiaomi"), "and may still give in")
-	h.do("nokia", domain.SettleMilestone{MilestoneRef: ref("b"), Settlement: rejected})
+	h.do("nokia", domain.SettleMilestone{MilestoneRef: milestoneRef("b"), Settlement: rejected})
 	state, a = model.acceptance(t, "xiaomi")
 	require.Equal(t, domain.InProgress, state)
 	require.Nil(t, a.Dispute)
@@ -140,7 +140,7 @@ func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
 	require.False(t, a.Rejection.Disputable, "it has been settled")
 	require.Empty(t, model.kinds(t, "xiaomi"))
 
-	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("b")})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef("b")})
 	_, a = model.acceptance(t, "xiaomi")
 	require.Nil(t, a.Rejection)
 }
@@ -148,7 +148,7 @@ func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
 // A page says so when the last day of the period is over, in UTC.
 func TestADisputeHasItsTime(t *testing.T) {
 	h, model := trial(t)
-	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: ref("b"), Reasons: []string{"41 h only"}})
+	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: milestoneRef("b"), Reasons: []string{"41 h only"}})
 	disputable := func() bool {
 		_, a := model.acceptance(t, "nokia")
 		return a.Rejection.Disputable

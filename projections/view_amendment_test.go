@@ -59,7 +59,7 @@ func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
 
 	position := model.Position(viewer, "")
 	agreement := viewed(model, viewer, func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a })
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("b"), Text: "among ourselves"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("b"), Text: "among ourselves"})
 	h.do("nokia", domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Reason: "no"})
 	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "Newer", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
 	model.caughtUp(t)
@@ -67,7 +67,7 @@ func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
 	require.Equal(t, agreement, viewed(model, viewer, func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a }))
 
 	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}})
-	h.do("xiaomi", domain.CommentMilestone{MilestoneRef: ref("b"), Text: "among ourselves"})
+	h.do("xiaomi", domain.CommentMilestone{MilestoneRef: milestoneRef("b"), Text: "among ourselves"})
 	h.do("zte", domain.ProposeAmendment{AgreementID: agreementID, Title: "Ours", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(30)}}})
 	events := model.feed(t, "zte")
 	require.Equal(t, []string{"agreement.party_invited", "amendment.signed", "agreement.amended", "amendment.proposed"}, types(events))
@@ -101,7 +101,7 @@ func TestAnInvitationThatComesToNothing(t *testing.T) {
 	require.Empty(t, model.inbox(t, "zte"))
 	require.Empty(t, viewed(model, viewerOf("zte"), (*projections.View).Agreements))
 
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("b"), Text: "among ourselves"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("b"), Text: "among ourselves"})
 	h.invite(2)
 	events := model.feed(t, "zte")
 	require.Equal(t, []string{"agreement.party_invited", "amendment.rejected", "agreement.party_invited"}, types(events))
@@ -117,7 +117,7 @@ func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
 	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}})
 	viewer := viewerOf("zte")
 	three := []domain.PartnerID{"nokia", "xiaomi", "zte"}
-	h.do("nokia", domain.EditProject{ProjectRef: ref("b").ProjectRef(), Participants: &three})
+	h.do("nokia", domain.EditProject{ProjectRef: milestoneRef("b").ProjectRef(), Participants: &three})
 	require.Contains(t, model.kinds(t, "xiaomi"), "stage")
 	seen := func(view *projections.View) []domain.MilestoneID {
 		list, _, _ := view.Milestones(projections.MilestoneQuery{Limit: 200})
@@ -125,7 +125,7 @@ func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
 	}
 	require.Empty(t, viewed(model, viewer, seen))
 	quiet := model.Changed(viewer)
-	h.do("xiaomi", domain.EditProject{ProjectRef: ref("b").ProjectRef(), Participants: &three})
+	h.do("xiaomi", domain.EditProject{ProjectRef: milestoneRef("b").ProjectRef(), Participants: &three})
 	joined := h.clock.Now()
 	<-quiet
 	model.caughtUp(t)
@@ -136,8 +136,8 @@ func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
 	events := model.feed(t, "zte")
 	require.Equal(t, "project.participants_added", events[len(events)-1].Type)
 
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("b"), Text: "welcome"})
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("a"), Text: "in private", Private: true})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("b"), Text: "welcome"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("a"), Text: "in private", Private: true})
 	require.EqualValues(t, 1, model.milestone(t, "zte").Version)
 	again := h.follow(t, h.config())
 	require.Equal(t, dump(t, model.ReadModel, viewer), dump(t, again.ReadModel, viewer))

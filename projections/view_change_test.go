@@ -12,7 +12,7 @@ import (
 func (i *runningModel) change(t *testing.T, partner domain.PartnerID, number int) projections.Change {
 	i.caughtUp(t)
 	return viewed(i, viewerOf(partner), func(view *projections.View) projections.Change {
-		at := ref("b")
+		at := milestoneRef("b")
 		c, ok := view.Change(at.Agreement, at.Project, number)
 		require.True(t, ok)
 		return c
@@ -22,7 +22,7 @@ func (i *runningModel) change(t *testing.T, partner domain.PartnerID, number int
 func (i *runningModel) milestone(t *testing.T, partner domain.PartnerID) projections.Milestone {
 	i.caughtUp(t)
 	return viewed(i, viewerOf(partner), func(view *projections.View) projections.Milestone {
-		m, _ := view.Milestone(ref("b"))
+		m, _ := view.Milestone(milestoneRef("b"))
 		return m
 	})
 }
@@ -35,7 +35,7 @@ func TestABaselineIsShownOnceItIsAgreed(t *testing.T) {
 	waiting := len(model.inbox(t, "xiaomi"))
 
 	to := before.DueOn.AddDays(7)
-	h.do("nokia", domain.ProposeChange{ProjectRef: ref("b").ProjectRef(), Reason: "our plan", Milestones: []domain.WantedChange{
+	h.do("nokia", domain.ProposeChange{ProjectRef: milestoneRef("b").ProjectRef(), Reason: "our plan", Milestones: []domain.WantedChange{
 		{Milestone: "b", To: domain.ChangeFields{DueOn: to}},
 	}})
 	proposed := h.clock.Now()
@@ -57,8 +57,8 @@ func TestABaselineIsShownOnceItIsAgreed(t *testing.T) {
 	require.Equal(t, c.URL, item.URL)
 	require.NotContains(t, model.kinds(t, "nokia"), "change", "proposing approves")
 
-	h.do("xiaomi", domain.ApproveChange{ChangeRef: domain.ChangeRef{ProjectRef: ref("b").ProjectRef(), Number: 1}})
-	h.do("nokia", domain.MoveForecast{MilestoneRef: ref("b"), On: to.AddDays(3), Reason: "optics late"})
+	h.do("xiaomi", domain.ApproveChange{ChangeRef: domain.ChangeRef{ProjectRef: milestoneRef("b").ProjectRef(), Number: 1}})
+	h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("b"), On: to.AddDays(3), Reason: "optics late"})
 	m := model.milestone(t, "xiaomi")
 	require.Equal(t, to, *m.BaselineOn)
 	require.Equal(t, to, m.DueOn)
@@ -72,17 +72,17 @@ func TestABaselineIsShownOnceItIsAgreed(t *testing.T) {
 func TestAClosedChangeSaysWhy(t *testing.T) {
 	h, model := portfolio(t)
 	propose := func() {
-		h.do("nokia", domain.ProposeChange{ProjectRef: ref("b").ProjectRef(), Reason: "our plan", Milestones: []domain.WantedChange{{Milestone: "b"}}})
+		h.do("nokia", domain.ProposeChange{ProjectRef: milestoneRef("b").ProjectRef(), Reason: "our plan", Milestones: []domain.WantedChange{{Milestone: "b"}}})
 	}
 	propose()
-	h.do("xiaomi", domain.RejectChange{ChangeRef: domain.ChangeRef{ProjectRef: ref("b").ProjectRef(), Number: 1}, Reason: "too late"})
+	h.do("xiaomi", domain.RejectChange{ChangeRef: domain.ChangeRef{ProjectRef: milestoneRef("b").ProjectRef(), Number: 1}, Reason: "too late"})
 	c := model.change(t, "nokia", 1)
 	require.Equal(t, &projections.ChangeRejection{Partner: "xiaomi", Reason: "too late"}, c.Rejection)
 	require.Equal(t, map[domain.PartnerID]string{"nokia": "approved", "xiaomi": "rejected"}, c.Approvals)
 
 	propose()
 	day := domain.Date(20171224)
-	h.do("nokia", domain.EditMilestone{MilestoneRef: ref("b"), DueOn: &day})
+	h.do("nokia", domain.EditMilestone{MilestoneRef: milestoneRef("b"), DueOn: &day})
 	c = model.change(t, "nokia", 2)
 	require.Equal(t, domain.ChangeStateVoid, c.State)
 	require.EqualValues(t, "b", c.Void.Milestone)

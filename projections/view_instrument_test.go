@@ -30,15 +30,15 @@ func (h *fixture) research() {
 }
 
 func (h *fixture) serve(m domain.MilestoneID, private bool) {
-	h.do("nokia", domain.PlanMilestone{MilestoneRef: ref(m), Private: private, Plan: domain.Plan{
+	h.do("nokia", domain.PlanMilestone{MilestoneRef: milestoneRef(m), Private: private, Plan: domain.Plan{
 		Title: string(m), Owner: "nokia", DueOn: 20171201, Instrument: "research", ScheduleItem: "study", Clause: "4.2",
 	}})
 }
 
 func (h *fixture) accept(m domain.MilestoneID) {
-	h.do("nokia", domain.StartMilestone{MilestoneRef: ref(m)})
-	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref(m)})
-	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: ref(m)})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef(m)})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef(m)})
+	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: milestoneRef(m)})
 }
 
 // served is what a partner reads of the instrument: its only item and obligation.
@@ -83,12 +83,12 @@ func TestWhatServesAnInstrument(t *testing.T) {
 	require.Equal(t, domain.ItemDelivered, item.State)
 
 	h.serve("annex", false)
-	h.do("nokia", domain.EditMilestone{MilestoneRef: ref("annex"), ScheduleItem: new(domain.ItemID(""))})
+	h.do("nokia", domain.EditMilestone{MilestoneRef: milestoneRef("annex"), ScheduleItem: new(domain.ItemID(""))})
 	item, owed := model.served(t, "xiaomi")
 	require.Len(t, item.Milestones, 1)
 	require.Len(t, owed.Milestones, 2)
 	require.Equal(t, "open", owed.State, "what was fulfilled is open again while more is planned for it")
-	h.do("nokia", domain.EditMilestone{MilestoneRef: ref("annex"), Instrument: new(domain.InstrumentID("")), Clause: new("")})
+	h.do("nokia", domain.EditMilestone{MilestoneRef: milestoneRef("annex"), Instrument: new(domain.InstrumentID("")), Clause: new("")})
 	_, owed = model.served(t, "xiaomi")
 	require.Equal(t, "fulfilled", owed.State)
 }
@@ -110,7 +110,7 @@ func TestInstrumentPages(t *testing.T) {
 		return page.ETag
 	}
 	nokia, xiaomi, sony := etag("nokia"), etag("xiaomi"), etag("sony")
-	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("draft")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef("draft")})
 	require.NotEqual(t, nokia, etag("nokia"))
 	require.NotEqual(t, xiaomi, etag("xiaomi"))
 	require.Equal(t, sony, etag("sony"))

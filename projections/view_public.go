@@ -41,16 +41,6 @@ type PublicMilestone struct {
 	Overdue     bool                  `json:"overdue" doc:"Not delivered, and due before today in the owner's zone."`
 }
 
-// updatePublic notes that the milestone is public, so that the public's look at an agreement costs as much as
-// there is to see, and one at an agreement without anything public as much as at none.
-func (m *milestoneNode) updatePublic() {
-	if m.entity.Public && !m.public {
-		m.public = true
-		agreement := m.project.agreement
-		agreement.public = append(agreement.public, m)
-	}
-}
-
 // Public returns what everybody sees of an agreement, whoever the viewer is; false if nothing of it is
 // public.
 func (v *View) Public(id domain.AgreementID) (PublicStatus, bool) {

@@ -49,11 +49,11 @@ func portfolio(t *testing.T) (*fixture, *runningModel) {
 	h.plan("late", domain.NewDate(2017, 7, 1))
 	h.plan("b", domain.NewDate(2017, 8, 1))
 	h.plan("a", domain.NewDate(2017, 8, 1))
-	h.do("xiaomi", domain.PlanMilestone{MilestoneRef: ref("theirs"), Plan: domain.Plan{Title: "Theirs", Owner: "xiaomi", DueOn: 20170715}})
-	h.do("nokia", domain.PlanMilestone{MilestoneRef: ref("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20170710}, Private: true})
+	h.do("xiaomi", domain.PlanMilestone{MilestoneRef: milestoneRef("theirs"), Plan: domain.Plan{Title: "Theirs", Owner: "xiaomi", DueOn: 20170715}})
+	h.do("nokia", domain.PlanMilestone{MilestoneRef: milestoneRef("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20170710}, Private: true})
 	amber := domain.Amber
-	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("b")})
-	h.do("nokia", domain.ReportProgress{MilestoneRef: ref("b"), Health: &amber})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef("b")})
+	h.do("nokia", domain.ReportProgress{MilestoneRef: milestoneRef("b"), Health: &amber})
 	model.caughtUp(t)
 	return h, model
 }
@@ -115,10 +115,10 @@ func TestMilestonesPageByPage(t *testing.T) {
 		require.ErrorIs(t, err, projections.ErrCursor, bad)
 	}
 	due := domain.NewDate(2017, 6, 1)
-	h.do("nokia", domain.EditMilestone{MilestoneRef: ref("b"), DueOn: &due})
+	h.do("nokia", domain.EditMilestone{MilestoneRef: milestoneRef("b"), DueOn: &due})
 	model.caughtUp(t)
 	require.Equal(t, []domain.MilestoneID{"b", "late", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
-	h.do("nokia", domain.ShareMilestone{MilestoneRef: ref("secret-1")})
+	h.do("nokia", domain.ShareMilestone{MilestoneRef: milestoneRef("secret-1")})
 	model.caughtUp(t)
 	require.Equal(t, []domain.MilestoneID{"b", "late", "secret-1", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
 }
@@ -142,12 +142,12 @@ func TestStatusCountsWhatItsViewerSees(t *testing.T) {
 
 func TestAPrivateForecastIsItsPartnersOnly(t *testing.T) {
 	h, model := portfolio(t)
-	h.do("nokia", domain.MoveForecast{MilestoneRef: ref("a"), On: 20170901, Private: true})
-	h.do("nokia", domain.MoveForecast{MilestoneRef: ref("a"), On: 20170801})
+	h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("a"), On: 20170901, Private: true})
+	h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("a"), On: 20170801})
 	model.caughtUp(t)
 	read := func(viewer projections.Viewer) projections.Milestone {
 		return viewed(model, viewer, func(view *projections.View) projections.Milestone {
-			m, _ := view.Milestone(ref("a"))
+			m, _ := view.Milestone(milestoneRef("a"))
 			return m
 		})
 	}
@@ -164,17 +164,17 @@ func TestARejectionStaysInTheDecisions(t *testing.T) {
 	decision := func() projections.Decision {
 		model.caughtUp(t)
 		return viewed(model, viewerOf("nokia"), func(view *projections.View) projections.Decision {
-			m, _ := view.Milestone(ref("b"))
+			m, _ := view.Milestone(milestoneRef("b"))
 			return m.Acceptance.Decisions["xiaomi"]
 		})
 	}
 	require.Equal(t, "none", decision().State)
-	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("b")})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef("b")})
 	require.Equal(t, "pending", decision().State)
-	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: ref("b"), Reasons: []string{"too slow"}})
+	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: milestoneRef("b"), Reasons: []string{"too slow"}})
 	require.Equal(t, "rejected", decision().State)
 	require.EqualValues(t, 20170705, *decision().DecidedOn)
-	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("b")})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef("b")})
 	require.Equal(t, "pending", decision().State)
 }
 
@@ -204,10 +204,10 @@ func TestInbox(t *testing.T) {
 	h.do("nokia", domain.CallStage{ProjectRef: p, Move: domain.MoveComplete, Reason: "all done"})
 	called := h.clock.Now()
 	h.plan("fp4", 20180330)
-	h.do("nokia", domain.StartMilestone{MilestoneRef: ref("fp4")})
-	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref("fp4")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef("fp4")})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef("fp4")})
 	delivered := h.clock.Now()
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "please look"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "please look"})
 	require.Len(t, inbox("nokia"), 1)
 	items := inbox("xiaomi")
 	require.Len(t, items, 3)
@@ -217,7 +217,7 @@ func TestInbox(t *testing.T) {
 	require.Equal(t, delivered, items[2].Since)
 
 	h.do("xiaomi", domain.CallStage{ProjectRef: p, Move: domain.MoveComplete})
-	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: ref("fp4")})
+	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: milestoneRef("fp4")})
 	h.do("xiaomi", domain.SignAgreement{AgreementID: "next"})
 	h.do("nokia", domain.SignAgreement{AgreementID: "next"})
 	require.Empty(t, inbox("xiaomi"))
@@ -232,7 +232,7 @@ func TestTheOperatorSeesDirectoriesAndNoAgreement(t *testing.T) {
 		require.Len(t, view.Partners(), 2)
 		require.Len(t, view.Members("nokia"), 1)
 		require.False(t, view.AgreementVisible(agreementID))
-		require.False(t, view.MilestoneVisible(ref("a")))
+		require.False(t, view.MilestoneVisible(milestoneRef("a")))
 		require.Empty(t, view.Agreements())
 		return nil
 	}))

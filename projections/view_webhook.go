@@ -2,7 +2,6 @@ package projections
 
 import (
 	"tandem/domain"
-	"tandem/eventlog"
 )
 
 // Webhook returns a webhook that is not removed, to members of its partner. A token that is limited to
@@ -64,44 +63,4 @@ func (v *View) Webhooks(partner domain.PartnerID) []Webhook {
 		}
 	}
 	return shapes
-}
-
-// Webhooks returns a partner's webhooks, sorted by id; without those removed. They never change once the
-// image is live.
-func (m *ReadModel) Webhooks(partner domain.PartnerID) []*domain.Webhook {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.store.partners[partner].listWebhooks(nil)
-}
-
-// Webhook returns a webhook as it is now; nil if there is none, or no more.
-func (m *ReadModel) Webhook(ref domain.WebhookRef) *domain.Webhook {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if webhook := m.store.Webhook(ref); webhook != nil && !webhook.Removed {
-		return webhook
-	}
-	return nil
-}
-
-// WebhooksIn returns the webhooks of all partners whose directories lie in a partition, as Webhooks does.
-// [Config.Applied] tells when that may have changed: when a commit of such a directory was applied.
-func (m *ReadModel) WebhooksIn(partition eventlog.Partition) []*domain.Webhook {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	var all []*domain.Webhook
-	for _, node := range m.store.directoriesIn[partition] {
-		all = node.listWebhooks(all)
-	}
-	return all
-}
-
-func (p *partnerNode) listWebhooks(all []*domain.Webhook) []*domain.Webhook {
-	if p == nil || p.entity == nil {
-		return all
-	}
-	for _, id := range p.entity.Webhooks {
-		all = append(all, p.webhooks[id])
-	}
-	return all
 }

@@ -27,20 +27,23 @@ func profilePrefix(partner domain.PartnerID, member domain.MemberID) string {
 	return "profile/" + string(partner) + "/" + string(member) + "/"
 }
 
+// profiles reads names and addresses of members.
+type profiles struct{ log eventlog.Log }
+
 // Profile returns a member's name and address; both are empty when they were erased.
-func (m *ReadModel) Profile(ctx context.Context, partner domain.PartnerID, member domain.MemberID) (name, email string, err error) {
+func (p *profiles) Profile(ctx context.Context, partner domain.PartnerID, member domain.MemberID) (name, email string, err error) {
 	one := []Member{{ID: member}}
-	err = m.fill(ctx, partner, profilePrefix(partner, member), one)
+	err = p.fill(ctx, partner, profilePrefix(partner, member), one)
 	return one[0].Name, one[0].Email, err
 }
 
 // FillProfiles sets the names and addresses of a partner's members.
-func (m *ReadModel) FillProfiles(ctx context.Context, partner domain.PartnerID, members []Member) error {
-	return m.fill(ctx, partner, "profile/"+string(partner)+"/", members)
+func (p *profiles) FillProfiles(ctx context.Context, partner domain.PartnerID, members []Member) error {
+	return p.fill(ctx, partner, "profile/"+string(partner)+"/", members)
 }
 
-func (m *ReadModel) fill(ctx context.Context, partner domain.PartnerID, prefix string, members []Member) error {
-	entries, err := m.cfg.Log.Scan(ctx, directoryOf(partner), prefix)
+func (p *profiles) fill(ctx context.Context, partner domain.PartnerID, prefix string, members []Member) error {
+	entries, err := p.log.Scan(ctx, DirectoryOf(partner), prefix)
 	if err != nil {
 		return fmt.Errorf("read the profiles: %w", unreadable(err))
 	}
@@ -54,6 +57,7 @@ func (m *ReadModel) fill(ctx context.Context, partner domain.PartnerID, prefix s
 	return nil
 }
 
-func directoryOf(partner domain.PartnerID) eventlog.Partition {
+// DirectoryOf returns the partition of a partner's directory, whose owner runs the partner's webhooks.
+func DirectoryOf(partner domain.PartnerID) eventlog.Partition {
 	return eventlog.PartitionOf(domain.Stream{Partner: partner}.Root())
 }

@@ -1,11 +1,21 @@
 package projections
 
 import (
-	"sort"
 	"sync"
 
 	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/projections/sentences"
 )
+
+// events reads single events and past states.
+type events struct {
+	views  *views
+	losses *losses
+	log    eventlog.Log
+	book   *sentences.Book
+	pasts  pastCache
+}
 
 // maxPasts is how many pasts are kept at a time.
 const maxPasts = 16
@@ -50,22 +60,8 @@ func (c *pastCache) put(past *past) {
 }
 
 // newPast returns the beginning of an agreement's past. Partners are the present ones.
-func (m *ReadModel) newPast(event VisibleEvent) *past {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return &past{root: event.ref.index.name, store: m.store.emptyPast(domain.Stream{Agreement: event.Agreement})}
-}
-
-// commitsBetween returns the numbers of the root's commits after one and up to another.
-func (e *eventIndex) commitsBetween(after, upTo uint64) []uint64 {
-	var seqs []uint64
-	first := sort.Search(len(e.entries), func(i int) bool { return uint64(e.entries[i].Seq) > after })
-	for _, entry := range e.entries[first:] {
-		if seq := uint64(entry.Seq); seq > upTo {
-			break
-		} else if len(seqs) == 0 || seqs[len(seqs)-1] != seq {
-			seqs = append(seqs, seq)
-		}
-	}
-	return seqs
+func (s *events) newPast(event VisibleEvent) *past {
+	s.views.present.mu.RLock()
+	defer s.views.present.mu.RUnlock()
+	return &past{root: event.ref.index.name, store: s.views.present.store.emptyPast(domain.Stream{Agreement: event.Agreement})}
 }

@@ -3,12 +3,9 @@ package projections
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"time"
 
 	"tandem/domain"
-	"tandem/eventlog"
 	"tandem/projections/sentences"
 )
 
@@ -16,50 +13,50 @@ import (
 // since the event's own time, oldest first; within an agreement they are in order and without gaps. It
 // leaves out what has been lost. Where an accepted loss has let positions be counted anew, it names the
 // agreements and has moved the progress.
-func (m *ReadModel) Upcoming(ctx context.Context, query EventQuery, cursor *Cursor) (list []VisibleEvent, lost []domain.AgreementID, err error) {
-	m.mu.RLock()
-	refs, lost := m.store.nextEvents(query, cursor)
-	list = m.store.visibleEvents(refs)
-	m.mu.RUnlock()
-	return list, lost, m.complete(ctx, list)
+func (s *events) Upcoming(ctx context.Context, query EventQuery, cursor *Cursor) (list []VisibleEvent, lost []domain.AgreementID, err error) {
+	s.views.present.mu.RLock()
+	refs, lost := s.views.present.store.nextEvents(query, cursor)
+	list = s.views.present.store.visibleEvents(refs)
+	s.views.present.mu.RUnlock()
+	return list, lost, s.complete(ctx, list)
 }
 
 // Recent returns the last events that the outlook's partner may see, oldest first, whatever its progress.
-func (m *ReadModel) Recent(ctx context.Context, query EventQuery) ([]VisibleEvent, error) {
-	m.mu.RLock()
+func (s *events) Recent(ctx context.Context, query EventQuery) ([]VisibleEvent, error) {
+	s.views.present.mu.RLock()
 	var refs []eventRef
-	for _, index := range m.store.agreementsSeen(query.Partner) {
+	for _, index := range s.views.present.store.agreementsSeen(query.Partner) {
 		count := index.visibleCount(query.Partner)
 		refs = append(refs, index.after(query.Partner, count-min(count, uint64(query.Limit)), query.Limit)...)
 	}
 	slices.SortStableFunc(refs, compareEventRefs)
-	list := m.store.visibleEvents(refs[max(len(refs)-query.Limit, 0):])
-	m.mu.RUnlock()
-	return list, m.complete(ctx, list)
+	list := s.views.present.store.visibleEvents(refs[max(len(refs)-query.Limit, 0):])
+	s.views.present.mu.RUnlock()
+	return list, s.complete(ctx, list)
 }
 
 // EventAt returns the event at a partner's position; false when there is none there. Where history is lost it
 // is a *eventlog.LostTailError, and a position of before an accepted loss is an ErrPositionLost.
-func (m *ReadModel) EventAt(ctx context.Context, partner domain.PartnerID, position string) (VisibleEvent, bool, error) {
+func (s *events) EventAt(ctx context.Context, partner domain.PartnerID, position string) (VisibleEvent, bool, error) {
 	at, err := parsePosition(position)
 	if err != nil || len(at) != 1 || at[0].count == 0 {
 		return VisibleEvent{}, false, err
 	}
-	if loss := m.OpenLossIn(at[0].partition()); loss != nil {
+	if loss := s.losses.OpenLossIn(at[0].partition()); loss != nil {
 		return VisibleEvent{}, false, loss
 	}
-	m.mu.RLock()
+	s.views.present.mu.RLock()
 	var list []VisibleEvent
-	if _, err = m.store.epochReached(at[0]); err == nil {
-		if agreement := m.store.agreements[domain.AgreementID(at[0].name)]; agreement != nil {
-			list = m.store.visibleEvents(agreement.index.after(partner, at[0].count-1, 1))
+	if _, err = s.views.present.store.epochReached(at[0]); err == nil {
+		if agreement := s.views.present.store.agreements[domain.AgreementID(at[0].name)]; agreement != nil {
+			list = s.views.present.store.visibleEvents(agreement.index.after(partner, at[0].count-1, 1))
 		}
 	}
-	m.mu.RUnlock()
+	s.views.present.mu.RUnlock()
 	if err != nil || len(list) == 0 {
 		return VisibleEvent{}, false, err
 	}
-	err = m.complete(ctx, list)
+	err = s.complete(ctx, list)
 	return list[0], err == nil, err
 }
 
@@ -75,14 +72,14 @@ func (s *store) visibleEvents(refs []eventRef) []VisibleEvent {
 }
 
 // complete fills in what the log says.
-func (m *ReadModel) complete(ctx context.Context, list []VisibleEvent) error {
+func (s *events) complete(ctx context.Context, list []VisibleEvent) error {
 	var missing []eventRef
 	for _, event := range list {
 		if event.commit == nil {
 			missing = append(missing, event.ref)
 		}
 	}
-	found, err := m.commits(ctx, missing)
+	found, err := s.commits(ctx, missing)
 	if err != nil {
 		return err
 	}
@@ -113,22 +110,22 @@ type RenderedEvent struct {
 
 // RenderEvent returns an event with the state that it left behind. Unless private is set, nothing of the state is
 // told that only the partner itself sees.
-func (m *ReadModel) RenderEvent(ctx context.Context, partner domain.PartnerID, event VisibleEvent, private bool, language string) (*RenderedEvent, error) {
+func (s *events) RenderEvent(ctx context.Context, partner domain.PartnerID, event VisibleEvent, private bool, language string) (*RenderedEvent, error) {
 	rendered := new(RenderedEvent)
 	known := false
-	err := m.View(Viewer{Partner: partner}, func(view *View) (err error) {
-		if err := view.render(m.book, event, language, rendered); err != nil || rendered.Event.Milestone == nil {
+	err := s.views.View(Viewer{Partner: partner}, func(view *View) (err error) {
+		if err := view.render(s.book, event, language, rendered); err != nil || rendered.Event.Milestone == nil {
 			known = true
 			return err
 		}
-		rendered.Milestone, known = view.store.view(view.viewer, event.RecordedAt, view.baseURL).postState(event, private)
+		rendered.Milestone, known = s.views.viewAt(view.store, view.viewer, event.RecordedAt).postState(event, private)
 		return nil
 	})
 	if err != nil || known {
 		return rendered, err
 	}
-	err = m.withPast(ctx, event, func(state *store) {
-		view := state.view(Viewer{Partner: partner}, event.RecordedAt, m.cfg.BaseURL)
+	err = s.withPast(ctx, event, func(state *store) {
+		view := s.views.viewAt(state, Viewer{Partner: partner}, event.RecordedAt)
 		if node := view.milestone(event.milestone()); node != nil {
 			rendered.Milestone = view.messageMilestone(node, private)
 		}
@@ -207,42 +204,19 @@ func (v *View) messageMilestone(node *milestoneNode, private bool) *Milestone {
 	return &shape
 }
 
-// ReadersOf returns the partners that see anything of an agreement.
-func (m *ReadModel) ReadersOf(agreement domain.AgreementID) []domain.PartnerID {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if node := m.store.agreements[agreement]; node != nil {
-		return slices.Collect(maps.Keys(node.index.readers))
-	}
-	return nil
-}
-
-// Zone returns a partner's time zone; UTC for one that is not known.
-func (m *ReadModel) Zone(partner domain.PartnerID) *time.Location {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if node := m.store.partners[partner]; node != nil {
-		return node.zone
-	}
-	return time.UTC
-}
-
-// DirectoryOf returns the partition of a partner's directory, whose owner runs the partner's webhooks.
-func DirectoryOf(partner domain.PartnerID) eventlog.Partition { return directoryOf(partner) }
-
 // withPast calls read with a store as the occurrence's commit left it. Stores are kept, so that a lane
 // which is far behind folds its past once, and not once for each event.
-func (m *ReadModel) withPast(ctx context.Context, event VisibleEvent, read func(*store)) error {
+func (s *events) withPast(ctx context.Context, event VisibleEvent, read func(*store)) error {
 	seq := uint64(event.ref.entry.Seq)
-	past := m.pasts.take(event.ref.index.name, seq)
+	past := s.pasts.take(event.ref.index.name, seq)
 	if past == nil {
-		past = m.newPast(event)
+		past = s.newPast(event)
 	}
-	m.mu.RLock()
+	s.views.present.mu.RLock()
 	seqs := event.ref.index.commitsBetween(past.seq, seq)
-	m.mu.RUnlock()
+	s.views.present.mu.RUnlock()
 	for chunk := range slices.Chunk(seqs, readAhead) {
-		commits, err := m.cfg.Log.Read(ctx, event.ref.index.partition, chunk)
+		commits, err := s.log.Read(ctx, event.ref.index.partition, chunk)
 		if err != nil {
 			return fmt.Errorf("read the past of %s: %w", event.ref.index.name, unreadable(err))
 		}
@@ -256,6 +230,6 @@ func (m *ReadModel) withPast(ctx context.Context, event VisibleEvent, read func(
 		past.store.endReplay()
 	}
 	read(past.store)
-	m.pasts.put(past)
+	s.pasts.put(past)
 	return nil
 }

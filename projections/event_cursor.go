@@ -142,14 +142,14 @@ func compareEventRefs(one, other eventRef) int {
 }
 
 // Behind returns how many events that the partner may see a progress has before it.
-func (m *ReadModel) Behind(query EventQuery, cursor *Cursor) (behind uint64) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for _, index := range m.store.agreementsSeen(query.Partner) {
-		if at, ok := cursor.roots[index.name]; ok && at.Epoch < firstEpoch+m.store.epochs[index.partition] {
+func (s *events) Behind(query EventQuery, cursor *Cursor) (behind uint64) {
+	s.views.present.mu.RLock()
+	defer s.views.present.mu.RUnlock()
+	for _, index := range s.views.present.store.agreementsSeen(query.Partner) {
+		if at, ok := cursor.roots[index.name]; ok && at.Epoch < firstEpoch+s.views.present.store.epochs[index.partition] {
 			continue // not known before the lane looks
 		}
-		count, _ := m.store.cursorCount(cursor, index, query)
+		count, _ := s.views.present.store.cursorCount(cursor, index, query)
 		behind += max(index.visibleCount(query.Partner), count) - count
 	}
 	return behind
@@ -157,29 +157,29 @@ func (m *ReadModel) Behind(query EventQuery, cursor *Cursor) (behind uint64) {
 
 // Rewind moves a progress back to a position, or to the first event recorded at or after a time when there is
 // no position. A position of one agreement moves that one alone. It never moves forward.
-func (m *ReadModel) Rewind(query EventQuery, cursor *Cursor, after string, since time.Time) error {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+func (s *events) Rewind(query EventQuery, cursor *Cursor, after string, since time.Time) error {
+	s.views.present.mu.RLock()
+	defer s.views.present.mu.RUnlock()
 	position, err := parseAfter(after)
 	if err != nil {
 		return err
 	}
 	for _, root := range position {
-		if _, err := m.store.epochReached(root); err != nil {
+		if _, err := s.views.present.store.epochReached(root); err != nil {
 			return err
 		}
 	}
 	one := len(position) == 1 && position[0].String() == after
-	for _, index := range m.store.agreementsSeen(query.Partner) {
+	for _, index := range s.views.present.store.agreementsSeen(query.Partner) {
 		if one && position[0].name != index.name {
 			continue
 		}
 		to := index.countBefore(query.Partner, since.UnixMicro())
 		if after != "" {
-			_, to, _ = m.store.startIn(position, index)
+			_, to, _ = s.views.present.store.startIn(position, index)
 		}
-		if now, _ := m.store.cursorCount(cursor, index, query); to < now {
-			cursor.set(index.name, m.store.cursorRoot(index, query.Partner, to))
+		if now, _ := s.views.present.store.cursorCount(cursor, index, query); to < now {
+			cursor.set(index.name, s.views.present.store.cursorRoot(index, query.Partner, to))
 		}
 	}
 	return nil
@@ -187,12 +187,12 @@ func (m *ReadModel) Rewind(query EventQuery, cursor *Cursor, after string, since
 
 // Skip moves a progress, in some agreements, behind what was recorded before a time: what happened there was not looked
 // out for.
-func (m *ReadModel) Skip(query EventQuery, cursor *Cursor, before time.Time, which func(domain.AgreementID) bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for _, index := range m.store.agreementsSeen(query.Partner) {
+func (s *events) Skip(query EventQuery, cursor *Cursor, before time.Time, which func(domain.AgreementID) bool) {
+	s.views.present.mu.RLock()
+	defer s.views.present.mu.RUnlock()
+	for _, index := range s.views.present.store.agreementsSeen(query.Partner) {
 		if which(domain.AgreementID(index.name)) {
-			cursor.set(index.name, m.store.cursorRoot(index, query.Partner, index.countBefore(query.Partner, before.UnixMicro())))
+			cursor.set(index.name, s.views.present.store.cursorRoot(index, query.Partner, index.countBefore(query.Partner, before.UnixMicro())))
 		}
 	}
 }

@@ -19,26 +19,26 @@ import (
 
 // Feeds tells what happened, with its sentences in one language. All else is the same in every language.
 type Feeds struct {
-	image    *ReadModel
+	source   *events
 	language string
 }
 
 // Feeds returns the feeds in a language of the package sentences; any other is English.
-func (m *ReadModel) Feeds(language string) Feeds { return Feeds{m, language} }
+func (s *events) Feeds(language string) Feeds { return Feeds{s, language} }
 
 // History is [Feeds.History] in English.
-func (m *ReadModel) History(ctx context.Context, viewer Viewer, ref domain.MilestoneRef, after string, limit int) (Events, bool, error) {
-	return m.Feeds(sentences.English).History(ctx, viewer, ref, after, limit)
+func (s *events) History(ctx context.Context, viewer Viewer, ref domain.MilestoneRef, after string, limit int) (Events, bool, error) {
+	return s.Feeds(sentences.English).History(ctx, viewer, ref, after, limit)
 }
 
 // AgreementEvents is [Feeds.AgreementEvents] in English.
-func (m *ReadModel) AgreementEvents(ctx context.Context, viewer Viewer, agreement domain.AgreementID, after string, limit int) (Events, bool, error) {
-	return m.Feeds(sentences.English).AgreementEvents(ctx, viewer, agreement, after, limit)
+func (s *events) AgreementEvents(ctx context.Context, viewer Viewer, agreement domain.AgreementID, after string, limit int) (Events, bool, error) {
+	return s.Feeds(sentences.English).AgreementEvents(ctx, viewer, agreement, after, limit)
 }
 
 // PartnerEvents is [Feeds.PartnerEvents] in English.
-func (m *ReadModel) PartnerEvents(ctx context.Context, viewer Viewer, after string, limit int) (Events, error) {
-	return m.Feeds(sentences.English).PartnerEvents(ctx, viewer, after, limit)
+func (s *events) PartnerEvents(ctx context.Context, viewer Viewer, after string, limit int) (Events, error) {
+	return s.Feeds(sentences.English).PartnerEvents(ctx, viewer, after, limit)
 }
 
 // History returns up to limit events about a milestone after a position (empty: from the first
@@ -77,7 +77,7 @@ func (f Feeds) feed(ctx context.Context, viewer Viewer, after string, find func(
 	var refs []eventRef
 	var next string
 	seen := false
-	err := f.image.View(viewer, func(view *View) error {
+	err := f.source.views.View(viewer, func(view *View) error {
 		index, choose := find(view)
 		if seen = index != nil; !seen || bad != nil {
 			return bad
@@ -112,7 +112,7 @@ func (f Feeds) PartnerEvents(ctx context.Context, viewer Viewer, after string, l
 	}
 	var refs []eventRef
 	at := map[string]rootPosition{}
-	err = f.image.View(viewer, func(view *View) (err error) {
+	err = f.source.views.View(viewer, func(view *View) (err error) {
 		refs, err = view.mergedEvents(position, limit, at)
 		return err
 	})
@@ -174,15 +174,15 @@ func (l *eventHeap) Pop() any {
 
 // events reads the picked events from the log and words them.
 func (f Feeds) events(ctx context.Context, viewer Viewer, refs []eventRef) ([]Event, error) {
-	commits, err := f.image.commits(ctx, refs)
+	commits, err := f.source.commits(ctx, refs)
 	if err != nil {
 		return nil, err
 	}
 	events := make([]Event, len(refs))
-	err = f.image.View(viewer, func(view *View) error {
+	err = f.source.views.View(viewer, func(view *View) error {
 		for n, ref := range refs {
 			commit := commits[commitKey{ref.index.partition, uint64(ref.entry.Seq)}]
-			if events[n], err = view.event(f.image.book, f.language, commit, int(ref.entry.Index), ref); err != nil {
+			if events[n], err = view.event(f.source.book, f.language, commit, int(ref.entry.Index), ref); err != nil {
 				return err
 			}
 		}
@@ -191,13 +191,8 @@ func (f Feeds) events(ctx context.Context, viewer Viewer, refs []eventRef) ([]Ev
 	return events, err
 }
 
-type commitKey struct {
-	partition eventlog.Partition
-	seq       uint64
-}
-
 // commits reads the picks' commits, each once.
-func (m *ReadModel) commits(ctx context.Context, refs []eventRef) (map[commitKey]*eventlog.Commit, error) {
+func (s *events) commits(ctx context.Context, refs []eventRef) (map[commitKey]*eventlog.Commit, error) {
 	wanted := map[eventlog.Partition][]uint64{}
 	for _, ref := range refs {
 		wanted[ref.index.partition] = append(wanted[ref.index.partition], uint64(ref.entry.Seq))
@@ -205,7 +200,7 @@ func (m *ReadModel) commits(ctx context.Context, refs []eventRef) (map[commitKey
 	found := make(map[commitKey]*eventlog.Commit, len(refs))
 	for partition, seqs := range wanted {
 		slices.Sort(seqs)
-		commits, err := m.cfg.Log.Read(ctx, partition, slices.Compact(seqs))
+		commits, err := s.log.Read(ctx, partition, slices.Compact(seqs))
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", unreadable(err))
 		}
@@ -281,19 +276,19 @@ func (v *View) fact(commit *eventlog.Commit, event *eventlog.Event, stream domai
 
 // EventsOf returns the events of one commit that v may see, as its feeds show them. The commit
 // must be applied.
-func (m *ReadModel) EventsOf(viewer Viewer, commit *eventlog.Commit) ([]Event, error) {
+func (s *events) EventsOf(viewer Viewer, commit *eventlog.Commit) ([]Event, error) {
 	stream, err := domain.ParseStream(commit.Stream)
 	if err != nil || stream.Agreement == "" {
 		return nil, err
 	}
 	var events []Event
-	err = m.View(viewer, func(view *View) error {
+	err = s.views.View(viewer, func(view *View) error {
 		agreement := view.agreement(stream.Agreement)
 		if agreement == nil {
 			return nil
 		}
 		for _, ref := range agreement.index.inCommit(viewer.Partner, commit.Seq) {
-			event, err := view.event(m.book, sentences.English, commit, int(ref.entry.Index), ref)
+			event, err := view.event(s.book, sentences.English, commit, int(ref.entry.Index), ref)
 			if err != nil {
 				return err
 			}
@@ -306,12 +301,12 @@ func (m *ReadModel) EventsOf(viewer Viewer, commit *eventlog.Commit) ([]Event, e
 
 // PositionBefore returns v's position just before the first event recorded at or after t, over all of its
 // agreements.
-func (m *ReadModel) PositionBefore(viewer Viewer, at time.Time) (position string) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+func (s *events) PositionBefore(viewer Viewer, at time.Time) (position string) {
+	s.views.present.mu.RLock()
+	defer s.views.present.mu.RUnlock()
 	var roots []rootPosition
-	for _, agreement := range m.store.view(viewer, m.cfg.Now(), "").agreements() {
-		roots = append(roots, m.store.positionAt(agreement.index, agreement.index.countBefore(viewer.Partner, at.UnixMicro())))
+	for _, agreement := range s.views.view(s.views.present.store, viewer).agreements() {
+		roots = append(roots, s.views.present.store.positionAt(agreement.index, agreement.index.countBefore(viewer.Partner, at.UnixMicro())))
 	}
 	return encodePositions(roots)
 }

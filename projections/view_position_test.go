@@ -82,9 +82,9 @@ func TestStateIsOfOnePartition(t *testing.T) {
 	home = eventlog.PartitionOf(domain.Stream{Agreement: agreementID}.Root())
 	own, other = model.State(home), model.State(home+1)
 	require.Equal(t, h.state.Agreement(agreementID), own.Agreement(agreementID))
-	require.Equal(t, h.state.Project(ref("fp4").ProjectRef()), own.Project(ref("fp4").ProjectRef()))
-	require.Equal(t, h.state.Milestone(ref("fp4")), own.Milestone(ref("fp4")))
-	require.Nil(t, own.Milestone(ref("fp5")))
-	require.Nil(t, other.Milestone(ref("fp4")))
+	require.Equal(t, h.state.Project(milestoneRef("fp4").ProjectRef()), own.Project(milestoneRef("fp4").ProjectRef()))
+	require.Equal(t, h.state.Milestone(milestoneRef("fp4")), own.Milestone(milestoneRef("fp4")))
+	require.Nil(t, own.Milestone(milestoneRef("fp5")))
+	require.Nil(t, other.Milestone(milestoneRef("fp4")))
 	require.False(t, model.Empty())
 }

@@ -24,7 +24,7 @@ func mixedHistory(t *testing.T) (*fixture, *runningModel) {
 		if n%7 == 0 {
 			who = "xiaomi"
 		}
-		h.do(who, domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: fmt.Sprint("comment ", n), Private: n%3 != 0})
+		h.do(who, domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: fmt.Sprint("comment ", n), Private: n%3 != 0})
 	}
 	model.caughtUp(t)
 	return h, model
@@ -43,7 +43,7 @@ func TestPagesOfAFeedAddUpToTheWhole(t *testing.T) {
 				return e
 			},
 			"history": func(after string, limit int) projections.Events {
-				e, ok, err := model.History(ctx, viewer, ref("fp4"), after, limit)
+				e, ok, err := model.History(ctx, viewer, milestoneRef("fp4"), after, limit)
 				require.True(t, ok)
 				require.NoError(t, err)
 				return e
@@ -95,7 +95,7 @@ func TestAFeedOfTheInvisibleIsAbsent(t *testing.T) {
 		_, ok, err := model.AgreementEvents(ctx, viewer, agreementID, "no position", 10)
 		require.NoError(t, err, "absent comes before the bad position")
 		require.False(t, ok)
-		_, ok, _ = model.History(ctx, viewer, ref("fp4"), "", 10)
+		_, ok, _ = model.History(ctx, viewer, milestoneRef("fp4"), "", 10)
 		require.False(t, ok)
 		feed, err := model.PartnerEvents(ctx, viewer, "", 10)
 		require.NoError(t, err)
@@ -173,8 +173,8 @@ func TestEventsOfACommit(t *testing.T) {
 	h.settle()
 	model := h.follow(t, h.config())
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
-	aloud := h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "aloud"})
-	secret := h.do("nokia", domain.CommentMilestone{MilestoneRef: ref("fp4"), Text: "quietly", Private: true})
+	aloud := h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "aloud"})
+	secret := h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "quietly", Private: true})
 	directory := h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: domain.Viewer})
 	model.caughtUp(t)
 	feed, _, err := model.AgreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 100)

@@ -57,3 +57,8 @@ func (r *postStates) add(node *streamNode, commit *eventlog.Commit) {
 	r.ring[r.next], r.byKey[after.key] = after, after
 	r.next = (r.next + 1) % len(r.ring)
 }
+
+type commitKey struct {
+	partition eventlog.Partition
+	seq       uint64
+}

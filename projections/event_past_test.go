@@ -25,7 +25,7 @@ func resources(t *testing.T, view *projections.View) string {
 		p, seen := view.Project(id, projectID)
 		d.add("agreement", a, ok, p, seen)
 		for _, m := range []domain.MilestoneID{"fp4", "secret-1"} {
-			x, ok := view.Milestone(ref(m))
+			x, ok := view.Milestone(milestoneRef(m))
 			d.add("milestone", x, ok)
 		}
 	}
@@ -40,12 +40,12 @@ func TestAsOfShowsTheRootAsItWas(t *testing.T) {
 	var past []moment
 	h.settle()
 	commands := []domain.Command{
-		domain.PlanMilestone{MilestoneRef: ref("fp4"), Plan: domain.Plan{Title: "FP4", Owner: "nokia", DueOn: 20180330}},
-		domain.PlanMilestone{MilestoneRef: ref("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20180330}, Private: true},
-		domain.StartMilestone{MilestoneRef: ref("fp4")},
-		domain.MoveForecast{MilestoneRef: ref("fp4"), On: 20180415, Private: true},
-		domain.ShareMilestone{MilestoneRef: ref("secret-1")},
-		domain.DeliverMilestone{MilestoneRef: ref("fp4")},
+		domain.PlanMilestone{MilestoneRef: milestoneRef("fp4"), Plan: domain.Plan{Title: "FP4", Owner: "nokia", DueOn: 20180330}},
+		domain.PlanMilestone{MilestoneRef: milestoneRef("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20180330}, Private: true},
+		domain.StartMilestone{MilestoneRef: milestoneRef("fp4")},
+		domain.MoveForecast{MilestoneRef: milestoneRef("fp4"), On: 20180415, Private: true},
+		domain.ShareMilestone{MilestoneRef: milestoneRef("secret-1")},
+		domain.DeliverMilestone{MilestoneRef: milestoneRef("fp4")},
 	}
 	viewers := []projections.Viewer{viewerOf("nokia"), viewerOf("xiaomi")}
 	for _, c := range commands {

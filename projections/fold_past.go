@@ -1,0 +1,46 @@
+package projections
+
+import (
+	"tandem/domain"
+	"tandem/eventlog"
+)
+
+// emptyPast returns a store to fold the past of a root into, in the midst of a replay; partners are the
+// present ones.
+func (s *store) emptyPast(stream domain.Stream) *store {
+	past := newStore(newTokenIndex())
+	past.beginReplay()
+	past.epochs = s.epochs
+	for id, partner := range s.partners {
+		if id != stream.Partner && partner.entity != nil {
+			node := past.partner(id)
+			node.setEntity(past, partner.entity)
+			node.profile, node.profileMark = partner.profile, partner.profileMark
+		}
+	}
+	return past
+}
+
+// indexOf returns the root of a stream, nil if nothing ever happened there.
+func (s *store) indexOf(stream domain.Stream) *eventIndex {
+	if stream.Partner != "" {
+		if partner, ok := s.partners[stream.Partner]; ok {
+			return partner.index
+		}
+		return nil
+	}
+	if agreement, ok := s.agreements[stream.Agreement]; ok {
+		return agreement.index
+	}
+	return nil
+}
+
+// refold folds a commit whose neighbours in the partition belong to other roots.
+func (s *store) refold(commit *eventlog.Commit) error {
+	s.heads[commit.Partition] = eventlog.Head{Seq: commit.Seq - 1, Hash: commit.Prev}
+	group := &entryGroup{entries: []eventlog.Entry{{Partition: commit.Partition, Commit: commit}}}
+	if group.decode(); group.err != nil {
+		return group.err
+	}
+	return s.apply(commit, group.payloads)
+}

@@ -1,0 +1,109 @@
+package projections
+
+import (
+	"cmp"
+	"slices"
+
+	"tandem/domain"
+)
+
+var _ domain.State = (*store)(nil)
+
+// Partner implements domain.State, as the other methods below.
+func (s *store) Partner(id domain.PartnerID) *domain.Partner {
+	if partner, ok := s.partners[id]; ok {
+		return partner.entity
+	}
+	return nil
+}
+
+// Member implements domain.State.
+func (s *store) Member(ref domain.MemberRef) *domain.Member {
+	if partner, ok := s.partners[ref.Partner]; ok {
+		return partner.members[ref.Member]
+	}
+	return nil
+}
+
+// Token implements domain.State.
+func (s *store) Token(ref domain.TokenRef) *domain.Token {
+	if partner, ok := s.partners[ref.Partner]; ok {
+		return partner.tokens[ref.Token]
+	}
+	return nil
+}
+
+// Webhook implements domain.State.
+func (s *store) Webhook(ref domain.WebhookRef) *domain.Webhook {
+	if partner, ok := s.partners[ref.Partner]; ok {
+		return partner.webhooks[ref.Webhook]
+	}
+	return nil
+}
+
+// Agreement implements domain.State.
+func (s *store) Agreement(id domain.AgreementID) *domain.Agreement {
+	if agreement, ok := s.agreements[id]; ok {
+		return agreement.entity
+	}
+	return nil
+}
+
+// Project implements domain.State.
+func (s *store) Project(ref domain.ProjectRef) *domain.Project {
+	if project := s.projectNode(ref); project != nil {
+		return project.entity
+	}
+	return nil
+}
+
+// Milestone implements domain.State.
+func (s *store) Milestone(ref domain.MilestoneRef) *domain.Milestone {
+	if project := s.projectNode(ref.ProjectRef()); project != nil {
+		if milestone, ok := project.milestones[ref.Milestone]; ok {
+			return milestone.entity
+		}
+	}
+	return nil
+}
+
+// MilestonesOf implements domain.State. It is sorted here, when somebody asks, not with every event.
+func (s *store) MilestonesOf(agreement domain.AgreementID, instrument domain.InstrumentID) []*domain.Milestone {
+	node, ok := s.agreements[agreement]
+	if !ok {
+		return nil
+	}
+	list := make([]*domain.Milestone, 0, len(node.serving[instrument]))
+	for _, milestone := range node.serving[instrument] {
+		list = append(list, milestone.entity)
+	}
+	slices.SortFunc(list, func(one, other *domain.Milestone) int {
+		return cmp.Or(cmp.Compare(one.Ref.Project, other.Ref.Project), cmp.Compare(one.Ref.Milestone, other.Ref.Milestone))
+	})
+	return list
+}
+
+// Milestones implements domain.State.
+func (s *store) Milestones(in domain.ProjectRef) []*domain.Milestone {
+	project := s.projectNode(in)
+	if project == nil {
+		return nil
+	}
+	list := make([]*domain.Milestone, 0, len(project.milestones))
+	for _, milestone := range project.milestones {
+		list = append(list, milestone.entity)
+	}
+	slices.SortFunc(list, func(one, other *domain.Milestone) int { return cmp.Compare(one.Ref.Milestone, other.Ref.Milestone) })
+	return list
+}
+
+func (s *store) projectNode(ref domain.ProjectRef) *projectNode {
+	agreement, ok := s.agreements[ref.Agreement]
+	if !ok {
+		return nil
+	}
+	if i, ok := agreement.findProject(ref.Project); ok {
+		return agreement.projects[i]
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package projections
+
+import (
+	"fmt"
+
+	"tandem/domain"
+	"tandem/projections/snapshot"
+)
+
+// restoreSection takes over what a section holds.
+func (s *store) restoreSection(section any) error {
+	switch x := section.(type) {
+	case savedHeads:
+		s.heads, s.epochs = x.Heads, x.Epochs
+	case []savedDirectory:
+		for n := range x {
+			if err := s.restoreDirectory(&x[n]); err != nil {
+				return err
+			}
+		}
+	case savedAgreement:
+		return s.restoreAgreement(&x)
+	case []savedMilestone:
+		for n := range x {
+			if err := s.restoreMilestone(&x[n]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *store) restoreDirectory(saved *savedDirectory) error {
+	s.addStream(domain.Stream{Partner: saved.ID}).version = saved.Version
+	partner := s.partner(saved.ID)
+	partner.profileMark = saved.Profile
+	if saved.Entity != nil {
+		partner.setEntity(s, saved.Entity)
+		partner.profile = profileFieldsOf(saved.Entity)
+	}
+	for _, member := range saved.Members {
+		partner.members[member.Ref.Member] = member
+	}
+	for _, token := range saved.Tokens {
+		partner.tokens[token.Ref.Token] = token
+	}
+	for _, webhook := range saved.Webhooks {
+		partner.webhooks[webhook.Ref.Webhook] = webhook
+	}
+	return partner.index.restore(s, saved.Root)
+}
+
+func (s *store) restoreAgreement(saved *savedAgreement) (err error) {
+	s.addStream(domain.Stream{Agreement: saved.ID}).version = saved.Version
+	agreement := s.agreement(saved.ID)
+	agreement.entity, agreement.awaitedSignatures = saved.Entity, saved.Waiting
+	if err := agreement.index.restore(s, saved.Root); err != nil {
+		return err
+	}
+	for _, sp := range saved.Projects {
+		s.addStream(domain.Stream{Agreement: saved.ID, Project: sp.ID}).version = sp.Version
+		project := agreement.project(sp.ID)
+		project.entity, project.calls = sp.Entity, sp.Calls
+		project.listedFor = project.participants()
+		if project.participantsCode, err = agreement.index.setCode(project.listedFor, s.reader); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *store) restoreMilestone(saved *savedMilestone) error {
+	ref := saved.Entity.Ref
+	project := s.projectNode(domain.ProjectRef{Agreement: ref.Agreement, Project: ref.Project})
+	if project == nil {
+		return fmt.Errorf("milestone %s has no project: %w", ref.Milestone, snapshot.ErrDamaged)
+	}
+	history := saved.History
+	for n := 1; n < len(history); n++ {
+		history[n] += history[n-1]
+	}
+	milestone := &milestoneNode{
+		entity: saved.Entity, project: project, history: history, deliveredAt: saved.DeliveredAt,
+		moves: saved.Notes, accepted: saved.Entity.AcceptedOn != 0,
+	}
+	project.milestones[ref.Milestone] = milestone
+	milestone.updatePublic()
+	return nil
+}
+
+// restore takes over the history of a root and counts it again for those who may see it.
+func (e *eventIndex) restore(state *store, saved savedRoot) error {
+	for _, partners := range saved.Audiences {
+		if _, err := e.setCode(partners, state.reader); err != nil {
+			return err
+		}
+	}
+	e.entries = saved.Refs
+	for place, entry := range e.entries {
+		if int(entry.Audience) >= len(e.readerSets) {
+			return fmt.Errorf("audience %d of %s: %w", entry.Audience, e.name, snapshot.ErrDamaged)
+		}
+		e.countFor(uint32(place), entry.Audience)
+	}
+	return nil
+}

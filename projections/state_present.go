@@ -1,0 +1,118 @@
+package projections
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"tandem/domain"
+	"tandem/eventlog"
+)
+
+// present is the current store and its lock.
+type present struct {
+	mu    sync.RWMutex // guards store, and the pointer to it
+	store *store
+}
+
+// Head returns the last commit of a partition that is applied.
+func (p *present) Head(partition eventlog.Partition) eventlog.Head {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.store.heads[partition]
+}
+
+func (p *present) heads() eventlog.Positions {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.store.heads
+}
+
+// StreamVersion returns the number of commits of a stream that are applied. The partition must be the
+// stream's.
+func (p *present) StreamVersion(_ eventlog.Partition, stream string) uint64 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if node, ok := p.store.streams[stream]; ok {
+		return node.version
+	}
+	return 0
+}
+
+// Empty reports whether no commit is applied.
+func (p *present) Empty() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.store.heads == eventlog.Positions{}
+}
+
+// State returns the entities of one partition, on which its owner decides. For streams of other partitions
+// it returns nil. It is safe for concurrent use, and what it returns does not change once the read model is
+// live.
+func (p *present) State(partition eventlog.Partition) domain.State {
+	return partitionState{p, partition}
+}
+
+// ReadersOf returns the partners that can see, or could see, an event of the agreement.
+func (p *present) ReadersOf(agreement domain.AgreementID) []domain.PartnerID {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if node := p.store.agreements[agreement]; node != nil {
+		return slices.Collect(maps.Keys(node.index.readers))
+	}
+	return nil
+}
+
+// Zone returns a partner's time zone, or UTC for an unknown partner.
+func (p *present) Zone(partner domain.PartnerID) *time.Location {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if node := p.store.partners[partner]; node != nil {
+		return node.zone
+	}
+	return time.UTC
+}
+
+// Webhook returns a webhook, or nil if it does not exist or is removed.
+func (p *present) Webhook(ref domain.WebhookRef) *domain.Webhook {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if webhook := p.store.Webhook(ref); webhook != nil && !webhook.Removed {
+		return webhook
+	}
+	return nil
+}
+
+// Webhooks returns a partner's webhooks, sorted by id, without removed ones. They do not change once the
+// read model is live.
+func (p *present) Webhooks(partner domain.PartnerID) []*domain.Webhook {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.store.partners[partner].appendWebhooks(nil)
+}
+
+// WebhooksIn returns the webhooks of all partners whose directories lie in a partition, as Webhooks does. The
+// result can change when a commit of such a directory is applied; see [Config.Applied].
+func (p *present) WebhooksIn(partition eventlog.Partition) []*domain.Webhook {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var all []*domain.Webhook
+	for _, directory := range p.store.directoriesIn[partition] {
+		all = directory.appendWebhooks(all)
+	}
+	return all
+}
+
+// change calls write under the lock, then wakes the readers that can see a change.
+func (p *present) change(write func(*store) error) error {
+	p.mu.Lock()
+	err := write(p.store)
+	woken := p.store.toWake
+	p.store.toWake = nil
+	p.mu.Unlock()
+	for _, channel := range woken {
+		close(channel)
+	}
+	return err
+}

@@ -1,0 +1,104 @@
+package projections
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"tandem/domain"
+)
+
+// positions returns where the viewer stands in everything that it may see, sorted by root.
+func (v *View) positions() []rootPosition {
+	var roots []rootPosition
+	switch {
+	case v.viewer.Operator:
+		for _, partner := range v.store.partners {
+			if partner.entity != nil {
+				roots = append(roots, v.store.positionAt(partner.index, partner.index.visibleCount("")))
+			}
+		}
+	case v.node.entity != nil:
+		roots = append(roots, v.store.positionAt(v.node.index, v.node.index.visibleCount(v.node.id)))
+	}
+	for _, id := range v.counterparties() {
+		if partner := v.store.partners[id]; partner != nil {
+			roots = append(roots, v.store.positionAt(partner.index, partner.profileMark.Events))
+		}
+	}
+	for _, agreement := range v.agreements() {
+		roots = append(roots, v.store.positionAt(agreement.index, agreement.index.visibleCount(v.viewer.Partner)))
+	}
+	slices.SortFunc(roots, func(one, other rootPosition) int { return strings.Compare(one.name, other.name) })
+	return roots
+}
+
+// countIn returns where the viewer stands in one root; false when it may not see it.
+func (v *View) countIn(root string) (uint64, bool) {
+	id, directory := strings.CutPrefix(root, "@")
+	if !directory {
+		if agreement := v.agreement(domain.AgreementID(root)); agreement != nil {
+			return agreement.index.visibleCount(v.viewer.Partner), true
+		}
+		return 0, false
+	}
+	partner := v.partner(domain.PartnerID(id))
+	switch {
+	case partner == nil:
+		return 0, false
+	case v.directory(partner.id) != nil:
+		return partner.index.visibleCount(v.viewer.Partner), true
+	default:
+		return partner.profileMark.Events, true
+	}
+}
+
+// Position returns where the viewer stands in one agreement, or in everything for the empty id.
+func (v *View) Position(agreement domain.AgreementID) string {
+	if agreement == "" {
+		return encodePositions(v.positions())
+	}
+	root := rootPosition{name: string(agreement)}
+	root.count, _ = v.countIn(root.name)
+	root.epoch = firstEpoch + v.store.epochs[root.partition()]
+	return root.String()
+}
+
+// Position returns where v stands in one agreement, or in everything for the empty id.
+func (s *views) Position(viewer Viewer, agreement domain.AgreementID) (position string) {
+	s.present.mu.RLock()
+	defer s.present.mu.RUnlock()
+	return s.view(s.present.store, viewer).Position(agreement)
+}
+
+// WaitPosition waits until all of a position is applied, ctx ends or the image halts. For what v
+// may not see it waits as for what never comes, and for what lies in a partition that has lost
+// commits not at all, since nothing of it is served. A text that is no position is an ErrPosition; a
+// position of before an accepted loss is an ErrPositionLost.
+func (s *views) WaitPosition(ctx context.Context, viewer Viewer, position string) error {
+	wanted, err := parsePosition(position)
+	if err != nil {
+		return err
+	}
+	return s.lifecycle.waitUntil(ctx, func() (bool, <-chan struct{}, error) {
+		s.present.mu.RLock()
+		defer s.present.mu.RUnlock()
+		view := s.view(s.present.store, viewer)
+		for _, root := range wanted {
+			switch present, err := s.present.store.epochReached(root); {
+			case err != nil:
+				return true, nil, err
+			case s.present.store.halted[root.partition()]:
+			case !present || !view.reached(root):
+				return false, view.node.changed(viewer.Scope), nil
+			}
+		}
+		return true, nil, nil
+	})
+}
+
+// reached reports whether the viewer stands at a place or behind it.
+func (v *View) reached(root rootPosition) bool {
+	count, ok := v.countIn(root.name)
+	return ok && count >= root.count
+}
