@@ -12,22 +12,22 @@ import (
 	"tandem/projections"
 )
 
-// AttemptHistorySize is how many attempts per webhook are kept.
+// AttemptHistorySize is how many attempts per webhook are stored.
 const AttemptHistorySize = 50
 
-// Attempt is one try to deliver something, as the delivery log keeps it. Nothing in it is secret.
+// Attempt is one attempt at a message in the attempt history, or a note about the lane. It contains no secrets.
 type Attempt struct {
-	Sequence  int           `json:"sequence"` // of the webhook's attempts, from 1
-	MessageID string        `json:"delivery"` // the stable id: the event's, where it is about one
+	Sequence  int           `json:"sequence"` // over all attempts of the webhook, from 1
+	MessageID string        `json:"delivery"` // the event's id for a message about one event
 	Type      string        `json:"type"`
-	Number    int           `json:"number"` // of the attempts at this delivery, from 1
+	Number    int           `json:"number"` // over the attempts at this message, from 1
 	StartedAt time.Time     `json:"started_at"`
 	Duration  time.Duration `json:"duration"`
 	OK        bool          `json:"ok"`
-	Status    int           `json:"status,omitempty"` // 0: there was no answer
-	Reason    string        `json:"reason,omitempty"` // why it failed, for a person
-	Note      string        `json:"note,omitempty"`
-	NextAt    time.Time     `json:"next_at,omitzero"` // when it is tried again; zero: it is not
+	Status    int           `json:"status,omitempty"` // HTTP status; 0 without a response
+	Reason    string        `json:"reason,omitempty"` // why it failed, for people; empty if OK
+	Note      string        `json:"note,omitempty"`   // a limitation of a success
+	NextAt    time.Time     `json:"next_at,omitzero"` // the next attempt; zero: none
 
 	Method          string            `json:"method,omitempty"`
 	URL             string            `json:"url,omitempty"`
@@ -36,22 +36,24 @@ type Attempt struct {
 	ResponseHeaders map[string]string `json:"response_headers,omitempty"`
 	ResponseBody    string            `json:"response_body,omitempty"`
 
-	Events []string `json:"events,omitempty"` // positions of what it is about
+	Events []string `json:"events,omitempty"` // positions of the events in the message
 
-	fillDetails func(*Attempt) // fills in what was sent and answered; most attempts of a busy lane are never kept
+	fillDetails func(*Attempt) // sets the fields of request and response; see exchangeDetails
 }
 
+// laneKey is the key of a stored lane state.
 func laneKey(ref domain.WebhookRef) string {
 	return lanePrefix + string(ref.Partner) + "/" + string(ref.Webhook)
 }
 
+// attemptPrefix begins the keys of the attempt history of a webhook.
 func attemptPrefix(ref domain.WebhookRef) string {
 	return "webhook-attempt/" + string(ref.Partner) + "/" + string(ref.Webhook) + "/"
 }
 
 const lanePrefix = "webhook-lane/"
 
-// kvEntry returns the entry that keeps an attempt, in place of the one that is KeptAttempts older.
+// kvEntry returns the entry that stores an attempt. It replaces the attempt that is AttemptHistorySize older.
 func (a *Attempt) kvEntry(ref domain.WebhookRef) eventlog.KV {
 	if a.fillDetails != nil {
 		a.fillDetails(a)
@@ -63,18 +65,18 @@ func (a *Attempt) kvEntry(ref domain.WebhookRef) eventlog.KV {
 	return eventlog.KV{Key: fmt.Sprintf("%s%02d", attemptPrefix(ref), a.Sequence%AttemptHistorySize), Value: value}
 }
 
-// ReadAttempts returns the last attempts to deliver to a webhook, the latest first, as far as they are kept: what
-// was tried in the last moments before a crash may be missing. Any node can read them.
+// ReadAttempts returns the stored attempt history of a webhook, latest first. Attempts of the last moments may be missing,
+// and after a crash stay missing. It works on every node.
 func ReadAttempts(ctx context.Context, log eventlog.Log, ref domain.WebhookRef) ([]Attempt, error) {
 	entries, err := log.Scan(ctx, projections.DirectoryOf(ref.Partner), attemptPrefix(ref))
 	if err != nil {
-		return nil, fmt.Errorf("read the delivery log: %w", err)
+		return nil, fmt.Errorf("read the attempt history: %w", err)
 	}
 	attempts := make([]Attempt, 0, len(entries))
 	for _, kv := range entries {
 		var attempt Attempt
 		if err := json.Unmarshal(kv.Value, &attempt); err != nil {
-			continue // the rest tells what it can
+			continue // return the attempts that can be decoded
 		}
 		attempts = append(attempts, attempt)
 	}
@@ -82,21 +84,21 @@ func ReadAttempts(ctx context.Context, log eventlog.Log, ref domain.WebhookRef) 
 	return attempts, nil
 }
 
-// DeliveryStatus is how the deliveries to a webhook stand.
+// DeliveryStatus is the status of a webhook's lane.
 type DeliveryStatus struct {
-	Sent          uint64    `json:"delivered"` // deliveries that were taken
-	Failed        uint64    `json:"failed"`    // attempts that were not
-	Behind        uint64    `json:"behind"`    // events that the partner may see and the lane has not reached, wanted or not
-	Skipped       int       `json:"aside"`     // events that failed and are tried again beside the others
-	FailingSince  time.Time `json:"failing,omitzero"`
-	NextAttemptAt time.Time `json:"next,omitzero"` // when it is tried again; zero: at once, when there is something
+	Sent          uint64    `json:"delivered"`        // accepted messages
+	Failed        uint64    `json:"failed"`           // failed attempts
+	Behind        uint64    `json:"behind"`           // visible events after the cursor, wanted or not
+	Skipped       int       `json:"aside"`            // skipped events that are retried
+	FailingSince  time.Time `json:"failing,omitzero"` // the first of the consecutive failures; zero: the last attempt succeeded
+	NextAttemptAt time.Time `json:"next,omitzero"`    // no event is sent before; zero: at once
 }
 
-// ReadStatus returns how a webhook stands, as of what its lane kept last. Any node can read it.
+// ReadStatus returns the status of a webhook as of the last flush of its lane. It works on every node.
 func ReadStatus(ctx context.Context, log eventlog.Log, readModel ReadModel, webhook *domain.Webhook) (DeliveryStatus, error) {
 	value, err := log.Get(ctx, projections.DirectoryOf(webhook.Ref.Partner), laneKey(webhook.Ref))
 	if err != nil {
-		return DeliveryStatus{}, fmt.Errorf("read how webhook %s stands: %w", webhook.Ref.Webhook, err)
+		return DeliveryStatus{}, fmt.Errorf("read the status of webhook %s: %w", webhook.Ref.Webhook, err)
 	}
 	state := readLaneState(value)
 	return state.status(readModel, webhook), nil

@@ -157,8 +157,8 @@ func TestErrorsOmitTheAddress(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, gone.Close())
 	for url, want := range map[string]string{
-		hangs.URL + "/secret":                     "no answer in time",
-		drops.URL + "/secret":                     "the connection was closed before an answer came",
+		hangs.URL + "/secret":                     "no response in time",
+		drops.URL + "/secret":                     "the connection was closed before a response",
 		"http://" + gone.Addr().String() + "/sec": "connection refused",
 	} {
 		request, err := http.NewRequest(http.MethodPost, url, strings.NewReader("{}"))
@@ -169,8 +169,8 @@ func TestErrorsOmitTheAddress(t *testing.T) {
 		require.EqualError(t, err, want)
 		client.CloseIdleConnections()
 	}
-	require.EqualError(t, describeError(&net.DNSError{IsNotFound: true}), "the host's name does not exist")
-	require.EqualError(t, describeError(&net.DNSError{IsTimeout: true}), "the host's name could not be resolved")
+	require.EqualError(t, describeError(&net.DNSError{IsNotFound: true}), "the host name does not exist")
+	require.EqualError(t, describeError(&net.DNSError{IsTimeout: true}), "the host name could not be resolved")
 	require.EqualError(t, describeError(&net.OpError{Op: "read", Err: syscall.EHOSTUNREACH}), "read failed: no route to host")
 	require.EqualError(t, describeError(context.Canceled), "context canceled")
 }

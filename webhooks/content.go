@@ -9,29 +9,29 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// ContentInput is what a message about an event is made of, as the receiving partner may see it. Titles and names
-// are as they are now; the state is the one after the event.
+// ContentInput holds the data of a message about one event, as visible to the receiving partner. Titles and names are the
+// present ones; the state is the one after the event.
 type ContentInput struct {
-	Type     string         // such as milestone.delivered
-	Payload  domain.Payload // nil: nothing is said but the sentence
-	Sentence string         // in the language, as [sentences.Book] words it
+	Type     string         // for example milestone.delivered
+	Payload  domain.Payload // nil: the content has only the sentence
+	Sentence string         // in Language, from [sentences.Book]
 
-	Agreement string // titles; empty: it is about none
+	Agreement string // title; empty if the event concerns none
 	Project   string
 	Milestone string
 
-	State   domain.MilestoneState // of the milestone; empty: it is about none
+	State   domain.MilestoneState // of the milestone; empty without one
 	Health  domain.Health
 	Overdue bool
 	DueOn   domain.Date
-	Owner   string // its name
+	Owner   string // name
 
-	Partner  string // the name of who acted; empty: Tandem itself or the operator
+	Partner  string // name of the acting partner; empty: Tandem itself or the operator
 	Link     string // absolute
 	Language string
 }
 
-// NewContentInput returns an event as it is told to a partner. The link is where to look.
+// NewContentInput returns the input for a rendered event. The link leads to the event's object.
 func NewContentInput(rendered *projections.RenderedEvent, link, language string) ContentInput {
 	input := ContentInput{
 		Type: rendered.Event.Type, Payload: rendered.Payload, Sentence: rendered.Sentence, Agreement: rendered.Agreement, Project: rendered.Project,
@@ -49,11 +49,11 @@ func NewContentInput(rendered *projections.RenderedEvent, link, language string)
 	return input
 }
 
-// maxHeadline is how much of a sentence stands in a headline.
+// maxHeadline is the maximum length of a headline in UTF-16 code units.
 const maxHeadline = 300
 
-// EventContent words an event. The headline is the sentence, led by what it is about; what it says in full is not
-// said again as a fact.
+// EventContent returns the content of a message about one event. The headline is the sentence, after the title of its
+// project or agreement. Facts do not repeat text of the headline.
 func EventContent(book *sentences.Book, input ContentInput) formats.Content {
 	content := formats.Content{
 		Headline: input.headline(), State: input.state(book), Thread: firstNonEmpty(input.Milestone, input.Project, input.Agreement),
@@ -83,7 +83,7 @@ func EventContent(book *sentences.Book, input ContentInput) formats.Content {
 	return content
 }
 
-// headline is "[Project] sentence", without the project where the sentence is about the project itself.
+// headline returns "[Project] sentence", or the sentence alone if it contains the title.
 func (in ContentInput) headline() string {
 	sentence := formats.SingleLine(in.Sentence)
 	for _, about := range []string{in.Project, in.Agreement} {
@@ -100,6 +100,7 @@ func (in ContentInput) headline() string {
 	return formats.Truncate(sentence, maxHeadline)
 }
 
+// firstNonEmpty returns the first text that is visible.
 func firstNonEmpty(texts ...string) string {
 	for _, text := range texts {
 		if formats.SingleLine(text) != "" {
@@ -109,15 +110,15 @@ func firstNonEmpty(texts ...string) string {
 	return ""
 }
 
-// DigestInput is what a digest is made of.
+// DigestInput holds the data of a digest.
 type DigestInput struct {
-	Title     string   // of the agreement, else the receiving partner's name
+	Title     string   // of the agreement; the receiving partner's name if there are several
 	Headlines []string // oldest first
 	Link      string
 	Language  string
 }
 
-// DigestContent words several events as one message.
+// DigestContent returns the content of one message about several events.
 func DigestContent(book *sentences.Book, input DigestInput) formats.Content {
 	name := "message.digest"
 	if len(input.Headlines) == 1 {
@@ -130,7 +131,7 @@ func DigestContent(book *sentences.Book, input DigestInput) formats.Content {
 	}
 }
 
-// TestContent words the message that a manager asks for to see whether the way is open. The title is the webhook's.
+// TestContent returns the content of a test message. The title is the webhook's.
 func TestContent(book *sentences.Book, title, link, language string) formats.Content {
 	return formats.Content{
 		Headline: book.Text(language, "message.test", map[string]any{"Title": title}),
@@ -139,14 +140,14 @@ func TestContent(book *sentences.Book, title, link, language string) formats.Con
 	}
 }
 
-// contentDetails is what a payload says that a fact shows.
+// contentDetails are the parts of a payload that become facts.
 type contentDetails struct {
-	dateFact string // the fact's name
+	dateFact string // name of the fact for the dates
 	from, to domain.Date
 	reason   string
 }
 
-// detailsOf reads a payload. What it has no case for has neither dates nor a reason.
+// detailsOf returns the dates and the reason in a payload. Other payloads have none.
 func detailsOf(payload domain.Payload) contentDetails {
 	switch e := payload.(type) {
 	case domain.MilestonePlanned:
@@ -179,7 +180,7 @@ func detailsOf(payload domain.Payload) contentDetails {
 	return contentDetails{reason: commentOf(payload)}
 }
 
-// commentOf is what somebody wrote beside an act on a milestone.
+// commentOf returns the note or reason of a milestone event.
 func commentOf(payload domain.Payload) string {
 	switch e := payload.(type) {
 	case domain.MilestoneProgressed:
@@ -206,6 +207,7 @@ func commentOf(payload domain.Payload) string {
 	return ""
 }
 
+// previousIfChanged returns the date before a change; zero if it did not change.
 func previousIfChanged(from, to domain.Date) domain.Date {
 	if from == to {
 		return 0

@@ -6,19 +6,19 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// stateStyle is how an event's state is shown.
+// stateStyle is the tone and the word of a state.
 type stateStyle struct {
 	tone formats.Tone
-	word string // of a text named "state.…"
+	word string // the key of the text "state.<word>"
 }
 
-// milestoneStyle shows the milestone's state, whatever the event; notice is for what has no state.
+// milestoneStyle stands for the state of the event's milestone. neutralStyle is for events without a state.
 var (
 	milestoneStyle = stateStyle{}
 	neutralStyle   = stateStyle{formats.Neutral, "notice"}
 )
 
-// eventStyles says of every event type how its state is shown; a test fails on one that is missing.
+// eventStyles contains every event type; a test fails if one is missing.
 var eventStyles = map[string]stateStyle{
 	"partner.created": neutralStyle, "partner.edited": neutralStyle, "partner.notice_dismissed": neutralStyle,
 	"member.added": neutralStyle, "member.edited": neutralStyle, "member.removed": neutralStyle,
@@ -50,20 +50,20 @@ var eventStyles = map[string]stateStyle{
 	"milestone.waived": milestoneStyle, "milestone.shared": milestoneStyle, "milestone.published": milestoneStyle, "milestone.commented": milestoneStyle,
 }
 
-// stageStyles are the manners of projects.
+// stageStyles are the styles of project stages.
 var stageStyles = map[domain.Stage]stateStyle{
 	domain.Exploring: {formats.Neutral, "exploring"}, domain.Committed: {formats.Good, "committed"}, domain.Active: {formats.Good, "active"},
 	domain.Paused: {formats.Warning, "paused"}, domain.Completed: {formats.Good, "completed"}, domain.Stopped: {formats.Bad, "stopped"},
 }
 
-// milestoneStyles are the manners of milestones.
+// milestoneStyles are the styles of milestone states.
 var milestoneStyles = map[domain.MilestoneState]stateStyle{
 	domain.Planned: {formats.Neutral, "planned"}, domain.InProgress: {formats.Neutral, "in_progress"}, domain.Delivered: {formats.Neutral, "delivered"},
 	domain.ConditionallyAccepted: {formats.Warning, "conditionally_accepted"}, domain.Accepted: {formats.Good, "accepted"},
 	domain.Disputed: {formats.Bad, "disputed"}, domain.Waived: {formats.Neutral, "waived"}, domain.Cancelled: {formats.Neutral, "cancelled"},
 }
 
-// state is how things stand after the event.
+// state returns the state after the event.
 func (in ContentInput) state(book *sentences.Book) formats.State {
 	style := eventStyles[in.Type]
 	switch e := in.Payload.(type) {

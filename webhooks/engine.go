@@ -18,7 +18,7 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// Owner is what the engine needs of who decides the partitions' commands on this node.
+// Owner knows which partitions this node owns, and writes to them.
 type Owner interface {
 	// Owns reports whether this node owns the partition now.
 	Owns(partition eventlog.Partition) bool
@@ -28,14 +28,15 @@ type Owner interface {
 	OwnershipChanged() <-chan struct{}
 }
 
-// Config says what an Engine works with.
+// Config configures an Engine. Fields without a default are required.
 type Config struct {
 	Log       eventlog.Log
 	ReadModel ReadModel
 	Owner     Owner
 	Keyring   *Keyring
-	BaseURL   string // begins links; no slash at the end
-	// Disable has a webhook disabled, for everybody to see why.
+	BaseURL   string // prefix of links, without a trailing slash
+	// Disable disables a webhook by a command, with a reason that its partner can read. It returns nil if the webhook is
+	// already disabled or removed.
 	Disable func(ctx context.Context, ref domain.WebhookRef, reason string) error
 
 	Client  *http.Client                        // default: NewClient without private networks
@@ -44,15 +45,16 @@ type Config struct {
 	Now     func() time.Time                    // default: time.Now
 	After   func(time.Duration) <-chan time.Time
 
-	FlushInterval         time.Duration // the least time between two keepings of cursors; default: 50 ms
-	AttemptTimeout        time.Duration // of one attempt; default: 20 s
-	DrainTimeout          time.Duration // how long attempts under way may take at the end; default: 15 s
+	FlushInterval         time.Duration // the minimum time between two flushes of lane states; default: 50 ms
+	AttemptTimeout        time.Duration // limits one attempt; default: 20 s
+	DrainTimeout          time.Duration // how long attempts in progress may take during shutdown; default: 15 s
 	Workers, RetryWorkers int           // attempts at a time: of lanes that work, and of those whose last attempt failed
 }
 
+// validate checks the required fields and sets the defaults.
 func (c *Config) validate() error {
 	if c.Log == nil || c.ReadModel == nil || c.Owner == nil || c.Keyring == nil || c.Disable == nil {
-		return errors.New("webhooks: a log, an image, an owner, a keyring and a way to disable are needed")
+		return errors.New("webhooks: Config requires Log, ReadModel, Owner, Keyring and Disable")
 	}
 	if c.Client == nil {
 		c.Client = NewClient(nil)
@@ -84,22 +86,22 @@ func orDefault[T comparable](value *T, or T) {
 	}
 }
 
-// Engine delivers what happened to the webhooks of the partners whose directories this node owns.
+// Engine sends the messages of the webhooks whose partners' directories this node owns.
 //
-// Every webhook has a lane of its own. A lane that has something to do has a goroutine, for a turn; so many at a
-// time, and lanes whose last attempt failed or took long have a share of their own, so that endpoints that hang cannot hold up
-// the others. An idle lane costs its memory only.
+// Every webhook has a lane. A lane with a due message gets a goroutine for one turn. Two worker pools limit the number of
+// turns: one for lanes that work, and one for lanes whose last attempt failed or was slow, so that hanging endpoints do not
+// delay the others. An idle lane costs only memory.
 type Engine struct {
 	cfg       Config
 	messages  *messageBuilder
-	busySlots chan struct{} // bounds how many attempts are busy at once, see slot
+	busySlots chan struct{} // limits how many attempts use the CPU at once; see acquireSlot
 
 	started           atomic.Bool
-	laneCount         atomic.Int64 // of lanes
-	attemptsFlushedAt time.Time    // when the delivery log was kept last; the keeper's
+	laneCount         atomic.Int64
+	attemptsFlushedAt time.Time // used only by flushLoop
 
-	newsSignal  chan struct{} // has room for one signal: there is news
-	flushSignal chan struct{} // likewise: there is something to keep
+	newsSignal  chan struct{} // capacity 1: news is not empty
+	flushSignal chan struct{} // capacity 1: a lane is dirty
 	stopped     atomic.Bool
 	turns       sync.WaitGroup
 
@@ -112,17 +114,17 @@ type Engine struct {
 	lanesOfPartner map[domain.PartnerID]map[*lane]struct{}
 	pools          [2]pool
 	timers         timers
-	timerSignal    chan struct{} // has room for one signal: an earlier timer was set
+	timerSignal    chan struct{} // capacity 1: the first timer has changed
 	dirty          [eventlog.Partitions]map[*lane]struct{}
 }
 
-// news is what was applied and not looked at.
+// news collects changes that the read model has applied and runLoop has not handled.
 type news struct {
 	agreements  map[domain.AgreementID]struct{}
 	directories [eventlog.Partitions]bool
 }
 
-// New returns an engine that does nothing until Run.
+// New returns an engine. Call Run to start it.
 func New(cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -143,12 +145,12 @@ func New(cfg Config) (*Engine, error) {
 	return engine, nil
 }
 
-// Applied tells of entries that the image has applied. It never waits, and does nothing before Run.
+// Applied notifies the engine of entries that the read model has applied. It does not block, and has no effect before Run.
 func (e *Engine) Applied(entries []eventlog.Entry) {
 	if !e.started.Load() {
 		return
 	}
-	noLanes := e.laneCount.Load() == 0 // who comes later begins with a look at the image, which has the entries already
+	noLanes := e.laneCount.Load() == 0 // a new lane reads the read model, which already contains the entries
 	e.newsMu.Lock()
 	defer e.newsMu.Unlock()
 	found := false
@@ -171,8 +173,8 @@ func (e *Engine) Applied(entries []eventlog.Entry) {
 	}
 }
 
-// LatestMessage returns the latest event that a webhook asks for, as it would be delivered; false if there is none among
-// the last ones. Any node can tell.
+// LatestMessage returns the message about the latest event that a webhook wants; false if none of the recent events
+// qualifies. It works on every node.
 func (e *Engine) LatestMessage(ctx context.Context, webhook *domain.Webhook) (formats.Message, bool, error) {
 	message, err := e.messages.latestMessage(ctx, webhook)
 	if message == nil {
@@ -181,6 +183,7 @@ func (e *Engine) LatestMessage(ctx context.Context, webhook *domain.Webhook) (fo
 	return *message, true, nil
 }
 
+// signal sets a signal, unless it is already set.
 func signal(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:
@@ -188,9 +191,9 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// Run delivers until ctx ends. The image must be live before. It lets attempts under way end, for Config.Drain
-// at most, and keeps what the lanes must not forget, before it returns nil: so the owner must outlive it. It can
-// be called once.
+// Run sends messages until ctx ends; it must be called at most once. The read model must be live before. During shutdown,
+// Run waits up to Config.DrainTimeout for attempts in progress, and flushes the lane states before it returns nil.
+// Therefore the owner must stop after the engine.
 func (e *Engine) Run(ctx context.Context) error {
 	workCtx, cancelWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelWork()
@@ -202,7 +205,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.flushLoop(workCtx, stopFlushing)
 	}()
 	e.runLoop(ctx, workCtx)
-	e.mu.Lock() // whoever begins a turn looks under the lock
+	e.mu.Lock() // turns start under the lock, so none starts after this
 	e.stopped.Store(true)
 	e.mu.Unlock()
 	drainTimer := time.AfterFunc(e.cfg.DrainTimeout, cancelWork)
@@ -216,7 +219,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 func (e *Engine) stopping() bool { return e.stopped.Load() }
 
-// runLoop wakes lanes when something happens that concerns them.
+// runLoop wakes lanes on news, on changes of ownership and at their times.
 func (e *Engine) runLoop(ctx, workCtx context.Context) {
 	e.reconcileAll(workCtx)
 	for {
@@ -238,7 +241,7 @@ func (e *Engine) runLoop(ctx, workCtx context.Context) {
 	}
 }
 
-// handleNews looks at the news.
+// handleNews updates the lanes of changed directories and wakes the lanes that read changed agreements.
 func (e *Engine) handleNews(workCtx context.Context) {
 	e.newsMu.Lock()
 	pending := e.news
@@ -263,15 +266,16 @@ func (e *Engine) handleNews(workCtx context.Context) {
 	}
 }
 
+// reconcileAll reconciles the lanes of all partitions.
 func (e *Engine) reconcileAll(workCtx context.Context) {
 	for partition := range e.lanes {
 		e.reconcile(workCtx, eventlog.Partition(partition))
 	}
 }
 
-// acquireSlot waits for its turn to be busy and returns what gives it back. An attempt that waits for its receiver is not
-// busy: it gives its slot back after a moment. So a burst of deliveries takes a bounded part of the machine, and
-// commands go on beside it.
+// acquireSlot waits for a busy slot and returns a function that releases it. A slot is released after busySlotTime at the
+// latest, because an attempt that waits for its receiver uses no CPU. The slots limit the CPU use of a burst of messages,
+// so that commands proceed.
 func (e *Engine) acquireSlot() func() {
 	e.busySlots <- struct{}{}
 	release := sync.OnceFunc(func() { <-e.busySlots })
@@ -282,5 +286,5 @@ func (e *Engine) acquireSlot() func() {
 	}
 }
 
-// busySlotTime is how long an attempt counts as busy.
+// busySlotTime is how long an attempt occupies a busy slot at most.
 const busySlotTime = 2 * time.Millisecond

@@ -13,7 +13,7 @@ import (
 	"tandem/eventlog"
 )
 
-// reconcile makes the lanes of a partition those of the webhooks that are there, as long as this node owns it.
+// reconcile starts and drops lanes so that a partition that this node owns has one lane for each webhook.
 func (e *Engine) reconcile(workCtx context.Context, partition eventlog.Partition) {
 	if !e.cfg.Owner.Owns(partition) {
 		e.dropPartition(partition)
@@ -21,7 +21,7 @@ func (e *Engine) reconcile(workCtx context.Context, partition eventlog.Partition
 	}
 	states, err := e.loadStates(workCtx, partition)
 	if err != nil {
-		e.cfg.Logger.Warn("deliveries wait: what the lanes have kept cannot be read", "partition", partition, "error", err)
+		e.cfg.Logger.Warn("cannot read lane states; retrying", "partition", partition, "error", err)
 		e.retryReconcile(partition)
 		return
 	}
@@ -36,7 +36,7 @@ func (e *Engine) reconcile(workCtx context.Context, partition eventlog.Partition
 	for _, webhook := range webhooks {
 		delete(removed, webhook.Ref)
 		if lane := e.lanes[partition][webhook.Ref]; lane != nil {
-			if lane.webhook.Swap(webhook) != webhook || webhook.Settings.Digest != "" { // the partner's zone may be another
+			if lane.webhook.Swap(webhook) != webhook || webhook.Settings.Digest != "" { // the partner's time zone may have changed
 				e.wake(lane, true)
 			}
 			continue
@@ -49,7 +49,7 @@ func (e *Engine) reconcile(workCtx context.Context, partition eventlog.Partition
 	e.eraseRemoved(workCtx, partition, removed, states)
 }
 
-// loadStates returns what the lanes of a partition kept, when it was just taken.
+// loadStates returns the stored lane states of a partition after this node has taken it over, by key; else nil.
 func (e *Engine) loadStates(ctx context.Context, partition eventlog.Partition) (map[string]laneState, error) {
 	e.mu.Lock()
 	loaded := e.loaded[partition]
@@ -65,14 +65,14 @@ func (e *Engine) loadStates(ctx context.Context, partition eventlog.Partition) (
 	for _, kv := range entries {
 		state := readLaneState(kv.Value)
 		if state.unreadable {
-			e.cfg.Logger.Error("what was kept of a webhook's deliveries cannot be read; it is disabled", "partition", partition, "key", kv.Key)
+			e.cfg.Logger.Error("lane state cannot be decoded; disabling the webhook", "partition", partition, "key", kv.Key)
 		}
 		states[kv.Key] = state
 	}
 	return states, nil
 }
 
-// newLane begins where the record ends. The lock is held.
+// newLane adds a lane that continues from a stored state. The engine is locked.
 func (e *Engine) newLane(workCtx context.Context, partition eventlog.Partition, webhook *domain.Webhook, state laneState) *lane {
 	state.excludeDowntime(e.cfg.Now())
 	added := &lane{engine: e, ref: webhook.Ref, partition: partition, state: state, unreadable: state.unreadable}
@@ -88,7 +88,7 @@ func (e *Engine) newLane(workCtx context.Context, partition eventlog.Partition, 
 	return added
 }
 
-// dropLane ends a lane. The lock is held.
+// dropLane stops a lane. The engine is locked.
 func (e *Engine) dropLane(lane *lane) {
 	lane.cancel()
 	lane.dropped = true
@@ -102,7 +102,7 @@ func (e *Engine) dropLane(lane *lane) {
 	}
 }
 
-// dropPartition ends the lanes of a partition that this node does not own.
+// dropPartition drops the lanes of a partition that this node does not own.
 func (e *Engine) dropPartition(partition eventlog.Partition) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -112,7 +112,7 @@ func (e *Engine) dropPartition(partition eventlog.Partition) {
 	}
 }
 
-// retryReconcile looks at a partition again in a moment.
+// retryReconcile reconciles a partition again in a second.
 func (e *Engine) retryReconcile(partition eventlog.Partition) {
 	time.AfterFunc(time.Second, func() {
 		e.newsMu.Lock()
@@ -122,7 +122,7 @@ func (e *Engine) retryReconcile(partition eventlog.Partition) {
 	})
 }
 
-// eraseRemoved removes what was kept for webhooks that are removed.
+// eraseRemoved erases the stored states and attempts of removed webhooks in the background. The engine is locked.
 func (e *Engine) eraseRemoved(workCtx context.Context, partition eventlog.Partition, removed map[domain.WebhookRef]*lane, states map[string]laneState) {
 	var refs []domain.WebhookRef
 	for ref := range removed {
@@ -140,12 +140,13 @@ func (e *Engine) eraseRemoved(workCtx context.Context, partition eventlog.Partit
 	e.turns.Go(func() {
 		for _, ref := range refs {
 			if err := e.eraseWebhook(workCtx, partition, ref); err != nil && !errors.Is(err, context.Canceled) {
-				e.cfg.Logger.Warn("what was kept for a removed webhook stays until the next start", "webhook", ref.Webhook, "error", err)
+				e.cfg.Logger.Warn("cannot erase the state of a removed webhook; the next start retries", "webhook", ref.Webhook, "error", err)
 			}
 		}
 	})
 }
 
+// eraseWebhook erases the stored state and attempts of a webhook.
 func (e *Engine) eraseWebhook(ctx context.Context, partition eventlog.Partition, ref domain.WebhookRef) error {
 	entries, err := e.cfg.Log.Scan(ctx, partition, attemptPrefix(ref))
 	if err != nil {
@@ -158,7 +159,7 @@ func (e *Engine) eraseWebhook(ctx context.Context, partition eventlog.Partition,
 	return e.cfg.Owner.PutKV(ctx, partition, puts)
 }
 
-// markDirty notes that a lane has something to keep.
+// markDirty requests a flush of a lane.
 func (e *Engine) markDirty(lane *lane) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -168,8 +169,8 @@ func (e *Engine) markDirty(lane *lane) {
 	}
 }
 
-// flushLoop keeps what has changed: at once after a quiet time, and then every moment, so that a busy time costs few
-// appends. At the end it keeps the rest.
+// flushLoop flushes dirty lanes at most once per FlushInterval, so that many changes share an append. When end is closed, it
+// flushes the rest and returns.
 func (e *Engine) flushLoop(ctx context.Context, end <-chan struct{}) {
 	for {
 		select {
@@ -188,12 +189,14 @@ func (e *Engine) flushLoop(ctx context.Context, end <-chan struct{}) {
 	}
 }
 
-// attemptFlushFactor is the least time between two keepings of the delivery log, of which a busy lane keeps the end.
-const attemptFlushFactor = 20 // times KeepEvery
+// attemptFlushFactor is the minimum time between two flushes of attempts, in units of FlushInterval. A busy lane stores only
+// its latest attempts.
+const attemptFlushFactor = 20
 
-// lanesPerFlush is how many lanes one append takes along at most.
+// lanesPerFlush limits how many lanes one append contains.
 const lanesPerFlush = 64
 
+// flushAll flushes all dirty lanes. The last flush stores all attempts.
 func (e *Engine) flushAll(ctx context.Context, last bool) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout)
 	defer cancel()
@@ -215,8 +218,8 @@ func (e *Engine) flushAll(ctx context.Context, last bool) {
 	}
 }
 
-// flush stores what lanes must not forget. When that fails it is tried again with the next keeping; who lost the
-// partition has no lanes then.
+// flush stores the states, and if asked the attempts, of some lanes of a partition. If it fails, the next flush retries;
+// a node that has lost the partition has dropped the lanes by then.
 func (e *Engine) flush(ctx context.Context, partition eventlog.Partition, lanes []*lane, attempts bool) {
 	var puts []eventlog.KV
 	takenAttempts := make([]map[int]Attempt, len(lanes))
@@ -240,11 +243,11 @@ func (e *Engine) flush(ctx context.Context, partition eventlog.Partition, lanes 
 		e.markDirty(lane)
 	}
 	if e.cfg.Owner.Owns(partition) && ctx.Err() == nil {
-		e.cfg.Logger.Warn("cursors of webhooks could not be kept; it is tried again", "partition", partition, "error", err)
+		e.cfg.Logger.Warn("cannot store lane states; retrying", "partition", partition, "error", err)
 	}
 }
 
-// takePuts returns what to keep of a lane, the attempts in it, and whether attempts are left for later.
+// takePuts returns the entries to store for a lane, the attempts among them, and whether unsaved attempts are left.
 func (l *lane) takePuts(attempts bool) (puts []eventlog.KV, taken map[int]Attempt, attemptsLeft bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -260,13 +263,13 @@ func (l *lane) takePuts(attempts bool) (puts []eventlog.KV, taken map[int]Attemp
 		return puts, nil, len(l.unsavedAttempts) > 0
 	}
 	for _, attempt := range l.unsavedAttempts {
-		puts = append(puts, attempt.kvEntry(l.ref)) // a is a copy
+		puts = append(puts, attempt.kvEntry(l.ref)) // attempt is a copy
 	}
 	taken, l.unsavedAttempts = l.unsavedAttempts, nil
 	return puts, taken, false
 }
 
-// restoreAttempts takes attempts back that could not be kept, unless later ones took their places.
+// restoreAttempts returns attempts to the lane after a failed flush, except where a later attempt has the same slot.
 func (l *lane) restoreAttempts(taken map[int]Attempt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -281,7 +284,7 @@ func (l *lane) restoreAttempts(taken map[int]Attempt) {
 	}
 }
 
-// LaneStatus is how one lane of this node stands.
+// LaneStatus is the status of one lane of this node.
 type LaneStatus struct {
 	Ref      domain.WebhookRef
 	Format   string
@@ -289,7 +292,7 @@ type LaneStatus struct {
 	DeliveryStatus
 }
 
-// Lanes returns how the lanes of this node stand, by partner and webhook.
+// Lanes returns the status of the lanes of this node, sorted by partner and webhook.
 func (e *Engine) Lanes() []LaneStatus {
 	e.mu.Lock()
 	var lanes []*lane

@@ -5,14 +5,13 @@ import (
 	"time"
 )
 
-// pool runs the turns of lanes, in the order in which they were woken, so many at a time.
+// pool runs at most limit turns at once, in the order in which the lanes were woken.
 type pool struct {
 	limit, running int
 	queue          []*lane
 }
 
-// wake gives a lane its turn. New events do not wake one that must wait anyway; with force it looks again. The
-// engine's lock is held.
+// wake schedules a turn of a lane. Without force it does not wake a lane that ignores news. The engine is locked.
 func (e *Engine) wake(lane *lane, force bool) {
 	switch lane.runState {
 	case running:
@@ -27,6 +26,7 @@ func (e *Engine) wake(lane *lane, force bool) {
 	}
 }
 
+// enqueue starts a turn of a lane, or queues the lane if its pool is full.
 func (e *Engine) enqueue(lane *lane) {
 	e.removeTimer(lane)
 	if lane.ctx.Err() != nil || e.stopping() {
@@ -48,7 +48,7 @@ func (e *Engine) enqueue(lane *lane) {
 	go e.runTurns(pool, lane)
 }
 
-// runTurns runs turns until none is queued.
+// runTurns runs the turn of a lane, and then turns of queued lanes until none is left.
 func (e *Engine) runTurns(pool *pool, lane *lane) {
 	defer e.turns.Done()
 	for lane != nil {
@@ -60,7 +60,7 @@ func (e *Engine) runTurns(pool *pool, lane *lane) {
 	}
 }
 
-// pop takes the next lane; without one it gives the place back.
+// pop returns the next queued lane, or nil and releases the caller's place in the pool.
 func (p *pool) pop() *lane {
 	for len(p.queue) > 0 {
 		lane := p.queue[0]
@@ -75,7 +75,7 @@ func (p *pool) pop() *lane {
 	return nil
 }
 
-// endTurn puts a lane to rest.
+// endTurn sets the state of a lane after a turn.
 func (e *Engine) endTurn(lane *lane, result turnResult) {
 	again := result.more || lane.forceWake || lane.wokenAgain && !result.ignoreNews
 	lane.wokenAgain, lane.forceWake, lane.ignoreNews = false, false, result.ignoreNews
@@ -99,7 +99,7 @@ func (e *Engine) endTurn(lane *lane, result turnResult) {
 	}
 }
 
-// requeue queues a lane behind those that wait already, even where its own worker becomes free.
+// requeue queues a lane behind all waiting lanes, even if its worker is free.
 func (e *Engine) requeue(lane *lane) {
 	pool := &e.pools[0]
 	if lane.slowPool.Load() {
@@ -113,7 +113,7 @@ func (e *Engine) requeue(lane *lane) {
 	pool.queue = append(pool.queue, lane)
 }
 
-// timers is a heap of the lanes that wait for a time, the earliest first. Every lane is in it once at most.
+// timers is a heap of the lanes that wait for a time, earliest first. It contains each lane at most once.
 type timers []*lane
 
 func (t timers) Len() int           { return len(t) }
@@ -137,14 +137,14 @@ func (t *timers) Pop() any {
 	return lane
 }
 
-// removeTimer takes a lane's timer away. The lock is held.
+// removeTimer removes the timer of a lane, if it has one. The engine is locked.
 func (e *Engine) removeTimer(lane *lane) {
 	if lane.timerIndex > 0 {
 		heap.Remove(&e.timers, lane.timerIndex-1)
 	}
 }
 
-// untilNextTimer returns how long the first timer has to wait; false if there is none.
+// untilNextTimer returns the time until the first timer; false without timers.
 func (e *Engine) untilNextTimer() (time.Duration, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -154,7 +154,7 @@ func (e *Engine) untilNextTimer() (time.Duration, bool) {
 	return max(e.timers[0].wakeAt.Sub(e.cfg.Now()), 0), true
 }
 
-// wakeDueLanes wakes the lanes whose time has come.
+// wakeDueLanes wakes the lanes whose timers have expired.
 func (e *Engine) wakeDueLanes() {
 	e.mu.Lock()
 	defer e.mu.Unlock()

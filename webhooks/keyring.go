@@ -14,13 +14,14 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// Keyring seals addresses and secrets with the installation key: in the log they are only ever sealed.
+// Keyring encrypts the addresses and secrets of webhooks with a key derived from the installation key. The log contains them
+// only in this form.
 type Keyring struct {
 	aead     cipher.AEAD
-	nonceKey []byte // key of the nonces
+	nonceKey []byte // derives nonces from the plain text
 }
 
-// NewKeyring returns the keyring of an installation key.
+// NewKeyring returns the keyring of an installation key of 32 bytes or more.
 func NewKeyring(installation []byte) (*Keyring, error) {
 	keys, err := hkdf.Key(sha256.New, installation, nil, "tandem webhooks v1", 64)
 	if err != nil {
@@ -34,8 +35,8 @@ func NewKeyring(installation []byte) (*Keyring, error) {
 	return &Keyring{box, keys[32:]}, err
 }
 
-// Seal encrypts and authenticates a text (AES-256-GCM) for one purpose, such as "secret/nokia/ops". The
-// same text for the same purpose gives the same bytes, so that a repeated command does too.
+// Seal encrypts and authenticates a text (AES-256-GCM) for one purpose, such as "webhook secret/nokia/ops". It is
+// deterministic, so that a repeated command has the same fingerprint.
 func (k *Keyring) Seal(purpose, text string) []byte {
 	mac := hmac.New(sha256.New, k.nonceKey)
 	mac.Write([]byte(purpose + "\x00" + text))
@@ -43,10 +44,10 @@ func (k *Keyring) Seal(purpose, text string) []byte {
 	return k.aead.Seal(nonce, nonce, []byte(text), []byte(purpose))
 }
 
-// ErrSealed says that a text was sealed with another key, for another purpose, or is damaged.
-var ErrSealed = errors.New("this was not sealed with the installation key for this purpose")
+// ErrSealed means that a text was sealed with another key or for another purpose, or is damaged.
+var ErrSealed = errors.New("not sealed with this installation key for this purpose")
 
-// Open returns what was sealed for a purpose, or ErrSealed.
+// Open decrypts a text that was sealed for a purpose. Its error is [ErrSealed].
 func (k *Keyring) Open(purpose string, sealed []byte) (string, error) {
 	nonceSize := k.aead.NonceSize()
 	if len(sealed) < nonceSize {
@@ -59,25 +60,28 @@ func (k *Keyring) Open(purpose string, sealed []byte) (string, error) {
 	return string(text), nil
 }
 
+// addressPurpose binds a sealed address to its webhook.
 func addressPurpose(ref domain.WebhookRef) string {
 	return "webhook address/" + string(ref.Partner) + "/" + string(ref.Webhook)
 }
 
+// secretPurpose binds a sealed secret to its webhook.
 func secretPurpose(ref domain.WebhookRef) string {
 	return "webhook secret/" + string(ref.Partner) + "/" + string(ref.Webhook)
 }
 
-// SealAddress seals a webhook's address for its settings.
+// SealAddress seals the address of a webhook.
 func (k *Keyring) SealAddress(ref domain.WebhookRef, address string) []byte {
 	return k.Seal(addressPurpose(ref), address)
 }
 
-// SealSecret seals a webhook's secret.
+// SealSecret seals the secret of a webhook.
 func (k *Keyring) SealSecret(ref domain.WebhookRef, secret string) []byte {
 	return k.Seal(secretPurpose(ref), secret)
 }
 
-// Target opens where a webhook's deliveries go at a time: its address and the secrets that sign then.
+// Target decrypts the address of a webhook and the secrets that sign at a time: the current one, and after a rotation also
+// the previous one until its overlap ends.
 func (k *Keyring) Target(webhook *domain.Webhook, at time.Time) (target formats.Target, err error) {
 	if target.URL, err = k.Open(addressPurpose(webhook.Ref), webhook.Settings.Address); err != nil {
 		return formats.Target{}, fmt.Errorf("the address of webhook %s of %s: %w", webhook.Ref.Webhook, webhook.Ref.Partner, err)
