@@ -147,7 +147,7 @@ func (a *app) listen() (err error) {
 // wire makes the rooms know each other. Nothing runs yet.
 func (a *app) wire(key []byte, operator [32]byte) (err error) {
 	a.readModel, err = projections.New(projections.Config{
-		Log: a.log, Dir: a.cfg.data, BaseURL: a.url, Now: time.Now, Logger: a.logger,
+		Log: a.log, Dir: a.cfg.data, BaseURL: a.url, Now: a.cfg.clock(), Logger: a.logger,
 		Applied: func(entries []eventlog.Entry) {
 			a.bus.Applied(entries)
 			a.engine.Applied(entries)
@@ -157,7 +157,7 @@ func (a *app) wire(key []byte, operator [32]byte) (err error) {
 		return err
 	}
 	a.bus, err = bus.New(bus.Config{
-		Log: a.log, ReadModel: a.readModel, Logger: a.logger, AllowBackdating: a.loadingExample.Load, SharedLog: a.log.Capabilities().Shared,
+		Log: a.log, ReadModel: a.readModel, Logger: a.logger, AllowBackdating: a.loadingExample.Load, Now: a.cfg.clock(), SharedLog: a.log.Capabilities().Shared,
 	})
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (a *app) wire(key []byte, operator [32]byte) (err error) {
 func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 	return api.New(api.Config{
 		Commands: a.bus, ReadModel: a.readModel, InstallationKey: key, OperatorTokenHash: operator,
-		BaseURL: a.url, Now: time.Now, Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
+		BaseURL: a.url, Now: a.cfg.clock(), Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
 		Attempts: webhookHistory{a.log, a.readModel}, LatestMessage: a.engine.LatestMessage, Lanes: a.engine.Lanes,
 		DurableQueue: a.log.Capabilities().DurableQueue, Fresh: a.fresh, AcceptNew: a.log.CheckCapacity, SeparateAdmin: a.adminListener != nil,
 		PrivateNetworks: a.cfg.privatePrefixes,

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -34,6 +35,16 @@ type config struct {
 	operatorToken string // TANDEM_OPERATOR_TOKEN only: a secret has no place on a command line
 	key           []byte // TANDEM_KEY only, for the same reason; nil: the one in data
 	demo          bool
+
+	now func() time.Time // set by tests
+}
+
+// clock returns the clock of the node. The log on Redis has its own, which it compares with the server's.
+func (c *config) clock() func() time.Time {
+	if c.now == nil {
+		return time.Now
+	}
+	return c.now
 }
 
 func bindConfig(flags *pflag.FlagSet) *config {

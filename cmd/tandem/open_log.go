@@ -22,7 +22,7 @@ func openLog(ctx context.Context, cfg config, logger *slog.Logger) (eventlog.Log
 		if err := refuseLostLog(cfg.data); err != nil {
 			return nil, err
 		}
-		log, err := sqlite.Open(ctx, sqlite.Config{Dir: cfg.data, Logger: logger})
+		log, err := sqlite.Open(ctx, sqlite.Config{Dir: cfg.data, Logger: logger, Now: cfg.clock()})
 		if err != nil {
 			return nil, err
 		}

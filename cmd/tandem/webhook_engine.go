@@ -22,7 +22,7 @@ func (a *app) newEngine(key []byte) (*webhooks.Engine, error) {
 	}
 	return webhooks.New(webhooks.Config{
 		Log: a.log, ReadModel: a.readModel, Owner: a.bus, Keyring: keyring, BaseURL: a.url, Disable: a.disableWebhook,
-		Client: webhooks.NewClient(a.cfg.privatePrefixes), Logger: a.logger,
+		Client: webhooks.NewClient(a.cfg.privatePrefixes), Logger: a.logger, Now: a.cfg.clock(),
 	})
 }
 
