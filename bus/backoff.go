@@ -23,24 +23,24 @@ type backoff struct {
 }
 
 // failed notes a failure, of an append or of what comes before, and returns how long to wait.
-func (s *backoff) failed(err error, appends bool) time.Duration {
-	s.unreported++
-	if now := time.Now(); s.lastReport.IsZero() || now.Sub(s.lastReport) >= reportInterval {
-		s.logger.Warn("a partition begins again at its checkpoint", "error", err, "failures", s.unreported)
-		s.lastReport, s.unreported, s.recoveryDue = now, 0, true
+func (b *backoff) failed(err error, appends bool) time.Duration {
+	b.unreported++
+	if now := time.Now(); b.lastReport.IsZero() || now.Sub(b.lastReport) >= reportInterval {
+		b.logger.Warn("a partition begins again at its checkpoint", "error", err, "failures", b.unreported)
+		b.lastReport, b.unreported, b.recoveryDue = now, 0, true
 	}
-	s.appendFailed = appends
-	s.delay = min(max(2*s.delay, minBackoff), maxBackoff)
-	return s.delay
+	b.appendFailed = appends
+	b.delay = min(max(2*b.delay, minBackoff), maxBackoff)
+	return b.delay
 }
 
 // succeeded notes that a begin succeeded, or an append.
-func (s *backoff) succeeded(appends bool) {
-	if s.delay == 0 || s.appendFailed && !appends {
+func (b *backoff) succeeded(appends bool) {
+	if b.delay == 0 || b.appendFailed && !appends {
 		return
 	}
-	if s.delay = 0; s.recoveryDue {
-		s.logger.Info("the partition works again", "failures", s.unreported)
-		s.unreported, s.recoveryDue = 0, false
+	if b.delay = 0; b.recoveryDue {
+		b.logger.Info("the partition works again", "failures", b.unreported)
+		b.unreported, b.recoveryDue = 0, false
 	}
 }

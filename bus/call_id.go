@@ -20,7 +20,7 @@ func newCallID() (id callID) {
 	return id
 }
 
-func (a callID) setOn(msg *message.Message) { msg.Metadata.Set(CallIDKey, hex.EncodeToString(a[:])) }
+func (c callID) setOn(msg *message.Message) { msg.Metadata.Set(CallIDKey, hex.EncodeToString(c[:])) }
 
 // callIDOf reads what mark wrote. A message without it is of any attempt.
 func callIDOf(msg *message.Message) (id callID) {

@@ -119,15 +119,15 @@ var literalPattern = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.eE+-]*`)
 
 // mask takes out of a reason what is a value, or may be one. Errors quote both names and values; only
 // what is surely a name, or the path of one, stays.
-func (w payloadTokens) mask(reason string) string {
+func (t payloadTokens) mask(reason string) string {
 	return literalPattern.ReplaceAllStringFunc(reason, func(found string) string {
 		switch {
-		case found[0] != '"' && !w.numbers[found]:
+		case found[0] != '"' && !t.numbers[found]:
 			return found
 		case found[0] != '"':
 			return "…"
 		}
-		if text, err := strconv.Unquote(found); err == nil && (w.fieldNames[text] || w.isPointer(text)) {
+		if text, err := strconv.Unquote(found); err == nil && (t.fieldNames[text] || t.isPointer(text)) {
 			return found
 		}
 		return `"…"`
@@ -135,12 +135,12 @@ func (w payloadTokens) mask(reason string) string {
 }
 
 // isPointer reports whether text is a JSON pointer made of names that may be told, and indices.
-func (w payloadTokens) isPointer(text string) bool {
+func (t payloadTokens) isPointer(text string) bool {
 	if !strings.HasPrefix(text, "/") {
 		return false
 	}
 	for part := range strings.SplitSeq(text[1:], "/") {
-		if _, err := strconv.ParseUint(part, 10, 32); err != nil && !w.fieldNames[part] {
+		if _, err := strconv.ParseUint(part, 10, 32); err != nil && !t.fieldNames[part] {
 			return false
 		}
 	}

@@ -34,40 +34,40 @@ type messageContext struct {
 	done     chan struct{} // made by the first Done
 }
 
-func (d *messageContext) Value(key any) any {
+func (m *messageContext) Value(key any) any {
 	if key == (originKey{}) {
-		return d
+		return m
 	}
-	return d.Context.Value(key)
+	return m.Context.Value(key)
 }
 
-func (d *messageContext) Done() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.done == nil {
-		d.done = make(chan struct{})
-		if d.finished {
-			close(d.done)
+func (m *messageContext) Done() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.done == nil {
+		m.done = make(chan struct{})
+		if m.finished {
+			close(m.done)
 		}
 	}
-	return d.done
+	return m.done
 }
 
 // Err does not ask the parent: it must not fail before Done is closed.
-func (d *messageContext) Err() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.finished {
+func (m *messageContext) Err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.finished {
 		return context.Canceled
 	}
 	return nil
 }
 
-func (d *messageContext) finish() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.finished = true
-	if d.done != nil {
-		close(d.done)
+func (m *messageContext) finish() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.finished = true
+	if m.done != nil {
+		close(m.done)
 	}
 }

@@ -183,39 +183,39 @@ func (o *owner) recordTime(request Request) (time.Time, error) {
 func (o *owner) now() time.Time { return o.bus.cfg.Now().UTC().Truncate(time.Microsecond) }
 
 // addCommit queues a commit. The record's age counts from now, not from a time that a loader set.
-func (d *ownerState) addCommit(request Request, commit eventlog.Commit, now time.Time) {
-	d.queue.Commits = append(d.queue.Commits, commit)
-	d.queue.Puts = append(d.queue.Puts, withErasure(request.Private)...)
-	d.head, d.lastRecordedAt = commit.Head(), commit.RecordedAt
-	d.versions[commit.Stream] = commit.Version
+func (s *ownerState) addCommit(request Request, commit eventlog.Commit, now time.Time) {
+	s.queue.Commits = append(s.queue.Commits, commit)
+	s.queue.Puts = append(s.queue.Puts, withErasure(request.Private)...)
+	s.head, s.lastRecordedAt = commit.Head(), commit.RecordedAt
+	s.versions[commit.Stream] = commit.Version
 	if !request.Fingerprint.IsZero() {
-		d.addReceipt(eventlog.Receipt{Command: request.ID, Request: request.Fingerprint, Seq: commit.Seq, At: now})
+		s.addReceipt(eventlog.Receipt{Command: request.ID, Request: request.Fingerprint, Seq: commit.Seq, At: now})
 	}
-	d.inconsistent = false
+	s.inconsistent = false
 }
 
 // addReceipt queues a record and knows it from now on.
-func (d *ownerState) addReceipt(receipt eventlog.Receipt) {
-	d.queue.Receipts = append(d.queue.Receipts, receipt)
-	d.rememberReceipt(receipt)
+func (s *ownerState) addReceipt(receipt eventlog.Receipt) {
+	s.queue.Receipts = append(s.queue.Receipts, receipt)
+	s.rememberReceipt(receipt)
 }
 
 // rememberReceipt also forgets the records that are too old, as seen from r.
-func (d *ownerState) rememberReceipt(receipt eventlog.Receipt) {
-	for len(d.receiptsByAge) > 0 && receipt.At.Sub(d.receiptsByAge[0].At) > receiptRetention {
-		delete(d.receipts, d.receiptsByAge[0].Command)
-		d.receiptsByAge = d.receiptsByAge[1:]
+func (s *ownerState) rememberReceipt(receipt eventlog.Receipt) {
+	for len(s.receiptsByAge) > 0 && receipt.At.Sub(s.receiptsByAge[0].At) > receiptRetention {
+		delete(s.receipts, s.receiptsByAge[0].Command)
+		s.receiptsByAge = s.receiptsByAge[1:]
 	}
-	d.receipts[receipt.Command] = receipt
-	d.receiptsByAge = append(d.receiptsByAge, receipt)
+	s.receipts[receipt.Command] = receipt
+	s.receiptsByAge = append(s.receiptsByAge, receipt)
 }
 
 // prune forgets what the image has applied. The versions go all at once, when nothing is in
 // flight.
-func (d *ownerState) prune(applied uint64) {
-	d.fork.Prune(applied)
-	if applied == d.head.Seq {
-		clear(d.versions)
+func (s *ownerState) prune(applied uint64) {
+	s.fork.Prune(applied)
+	if applied == s.head.Seq {
+		clear(s.versions)
 	}
 }
 
