@@ -14,33 +14,36 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 )
 
-// ReadModel is what the bus needs of the memory image that the log is folded into.
+// ReadModel is the part of the node's read model on which owners decide.
 type ReadModel interface {
-	// State reads one partition's entities as far as they are applied; safe for concurrent use.
+	// State returns the entities of one partition as of the latest applied commit. It is safe for
+	// concurrent use.
 	State(partition eventlog.Partition) domain.State
-	// StreamVersion returns the number of commits of a stream that are applied.
+	// StreamVersion returns the number of applied commits of a stream.
 	StreamVersion(partition eventlog.Partition, stream string) uint64
-	// Head returns the applied end of the partition's chain.
+	// Head returns the latest applied commit of the partition.
 	Head(partition eventlog.Partition) eventlog.Head
-	// WaitHead waits until the commit with the given number is applied.
+	// WaitHead waits until the commit with the given number is applied, or ctx ends.
 	WaitHead(ctx context.Context, partition eventlog.Partition, seq uint64) error
 }
 
-// Config says what a Bus works with.
+// Config configures a Bus. Log and ReadModel are required.
 type Config struct {
-	Log             eventlog.Log
-	ReadModel       ReadModel
-	Now             func() time.Time // default: time.Now
-	Logger          *slog.Logger     // default: silent
-	AllowBackdating func() bool      // whether commands may carry their own time now; default: never
-	// SharedLog says that other processes own partitions of this log too. Then Ready does not wait for
-	// ownership, and a log that cannot be read shows in Health without ending Run.
+	Log       eventlog.Log
+	ReadModel ReadModel
+	Now       func() time.Time // default: time.Now
+	Logger    *slog.Logger     // default: discards all log lines
+	// AllowBackdating reports whether requests may set RecordedAt at present. Default: never.
+	AllowBackdating func() bool
+	// SharedLog declares that other processes own partitions of this log too. Ready then does not wait
+	// for ownership, and an unreadable log is reported by Health without ending Run.
 	SharedLog bool
 }
 
-// validate fills in the defaults and refuses what has none.
+// validate fills in the defaults and reports missing required fields.
 func (c *Config) validate() error {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -52,12 +55,13 @@ func (c *Config) validate() error {
 		c.AllowBackdating = func() bool { return false }
 	}
 	if c.Log == nil || c.ReadModel == nil {
-		return errors.New("bus: a log and an image are needed")
+		return errors.New("bus: Config.Log and Config.ReadModel are required")
 	}
 	return nil
 }
 
-// Bus routes commands to the owners of their partitions. Make one with New, run it with Run.
+// Bus routes commands to the owners of their partitions. Create it with New and run it with Run. All
+// methods but Run are safe for concurrent use.
 type Bus struct {
 	cfg        Config
 	publisher  *Publisher
@@ -68,21 +72,21 @@ type Bus struct {
 	recent     *recentResults
 
 	ready            chan struct{}
-	ownershipChanged chan struct{} // see Moved
-	startedOwners    atomic.Int32  // owners that have begun
+	ownershipChanged wakeup.Signal
+	startedOwners    atomic.Int32 // owners that have started at least once
 
 	failOnce sync.Once
 	failed   chan struct{} // closed when the log has stopped
-	failure  error         // why; set before failed is closed
+	failure  error         // the cause; set before failed is closed
 	runEnded chan struct{} // closed when Run ends
 }
 
-// New returns a bus that does nothing until Run.
+// New returns a Bus. It handles no commands until Run.
 func New(cfg Config) (*Bus, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	// The router waits this long for handlers when it closes; ours never block for longer than an append.
+	// CloseTimeout limits how long the router waits for handlers. Ours block for one append at most.
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: time.Minute}, watermill.NopLogger{})
 	if err != nil {
 		return nil, fmt.Errorf("watermill router: %w", err)
@@ -95,7 +99,7 @@ func New(cfg Config) (*Bus, error) {
 		waiters:          newWaiters(),
 		recent:           newRecentResults(),
 		ready:            make(chan struct{}),
-		ownershipChanged: make(chan struct{}, 1),
+		ownershipChanged: wakeup.New(),
 		failed:           make(chan struct{}),
 		runEnded:         make(chan struct{}),
 	}
@@ -107,10 +111,10 @@ func New(cfg Config) (*Bus, error) {
 	return bus, nil
 }
 
-// Run takes the partitions and handles their commands until ctx ends. Then it lets the router
-// finish, appends what is decided, gives the partitions up and returns nil. The image must be live
-// before and be followed for as long as Run runs. A log that cannot be read at the start ends it
-// with an error, unless the log is shared. It can be called once.
+// Run acquires the partitions and handles their commands until ctx ends. It then waits for the
+// router, appends the decided commands, releases the partitions and returns nil. The read model must be
+// live before Run is called and must follow the log until Run returns. An unreadable log at start-up
+// ends Run with an error, unless the log is shared. Run can be called once.
 func (b *Bus) Run(ctx context.Context) error {
 	defer close(b.runEnded)
 	routed := make(chan error, 1)
@@ -135,8 +139,8 @@ func (b *Bus) Run(ctx context.Context) error {
 	return errors.Join(err, b.subscriber.Close())
 }
 
-// waitForEnd returns when ctx ends, or with the reason when the log stops before every partition has its
-// owner. Later it is left to Health: reads go on.
+// waitForEnd returns nil when ctx ends, or an error when the log stops before every partition has
+// an owner. A log that stops later is reported by Health only, because reads continue.
 func (b *Bus) waitForEnd(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -149,11 +153,11 @@ func (b *Bus) waitForEnd(ctx context.Context) error {
 	}
 }
 
-// Ready is closed once every partition is owned and its owner has begun; with Config.Shared, as soon
-// as commands can be sent.
+// Ready is closed once the owner of every partition has started; with Config.SharedLog, as soon as
+// commands can be sent.
 func (b *Bus) Ready() <-chan struct{} { return b.ready }
 
-// Health returns nil while commands can be handled, else the reason why they cannot.
+// Health returns nil while commands can be handled, else the cause of the failure.
 func (b *Bus) Health() error {
 	select {
 	case <-b.failed:
@@ -163,10 +167,10 @@ func (b *Bus) Health() error {
 	}
 }
 
-// Do sends a command to its owner and waits until this node has applied its outcome, or ctx ends.
-// Before the inbox has taken the command, or failed to, it does not return even then. Errors are
-// ErrOutcomeUnknown, perhaps with ErrPending, ErrKeyReused and ErrUnavailable, wrapped with the cause;
-// a refused command is no error but a Result with a Rejection.
+// Do sends a command to its owner and waits until this node has applied its outcome, or ctx ends. The
+// end of ctx does not interrupt the sending itself. A refused command is a Result with a Rejection, not
+// an error. Errors are ErrUnavailable, ErrKeyReused and ErrOutcomeUnknown, the latter joined with
+// ErrPending if the command was sent; all wrap their cause.
 func (b *Bus) Do(ctx context.Context, request Request) (Result, error) {
 	payload, err := encode(request)
 	if err != nil {
@@ -175,7 +179,7 @@ func (b *Bus) Do(ctx context.Context, request Request) (Result, error) {
 	return b.send(ctx, eventlog.PartitionOf(request.root()), message.NewMessage(request.ID.String(), payload), waitKey{request.ID, request.Fingerprint})
 }
 
-// send publishes a command and waits for the outcome that has the key.
+// send publishes a command message and waits for the outcome with the given key.
 func (b *Bus) send(ctx context.Context, partition eventlog.Partition, msg *message.Message, key waitKey) (Result, error) {
 	if err := b.Health(); err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -183,7 +187,7 @@ func (b *Bus) send(ctx context.Context, partition eventlog.Partition, msg *messa
 	caller := b.waiters.add(key, newCallID())
 	defer b.waiters.remove(caller)
 	caller.call.setOn(msg)
-	msg.SetContext(context.WithoutCancel(ctx)) // however short the wait, the command is sent
+	msg.SetContext(context.WithoutCancel(ctx)) // ctx limits the wait, not the sending
 	switch err := b.publisher.Publish(b.owners[partition].topic, msg); {
 	case errors.Is(err, ErrClosed), errors.Is(err, eventlog.ErrNotSent):
 		return Result{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -206,14 +210,14 @@ func (b *Bus) waitForOutcome(ctx context.Context, caller *waiter) (Result, error
 		cause = errors.New("the node is stopping")
 	}
 	select {
-	case result := <-caller.done: // it came at the same time
+	case result := <-caller.done: // it arrived at the same time
 		return result.orKeyReused()
 	default:
 		return Result{}, fmt.Errorf("%w: %w: %w", ErrOutcomeUnknown, ErrPending, cause)
 	}
 }
 
-// orKeyReused is the result, or ErrKeyReused if that is what it says.
+// orKeyReused returns the result, or ErrKeyReused in place of such a refusal.
 func (r Result) orKeyReused() (Result, error) {
 	if r.isKeyReused() {
 		return Result{}, ErrKeyReused
@@ -221,13 +225,14 @@ func (r Result) orKeyReused() (Result, error) {
 	return r, nil
 }
 
-// isKeyReused reports whether this is the answer to another request than the one that has the key.
+// isKeyReused reports whether the result answers a request whose key belongs to a different request.
 func (r Result) isKeyReused() bool { return r.Rejection != nil && r.Rejection.Code == codeKeyReused }
 
-// Applied tells the waiting callers what the image has applied. The image calls it, in order.
+// Applied completes the waiting callers of the applied entries. The read model calls it after each
+// batch, in log order.
 //
-// Refusals of one attempt go first: in a batch the commits stand before the outcomes, and a caller
-// that was refused would take the commit of a later attempt under its key for its own.
+// Refusals of a single call are handled first: a batch lists commits before outcomes, so a refused
+// caller would otherwise get the commit of a later call with the same key.
 func (b *Bus) Applied(entries []eventlog.Entry) {
 	for _, entry := range entries {
 		if entry.Outcome != nil && concernsOneCall(entry.Outcome) {
@@ -241,11 +246,13 @@ func (b *Bus) Applied(entries []eventlog.Entry) {
 	}
 }
 
-// concernsOneCall reports whether other attempts under the same key may end otherwise.
+// concernsOneCall reports whether other calls with the same key may have another outcome.
 func concernsOneCall(outcome *eventlog.Outcome) bool {
 	return !outcome.Repeat && outcome.Attempt != callID{}
 }
 
+// complete stores the result of an entry for Lookup and completes its callers: those of one call, or all
+// callers of the command if call is zero.
 func (b *Bus) complete(entry eventlog.Entry, call callID) {
 	key, result := resultOf(entry)
 	if !result.isKeyReused() {
@@ -254,26 +261,26 @@ func (b *Bus) complete(entry eventlog.Entry, call callID) {
 	b.waiters.complete(key, call, result)
 }
 
-// Lookup returns how a command ended, if it did lately: the last some ten thousand of this node
-// are remembered.
+// Lookup returns the result of a command among the last 16,384 that this node has applied.
 func (b *Bus) Lookup(id eventlog.CommandID) (Result, bool) { return b.recent.get(id) }
 
-// ownerStarted counts the owners that have begun.
+// ownerStarted counts the owners that have started, and closes ready after the last one.
 func (b *Bus) ownerStarted() {
 	if b.startedOwners.Add(1) == eventlog.Partitions && !b.cfg.SharedLog {
 		close(b.ready)
 	}
 }
 
-// fail ends the waiting of all callers: the log accepts nothing more.
+// fail ends the wait of all callers, because the log accepts no more appends.
 func (b *Bus) fail(err error) {
 	b.failOnce.Do(func() {
 		b.failure = err
-		b.cfg.Logger.Error("the log has stopped; commands are refused until the cause is removed and Tandem is started again", "error", err)
+		b.cfg.Logger.Error("the event log has stopped; commands are refused until the cause is removed and Tandem is restarted", "error", err)
 		close(b.failed)
 	})
 }
 
+// resultOf returns the result that an entry carries, and the callers' key.
 func resultOf(entry eventlog.Entry) (waitKey, Result) {
 	if commit := entry.Commit; commit != nil {
 		return waitKey{commit.Command, commit.Request}, Result{Partition: entry.Partition, Seq: commit.Seq}

@@ -8,21 +8,21 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// CallIDKey is the metadata that tells a message from others that carry the same command id: a client
-// may repeat a command while the first one is under way. It is random and has 16 hexadecimal digits.
+// CallIDKey is the metadata key of the call id: 16 random hexadecimal digits that distinguish messages
+// with the same command id. A client may repeat a command before the first one has its outcome.
 const CallIDKey = "attempt"
 
-// callID is one call that sent a command. The zero attempt is any of them.
+// callID identifies one call of Do or Replay. The zero value stands for all calls.
 type callID [8]byte
 
 func newCallID() (id callID) {
-	binary.BigEndian.PutUint64(id[:], rand.Uint64()|1) // never zero
+	binary.BigEndian.PutUint64(id[:], rand.Uint64()|1) // not zero
 	return id
 }
 
 func (c callID) setOn(msg *message.Message) { msg.Metadata.Set(CallIDKey, hex.EncodeToString(c[:])) }
 
-// callIDOf reads what mark wrote. A message without it is of any attempt.
+// callIDOf returns the call id of a message, or zero if it has none.
 func callIDOf(msg *message.Message) (id callID) {
 	text := msg.Metadata.Get(CallIDKey)
 	if len(text) != hex.EncodedLen(len(id)) {

@@ -8,19 +8,19 @@ import (
 	"tandem/eventlog"
 )
 
-// ErrNotOwner says that this node does not own the partition, or lost it before the write.
+// ErrNotOwner means that this node does not own the partition, or lost it before the write.
 var ErrNotOwner = errors.New("this node does not own the partition")
 
-// kvWrite waits for the append that takes its puts along.
+// kvWrite is a call of PutKV that waits for the append of its entries.
 type kvWrite struct {
 	puts []eventlog.KV
-	done chan error // buffered, gets exactly one
+	done chan error // buffered; receives exactly one error or nil
 }
 
-// PutKV stores entries in the partition's key–value space, with the owner's next append; one of its own
-// when there is nothing else to append. It returns once they are durable. Only the owner can write, so
-// what an owner of before still wants to keep is refused with ErrNotOwner; after any other error
-// nobody knows whether it was stored. When ctx ends first it may still be stored later.
+// PutKV stores entries in the partition's key–value space and returns once they are durable. The owner's
+// next append includes them, so the lease's fencing token protects them like commits. An entry with a nil
+// Value deletes its key. The error is ErrNotOwner if this node does not own the partition; nothing is
+// stored then. After any other error, and when ctx ends first, the entries may or may not be stored.
 func (b *Bus) PutKV(ctx context.Context, partition eventlog.Partition, puts []eventlog.KV) error {
 	if len(puts) == 0 {
 		return nil
@@ -37,18 +37,7 @@ func (b *Bus) PutKV(ctx context.Context, partition eventlog.Partition, puts []ev
 	}
 }
 
-// OwnershipChanged returns a channel that gets a signal after partitions were taken or given up. It has room for
-// one signal, and there is one channel: it is for one reader, who then asks Owns.
-func (b *Bus) OwnershipChanged() <-chan struct{} { return b.ownershipChanged }
-
-func (b *Bus) signalOwnershipChange() {
-	select {
-	case b.ownershipChanged <- struct{}{}:
-	default:
-	}
-}
-
-// queueKV queues the puts behind what is decided.
+// queueKV adds the puts to the owner's next append.
 func (o *owner) queueKV(puts []eventlog.KV) (<-chan error, error) {
 	write := kvWrite{puts, make(chan error, 1)}
 	o.mu.Lock()
@@ -57,21 +46,21 @@ func (o *owner) queueKV(puts []eventlog.KV) (<-chan error, error) {
 		return nil, ErrNotOwner
 	}
 	o.state.kvWrites = append(o.state.kvWrites, write)
-	o.wakeAppender()
+	o.wake.Notify()
 	return write.done, nil
 }
 
-// appendPuts puts what the keepers want into the batch, later wishes after earlier ones.
+// appendPuts adds the puts of the writes to the batch, in the order of the calls.
 func appendPuts(writes []kvWrite, batch *eventlog.Batch) {
 	for _, write := range writes {
 		batch.Puts = append(batch.Puts, write.puts...)
 	}
 }
 
-// completeWrites answers keepers.
+// completeWrites returns err from the waiting calls of PutKV.
 func completeWrites(writes []kvWrite, err error) {
 	if err != nil && !errors.Is(err, ErrNotOwner) {
-		err = fmt.Errorf("keep: %w", err)
+		err = fmt.Errorf("put key–value entries: %w", err)
 	}
 	for _, write := range writes {
 		write.done <- err

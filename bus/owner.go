@@ -11,59 +11,60 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 )
 
 const (
-	maxQueued        = 1024           // decided commands that wait for an append; more make the handler wait
-	receiptRetention = 24 * time.Hour // how long a client's key is remembered
+	maxQueued        = 1024           // decided commands that wait for an append, before the handler blocks
+	receiptRetention = 24 * time.Hour // how long an idempotency key is valid
 )
 
-// errInconsistent: a panic left the state with a part of a command that was refused for it.
-var errInconsistent = errors.New("the state holds a part of a command")
+// errInconsistent means that a panic during the fold left part of a refused command in the state.
+var errInconsistent = errors.New("the state holds part of a command")
 
 // owner decides the commands of one partition while this process owns it.
 //
-// The router's goroutine decides under mu and queues; the owner's own goroutine appends what is
-// queued. Whatever goes wrong with an append, all that was not durable is dropped and the inbox is
-// read again from the stored checkpoint.
+// The router's goroutine decides commands and queues them, under mu. The owner's goroutine appends the
+// queue. After any failed append the owner drops all state that is not durable and reads the command
+// queue again from the stored checkpoint.
 type owner struct {
 	bus       *Bus
 	partition eventlog.Partition
 	topic     string
-	wake      chan struct{} // holds a signal while something is queued
-	drained   *sync.Cond    // on mu; signalled when the queue was taken or given up
+	wake      wakeup.Signal // pending while the queue is not empty
+	drained   *sync.Cond    // on mu; signalled when the queue is taken or dropped
 	startOnce sync.Once
 	backoff   backoff
 
 	mu         sync.Mutex
 	running    bool
-	generation uint64 // of the topic's gate; messages of another one are stale
+	generation uint64 // of the topic's gate; messages of other generations are stale
 	state      ownerState
 }
 
-// ownerState is what an owner knows, ahead of what is durable.
+// ownerState is the state on which an owner decides. It is ahead of the log by the commits in flight.
 type ownerState struct {
-	fork           *domain.World
-	versions       map[string]uint64 // of the streams that have commits in flight or were asked for
+	fork           *domain.World     // entities, over those of the read model
+	versions       map[string]uint64 // of streams with commits in flight, and of those read since
 	receipts       map[eventlog.CommandID]eventlog.Receipt
-	receiptsByAge  []eventlog.Receipt // the records in the order of their age
+	receiptsByAge  []eventlog.Receipt // the oldest first
 	head           eventlog.Head
-	lastRecordedAt time.Time // of the last commit
-	queue          eventlog.Batch
-	queuedCommands int // commands in queue
-	kvWrites       []kvWrite
-	inconsistent   bool // state is ahead of queue, or was when something panicked: nothing can be decided on it
+	lastRecordedAt time.Time      // of the last commit
+	queue          eventlog.Batch // the next append
+	queuedCommands int            // commands in queue
+	kvWrites       []kvWrite      // that the next append includes
+	inconsistent   bool           // fork has, or may have, events that are not in queue; no decision can use it
 }
 
 func newOwner(bus *Bus, partition eventlog.Partition) *owner {
-	created := &owner{bus: bus, partition: partition, topic: eventlog.Topic(partition), wake: make(chan struct{}, 1)}
+	created := &owner{bus: bus, partition: partition, topic: eventlog.Topic(partition), wake: wakeup.New()}
 	created.backoff.logger = bus.cfg.Logger.With("partition", partition)
 	created.drained = sync.NewCond(&created.mu)
 	return created
 }
 
-// handle is the router's handler. It never returns an error: a message that cannot be handled is
-// an outcome, and one of an earlier generation comes again.
+// handle is the router's handler. It never returns an error: a message that cannot be handled becomes
+// an outcome or a dead letter, and a message of an earlier generation is dispatched again.
 func (o *owner) handle(msg *message.Message) error {
 	offset, generation := Origin(msg)
 	o.mu.Lock()
@@ -75,18 +76,11 @@ func (o *owner) handle(msg *message.Message) error {
 		return nil
 	}
 	o.process(msg, offset)
-	o.wakeAppender()
+	o.wake.Notify()
 	return nil
 }
 
-func (o *owner) wakeAppender() {
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run owns the partition until ctx ends, again and again if the log takes it away.
+// run owns the partition until ctx ends. After a lost lease it acquires the partition again.
 func (o *owner) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		lease, err := o.bus.cfg.Log.Own(ctx, o.partition)
@@ -98,13 +92,14 @@ func (o *owner) run(ctx context.Context) {
 		}
 		o.serve(ctx, lease)
 		if err := lease.Release(context.WithoutCancel(ctx)); err != nil {
-			o.bus.cfg.Logger.Warn("a partition could not be given up; its lease will run out", "partition", o.partition, "error", err)
+			o.bus.cfg.Logger.Warn("a partition could not be released; its lease will expire", "partition", o.partition, "error", err)
 		}
 	}
 }
 
-// shouldRetry reports whether to go on after a failure, of an append or of what comes before; it waits
-// a moment first, unless the lease is lost. What no trying again can mend stops the whole bus.
+// shouldRetry reports whether the owner continues after a failure, of an append (appends) or of an
+// earlier step. It waits for the backoff first, unless the lease is lost. A failure that no retry can
+// repair stops the whole bus.
 func (o *owner) shouldRetry(ctx context.Context, lost <-chan struct{}, err error, appends bool) bool {
 	if errors.Is(err, eventlog.ErrStopped) || errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrNewer) {
 		o.bus.fail(err)
@@ -123,7 +118,7 @@ func (o *owner) shouldRetry(ctx context.Context, lost <-chan struct{}, err error
 	}
 }
 
-// serve begins at the stored head and checkpoint and appends what is decided, until the lease or
+// serve decides from the stored head and checkpoint on and appends the decisions, until the lease or
 // ctx ends.
 func (o *owner) serve(ctx context.Context, lease eventlog.Lease) {
 	for !isLost(lease) {
@@ -135,7 +130,7 @@ func (o *owner) serve(ctx context.Context, lease eventlog.Lease) {
 		}
 		o.stop()
 		if errors.Is(err, errInconsistent) && ctx.Err() == nil {
-			continue // the command over which it was torn is behind the checkpoint
+			continue // the command that panicked is behind the checkpoint
 		}
 		if err == nil || isLost(lease) || !o.shouldRetry(ctx, lease.Lost(), err, began) {
 			return
@@ -152,7 +147,7 @@ func isLost(lease eventlog.Lease) bool {
 	}
 }
 
-// start takes the durable state as the one to decide on and opens the inbox at the checkpoint.
+// start makes the durable state the one to decide on and opens the command queue at the checkpoint.
 func (o *owner) start(ctx context.Context, lease eventlog.Lease) error {
 	log := o.bus.cfg.Log
 	head, err := log.Head(ctx, o.partition)
@@ -165,18 +160,18 @@ func (o *owner) start(ctx context.Context, lease eventlog.Lease) error {
 	}
 	receipts, err := log.Receipts(ctx, o.partition, o.bus.cfg.Now().Add(-receiptRetention))
 	if err != nil {
-		return fmt.Errorf("read the records: %w", err)
+		return fmt.Errorf("read the receipts: %w", err)
 	}
 	last, err := o.lastCommitTime(ctx, head)
 	if err != nil {
 		return fmt.Errorf("read the last commit: %w", err)
 	}
 	if err := o.waitForReadModel(ctx, lease, head.Seq); err != nil {
-		return fmt.Errorf("wait for the image: %w", err)
+		return fmt.Errorf("wait for the read model: %w", err)
 	}
-	// What is decided on another history than the one it is appended to may be wrong without any trace.
-	if shown := o.bus.cfg.ReadModel.Head(o.partition); shown != head {
-		return fmt.Errorf("the image is at commit %d (%.12s), the log at %d (%.12s)", shown.Seq, shown.Hash, head.Seq, head.Hash)
+	// A decision on a different history than the one it is appended to could be wrong undetected.
+	if applied := o.bus.cfg.ReadModel.Head(o.partition); applied != head {
+		return fmt.Errorf("the read model is at commit %d (%.12s), the log at %d (%.12s)", applied.Seq, applied.Hash, head.Seq, head.Hash)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -194,11 +189,12 @@ func (o *owner) start(ctx context.Context, lease eventlog.Lease) error {
 	o.running = true
 	o.generation = o.bus.subscriber.Resume(o.topic, checkpoint)
 	o.startOnce.Do(o.bus.ownerStarted)
-	o.bus.signalOwnershipChange()
+	o.bus.ownershipChanged.Notify()
 	return nil
 }
 
-// waitForReadModel waits as long as the lease holds: a commit that is lost never comes.
+// waitForReadModel waits until the read model has applied the commit with the given number. It ends with
+// the lease, because a lost commit never arrives.
 func (o *owner) waitForReadModel(ctx context.Context, lease eventlog.Lease, seq uint64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
@@ -214,6 +210,7 @@ func (o *owner) waitForReadModel(ctx context.Context, lease eventlog.Lease, seq 
 	return o.bus.cfg.ReadModel.WaitHead(ctx, o.partition, seq)
 }
 
+// lastCommitTime returns when the commit at the head was recorded; the zero time for an empty partition.
 func (o *owner) lastCommitTime(ctx context.Context, head eventlog.Head) (time.Time, error) {
 	if head.Seq == 0 {
 		return time.Time{}, nil
@@ -225,7 +222,7 @@ func (o *owner) lastCommitTime(ctx context.Context, head eventlog.Head) (time.Ti
 	return commits[0].RecordedAt, nil
 }
 
-// stop gives up what is decided and not durable.
+// stop drops the state that is not durable and pauses the command queue.
 func (o *owner) stop() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -234,11 +231,11 @@ func (o *owner) stop() {
 	o.state = ownerState{}
 	o.bus.subscriber.Pause(o.topic)
 	o.drained.Broadcast()
-	o.bus.signalOwnershipChange()
+	o.bus.ownershipChanged.Notify()
 }
 
-// appendLoop appends what is queued, one append at a time, until the lease or ctx ends (nil) or an
-// append fails. At the end of ctx it appends what is left.
+// appendLoop appends the queue, one append at a time, until the lease or ctx ends (nil) or an append
+// fails. When ctx ends it appends the rest of the queue.
 func (o *owner) appendLoop(ctx context.Context, lease eventlog.Lease) error {
 	for {
 		select {
@@ -254,8 +251,8 @@ func (o *owner) appendLoop(ctx context.Context, lease eventlog.Lease) error {
 	}
 }
 
-// flush appends what is queued. The append is not cut short by the end of ctx, so that its
-// outcome is known. After errTorn it is stored all the same.
+// flush appends the queue. The end of ctx does not interrupt the append, so that its result is known.
+// With errInconsistent the append has succeeded too.
 func (o *owner) flush(ctx context.Context) error {
 	batch, writes, inconsistent := o.dequeue()
 	if batch == nil {
@@ -273,7 +270,7 @@ func (o *owner) flush(ctx context.Context) error {
 	return nil
 }
 
-// dequeue takes what is queued and lets the handler go on behind it. A nil batch is nothing.
+// dequeue takes the queue and unblocks the handler. The batch is nil if the queue is empty.
 func (o *owner) dequeue() (batch *eventlog.Batch, writes []kvWrite, inconsistent bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -14,15 +14,15 @@ import (
 	"tandem/eventlog"
 )
 
-// process handles one message: whatever it is, it ends as a commit, an outcome or a dead letter in
-// the queue. It needs o.mu.
+// process handles one message. It adds a commit, an outcome or a dead letter to the queue. The
+// caller holds o.mu.
 func (o *owner) process(msg *message.Message, offset eventlog.Offset) {
 	state := &o.state
 	state.queue.To = offset
 	state.queuedCommands++
 	var request Request
 	defer func() {
-		// Watermill would bring the message again at once, for ever.
+		// Watermill's recovery would nack the message and so repeat it forever.
 		if recovered := recover(); recovered != nil {
 			o.addDeadLetter(request, msg, fmt.Errorf("panic: %v\n%s", recovered, debug.Stack()))
 		}
@@ -49,13 +49,14 @@ func (o *owner) process(msg *message.Message, offset eventlog.Offset) {
 	state.addCommit(request, commit, o.now())
 }
 
-// addDeadLetter makes a dead letter of what is no command, and tells the sender if it left an id.
+// addDeadLetter queues an unreadable message as a dead letter, and a refusal for its sender if the
+// command id is readable.
 func (o *owner) addDeadLetter(request Request, msg *message.Message, cause error) {
 	state, now := &o.state, o.now()
 	state.queue.DeadLetters = append(state.queue.DeadLetters, eventlog.DeadLetter{
 		ID: msg.UUID, Payload: redactPrivate(msg.Payload), Reason: cause.Error(), At: now,
 	})
-	o.bus.cfg.Logger.Error("a command could not be read and is a dead letter now", "partition", o.partition, "message", msg.UUID, "error", cause)
+	o.bus.cfg.Logger.Error("a command is unreadable and became a dead letter", "partition", o.partition, "message", msg.UUID, "error", cause)
 	if !request.ID.IsZero() {
 		refusal := &domain.Error{Kind: domain.Internal, Code: codeUnreadable, Detail: "The command could not be read; it is kept as a dead letter."}
 		state.queue.Outcomes = append(state.queue.Outcomes, eventlog.Outcome{
@@ -64,7 +65,8 @@ func (o *owner) addDeadLetter(request Request, msg *message.Message, cause error
 	}
 }
 
-// answerRepeat answers a command that was handled before, or another one under the same key.
+// answerRepeat queues the stored outcome of a repeated command, or the refusal of a different request
+// with the same key.
 func (o *owner) answerRepeat(request Request, first eventlog.Receipt) {
 	outcome := eventlog.Outcome{
 		Command: request.ID, Request: request.Fingerprint, Attempt: request.call, Head: o.state.head.Seq,
@@ -76,24 +78,26 @@ func (o *owner) answerRepeat(request Request, first eventlog.Receipt) {
 	o.state.queue.Outcomes = append(o.state.queue.Outcomes, outcome)
 }
 
-// reject records a refusal. It is remembered under the client's key unless the same request may
-// well succeed later.
+// reject queues a refusal, with a receipt if the client's key determines it from now on.
 func (o *owner) reject(request Request, err error) {
 	refusal := o.refusal(request, err)
 	state, now, problem := &o.state, o.now(), encodeRejection(refusal)
 	state.queue.Outcomes = append(state.queue.Outcomes, eventlog.Outcome{
 		Command: request.ID, Request: request.Fingerprint, Attempt: request.call, Head: state.head.Seq, Rejection: problem, At: now,
 	})
-	if request.Fingerprint.IsZero() || !isRemembered(refusal.Kind) {
+	if request.Fingerprint.IsZero() || !hasReceipt(refusal.Kind) {
 		return
 	}
 	state.addReceipt(eventlog.Receipt{Command: request.ID, Request: request.Fingerprint, Rejection: problem, At: now})
 }
 
-func isRemembered(kind domain.Kind) bool {
+// hasReceipt reports whether refusals of a kind get a receipt. The other kinds do not, because the same
+// request may succeed later.
+func hasReceipt(kind domain.Kind) bool {
 	return kind == domain.Invalid || kind == domain.Conflict || kind == domain.Precondition
 }
 
+// refusal returns the refusal for an error of decide. An unexpected error is logged and hidden from the caller.
 func (o *owner) refusal(request Request, err error) *domain.Error {
 	if refusal, ok := errors.AsType[*domain.Error](err); ok {
 		return refusal
@@ -102,9 +106,9 @@ func (o *owner) refusal(request Request, err error) *domain.Error {
 	return &domain.Error{Kind: domain.Internal, Code: "internal", Detail: "The command could not be handled; it changed nothing."}
 }
 
-// decide returns the commit that the command causes, folded into the owner's state already. A
-// panic is an error like any other. If it came while folding, though folding cannot fail, the state is
-// torn: the owner stores what is queued, this refusal last, and begins again with a fresh state.
+// decide returns the commit that a command produces, after folding it into the owner's state. A panic
+// is returned as an error. A panic during the fold leaves the state inconsistent: the owner then
+// appends the queue, with the refusal of this command last, and restarts with a fresh state.
 func (o *owner) decide(request Request) (commit eventlog.Commit, err error) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
@@ -124,17 +128,18 @@ func (o *owner) decide(request Request) (commit eventlog.Commit, err error) {
 		Partition: o.partition, Stream: stream.String(), Command: request.ID, Request: request.Fingerprint,
 		Actor: request.Actor.Name(), Partner: string(request.Actor.Partner), RecordedAt: at,
 	}
-	if commit.Events, err = stored(events); err != nil {
+	if commit.Events, err = encodeEvents(events); err != nil {
 		return commit, err
 	}
 	commit.Version = o.streamVersion(commit.Stream) + 1
 	commit.Seal(o.state.head)
-	o.state.inconsistent = true // until add has queued it
+	o.state.inconsistent = true // until addCommit has queued the commit
 	o.fold(stream, &commit, events, request.Actor.Partner)
 	return commit, nil
 }
 
-func stored(events []domain.Event) ([]eventlog.Event, error) {
+// encodeEvents encodes events for the log and salts them.
+func encodeEvents(events []domain.Event) ([]eventlog.Event, error) {
 	out := make([]eventlog.Event, len(events))
 	for i, event := range events {
 		name, data, err := domain.EncodeEvent(event.Payload)
@@ -149,6 +154,7 @@ func stored(events []domain.Event) ([]eventlog.Event, error) {
 	return out, nil
 }
 
+// fold applies the events of a commit to the owner's state.
 func (o *owner) fold(stream domain.Stream, commit *eventlog.Commit, events []domain.Event, by domain.PartnerID) {
 	for _, event := range events {
 		o.state.fork.Apply(domain.Header{
@@ -157,6 +163,7 @@ func (o *owner) fold(stream domain.Stream, commit *eventlog.Commit, events []dom
 	}
 }
 
+// streamVersion returns the number of commits of a stream, those in flight included.
 func (o *owner) streamVersion(stream string) uint64 {
 	if version, ok := o.state.versions[stream]; ok {
 		return version
@@ -164,25 +171,27 @@ func (o *owner) streamVersion(stream string) uint64 {
 	return o.bus.cfg.ReadModel.StreamVersion(o.partition, stream)
 }
 
-// recordTime returns when the command is recorded: the owner's clock, but always later than the
-// last commit, so that time never runs backwards in a partition.
+// recordTime returns the time at which the command is recorded, in UTC and whole microseconds: the
+// owner's clock, or RecordedAt of the request if backdating is allowed. It is always after the last
+// commit, so that time never runs backwards within a partition.
 func (o *owner) recordTime(request Request) (time.Time, error) {
 	at := o.now()
 	if !request.RecordedAt.IsZero() {
 		if !o.bus.cfg.AllowBackdating() {
-			return at, &domain.Error{Kind: domain.Forbidden, Code: "backdated", Detail: "Nobody can write into the past."}
+			return at, &domain.Error{Kind: domain.Forbidden, Code: "backdated", Detail: "A command cannot set the time at which it is recorded."}
 		}
 		at = request.RecordedAt.UTC().Truncate(time.Microsecond)
 	}
-	if least := o.state.lastRecordedAt.Add(time.Microsecond); at.Before(least) {
-		at = least
+	if earliest := o.state.lastRecordedAt.Add(time.Microsecond); at.Before(earliest) {
+		at = earliest
 	}
 	return at, nil
 }
 
 func (o *owner) now() time.Time { return o.bus.cfg.Now().UTC().Truncate(time.Microsecond) }
 
-// addCommit queues a commit. The record's age counts from now, not from a time that a loader set.
+// addCommit queues a commit and its receipt. The receipt's age counts from now, even if the commit is
+// backdated.
 func (s *ownerState) addCommit(request Request, commit eventlog.Commit, now time.Time) {
 	s.queue.Commits = append(s.queue.Commits, commit)
 	s.queue.Puts = append(s.queue.Puts, withErasure(request.Private)...)
@@ -194,13 +203,13 @@ func (s *ownerState) addCommit(request Request, commit eventlog.Commit, now time
 	s.inconsistent = false
 }
 
-// addReceipt queues a record and knows it from now on.
+// addReceipt queues a receipt and makes it effective at once.
 func (s *ownerState) addReceipt(receipt eventlog.Receipt) {
 	s.queue.Receipts = append(s.queue.Receipts, receipt)
 	s.rememberReceipt(receipt)
 }
 
-// rememberReceipt also forgets the records that are too old, as seen from r.
+// rememberReceipt makes a receipt effective and drops those that have expired by its time.
 func (s *ownerState) rememberReceipt(receipt eventlog.Receipt) {
 	for len(s.receiptsByAge) > 0 && receipt.At.Sub(s.receiptsByAge[0].At) > receiptRetention {
 		delete(s.receipts, s.receiptsByAge[0].Command)
@@ -210,8 +219,8 @@ func (s *ownerState) rememberReceipt(receipt eventlog.Receipt) {
 	s.receiptsByAge = append(s.receiptsByAge, receipt)
 }
 
-// prune forgets what the image has applied. The versions go all at once, when nothing is in
-// flight.
+// prune drops the state that the read model has applied, up to the given commit. The versions are
+// dropped together, when no commit is in flight.
 func (s *ownerState) prune(applied uint64) {
 	s.fork.Prune(applied)
 	if applied == s.head.Seq {
@@ -219,6 +228,7 @@ func (s *ownerState) prune(applied uint64) {
 	}
 }
 
+// codeKeyReused is the code of the refusal of a different request under a used key.
 const codeKeyReused = "idempotency_key_reused"
 
 func keyReusedError() *domain.Error {

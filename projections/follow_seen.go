@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 )
 
 const (
@@ -36,7 +37,7 @@ type seenHeads struct {
 	present   *present
 	lifecycle *lifecycle
 	heads     [eventlog.Partitions]seenHead
-	changed   chan struct{} // buffers one signal: a commit was applied
+	changed   wakeup.Signal // a commit was applied
 	failed    bool          // the last write failed
 }
 
@@ -52,10 +53,7 @@ func (s *seenHeads) path() string { return filepath.Join(s.dir, seenHeadsName) }
 
 // signal says that something was applied. Only the follower calls it.
 func (s *seenHeads) signal() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
+	s.changed.Notify()
 }
 
 // read reads the file. One that cannot be read is put aside: what it knew is not compared.

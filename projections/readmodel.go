@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 	"tandem/projections/sentences"
 )
 
@@ -72,7 +73,7 @@ func New(cfg Config) (*ReadModel, error) {
 	m.events = &events{views: m.views, losses: m.losses, log: cfg.Log, book: book}
 	m.pages = &pages{cache: newPageCache(), views: m.views, losses: m.losses}
 	seen := &seenHeads{
-		dir: cfg.Dir, logger: cfg.Logger, present: m.present, lifecycle: m.lifecycle, changed: make(chan struct{}, 1),
+		dir: cfg.Dir, logger: cfg.Logger, present: m.present, lifecycle: m.lifecycle, changed: wakeup.New(),
 	}
 	m.follower = &follower{
 		log: cfg.Log, logger: cfg.Logger, applied: cfg.Applied, present: m.present, lifecycle: m.lifecycle, waits: m.headWaits, seen: seen,

@@ -16,6 +16,7 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog/sqlite"
+	"tandem/internal/wakeup"
 )
 
 // countingReceiver is the least receiver there can be.
@@ -23,12 +24,12 @@ type countingReceiver struct {
 	url   string
 	count atomic.Int64
 	want  atomic.Int64
-	done  chan struct{} // has room for one signal: want is reached
+	done  wakeup.Signal // want is reached
 	at    func(body []byte)
 }
 
 func newCountingReceiver(b *testing.B) *countingReceiver {
-	receiver := &countingReceiver{done: make(chan struct{}, 1)}
+	receiver := &countingReceiver{done: wakeup.New()}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
@@ -37,7 +38,7 @@ func newCountingReceiver(b *testing.B) *countingReceiver {
 			receiver.at(body)
 		}
 		if receiver.count.Add(1) == receiver.want.Load() {
-			signal(receiver.done)
+			receiver.done.Notify()
 		}
 	})}
 	go func() { _ = server.Serve(listener) }()

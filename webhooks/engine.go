@@ -14,6 +14,7 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 	"tandem/projections/sentences"
 	"tandem/webhooks/formats"
 )
@@ -100,8 +101,8 @@ type Engine struct {
 	laneCount         atomic.Int64
 	attemptsFlushedAt time.Time // used only by flushLoop
 
-	newsSignal  chan struct{} // capacity 1: news is not empty
-	flushSignal chan struct{} // capacity 1: a lane is dirty
+	newsSignal  wakeup.Signal // news is not empty
+	flushSignal wakeup.Signal // a lane is dirty
 	stopped     atomic.Bool
 	turns       sync.WaitGroup
 
@@ -114,7 +115,7 @@ type Engine struct {
 	lanesOfPartner map[domain.PartnerID]map[*lane]struct{}
 	pools          [2]pool
 	timers         timers
-	timerSignal    chan struct{} // capacity 1: the first timer has changed
+	timerSignal    wakeup.Signal // the first timer has changed
 	dirty          [eventlog.Partitions]map[*lane]struct{}
 }
 
@@ -135,7 +136,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	engine := &Engine{
 		cfg: cfg, messages: newMessageBuilder(cfg.ReadModel, book, cfg.BaseURL),
-		busySlots: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), newsSignal: make(chan struct{}, 1), timerSignal: make(chan struct{}, 1), flushSignal: make(chan struct{}, 1),
+		busySlots: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), newsSignal: wakeup.New(), timerSignal: wakeup.New(), flushSignal: wakeup.New(),
 		news: news{agreements: map[domain.AgreementID]struct{}{}}, lanesOfPartner: map[domain.PartnerID]map[*lane]struct{}{},
 	}
 	engine.pools[0].limit, engine.pools[1].limit = cfg.Workers, cfg.RetryWorkers
@@ -169,7 +170,7 @@ func (e *Engine) Applied(entries []eventlog.Entry) {
 		e.news.agreements[domain.AgreementID(id)] = struct{}{}
 	}
 	if found {
-		signal(e.newsSignal)
+		e.newsSignal.Notify()
 	}
 }
 
@@ -181,14 +182,6 @@ func (e *Engine) LatestMessage(ctx context.Context, webhook *domain.Webhook) (fo
 		return formats.Message{}, false, err
 	}
 	return *message, true, nil
-}
-
-// signal sets a signal, unless it is already set.
-func signal(ch chan struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default:
-	}
 }
 
 // Run sends messages until ctx ends; it must be called at most once. The read model must be live before. During shutdown,

@@ -118,7 +118,7 @@ func (e *Engine) retryReconcile(partition eventlog.Partition) {
 		e.newsMu.Lock()
 		e.news.directories[partition] = true
 		e.newsMu.Unlock()
-		signal(e.newsSignal)
+		e.newsSignal.Notify()
 	})
 }
 
@@ -165,7 +165,7 @@ func (e *Engine) markDirty(lane *lane) {
 	defer e.mu.Unlock()
 	if !lane.dropped {
 		e.dirty[lane.partition][lane] = struct{}{}
-		signal(e.flushSignal)
+		e.flushSignal.Notify()
 	}
 }
 

@@ -90,7 +90,7 @@ func (e *Engine) endTurn(lane *lane, result turnResult) {
 		}
 		heap.Push(&e.timers, lane)
 		if lane.timerIndex == 1 {
-			signal(e.timerSignal)
+			e.timerSignal.Notify()
 		}
 	case result.ignoreNews:
 		lane.runState = waiting

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 )
 
 var followTests = map[string]func(*suite){
@@ -36,7 +37,7 @@ type entryCollector struct {
 	entries       []eventlog.Entry
 	onLiveCalls   int // calls of onLive
 	entriesAtLive int // entries delivered when it was called
-	arrived       chan struct{}
+	arrived       wakeup.Signal
 	gate          chan struct{} // the first delivery waits for it
 }
 
@@ -47,7 +48,7 @@ func (s *suite) follow(from eventlog.Positions) *entryCollector {
 // followGated follows, and waits with the first delivery until slowness is closed.
 func (s *suite) followGated(from eventlog.Positions, gate chan struct{}) *entryCollector {
 	ctx, cancel := context.WithCancel(s.ctx)
-	collector := &entryCollector{suite: s, cancel: cancel, live: make(chan struct{}), arrived: make(chan struct{}, 1), gate: gate}
+	collector := &entryCollector{suite: s, cancel: cancel, live: make(chan struct{}), arrived: wakeup.New(), gate: gate}
 	log := s.log
 	collector.done = async(func() (struct{}, error) {
 		return struct{}{}, log.Follow(ctx, from, collector.collect, collector.onLive)
@@ -62,10 +63,7 @@ func (c *entryCollector) collect(entries []eventlog.Entry) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.entries = append(c.entries, entries...)
-	select {
-	case c.arrived <- struct{}{}:
-	default:
-	}
+	c.arrived.Notify()
 	return nil
 }
 

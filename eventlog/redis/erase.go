@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"tandem/internal/wakeup"
 )
 
 // The append-only file holds every command that wrote, so what an append erases stays in it until the
@@ -25,10 +27,10 @@ const (
 // eraser has the servers' files written anew, in the background.
 type eraser struct {
 	log    *Log
-	wakeup chan struct{} // has room for one signal
+	wakeup wakeup.Signal
 }
 
-func newEraser(log *Log) *eraser { return &eraser{log, make(chan struct{}, 1)} }
+func newEraser(log *Log) *eraser { return &eraser{log, wakeup.New()} }
 
 // noteErasure is called before an append that erases. That the reminder cannot be written matters only to
 // those who come after a crash.
@@ -40,10 +42,7 @@ func (e *eraser) noteErasure(ctx context.Context) {
 
 // requestRewrite is called when something was erased, or may have been.
 func (e *eraser) requestRewrite() {
-	select {
-	case e.wakeup <- struct{}{}:
-	default:
-	}
+	e.wakeup.Notify()
 }
 
 // run ends with the log.

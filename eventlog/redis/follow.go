@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 )
 
 // followSession is one call of Follow. What is new comes to it as batches that this node appended, and as
@@ -26,7 +27,7 @@ type followSession struct {
 	targets          [eventlog.Partitions]position
 	behind           bool // a target is ahead of at
 	err              error
-	wakeup           chan struct{}
+	wakeup           wakeup.Signal
 	askedAt          time.Time // when the log was asked for the target that is not reached yet
 	freshAt          time.Time // up to when all that was durable is delivered
 }
@@ -43,7 +44,7 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, handle func([
 	if err := l.checkOpen(ctx); err != nil {
 		return err
 	}
-	follower := &followSession{log: l, wakeup: make(chan struct{}, 1), freshAt: time.Now()}
+	follower := &followSession{log: l, wakeup: wakeup.New(), freshAt: time.Now()}
 	follower.handle = func(entries []eventlog.Entry) error {
 		if err := handle(entries); err != nil {
 			return handlerError{err}
@@ -208,10 +209,7 @@ func (f *followSession) fail(err error) {
 
 // wake needs f.mu.
 func (f *followSession) wake() {
-	select {
-	case f.wakeup <- struct{}{}:
-	default:
-	}
+	f.wakeup.Notify()
 }
 
 // handledHeads returns how far the follower is. A partition that is not followed is at its beginning.

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 )
 
 // coordinator is this node's part in sharing out the partitions.
@@ -25,7 +26,7 @@ import (
 type coordinator struct {
 	log    *Log
 	node   string
-	wakeup chan struct{}
+	wakeup wakeup.Signal
 	ended  chan struct{}
 
 	batches atomic.Uint64 // that were given a name
@@ -47,7 +48,7 @@ func newCoordinator(log *Log) *coordinator {
 	rand.Read(suffix) // never fails
 	coord := &coordinator{
 		log: log, node: log.cfg.Name + "/" + hex.EncodeToString(suffix),
-		wakeup: make(chan struct{}, 1), ended: make(chan struct{}),
+		wakeup: wakeup.New(), ended: make(chan struct{}),
 	}
 	go coord.run()
 	log.loops.Go(coord.listen)
@@ -55,10 +56,7 @@ func newCoordinator(log *Log) *coordinator {
 }
 
 func (c *coordinator) wake() {
-	select {
-	case c.wakeup <- struct{}{}:
-	default:
-	}
+	c.wakeup.Notify()
 }
 
 // listen wakes run when another node gave a partition up.

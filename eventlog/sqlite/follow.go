@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 )
 
 // followSession is one call of Follow. Its goroutine moves next and nextOutcome under Log.mu.
@@ -18,14 +19,14 @@ type followSession struct {
 	liveAt        uint64                      // the newest commit at the call
 	firstWanted   [eventlog.Partitions]uint64 // the first commit by arrival to deliver
 	heads         eventlog.Positions          // what was delivered, or known before
-	wakeup        chan struct{}               // has room for one signal
-	nextPage      chan framePage              // the page after, if it is being read
-	nextPageStart uint64                      // its first commit
-	skipped       [eventlog.Partitions]bool   // they had an open loss at the call
-	reportsSeen   int                         // reports of losses before the call
-	entries       []eventlog.Entry            // reused
-	commits       []*eventlog.Commit          // reused
-	late          []tailOutcome               // reused
+	wakeup        wakeup.Signal
+	nextPage      chan framePage            // the page after, if it is being read
+	nextPageStart uint64                    // its first commit
+	skipped       [eventlog.Partitions]bool // they had an open loss at the call
+	reportsSeen   int                       // reports of losses before the call
+	entries       []eventlog.Entry          // reused
+	commits       []*eventlog.Commit        // reused
+	late          []tailOutcome             // reused
 }
 
 // framePage is a run of commits from the file.
@@ -68,7 +69,7 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, handle func([
 // startFollow checks the positions against what is stored and registers the follower, so that
 // from here on nothing can pass it by.
 func (l *Log) startFollow(ctx context.Context, from eventlog.Positions) (*followSession, error) {
-	follower := &followSession{log: l, heads: from, wakeup: make(chan struct{}, 1)}
+	follower := &followSession{log: l, heads: from, wakeup: wakeup.New()}
 	heads, err := l.registerFollower(ctx, follower)
 	if err != nil {
 		return nil, err

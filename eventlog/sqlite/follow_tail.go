@@ -76,9 +76,6 @@ func (t *tail) trim() (lost int) {
 // wake tells every follower that there is more.
 func (t *tail) wake() {
 	for follower := range t.followers {
-		select {
-		case follower.wakeup <- struct{}{}:
-		default:
-		}
+		follower.wakeup.Notify()
 	}
 }

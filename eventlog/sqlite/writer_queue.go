@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"tandem/eventlog"
+	"tandem/internal/wakeup"
 )
 
 // writeRequest is a batch on its way through the writer.
@@ -63,10 +64,10 @@ type writeQueue struct {
 	mu      sync.Mutex
 	waiting []*writeRequest
 	closed  bool
-	wakeup  chan struct{} // has room for one signal
+	wakeup  wakeup.Signal
 }
 
-func newWriteQueue() *writeQueue { return &writeQueue{wakeup: make(chan struct{}, 1)} }
+func newWriteQueue() *writeQueue { return &writeQueue{wakeup: wakeup.New()} }
 
 // put adds a request; false after close.
 func (q *writeQueue) put(request *writeRequest) bool {
@@ -88,10 +89,7 @@ func (q *writeQueue) close() {
 }
 
 func (q *writeQueue) signal() {
-	select {
-	case q.wakeup <- struct{}{}:
-	default:
-	}
+	q.wakeup.Notify()
 }
 
 // take waits for requests and returns them in the order in which they came, as many as fit into
