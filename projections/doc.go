@@ -1,32 +1,49 @@
-// Package projections is the memory image: what every partner may read, folded from the log.
+// Package projections holds the read model: the state of one node, folded from the log, from which every
+// partner reads.
 //
 // # Promises
 //
-// An image equals the fold of the events: it is the same whether it grew with the log, was
-// replayed, or was restored from a snapshot and caught up.
+// The read model equals the fold of the events. It is the same whether it followed the log live, was replayed,
+// or was restored from a snapshot and caught up.
 //
-// Nobody learns anything of what it may not see. A view shows, counts and dates only the events
-// that its viewer may see, and so do its versions, positions and ETags. What is invisible answers
-// like what does not exist.
+// A view shows, counts and dates only events that its viewer can see; so do versions, positions and ETags. An
+// invisible resource gets the same answer as one that does not exist.
 //
-// An event that cannot be read halts the image loudly. It is never skipped.
+// An event that cannot be read halts the read model with an error. Events are never skipped.
 //
-// Lost history is found and named, as far as this node has seen it: the image halts in the
-// partitions that have lost commits, says so ([Image.Lost]), and goes on in the others until the
-// loss is accepted. Whoever serves from the image must ask. A position of before an accepted loss is
-// an [ErrPositionLost].
+// A partition that has lost commits is halted while the others go on, until the operator accepts the loss. The
+// caller checks [ReadModel.OpenLosses] before it serves a view. A position from before an accepted loss is an
+// [ErrPositionLost].
 //
-// # How it works
+// # Levels
 //
-// One goroutine, in [Image.Run], follows the log and applies whole groups under the write lock.
-// Views read under the read lock; what they hand out is theirs. Pages are rendered on the first
-// read after a change that their viewer can see and kept until the next one, or until midnight in
-// a zone that matters to the viewer; a kept page is found without the image's lock.
+// The files have the prefix of their level. No file refers to a level above its own; levels_test.go checks it.
 //
-// Snapshots carry the positions they stand at. One that is damaged, was written by another version
-// of the program or is of before an accepted loss is put aside and the log replayed. Beside it a
-// small file of marks, written every second, says how far each partition was seen. Both are compared
-// with the log at the start: so an older copy of the log that was put in its place is found, but for
-// what came in the last second before a kill. A log that ends a call of Follow with a loss is
-// followed again without the partitions concerned.
+//	readmodel   joins the parts
+//	follow      follows the log, replays it, detects lost history
+//	snapshot    writes and reads the store
+//	page        renders views and caches the results
+//	event       reads single events and past states
+//	view        views per resource, for one viewer
+//	state       the lock, the lifecycle, waiting, open losses, decisions' state
+//	fold        the store: entities and lists, changed by events only
+//	index       events by root and reader, moves of dates, tokens, waiting readers
+//	shape       plain data that answers consist of
+//
+// Package [tandem/projections/snapshot] encodes snapshots, [tandem/projections/sentences] renders events as
+// sentences.
+//
+// # Concurrency
+//
+// One goroutine, in [ReadModel.Run], follows the log and applies groups of entries under the write lock. Views
+// read under the read lock, and their results belong to the caller. A page is rendered at the first read after
+// a change that its viewer can see, and cached until the next one or until midnight in a time zone that matters
+// to the viewer. A cached page is found without the lock.
+//
+// # Files
+//
+// A snapshot states the heads of its partitions. One that is damaged, was written by another version of the
+// program or is from before an accepted loss is not used; the log is replayed instead. A second file, written
+// every second, states how far each partition was seen. Both are compared with the log at the start, so a copy
+// of the log that lacks commits is detected, except those of the last second before a kill.
 package projections

@@ -6,8 +6,8 @@ import (
 	"tandem/domain"
 )
 
-// addDateMoves takes notes of an event. What ends in an acceptance is seen by the milestone itself, whatever
-// the event.
+// addDateMoves appends the moves of an event. An acceptance is recognised by the entity, because several types
+// of events can complete one.
 func (m *milestoneNode) addDateMoves(place uint32, payload domain.Payload) {
 	switch e := payload.(type) {
 	case domain.MilestonePlanned:

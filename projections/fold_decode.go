@@ -11,15 +11,15 @@ import (
 // log and the goroutine that applies, more do not help on two cores.
 const decoders = 2
 
-// entryGroup is a group of entries on its way into the image.
+// entryGroup is a group of entries on its way into the store.
 type entryGroup struct {
 	entries  []eventlog.Entry
-	payloads []domain.Payload // of the commits' events, one after the other
-	err      error            // why the entry after the last one cannot be read
+	payloads []domain.Payload // of all events of the commits, in order
+	err      error            // why the entry after the last remaining one cannot be read
 	decoded  chan struct{}
 }
 
-// decode reads the events; entries from the first unreadable commit on are cut off.
+// decode decodes the events. From the first unreadable commit on it drops the entries and sets err.
 func (g *entryGroup) decode() {
 	for n, entry := range g.entries {
 		if entry.Commit == nil {
@@ -36,6 +36,7 @@ func (g *entryGroup) decode() {
 	}
 }
 
+// commitError adds the place of a commit that cannot be applied.
 func commitError(commit *eventlog.Commit, err error) error {
 	return fmt.Errorf("partition %d, commit %d cannot be applied: %w", commit.Partition, commit.Seq, err)
 }

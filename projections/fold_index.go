@@ -8,8 +8,8 @@ import (
 	"tandem/eventlog"
 )
 
-// indexEvent takes over what event i of the commit changed in the scratch world, and counts the event
-// for those who may see it.
+// indexEvent copies the entities that event i of the commit changed from the scratch world to their nodes, and
+// adds the event to the index of its root.
 func (s *store) indexEvent(node *streamNode, commit *eventlog.Commit, i int, header domain.Header, payload domain.Payload) error {
 	switch {
 	case node.directory != nil:
@@ -34,7 +34,8 @@ func (s *store) indexAgreement(agreement *agreementNode, commit *eventlog.Commit
 	return err
 }
 
-// updateReaders puts the agreement into the lists of those who see it and takes it out of those who did.
+// updateReaders adds the agreement to the lists of its present readers and removes it from those of former
+// ones.
 func (s *store) updateReaders(agreement *agreementNode) {
 	before, now := agreement.listedFor, agreement.readers()
 	if s.replay || slices.Equal(before, now) {
@@ -52,7 +53,7 @@ func (s *store) updateReaders(agreement *agreementNode) {
 	agreement.listedFor = now
 }
 
-// updateAwaitedSignatures notes since when each party's signature is missing.
+// updateAwaitedSignatures sets since when the signature of each party is awaited.
 func (a *agreementNode) updateAwaitedSignatures(at int64) {
 	if a.entity.Active {
 		a.awaitedSignatures = nil
@@ -88,8 +89,8 @@ func (s *store) indexProject(project *projectNode, commit *eventlog.Commit, i in
 	return err
 }
 
-// updateParticipants takes over the project's milestones, in which is noted from when on who joined sees them,
-// and moves them between the lists of those who took part and those who do.
+// updateParticipants copies the project's milestones, whose entities state since when a joining partner sees
+// them, and moves them between the lists of former and present participants.
 func (s *store) updateParticipants(project *projectNode, before []domain.PartnerID) {
 	for _, milestone := range project.milestones {
 		milestone.entity = s.world.Milestone(milestone.entity.Ref)
@@ -111,7 +112,7 @@ func (s *store) updateParticipants(project *projectNode, before []domain.Partner
 	}
 }
 
-// updateOpenCalls notes since when each open call stands.
+// updateOpenCalls sets since when each call is open.
 func (p *projectNode) updateOpenCalls(at int64) {
 	var calls []openCall
 	for _, call := range p.entity.Calls {
@@ -147,7 +148,7 @@ func (s *store) indexMilestone(project *projectNode, commit *eventlog.Commit, i 
 	return err
 }
 
-// updateListing keeps a milestone's place in the lists of those who see it.
+// updateListing keeps a milestone at its place in the lists of its readers.
 func (s *store) updateListing(milestone *milestoneNode, before *domain.Milestone) {
 	now := milestone.entity
 	if before != nil && before.Audience == now.Audience && before.Plan.DueOn == now.Plan.DueOn {
@@ -178,7 +179,7 @@ func (a *agreementNode) updateServing(milestone *milestoneNode) {
 	}
 }
 
-// milestoneReaders returns those of the participants who may see the milestone.
+// milestoneReaders returns the participants that can see the milestone.
 func milestoneReaders(milestone *domain.Milestone, participants []domain.PartnerID) []domain.PartnerID {
 	only, private := milestone.Audience.Private()
 	if !private {
@@ -190,8 +191,8 @@ func milestoneReaders(milestone *domain.Milestone, participants []domain.Partner
 	return nil
 }
 
-// addEvent counts the event for its audience, which is shared unless the event is private, and
-// wakes those who wait for it.
+// addEvent adds an event to an index and wakes the readers that can see it. Its readers have the shared code
+// unless the event is private. It returns the place of the event.
 func (s *store) addEvent(index *eventIndex, commit *eventlog.Commit, i int, header domain.Header, shared uint16) (uint32, error) {
 	code := shared
 	if only, private := header.Audience.Private(); private {
@@ -210,14 +211,14 @@ func (s *store) addEvent(index *eventIndex, commit *eventlog.Commit, i int, head
 	return place, nil
 }
 
-// markChanged makes the partner's pages stale and wakes those who wait for a change of the agreement;
-// of any, when it is empty.
+// markChanged makes the reader's pages stale and wakes the goroutines that wait for a change of the agreement,
+// or of any agreement if it is empty.
 func (s *store) markChanged(reader *reader, agreement domain.AgreementID) {
 	reader.changes.Add(1)
 	s.toWake = reader.takeWaiters(s.toWake, agreement)
 }
 
-// buildLists makes the lists that a replay left out.
+// buildLists makes the lists that are not kept during a replay.
 func (s *store) buildLists() {
 	for _, partner := range s.partners {
 		partner.agreements, partner.milestones = nil, nil
@@ -247,8 +248,8 @@ func compareAgreements(one, other *agreementNode) int {
 	return strings.Compare(string(one.id), string(other.id))
 }
 
-// updatePublic notes that the milestone is public, so that the public's look at an agreement costs as much as
-// there is to see, and one at an agreement without anything public as much as at none.
+// updatePublic adds a public milestone to the list of its agreement, so that the cost of a public view does not
+// depend on the milestones that are not public.
 func (m *milestoneNode) updatePublic() {
 	if m.entity.Public && !m.public {
 		m.public = true

@@ -7,19 +7,19 @@ import (
 	"tandem/domain"
 )
 
-// agreementNode is an agreement and what happens under it.
+// agreementNode is an agreement with its projects and the index of its events.
 type agreementNode struct {
 	id                domain.AgreementID
 	entity            *domain.Agreement // nil before its first event
 	index             *eventIndex
-	listedFor         []domain.PartnerID // those who have it in their lists; an entity changes in place within a commit
+	listedFor         []domain.PartnerID // partners whose lists hold it; kept apart because the entity changes in place during a replay
 	awaitedSignatures []awaitedSignature
 	projects          []*projectNode // sorted by id
 	serving           map[domain.InstrumentID][]*milestoneNode
 	public            []*milestoneNode
 }
 
-// awaitedSignature says since when a party's signature is awaited.
+// awaitedSignature states since when a party's signature is awaited.
 type awaitedSignature struct {
 	Partner domain.PartnerID
 	At      int64 // microseconds since 1970
@@ -30,29 +30,29 @@ type projectNode struct {
 	id               domain.ProjectID
 	entity           *domain.Project // nil before its first event
 	agreement        *agreementNode
-	participantsCode uint16             // audience code of the participants
-	listedFor        []domain.PartnerID // who had the code and the lists when they were made; see agreementNode
+	participantsCode uint16             // code of the participants in the index
+	listedFor        []domain.PartnerID // participants that the code and the lists are made for
 	calls            []openCall
 	milestones       map[domain.MilestoneID]*milestoneNode
 }
 
-// openCall says when an open call was made.
+// openCall is a call and its time.
 type openCall struct {
 	Call domain.Call
 	At   int64 // microseconds since 1970
 }
 
-// milestoneNode is a milestone and its history.
+// milestoneNode is a milestone with its history.
 type milestoneNode struct {
 	entity           *domain.Milestone
 	project          *projectNode
-	due              domain.Date         // by which it is listed
-	public           bool                // is among the agreement's public ones
-	accepted         bool                // the notes say so
-	moves            []byte              // see note; only ever appended to
-	servesInstrument domain.InstrumentID // under which it is listed
-	history          []uint32            // places in the root's refs
-	deliveredAt      int64               // when the present delivery was recorded; microseconds since 1970
+	due              domain.Date         // by which lists are sorted
+	public           bool                // it is in the agreement's list of public milestones
+	accepted         bool                // the last move is an acceptance
+	moves            []byte              // encoded dateMoves; append-only
+	servesInstrument domain.InstrumentID // in whose list of serving milestones it is
+	history          []uint32            // places in the agreement's index
+	deliveredAt      int64               // time of recording of the present delivery, microseconds since 1970
 }
 
 func (a *agreementNode) findProject(id domain.ProjectID) (int, bool) {
@@ -70,7 +70,7 @@ func (a *agreementNode) project(id domain.ProjectID) *projectNode {
 	return a.projects[i]
 }
 
-// readers returns who sees the agreement: the parties, and who is invited to join them.
+// readers returns the partners that can see the agreement: its parties and the invited partners.
 func (a *agreementNode) readers() []domain.PartnerID {
 	if a.entity == nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"tandem/eventlog"
 )
 
-// partnerNode is a partner: its directory, and the lists of what it may see.
+// partnerNode is a partner with its directory and the lists of resources that it can see.
 type partnerNode struct {
 	reader                   // the partner as a reader
 	entity   *domain.Partner // nil before its first event
@@ -26,7 +26,7 @@ type partnerNode struct {
 	milestones  []*milestoneNode  // that it can see, in the order of compareMilestones
 }
 
-// profileFields is what counterparties see of a partner: name, country, time zone.
+// profileFields are the fields of a partner that its counterparties see: name, country, time zone.
 type profileFields [3]string
 
 func profileFieldsOf(entity *domain.Partner) profileFields {
@@ -42,7 +42,7 @@ func newPartnerNode(id domain.PartnerID) *partnerNode {
 	}
 }
 
-// partner returns the node of a partner, which comes into being when it is first named.
+// partner returns the node of a partner and creates it at the first mention.
 func (s *store) partner(id domain.PartnerID) *partnerNode {
 	partner, ok := s.partners[id]
 	if !ok {
@@ -78,9 +78,9 @@ func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i 
 		partner.webhooks[ref.Webhook] = s.world.Webhook(ref)
 	default:
 		s.updateProfile(partner, header.RecordedAt.UnixMicro())
-		s.updateTokens(partner, func(*domain.Token) bool { return true }) // its zone is part of who they are
+		s.updateTokens(partner, func(*domain.Token) bool { return true }) // an Identity holds the zone
 	}
-	partner.entity = s.world.Partner(partner.id) // whatever happens in its directory may change what it lists
+	partner.entity = s.world.Partner(partner.id) // any event of the directory can change its lists
 	seers := []domain.PartnerID{"", partner.id}
 	if only, private := header.Audience.Private(); private {
 		seers = []domain.PartnerID{only}
@@ -92,8 +92,7 @@ func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i 
 	return err
 }
 
-// updateProfile takes over the partner. Its counterparties learn of the change only if it is one of
-// what they see.
+// updateProfile copies the partner. Its counterparties are woken only if a field that they see has changed.
 func (s *store) updateProfile(partner *partnerNode, at int64) {
 	partner.setEntity(s, s.world.Partner(partner.id))
 	if now := profileFieldsOf(partner.entity); partner.profile != now {
@@ -108,7 +107,7 @@ func (p *partnerNode) setEntity(state *store, entity *domain.Partner) {
 	p.entity, p.zone = entity, state.location(entity.TimeZone)
 }
 
-// counterparties returns who shares an agreement with p.
+// counterparties returns the partners that share an agreement with the partner.
 func (p *partnerNode) counterparties() []domain.PartnerID {
 	var ids []domain.PartnerID
 	for _, agreement := range p.agreements {
@@ -121,7 +120,7 @@ func (p *partnerNode) counterparties() []domain.PartnerID {
 	return ids
 }
 
-// location returns the zone of the given name; UTC for one that this machine does not know.
+// location returns a time zone by name, or UTC for one that this machine does not have.
 func (s *store) location(name string) *time.Location {
 	loc, ok := s.zones[name]
 	if !ok {
@@ -162,7 +161,7 @@ func (p *partnerNode) dropMilestone(milestone *milestoneNode) {
 
 func compareMilestones(one, other *milestoneNode) int { return one.key().compare(other.key()) }
 
-// milestoneKey is what lists of milestones are sorted by.
+// milestoneKey is the sort key of lists of milestones.
 type milestoneKey struct {
 	due domain.Date
 	ref domain.MilestoneRef

@@ -5,8 +5,8 @@ import (
 	"tandem/eventlog"
 )
 
-// emptyPast returns a store to fold the past of a root into, in the midst of a replay; partners are the
-// present ones.
+// emptyPast returns a store in the midst of a replay, into which the past of a root is folded. It holds the
+// present partners.
 func (s *store) emptyPast(stream domain.Stream) *store {
 	past := newStore(newTokenIndex())
 	past.beginReplay()
@@ -21,7 +21,7 @@ func (s *store) emptyPast(stream domain.Stream) *store {
 	return past
 }
 
-// indexOf returns the root of a stream, nil if nothing ever happened there.
+// indexOf returns the index of a stream's root, or nil if the root has no events.
 func (s *store) indexOf(stream domain.Stream) *eventIndex {
 	if stream.Partner != "" {
 		if partner, ok := s.partners[stream.Partner]; ok {
@@ -35,7 +35,7 @@ func (s *store) indexOf(stream domain.Stream) *eventIndex {
 	return nil
 }
 
-// refold folds a commit whose neighbours in the partition belong to other roots.
+// refold folds a commit of one root, without the commits of other roots before it in the partition.
 func (s *store) refold(commit *eventlog.Commit) error {
 	s.heads[commit.Partition] = eventlog.Head{Seq: commit.Seq - 1, Hash: commit.Prev}
 	group := &entryGroup{entries: []eventlog.Entry{{Partition: commit.Partition, Commit: commit}}}

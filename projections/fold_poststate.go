@@ -5,20 +5,19 @@ import (
 	"tandem/eventlog"
 )
 
-// recentCommits is how many commits an image remembers the aftermath of.
+// recentCommits is the number of commits whose post-states are kept.
 const recentCommits = 4096
 
-// postState is a commit and what it left behind. Entities never change once they are handed out, so it says
-// for ever how things stood then.
+// postState is a commit and the entities as it left them, which do not change later.
 type postState struct {
 	key        commitKey
 	commit     *eventlog.Commit
 	agreement  *domain.Agreement
 	project    *domain.Project
-	milestones []*domain.Milestone // by event; nil where it is about none
+	milestones []*domain.Milestone // by event; nil for an event without a milestone
 }
 
-// postStates keeps the latest ones. Its store's lock guards it.
+// postStates keeps the latest post-states. The lock of its store guards it.
 type postStates struct {
 	ring  []*postState
 	next  int
@@ -36,7 +35,7 @@ func (r *postStates) get(key commitKey) *postState {
 	return r.byKey[key]
 }
 
-// add remembers what a commit of an agreement has just left behind.
+// add keeps the post-state of a commit that was just applied.
 func (r *postStates) add(node *streamNode, commit *eventlog.Commit) {
 	if r == nil || node.agreement == nil {
 		return

@@ -9,7 +9,7 @@ import (
 
 var _ domain.State = (*store)(nil)
 
-// Partner implements domain.State, as the other methods below.
+// Partner implements domain.State, as do the methods below.
 func (s *store) Partner(id domain.PartnerID) *domain.Partner {
 	if partner, ok := s.partners[id]; ok {
 		return partner.entity
@@ -67,7 +67,7 @@ func (s *store) Milestone(ref domain.MilestoneRef) *domain.Milestone {
 	return nil
 }
 
-// MilestonesOf implements domain.State. It is sorted here, when somebody asks, not with every event.
+// MilestonesOf implements domain.State. It sorts on each call, which is rarer than events.
 func (s *store) MilestonesOf(agreement domain.AgreementID, instrument domain.InstrumentID) []*domain.Milestone {
 	node, ok := s.agreements[agreement]
 	if !ok {

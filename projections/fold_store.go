@@ -8,33 +8,33 @@ import (
 	"tandem/eventlog"
 )
 
-// store is the fold: the present entities, and the indexes over them. It is not safe for
-// concurrent use; the Image guards it.
+// store is the fold of the log: the present entities and the indexes over them. It is not safe for concurrent
+// use.
 type store struct {
-	world      *domain.World // scratch: a fork on the nodes below, which take over what it changed
-	replay     bool          // sorted lists and tokens wait for finish
+	world      *domain.World // fork on the nodes; what an event changes in it is copied to them
+	replay     bool          // sorted lists and tokens are not kept until endReplay
 	heads      eventlog.Positions
-	epochs     [eventlog.Partitions]uint64 // losses that were accepted
-	halted     [eventlog.Partitions]bool   // history was lost; nothing more is applied
-	lostUnseen bool                        // all of a partition was lost before any of it was applied here
+	epochs     [eventlog.Partitions]uint64 // accepted losses, by partition
+	halted     [eventlog.Partitions]bool   // partitions with an open loss, of which no further commit is applied
+	lostUnseen bool                        // a partition was lost whole before a commit of it was applied
 	streams    map[string]*streamNode
 
 	partners      map[domain.PartnerID]*partnerNode
 	agreements    map[domain.AgreementID]*agreementNode
 	directoriesIn [eventlog.Partitions][]*partnerNode
 	agreementsIn  [eventlog.Partitions][]*agreementNode
-	operator      *partnerNode // stands for the operator, who sees every directory
+	operator      *partnerNode // the operator as a reader, who sees every directory
 	tokens        *tokenIndex
 
 	zones      map[string]*time.Location
-	postStates *postStates     // nil: they are not kept
-	toWake     []chan struct{} // to close once the change can be read
+	postStates *postStates     // nil during a replay and in past states
+	toWake     []chan struct{} // channels to close once the change can be read
 }
 
-// streamNode is where the events of a stream go.
+// streamNode is a stream and the nodes that its events concern.
 type streamNode struct {
 	stream    domain.Stream
-	version   uint64 // commits applied; part of a snapshot
+	version   uint64 // number of commits applied
 	directory *partnerNode
 	agreement *agreementNode
 	project   *projectNode
@@ -53,14 +53,14 @@ func newStore(found *tokenIndex) *store {
 	return state
 }
 
-// beginReplay makes applying cheaper while nobody reads: entities change in place and lists are
-// not kept in order.
+// beginReplay makes applying cheaper until endReplay: entities change in place and lists are not kept. The
+// store must not be read meanwhile.
 func (s *store) beginReplay() {
 	s.replay = true
 	s.world.ReplaceInPlace(true)
 }
 
-// endReplay ends a replay: from now on everything is in order and entities handed out never change.
+// endReplay makes the lists. From now on entities that were handed out do not change.
 func (s *store) endReplay() {
 	s.replay = false
 	s.world = domain.NewFork(s)
@@ -68,12 +68,11 @@ func (s *store) endReplay() {
 	s.tokens.load(s.tokenHolders())
 }
 
-// apply folds one commit whose events are decoded. An error says that the log is not what it
-// must be.
+// apply folds one commit whose events are decoded. An error means that the log is damaged.
 func (s *store) apply(commit *eventlog.Commit, payloads []domain.Payload) error {
 	head := &s.heads[commit.Partition]
 	if commit.Seq != head.Seq+1 || commit.Prev != head.Hash {
-		return fmt.Errorf("the commit does not continue the image, which is at %d: %w", head.Seq, eventlog.ErrDamaged)
+		return fmt.Errorf("the commit does not continue the store, which is at commit %d: %w", head.Seq, eventlog.ErrDamaged)
 	}
 	node, err := s.streamOf(commit)
 	if err != nil {
@@ -95,7 +94,7 @@ func (s *store) apply(commit *eventlog.Commit, payloads []domain.Payload) error 
 	return nil
 }
 
-// streamOf returns the place of a commit's stream, which comes into being with its first commit.
+// streamOf returns the node of a commit's stream and creates it with the first commit.
 func (s *store) streamOf(commit *eventlog.Commit) (*streamNode, error) {
 	if node, ok := s.streams[commit.Stream]; ok {
 		return node, nil
@@ -110,7 +109,7 @@ func (s *store) streamOf(commit *eventlog.Commit) (*streamNode, error) {
 	return s.addStream(stream), nil
 }
 
-// addStream returns the node of a stream.
+// addStream creates the node of a stream.
 func (s *store) addStream(stream domain.Stream) *streamNode {
 	node := &streamNode{stream: stream}
 	switch {

@@ -6,8 +6,8 @@ import (
 	"tandem/domain"
 )
 
-// updateTokens brings the identities of some of the partner's tokens up to date. A replay does it once
-// for all.
+// updateTokens updates the index entries of the partner's tokens that concerned selects. A replay leaves that
+// to endReplay.
 func (s *store) updateTokens(partner *partnerNode, concerned func(*domain.Token) bool) {
 	if s.replay {
 		return
@@ -19,7 +19,7 @@ func (s *store) updateTokens(partner *partnerNode, concerned func(*domain.Token)
 	}
 }
 
-// holderOf returns who holds the token; nil when it is good for nothing any more.
+// holderOf returns the holder of a token, or nil if the token is not valid. Expiry is checked when it is used.
 func (p *partnerNode) holderOf(token *domain.Token) *tokenHolder {
 	member := p.members[token.Member]
 	if !token.ValidAt(member, time.Time{}) {

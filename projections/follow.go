@@ -48,7 +48,7 @@ func (f *follower) run(ctx context.Context) error {
 	return err
 }
 
-// followUntilDone follows the log, anew whenever partitions have lost commits, and keeps the marks.
+// followUntilDone follows the log, again whenever partitions have lost commits, and writes the seen heads.
 func (f *follower) followUntilDone(ctx context.Context) error {
 	keeping, stop := context.WithCancel(ctx)
 	var kept sync.WaitGroup
@@ -63,7 +63,7 @@ func (f *follower) followUntilDone(ctx context.Context) error {
 		if lost := eventlog.LostTails(err); len(lost) > 0 {
 			err = f.losses.handle(ctx, lost)
 		} else if over, unknown := f.losses.epochChanged(ctx); unknown == nil && over {
-			err = ErrEpoch // what was lost and what came instead do not fit together
+			err = ErrEpoch // the commits after an accepted loss do not continue those applied
 		}
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ func (f *follower) followUntilDone(ctx context.Context) error {
 	}
 }
 
-// follow follows the log from what is applied.
+// follow calls Follow of the log from the applied heads on.
 func (f *follower) follow(ctx context.Context) error {
 	session := &session{follower: f, caughtUp: make(chan struct{})}
 	if !f.lifecycle.isLive() {
@@ -112,7 +112,7 @@ func (s *session) accept(entries []eventlog.Entry) error {
 	return s.err
 }
 
-// goLive ends the replay, if there is one.
+// goLive ends the replay, if this is the first session.
 func (s *session) goLive() {
 	s.drain()
 	if s.err != nil {
@@ -145,7 +145,8 @@ func (s *session) result() error {
 	return s.err
 }
 
-// applyGroup applies a decoded batch, makes it known, and returns why the image must halt, if it must.
+// applyGroup applies a decoded group, wakes waiting goroutines, and returns the error that must halt the read
+// model, if any.
 func (f *follower) applyGroup(group *entryGroup) error {
 	err := f.present.change(func(state *store) error { return f.apply(state, group) })
 	f.waits.wake(group.entries)
@@ -159,7 +160,7 @@ func (f *follower) applyGroup(group *entryGroup) error {
 	return err
 }
 
-// apply folds the batch up to the first fault, which it returns. The caller holds the lock.
+// apply folds the group up to the first error, which it returns.
 func (f *follower) apply(state *store, group *entryGroup) error {
 	rest := group.payloads
 	for n, entry := range group.entries {
@@ -177,10 +178,10 @@ func (f *follower) apply(state *store, group *entryGroup) error {
 	return group.err
 }
 
-// pipeline decodes batches on goroutines of their own during a replay and applies them in order.
+// pipeline decodes groups on several goroutines during a replay and applies them in order.
 type pipeline struct {
 	work, order chan *entryGroup
-	failed      chan struct{} // closed with err set
+	failed      chan struct{} // closed after err was set
 	err         error
 	done        chan struct{}
 }
@@ -205,7 +206,7 @@ func startPipeline(follower *follower) *pipeline {
 	return pipe
 }
 
-// apply takes the batches in the order in which they came. After a fault it lets the rest pass.
+// apply applies the groups in the order in which they were sent. After an error it discards the rest.
 func (p *pipeline) apply(follower *follower) {
 	defer close(p.done)
 	for group := range p.order {
@@ -231,7 +232,7 @@ func (p *pipeline) send(entries []eventlog.Entry) error {
 	return nil
 }
 
-// close waits until everything sent is applied and returns the fault, if there was one.
+// close waits until all groups are applied and returns the error, if any.
 func (p *pipeline) close() error {
 	close(p.work)
 	close(p.order)

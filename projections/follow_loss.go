@@ -55,14 +55,14 @@ func (l *lossHandler) halt(found []eventlog.LostTailError) {
 	}
 }
 
-// handle halts partitions that were found to have lost commits while they were followed, and has the
-// log remember it. It returns ErrEpoch when that loss is accepted already.
+// handle halts the partitions of losses that Follow returned and reports the losses to the log. It returns
+// ErrEpoch if a loss was accepted meanwhile.
 func (l *lossHandler) handle(ctx context.Context, found []*eventlog.LostTailError) error {
 	losses := make([]eventlog.LostTailError, len(found))
 	for n, loss := range found {
 		losses[n] = *loss
 		if head := l.present.Head(loss.Partition); head.Seq > loss.Known.Seq {
-			losses[n].Known = head // this node has seen more than who found it
+			losses[n].Known = head // this node had applied more than the node that found the loss
 		}
 	}
 	l.halt(losses)
@@ -80,17 +80,17 @@ func (l *lossHandler) handle(ctx context.Context, found []*eventlog.LostTailErro
 	return l.report(ctx, losses)
 }
 
-// epochChanged reports whether losses were accepted since the image began.
+// epochChanged reports whether a loss was accepted since the start.
 func (l *lossHandler) epochChanged(ctx context.Context) (bool, error) {
 	losses, err := l.log.Losses(ctx)
 	return err == nil && losses.Epochs != l.present.store.epochs, err
 }
 
-// report has the log remember the losses, for all nodes and later starts.
+// report makes the log store the losses, for all nodes and later starts.
 func (l *lossHandler) report(ctx context.Context, losses []eventlog.LostTailError) error {
 	for _, loss := range losses {
 		if err := l.retry(ctx, func() error { return l.log.ReportLoss(ctx, loss) }); err != nil {
-			return fmt.Errorf("report that %w: %w", &loss, err)
+			return fmt.Errorf("report to the log that %w: %w", &loss, err)
 		}
 	}
 	return nil
@@ -98,26 +98,26 @@ func (l *lossHandler) report(ctx context.Context, losses []eventlog.LostTailErro
 
 const retryInterval = time.Second
 
-// retry repeats do while the log cannot be reached.
+// retry repeats do until it succeeds, ctx ends or the error is permanent.
 func (l *lossHandler) retry(ctx context.Context, do func() error) error {
 	for {
 		err := do()
 		if err == nil || ctx.Err() != nil || permanent(err) {
 			return err
 		}
-		l.logger.Warn("the log cannot be told of a loss; it is tried again", "error", err)
+		l.logger.Warn("a loss could not be reported to the log; the report is repeated", "error", err)
 		if !pause(ctx, retryInterval) {
 			return ctx.Err()
 		}
 	}
 }
 
-// permanent reports whether trying again cannot help.
+// permanent reports whether a repetition cannot succeed.
 func permanent(err error) bool {
 	return errors.Is(err, eventlog.ErrStopped) || errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrNewer)
 }
 
-// pause waits; false means that ctx has ended.
+// pause waits for the duration and reports false if ctx ends before.
 func pause(ctx context.Context, duration time.Duration) bool {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()
@@ -129,10 +129,10 @@ func pause(ctx context.Context, duration time.Duration) bool {
 	}
 }
 
-// watch runs beside a call of Follow, which leaves out the partitions with an open loss and does
-// not say which. It asks the log once the call has begun, because another node may have reported
-// one just before, and then every second while something is halted. It returns ErrEpoch, the losses
-// that are new, or nil when there is nothing more to watch.
+// watch runs beside a call of Follow, which skips the partitions with an open loss without naming them. It
+// reads the losses once after the call has caught up, because another node may have reported one just before,
+// and then every second while a partition is halted. It returns ErrEpoch, the new losses joined, or nil when
+// ctx has ended or no partition is halted.
 func (l *lossHandler) watch(ctx context.Context, began <-chan struct{}) error {
 	select {
 	case <-began:
@@ -163,14 +163,13 @@ func (l *lossHandler) compare(losses eventlog.Losses) error {
 		case known == nil:
 			fresh = append(fresh, &loss)
 		case *known != loss:
-			l.halt([]eventlog.LostTailError{loss}) // another node had seen more
+			l.halt([]eventlog.LostTailError{loss}) // another node had applied more
 		}
 	}
 	return errors.Join(fresh...)
 }
 
-// runWatched runs watch beside follow and ends it when watch has found something. The error is watch's
-// then.
+// runWatched runs watch beside follow. An error of watch ends follow and is returned.
 func runWatched(ctx context.Context, watch, follow func(context.Context) error) error {
 	following, stop := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup

@@ -22,7 +22,7 @@ const (
 	seenHeadsInterval = time.Second // between two writes, at least
 )
 
-// seenHead is the last commit of a partition that was applied, and the losses accepted until then.
+// seenHead is the last commit of a partition that was applied, and the number of losses accepted until then.
 type seenHead struct {
 	head  eventlog.Head
 	epoch uint64
@@ -41,7 +41,7 @@ type seenHeads struct {
 	failed    bool          // the last write failed
 }
 
-// savedSeenHead is a mark in the file.
+// savedSeenHead is the form of a seenHead in the file.
 type savedSeenHead struct {
 	Partition int    `json:"partition"`
 	Seq       uint64 `json:"seq"`
@@ -51,12 +51,12 @@ type savedSeenHead struct {
 
 func (s *seenHeads) path() string { return filepath.Join(s.dir, seenHeadsName) }
 
-// signal says that something was applied. Only the follower calls it.
+// signal requests a write. Only the follower's goroutine calls it.
 func (s *seenHeads) signal() {
 	s.changed.Notify()
 }
 
-// read reads the file. One that cannot be read is put aside: what it knew is not compared.
+// read reads the file. A file that cannot be read is renamed and not compared.
 func (s *seenHeads) read() {
 	if s.dir == "" {
 		return
@@ -70,7 +70,7 @@ func (s *seenHeads) read() {
 	}
 	if err != nil {
 		setAside := s.path() + ".broken"
-		s.logger.Warn("the marks are put aside; what was lost while this node was down may not be noticed",
+		s.logger.Warn("the file of seen heads is put aside; commits that were lost while this node was down may not be detected",
 			"path", setAside, "reason", errors.Join(err, os.Rename(s.path(), setAside)))
 	}
 }
@@ -82,18 +82,18 @@ func parseSeenHeads(b []byte) (known [eventlog.Partitions]seenHead, err error) {
 	}
 	for _, saved := range list {
 		if saved.Partition < 0 || saved.Partition >= len(known) || saved.Seq == 0 || known[saved.Partition].head.Seq > 0 {
-			return [eventlog.Partitions]seenHead{}, fmt.Errorf("no mark can be %+v", saved)
+			return [eventlog.Partitions]seenHead{}, fmt.Errorf("entry %+v: no partition has such a head", saved)
 		}
 		head := seenHead{head: eventlog.Head{Seq: saved.Seq}, epoch: saved.Epoch}
 		if n, err := hex.Decode(head.head.Hash[:], []byte(saved.Hash)); err != nil || n != len(head.head.Hash) {
-			return [eventlog.Partitions]seenHead{}, fmt.Errorf("partition %d has no hash", saved.Partition)
+			return [eventlog.Partitions]seenHead{}, fmt.Errorf("partition %d: the hash is not 64 hexadecimal digits", saved.Partition)
 		}
 		known[saved.Partition] = head
 	}
 	return known, nil
 }
 
-// keep writes the file after something was applied, until ctx ends.
+// keep writes the file after commits were applied, until ctx ends.
 func (s *seenHeads) keep(ctx context.Context) {
 	for {
 		select {
@@ -108,11 +108,10 @@ func (s *seenHeads) keep(ctx context.Context) {
 	}
 }
 
-// write puts the file in place of the one before. It need not outlast a power cut: the one
-// before is as true, only older.
+// write replaces the file atomically. It does not sync it: after a power failure the former file is valid, too.
 func (s *seenHeads) write() {
 	if s.dir == "" || !s.lifecycle.isLive() {
-		return // the marks are ahead of a replay
+		return // during a replay the file is ahead of the store
 	}
 	s.collect()
 	b, err := s.bytes()
@@ -126,14 +125,13 @@ func (s *seenHeads) write() {
 		err = os.Rename(s.path()+".new", s.path())
 	}
 	if err != nil && !s.failed {
-		s.logger.Warn("no marks can be written; what is lost while this node is down may not be noticed",
+		s.logger.Warn("the file of seen heads cannot be written; commits that are lost while this node is down may not be detected",
 			"path", s.path(), "error", err)
 	}
 	s.failed = err != nil
 }
 
-// collect takes over what is applied. Where history was lost the mark stays at the last commit
-// that was seen.
+// collect copies the applied heads. In a halted partition the head stays at the last commit that was seen.
 func (s *seenHeads) collect() {
 	s.present.mu.RLock()
 	defer s.present.mu.RUnlock()
@@ -154,11 +152,11 @@ func (s *seenHeads) bytes() ([]byte, error) {
 	return json.Marshal(list)
 }
 
-// dropOutdated forgets the marks of before an accepted loss.
+// dropOutdated forgets heads from before an accepted loss.
 func (s *seenHeads) dropOutdated(epochs [eventlog.Partitions]uint64) {
 	for partition := range s.heads {
 		if known := &s.heads[partition]; known.epoch < epochs[partition] {
-			s.logger.Info("a mark of before an accepted loss is void", "partition", partition, "commit", known.head.Seq)
+			s.logger.Info("a seen head from before an accepted loss is forgotten", "partition", partition, "commit", known.head.Seq)
 			*known = seenHead{}
 		}
 	}

@@ -9,12 +9,12 @@ import (
 	"tandem/eventlog"
 )
 
-// restoreAndCompare takes over what an earlier run has kept, compares it with the log, and halts the partitions
-// that have lost some of it.
+// restoreAndCompare reads the snapshot and the seen heads, compares them with the log, and halts the partitions
+// that have lost commits.
 func (f *follower) restoreAndCompare(ctx context.Context) error {
 	losses, err := f.log.Losses(ctx)
 	if err != nil {
-		return fmt.Errorf("ask the log for its losses: %w", err)
+		return fmt.Errorf("read the losses of the log: %w", err)
 	}
 	f.restore(losses.Epochs)
 	f.present.mu.Lock()
@@ -28,12 +28,12 @@ func (f *follower) restoreAndCompare(ctx context.Context) error {
 	f.seen.dropOutdated(losses.Epochs)
 	heads, err := f.log.Heads(ctx)
 	if err != nil {
-		return fmt.Errorf("ask the log for its heads: %w", err)
+		return fmt.Errorf("read the heads of the log: %w", err)
 	}
 	f.losses.halt(losses.Open)
 	lost, err := f.findMissing(ctx, heads)
 	if err != nil {
-		return fmt.Errorf("compare with the log what was seen of it: %w", err)
+		return fmt.Errorf("compare the seen heads with the log: %w", err)
 	}
 	f.losses.halt(lost)
 	if err := f.losses.report(ctx, lost); err != nil {
@@ -42,8 +42,8 @@ func (f *follower) restoreAndCompare(ctx context.Context) error {
 	return f.applyHalted(ctx, heads)
 }
 
-// findMissing returns what this node has seen, by its marks and its snapshot, and the log does not hold.
-// Partitions that are halted already are left out.
+// findMissing returns a loss for each partition whose seen head or snapshot the log does not contain. It skips
+// partitions that are halted already.
 func (f *follower) findMissing(ctx context.Context, heads eventlog.Positions) ([]eventlog.LostTailError, error) {
 	var lost []eventlog.LostTailError
 	for n, head := range heads {
@@ -60,14 +60,14 @@ func (f *follower) findMissing(ctx context.Context, heads eventlog.Positions) ([
 			}
 			if stored != seen {
 				lost = append(lost, eventlog.LostTailError{Partition: partition, Known: seen, Stored: stored})
-				break // and with it whatever else is
+				break // an earlier head cannot be missing more
 			}
 		}
 	}
 	return lost, nil
 }
 
-// storedHead returns what the log holds at seq: that commit, or its head if it ends before.
+// storedHead returns the stored commit with number seq as a head, or the stored head if it is before seq.
 func (f *follower) storedHead(ctx context.Context, partition eventlog.Partition, seq uint64, head eventlog.Head) (eventlog.Head, error) {
 	switch {
 	case seq == 0:
@@ -82,8 +82,8 @@ func (f *follower) storedHead(ctx context.Context, partition eventlog.Partition,
 	return commits[0].Head(), nil
 }
 
-// applyHalted applies what the log still has of halted partitions. Following leaves them out, but who
-// may see what is lost, and who is told so, follows from it.
+// applyHalted applies the remaining commits of halted partitions, which Follow skips. They determine who is
+// affected by the loss.
 func (f *follower) applyHalted(ctx context.Context, heads eventlog.Positions) error {
 	for _, loss := range f.losses.losses.OpenLosses() {
 		known := f.present.store.heads[loss.Partition]
@@ -92,7 +92,7 @@ func (f *follower) applyHalted(ctx context.Context, heads eventlog.Positions) er
 			err = f.applyRange(ctx, loss.Partition, known.Seq+1, heads[loss.Partition].Seq)
 		}
 		if err != nil {
-			return fmt.Errorf("read what is left of partition %d: %w", loss.Partition, err)
+			return fmt.Errorf("read the remaining commits of partition %d: %w", loss.Partition, err)
 		}
 	}
 	return nil

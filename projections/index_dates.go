@@ -6,22 +6,21 @@ import (
 	"tandem/domain"
 )
 
-// A note is what the image remembers of an event that moved a date of a milestone, or its reason. Notes
-// are few and short, and are kept as bytes, one after another, about 20 for each and its words: to read
-// them from the log again would cost a read of every such event for each look at a trend, and to keep
-// them as values four times the memory. When, and who may see it, is told by the event's place.
+// dateMove is an event that moved a date of a milestone, without its time and audience, which the event's place
+// gives. A milestone keeps its moves as bytes, about 20 each and the reason: reading the events from the log for
+// every view would be slow, and values would take four times the memory.
 type dateMove struct {
 	place    uint32
 	kind     moveKind
 	on, from domain.Date
-	number   int // the change request, or the round
+	number   int // of the change request or of the round
 	partner  domain.PartnerID
-	reason   string // the reason; of a rejection all reasons, see reasonsMark
+	reason   string // of a rejection: all reasons, joined by reasonSeparator
 }
 
 type moveKind byte
 
-// The kinds of notes. A copy is what sharing told anew.
+// The kinds of moves. A copy repeats an earlier move in the event that shares a private milestone.
 const (
 	movePlanned moveKind = iota
 	movePlannedCopy
@@ -35,10 +34,10 @@ const (
 	moveAccepted
 )
 
-// reasonSeparator stands between reasons; no text that is taken in has it.
+// reasonSeparator separates reasons. The API accepts no text that contains it.
 const reasonSeparator = "\x00"
 
-// dateMovesOf yields the notes in the order of their events.
+// dateMovesOf yields the encoded moves in the order of their events.
 func dateMovesOf(b []byte) func(yield func(dateMove) bool) {
 	number := func() uint64 {
 		count, size := binary.Uvarint(b)

@@ -11,43 +11,44 @@ import (
 	"tandem/eventlog"
 )
 
-// eventIndex is the history below one root of the log, an agreement or a partner's directory: which
-// event stands where, and who may see it. It keeps 16 bytes for an event.
+// eventIndex lists the events of one root, an agreement or a partner's directory, and who can see each. It
+// takes 16 bytes per event.
 type eventIndex struct {
 	name       string // in positions: the agreement's id, or "@" and the partner's
 	partition  eventlog.Partition
-	entries    []indexEntry // in the order of the log; only ever appended to
+	entries    []indexEntry // in the order of the log; append-only
 	readerSets []readerSet
-	setCodes   map[string]uint16 // audience by its partners
+	setCodes   map[string]uint16 // index in readerSets, by the partners of the set
 	readers    map[domain.PartnerID]*readerIndex
 }
 
-// indexEntry points to an event in the log. Sequence numbers of one partition end at 2^32.
+// indexEntry refers to an event in the log. A partition holds fewer than 2^32 commits.
 type indexEntry struct {
-	At       int64 // recorded, microseconds since 1970
+	At       int64 // time of recording, microseconds since 1970
 	Seq      uint32
-	Index    uint16 // within its commit
-	Audience uint16 // code within the root
+	Index    uint16 // position within the commit
+	Audience uint16 // index in readerSets
 }
 
-// readerSet is a set of partners that may see an event. The operator has the empty id.
+// readerSet is a set of partners that can see the same events. The operator has the empty id.
 type readerSet struct {
 	partners []domain.PartnerID
 	readers  []*readerIndex
 }
 
-// readerIndex is one partner's share of a root.
+// readerIndex is the part of an eventIndex that one reader can see.
 type readerIndex struct {
 	reader      *reader
-	count       uint64   // events that it may see
-	strideIndex []uint32 // places of events 1, 1+stride, 1+2·stride… that it may see
-	visible     []bool   // by audience code
+	count       uint64   // number of events that it can see
+	strideIndex []uint32 // places of the visible events 1, 1+stride, 1+2·stride…
+	visible     []bool   // by index in readerSets
 }
 
-// stride is the distance of the marks that make finding an event by its position cheap.
+// stride is the number of visible events between two elements of strideIndex, from which a search by position
+// starts.
 const stride = 256
 
-var errIndexFull = errors.New("a root has more events or audiences than the index can name")
+var errIndexFull = errors.New("the root has more events or sets of readers than the index can hold")
 
 func newEventIndex(stored, name string) *eventIndex {
 	return &eventIndex{
@@ -56,7 +57,7 @@ func newEventIndex(stored, name string) *eventIndex {
 	}
 }
 
-// setCode returns the code of the audience of exactly these partners.
+// setCode returns the code of the set of exactly these partners and adds the set if it is new.
 func (e *eventIndex) setCode(partners []domain.PartnerID, find func(domain.PartnerID) *reader) (uint16, error) {
 	sorted := slices.Clone(partners)
 	slices.Sort(sorted)
@@ -85,7 +86,7 @@ func (e *eventIndex) setCode(partners []domain.PartnerID, find func(domain.Partn
 	return code, nil
 }
 
-// readerIndex returns the share of a partner, which exists from its first event on.
+// readerIndex returns the part of a partner, which exists from its first event on.
 func (e *eventIndex) readerIndex(partner domain.PartnerID, find func(domain.PartnerID) *reader) *readerIndex {
 	reader, ok := e.readers[partner]
 	if !ok {
@@ -98,7 +99,7 @@ func (e *eventIndex) readerIndex(partner domain.PartnerID, find func(domain.Part
 	return reader
 }
 
-// add appends an event. It returns the event's place.
+// add appends an event and returns its place. The error is errIndexFull.
 func (e *eventIndex) add(commit *eventlog.Commit, index int, code uint16) (uint32, error) {
 	if commit.Seq > math.MaxUint32 || index > math.MaxUint16 || len(e.entries) >= math.MaxUint32 {
 		return 0, errIndexFull
@@ -109,7 +110,7 @@ func (e *eventIndex) add(commit *eventlog.Commit, index int, code uint16) (uint3
 	return place, nil
 }
 
-// countFor makes the event at a place one that its audience has.
+// countFor counts the event at a place for every reader of its set.
 func (e *eventIndex) countFor(place uint32, code uint16) {
 	for _, reader := range e.readerSets[code].readers {
 		if reader.count%stride == 0 {
@@ -119,7 +120,7 @@ func (e *eventIndex) countFor(place uint32, code uint16) {
 	}
 }
 
-// visibleCount returns how many events of the root partner p may see.
+// visibleCount returns the number of events that the partner can see.
 func (e *eventIndex) visibleCount(partner domain.PartnerID) uint64 {
 	if reader, ok := e.readers[partner]; ok {
 		return reader.count
@@ -127,7 +128,7 @@ func (e *eventIndex) visibleCount(partner domain.PartnerID) uint64 {
 	return 0
 }
 
-// lastSeq returns the sequence number of the root's last commit.
+// lastSeq returns the number of the root's last commit, or 0.
 func (e *eventIndex) lastSeq() uint64 {
 	if len(e.entries) == 0 {
 		return 0
@@ -135,21 +136,21 @@ func (e *eventIndex) lastSeq() uint64 {
 	return uint64(e.entries[len(e.entries)-1].Seq)
 }
 
-// eventRef is an event of a root as one partner finds it.
+// eventRef refers to an event and its position for one reader.
 type eventRef struct {
 	index    *eventIndex
 	entry    indexEntry
-	position uint64 // among the events that the partner may see, from 1
+	position uint64 // among the events that the reader can see, from 1
 }
 
-// after returns up to limit events that p may see, from the one after the given position on.
+// after returns up to limit events that the partner can see and that follow the given position.
 func (e *eventIndex) after(partner domain.PartnerID, position uint64, limit int) []eventRef {
 	reader, ok := e.readers[partner]
 	if !ok || position >= reader.count {
 		return nil
 	}
 	refs := make([]eventRef, 0, min(uint64(limit), reader.count-position))
-	at := position / stride * stride // events before the mark
+	at := position / stride * stride // visible events before that place
 	for place := int(reader.strideIndex[position/stride]); place < len(e.entries) && len(refs) < limit; place++ {
 		if !reader.visible[e.entries[place].Audience] {
 			continue
@@ -161,8 +162,8 @@ func (e *eventIndex) after(partner domain.PartnerID, position uint64, limit int)
 	return refs
 }
 
-// visibleAmong returns those of the given places, which are in order, that p may see and whose position
-// is greater than the given one, up to limit of them.
+// visibleAmong returns up to limit events at the given places, in ascending order, that the partner can see and
+// whose position is greater than the given one.
 func (e *eventIndex) visibleAmong(partner domain.PartnerID, places []uint32, position uint64, limit int) []eventRef {
 	reader, ok := e.readers[partner]
 	if !ok {
@@ -181,7 +182,8 @@ func (e *eventIndex) visibleAmong(partner domain.PartnerID, places []uint32, pos
 	return refs
 }
 
-// positionOf returns how many events x sees up to a place: the position of the event there, if x sees it.
+// positionOf returns the number of events up to and including a place that the reader can see. It is the
+// position of the event there if the reader can see it.
 func (e *eventIndex) positionOf(reader *readerIndex, place uint32) uint64 {
 	block := sort.Search(len(reader.strideIndex), func(i int) bool { return reader.strideIndex[i] > place }) - 1
 	if block < 0 {
@@ -196,7 +198,7 @@ func (e *eventIndex) positionOf(reader *readerIndex, place uint32) uint64 {
 	return count
 }
 
-// inCommit returns the events of one commit that p may see.
+// inCommit returns the events of one commit that the partner can see.
 func (e *eventIndex) inCommit(partner domain.PartnerID, seq uint64) []eventRef {
 	first := sort.Search(len(e.entries), func(i int) bool { return uint64(e.entries[i].Seq) >= seq })
 	var places []uint32
@@ -206,7 +208,8 @@ func (e *eventIndex) inCommit(partner domain.PartnerID, seq uint64) []eventRef {
 	return e.visibleAmong(partner, places, 0, len(places))
 }
 
-// countBefore returns how many events that p may see were recorded before a time.
+// countBefore returns the number of events that the partner can see and that were recorded before a time, in
+// microseconds since 1970.
 func (e *eventIndex) countBefore(partner domain.PartnerID, at int64) uint64 {
 	reader, ok := e.readers[partner]
 	if !ok {
@@ -222,7 +225,7 @@ func (e *eventIndex) countBefore(partner domain.PartnerID, at int64) uint64 {
 	return e.positionOf(reader, uint32(end-1))
 }
 
-// commitsBetween returns the numbers of the root's commits after one and up to another.
+// commitsBetween returns the numbers of the root's commits in (after, upTo].
 func (e *eventIndex) commitsBetween(after, upTo uint64) []uint64 {
 	var seqs []uint64
 	first := sort.Search(len(e.entries), func(i int) bool { return uint64(e.entries[i].Seq) > after })
@@ -236,7 +239,7 @@ func (e *eventIndex) commitsBetween(after, upTo uint64) []uint64 {
 	return seqs
 }
 
-// commitsUpTo returns the numbers of the root's commits up to a last one.
+// commitsUpTo returns the numbers of the root's commits up to and including last.
 func (e *eventIndex) commitsUpTo(last uint64) []uint64 {
 	var seqs []uint64
 	for _, entry := range e.entries {

@@ -11,13 +11,13 @@ import (
 	"tandem/eventlog"
 )
 
-// A position says how far a reader has come in terms of the events that it may see. One root's is
-// "<epoch>.<root>.<count>", the root being an agreement's id or "@" and a partner's. The epoch is
-// that of the root's partition: 1, and 1 more for each loss that was accepted there.
+// A position is the number of events that a reader has read, of those that it can see. For one root its text is
+// "<epoch>.<root>.<count>"; the root is an agreement's id, or "@" and a partner's id. The epoch is that of the
+// root's partition: 1 plus the number of losses accepted there.
 //
-// The position in several roots is "s1." and the base64url of their epoch, and for each root, sorted,
-// its name's length, name and count. When not all are of one epoch, 0 stands in that place and
-// each count is followed by its epoch.
+// For several roots the text is "s1." and the base64url of their epoch and, for each root in ascending order, the
+// length of its name, the name and the count. If the epochs differ the first number is 0 and each count is
+// followed by its epoch.
 
 const (
 	setPrefix   = "s1."
@@ -26,13 +26,13 @@ const (
 )
 
 var (
-	// ErrPosition says that a text is not a position.
-	ErrPosition = errors.New("this is not a position")
-	// ErrPositionLost says that a position counts commits of before a loss, which may be gone.
-	ErrPositionLost = errors.New("the position is of before a loss")
+	// ErrPosition means that a text is not a position.
+	ErrPosition = errors.New("not a position")
+	// ErrPositionLost means that a position is from an epoch before an accepted loss and may count commits that no longer exist.
+	ErrPositionLost = errors.New("the position is from before an accepted loss")
 )
 
-// rootPosition is a place in one root.
+// rootPosition is a position in one root.
 type rootPosition struct {
 	epoch uint64
 	name  string
@@ -43,7 +43,7 @@ func (r rootPosition) String() string {
 	return strconv.FormatUint(r.epoch, 10) + "." + r.name + "." + strconv.FormatUint(r.count, 10)
 }
 
-// partition is where the root lies, be there such a root or not.
+// partition returns the root's partition. The root need not exist.
 func (r rootPosition) partition() eventlog.Partition {
 	if id, directory := strings.CutPrefix(r.name, "@"); directory {
 		return eventlog.PartitionOf(domain.Stream{Partner: domain.PartnerID(id)}.Root())
@@ -51,7 +51,7 @@ func (r rootPosition) partition() eventlog.Partition {
 	return eventlog.PartitionOf(domain.Stream{Agreement: domain.AgreementID(r.name)}.Root())
 }
 
-// encodePositions returns the position of several roots, which are sorted.
+// encodePositions returns the text of positions in several roots, which are sorted by name.
 func encodePositions(roots []rootPosition) string {
 	shared := commonEpoch(roots)
 	b := binary.AppendUvarint(nil, shared)
@@ -78,10 +78,10 @@ func commonEpoch(roots []rootPosition) uint64 {
 	return roots[0].epoch
 }
 
-// maxPosition is the greatest length of a position that is read.
+// maxPosition is the length in bytes of the longest text that is parsed.
 const maxPosition = 1 << 20
 
-// parsePosition reads any form of position.
+// parsePosition parses both forms. The error is ErrPosition.
 func parsePosition(text string) ([]rootPosition, error) {
 	if len(text) > maxPosition {
 		return nil, ErrPosition
@@ -120,17 +120,17 @@ func parsePositions(set string) ([]rootPosition, error) {
 			return nil, ErrPosition
 		}
 		if n := len(roots); n > 0 && roots[n-1].name >= root.name {
-			return nil, ErrPosition // as encodeSet writes them, and no root twice
+			return nil, ErrPosition // not in ascending order, or a root twice
 		}
 		roots = append(roots, root)
 	}
 	if commonEpoch(roots) != shared {
-		return nil, ErrPosition // there is one way to write it
+		return nil, ErrPosition // every set of positions has exactly one text
 	}
 	return roots, nil
 }
 
-// cutRoot cuts one root off the front of a set.
+// cutRoot parses the first root of a set and returns the rest.
 func cutRoot(b []byte, shared uint64) (root rootPosition, rest []byte, ok bool) {
 	length, b, ok := cutUvarint(b)
 	if !ok || length > uint64(len(b)) {

@@ -7,32 +7,33 @@ import (
 	"tandem/domain"
 )
 
-// Viewer is who reads: what it may see depends on nothing else.
+// Viewer identifies the reader of a view. It alone determines what is visible.
 type Viewer struct {
 	Partner  domain.PartnerID // empty for the operator
-	Scope    string           // the agreements that its token is good for, sorted, with commas between; empty: all
+	Scope    string           // agreements that its token grants, sorted and separated by commas; empty: all
 	Operator bool
 }
 
-// Identity is who a token belongs to.
+// Identity is the holder of a token.
 type Identity struct {
 	Viewer
 	Member      domain.MemberID
 	Token       domain.TokenID
-	Role        domain.Role // the lesser of the token's and its member's
+	Role        domain.Role // the lesser of the token's and the member's role
 	ViaOperator bool
 	TimeZone    *time.Location // of the partner
 }
 
-// tokenIndex finds live tokens by the SHA-256 of their secret, without locks. Each shard is
-// replaced, never changed.
+// tokenIndex finds valid tokens by the SHA-256 of their secret without locks. Its shards are replaced, never
+// changed.
 type tokenIndex struct {
 	shards [64]atomic.Pointer[map[[32]byte]*tokenHolder]
 }
 
+// tokenHolder is the identity that a token grants, and until when.
 type tokenHolder struct {
 	identity  Identity
-	expiresAt time.Time // zero: never
+	expiresAt time.Time // zero: it does not expire
 }
 
 func newTokenIndex() *tokenIndex {
@@ -47,8 +48,8 @@ func (t *tokenIndex) shard(hash *[32]byte) *atomic.Pointer[map[[32]byte]*tokenHo
 	return &t.shards[hash[0]%64]
 }
 
-// Authenticate returns who holds the live token whose secret has the given SHA-256. It takes no
-// lock and allocates nothing. The identity must not be changed.
+// Authenticate returns the holder of the valid token whose secret has the given SHA-256. It takes no lock and
+// does not allocate. The identity must not be changed.
 func (t *tokenIndex) Authenticate(hash [32]byte, at time.Time) (*Identity, bool) {
 	holder := (*t.shard(&hash).Load())[hash]
 	if holder == nil || (!holder.expiresAt.IsZero() && !at.Before(holder.expiresAt)) {
@@ -57,7 +58,7 @@ func (t *tokenIndex) Authenticate(hash [32]byte, at time.Time) (*Identity, bool)
 	return &holder.identity, true
 }
 
-// set makes the token good for b; nil ends it.
+// set adds or replaces a token; a nil holder removes it.
 func (t *tokenIndex) set(hash [32]byte, holder *tokenHolder) {
 	shard := t.shard(&hash)
 	old := *shard.Load()

@@ -15,21 +15,21 @@ import (
 	"tandem/domain"
 )
 
-// Answer is what a read answers with, before it is rendered.
+// Answer is the content of a page before it is rendered.
 type Answer struct {
-	Version   uint64             // as the viewer may know it
+	Version   uint64             // for the viewer, see View.Version
 	Body      any                // rendered as JSON
-	Agreement domain.AgreementID // whose position the answer carries; empty: all of the viewer's
+	Agreement domain.AgreementID // whose position the page carries; empty: the position in all of the viewer's
 }
 
 // Page is a rendered answer. It must not be changed.
 type Page struct {
 	Body     []byte
-	ETag     string // see Image.ETag
-	Position string // of what it shows
+	ETag     string // see ReadModel.ETag
+	Position string // of the state that it shows
 	Version  uint64
 
-	// The values of its headers, ready for an http.Header.
+	// The values of its headers in the form of an http.Header.
 	ETagHeader, PositionHeader, LengthHeader []string
 }
 
@@ -47,8 +47,8 @@ type pages struct {
 	losses *losses
 }
 
-// ETag returns the quoted ETag of an answer: "<version>-<hash of the bytes>". After accepted losses,
-// which let versions be counted anew, it is "<losses>.<version>-<hash of the bytes>".
+// ETag returns the quoted ETag of a body: "<version>-<hash of the bytes>". After accepted losses, which reset
+// versions, it is "<losses>.<version>-<hash of the bytes>".
 func (p *pages) ETag(version uint64, body []byte) string {
 	sum := sha256.Sum256(body)
 	tag := strconv.FormatUint(version, 10) + "-" + hex.EncodeToString(sum[:12])
@@ -58,15 +58,13 @@ func (p *pages) ETag(version uint64, body []byte) string {
 	return `"` + tag + `"`
 }
 
-// Render returns the bytes that Page would keep. Maps come in the order of their keys, so the same
-// answer always gives the same bytes.
+// Render returns the JSON of a body. Maps are sorted by key, so equal bodies have equal bytes.
 func Render(body any) ([]byte, error) { return json.Marshal(body, json.Deterministic(true)) }
 
-// Page returns the rendered answer for a viewer and a key, such as the path and the raw query.
-// It is kept until something that the viewer's partner may see changes, or a midnight passes. A
-// kept page costs no lock of the image and no allocation. Otherwise build runs on a consistent
-// view, under the read lock: it must neither wait nor call the image. Its errors are returned and
-// not kept.
+// Page returns the rendered answer for a viewer and a key, such as the path and the raw query. The page is
+// cached until a change that the viewer's partner can see, or until midnight in a zone that matters to it; a
+// cached page takes no lock of the read model and no allocation. Otherwise build runs with a consistent view,
+// under the read lock: it must neither wait nor call the read model. Its errors are returned and not cached.
 func (p *pages) Page(viewer Viewer, key string, build func(*View) (Answer, error)) (*Page, error) {
 	now := p.views.now()
 	at := cacheKey{viewer, key}
@@ -87,7 +85,7 @@ func (p *pages) Page(viewer Viewer, key string, build func(*View) (Answer, error
 	return cached.page, nil
 }
 
-// build renders an answer on the present state.
+// build renders an answer on the present.
 func (p *pages) build(viewer Viewer, build func(*View) (Answer, error)) (*cachedPage, error) {
 	cached := &cachedPage{}
 	var answer Answer
@@ -99,7 +97,7 @@ func (p *pages) build(viewer Viewer, build func(*View) (Answer, error)) (*cached
 		cached.changes = &view.node.changes
 		cached.changesSeen, cached.expires = cached.changes.Load(), view.midnight()
 		if view.unknownPartner {
-			cached.expires = view.now // nothing would tell when its partner comes into being
+			cached.expires = view.now // there is no change signal for a partner that does not exist
 		}
 		position = view.Position(answer.Agreement)
 		return nil
@@ -115,13 +113,13 @@ func (p *pages) build(viewer Viewer, build func(*View) (Answer, error)) (*cached
 	return cached, nil
 }
 
-// cachedPage is a page and what makes it stale.
+// cachedPage is a page and the conditions under which it is fresh.
 type cachedPage struct {
 	page        *Page
-	changes     *atomic.Uint64 // the partner's
-	changesSeen uint64         // at this number of changes
+	changes     *atomic.Uint64 // of the viewer's partner
+	changesSeen uint64         // value of changes when the page was rendered
 	expires     time.Time
-	lastUsed    atomic.Int64 // seconds since 1970, about
+	lastUsed    atomic.Int64 // seconds since 1970
 }
 
 func (p *cachedPage) fresh(now time.Time) bool {
@@ -139,8 +137,7 @@ type cacheKey struct {
 	key    string
 }
 
-// pageCache is bounded in pages and bytes. When a shard is full, the page used least recently of
-// a few taken at random goes.
+// pageCache is bounded in pages and bytes. A full shard evicts the least recently used of a few random pages.
 type pageCache struct {
 	seed   maphash.Seed
 	shards [cacheShards]cacheShard
@@ -150,8 +147,8 @@ const (
 	cacheShards     = 32
 	maxShardPages   = 2048      // 65,536 in all
 	maxShardBytes   = 4 << 20   // 128 MiB in all
-	maxPageBytes    = 512 << 10 // larger ones are not kept
-	pageOverhead    = 512       // bytes counted beside the body and the key
+	maxPageBytes    = 512 << 10 // larger pages are not cached
+	pageOverhead    = 512       // bytes counted for each page in addition to body and key
 	evictionSamples = 8
 )
 
@@ -159,7 +156,7 @@ type cacheShard struct {
 	mu    sync.RWMutex
 	pages map[cacheKey]*cachedPage
 	bytes int
-	locks [8]sync.Mutex // one render at a time for the same key
+	locks [8]sync.Mutex // serialise renders of the same key
 }
 
 func newPageCache() *pageCache {
@@ -183,7 +180,8 @@ func (c *pageCache) get(at cacheKey) *cachedPage {
 	return cached
 }
 
-// renderLock returns the lock that lets one goroutine render a page while the others wait for it.
+// renderLock returns the lock under which a page is rendered, so that concurrent readers of a key wait for one
+// render.
 func (c *pageCache) renderLock(at cacheKey) *sync.Mutex {
 	shard, hash := c.shard(at)
 	return &shard.locks[hash%uint64(len(shard.locks))]
@@ -216,12 +214,12 @@ func (s *cacheShard) drop(at cacheKey, cached *cachedPage) {
 	s.bytes -= pageSize(at, cached)
 }
 
-// evict drops the best candidate of a few: a stale page, else the one used least recently.
+// evict drops the best of a few random candidates: a stale page, otherwise the least recently used one.
 func (s *cacheShard) evict() {
 	var worst cacheKey
 	var found *cachedPage
 	tries := 0
-	for at, cached := range s.pages { // begins at random
+	for at, cached := range s.pages { // the order of a map is random
 		if found == nil || cached.staleness() > found.staleness() {
 			worst, found = at, cached
 		}

@@ -5,7 +5,7 @@ import (
 	"tandem/eventlog"
 )
 
-// partitionCapture is one partition at one moment.
+// partitionCapture holds the entities and indexes of one partition at one time.
 type partitionCapture struct {
 	head        eventlog.Head
 	directories []savedDirectory
@@ -13,7 +13,8 @@ type partitionCapture struct {
 	milestones  []savedMilestone
 }
 
-// capture takes hold of a partition. The caller holds the read lock.
+// capture returns the content of a partition. It copies pointers only, because entities do not change. The
+// caller holds the read lock.
 func (s *store) capture(partition eventlog.Partition) partitionCapture {
 	captured := partitionCapture{head: s.heads[partition]}
 	for _, node := range s.directoriesIn[partition] {

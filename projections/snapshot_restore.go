@@ -7,7 +7,7 @@ import (
 	"tandem/projections/snapshot"
 )
 
-// restoreSection takes over what a section holds.
+// restoreSection adds the content of a section to the store.
 func (s *store) restoreSection(section any) error {
 	switch x := section.(type) {
 	case savedHeads:
@@ -88,7 +88,7 @@ func (s *store) restoreMilestone(saved *savedMilestone) error {
 	return nil
 }
 
-// restore takes over the history of a root and counts it again for those who may see it.
+// restore sets the entries of an index and counts them for their readers.
 func (e *eventIndex) restore(state *store, saved savedRoot) error {
 	for _, partners := range saved.Audiences {
 		if _, err := e.setCode(partners, state.reader); err != nil {

@@ -145,7 +145,7 @@ func (s *snapshotWriter) writePartition(out *bufio.Writer, captured partitionCap
 	return nil
 }
 
-// distances returns how far each place is from the one before.
+// distances returns the differences between consecutive places.
 func distances(places []uint32) []uint32 {
 	deltas := slices.Clone(places)
 	for n := len(deltas) - 1; n > 0; n-- {
