@@ -8,18 +8,17 @@ import (
 
 // Agreement is the signed umbrella between partners and the unit of confidentiality.
 //
-// R1: an agreement has at least two distinct parties. It is created by a manager of a party, or by
-// the operator between others.
+// R1: an agreement has at least two distinct parties. A manager of a party creates it, or the operator on behalf
+// of others.
 //
-// R2: nothing starts under it before every party has signed. A draft's parties can still change,
-// so projects are created only after that.
+// R2: projects start only after every party has signed, because the parties of a draft can still change.
 //
-// R3 (drafts): a draft is edited by any party's manager, and an edit voids the signatures. What is signed
-// changes only by an [Amendment].
+// R3 (drafts): any party's manager edits a draft, and an edit voids the signatures. Signed terms change only by
+// an [Amendment].
 //
-// R4: after the end nothing new is planned or started and no baseline moves; started milestones can still be
-// delivered, decided, waived or cancelled, and history stays readable. An agreement ends with its last
-// day, in UTC; how it ends before is told with [Termination].
+// R4: after the agreement's end no milestone is planned or started and no baseline moves. Started milestones can
+// still be delivered, decided, waived or cancelled, and history stays readable. An agreement ends at the end of
+// its last day in UTC; see [Termination] for an early end.
 //
 // R5: undisclosed terms are a marker that only the parties see, never an empty number.
 type Agreement struct {
@@ -28,16 +27,16 @@ type Agreement struct {
 	Signatures         []Signature // sorted by partner
 	Active             bool        // every party has signed
 	Instruments        []Instrument
-	MovedItems         []MovedItem         // schedule items that are not as planned any more, sorted
-	Amendments         []*Amendment        // by number; replaced, never changed
-	Notes              []InstrumentNote    // private ones, each seen by its partner only; sorted
-	Termination        Termination         // early; zero: none is set
-	TerminationCalls   []TerminationCall   // open ones, in the order of calling
-	TerminationNotices []TerminationNotice // sorted by partner; replaced, never changed
+	MovedItems         []MovedItem         // schedule items that have left the state planned, sorted
+	Amendments         []*Amendment        // by number; an entry is replaced, never modified
+	Notes              []InstrumentNote    // private, each visible to its partner only; sorted
+	Termination        Termination         // of an early end; zero: none is set
+	TerminationCalls   []TerminationCall   // open calls, oldest first
+	TerminationNotices []TerminationNotice // sorted by partner; replaced, never modified
 	Versions           Versions
 }
 
-// Terms is what the parties sign, instruments aside.
+// Terms are the terms that the parties sign, apart from the instruments.
 type Terms struct {
 	Title                 string      `json:"title"`
 	Parties               []PartnerID `json:"parties"`
@@ -48,14 +47,14 @@ type Terms struct {
 	ForecastToleranceDays int         `json:"forecast_tolerance_days"`
 }
 
-// Signature is one party's.
+// Signature is the signature of one party.
 type Signature struct {
 	Partner   PartnerID `json:"partner"`
 	Signatory string    `json:"signatory,omitempty"`
 	SignedOn  Date      `json:"signed_on"`
 }
 
-// AgreementState is where an agreement stands.
+// AgreementState is the stage of an agreement's life.
 type AgreementState string
 
 // The states of an agreement.
@@ -66,7 +65,7 @@ const (
 	AgreementStateTerminated AgreementState = "terminated"
 )
 
-// State returns where the agreement stands at the given time.
+// State returns the state at the given time.
 func (a *Agreement) State(at time.Time) AgreementState {
 	switch {
 	case !a.Active:
@@ -79,10 +78,10 @@ func (a *Agreement) State(at time.Time) AgreementState {
 	return AgreementStateExpired
 }
 
-// Party reports whether p is a party.
+// Party reports whether the partner is a party.
 func (a *Agreement) Party(partner PartnerID) bool { return slices.Contains(a.Terms.Parties, partner) }
 
-// Instrument returns the instrument with the given id, nil if there is none.
+// Instrument returns the instrument with the given id, or nil.
 func (a *Agreement) Instrument(id InstrumentID) *Instrument {
 	for i := range a.Instruments {
 		if a.Instruments[i].ID == id {
@@ -92,16 +91,15 @@ func (a *Agreement) Instrument(id InstrumentID) *Instrument {
 	return nil
 }
 
-// requireOpen refuses what R2 and R4 forbid: starting and planning outside the agreement's life, and by who has
-// withdrawn.
+// requireOpen refuses to plan or start work outside the agreement's life (R2, R4), or by a party that has left.
 func (a *Agreement) requireOpen(dc DecisionContext) error {
 	if err := a.requireNotLeft(dc); err != nil {
-		return err // before all else: it is not told when the others end it
+		return err // checked first: a party that has left does not learn of a later end
 	}
 	return a.requireActive(dc.At)
 }
 
-// requireNotLeft refuses who has withdrawn.
+// requireNotLeft refuses a party that has left the agreement.
 func (a *Agreement) requireNotLeft(dc DecisionContext) error {
 	if partner := dc.Actor.Partner; a.HasLeft(partner, dc.At) {
 		return conflict("agreement_left", "%s left agreement %s on %s: it plans and starts nothing new.", partner, a.ID, a.TerminationNotice(partner).On)
@@ -152,8 +150,8 @@ func (v *validation) inRange(field string, n, least, most int) {
 	}
 }
 
-// DraftAgreement begins an agreement. The edge has checked that every party exists and that the
-// caller may know it.
+// DraftAgreement starts an agreement. The caller of Decide has checked that every party exists and that the actor
+// may know it.
 type DraftAgreement struct {
 	AgreementID `json:"id"`
 	Terms       Terms `json:"terms"`
@@ -200,20 +198,20 @@ func (e AgreementDrafted) apply(world *World, header Header) {
 	agreement.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// EditAgreement replaces the terms of a draft that are set.
+// EditAgreement replaces the terms of a draft that are not nil.
 type EditAgreement struct {
 	AgreementID           `json:"id"`
 	Title                 *string      `json:"title,omitempty"`
 	Parties               *[]PartnerID `json:"parties,omitempty"`
 	EffectiveOn           *Date        `json:"effective_on,omitempty"`
 	ExpiresOn             *Date        `json:"expires_on,omitempty"`
-	NoEnd                 bool         `json:"no_end,omitempty"` // takes the end away, which a null in JSON cannot say
+	NoEnd                 bool         `json:"no_end,omitempty"` // removes the end date, which a null in JSON cannot express
 	AcceptanceDays        *int         `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool        `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int         `json:"forecast_tolerance_days,omitempty"`
 }
 
-// AgreementEdited carries all terms after and before, and whose signatures it voided.
+// AgreementEdited carries all terms, new and old, and the parties whose signatures it voided.
 type AgreementEdited struct {
 	To     Terms       `json:"to"`
 	From   Terms       `json:"from"`
@@ -237,13 +235,13 @@ func (c EditAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := requireDraftManager(agreement, dc); err != nil {
 		return nil, err
 	}
-	if reflect.DeepEqual(to, agreement.Terms) { // it would void signatures for nothing
+	if reflect.DeepEqual(to, agreement.Terms) { // an edit without a change would void the signatures
 		return nil, conflict("nothing_changes", "Agreement %s says all of this already.", agreement.ID)
 	}
 	return sharedEvents("", agreement.editEvents(to)...), nil
 }
 
-// droppedParties refuses to leave out a party that an instrument gives a role, or an obligation.
+// droppedParties refuses to remove a party that has a role or an obligation in an instrument.
 func (v *validation) droppedParties(agreement *Agreement, to Terms) {
 	for n := range agreement.Instruments {
 		instrument := &agreement.Instruments[n]
@@ -255,8 +253,8 @@ func (v *validation) droppedParties(agreement *Agreement, to Terms) {
 	}
 }
 
-// editEvents returns what an edit of the draft causes. Who is added sees the draft as it is then, by an event
-// of its own, and neither how it was before nor who had signed that.
+// editEvents returns the events of an edit. An added party sees the draft from an event of its own, which hides
+// earlier terms and signatures.
 func (a *Agreement) editEvents(to Terms) (events []Payload) {
 	added := slices.DeleteFunc(slices.Clone(to.Parties), a.Party)
 	if len(added) == 0 {
@@ -270,7 +268,7 @@ func (a *Agreement) editEvents(to Terms) (events []Payload) {
 	return append(events, PartiesAdded{Added: added, Terms: to, Instruments: a.Instruments})
 }
 
-// PartiesAdded is the first event of a draft that who is added sees, with the draft as it is then.
+// PartiesAdded is the first event of a draft that the added parties see. It carries the present draft.
 type PartiesAdded struct {
 	Added       []PartnerID  `json:"added"`
 	Terms       Terms        `json:"terms"`
@@ -300,8 +298,8 @@ func (c EditAgreement) merged(terms Terms) Terms {
 	return terms
 }
 
-// findAgreement returns the agreement if the actor may see it, as it sees it: whoever has withdrawn is answered by
-// what was so then, in refusals too.
+// findAgreement returns the agreement as the actor may see it, or not found. A party that has left gets the state
+// of its last day, in refusals too.
 func findAgreement(state State, id AgreementID, dc DecisionContext) (*Agreement, error) {
 	agreement := state.Agreement(id)
 	if agreement == nil || !agreement.VisibleTo(dc.Actor.Partner) {

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// SignAgreement signs for the acting partner.
+// SignAgreement signs a draft for the acting partner.
 type SignAgreement struct {
 	AgreementID `json:"id"`
 	Signatory   string `json:"signatory,omitempty"`
 	SignedOn    Date   `json:"signed_on,omitzero"` // zero: today
 }
 
-// AgreementSigned is one party's signature.
+// AgreementSigned adds the signature of one party.
 type AgreementSigned struct {
 	Signature Signature `json:"signature"`
 }

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// The end of an agreement before its last day:
+// Rules for ending an agreement before its last day:
 //
-// R3: mutual termination takes every party: it is set when all have called the same last day. Who calls
-// another day replaces its own call. A notice needs a reason and a last day that has not passed; it cannot be
-// taken back. The agreement ends when notices leave fewer than two parties, so with two of them by the
-// first. With three or more parties a notice withdraws only its giver.
+// R3: a mutual termination is set when all parties have called the same last day. A party that calls another day
+// replaces its own call. A termination notice needs a reason and a last day that has not passed, and cannot be
+// withdrawn. The agreement ends when notices leave fewer than two parties. With three or more parties a notice
+// withdraws only the party that gave it.
 //
-// R4: for a party that has withdrawn it is as after the end: it plans and starts nothing new, and nothing
-// new is planned with it. What was started is still delivered, decided, waived or cancelled, and change requests
-// about what it owns or accepts still take its word. It keeps the projects it takes part in, and of the
-// agreement it goes on to see what was so when it left: the amendments that were decided, the terms and
-// instruments as they were; of what the others agree later it is not told.
+// R4: a party that has left is treated as after the agreement's end: it cannot plan or start work, and new plans
+// cannot name it. Started work is still delivered, decided, waived or cancelled, and change requests about
+// milestones that it owns or accepts still need its approval. It keeps access to the projects in which it takes
+// part. It sees the agreement as of its last day: the terms, the instruments and the amendments decided by then,
+// and no later agreement of the other parties.
 
 // TerminationMode says how an agreement is ended.
 type TerminationMode string
@@ -27,15 +27,15 @@ const (
 	ByNotice TerminationMode = "notice"
 )
 
-// Termination is how an agreement ends early.
+// Termination is an early end of an agreement.
 type Termination struct {
 	Mode     TerminationMode
-	On       Date // its last day
+	On       Date // last day
 	Reason   string
-	CalledBy []PartnerID // of a mutual one
+	CalledBy []PartnerID // for Mutual: the parties that called
 }
 
-// TerminationCall is one party's wish to end the agreement.
+// TerminationCall is a party's call to end the agreement on a given last day.
 type TerminationCall struct {
 	Partner PartnerID
 	On      Date
@@ -43,18 +43,18 @@ type TerminationCall struct {
 	At      int64 // microseconds since 1970 UTC
 }
 
-// TerminationNotice is one party's word that it leaves.
+// TerminationNotice announces that a party leaves the agreement.
 type TerminationNotice struct {
 	Partner PartnerID
-	On      Date // the last day on which it is a party
+	On      Date // last day on which it is a party
 	Reason  string
 	At      int64            // microseconds since 1970 UTC
-	Frozen  *FrozenAgreement // how it left the agreement, once that has changed
+	Frozen  *FrozenAgreement // the agreement on that day; nil until it changes afterwards
 }
 
 func (n TerminationNotice) key() string { return string(n.Partner) }
 
-// FrozenAgreement is what was so on a day.
+// FrozenAgreement holds the parts of an agreement as they were on the last day of a party that left.
 type FrozenAgreement struct {
 	Terms       Terms
 	Signatures  []Signature
@@ -62,7 +62,7 @@ type FrozenAgreement struct {
 	MovedItems  []MovedItem
 }
 
-// TerminationNotice returns p's notice, nil if it has given none.
+// TerminationNotice returns the partner's notice, or nil.
 func (a *Agreement) TerminationNotice(partner PartnerID) *TerminationNotice {
 	for i := range a.TerminationNotices {
 		if a.TerminationNotices[i].Partner == partner {
@@ -72,13 +72,13 @@ func (a *Agreement) TerminationNotice(partner PartnerID) *TerminationNotice {
 	return nil
 }
 
-// HasLeft reports whether p has withdrawn.
+// HasLeft reports whether the partner has left the agreement.
 func (a *Agreement) HasLeft(partner PartnerID, at time.Time) bool {
 	notice := a.TerminationNotice(partner)
 	return notice != nil && DateOf(at.UTC()) > notice.On
 }
 
-// present returns those of the parties that have not withdrawn.
+// present returns the parties that have not left.
 func (a *Agreement) present(parties []PartnerID, at time.Time) []PartnerID {
 	if len(a.TerminationNotices) == 0 {
 		return parties
@@ -86,7 +86,8 @@ func (a *Agreement) present(parties []PartnerID, at time.Time) []PartnerID {
 	return slices.DeleteFunc(slices.Clone(parties), func(partner PartnerID) bool { return a.HasLeft(partner, at) })
 }
 
-// ViewFor returns the agreement as p may see it at a time: who has withdrawn sees what was so then.
+// ViewFor returns the agreement as the partner may see it at the given time. A party that has left sees the
+// agreement of its last day.
 func (a *Agreement) ViewFor(partner PartnerID, at time.Time) *Agreement {
 	if !a.HasLeft(partner, at) {
 		return a
@@ -100,7 +101,7 @@ func (a *Agreement) ViewFor(partner PartnerID, at time.Time) *Agreement {
 	return &then
 }
 
-// freezeForLeavers notes, before an event changes the agreement, how those left it who have withdrawn.
+// freezeForLeavers keeps the present agreement for the parties that have left, before an event changes it.
 func (a *Agreement) freezeForLeavers(header Header) {
 	for i, notice := range a.TerminationNotices {
 		if notice.Frozen != nil || !a.HasLeft(notice.Partner, header.RecordedAt) {
@@ -120,7 +121,7 @@ func (a *Agreement) lastDay() Date {
 	return a.Terms.ExpiresOn
 }
 
-// TerminateAgreement calls for the agreement's end, or gives notice.
+// TerminateAgreement calls for a mutual termination, or gives notice.
 type TerminateAgreement struct {
 	AgreementID `json:"id"`
 	Mode        TerminationMode `json:"mode"`
@@ -128,7 +129,7 @@ type TerminateAgreement struct {
 	EffectiveOn Date            `json:"effective_on"`
 }
 
-// TerminationCalled is one party's call. Remaining are those who have not called the same day.
+// TerminationCalled is one party's call. Remaining are the parties that have not called the same day.
 type TerminationCalled struct {
 	Partner     PartnerID   `json:"partner"`
 	EffectiveOn Date        `json:"effective_on"`
@@ -136,7 +137,7 @@ type TerminationCalled struct {
 	Remaining   []PartnerID `json:"remaining,omitempty"`
 }
 
-// NoticeGiven is one party's notice. Leaves says that the others go on without it.
+// NoticeGiven is one party's termination notice. Leaves says that the agreement goes on without it.
 type NoticeGiven struct {
 	Partner     PartnerID `json:"partner"`
 	EffectiveOn Date      `json:"effective_on"`
@@ -231,7 +232,7 @@ func (c TerminateAgreement) notice(agreement *Agreement, dc DecisionContext) ([]
 	if stay >= 2 {
 		return events, nil
 	}
-	on := days[len(agreement.Terms.Parties)-2] // when the last but one has left
+	on := days[len(agreement.Terms.Parties)-2] // the day on which fewer than two parties remain
 	if last := agreement.lastDay(); last != 0 && on >= last {
 		return events, nil
 	}
@@ -260,7 +261,7 @@ func (e AgreementTerminated) apply(world *World, header Header) {
 	agreement.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// departedPartners refuses that a plan newly names who has withdrawn.
+// departedPartners refuses a plan that adds a partner that has left.
 func (v *validation) departedPartners(agreement *Agreement, at time.Time, to, from Plan) {
 	if to.Owner != from.Owner && agreement.HasLeft(to.Owner, at) {
 		v.add("owner", "%s left the agreement", to.Owner)

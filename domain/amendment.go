@@ -7,44 +7,43 @@ import (
 
 // Amendment is a numbered change of signed terms. The rules:
 //
-// R3: after the last signature terms and instruments change only by a numbered amendment that every
-// party signs. In detail:
+// R3: after the last signature, terms and instruments change only by a numbered amendment that every party signs.
+// In detail:
 //
-//   - Any party's manager proposes. Proposing does not sign: a signature has a signatory and a date, and
-//     is a deliberate act of its own, the proposer's too. Only the proposer withdraws; a no of anybody
-//     whose signature it takes, given or not, closes it.
-//   - All of it takes effect with the last signature, or nothing of it. It is void from the moment at
-//     which something that it changes, or who is party, changed otherwise; the event says what did.
-//   - The effective date stays, and the end is not moved into the past: that is what termination is for.
-//   - R4: after the agreement's end nothing is proposed or signed; what is open can still be rejected and
-//     withdrawn.
+//   - Any party's manager proposes. A proposal is not a signature: the proposer signs separately. Only the
+//     proposer withdraws; a rejection by any required signer, even one that has signed, closes the amendment.
+//   - An amendment takes effect as a whole with the last signature. It becomes void when a term or instrument that
+//     it changes, or the set of parties, has changed in another way; the event names the ground.
+//   - The effective date never changes, and the end cannot move into the past: use a termination instead.
+//   - R4: after the agreement's end amendments are neither proposed nor signed; an open one can still be rejected
+//     or withdrawn.
 //
-// R17 (joining): a partner that joins sees from its joining on. No party alone can show the agreement
-// to a third: only when all present parties have signed is the partner invited. From then on it
-// sees the terms and instruments as they are, this amendment and what changes of them, and nothing
-// else: no project, no other amendment, nothing of before. It signs or rejects; with the last signature it
-// is a party. When the amendment is closed otherwise it sees nothing any more. What it has read does
-// not change under it: while a partner is invited no other amendment is signed.
+// R17 (joining): a partner that joins sees the agreement from then on. No single party can show the agreement to
+// a third partner: the invitation follows the signatures of all present parties. An invited partner sees the
+// present terms and instruments and the changes of this amendment, but no project, no other amendment and no
+// history. It signs or rejects; with the last signature it becomes a party. If the amendment closes without
+// effect, it loses access. No other amendment can be signed while an invitation is open, so the terms it has read
+// stay as they are.
 type Amendment struct {
 	Number          int
-	Key             string // finds it before its number is known; empty: none
+	Key             string // chosen by the proposer to find the amendment before its number is known; empty: none
 	Title           string
 	State           AmendmentState
 	ProposedBy      PartnerID
 	Changes         AmendmentChanges
-	From            TermsChange // the terms that it changes, as they were
-	ProposedTo      []PartnerID // the parties when it was proposed
+	From            TermsChange // the terms to be changed, as proposed against
+	ProposedTo      []PartnerID // the parties at the time of the proposal
 	Signatures      []Signature // sorted by partner
-	InvitedAt       int64       // when those who join were let in, in microseconds since 1970 UTC; 0: they were not
-	ProposedAt      int64       // likewise
-	DecidedAt       int64       // likewise; 0: open
+	InvitedAt       int64       // when the joining partners were invited, in microseconds since 1970 UTC; 0: not yet
+	ProposedAt      int64       // in microseconds since 1970 UTC
+	DecidedAt       int64       // in microseconds since 1970 UTC; 0: open
 	RejectedBy      PartnerID
-	RejectionReason string          // of the rejection
-	VoidGround      AmendmentGround // what made it void
+	RejectionReason string
+	VoidGround      AmendmentGround // why it is void
 	Versions        Versions
 }
 
-// AmendmentState is where an amendment stands.
+// AmendmentState is the stage of an amendment's life.
 type AmendmentState string
 
 // The states of an amendment.
@@ -56,7 +55,7 @@ const (
 	AmendmentStateVoid      AmendmentState = "void"
 )
 
-// AmendmentChanges is what an amendment wants.
+// AmendmentChanges are the changes that an amendment proposes.
 type AmendmentChanges struct {
 	Terms          TermsChange     `json:"terms,omitzero"`
 	AddInstruments []Instrument    `json:"add_instruments,omitempty"`
@@ -64,7 +63,7 @@ type AmendmentChanges struct {
 	Join           []Joining       `json:"join,omitempty"`
 }
 
-// TermsChange is a choice of terms; what is empty is not chosen. NoEnd chooses that there is no end.
+// TermsChange selects terms to change; a zero field is not selected. NoEnd selects "no end date".
 type TermsChange struct {
 	Title                 *string `json:"title,omitempty"`
 	ExpiresOn             Date    `json:"expires_on,omitzero"`
@@ -74,26 +73,26 @@ type TermsChange struct {
 	ForecastToleranceDays *int    `json:"forecast_tolerance_days,omitempty"`
 }
 
-// InstrumentEnd moves the last day of an instrument. From is the day before; zero: none.
+// InstrumentEnd moves the last day of an instrument. From is the previous one; zero: none.
 type InstrumentEnd struct {
 	ID        InstrumentID `json:"id"`
 	ExpiresOn Date         `json:"expires_on"`
 	From      Date         `json:"from,omitzero"`
 }
 
-// Joining is a partner that is to become a party.
+// Joining names a partner that joins as a party.
 type Joining struct {
 	Partner PartnerID `json:"partner"`
 }
 
-// AmendmentGround is what an amendment stood on and what changed: a field of the terms, an instrument, or
-// who is party.
+// AmendmentGround names the change that voided an amendment: a field of the terms, an instrument, or the set of
+// parties.
 type AmendmentGround struct {
 	Field      string       `json:"field"` // title, expires_on, acceptance_days, deemed_acceptance, forecast_tolerance_days, instrument or parties
 	Instrument InstrumentID `json:"instrument,omitempty"`
 }
 
-// applyTo returns t with the chosen terms.
+// applyTo returns the terms with the selected fields replaced.
 func (c TermsChange) applyTo(terms Terms) Terms {
 	set(&terms.Title, c.Title)
 	if c.ExpiresOn != 0 || c.NoEnd {
@@ -105,7 +104,7 @@ func (c TermsChange) applyTo(terms Terms) Terms {
 	return terms
 }
 
-// diffTerms returns the terms that differ, as they are before and after.
+// diffTerms returns the terms that differ, with their old and new values.
 func diffTerms(from, to Terms) (before, after TermsChange) {
 	if from.Title != to.Title {
 		before.Title, after.Title = &from.Title, &to.Title
@@ -126,7 +125,7 @@ func diffTerms(from, to Terms) (before, after TermsChange) {
 	return before, after
 }
 
-// changedField names a chosen field that is not in t as it was; empty: none.
+// changedField returns the first selected field that has another value in terms; empty: none.
 func (c TermsChange) changedField(terms Terms) string {
 	switch {
 	case c.Title != nil && *c.Title != terms.Title:
@@ -143,7 +142,7 @@ func (c TermsChange) changedField(terms Terms) string {
 	return ""
 }
 
-// Joiners returns the partners that are to become parties.
+// Joiners returns the partners that join with the amendment.
 func (a *Amendment) Joiners() []PartnerID {
 	var ids []PartnerID
 	for _, joiner := range a.Changes.Join {
@@ -152,28 +151,28 @@ func (a *Amendment) Joiners() []PartnerID {
 	return ids
 }
 
-// RequiredSigners returns whose signatures it takes, those who join last.
+// RequiredSigners returns the partners that have to sign, joining partners last.
 func (a *Amendment) RequiredSigners() []PartnerID { return slices.Concat(a.ProposedTo, a.Joiners()) }
 
-// Signed reports whether p has signed.
+// Signed reports whether the partner has signed.
 func (a *Amendment) Signed(partner PartnerID) bool {
 	return slices.ContainsFunc(a.Signatures, func(signature Signature) bool { return signature.Partner == partner })
 }
 
-// JoinedByAmendment reports whether p became a party by an amendment: there may be things of before that it does not see.
+// JoinedByAmendment reports whether the partner became a party by an amendment. It does not see earlier history.
 func (a *Agreement) JoinedByAmendment(partner PartnerID) bool {
 	return slices.ContainsFunc(a.Amendments, func(amendment *Amendment) bool {
 		return amendment.State == AmendmentStateInForce && slices.Contains(amendment.Joiners(), partner)
 	})
 }
 
-// Awaits reports whether it waits for p's signature.
+// Awaits reports whether the amendment waits for the partner's signature.
 func (a *Amendment) Awaits(partner PartnerID) bool {
 	return a.State == AmendmentStateOpen && !a.Signed(partner) && slices.Contains(a.readers(), partner)
 }
 
-// VisibleTo reports whether p may see it: the parties to whom it was proposed, and those who join from the
-// invitation on, unless it came to nothing.
+// VisibleTo reports whether the partner may see the amendment: the parties at the time of the proposal, and
+// joining partners from the invitation on unless it closed without effect.
 func (a *Amendment) VisibleTo(partner PartnerID) bool {
 	if slices.Contains(a.ProposedTo, partner) {
 		return true
@@ -181,7 +180,7 @@ func (a *Amendment) VisibleTo(partner PartnerID) bool {
 	return a.InvitedAt != 0 && (a.State == AmendmentStateOpen || a.State == AmendmentStateInForce) && slices.Contains(a.Joiners(), partner)
 }
 
-// readers returns who is told of an event about it.
+// readers returns the partners that see events about the amendment.
 func (a *Amendment) readers() []PartnerID {
 	if a.InvitedAt == 0 {
 		return a.ProposedTo
@@ -189,12 +188,12 @@ func (a *Amendment) readers() []PartnerID {
 	return a.RequiredSigners()
 }
 
-// missingSigners returns whose signatures are missing.
+// missingSigners returns the partners that have not signed yet.
 func (a *Amendment) missingSigners() []PartnerID {
 	return slices.DeleteFunc(a.RequiredSigners(), a.Signed)
 }
 
-// Amendment returns the amendment with the given number, nil if there is none.
+// Amendment returns the amendment with the given number, or nil.
 func (a *Agreement) Amendment(number int) *Amendment {
 	for _, amendment := range a.Amendments {
 		if amendment.Number == number {
@@ -204,7 +203,8 @@ func (a *Agreement) Amendment(number int) *Amendment {
 	return nil
 }
 
-// AmendmentVisibleTo reports whether p may see the amendment: of who has withdrawn, what was decided while it was a party.
+// AmendmentVisibleTo reports whether the partner may see the amendment. A party that has left sees only those
+// decided by its last day.
 func (a *Agreement) AmendmentVisibleTo(amendment *Amendment, partner PartnerID, at time.Time) bool {
 	if a.HasLeft(partner, at) && (amendment.DecidedAt == 0 || DateOf(time.UnixMicro(amendment.DecidedAt).UTC()) > a.TerminationNotice(partner).On) {
 		return false
@@ -212,7 +212,7 @@ func (a *Agreement) AmendmentVisibleTo(amendment *Amendment, partner PartnerID, 
 	return amendment.VisibleTo(partner)
 }
 
-// openInvitation returns the amendment that waits for invited partners, nil if none does.
+// openInvitation returns the amendment that waits for invited partners, or nil.
 func (a *Agreement) openInvitation() *Amendment {
 	for _, amendment := range a.Amendments {
 		if amendment.State == AmendmentStateOpen && amendment.InvitedAt != 0 {
@@ -222,7 +222,7 @@ func (a *Agreement) openInvitation() *Amendment {
 	return nil
 }
 
-// Readers returns who sees the agreement: its parties, and the partners that are invited to join.
+// Readers returns the partners that see the agreement: its parties, and partners invited to join.
 func (a *Agreement) Readers() []PartnerID {
 	if amendment := a.openInvitation(); amendment != nil {
 		return slices.Concat(a.Terms.Parties, amendment.Joiners())
@@ -230,13 +230,14 @@ func (a *Agreement) Readers() []PartnerID {
 	return a.Terms.Parties
 }
 
-// VisibleTo reports whether p sees the agreement.
+// VisibleTo reports whether the partner sees the agreement.
 func (a *Agreement) VisibleTo(partner PartnerID) bool { return slices.Contains(a.Readers(), partner) }
 
-// amendmentEvent is an event about one amendment, which not all who see the agreement may see.
+// amendmentEvent is an event about one amendment, whose readers may be fewer than the agreement's.
 type amendmentEvent interface{ amendmentNumber() int }
 
-// EventReaders returns who is told of a shared event of the agreement's own stream that has been applied.
+// EventReaders returns the partners that see a shared event of the agreement's own stream. The event has been
+// applied.
 func (a *Agreement) EventReaders(payload Payload, at time.Time) []PartnerID {
 	if about, ok := payload.(amendmentEvent); ok {
 		if amendment := a.Amendment(about.amendmentNumber()); amendment != nil {
@@ -246,7 +247,7 @@ func (a *Agreement) EventReaders(payload Payload, at time.Time) []PartnerID {
 	return a.present(a.Readers(), at)
 }
 
-// findVoidGround returns what changed since the amendment was proposed.
+// findVoidGround returns the first change since the proposal that voids the amendment.
 func (a *Amendment) findVoidGround(agreement *Agreement, at time.Time) (AmendmentGround, bool) {
 	if !slices.Equal(a.ProposedTo, agreement.present(agreement.Terms.Parties, at)) {
 		return AmendmentGround{Field: "parties"}, true
@@ -267,8 +268,7 @@ func (a *Amendment) findVoidGround(agreement *Agreement, at time.Time) (Amendmen
 	return AmendmentGround{}, false
 }
 
-// voidAmendmentEvents returns the events that tell of the amendments which the given ones leave without
-// their ground.
+// voidAmendmentEvents returns the events for the open amendments that the given events make void.
 func voidAmendmentEvents(state State, stream Stream, events []Event, dc DecisionContext) []Event {
 	agreement := state.Agreement(stream.Agreement)
 	if agreement == nil || !slices.ContainsFunc(agreement.Amendments, func(amendment *Amendment) bool { return amendment.State == AmendmentStateOpen }) {

@@ -2,9 +2,8 @@ package domain
 
 import "slices"
 
-// ProposeAmendment begins an amendment; its number is the next of the agreement. Who proposes can give
-// it a key of its own, to find it by. The edge has checked that those who join exist and that the
-// caller may know them.
+// ProposeAmendment opens an amendment with the agreement's next number. Key is optional and lets the proposer
+// find it. The caller of Decide has checked that joining partners exist and that the actor may know them.
 type ProposeAmendment struct {
 	AgreementID `json:"id"`
 	Key         string           `json:"key,omitempty"`
@@ -12,8 +11,7 @@ type ProposeAmendment struct {
 	Changes     AmendmentChanges `json:"changes"`
 }
 
-// AmendmentProposed is the first event of an amendment. Parties are those who sign before anybody is
-// invited.
+// AmendmentProposed is the first event of an amendment. Parties are the required signers before an invitation.
 type AmendmentProposed struct {
 	Amendment int              `json:"amendment"`
 	Key       string           `json:"key,omitempty"`
@@ -74,17 +72,17 @@ func (c ProposeAmendment) validate(agreement *Agreement, differing AmendmentChan
 	return check
 }
 
-// isEmpty reports whether nothing is wanted.
+// isEmpty reports whether the amendment proposes no change.
 func (c AmendmentChanges) isEmpty() bool {
 	return c.Terms == TermsChange{} && len(c.AddInstruments) == 0 && len(c.EndInstruments) == 0 && len(c.Join) == 0
 }
 
-// validateTerms leaves the parties out: who joins is checked for itself.
+// validateTerms leaves out the parties, which joiners checks.
 func (c AmendmentChanges) validateTerms(to Terms) validation {
 	return slices.DeleteFunc(to.validate(), func(fieldError FieldError) bool { return fieldError.Field == "parties" })
 }
 
-// notPast refuses a last day that has passed.
+// notPast refuses a last day in the past.
 func (v *validation) notPast(field string, date Date, dc DecisionContext) {
 	if date != 0 && date < DateOf(dc.At.UTC()) {
 		v.add(field, "is in the past")
@@ -108,7 +106,7 @@ func (v *validation) joiners(agreement *Agreement, list []Joining) {
 	}
 }
 
-// instrumentChanges checks what is added as it will be, among the parties that there will be.
+// instrumentChanges validates added instruments against the terms and parties after the amendment.
 func (v *validation) instrumentChanges(agreement *Agreement, to Terms, changes AmendmentChanges, dc DecisionContext) {
 	if len(changes.AddInstruments) > 50 || len(changes.EndInstruments) > 50 {
 		v.add("instruments", "at most 50 are added or ended at once")
@@ -147,7 +145,8 @@ func (v *validation) instrumentChanges(agreement *Agreement, to Terms, changes A
 	}
 }
 
-// requirePartyManager refuses all but a manager of a party: who is invited only reads, and answers.
+// requirePartyManager refuses all actors but a manager of a party. An invited partner can only read, sign or
+// reject.
 func (a *Agreement) requirePartyManager(dc DecisionContext) error {
 	if err := dc.requireManager(); err != nil {
 		return err
@@ -158,7 +157,7 @@ func (a *Agreement) requirePartyManager(dc DecisionContext) error {
 	return nil
 }
 
-// requireAmendable refuses amendments of what is not signed, or has ended.
+// requireAmendable refuses amendments of a draft, and of an agreement that has ended.
 func (a *Agreement) requireAmendable(dc DecisionContext) error {
 	if !a.Active {
 		return conflict("agreement_not_signed", "Agreement %s is a draft: edit it instead.", a.ID)
@@ -174,7 +173,7 @@ func (e AmendmentProposed) apply(world *World, header Header) {
 	amendment.ProposedAt, amendment.DecidedAt, amendment.InvitedAt, amendment.Signatures = header.RecordedAt.UnixMicro(), 0, 0, nil
 }
 
-// editAmendment returns an amendment of the agreement that the fold may change, and counts the event.
+// editAmendment returns the amendment for modification by the fold, and counts the event.
 func (h Header) editAmendment(world *World, number int) *Amendment {
 	amendment := h.editAmendmentUncounted(world, number)
 	amendment.Versions.Count(h.Audience, h.RecordedAt)
@@ -195,7 +194,7 @@ func (h Header) editAmendmentUncounted(world *World, number int) *Amendment {
 	return &fresh
 }
 
-// close ends an amendment without effect: who was invited sees nothing any more.
+// close ends an amendment without effect. Invited partners lose access.
 func (a *Amendment) close(world *World, header Header, state AmendmentState) {
 	if a.State == AmendmentStateOpen && a.InvitedAt != 0 {
 		agreement := world.editAgreement(header.Stream.Agreement)
@@ -240,7 +239,7 @@ func (a amendmentContext) requireOpen() error {
 
 func (s AmendmentState) words() string { return MilestoneState(s).words() }
 
-// RejectAmendment is one no; it closes the amendment.
+// RejectAmendment closes the amendment on behalf of one required signer.
 type RejectAmendment struct {
 	AmendmentRef
 	Reason string `json:"reason"`
@@ -280,7 +279,7 @@ func (e AmendmentRejected) apply(world *World, header Header) {
 	amendment.close(world, header, AmendmentStateRejected)
 }
 
-// WithdrawAmendment takes an amendment back; the proposer alone does.
+// WithdrawAmendment closes the amendment on behalf of its proposer.
 type WithdrawAmendment struct {
 	AmendmentRef
 }
@@ -313,7 +312,7 @@ func (e AmendmentWithdrawn) apply(world *World, header Header) {
 	header.editAmendment(world, e.Amendment).close(world, header, AmendmentStateWithdrawn)
 }
 
-// AmendmentVoided closes an amendment whose ground changed.
+// AmendmentVoided closes an amendment whose ground has changed.
 type AmendmentVoided struct {
 	Amendment int             `json:"amendment"`
 	Ground    AmendmentGround `json:"ground"`

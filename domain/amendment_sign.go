@@ -5,22 +5,21 @@ import (
 	"slices"
 )
 
-// SignAmendment signs for the acting partner. With the last signature the amendment is in force.
+// SignAmendment signs for the acting partner. The last signature puts the amendment into force.
 type SignAmendment struct {
 	AmendmentRef
 	Signatory string `json:"signatory,omitempty"`
 	SignedOn  Date   `json:"signed_on,omitzero"` // zero: today
 }
 
-// AmendmentSigned is one signature. Remaining are those whose signature is missing.
+// AmendmentSigned adds one signature. Remaining are the partners that have not signed yet.
 type AmendmentSigned struct {
 	Amendment int         `json:"amendment"`
 	Signature Signature   `json:"signature"`
 	Remaining []PartnerID `json:"remaining,omitempty"`
 }
 
-// PartyInvited follows the last signature of the present parties: from now on the partners see what it
-// carries, which is all there is for them.
+// PartyInvited follows the last signature of the present parties. It carries all that the invited partners see.
 type PartyInvited struct {
 	Amendment   int              `json:"amendment"`
 	Title       string           `json:"title"`
@@ -32,8 +31,7 @@ type PartyInvited struct {
 	Instruments []Instrument     `json:"instruments,omitempty"`
 }
 
-// AgreementAmended is what an amendment does once all have signed it. Joined are the signatures of the
-// parties that are new.
+// AgreementAmended puts an amendment into force. Joined are the signatures of new parties.
 type AgreementAmended struct {
 	Amendment int             `json:"amendment"`
 	To        Terms           `json:"to"`
@@ -108,7 +106,7 @@ func (a amendmentContext) requireSignable(dc DecisionContext) error {
 	return nil
 }
 
-// effect returns what the amendment does.
+// effect returns the event that puts the amendment into force.
 func (a *Amendment) effect(agreement *Agreement) AgreementAmended {
 	event := AgreementAmended{
 		Amendment: a.Number, To: a.Changes.Terms.applyTo(agreement.Terms), From: agreement.Terms,

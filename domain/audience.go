@@ -9,23 +9,21 @@ import (
 
 // Audience says who may see an event. The rules:
 //
-// R16: what is private to one partner is invisible to the others everywhere. The id of a private
-// milestone ends in a random suffix, so that ids cannot be probed; it needs no acceptor and cannot
-// be delivered. A private forecast stands beside the shared one and never replaces it; likewise a private
-// assessment beside the owner's report, private evidence beside what a delivery shows, and a party's private
-// note on an instrument.
+// R16: data private to one partner is invisible to all others everywhere. The id of a private milestone ends in a
+// random suffix, so ids cannot be probed; such a milestone has no acceptor and cannot be delivered. A private
+// forecast stands beside the shared one and never replaces it. The same holds for a private assessment beside the
+// owner's report, private evidence beside shared evidence, and a party's private note on an instrument.
 //
-// R17: sharing appends one event with the present state; earlier events stay private. Something becomes
-// public only when every participant approved it by a change request, see [ChangeRequest]. Nothing goes
-// back.
+// R17: sharing appends one event with the present state; earlier events stay private. A milestone becomes public
+// only when every participant has approved a change request; see [ChangeRequest]. Neither can be undone.
 type Audience string
 
-// Shared is the audience of all who take part: a project's participants, an agreement's parties,
-// or the partner itself for its directory.
+// Shared is the audience of all participants of a project, of all parties of an agreement, or of the partner
+// itself for its directory.
 const Shared Audience = "shared"
 
-// Public is the audience of everybody. There is no feed for the public: who takes part sees such an
-// event among the shared ones, and everybody else the state that it made public.
+// Public is the audience of all readers, without a login too. There is no public feed: participants see such an
+// event among the shared ones, and the public sees the resulting state.
 const Public Audience = "public"
 
 const privatePrefix = "private:"
@@ -33,14 +31,14 @@ const privatePrefix = "private:"
 // PrivateTo returns the audience of one partner.
 func PrivateTo(partner PartnerID) Audience { return Audience(privatePrefix + string(partner)) }
 
-// Private returns the one partner that may see it; false for a shared or public audience.
+// Private returns the only partner that may see the event; false for a shared or public audience.
 func (a Audience) Private() (PartnerID, bool) {
 	partner, ok := strings.CutPrefix(string(a), privatePrefix)
 	return PartnerID(partner), ok
 }
 
-// VisibleTo reports whether partner p may see what has audience a in a place where all is known to
-// those. It is the one test of visibility.
+// VisibleTo reports whether the partner may see an event of this audience among the given participants. All
+// visibility checks use it.
 func (a Audience) VisibleTo(partner PartnerID, participants []PartnerID) bool {
 	if only, ok := a.Private(); ok && only != partner {
 		return false
@@ -48,41 +46,41 @@ func (a Audience) VisibleTo(partner PartnerID, participants []PartnerID) bool {
 	return slices.Contains(participants, partner)
 }
 
-// Versions counts the events about one thing that each partner may see: the version and the time of
-// change that it may know.
+// Versions counts, for each partner, the events about one entity that it may see. The count is the entity's
+// version for that partner.
 type Versions struct {
 	Shared  EventCount
-	Private []PartnerCount // sorted by partner; replaced, never changed
-	Unseen  []PartnerCount // the shared events from before a partner joined, which it does not see; likewise
+	Private []PartnerCount // sorted by partner; replaced, never modified
+	Unseen  []PartnerCount // shared events from before a partner joined, which it does not see; sorted, replaced
 }
 
-// EventCount is a number of events and the time of the last of them, in microseconds since 1970 UTC.
+// EventCount is a number of events and the time of the last one, in microseconds since 1970 UTC.
 type EventCount struct {
 	Events uint64
 	LastAt int64
 }
 
-// PartnerCount is a Mark of events that only one partner sees.
+// PartnerCount is an EventCount for one partner.
 type PartnerCount struct {
 	Partner PartnerID
 	Count   EventCount
 }
 
-// For returns the version and the time of the last change as partner p may know them.
-func (s Versions) For(partner PartnerID) (version uint64, at time.Time) {
-	count := s.Shared
-	for _, unseen := range s.Unseen {
+// For returns the version, and the time of the last change, as the partner may know them.
+func (v Versions) For(partner PartnerID) (version uint64, at time.Time) {
+	count := v.Shared
+	for _, unseen := range v.Unseen {
 		switch {
 		case unseen.Partner != partner:
-		case unseen.Count.Events > count.Events: // it left
+		case unseen.Count.Events > count.Events: // the partner left
 			count = EventCount{}
-		case unseen.Count.Events == count.Events: // nothing happened since it joined
+		case unseen.Count.Events == count.Events: // no shared event since it joined
 			count = EventCount{LastAt: unseen.Count.LastAt}
 		default:
 			count.Events -= unseen.Count.Events
 		}
 	}
-	for _, own := range s.Private {
+	for _, own := range v.Private {
 		if own.Partner == partner {
 			count = EventCount{count.Events + own.Count.Events, max(count.LastAt, own.Count.LastAt)}
 		}
@@ -90,40 +88,40 @@ func (s Versions) For(partner PartnerID) (version uint64, at time.Time) {
 	return count.Events, time.UnixMicro(count.LastAt).UTC()
 }
 
-// join begins the count for a partner that sees from now on, or goes on with the count of one that left.
-func (s *Versions) join(partner PartnerID, at time.Time) {
-	s.Unseen = upsert(s.Unseen, PartnerCount{partner, EventCount{s.Shared.Events, at.UnixMicro()}}, PartnerCount.key)
+// join starts the count for a partner that joins, or resumes it for one that returns.
+func (v *Versions) join(partner PartnerID, at time.Time) {
+	v.Unseen = upsert(v.Unseen, PartnerCount{partner, EventCount{v.Shared.Events, at.UnixMicro()}}, PartnerCount.key)
 }
 
-// hasLeft reports whether p has left.
-func (s Versions) hasLeft(partner PartnerID) bool {
-	return slices.ContainsFunc(s.Unseen, func(count PartnerCount) bool { return count.Partner == partner && count.Count.Events > s.Shared.Events })
+// hasLeft reports whether the partner's count has ended.
+func (v Versions) hasLeft(partner PartnerID) bool {
+	return slices.ContainsFunc(v.Unseen, func(count PartnerCount) bool { return count.Partner == partner && count.Count.Events > v.Shared.Events })
 }
 
-// leave ends the count for a partner that sees no more. What it has seen it keeps as its own, so that no
-// version comes twice should it join again.
-func (s *Versions) leave(partner PartnerID) {
-	version, at := s.For(partner)
-	s.Private = upsert(s.Private, PartnerCount{partner, EventCount{version, at.UnixMicro()}}, PartnerCount.key)
-	s.Unseen = upsert(s.Unseen, PartnerCount{partner, EventCount{Events: math.MaxUint64}}, PartnerCount.key)
+// leave ends the count for a partner that loses access. Its present version becomes its private count, so that
+// versions do not repeat if it returns.
+func (v *Versions) leave(partner PartnerID) {
+	version, at := v.For(partner)
+	v.Private = upsert(v.Private, PartnerCount{partner, EventCount{version, at.UnixMicro()}}, PartnerCount.key)
+	v.Unseen = upsert(v.Unseen, PartnerCount{partner, EventCount{Events: math.MaxUint64}}, PartnerCount.key)
 }
 
 func (m PartnerCount) key() string { return string(m.Partner) }
 
-// Count adds an event with audience a, recorded at the given time.
-func (s *Versions) Count(audience Audience, at time.Time) {
+// Count adds an event with the given audience, recorded at the given time.
+func (v *Versions) Count(audience Audience, at time.Time) {
 	partner, private := audience.Private()
 	if !private {
-		s.Shared = EventCount{s.Shared.Events + 1, at.UnixMicro()}
+		v.Shared = EventCount{v.Shared.Events + 1, at.UnixMicro()}
 		return
 	}
-	i, found := slices.BinarySearchFunc(s.Private, partner, func(count PartnerCount, partner PartnerID) int {
+	i, found := slices.BinarySearchFunc(v.Private, partner, func(count PartnerCount, partner PartnerID) int {
 		return strings.Compare(string(count.Partner), string(partner))
 	})
-	marks := slices.Clone(s.Private)
+	marks := slices.Clone(v.Private)
 	if !found {
 		marks = slices.Insert(marks, i, PartnerCount{Partner: partner})
 	}
 	marks[i].Count = EventCount{marks[i].Count.Events + 1, at.UnixMicro()}
-	s.Private = marks
+	v.Private = marks
 }

@@ -2,50 +2,48 @@ package domain
 
 import "slices"
 
-// ChangeRequest proposes changes of what is agreed, or that something be agreed. The rules:
+// ChangeRequest proposes to set or change agreed values. The rules:
 //
-// R15: the baseline is set and moved only by a change request approved by the owners and acceptors,
-// before and after, of every milestone in it. Once a baseline is agreed, due date, owner, acceptors,
-// criteria and cancellation change only so; before it the owner alone edits or cancels. Any
-// participant's manager proposes, only the proposer withdraws, one rejection closes; it is void only if
-// a field it changes, or the milestone's final state, changed since. In detail:
+// R15: a baseline is set and moved only by a change request approved by the owners and acceptors, before and
+// after, of every milestone in it. Once a baseline is agreed, due date, owner, acceptors, criteria and
+// cancellation change only this way; before, the owner alone edits or cancels. Any participant's manager
+// proposes, only the proposer withdraws, and one rejection closes the request. It is void only if a field that it
+// changes has changed since, or the milestone has reached a final state. In detail:
 //
-//   - Proposing approves for the proposer, if it is a party of the request. The parties reject too; who
-//     only takes part in the project reads.
-//   - What a milestone without a baseline is asked to agree is its whole present plan: due date, owner,
-//     acceptors and criteria, with the changes that the request names, if any. So nobody agrees to
-//     something that the owner edits before the last approval.
-//   - All of a request takes effect with the last approval, or nothing of it. Owner and acceptors change,
-//     and a milestone is cancelled, only between deliveries: until then the last approval is refused.
-//   - A request is void from the moment at which its ground changed, and the event says what did. If owner
-//     or acceptors changed by another request, the new ones are asked too.
+//   - A proposal counts as the proposer's approval if the proposer is a party of the request. Parties can also
+//     reject; other participants only read.
+//   - For a milestone without a baseline the request covers its whole present plan: due date, owner, acceptors and
+//     criteria, with the changes that the request names. The owner cannot edit the plan between approvals.
+//   - A request takes effect as a whole with the last approval. Owner and acceptors change, and a milestone is
+//     cancelled, only between deliveries; until then the last approval is refused.
+//   - A request becomes void when its ground changes, and the event names the ground. If another request changes
+//     owner or acceptors, the new ones become parties.
 //   - A private milestone cannot be in a request, and has no baseline.
-//   - R17: a request can name milestones that become public with it, with or without other changes; then
-//     every participant of the project is a party. It is open to milestones in any state, final too. That
-//     stands on no ground: whatever changes meanwhile, the milestone is still there, and the public
-//     follows its state anyway, see [MilestonePublished]. What another request published meanwhile is
-//     public once.
-//   - R4: after the agreement's end no baseline is set or moved; a request that only cancels and publishes
-//     can still be agreed, and every request rejected and withdrawn.
+//   - R17: a request can name milestones to publish, with or without other changes; then every participant of the
+//     project is a party. Milestones in any state can be published, final states included. Publishing has no
+//     ground that can change, because the public follows the state anyway; see [MilestonePublished]. A milestone
+//     that another request has published meanwhile is not published twice.
+//   - R4: after the agreement's end no baseline is set or moved. A request that only cancels and publishes can
+//     still be approved, and every request rejected and withdrawn.
 type ChangeRequest struct {
 	Number          int
-	Key             string // finds it before its number is known; empty: none
+	Key             string // chosen by the proposer to find the request before its number is known; empty: none
 	Reason          string
 	State           ChangeState
 	ProposedBy      PartnerID
 	Milestones      []ProposedChange
-	Publish         []MilestoneID // become public; never changed
-	ProposedTo      []PartnerID   // the parties when it was proposed, sorted
+	Publish         []MilestoneID // milestones to publish; never modified
+	ProposedTo      []PartnerID   // the parties at the time of the proposal, sorted
 	Approvals       []PartnerID   // sorted
-	ProposedAt      int64         // microseconds since 1970 UTC
-	DecidedAt       int64         // likewise; 0: open
+	ProposedAt      int64         // in microseconds since 1970 UTC
+	DecidedAt       int64         // in microseconds since 1970 UTC; 0: open
 	RejectedBy      PartnerID
-	RejectionReason string // of the rejection
-	VoidGround      Ground // what made it void
+	RejectionReason string
+	VoidGround      Ground // why it is void
 	Versions        Versions
 }
 
-// ChangeState is where a change request stands.
+// ChangeState is the stage of a change request's life.
 type ChangeState string
 
 // The states of a change request.
@@ -57,9 +55,8 @@ const (
 	ChangeStateVoid      ChangeState = "void"
 )
 
-// ChangeFields is a choice of the fields of a plan that are agreed; what is empty is not chosen. A
-// milestone in a request is never without a date, an owner and acceptors; that it has no criteria can
-// be said.
+// ChangeFields selects agreed fields of a plan; a zero field is not selected. Date, owner and acceptors are never
+// empty in a request; an empty list of criteria is selected by a non-nil pointer.
 type ChangeFields struct {
 	DueOn     Date        `json:"due_on,omitzero"`
 	Owner     PartnerID   `json:"owner,omitempty"`
@@ -67,8 +64,7 @@ type ChangeFields struct {
 	Criteria  *[]string   `json:"criteria,omitempty"`
 }
 
-// ProposedChange is what a request wants of one milestone: the fields before and after, or that it be
-// cancelled.
+// ProposedChange is the part of a request about one milestone: the old and new fields, or a cancellation.
 type ProposedChange struct {
 	Milestone MilestoneID  `json:"id"`
 	From      ChangeFields `json:"from"`
@@ -76,15 +72,14 @@ type ProposedChange struct {
 	Cancel    bool         `json:"cancel,omitempty"`
 }
 
-// Ground is what a request stood on and what changed: a field of a milestone, or its state, which is
-// then final.
+// Ground names the change that voided a request: a field of a milestone, or its final state.
 type Ground struct {
 	Milestone MilestoneID    `json:"milestone"`
 	Field     string         `json:"field"` // due_on, owner, acceptors, criteria or state
 	State     MilestoneState `json:"state"`
 }
 
-// AgreedPlan is what partners agree of a milestone.
+// AgreedPlan is the part of a plan that partners agree on.
 type AgreedPlan struct {
 	DueOn     Date        `json:"due_on"`
 	Owner     PartnerID   `json:"owner"`
@@ -94,12 +89,12 @@ type AgreedPlan struct {
 
 func (p Plan) agreed() AgreedPlan { return AgreedPlan{p.DueOn, p.Owner, p.Acceptors, p.Criteria} }
 
-// hasFields reports whether any field is chosen.
+// hasFields reports whether any field is selected.
 func (c ChangeFields) hasFields() bool {
 	return c.DueOn != 0 || c.Owner != "" || len(c.Acceptors) > 0 || c.Criteria != nil
 }
 
-// applyTo returns p with the chosen fields.
+// applyTo returns the plan with the selected fields replaced.
 func (c ChangeFields) applyTo(plan Plan) Plan {
 	if c.DueOn != 0 {
 		plan.DueOn = c.DueOn
@@ -111,20 +106,20 @@ func (c ChangeFields) applyTo(plan Plan) Plan {
 		plan.Acceptors = c.Acceptors
 	}
 	if c.Criteria != nil {
-		plan.Criteria = slices.Clip(append([]string(nil), *c.Criteria...)) // nil for none, as it is stored
+		plan.Criteria = slices.Clip(append([]string(nil), *c.Criteria...)) // nil if empty, as in stored events
 	}
 	return plan
 }
 
-// allFields chooses all fields of p.
+// allFields selects all fields of the plan.
 func allFields(plan Plan) ChangeFields {
 	return ChangeFields{plan.DueOn, plan.Owner, plan.Acceptors, criteriaOf(plan)}
 }
 
-// criteriaOf are not nil when there are none: that would be a field that is not chosen.
+// criteriaOf returns a non-nil pointer to a non-nil list, because nil means "not selected".
 func criteriaOf(plan Plan) *[]string { return new(append([]string{}, plan.Criteria...)) }
 
-// diffPlans returns the fields that differ, as they are in each of two plans.
+// diffPlans returns the fields that differ, with their old and new values.
 func diffPlans(from, to Plan) (before, after ChangeFields) {
 	if from.DueOn != to.DueOn {
 		before.DueOn, after.DueOn = from.DueOn, to.DueOn
@@ -141,7 +136,7 @@ func diffPlans(from, to Plan) (before, after ChangeFields) {
 	return before, after
 }
 
-// changedField names a field of the proposal that is not in p as it was; empty: none.
+// changedField returns the first field whose value in plan is not the proposal's From; empty: none.
 func (c ProposedChange) changedField(plan Plan) string {
 	switch {
 	case c.From.DueOn != 0 && plan.DueOn != c.From.DueOn:
@@ -156,11 +151,11 @@ func (c ProposedChange) changedField(plan Plan) string {
 	return ""
 }
 
-// VisibleTo reports whether p, who takes part, sees the request: who joined the project sees those that were
-// open then, and later ones (R17).
+// VisibleTo reports whether a participant sees the request. A partner that joined the project sees those open at
+// that time and later ones (R17).
 func (c *ChangeRequest) VisibleTo(partner PartnerID) bool { return !c.Versions.hasLeft(partner) }
 
-// Change returns the request with the given number, nil if there is none.
+// Change returns the request with the given number, or nil.
 func (p *Project) Change(number int) *ChangeRequest {
 	for _, change := range p.Changes {
 		if change.Number == number {
@@ -170,7 +165,7 @@ func (p *Project) Change(number int) *ChangeRequest {
 	return nil
 }
 
-// Parties returns whose approval the request takes, sorted. It changes with the milestones while the
+// Parties returns the partners that have to approve the request, sorted. They follow the milestones while the
 // request is open.
 func (c *ChangeRequest) Parties(state State, project ProjectRef) []PartnerID {
 	ids := slices.Clone(c.ProposedTo)
@@ -183,8 +178,8 @@ func (c *ChangeRequest) Parties(state State, project ProjectRef) []PartnerID {
 	return slices.Compact(ids)
 }
 
-// parties returns the owners and acceptors, before and after, of every milestone; every participant if
-// anything becomes public.
+// parties returns the owners and acceptors, before and after, of every milestone; all participants if the request
+// publishes.
 func parties(state State, project ProjectRef, milestones []ProposedChange, publish []MilestoneID) (ids []PartnerID) {
 	if len(publish) > 0 {
 		ids = slices.Clone(state.Project(project).Participants)
@@ -202,17 +197,17 @@ func parties(state State, project ProjectRef, milestones []ProposedChange, publi
 	return slices.Compact(ids)
 }
 
-// Awaits reports whether the request waits for a word of p.
+// Awaits reports whether the request waits for the partner's answer.
 func (c *ChangeRequest) Awaits(partner PartnerID, state State, project ProjectRef) bool {
 	return c.State == ChangeStateOpen && !slices.Contains(c.Approvals, partner) && slices.Contains(c.Parties(state, project), partner)
 }
 
-// changesPlans reports whether the request sets or moves a baseline, or agrees anything else of a plan.
+// changesPlans reports whether the request changes plans or baselines, and does not only cancel or publish.
 func (c *ChangeRequest) changesPlans() bool {
 	return slices.ContainsFunc(c.Milestones, func(proposed ProposedChange) bool { return !proposed.Cancel })
 }
 
-// findVoidGround returns what changed since the request was proposed.
+// findVoidGround returns the first change since the proposal that voids the request.
 func (c *ChangeRequest) findVoidGround(state State, project ProjectRef) (Ground, bool) {
 	for _, proposed := range c.Milestones {
 		milestone := state.Milestone(MilestoneRef{project.Agreement, project.Project, proposed.Milestone})
@@ -229,8 +224,7 @@ func (c *ChangeRequest) findVoidGround(state State, project ProjectRef) (Ground,
 	return Ground{}, false
 }
 
-// voidEvents returns the events that tell of the requests and amendments which the given ones leave without
-// their ground.
+// voidEvents returns the events for the open requests and amendments that the given events make void.
 func voidEvents(state State, stream Stream, events []Event, dc DecisionContext) []Event {
 	if stream.Project == "" {
 		return voidAmendmentEvents(state, stream, events, dc)
@@ -256,8 +250,8 @@ func voidEvents(state State, stream Stream, events []Event, dc DecisionContext) 
 	return void
 }
 
-// neverVoidsChanges reports whether an event certainly leaves every request its ground. It is about the events
-// that are told all day; for any other the ground is looked at.
+// neverVoidsChanges reports whether an event of this type can never change a ground. It covers the most frequent
+// types, to save the check.
 func neverVoidsChanges(payload Payload) bool {
 	switch payload.(type) {
 	case MilestoneProgressed, MilestoneAssessed, EvidenceKept, ForecastMoved, MilestoneCommented, MilestoneDelivered, MilestoneRejected, ConditionClosed:
@@ -266,7 +260,7 @@ func neverVoidsChanges(payload Payload) bool {
 	return false
 }
 
-// stateAfter returns the state after the events, which are not in s yet.
+// stateAfter returns the state with the events applied.
 func stateAfter(state State, stream Stream, events []Event, dc DecisionContext) *World {
 	after := NewFork(state)
 	for _, event := range events {
@@ -275,7 +269,7 @@ func stateAfter(state State, stream Stream, events []Event, dc DecisionContext) 
 	return after
 }
 
-// requireNoBaseline refuses what only a change request may do, once a baseline is agreed.
+// requireNoBaseline refuses an edit that takes a change request once a baseline is agreed.
 func (m milestoneContext) requireNoBaseline(what string) error {
 	if m.BaselineOn == 0 {
 		return nil

@@ -1,6 +1,6 @@
 package domain
 
-// RejectChange is one party's no; it closes the request.
+// RejectChange closes the request on behalf of one party.
 type RejectChange struct {
 	ChangeRef
 	Reason string `json:"reason"`
@@ -34,7 +34,7 @@ func (e ChangeRejected) apply(world *World, header Header) {
 	change.State, change.RejectedBy, change.RejectionReason, change.DecidedAt = ChangeStateRejected, e.Partner, e.Reason, header.RecordedAt.UnixMicro()
 }
 
-// WithdrawChange takes a request back; the proposer alone does.
+// WithdrawChange closes the request on behalf of its proposer.
 type WithdrawChange struct {
 	ChangeRef
 }
@@ -66,7 +66,7 @@ func (e ChangeWithdrawn) apply(world *World, header Header) {
 	change.State, change.DecidedAt = ChangeStateWithdrawn, header.RecordedAt.UnixMicro()
 }
 
-// ChangeVoided closes a request whose ground changed.
+// ChangeVoided closes a request whose ground has changed.
 type ChangeVoided struct {
 	Change int    `json:"change"`
 	Ground Ground `json:"ground"`

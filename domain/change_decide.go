@@ -2,15 +2,15 @@ package domain
 
 import "slices"
 
-// WantedChange says what a request wants of one milestone; what is empty stays.
+// WantedChange is a proposed change of one milestone; zero fields stay as they are.
 type WantedChange struct {
 	Milestone MilestoneID  `json:"id"`
 	To        ChangeFields `json:"to"`
 	Cancel    bool         `json:"cancel,omitempty"`
 }
 
-// ProposeChange begins a change request; its number is the next of the project. Who proposes can give it
-// a key of its own, to find it by. Publish names milestones that become public with it (R17).
+// ProposeChange opens a change request with the project's next number. Key is optional and lets the proposer find
+// it. Publish names milestones that become public with it (R17).
 type ProposeChange struct {
 	ProjectRef `json:"ref"`
 	Key        string         `json:"key,omitempty"`
@@ -19,7 +19,7 @@ type ProposeChange struct {
 	Publish    []MilestoneID  `json:"publish,omitempty"`
 }
 
-// ChangeProposed is the first event of a change request. Parties are those whose approval it takes.
+// ChangeProposed is the first event of a change request. Parties are the partners that have to approve it.
 type ChangeProposed struct {
 	Change     int              `json:"change"`
 	Key        string           `json:"key,omitempty"`
@@ -82,7 +82,7 @@ func (c ProposeChange) proposals(state State, agreement *Agreement, project *Pro
 	return proposed, check
 }
 
-// proposal compares what is wanted with what is.
+// proposal compares the wanted values with the present plan.
 func (w WantedChange) proposal(milestone *Milestone, agreement *Agreement, project *Project, dc DecisionContext, check *validation) ProposedChange {
 	proposed := ProposedChange{Milestone: w.Milestone, Cancel: w.Cancel}
 	to := w.To.applyTo(milestone.Plan)
@@ -128,7 +128,7 @@ func (e ChangeProposed) apply(world *World, header Header) {
 	}
 }
 
-// editChange returns a request of the project that the fold may change, and counts the event.
+// editChange returns the request for modification by the fold, and counts the event.
 func (h Header) editChange(world *World, number int) *ChangeRequest {
 	project := world.editProject(h.projectRef())
 	fresh := ChangeRequest{Number: number}
@@ -144,7 +144,7 @@ func (h Header) editChange(world *World, number int) *ChangeRequest {
 	return &fresh
 }
 
-// changeContext is a request with its surroundings, as one actor may see them.
+// changeContext is a change request with its project and agreement, as one actor may see them.
 type changeContext struct {
 	*ChangeRequest
 	ref       ProjectRef
@@ -171,7 +171,7 @@ func (c *ChangeRequest) versions() *Versions {
 	return &c.Versions
 }
 
-// requireParty refuses all but a manager of a party of the request, and requests that are closed.
+// requireParty refuses all actors but a manager of a party of the request, and closed requests.
 func (c changeContext) requireParty(state State, dc DecisionContext) error {
 	if err := dc.requireManager(); err != nil {
 		return err
@@ -189,13 +189,13 @@ func (c changeContext) requireOpen() error {
 	return nil
 }
 
-// ApproveChange is one party's yes. With the last one the request takes effect. Of a request that publishes
-// it is a yes to all that the public will see of those milestones from then on, see [MilestonePublished].
+// ApproveChange approves for the acting partner. The last approval puts the request into effect. Approving a
+// request that publishes includes the later changes that the public will see; see [MilestonePublished].
 type ApproveChange struct {
 	ChangeRef
 }
 
-// ChangeApproved is one party's yes. Remaining are the parties whose yes is missing.
+// ChangeApproved is one party's approval. Remaining are the parties that have not approved yet.
 type ChangeApproved struct {
 	Change    int         `json:"change"`
 	Partner   PartnerID   `json:"partner"`
@@ -235,7 +235,7 @@ func (c ApproveChange) decide(state State, dc DecisionContext) ([]Event, error) 
 	return append(append(events, effects...), change.publishEvents(stateAfter(state, c.Stream(), effects, dc))...), nil
 }
 
-// effects returns what the request does once all have approved it.
+// effects returns the events of an approved request, without publishing.
 func (c changeContext) effects(state State) ([]Event, error) {
 	var events []Event
 	for _, proposed := range c.Milestones {
@@ -255,7 +255,7 @@ func (c changeContext) effects(state State) ([]Event, error) {
 	return events, nil
 }
 
-// requireApplicable refuses what does not fit the milestone now, though it did when it was proposed.
+// requireApplicable refuses a change that no longer fits the milestone.
 func (m milestoneContext) requireApplicable(to Plan, cancel bool) error {
 	who := to.Owner != m.Plan.Owner || !slices.Equal(to.Acceptors, m.Plan.Acceptors)
 	if (cancel || who) && m.State != Planned && m.State != InProgress {
@@ -277,8 +277,8 @@ func (e ChangeApproved) apply(world *World, header Header) {
 	}
 }
 
-// MilestoneAgreed sets or moves a milestone's baseline, its due date, with all else that is agreed of it.
-// BaselineFrom is the baseline before; zero: it is the first.
+// MilestoneAgreed sets or moves a milestone's baseline, together with the other agreed fields. BaselineFrom is
+// the previous baseline; zero: this is the first.
 type MilestoneAgreed struct {
 	Change       int        `json:"change"`
 	Reason       string     `json:"reason"`
@@ -292,6 +292,6 @@ func (e MilestoneAgreed) apply(world *World, header Header) {
 	milestone.Plan.DueOn, milestone.Plan.Owner, milestone.Plan.Acceptors, milestone.Plan.Criteria = e.To.DueOn, e.To.Owner, e.To.Acceptors, e.To.Criteria
 	milestone.BaselineOn = e.To.DueOn
 	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
-		milestone.Waivers = nil // as when it is edited
+		milestone.Waivers = nil // as in MilestoneEdited
 	}
 }

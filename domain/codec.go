@@ -11,13 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// A replay reads millions of events that json.Marshal wrote, and encoding/json reads each of them
-// twice. So a value is read by a plan of its type first: one pass that knows the order in which
-// the fields were written. A plan gives up at whatever json.Marshal rarely or never writes (an
-// escape, a space, a null, a key out of its place), and encoding/json has the last word: nothing
-// is accepted, refused or understood otherwise than by it.
+// Replay reads millions of events written by json.Marshal, and encoding/json scans each value twice. Each stored
+// type therefore has a one-pass reader that expects the fields in the order in which json.Marshal writes them. It
+// gives up on input that json.Marshal writes rarely or never (an escape, a space, a null, a key out of order);
+// encoding/json then reads the value. The result is always the same as that of encoding/json alone.
 
-// wireFormat is a type that is stored or sent as JSON.
+// wireFormat is the reader of one type that is stored or sent as JSON.
 type wireFormat struct {
 	goType   reflect.Type
 	readFast readFunc
@@ -28,7 +27,7 @@ func wireFormatOf(example any) wireFormat {
 	return wireFormat{typ, readFuncOf(typ)}
 }
 
-// read returns the value that data describes. Strict refuses fields that the type does not have.
+// read decodes data. In strict mode unknown fields are an error.
 func (f wireFormat) read(data []byte, strict bool) (any, error) {
 	into := reflect.New(f.goType).Elem()
 	if f.readFast(data, 0, into) == len(data) {
@@ -58,7 +57,7 @@ func decode(data []byte, into any, strict bool) error {
 	return nil
 }
 
-// readFunc reads the value that begins at data[at] into the empty v and returns where it ends, or
+// readFunc decodes the value at data[at] into value, which is zero, and returns the end of the input it used, or
 // gaveUp.
 type readFunc func(data []byte, at int, value reflect.Value) (end int)
 
@@ -93,7 +92,7 @@ func readFuncOf(typ reflect.Type) readFunc {
 
 func readNothing([]byte, int, reflect.Value) int { return gaveUp }
 
-// hasByteAt reports whether data goes on with c at the given place.
+// hasByteAt reports whether data[at] exists and equals char.
 func hasByteAt(data []byte, at int, char byte) bool { return at < len(data) && data[at] == char }
 
 // field is one member of a JSON object.
@@ -103,8 +102,8 @@ type field struct {
 	read  readFunc
 }
 
-// fieldsOf returns the fields that json.Marshal writes for a struct, in its order: the fields of an embedded
-// struct that has no name of its own take the place of that struct.
+// fieldsOf returns the fields that json.Marshal writes for a struct, in its order. The fields of an embedded
+// struct without a tag take the place of that struct.
 func fieldsOf(typ reflect.Type, path []int) (fields []field) {
 	for i := range typ.NumField() {
 		structField := typ.Field(i)
@@ -119,7 +118,7 @@ func fieldsOf(typ reflect.Type, path []int) (fields []field) {
 	return fields
 }
 
-// readStruct reads an object whose keys come in the order of t's fields; each may be left out.
+// readStruct returns a reader for an object with keys in the order of the type's fields; each key is optional.
 func readStruct(typ reflect.Type) readFunc {
 	fields := fieldsOf(typ, nil)
 	return func(data []byte, at int, value reflect.Value) int {
@@ -152,7 +151,7 @@ func readStruct(typ reflect.Type) readFunc {
 	}
 }
 
-// readSlice reads an array of at least one element.
+// readSlice returns a reader for an array of at least one element.
 func readSlice(element readFunc) readFunc {
 	return func(data []byte, at int, value reflect.Value) int {
 		if !hasByteAt(data, at, '[') {
@@ -182,7 +181,7 @@ func readPointer(readTarget readFunc) readFunc {
 	}
 }
 
-// readQuoted returns the text between the quotes that begin at data[at], and where it ends.
+// readQuoted returns the contents of the JSON string at data[at] and the index after it.
 func readQuoted(data []byte, at int) (text []byte, end int) {
 	if !hasByteAt(data, at, '"') {
 		return nil, gaveUp
@@ -226,7 +225,7 @@ func readDate(data []byte, at int, value reflect.Value) int {
 	return end
 }
 
-// readInt reads 0 to 999999999 without a sign.
+// readInt reads an integer from 0 to 999999999 without sign.
 func readInt(data []byte, at int, value reflect.Value) int {
 	n, start := 0, at
 	for ; at < len(data) && data[at] >= '0' && data[at] <= '9'; at++ {

@@ -10,29 +10,28 @@ import (
 	"time"
 )
 
-// Role says what an actor may do.
+// Role limits the commands of an actor.
 type Role string
 
 // The roles.
 const (
 	Manager  Role = "manager"  // acts for its partner
-	Viewer   Role = "viewer"   // reads
-	Operator Role = "operator" // runs the installation; sees no agreement's content
+	Viewer   Role = "viewer"   // read only
+	Operator Role = "operator" // runs the installation; does not see the content of agreements
 	System   Role = "system"   // Tandem itself
 )
 
-// Actor is who issues a command.
+// Actor is the member, program or system that issues a command.
 type Actor struct {
 	Partner     PartnerID `json:"partner,omitempty"` // empty for the operator and the system
 	Member      MemberID  `json:"member"`
 	Role        Role      `json:"role"`
-	ViaOperator bool      `json:"via_operator,omitempty"` // acts with a token that the operator issued
+	ViaOperator bool      `json:"via_operator,omitempty"` // authenticated by a token that the operator issued
 }
 
 const viaOperator = "via-operator/"
 
-// Name returns the actor as a commit stores it: the member, marked where the operator issued the
-// token.
+// Name returns the actor as stored in a commit: the member id, prefixed if the operator issued the token.
 func (a Actor) Name() string {
 	if a.ViaOperator {
 		return viaOperator + string(a.Member)
@@ -40,38 +39,40 @@ func (a Actor) Name() string {
 	return string(a.Member)
 }
 
-// ParseActorName reads what Actor.Name wrote.
+// ParseActorName parses the result of Actor.Name.
 func ParseActorName(name string) (member MemberID, byOperator bool) {
 	rest, byOperator := strings.CutPrefix(name, viaOperator)
 	return MemberID(rest), byOperator
 }
 
-// DecisionContext is the circumstances of a command.
+// DecisionContext holds the inputs of a decision besides state and command.
 type DecisionContext struct {
 	Actor   Actor
-	At      time.Time // when the event will be recorded, UTC
-	Today   Date      // the date in the acting partner's zone when the command was given
-	IfMatch *uint64   // the version of the target that the caller saw, as it may see it; nil: any
+	At      time.Time // time at which the events will be recorded, UTC
+	Today   Date      // date in the acting partner's time zone when the command was issued
+	IfMatch *uint64   // expected version of the target, as visible to the actor; nil: any
 }
 
-// Command is a wish to change something. The commands of this package are all there are.
+// Command requests a change to one aggregate. Only types of this package implement it.
 type Command interface {
-	// Stream returns the aggregate that the command is for.
+	// Stream returns the aggregate that the command changes.
 	Stream() Stream
-	// target returns the counters of what the command changes; nil if it does not exist yet, or has none.
+	// target returns the versions of the entity that the command changes; nil if the command creates it, or the
+	// entity does not exist.
 	target(state State) *Versions
 	decide(state State, dc DecisionContext) ([]Event, error)
 }
 
-// Event is one decided fact.
+// Event is a decided change, before it is recorded.
 type Event struct {
-	Subject  string // the part of the aggregate it is about, such as a milestone's id
+	Subject  string // part of the aggregate that the event is about, such as a milestone's id; may be empty
 	Audience Audience
 	Payload  Payload
 }
 
-// Decide returns the events that c causes in state s, or an *Error. It changes nothing. Refusals
-// come in the order of the API: not found, a wrong value, forbidden, moved on, a conflict.
+// Decide returns the events that the command produces in the given state, or an *Error. It does not modify the
+// state. If several refusals apply, the first of this order is returned: NotFound, Invalid, Forbidden,
+// Precondition, Conflict.
 func Decide(state State, command Command, dc DecisionContext) ([]Event, error) {
 	events, err := command.decide(state, dc)
 	if err == nil {
@@ -97,7 +98,7 @@ func checkVersion(state State, command Command, dc DecisionContext) error {
 	return nil
 }
 
-// commands lists every command by the name it has on the wire.
+// commands maps the wire name of each command to its type.
 var commands = map[string]wireFormat{
 	"partner.create":            wireFormatOf(CreatePartner{}),
 	"partner.edit":              wireFormatOf(EditPartner{}),
@@ -180,7 +181,7 @@ func EncodeCommand(command Command) (name string, data []byte, err error) {
 	return name, data, err
 }
 
-// DecodeCommand reads what EncodeCommand wrote and refuses everything else.
+// DecodeCommand parses the result of EncodeCommand. Unknown names and unknown fields are errors.
 func DecodeCommand(name string, data []byte) (Command, error) {
 	format, ok := commands[name]
 	if !ok {
@@ -193,10 +194,10 @@ func DecodeCommand(name string, data []byte) (Command, error) {
 	return command.(Command), nil
 }
 
-// requireManager refuses actors that may not act for a partner.
-func (m DecisionContext) requireManager() error {
-	if m.Actor.Role != Manager || m.Actor.Partner == "" {
-		return forbidden("manager_only", "Only a manager of a partner can do this; you are %s.", m.Actor.Role)
+// requireManager refuses actors that cannot act for a partner.
+func (dc DecisionContext) requireManager() error {
+	if dc.Actor.Role != Manager || dc.Actor.Partner == "" {
+		return forbidden("manager_only", "Only a manager of a partner can do this; you are %s.", dc.Actor.Role)
 	}
 	return nil
 }

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Date is a civil date of the Gregorian calendar without a time zone, held as yyyymmdd so that
-// dates compare with < and >. The zero Date is "none" and is null in JSON.
+// Date is a date of the Gregorian calendar without a time zone, stored as yyyymmdd so that dates compare with <
+// and >. The zero Date means "no date" and is null in JSON.
 type Date int32
 
-// NewDate returns the date of the given year, month and day, normalised as time.Date does.
+// NewDate returns the date of the given year, month and day, normalized like time.Date.
 func NewDate(year int, month time.Month, day int) Date {
 	return DateOf(time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
 }
 
-// DateOf returns the date on which t falls in t's own location.
+// DateOf returns the date of the given time in that time's location.
 func DateOf(at time.Time) Date {
 	year, month, day := at.Date()
 	return Date(year*10000 + int(month)*100 + day)
 }
 
-// ParseDate reads a date as RFC 3339 writes it: 2018-03-30.
+// ParseDate parses an RFC 3339 full-date such as 2018-03-30.
 func ParseDate(text string) (Date, error) {
 	date, ok := parseDate([]byte(text))
 	if !ok {
@@ -45,13 +45,13 @@ func parseDate(text []byte) (date Date, ok bool) {
 	return date, date >= 1_01_01 && DateOf(date.Time()) == date
 }
 
-// String returns the date as 2018-03-30, or "" for none.
+// String returns the date in the form 2018-03-30, or "" for no date.
 func (d Date) String() string {
 	b, _ := d.AppendText(nil)
 	return string(b)
 }
 
-// Time returns the date's midnight in UTC.
+// Time returns midnight UTC of the date.
 func (d Date) Time() time.Time {
 	return time.Date(int(d/10000), time.Month(d/100%100), int(d%100), 0, 0, 0, 0, time.UTC)
 }
@@ -62,7 +62,7 @@ func (d Date) AddDays(n int) Date { return DateOf(d.Time().AddDate(0, 0, n)) }
 // DaysSince returns the number of days from other to d.
 func (d Date) DaysSince(other Date) int {
 	const day = 24 * 60 * 60
-	return int((d.Time().Unix() - other.Time().Unix()) / day) // a Duration ends after 292 years
+	return int((d.Time().Unix() - other.Time().Unix()) / day) // not a Duration, which overflows after 292 years
 }
 
 // AppendText implements encoding.TextAppender.
@@ -73,7 +73,7 @@ func (d Date) AppendText(b []byte) ([]byte, error) {
 	return d.Time().AppendFormat(b, time.DateOnly), nil
 }
 
-// MarshalJSON writes the date as a string, none as null.
+// MarshalJSON encodes the date as a string, and no date as null.
 func (d Date) MarshalJSON() ([]byte, error) {
 	if d == 0 {
 		return []byte("null"), nil
@@ -84,7 +84,7 @@ func (d Date) MarshalJSON() ([]byte, error) {
 	return append(b, '"'), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON parses the result of MarshalJSON.
 func (d *Date) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		*d = 0

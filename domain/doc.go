@@ -1,25 +1,36 @@
-// Package domain holds the rules of Tandem: what partners may do under an agreement and what
-// follows from it.
+// Package domain implements the rules of Tandem: the actions that an agreement allows its partners, and their
+// effects.
 //
-// It is pure. [Decide] takes a state, a command and its circumstances and returns events or an
-// [*Error]; [World.Apply] folds events into a state and cannot fail. Neither reads a clock, a
-// disk, a random source or a context, so a replayed history always gives the same state. The
-// package imports the standard library only.
+// # Purity
 //
-// The rules are numbered as in the design; each stands above the type that keeps it, and the
-// scenario files under testdata/scenarios cite the numbers:
+// [Decide] takes a state, a command and a [DecisionContext], and returns events or an [*Error]. [World.Apply]
+// folds an event into a state and cannot fail. Neither reads a clock, a disk, a random source or a
+// [context.Context], so replaying a history always gives the same state. The package imports only the standard
+// library.
 //
-//   - R1 to R5 agreements: see [Agreement]
-//   - R6, R7, R8 projects: see [Project]
-//   - R9 to R11, R14 milestones: see [Milestone]
-//   - R12 conditions and disputes: see [Condition] and [Dispute]
-//   - R15 change control: see [ChangeRequest]
-//   - R16, R17 audiences: see [Audience]
+// # Rules
 //
-// Events and commands have a name and a JSON form. An event's are stored for ever: the examples
-// under testdata/events stand for what is in somebody's log. What [EncodeEvent] and
-// [EncodeCommand] write is read in one pass (see codec.go), everything else by encoding/json.
+// The rules have the numbers of the design document. Each rule is documented at the type that enforces it, and
+// has scenario files under testdata/scenarios:
 //
-// Entities that a state hands out are never changed afterwards: a fold replaces them. They can be
-// kept and read without a lock.
+//   - R1 to R5, agreements: [Agreement]
+//   - R6 to R8, projects: [Project]
+//   - R9 to R11 and R14, milestones: [Milestone]
+//   - R12, conditions and disputes: [Condition] and [Dispute]
+//   - R15, change control: [ChangeRequest]
+//   - R16 and R17, audiences: [Audience]
+//
+// Files of one aggregate share a prefix: agreement_, amendment_, instrument_, project_, change_, milestone_,
+// webhook_. A command stands next to its event.
+//
+// # Stored forms
+//
+// Events and commands have a stable name and JSON form. Events are stored forever: the examples under
+// testdata/events represent events in existing logs and never change. [EncodeEvent] and [DecodeEvent] convert
+// events, [EncodeCommand] and [DecodeCommand] commands.
+//
+// # Concurrency
+//
+// An entity returned by a [State] is never modified; a fold replaces it. Callers may keep it and read it without
+// a lock. [World.ReplaceInPlace] is the one exception.
 package domain

@@ -2,21 +2,21 @@ package domain
 
 import "fmt"
 
-// Kind says what sort of refusal an Error is; the edge maps it to a status.
+// Kind classifies an Error. The HTTP layer maps each kind to a status.
 type Kind string
 
 // The kinds of refusal.
 const (
-	Invalid      Kind = "invalid"      // a value is wrong, or a rule that has no kind of its own is broken
-	Forbidden    Kind = "forbidden"    // the actor may see but not do it
-	NotFound     Kind = "not_found"    // it does not exist, or the actor may not see it
-	Precondition Kind = "precondition" // it moved on since the version that the caller named
-	Conflict     Kind = "conflict"     // the present state forbids it
-	Internal     Kind = "internal"     // the program failed; the command changed nothing
+	Invalid      Kind = "invalid"      // a field has a wrong value
+	Forbidden    Kind = "forbidden"    // the actor may see the target but not do this
+	NotFound     Kind = "not_found"    // the target does not exist, or the actor may not see it
+	Precondition Kind = "precondition" // the target's version is not the expected one
+	Conflict     Kind = "conflict"     // the present state does not allow it
+	Internal     Kind = "internal"     // the program failed; nothing changed
 )
 
-// Error is a refusal. Its code is stable, in snake_case, and names the rule; Detail is for people
-// and carries the facts.
+// Error is a refusal. Code is stable, in snake_case, and identifies the rule. Detail is a sentence for people,
+// with the relevant values.
 type Error struct {
 	Kind   Kind         `json:"kind"`
 	Code   string       `json:"code"`
@@ -24,7 +24,8 @@ type Error struct {
 	Fields []FieldError `json:"fields,omitempty"`
 }
 
-// FieldError says what is wrong with one field of the request.
+// FieldError describes an invalid field of a command. Message is a sentence fragment: the problem with the value,
+// then the remedy.
 type FieldError struct {
 	Field   string `json:"field"`
 	Message string `json:"message"`
@@ -44,13 +45,13 @@ func conflict(code, format string, args ...any) *Error {
 	return newError(Conflict, code, format, args...)
 }
 
-// ErrNotFound is the one answer for what does not exist and for what the actor may not see: the
-// two cannot be told apart.
+// ErrNotFound returns the same error for a missing target and for one that the actor may not see, so that callers
+// cannot distinguish them.
 func ErrNotFound() *Error {
 	return &Error{Kind: NotFound, Code: "not_found", Detail: "There is nothing here that you can see."}
 }
 
-// validation collects what is wrong with the fields of one command, so that all of it is told at once.
+// validation collects the field errors of one command, so that one refusal reports all of them.
 type validation []FieldError
 
 func (v *validation) add(field, format string, args ...any) {

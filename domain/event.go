@@ -9,19 +9,18 @@ import (
 	"time"
 )
 
-// Payload is what an event says. The payloads of this package are all there are; their JSON is
-// stored for ever.
+// Payload is the content of an event. Only types of this package implement it. Its JSON form is stored forever.
 type Payload interface {
 	apply(world *World, header Header)
 }
 
-// Header is what a commit and its place say about one of its events.
+// Header holds an event's metadata from its commit.
 type Header struct {
 	Stream     Stream
 	Commit     uint64 // sequence number in its partition
 	Subject    string
 	Audience   Audience
-	Partner    PartnerID // acting; empty for the operator and the system
+	Partner    PartnerID // acting partner; empty for the operator and the system
 	RecordedAt time.Time
 }
 
@@ -31,14 +30,15 @@ func (h Header) milestoneRef() MilestoneRef {
 
 func (h Header) projectRef() ProjectRef { return ProjectRef{h.Stream.Agreement, h.Stream.Project} }
 
-// Apply folds one event into the world. It cannot fail: what was decided is a fact.
+// Apply folds one event into the world. It cannot fail: a recorded event is a fact, even if today's rules would
+// refuse it.
 func (w *World) Apply(header Header, payload Payload) {
 	w.commit = header.Commit
 	payload.apply(w, header)
 }
 
-// payloads lists every stored event type, the retired ones too. Renaming a Go type changes no
-// name here, and so no history.
+// payloads maps each stored event type, retired ones included, to its Go type. Renaming a Go type does not change
+// the stored name.
 var payloads = map[string]wireFormat{
 	"partner.created.v1":                  wireFormatOf(PartnerCreated{}),
 	"partner.edited.v1":                   wireFormatOf(PartnerEdited{}),
@@ -128,7 +128,7 @@ func EventTypes() []string {
 	return types
 }
 
-// PublicType returns the type as feeds show it: without the version.
+// PublicType returns the event type without its version, as the API shows it.
 func PublicType(stored string) string {
 	if i := strings.LastIndex(stored, ".v"); i >= 0 {
 		return stored[:i]
@@ -146,8 +146,8 @@ func EncodeEvent(payload Payload) (stored string, data []byte, err error) {
 	return stored, data, err
 }
 
-// DecodeEvent reads a stored event of any version there ever was. An unknown type is an error: it
-// must stop the reader, because skipping a fact would make every later state wrong.
+// DecodeEvent decodes a stored event of any version. An unknown type is an error that must stop the reader,
+// because skipping an event would make every later state wrong.
 func DecodeEvent(stored string, data []byte) (Payload, error) {
 	format, ok := payloads[stored]
 	if !ok {

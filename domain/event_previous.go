@@ -27,7 +27,7 @@ func changedFields[T any](from, to T) (values []PreviousValue) {
 		if reflect.DeepEqual(previous, present) {
 			continue
 		}
-		if options != "" && isEmptyJSON(before.Field(i)) { // omitempty or omitzero: the event does not have it
+		if options != "" && isEmptyJSON(before.Field(i)) { // omitempty or omitzero: left out of the event
 			if isEmptyJSON(after.Field(i)) {
 				continue
 			}

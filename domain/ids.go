@@ -5,46 +5,46 @@ import (
 	"strings"
 )
 
-// The ids are slugs (see [ValidSlug]), unique within their parent. Each kind has its own type, so
-// that one cannot be passed for another.
+// Ids are slugs (see [ValidSlug]), unique within their parent. Each kind has its own type, so that the compiler
+// rejects one in place of another.
 type (
-	// PartnerID names an organisation that is party to agreements.
+	// PartnerID identifies a partner organization.
 	PartnerID string
-	// MemberID names a person of a partner, or the program behind a token.
+	// MemberID identifies a person of a partner, or the program behind a token.
 	MemberID string
-	// TokenID names a bearer token of a partner.
+	// TokenID identifies a bearer token of a partner.
 	TokenID string
-	// AgreementID names the signed umbrella between partners.
+	// AgreementID identifies an agreement.
 	AgreementID string
-	// InstrumentID names one legal part of an agreement.
+	// InstrumentID identifies an instrument within its agreement.
 	InstrumentID string
-	// ItemID names a line of an instrument's annex.
+	// ItemID identifies a schedule item within its instrument.
 	ItemID string
-	// ProjectID names a joint project within its agreement.
+	// ProjectID identifies a project within its agreement.
 	ProjectID string
-	// MilestoneID names a milestone within its project.
+	// MilestoneID identifies a milestone within its project.
 	MilestoneID string
 )
 
-// MemberRef names a member across partners.
+// MemberRef identifies a member of any partner.
 type MemberRef struct {
 	Partner PartnerID `json:"partner"`
 	Member  MemberID  `json:"member"`
 }
 
-// TokenRef names a token across partners.
+// TokenRef identifies a token of any partner.
 type TokenRef struct {
 	Partner PartnerID `json:"partner"`
 	Token   TokenID   `json:"token"`
 }
 
-// ProjectRef names a project across agreements.
+// ProjectRef identifies a project of any agreement.
 type ProjectRef struct {
 	Agreement AgreementID
 	Project   ProjectID
 }
 
-// MilestoneRef names a milestone across agreements.
+// MilestoneRef identifies a milestone of any project.
 type MilestoneRef struct {
 	Agreement AgreementID
 	Project   ProjectID
@@ -54,20 +54,20 @@ type MilestoneRef struct {
 // ProjectRef returns the milestone's project.
 func (r MilestoneRef) ProjectRef() ProjectRef { return ProjectRef{r.Agreement, r.Project} }
 
-// AmendmentRef names an amendment across agreements.
+// AmendmentRef identifies an amendment of any agreement.
 type AmendmentRef struct {
 	Agreement AgreementID `json:"id"`
 	Number    int         `json:"number"`
 }
 
-// ChangeRef names a change request across projects.
+// ChangeRef identifies a change request of any project.
 type ChangeRef struct {
 	ProjectRef `json:"ref"`
 	Number     int `json:"number"`
 }
 
-// Commands embed the id or reference of the aggregate or entity that they are for. It gives a command its
-// stream, and its target: the version counters that DecisionContext.IfMatch is compared with.
+// Commands embed the id or reference of the entity that they change, which promotes two methods: Stream, and
+// target, whose version DecisionContext.IfMatch is compared with.
 
 // Stream returns the stream of the partner's directory.
 func (id PartnerID) Stream() Stream { return Stream{Partner: id} }
@@ -121,10 +121,10 @@ func (r MilestoneRef) Stream() Stream { return r.ProjectRef().Stream() }
 
 func (r MilestoneRef) target(state State) *Versions { return state.Milestone(r).versions() }
 
-// MaxSlug is the greatest length of an id in bytes.
+// MaxSlug is the maximum length of an id in bytes.
 const MaxSlug = 63
 
-// ValidSlug reports whether s can be an id: [a-z0-9][a-z0-9-]{0,62}.
+// ValidSlug reports whether the text is a valid id: [a-z0-9][a-z0-9-]{0,62}.
 func ValidSlug(text string) bool {
 	if text == "" || len(text) > MaxSlug || text[0] == '-' {
 		return false
@@ -137,8 +137,8 @@ func ValidSlug(text string) bool {
 	return true
 }
 
-// Slug derives an id from a title: ASCII letters and digits in lower case, everything else
-// between them one hyphen. It is empty when the title has none of them.
+// Slug derives an id from a title. It keeps ASCII letters, in lower case, and digits; each run of other
+// characters between them becomes one hyphen. It returns "" if the title has no such letter or digit.
 func Slug(title string) string {
 	var slug strings.Builder
 	hyphen := false
@@ -159,8 +159,8 @@ func Slug(title string) string {
 	return strings.TrimRight(slug.String()[:min(slug.Len(), MaxSlug)], "-")
 }
 
-// Stream names the aggregate that a commit belongs to: a partner's directory
-// ("partner/nokia"), an agreement ("agreement/a") or a project ("project/a/p").
+// Stream identifies the aggregate of a commit: a partner's directory ("partner/nokia"), an agreement
+// ("agreement/a") or a project ("project/a/p").
 type Stream struct {
 	Partner   PartnerID
 	Agreement AgreementID
@@ -179,7 +179,7 @@ func (s Stream) String() string {
 	}
 }
 
-// Root returns the name that decides the partition: the partner's directory or the agreement.
+// Root returns the name that determines the partition: the partner's directory or the agreement.
 func (s Stream) Root() string {
 	if s.Partner != "" {
 		return "partner/" + string(s.Partner)
@@ -187,7 +187,7 @@ func (s Stream) Root() string {
 	return "agreement/" + string(s.Agreement)
 }
 
-// ParseStream reads what Stream.String wrote.
+// ParseStream parses the result of Stream.String.
 func ParseStream(name string) (Stream, error) {
 	kind, rest, _ := strings.Cut(name, "/")
 	first, second, hasSecond := strings.Cut(rest, "/")

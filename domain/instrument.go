@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// InstrumentKind is the legal sort of an instrument.
+// InstrumentKind is the legal form of an instrument.
 type InstrumentKind string
 
 // The kinds of instrument.
@@ -18,10 +18,10 @@ const (
 	Exploration        InstrumentKind = "exploration"
 )
 
-// RoleName is a part that parties have in an instrument.
+// RoleName is a role of parties in an instrument.
 type RoleName string
 
-// The roles that a kind of instrument asks for.
+// The roles; requiredRoles lists those of each kind of instrument.
 const (
 	Licensors RoleName = "licensors"
 	Assignor  RoleName = "assignor"
@@ -30,7 +30,7 @@ const (
 	Customer  RoleName = "customer"
 )
 
-// requiredRoles lists the roles of each kind; a licence crosses, so it takes two licensors.
+// requiredRoles lists the roles of each kind. A cross-licence takes two licensors.
 var requiredRoles = map[InstrumentKind][]RoleName{
 	Collaboration: {}, JointDevelopment: {}, Exploration: {},
 	PatentCrossLicence: {Licensors},
@@ -38,16 +38,16 @@ var requiredRoles = map[InstrumentKind][]RoleName{
 	Supply:             {Supplier, Customer},
 }
 
-// Disclosure says whether an instrument's commercial terms are in Tandem.
+// Disclosure says whether Tandem holds an instrument's commercial terms.
 type Disclosure string
 
-// The disclosures.
+// The values of Disclosure.
 const (
 	Disclosed   Disclosure = "disclosed"
 	Undisclosed Disclosure = "undisclosed"
 )
 
-// Instrument is one legal part of an agreement.
+// Instrument is a legal document of an agreement.
 type Instrument struct {
 	ID          InstrumentID             `json:"id"`
 	Kind        InstrumentKind           `json:"kind"`
@@ -65,11 +65,11 @@ type ScheduleItem struct {
 	ID    ItemID `json:"id"`
 	Title string `json:"title"`
 	Kind  string `json:"kind,omitempty"`  // such as patent_family, equipment_lot, service
-	Count int    `json:"count,omitempty"` // as reported, 0 if not known
+	Count int    `json:"count,omitempty"` // as reported; 0: unknown
 	Note  string `json:"note,omitempty"`
 }
 
-// Item returns the schedule item with the given id, nil if there is none.
+// Item returns the schedule item with the given id, or nil.
 func (i *Instrument) Item(id ItemID) *ScheduleItem {
 	for n := range i.Schedule {
 		if i.Schedule[n].ID == id {
@@ -79,7 +79,7 @@ func (i *Instrument) Item(id ItemID) *ScheduleItem {
 	return nil
 }
 
-// namesPartner reports whether p has a role in the instrument, or owes something under it.
+// namesPartner reports whether the partner has a role or an obligation in the instrument.
 func (i *Instrument) namesPartner(partner PartnerID) bool {
 	for _, partners := range i.Roles {
 		if slices.Contains(partners, partner) {
@@ -135,8 +135,7 @@ func (i *Instrument) validateRoles(agreement *Agreement, check *validation) {
 	}
 }
 
-// An agreement with all its instruments is carried by one event when a partner is invited or added, so
-// their number and length have a bound.
+// Limits on an agreement's instruments: when a partner is invited or added, one event carries all of them.
 const (
 	maxInstruments   = 100
 	maxScheduleItems = 5000
@@ -169,7 +168,7 @@ type AddInstrument struct {
 	Instrument  Instrument `json:"instrument"`
 }
 
-// InstrumentAdded is about the instrument in its subject. Like every edit of a draft it voids the
+// InstrumentAdded adds the instrument named by the event's subject. Like every edit of a draft it voids the
 // signatures.
 type InstrumentAdded struct {
 	Instrument Instrument  `json:"instrument"`

@@ -1,8 +1,7 @@
 package domain
 
-// InstrumentNote is a party's private word on an instrument, such as where it keeps the terms that are
-// undisclosed here (R5). Only that party sees it (R16). It changes nothing that is signed, so it is written at
-// any time.
+// InstrumentNote is a party's private note on an instrument, for example where it keeps undisclosed terms (R5).
+// Only that party sees it (R16). It does not affect signed terms, so a party can write it at any time.
 type InstrumentNote struct {
 	Instrument InstrumentID
 	Partner    PartnerID
@@ -11,7 +10,7 @@ type InstrumentNote struct {
 
 func (n InstrumentNote) key() string { return string(n.Instrument) + "/" + string(n.Partner) }
 
-// Note returns p's private note on an instrument; empty if it has none.
+// Note returns the partner's private note on an instrument, or "".
 func (a *Agreement) Note(instrument InstrumentID, partner PartnerID) string {
 	for _, note := range a.Notes {
 		if note.Instrument == instrument && note.Partner == partner {
@@ -21,14 +20,14 @@ func (a *Agreement) Note(instrument InstrumentID, partner PartnerID) string {
 	return ""
 }
 
-// NoteInstrument replaces the acting partner's private note; an empty one removes it.
+// NoteInstrument replaces the acting partner's private note; an empty note removes it.
 type NoteInstrument struct {
 	AgreementID `json:"agreement"`
 	Instrument  InstrumentID `json:"instrument"`
 	Note        string       `json:"note"`
 }
 
-// InstrumentNoted is about the instrument in its subject. It carries the note after and before.
+// InstrumentNoted carries the new and the old note on the instrument named by the event's subject.
 type InstrumentNoted struct {
 	Title string `json:"title"` // of the instrument
 	To    string `json:"to"`

@@ -1,15 +1,14 @@
 package domain
 
-// Obligation is what one partner owes under a clause of an instrument. Milestones name the clause that they
-// serve, so that each side sees what is done about it: it is fulfilled when its milestones carry it, see
-// [Carried].
+// Obligation is a duty of one partner under a clause of an instrument. Milestones name the clause that they
+// serve; the obligation is fulfilled when its milestones are, see [Fulfilled].
 type Obligation struct {
-	Clause  string    `json:"clause"` // as the paper numbers it: 4.2
+	Clause  string    `json:"clause"` // number in the document, such as 4.2
 	Text    string    `json:"text"`
-	Partner PartnerID `json:"partner"` // who owes it
+	Partner PartnerID `json:"partner"` // the obliged partner
 }
 
-// Obligation returns the obligation of the given clause, nil if there is none.
+// Obligation returns the obligation of the given clause, or nil.
 func (i *Instrument) Obligation(clause string) *Obligation {
 	for n := range i.Obligations {
 		if i.Obligations[n].Clause == clause {
@@ -41,7 +40,7 @@ func (i *Instrument) validateObligations(agreement *Agreement, check *validation
 	}
 }
 
-// clauseRef refuses a clause that the milestone's instrument does not have.
+// clauseRef refuses a clause that is not in the milestone's instrument.
 func (v *validation) clauseRef(agreement *Agreement, plan Plan) {
 	if plan.Clause == "" {
 		return

@@ -5,30 +5,29 @@ import (
 	"slices"
 )
 
-// ItemState is where a schedule item stands.
+// ItemState is the stage of a schedule item.
 type ItemState string
 
 // The states of a schedule item.
 const (
 	ItemPlanned   ItemState = "planned"
 	ItemDelivered ItemState = "delivered"
-	ItemRecorded  ItemState = "recorded" // the assignment of patents is in the patent office's register
+	ItemRecorded  ItemState = "recorded" // the patent office has registered the assignment
 )
 
-// MovedItem is a schedule item that is not as planned any more. The rules:
+// MovedItem is a schedule item that has left the state planned. The rules:
 //
-//   - An item goes from planned to delivered, and an item of a patent assignment from either to recorded.
-//     Nothing goes back.
-//   - It goes only through its milestones: some milestone that names it is accepted, and no other is open;
-//     see [Carried]. Which those are is decided with the acting partner's eyes: only shared milestones of
-//     projects in which it takes part count, so nobody learns from a refusal what happens elsewhere, and
-//     nobody's private plans hold up an item.
-//   - A manager of a partner that has a role in the instrument moves it; where the kind has no roles, of any
-//     party. After the agreement's end too: what was started can still be finished (R4). Who has withdrawn
-//     does not: it is not told any more how the items move.
-//   - It does not move by itself with the last acceptance. More milestones may still be planned for the
-//     item, and the parties that take no part in a project must not learn from the annex what is accepted
-//     there: that the item moved is told to all parties, so somebody has to say it.
+//   - An item goes from planned to delivered; an item of a patent assignment also goes from either to recorded. It
+//     never goes back.
+//   - It moves only when its milestones are fulfilled, see [Fulfilled]. Only the shared milestones of projects in
+//     which the acting partner takes part count, so that a refusal reveals no other project, and private plans
+//     block no item.
+//   - A manager of a partner with a role in the instrument moves it; if the kind has no roles, a manager of any
+//     party. It can move after the agreement's end, because started work can still be finished (R4). A party that
+//     has left cannot move it.
+//   - The last acceptance does not move the item by itself. More milestones may be planned for it, and the move is
+//     visible to all parties, who must not learn of acceptances in projects in which they take no part; a manager
+//     therefore moves it explicitly.
 type MovedItem struct {
 	Instrument InstrumentID
 	Item       ItemID
@@ -37,7 +36,7 @@ type MovedItem struct {
 
 func (m MovedItem) key() string { return string(m.Instrument) + "/" + string(m.Item) }
 
-// ItemState returns where a schedule item stands.
+// ItemState returns the state of a schedule item.
 func (a *Agreement) ItemState(instrument InstrumentID, item ItemID) ItemState {
 	at, found := slices.BinarySearchFunc(a.MovedItems, MovedItem{instrument, item, ""}, func(moved, wanted MovedItem) int { return cmp.Compare(moved.key(), wanted.key()) })
 	if !found {
@@ -46,8 +45,9 @@ func (a *Agreement) ItemState(instrument InstrumentID, item ItemID) ItemState {
 	return a.MovedItems[at].State
 }
 
-// Fulfilled reports whether these milestones carry what names them: one of them or more is accepted, and all
-// others are accepted, waived or cancelled. Private ones do not count, because nobody accepts them.
+// Fulfilled reports whether the milestones fulfil the item or obligation that they name: at least one is
+// accepted, and every other one is accepted, waived or cancelled. Private milestones do not count, because they
+// have no acceptors.
 func Fulfilled(milestones []*Milestone) bool {
 	accepted := 0
 	for _, milestone := range milestones {
@@ -62,7 +62,7 @@ func Fulfilled(milestones []*Milestone) bool {
 	return accepted > 0
 }
 
-// MoveItem says that a schedule item is delivered, or recorded.
+// MoveItem marks a schedule item as delivered or recorded.
 type MoveItem struct {
 	AgreementID `json:"agreement"`
 	Instrument  InstrumentID `json:"instrument"`
@@ -70,8 +70,8 @@ type MoveItem struct {
 	State       ItemState    `json:"state"`
 }
 
-// ItemMoved is about the instrument in its subject. It names no milestone, because all parties see it and
-// not all take part in every project.
+// ItemMoved is about an item of the instrument named by the event's subject. It names no milestone, because all
+// parties see it but do not take part in every project.
 type ItemMoved struct {
 	Item  ItemID    `json:"item"`
 	Title string    `json:"title"`
@@ -114,8 +114,8 @@ func (c MoveItem) validate(instrument *Instrument) (check validation) {
 	return check
 }
 
-// requireRole refuses all but a manager of a partner that has a role in the instrument; of any party, if its kind
-// has no roles.
+// requireRole refuses all actors but a manager of a partner with a role in the instrument, or of any party if its
+// kind has no roles.
 func (i *Instrument) requireRole(dc DecisionContext) error {
 	if err := dc.requireManager(); err != nil {
 		return err

@@ -1,7 +1,7 @@
 package domain
 
-// Member is a person of a partner. The name and the address are kept outside the chain, so that
-// they can be erased.
+// Member is a person of a partner. Name and e-mail address are stored outside the log, so that they can be
+// erased.
 type Member struct {
 	Ref      MemberRef
 	Role     Role
@@ -9,13 +9,13 @@ type Member struct {
 	Versions Versions
 }
 
-// AddMember names a person; the name and the address go into the key–value space, not here.
+// AddMember adds a person. Name and e-mail address are stored outside the log.
 type AddMember struct {
 	MemberRef
 	Role Role `json:"role"`
 }
 
-// MemberAdded is about the member in its subject.
+// MemberAdded is about the member named by the event's subject.
 type MemberAdded struct {
 	Role Role `json:"role"`
 }
@@ -57,13 +57,13 @@ func (e MemberAdded) apply(world *World, header Header) {
 	member.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// EditMember changes the role, or (Role nil) only what is kept outside the chain.
+// EditMember changes the role. A nil Role records that only the name or the e-mail address changed.
 type EditMember struct {
 	MemberRef
 	Role *Role `json:"role,omitempty"`
 }
 
-// MemberEdited is about the member in its subject. The roles are equal when only the name or the
+// MemberEdited is about the member named by the event's subject. The roles are equal if only the name or the
 // address changed.
 type MemberEdited struct {
 	To   Role `json:"to"`
@@ -112,12 +112,12 @@ func (e MemberEdited) apply(world *World, header Header) {
 	member.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// RemoveMember ends a membership; tokens in the member's name stop working.
+// RemoveMember ends a membership and invalidates the member's tokens.
 type RemoveMember struct {
 	MemberRef
 }
 
-// MemberRemoved is about the member in its subject.
+// MemberRemoved is about the member named by the event's subject.
 type MemberRemoved struct{}
 
 func (c RemoveMember) decide(state State, dc DecisionContext) ([]Event, error) {

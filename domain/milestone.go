@@ -6,25 +6,24 @@ import (
 	"time"
 )
 
-// Milestone is a dated result that one partner owns and others accept.
+// Milestone is a result with a due date, which one partner owns and others accept.
 //
-// R9: a milestone has one owner; its acceptors, never the owner, default to all other
-// participants.
+// R9: a milestone has one owner. Its acceptors default to all other participants and never include the owner.
 //
-// R10: only the owner starts, reports, delivers and withdraws a delivery, the latter while nobody
-// has decided it; only an acceptor decides; neither alone can finish it.
+// R10: only the owner starts, reports, delivers and withdraws a delivery, which is possible until an acceptor has
+// decided it. Only acceptors decide. Neither side alone can finish a milestone.
 //
-// R11: a rejection carries reasons, ends the round and voids its other decisions; the milestone
-// is in progress again with its history kept. All acceptors must accept. So that nobody escapes a rejection, an
-// acceptor that was asked to decide a delivery is left out only by a change request, with a baseline or without.
+// R11: a rejection states reasons, ends the round and voids the round's other decisions; the milestone is in
+// progress again and keeps its history. All acceptors must accept. To prevent an owner from evading a rejection,
+// an acceptor that was asked to decide a delivery is removed only by a change request, even without a baseline.
 //
-// R12 (without the acceptance clock): acceptance on conditions, see [Condition], and disputes, see
-// [Dispute].
+// R12: conditional acceptance, see [Condition], and disputes, see [Dispute]. The acceptance clock is not
+// implemented yet.
 //
-// R14: each participant keeps its own forecast; moving one needs a reason; forecasts further apart
-// than the agreement's tolerance are a disagreement.
+// R14: each participant has its own forecast. Moving a forecast takes a reason. Forecasts further apart than the
+// agreement's tolerance are a disagreement.
 //
-// R15: until a baseline is agreed the owner alone edits or cancels; then see [ChangeRequest]. Waiving
+// R15: until a baseline is agreed the owner alone edits or cancels; afterwards see [ChangeRequest]. A waiver
 // takes every acceptor.
 type Milestone struct {
 	Ref                 MilestoneRef
@@ -35,25 +34,25 @@ type Milestone struct {
 	HealthNote          string
 	Progress            int // percent
 	Forecasts           []Forecast
-	PrivateForecasts    []Forecast       // private forecasts, each seen by its partner only
-	Assessments         []Assessment     // likewise, sorted by partner
-	Evidence            []Evidence       // of the last delivery, unless it was withdrawn
-	PrivateEvidence     *PrivateEvidence // likewise; seen by its partner only, replaced, never changed
-	Round               int              // deliveries so far
+	PrivateForecasts    []Forecast       // each visible to its partner only
+	Assessments         []Assessment     // each visible to its partner only; sorted by partner
+	Evidence            []Evidence       // of the last delivery; nil after it was withdrawn
+	PrivateEvidence     *PrivateEvidence // of the last delivery; visible to its partner only; replaced, never modified
+	Round               int              // number of deliveries so far
 	Decisions           []Decision       // of this round, sorted by acceptor
 	Conditions          []RoundCondition // of this round, by number
-	LastConditionNumber int              // the greatest number given so far
-	Rejection           *Rejection       // what ended the last round; nil: no rejection did. Replaced, never changed
-	Dispute             *Dispute         // nil unless disputed; likewise
+	LastConditionNumber int              // highest number given so far
+	Rejection           *Rejection       // that ended the last round; nil: none. Replaced, never modified
+	Dispute             *Dispute         // nil unless disputed; replaced, never modified
 	DeliveredOn         Date
 	AcceptedOn          Date
 	Waivers             []PartnerID // acceptors that waived
-	BaselineOn          Date        // the agreed date, which is then the plan's; zero: none is agreed
-	Public              bool        // everybody sees it; see [MilestonePublished]
+	BaselineOn          Date        // the agreed due date; zero: no baseline is agreed
+	Public              bool        // see [MilestonePublished]
 	Versions            Versions
 }
 
-// Plan is what the owner sets out to do.
+// Plan holds the editable fields of a milestone.
 type Plan struct {
 	Title        string       `json:"title"`
 	Description  string       `json:"description,omitempty"`
@@ -63,10 +62,10 @@ type Plan struct {
 	Criteria     []string     `json:"criteria,omitempty"`
 	Instrument   InstrumentID `json:"instrument,omitempty"`
 	ScheduleItem ItemID       `json:"schedule_item,omitempty"`
-	Clause       string       `json:"clause,omitempty"` // of its instrument: the obligation that it serves
+	Clause       string       `json:"clause,omitempty"` // obligation of the instrument that the milestone serves
 }
 
-// MilestoneState is where a milestone stands.
+// MilestoneState is the stage of a milestone's life.
 type MilestoneState string
 
 // The states of a milestone.
@@ -74,7 +73,7 @@ const (
 	Planned               MilestoneState = "planned"
 	InProgress            MilestoneState = "in_progress"
 	Delivered             MilestoneState = "delivered"
-	ConditionallyAccepted MilestoneState = "conditionally_accepted" // all have said yes, some on conditions
+	ConditionallyAccepted MilestoneState = "conditionally_accepted" // all acceptors have accepted, some on conditions
 	Accepted              MilestoneState = "accepted"
 	Disputed              MilestoneState = "disputed"
 	Waived                MilestoneState = "waived"
@@ -86,64 +85,63 @@ func MilestoneStates() []MilestoneState {
 	return []MilestoneState{Planned, InProgress, Delivered, ConditionallyAccepted, Accepted, Disputed, Waived, Cancelled}
 }
 
-// Final reports whether nothing more can happen to the milestone itself.
+// Final reports whether the milestone can no longer change.
 func (s MilestoneState) Final() bool { return s == Accepted || s == Waived || s == Cancelled }
 
-// Health is what the owner declares.
+// Health is the owner's assessment of a milestone.
 type Health string
 
-// The declared healths.
+// The values of Health.
 const (
 	Green Health = "green"
 	Amber Health = "amber"
 	Red   Health = "red"
 )
 
-// Healths lists them, best first.
+// Healths returns all values, best first.
 func Healths() []Health { return []Health{Green, Amber, Red} }
 
-// Forecast is one partner's present expectation.
+// Forecast is a partner's expected date.
 type Forecast struct {
 	Partner PartnerID `json:"partner"`
 	On      Date      `json:"on"`
 	Reason  string    `json:"reason,omitempty"`
 }
 
-// DecisionState is how an acceptor has decided a delivery.
+// DecisionState is the result of an acceptor's decision on a delivery.
 type DecisionState string
 
 // The states of a decision.
 const (
 	DecisionPending     DecisionState = "pending"
 	DecisionAccepted    DecisionState = "accepted"
-	DecisionConditional DecisionState = "conditional" // yes, once its conditions are closed
+	DecisionConditional DecisionState = "conditional" // accepted, once its conditions are closed
 	DecisionRejected    DecisionState = "rejected"
 )
 
-// Decision is one acceptor's on the present delivery.
+// Decision is one acceptor's decision on the present delivery.
 type Decision struct {
 	Partner   PartnerID
 	State     DecisionState
 	DecidedOn Date
 }
 
-// VisibleTo reports whether partner p may see the milestone of project in.
+// VisibleTo reports whether the partner may see the milestone of the given project.
 func (m *Milestone) VisibleTo(partner PartnerID, project *Project) bool {
 	return m.Audience.VisibleTo(partner, project.Participants)
 }
 
-// WithoutPrivate returns a copy without what partners keep for themselves (R16): all that has a private kind
-// is named here.
+// WithoutPrivate returns a copy without private data of partners (R16). A new private field must be added here.
 func (m *Milestone) WithoutPrivate() *Milestone {
 	open := *m
 	open.PrivateForecasts, open.Assessments, open.PrivateEvidence, open.Versions.Private = nil, nil, nil, nil
 	return &open
 }
 
-// Forecast returns p's shared forecast; zero if it has none.
+// Forecast returns the partner's shared forecast; zero if it has none.
 func (m *Milestone) Forecast(partner PartnerID) Forecast { return forecastOf(m.Forecasts, partner) }
 
-// PrivateForecast returns p's private forecast; zero if it has none.
+// PrivateForecast returns the partner's private forecast; zero if it has none.
 func (m *Milestone) PrivateForecast(partner PartnerID) Forecast {
 	return forecastOf(m.PrivateForecasts, partner)
 }
@@ -157,8 +155,7 @@ func forecastOf(list []Forecast, partner PartnerID) Forecast {
 	return Forecast{}
 }
 
-// ForecastsDisagree reports whether the shared forecasts are further apart than the tolerance in days
-// (R14).
+// ForecastsDisagree reports whether the shared forecasts are further apart than the tolerance in days (R14).
 func (m *Milestone) ForecastsDisagree(toleranceDays int) bool {
 	if len(m.Forecasts) < 2 {
 		return false
@@ -168,14 +165,13 @@ func (m *Milestone) ForecastsDisagree(toleranceDays int) bool {
 	return last.DaysSince(first) > toleranceDays
 }
 
-// Overdue reports whether the milestone should have been delivered before today, which is the
-// date in the owner's zone. It is derived, never stored.
+// Overdue reports whether the milestone should have been delivered before today, a date in the owner's time zone.
 func (m *Milestone) Overdue(today Date) bool {
 	return (m.State == Planned || m.State == InProgress) && m.Plan.DueOn < today
 }
 
-// Variance returns by how many days the date of delivery, else the owner's shared forecast, is later than
-// the baseline; false without a baseline, or without such a date.
+// Variance returns the number of days from the baseline to the delivery date, or to the owner's shared forecast
+// before a delivery. It is false without a baseline, or without such a date.
 func (m *Milestone) Variance() (days int, known bool) {
 	on := m.DeliveredOn
 	if on == 0 {
@@ -187,7 +183,7 @@ func (m *Milestone) Variance() (days int, known bool) {
 	return on.DaysSince(m.BaselineOn), true
 }
 
-// Decision returns p's decision of this round; zero if it has none to make.
+// Decision returns the partner's decision of this round; zero if it has none to make.
 func (m *Milestone) Decision(partner PartnerID) Decision {
 	for _, decision := range m.Decisions {
 		if decision.Partner == partner {
@@ -197,7 +193,7 @@ func (m *Milestone) Decision(partner PartnerID) Decision {
 	return Decision{}
 }
 
-// Awaits reports whether p still has to decide the present delivery.
+// Awaits reports whether the partner still has to decide the present delivery.
 func (m *Milestone) Awaits(partner PartnerID) bool {
 	return m.State == Delivered && m.Decision(partner).State == DecisionPending
 }
@@ -251,14 +247,14 @@ func (p Plan) validateAcceptors(project *Project, private bool, check *validatio
 	}
 }
 
-// milestoneContext is a milestone with its surroundings, as one actor may see them.
+// milestoneContext is a milestone with its project and agreement, as one actor may see them.
 type milestoneContext struct {
 	*Milestone
 	project   *Project
 	agreement *Agreement
 }
 
-// findMilestone returns the milestone if the actor may see it.
+// findMilestone returns the milestone, or not found if the actor may not see it.
 func findMilestone(state State, ref MilestoneRef, dc DecisionContext) (milestoneContext, error) {
 	agreement, project, err := findProject(state, ref.ProjectRef(), dc)
 	if err != nil {
@@ -271,7 +267,7 @@ func findMilestone(state State, ref MilestoneRef, dc DecisionContext) (milestone
 	return milestoneContext{milestone, project, agreement}, nil
 }
 
-// requireOwner refuses all but a manager of the owner (R10).
+// requireOwner refuses all actors but a manager of the owner (R10).
 func (m milestoneContext) requireOwner(dc DecisionContext) error {
 	if err := dc.requireManager(); err != nil {
 		return err
@@ -282,7 +278,7 @@ func (m milestoneContext) requireOwner(dc DecisionContext) error {
 	return nil
 }
 
-// requireAcceptor refuses all but a manager of an acceptor (R10).
+// requireAcceptor refuses all actors but a manager of an acceptor (R10).
 func (m milestoneContext) requireAcceptor(dc DecisionContext) error {
 	if err := dc.requireManager(); err != nil {
 		return err
@@ -293,7 +289,7 @@ func (m milestoneContext) requireAcceptor(dc DecisionContext) error {
 	return nil
 }
 
-// requireState refuses every state but the given ones.
+// requireState refuses all states but the given ones.
 func (m milestoneContext) requireState(states ...MilestoneState) error {
 	if slices.Contains(states, m.State) {
 		return nil
@@ -308,7 +304,7 @@ func (m milestoneContext) requireState(states ...MilestoneState) error {
 	return conflict("wrong_state", "Milestone %s is %s; this takes one that is %s.", m.Ref.Milestone, m.State.words(), orList(states))
 }
 
-// orList writes "planned or in progress".
+// orList joins the states: "planned or in progress".
 func orList(states []MilestoneState) string {
 	words := make([]string, len(states))
 	for i, state := range states {
@@ -319,7 +315,7 @@ func orList(states []MilestoneState) string {
 
 func (s MilestoneState) words() string { return strings.ReplaceAll(string(s), "_", " ") }
 
-// event wraps a payload about the milestone for the milestone's own audience.
+// event returns one event about the milestone, with the milestone's own audience.
 func (m milestoneContext) event(payload Payload) []Event {
 	return []Event{{Subject: string(m.Ref.Milestone), Audience: m.Audience, Payload: payload}}
 }
@@ -330,7 +326,7 @@ func (h Header) editMilestone(world *World) *Milestone {
 	return milestone
 }
 
-// LastChange returns the time of the last event about the milestone that p may see.
+// LastChange returns the time of the last event about the milestone that the partner may see.
 func (m *Milestone) LastChange(partner PartnerID) time.Time {
 	_, at := m.Versions.For(partner)
 	return at

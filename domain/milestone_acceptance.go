@@ -2,16 +2,15 @@ package domain
 
 import "slices"
 
-// AcceptMilestone is an acceptor's yes to the present delivery. With conditions it is a conditional
-// one: see [Condition].
+// AcceptMilestone accepts the present delivery, on conditions if there are any; see [Condition].
 type AcceptMilestone struct {
 	MilestoneRef `json:"ref"`
 	Note         string        `json:"note,omitempty"`
 	Conditions   []Requirement `json:"conditions,omitempty"`
 }
 
-// MilestoneAccepted is one acceptor's full yes. Remaining are the acceptors whose full yes is still
-// missing; when there are none the milestone is accepted.
+// MilestoneAccepted is one acceptor's full acceptance. Remaining are the acceptors that have not accepted in
+// full; if there are none, the milestone is accepted.
 type MilestoneAccepted struct {
 	Acceptor  PartnerID   `json:"acceptor"`
 	Round     int         `json:"round"`
@@ -20,8 +19,8 @@ type MilestoneAccepted struct {
 	Remaining []PartnerID `json:"remaining,omitempty"`
 }
 
-// MilestoneConditionallyAccepted is one acceptor's yes that becomes a full one when its conditions
-// are closed. Remaining are the other acceptors whose full yes is still missing.
+// MilestoneConditionallyAccepted is one acceptor's acceptance on conditions, which becomes full when they are
+// closed. Remaining are the other acceptors that have not accepted in full.
 type MilestoneConditionallyAccepted struct {
 	Acceptor   PartnerID   `json:"acceptor"`
 	Round      int         `json:"round"`
@@ -78,8 +77,8 @@ func (c AcceptMilestone) validate(milestone milestoneContext) (check validation)
 	return check
 }
 
-// requireUndecided refuses all but an acceptor that can still decide the present delivery. It returns what
-// the acceptor has decided so far: nothing, or yes on conditions that are open.
+// requireUndecided refuses all actors but an acceptor that can still decide the present delivery. It returns the
+// acceptor's decision so far: pending or conditional.
 func (m milestoneContext) requireUndecided(dc DecisionContext) (Decision, error) {
 	if err := m.requireAcceptor(dc); err != nil {
 		return Decision{}, err
@@ -94,7 +93,7 @@ func (m milestoneContext) requireUndecided(dc DecisionContext) (Decision, error)
 	return decision, nil
 }
 
-// acceptEvents returns the events of the actor's full yes, which closes what conditions it has open.
+// acceptEvents returns the events of the actor's full acceptance, which closes its open conditions.
 func (m milestoneContext) acceptEvents(note string, dc DecisionContext) []Event {
 	partner := dc.Actor.Partner
 	var events []Event
@@ -107,7 +106,7 @@ func (m milestoneContext) acceptEvents(note string, dc DecisionContext) []Event 
 	})...)
 }
 
-// remaining returns the acceptors but p whose full yes to the present delivery is missing.
+// remaining returns the other acceptors that have not accepted the present delivery in full.
 func (m milestoneContext) remaining(partner PartnerID) (ids []PartnerID) {
 	for _, decision := range m.Decisions {
 		if decision.Partner != partner && decision.State != DecisionAccepted {
@@ -137,7 +136,7 @@ func (m *Milestone) setDecision(decision Decision) {
 	m.Decisions = upsert(m.Decisions, decision, func(decision Decision) string { return string(decision.Partner) })
 }
 
-// concludeRound sets the state that the decisions of the round amount to.
+// concludeRound sets the state that follows from the decisions of the round.
 func (m *Milestone) concludeRound(on Date) {
 	has := func(state DecisionState) bool {
 		return slices.ContainsFunc(m.Decisions, func(decision Decision) bool { return decision.State == state })
@@ -152,21 +151,21 @@ func (m *Milestone) concludeRound(on Date) {
 	}
 }
 
-// reopen puts the milestone in progress again, without the delivery, its decisions and conditions.
+// reopen returns the milestone to in progress and drops the delivery's decisions and conditions.
 func (m *Milestone) reopen() {
 	m.State, m.DeliveredOn = InProgress, 0
 	m.Decisions, m.Conditions = nil, nil
 }
 
-// RejectMilestone is an acceptor's no to the present delivery, with reasons (R11). It can follow a
-// conditional yes whose conditions are not all closed.
+// RejectMilestone rejects the present delivery, with reasons (R11). An acceptor with open conditions can still
+// reject.
 type RejectMilestone struct {
 	MilestoneRef `json:"ref"`
 	Reasons      []string `json:"reasons"`
 }
 
-// MilestoneRejected ends the round. DisputeBy is the last day, in UTC, on which the owner may
-// dispute it; zero: there is no limit.
+// MilestoneRejected ends the round. DisputeBy is the last day, in UTC, on which the owner may dispute it; zero:
+// no limit.
 type MilestoneRejected struct {
 	Acceptor    PartnerID `json:"acceptor"`
 	Round       int       `json:"round"`

@@ -1,15 +1,15 @@
 package domain
 
-// Assessment is a partner's own word on how a milestone goes, which only that partner sees (R16). It stands
-// beside the owner's report and never replaces it, and stays private when a private milestone is shared
-// (R17). Any participant has one, the owner too.
+// Assessment is a partner's private view of a milestone's health (R16). It stands beside the owner's report,
+// never replaces it, and stays private when a private milestone is shared (R17). Any participant can have one,
+// the owner included.
 type Assessment struct {
 	Partner PartnerID `json:"partner"`
 	Health  Health    `json:"health,omitempty"`
 	Note    string    `json:"note,omitempty"`
 }
 
-// Assessment returns p's private assessment; zero if it has none.
+// Assessment returns the partner's private assessment; zero if it has none.
 func (m *Milestone) Assessment(partner PartnerID) Assessment {
 	for _, assessment := range m.Assessments {
 		if assessment.Partner == partner {
@@ -19,7 +19,7 @@ func (m *Milestone) Assessment(partner PartnerID) Assessment {
 	return Assessment{}
 }
 
-// MilestoneAssessed carries the private assessment after and before; From is zero for the first one.
+// MilestoneAssessed carries the new and the old private assessment; From is zero for the first one.
 type MilestoneAssessed struct {
 	To   Assessment `json:"to"`
 	From Assessment `json:"from,omitzero"`

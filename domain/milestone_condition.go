@@ -1,41 +1,41 @@
 package domain
 
-// Requirement is something to be done by a date.
+// Requirement is a task with a due date.
 type Requirement struct {
 	Text  string `json:"text"`
 	DueOn Date   `json:"due_on"`
 }
 
-// Condition is what a conditional acceptance asks for. The rules:
+// Condition is a requirement of a conditional acceptance. The rules:
 //
-// R12 (conditions): a conditional acceptance lists conditions that only its author closes; the last
-// closing accepts. In detail:
+// R12 (conditions): a conditional acceptance lists conditions that only its author closes; the last closing
+// accepts. In detail:
 //
-//   - A condition is due on a date that is not before the delivery. Being late has no consequence by
-//     itself: the author decides what it means.
-//   - While an acceptor has said nothing yet the milestone stays delivered. When all have said yes, some
-//     of them on conditions, it is conditionally accepted.
-//   - Closing its last condition makes an acceptor's yes a full one. With the last acceptor's full yes
-//     the milestone is accepted, on the date of that closing.
-//   - An acceptor adds no conditions later. While one of its own is open it can instead accept fully,
-//     which closes them, or reject, which ends the round and all its conditions.
-//   - Numbers are given once in a milestone's life, so that a late closing never meets a condition of
-//     another round.
+//   - A condition is not due before the delivery. A late condition has no automatic consequence; the author
+//     decides.
+//   - The milestone stays delivered until every acceptor has decided. When all have accepted, some on conditions,
+//     it is conditionally accepted.
+//   - Closing an acceptor's last condition makes its acceptance full. With the last full acceptance the milestone
+//     is accepted, on the date of that closing.
+//   - An acceptor cannot add conditions later. While one of its own is open, it can accept in full, which closes
+//     them, or reject, which ends the round with all conditions.
+//   - Numbers are unique within a milestone, so a late command to close a condition cannot hit one of another
+//     round.
 type Condition struct {
 	Number int    `json:"number"`
 	Text   string `json:"text"`
 	DueOn  Date   `json:"due_on"`
 }
 
-// RoundCondition is a condition of the present round and its author's.
+// RoundCondition is a condition of the present round.
 type RoundCondition struct {
 	Condition
 	Author   PartnerID
-	Since    int64 // recorded, microseconds since 1970 UTC
+	Since    int64 // time of recording, in microseconds since 1970 UTC
 	ClosedOn Date  // zero: open
 }
 
-// OpenConditions returns the conditions of p that are open.
+// OpenConditions returns the partner's open conditions.
 func (m *Milestone) OpenConditions(partner PartnerID) (open []RoundCondition) {
 	for _, condition := range m.Conditions {
 		if condition.Author == partner && condition.ClosedOn == 0 {
@@ -45,14 +45,14 @@ func (m *Milestone) OpenConditions(partner PartnerID) (open []RoundCondition) {
 	return open
 }
 
-// CloseCondition says that a condition is met.
+// CloseCondition marks a condition as met.
 type CloseCondition struct {
 	MilestoneRef `json:"ref"`
 	Number       int `json:"number"`
 }
 
-// ConditionClosed is the author's word that it is met. StillOpen counts what else it asks for. The
-// last closing is followed by the author's full yes.
+// ConditionClosed marks a condition as met. StillOpen counts the author's other open conditions; the last closing
+// is followed by the author's full acceptance.
 type ConditionClosed struct {
 	Number    int       `json:"number"`
 	Text      string    `json:"text"`
@@ -88,7 +88,7 @@ func (c CloseCondition) decide(state State, dc DecisionContext) ([]Event, error)
 	return milestone.event(asked.closed(milestone.Round, len(open)-1, dc)), nil
 }
 
-// openCondition returns the actor's open condition of the given number.
+// openCondition returns the actor's open condition with the given number.
 func (m milestoneContext) openCondition(number int, dc DecisionContext) (RoundCondition, error) {
 	var found RoundCondition
 	for _, condition := range m.Conditions {
@@ -111,7 +111,7 @@ func (m milestoneContext) openCondition(number int, dc DecisionContext) (RoundCo
 	return found, nil
 }
 
-// closed is the event that closes the condition.
+// closed returns the event that closes the condition.
 func (c RoundCondition) closed(round, stillOpen int, dc DecisionContext) ConditionClosed {
 	return ConditionClosed{c.Number, c.Text, c.Author, round, dc.Today, stillOpen}
 }

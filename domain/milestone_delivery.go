@@ -1,15 +1,15 @@
 package domain
 
-// DeliverMilestone is the owner's claim that the milestone is done. On is the date of the claim,
-// not in the future; the round begins when the claim is recorded.
+// DeliverMilestone claims that the milestone is done. On is the date of the claim and not in the future; the
+// round starts when the claim is recorded.
 type DeliverMilestone struct {
 	MilestoneRef    `json:"ref"`
 	On              Date       `json:"on,omitzero"` // zero: today
 	Evidence        []Evidence `json:"evidence,omitempty"`
-	PrivateEvidence []Evidence `json:"kept,omitempty"` // evidence that only the deliverer sees (R16)
+	PrivateEvidence []Evidence `json:"kept,omitempty"` // visible to the delivering partner only (R16)
 }
 
-// MilestoneDelivered begins a round of acceptance.
+// MilestoneDelivered starts a round of acceptance.
 type MilestoneDelivered struct {
 	On        Date        `json:"on"`
 	Round     int         `json:"round"`
@@ -72,8 +72,7 @@ func (e MilestoneDelivered) apply(world *World, header Header) {
 	}
 }
 
-// WithdrawDelivery takes a delivery back, as long as no acceptor has decided it: an acceptor's word is
-// not taken back by somebody else.
+// WithdrawDelivery withdraws a delivery that no acceptor has decided.
 type WithdrawDelivery struct {
 	MilestoneRef `json:"ref"`
 }

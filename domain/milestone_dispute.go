@@ -5,64 +5,62 @@ import (
 	"time"
 )
 
-// Rejection is what ended the last round.
+// Rejection is the decision that ended the last round.
 type Rejection struct {
 	Acceptor    PartnerID
 	On          Date
 	Reasons     []string
-	DeliveredOn Date // of the delivery that was rejected
-	DisputeBy   Date // the last day, in UTC, on which the owner may dispute it; zero: no limit
-	Settled     bool // owner and acceptors have settled that it stands
+	DeliveredOn Date // date of the rejected delivery
+	DisputeBy   Date // last day, in UTC, on which the owner may dispute it; zero: no limit
+	Settled     bool // a dispute ended with the settlement rejected
 }
 
-// Dispute is the owner's word against a rejection. The rules:
+// Dispute is the owner's objection to a rejection. The rules:
 //
-// R12 (disputes): the owner may dispute a rejection within the acceptance period; it is settled when
-// owner and acceptors name the same outcome; meanwhile clocks stop. In detail:
+// R12 (disputes): the owner may dispute a rejection within the acceptance period; it is settled when owner and
+// acceptors name the same settlement; meanwhile clocks stop. In detail:
 //
-//   - What can be disputed is the rejection that ended the last round, once, until the owner delivers
-//     again, by whoever owns the milestone then. A rejection by a partner that accepts the
-//     milestone no longer binds nobody, so there is nothing to dispute.
-//   - The acceptance period is the agreement's acceptance_days, counted as calendar days after the day
-//     on which the rejection was recorded, in UTC; with 0 there is no limit. The day is fixed with the
-//     rejection. (With the acceptance clock it becomes working days, in the same place.)
-//   - While it is disputed the milestone has its delivery date again. It can be talked about and
-//     forecasts can move; all else is refused until it is settled.
-//   - The outcomes are accepted and rejected. The owner and every acceptor name one, because every
-//     acceptor must accept (R11); to dispute or to have rejected is no naming. A later naming
-//     replaces an earlier one. When all name the same it is settled.
-//   - Settled as accepted, the milestone is accepted by every acceptor on that day; conditions of the
-//     round ended with the rejection and stay void. Settled as rejected, the rejection stands as if it had
-//     not been disputed, and cannot be disputed again.
+//   - The present owner can dispute the rejection that ended the last round, once, until the next delivery. A
+//     rejection by a partner that is no longer an acceptor has no effect and cannot be disputed.
+//   - The acceptance period is the agreement's acceptance_days, counted as calendar days after the UTC day on
+//     which the rejection was recorded; 0 means no limit. The last day is fixed with the rejection. (The
+//     acceptance clock will change this to working days.)
+//   - A disputed milestone has its delivery date again. It takes comments and new forecasts; every other command
+//     is refused until the settlement.
+//   - The settlements are accepted and rejected. The owner and every acceptor name one, because every acceptor
+//     must accept (R11); disputing or rejecting does not name one. A partner can replace its choice. When all have
+//     named the same, the dispute is settled.
+//   - Settled as accepted, every acceptor accepts the milestone on that day; the round's conditions ended with the
+//     rejection and stay void. Settled as rejected, the rejection stands and cannot be disputed again.
 type Dispute struct {
-	Over     DecisionState // what is disputed: a rejection; with the acceptance clock a deemed acceptance too
-	Acceptor PartnerID     // whose decision that is
+	Over     DecisionState // the disputed decision: a rejection; later also a deemed acceptance
+	Acceptor PartnerID     // the acceptor that made the decision
 	By       PartnerID
 	On       Date
 	Reason   string
-	Since    int64              // recorded, microseconds since 1970 UTC
+	Since    int64              // time of recording, in microseconds since 1970 UTC
 	Choices  []SettlementChoice // sorted by partner
 }
 
-// SettlementChoice is how a partner wants the dispute settled.
+// SettlementChoice is the settlement that a partner has named.
 type SettlementChoice struct {
 	Partner    PartnerID
 	Settlement Settlement
 }
 
-// Settlement is how a dispute ends.
+// Settlement is the way a dispute ends.
 type Settlement string
 
-// The outcomes of a dispute.
+// The settlements of a dispute.
 const (
 	SettledAccepted Settlement = "accepted"
 	SettledRejected Settlement = "rejected"
 )
 
-// Settlements lists them.
+// Settlements returns all values.
 func Settlements() []Settlement { return []Settlement{SettledAccepted, SettledRejected} }
 
-// ChoiceOf returns the outcome that p has named; empty: none. A nil dispute has no namings.
+// ChoiceOf returns the settlement that the partner has named; empty: none. It accepts a nil receiver.
 func (d *Dispute) ChoiceOf(partner PartnerID) Settlement {
 	if d == nil {
 		return ""
@@ -75,13 +73,13 @@ func (d *Dispute) ChoiceOf(partner PartnerID) Settlement {
 	return ""
 }
 
-// DisputeParties returns who settles a dispute of the milestone: its owner and its acceptors.
+// DisputeParties returns the partners that settle a dispute of the milestone: its owner and its acceptors.
 func (m *Milestone) DisputeParties() []PartnerID {
 	return append([]PartnerID{m.Plan.Owner}, m.Plan.Acceptors...)
 }
 
-// AwaitsSettlement reports whether the present dispute waits for a word of p: it has named no outcome
-// yet, or somebody else has named another one.
+// AwaitsSettlement reports whether the dispute waits for the partner: it has named no settlement, or another
+// partner has named a different one.
 func (m *Milestone) AwaitsSettlement(partner PartnerID) bool {
 	if m.Dispute == nil || !slices.Contains(m.DisputeParties(), partner) {
 		return false
@@ -90,8 +88,7 @@ func (m *Milestone) AwaitsSettlement(partner PartnerID) bool {
 	return mine == "" || slices.ContainsFunc(m.Dispute.Choices, func(choice SettlementChoice) bool { return choice.Settlement != mine })
 }
 
-// disputeBy returns the last day on which a rejection that is recorded at the given time may be
-// disputed.
+// disputeBy returns the last day to dispute a rejection that is recorded at the given time; zero: no limit.
 func (a *Agreement) disputeBy(at time.Time) Date {
 	if a.Terms.AcceptanceDays == 0 {
 		return 0
@@ -99,8 +96,7 @@ func (a *Agreement) disputeBy(at time.Time) Date {
 	return DateOf(at.UTC()).AddDays(a.Terms.AcceptanceDays)
 }
 
-// DisputableRejection returns the rejection that the owner may dispute at the given time, nil if there is
-// none.
+// DisputableRejection returns the rejection that the owner may dispute at the given time, or nil.
 func (m *Milestone) DisputableRejection(at time.Time) *Rejection {
 	rejection := m.Rejection
 	switch {
@@ -114,13 +110,13 @@ func (r *Rejection) tooLate(at time.Time) bool {
 	return r.DisputeBy != 0 && DateOf(at.UTC()) > r.DisputeBy
 }
 
-// DisputeMilestone is the owner's objection to the rejection of its last delivery.
+// DisputeMilestone disputes the rejection of the last delivery.
 type DisputeMilestone struct {
 	MilestoneRef `json:"ref"`
 	Reason       string `json:"reason"`
 }
 
-// MilestoneDisputed begins a dispute over one acceptor's decision on the last delivery.
+// MilestoneDisputed starts a dispute about one acceptor's decision on the last delivery.
 type MilestoneDisputed struct {
 	Over        DecisionState `json:"over"`
 	Acceptor    PartnerID     `json:"acceptor"`
@@ -151,7 +147,7 @@ func (c DisputeMilestone) decide(state State, dc DecisionContext) ([]Event, erro
 	return milestone.event(MilestoneDisputed{DecisionRejected, rejection.Acceptor, milestone.Round, dc.Actor.Partner, dc.Today, c.Reason, rejection.DeliveredOn}), nil
 }
 
-// whyNotDisputable says why there is nothing to dispute.
+// whyNotDisputable returns the reason why there is no disputable rejection.
 func (m milestoneContext) whyNotDisputable(dc DecisionContext) error {
 	rejection := m.Rejection
 	switch {
@@ -173,15 +169,15 @@ func (e MilestoneDisputed) apply(world *World, header Header) {
 	}
 }
 
-// SettleMilestone names the outcome that the acting partner wants for a dispute.
+// SettleMilestone names the settlement that the acting partner accepts.
 type SettleMilestone struct {
 	MilestoneRef `json:"ref"`
 	Settlement   Settlement `json:"outcome"`
 	Note         string     `json:"note,omitempty"`
 }
 
-// OutcomeNamed is one partner's word on how to settle. From is the outcome that it named before.
-// Remaining are those who have not named this outcome.
+// OutcomeNamed is one partner's choice. From is its previous choice. Remaining are the partners that have not
+// named the same settlement.
 type OutcomeNamed struct {
 	Partner    PartnerID   `json:"partner"`
 	Settlement Settlement  `json:"outcome"`
@@ -191,8 +187,7 @@ type OutcomeNamed struct {
 	Remaining  []PartnerID `json:"remaining,omitempty"`
 }
 
-// MilestoneSettled follows the last naming. Acceptors are those whose acceptance it is, if it is
-// one.
+// MilestoneSettled follows the last matching choice. Acceptors are the accepting partners of an acceptance.
 type MilestoneSettled struct {
 	Settlement Settlement  `json:"outcome"`
 	Round      int         `json:"round"`
@@ -237,7 +232,8 @@ func (c SettleMilestone) validate() (check validation) {
 	return check
 }
 
-// requireDisputeParty refuses all but a manager of the owner or of an acceptor, and all that is not disputed.
+// requireDisputeParty refuses all actors but a manager of the owner or of an acceptor, and milestones that are
+// not disputed.
 func (m milestoneContext) requireDisputeParty(dc DecisionContext) error {
 	if err := dc.requireManager(); err != nil {
 		return err

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Evidence supports a delivery.
+// Evidence is a document that supports a delivery.
 type Evidence struct {
 	Title  string `json:"title"`
 	URL    string `json:"url"`
-	SHA256 string `json:"sha256,omitempty"` // lower-case hexadecimal
+	SHA256 string `json:"sha256,omitempty"` // lower-case hexadecimal, of the document
 }
 
-// PrivateEvidence is what the deliverer keeps for itself beside the evidence that it shows (R16).
+// PrivateEvidence is evidence that only the delivering partner sees (R16).
 type PrivateEvidence struct {
 	Partner  PartnerID
 	Evidence []Evidence
 }
 
-// PrivateEvidenceOf returns the evidence of the last delivery that p keeps for itself.
+// PrivateEvidenceOf returns the partner's private evidence of the last delivery.
 func (m *Milestone) PrivateEvidenceOf(partner PartnerID) []Evidence {
 	if m.PrivateEvidence == nil || m.PrivateEvidence.Partner != partner {
 		return nil
@@ -26,8 +26,8 @@ func (m *Milestone) PrivateEvidenceOf(partner PartnerID) []Evidence {
 	return m.PrivateEvidence.Evidence
 }
 
-// EvidenceKept is what only the deliverer sees of a delivery. It is an event of its own, because an event has
-// one audience, and the last of its commit, so that those who do not see it count the same events.
+// EvidenceKept carries the private evidence of a delivery. It is a separate event, because an event has one
+// audience, and the last of its commit, so that positions are the same for partners that do not see it.
 type EvidenceKept struct {
 	Round    int        `json:"round"`
 	Evidence []Evidence `json:"evidence"`
@@ -38,7 +38,7 @@ func (e EvidenceKept) apply(world *World, header Header) {
 	header.editMilestone(world).PrivateEvidence = &PrivateEvidence{partner, e.Evidence}
 }
 
-// evidenceLists checks both what is shown and what is kept.
+// evidenceLists validates shared and private evidence together.
 func (v *validation) evidenceLists(lists ...[]Evidence) {
 	n := 0
 	for _, list := range lists {

@@ -2,8 +2,8 @@ package domain
 
 import "slices"
 
-// PlanMilestone adds a milestone. With Private only the acting partner sees it; the edge has then
-// ended the id in a random suffix (R16).
+// PlanMilestone adds a milestone. A private milestone is visible to the acting partner only; its id already has a
+// random suffix (R16).
 type PlanMilestone struct {
 	MilestoneRef `json:"ref"`
 	Plan         Plan `json:"plan"`
@@ -64,8 +64,8 @@ func (e MilestonePlanned) apply(world *World, header Header) {
 	milestone.Ref, milestone.Plan, milestone.Audience, milestone.State = header.milestoneRef(), e.Plan, header.Audience, Planned
 }
 
-// EditMilestone replaces what is set. The owner alone edits, until the delivery; once a baseline is
-// agreed not what is agreed (R15).
+// EditMilestone replaces the fields that are not nil. Only the owner edits, until the delivery; agreed fields
+// change by a change request (R15).
 type EditMilestone struct {
 	MilestoneRef `json:"ref"`
 	Title        *string       `json:"title,omitempty"`
@@ -79,7 +79,7 @@ type EditMilestone struct {
 	Clause       *string       `json:"clause,omitempty"`
 }
 
-// MilestoneEdited carries the plan after and before.
+// MilestoneEdited carries the new and the old plan.
 type MilestoneEdited struct {
 	To   Plan `json:"to"`
 	From Plan `json:"from"`
@@ -117,7 +117,7 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	return milestone.event(MilestoneEdited{To: to, From: milestone.Plan}), nil
 }
 
-// requireAcceptorsKept refuses that the owner leaves out an acceptor that it has asked to decide a delivery.
+// requireAcceptorsKept refuses to remove an acceptor that was asked to decide a delivery.
 func (m milestoneContext) requireAcceptorsKept(to Plan) error {
 	for _, partner := range m.Plan.Acceptors {
 		if m.Round > 0 && !slices.Contains(to.Acceptors, partner) {
@@ -145,16 +145,16 @@ func (e MilestoneEdited) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.Plan = e.To
 	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
-		milestone.Waivers = nil // given among others, or of something else; they would count for too much now
+		milestone.Waivers = nil // they were given with other acceptors or criteria
 	}
 }
 
-// StartMilestone begins the work.
+// StartMilestone starts the work.
 type StartMilestone struct {
 	MilestoneRef `json:"ref"`
 }
 
-// MilestoneStarted says that the owner began.
+// MilestoneStarted starts the work.
 type MilestoneStarted struct{}
 
 func (c StartMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -181,14 +181,14 @@ func (MilestoneStarted) apply(world *World, header Header) {
 	header.editMilestone(world).State = InProgress
 }
 
-// CancelMilestone ends a milestone that is no longer wanted; the owner alone, until the delivery, while
-// no baseline is agreed (R15).
+// CancelMilestone ends a milestone that is no longer wanted. Only the owner cancels, until the delivery and
+// without a baseline (R15).
 type CancelMilestone struct {
 	MilestoneRef `json:"ref"`
 	Reason       string `json:"reason,omitempty"`
 }
 
-// MilestoneCancelled is final. Change is the request that did it; 0: the owner alone.
+// MilestoneCancelled is final. Change is the number of the change request; 0: cancelled by the owner alone.
 type MilestoneCancelled struct {
 	Reason string         `json:"reason,omitempty"`
 	From   MilestoneState `json:"from"`

@@ -2,12 +2,11 @@ package domain
 
 import "slices"
 
-// MilestonePublished makes a milestone public (R17). It carries the present public state. From then on
-// the public follows: whoever approves the publishing of a milestone approves that everybody sees its
-// title, the names of its owner and acceptors, its state, and its due, agreed, delivery and acceptance
-// dates, as they are and as they become. All else stays with the participants: descriptions, criteria, reports,
-// forecasts, evidence, reasons and comments. It is the one event whose audience is public; what happens
-// to the milestone afterwards is said to the participants, as before.
+// MilestonePublished makes a milestone public (R17) and carries its present public state. The public state
+// follows the milestone from then on: an approval covers the title, the names of owner and acceptors, the state,
+// and the due, agreed, delivery and acceptance dates, with their later values. Descriptions, criteria, reports,
+// forecasts, evidence, reasons and comments stay with the participants. It is the only event with the public
+// audience; later events of the milestone go to the participants.
 type MilestonePublished struct {
 	Change      int            `json:"change"`
 	Title       string         `json:"title"`
@@ -24,7 +23,7 @@ func (e MilestonePublished) apply(world *World, header Header) {
 	header.editMilestone(world).Public = true
 }
 
-// validatePublish collects what forbids to make the named milestones public.
+// validatePublish validates the milestones that the request publishes.
 func (c ProposeChange) validatePublish(state State, project *Project, dc DecisionContext, check *validation) {
 	if len(c.Publish) > 100 {
 		check.add("publish", "there are %d; at most 100 are allowed", len(c.Publish))
@@ -45,8 +44,8 @@ func (c ProposeChange) validatePublish(state State, project *Project, dc Decisio
 	}
 }
 
-// publishEvents returns the events that make the request's milestones public, in the state that s has. What
-// another request has published meanwhile stays as it is.
+// publishEvents returns the events that publish the request's milestones with their values in state. It skips
+// milestones that another request has published.
 func (c changeContext) publishEvents(state State) []Event {
 	var events []Event
 	for _, id := range c.Publish {

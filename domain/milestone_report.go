@@ -2,8 +2,8 @@ package domain
 
 import "slices"
 
-// ReportProgress sets what is not nil; at least one is. With Private it is the acting partner's own
-// assessment, see [Assessment]; it has no percentage.
+// ReportProgress sets the fields that are not nil; at least one is set. A private report is the acting partner's
+// own assessment, see [Assessment], and has no percentage.
 type ReportProgress struct {
 	MilestoneRef `json:"ref"`
 	Percent      *int    `json:"percent,omitempty"`
@@ -12,14 +12,14 @@ type ReportProgress struct {
 	Private      bool    `json:"private,omitempty"`
 }
 
-// Report is the owner's word on how it goes.
+// Report is the owner's report on the progress.
 type Report struct {
 	Percent int    `json:"percent"`
 	Health  Health `json:"health,omitempty"`
 	Note    string `json:"note,omitempty"`
 }
 
-// MilestoneProgressed carries the report after and before.
+// MilestoneProgressed carries the new and the old report.
 type MilestoneProgressed struct {
 	To   Report `json:"to"`
 	From Report `json:"from"`
@@ -45,7 +45,7 @@ func (c ReportProgress) decide(state State, dc DecisionContext) ([]Event, error)
 	from := Report{milestone.Progress, milestone.Health, milestone.HealthNote}
 	to := from
 	if c.Health != nil && c.Note == nil {
-		to.Note = "" // a note belongs to the health it was given with
+		to.Note = "" // a note belongs to the health it was reported with
 	}
 	set(&to.Percent, c.Percent)
 	set(&to.Health, c.Health)
@@ -79,8 +79,8 @@ func (e MilestoneProgressed) apply(world *World, header Header) {
 	milestone.Progress, milestone.Health, milestone.HealthNote = e.To.Percent, e.To.Health, e.To.Note
 }
 
-// MoveForecast sets the acting partner's forecast: the one that all who see the milestone see, or its
-// private one, which stays private when a private milestone is shared.
+// MoveForecast sets the acting partner's forecast, shared or private. A private forecast stays private when a
+// private milestone is shared.
 type MoveForecast struct {
 	MilestoneRef `json:"ref"`
 	On           Date   `json:"on"`
@@ -88,7 +88,7 @@ type MoveForecast struct {
 	Private      bool   `json:"private,omitempty"`
 }
 
-// ForecastMoved carries the forecast after and before; From is zero for the first one.
+// ForecastMoved carries the new and the old forecast; From is zero for the first one.
 type ForecastMoved struct {
 	To      Forecast `json:"to"`
 	From    Date     `json:"from,omitzero"`
@@ -133,14 +133,14 @@ func (e ForecastMoved) apply(world *World, header Header) {
 	milestone.Forecasts = upsert(milestone.Forecasts, e.To, key)
 }
 
-// CommentMilestone says something about a milestone, to all who see it or to one's own partner.
+// CommentMilestone adds a comment for all readers of the milestone, or for the own partner.
 type CommentMilestone struct {
 	MilestoneRef `json:"ref"`
 	Text         string `json:"text"`
 	Private      bool   `json:"private,omitempty"`
 }
 
-// MilestoneCommented changes nothing but the history.
+// MilestoneCommented appears in the history only.
 type MilestoneCommented struct {
 	Text string `json:"text"`
 }

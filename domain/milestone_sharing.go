@@ -1,13 +1,12 @@
 package domain
 
-// ShareMilestone shows a private milestone to all participants (R17).
+// ShareMilestone makes a private milestone visible to all participants (R17).
 type ShareMilestone struct {
 	MilestoneRef `json:"ref"`
 	Acceptors    []PartnerID `json:"acceptors,omitempty"` // nil: all other participants
 }
 
-// MilestoneShared carries the present state: it is all that the others ever see of what was
-// before.
+// MilestoneShared carries the present state. The other participants see no earlier event.
 type MilestoneShared struct {
 	Plan     Plan           `json:"plan"`
 	State    MilestoneState `json:"state"`
@@ -39,7 +38,7 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 	if err := milestone.requireState(Planned, InProgress); err != nil {
 		return nil, err
 	}
-	if milestone.State == Planned { // to the others it is a new plan (R4)
+	if milestone.State == Planned { // a new plan for the other participants (R4)
 		if err := milestone.agreement.requireOpen(dc); err != nil {
 			return nil, err
 		}

@@ -2,8 +2,8 @@ package domain
 
 import "slices"
 
-// WaiveMilestone gives up an acceptor's claim to the result. With the last acceptor's the
-// milestone is waived.
+// WaiveMilestone waives an acceptor's claim to the result. With the last acceptor's waiver the milestone is
+// waived.
 type WaiveMilestone struct {
 	MilestoneRef `json:"ref"`
 }
@@ -42,6 +42,6 @@ func (e MilestoneWaived) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.Waivers = with(milestone.Waivers, e.Acceptor)
 	if len(e.Remaining) == 0 {
-		milestone.State, milestone.Decisions, milestone.Conditions = Waived, nil, nil // nobody has to decide any more
+		milestone.State, milestone.Decisions, milestone.Conditions = Waived, nil, nil // no decision is pending any more
 	}
 }

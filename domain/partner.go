@@ -1,20 +1,20 @@
 package domain
 
-// Partner is an organisation that is party to agreements. Its directory (members, tokens, webhooks) is a
-// stream of its own; the operator creates it, its managers keep it.
+// Partner is an organization. Its directory (members, tokens, webhooks) is a separate stream; the operator
+// creates it, and the partner's managers maintain it.
 type Partner struct {
 	ID       PartnerID
 	Name     string
 	Country  string      // ISO 3166-1 alpha-2, upper case
-	TimeZone string      // IANA name
-	Holidays []Date      // own days off, beside the country's
-	Webhooks []WebhookID // those not removed, sorted
-	// Dismissed are the notices that were dismissed and whose cause is still there, sorted.
+	TimeZone string      // IANA time zone name
+	Holidays []Date      // days off besides the country's public holidays
+	Webhooks []WebhookID // present webhooks, sorted
+	// Dismissed are the dismissed notices whose cause still exists, sorted.
 	Dismissed []NoticeID
 	Versions  Versions
 }
 
-// PartnerProfile is what a partner says of itself.
+// PartnerProfile holds the editable fields of a partner.
 type PartnerProfile struct {
 	Name     string `json:"name"`
 	Country  string `json:"country"`
@@ -42,7 +42,8 @@ func (p *Partner) setProfile(to PartnerProfile) {
 	p.Name, p.Country, p.TimeZone, p.Holidays = to.Name, to.Country, to.TimeZone, to.Holidays
 }
 
-// CreatePartner is given by the operator. The edge has checked that the time zone exists.
+// CreatePartner creates a partner; only the operator can. The caller of Decide has checked that the time zone
+// exists.
 type CreatePartner struct {
 	PartnerID `json:"id"`
 	Profile   PartnerProfile `json:"profile"`
@@ -81,7 +82,7 @@ func directoryEvent(subject string, payload Payload) []Event {
 	return []Event{{Subject: subject, Audience: Shared, Payload: payload}}
 }
 
-// EditPartner replaces the fields that are set.
+// EditPartner replaces the fields that are not nil.
 type EditPartner struct {
 	PartnerID `json:"id"`
 	Name      *string `json:"name,omitempty"`
@@ -90,7 +91,7 @@ type EditPartner struct {
 	Holidays  *[]Date `json:"holidays,omitempty"`
 }
 
-// PartnerEdited carries the whole profile after and before.
+// PartnerEdited carries the new and the old profile.
 type PartnerEdited struct {
 	To   PartnerProfile `json:"to"`
 	From PartnerProfile `json:"from"`
@@ -122,7 +123,7 @@ func (e PartnerEdited) apply(world *World, header Header) {
 	partner.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// findDirectory returns the partner if the actor may know its directory.
+// findDirectory returns the partner, or not found if the actor may not see its directory.
 func findDirectory(state State, id PartnerID, dc DecisionContext) (*Partner, error) {
 	partner := state.Partner(id)
 	if partner == nil || (dc.Actor.Partner != id && dc.Actor.Role != Operator) {
@@ -131,7 +132,7 @@ func findDirectory(state State, id PartnerID, dc DecisionContext) (*Partner, err
 	return partner, nil
 }
 
-// requireDirectoryManager refuses actors that may not change a directory they can see.
+// requireDirectoryManager refuses actors that may see but not change a directory.
 func requireDirectoryManager(dc DecisionContext) error {
 	if dc.Actor.Role == Operator {
 		return nil
@@ -145,7 +146,7 @@ func set[T any](field *T, to *T) {
 	}
 }
 
-// setList is set for lists; an empty one becomes nil, as it does in stored events.
+// setList is set for lists. An empty list becomes nil, as in stored events.
 func setList[T any](field *[]T, to *[]T) {
 	set(field, to)
 	if len(*field) == 0 {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// A notice tells a partner's managers of something in their directory that nobody of theirs did, and that
-// asks for no decision: the operator issued a token, Tandem disabled a webhook. It follows from what the
-// directory says and ends with its cause, or when a manager dismisses it. Only dismissals are events.
+// A notice informs a partner's managers of a change in their directory that none of them made and that needs no
+// decision: the operator issued a token, or Tandem disabled a webhook. It is derived from the directory and ends
+// with its cause, or when a manager dismisses it. Only dismissals are events.
 
-// NoticeID names a notice of a partner by what it is about: "token-first", "webhook-ops".
+// NoticeID identifies a notice of a partner by its subject: "token-first", "webhook-ops".
 type NoticeID string
 
 const (
@@ -23,14 +23,14 @@ func NoticeOfToken(token TokenID) NoticeID { return NoticeID(tokenNoticePrefix +
 // NoticeOfWebhook returns the notice about a webhook.
 func NoticeOfWebhook(webhook WebhookID) NoticeID { return NoticeID(webhookNoticePrefix + webhook) }
 
-// HasNotice reports whether there is a notice about the token as far as it says: the operator issued it
-// and it is not revoked. One that has expired may have been used.
+// HasNotice reports whether the token causes a notice: the operator issued it and it is not revoked. An expired
+// token still does, because it may have been used.
 func (t *Token) HasNotice() bool { return t != nil && t.ByOperator && !t.Revoked }
 
-// HasNotice reports whether there is a notice about the webhook as far as it says: it is disabled.
+// HasNotice reports whether the webhook causes a notice: it is disabled.
 func (w *Webhook) HasNotice() bool { return w != nil && w.DisabledReason != "" && !w.Removed }
 
-// NoticeOpen reports whether a notice was not dismissed.
+// NoticeOpen reports whether the notice was not dismissed.
 func (p *Partner) NoticeOpen(notice NoticeID) bool { return !slices.Contains(p.Dismissed, notice) }
 
 func noticeExists(state State, partner *Partner, notice NoticeID) bool {
@@ -43,14 +43,13 @@ func noticeExists(state State, partner *Partner, notice NoticeID) bool {
 	return cause && partner.NoticeOpen(notice)
 }
 
-// DismissNotice takes a notice out of the partner's inbox. It is for the partner alone: the operator does
-// not dismiss what is said about it.
+// DismissNotice removes a notice from the partner's inbox. The operator cannot dismiss notices.
 type DismissNotice struct {
 	PartnerID `json:"partner"`
 	Notice    NoticeID `json:"notice"`
 }
 
-// NoticeDismissed is about the notice in its subject.
+// NoticeDismissed is about the notice named by the event's subject.
 type NoticeDismissed struct{}
 
 func (c DismissNotice) target(State) *Versions { return nil }
@@ -74,7 +73,7 @@ func (NoticeDismissed) apply(world *World, header Header) {
 	partner.Dismissed = upsert(partner.Dismissed, NoticeID(header.Subject), func(notice NoticeID) string { return string(notice) })
 }
 
-// forgetDismissal forgets that a notice was dismissed, when its cause has gone: should it come again, it is news.
+// forgetDismissal drops the dismissal of a notice whose cause has ended, so that the notice can appear again.
 func (w *World) forgetDismissal(id PartnerID, notice NoticeID) {
 	if partner := w.Partner(id); partner != nil && !partner.NoticeOpen(notice) {
 		partner = w.editPartner(id)

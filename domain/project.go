@@ -4,16 +4,15 @@ import "slices"
 
 // Project is joint work under an agreement.
 //
-// R6: the lead and the participants are parties of the agreement; the lead participates.
+// R6: the lead and the participants are parties of the agreement; the lead is a participant.
 //
-// R7: an exploration has a decide-by date and ends committed or stopped, with a reason. Committing,
-// moving the decide-by date, completing, and stopping after commitment take effect when every
-// participant has called them; the lead alone starts, pauses (with a reason), resumes, and stops
-// an exploration. A decide-by date is not in the past; passing it decides nothing. A project that the parties
-// announced as committed is created committed. A party of the agreement joins when every participant has
-// called it; nobody leaves.
+// R7: an exploration has a decide-by date and ends committed or stopped, with a reason. Committing, moving the
+// decide-by date, completing, and stopping after commitment take effect when every participant has called them.
+// The lead alone starts, pauses (with a reason), resumes, and stops an exploration. A decide-by date is not in
+// the past when it is set; passing it has no effect. A project that was announced as committed is created
+// committed. A party of the agreement joins when every participant has called it; participants never leave.
 //
-// R8: nothing can be delivered before the project is committed.
+// R8: no milestone is delivered before the project is committed.
 type Project struct {
 	Ref          ProjectRef
 	Title        string
@@ -24,15 +23,15 @@ type Project struct {
 	Participants []PartnerID
 	Instrument   InstrumentID
 	DecideBy     Date
-	Calls        []Call           // open ones, in the order of calling
-	Changes      []*ChangeRequest // by number; replaced, never changed
+	Calls        []Call           // open calls, oldest first
+	Changes      []*ChangeRequest // by number; an entry is replaced, never modified
 	Versions     Versions
 }
 
-// Participant reports whether p takes part.
+// Participant reports whether the partner takes part.
 func (p *Project) Participant(id PartnerID) bool { return slices.Contains(p.Participants, id) }
 
-// requirePlanning refuses to plan or start milestones in a project that rests or has ended.
+// requirePlanning refuses to plan or start milestones in a project that is paused or has ended.
 func (p *Project) requirePlanning() error {
 	switch p.Stage {
 	case Paused:
@@ -50,7 +49,7 @@ func (p *Project) versions() *Versions {
 	return &p.Versions
 }
 
-// CreateProject begins a project, exploring or committed.
+// CreateProject creates a project, exploring or committed.
 type CreateProject struct {
 	ProjectRef   `json:"ref"`
 	Title        string       `json:"title"`
@@ -133,7 +132,7 @@ func (c CreateProject) validate(agreement *Agreement, dc DecisionContext) (check
 	return check
 }
 
-// decideByDate checks a date of decision that is given.
+// decideByDate refuses a date in the past; zero is valid.
 func (v *validation) decideByDate(on Date, dc DecisionContext) {
 	if on != 0 && on < dc.Today {
 		v.add("decide_by", "%s is in the past", on)
@@ -165,8 +164,8 @@ func (e ProjectCreated) apply(world *World, header Header) {
 	project.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// EditProject replaces what is set; the lead edits. Setting DecideBy calls MoveDecideBy instead,
-// which any participant may, and goes alone.
+// EditProject replaces the fields that are not nil; only the lead edits. A DecideBy or Participants must be the
+// only field; it becomes a call that any participant may make.
 type EditProject struct {
 	ProjectRef  `json:"ref"`
 	Title       *string       `json:"title,omitempty"`
@@ -174,11 +173,11 @@ type EditProject struct {
 	Area        *string       `json:"area,omitempty"`
 	Instrument  *InstrumentID `json:"instrument,omitempty"`
 	DecideBy    *Date         `json:"decide_by,omitempty"`
-	// Participants calls AddParticipants instead: all who take part, the present ones and who joins.
+	// Participants calls MoveAddParticipants: all participants, present and new.
 	Participants *[]PartnerID `json:"participants,omitempty"`
 }
 
-// ProjectFields is what EditProject can change.
+// ProjectFields are the fields that EditProject changes directly.
 type ProjectFields struct {
 	Title       string       `json:"title"`
 	Description string       `json:"description,omitempty"`
@@ -186,7 +185,7 @@ type ProjectFields struct {
 	Instrument  InstrumentID `json:"instrument,omitempty"`
 }
 
-// ProjectEdited carries the fields after and before.
+// ProjectEdited carries the new and the old fields.
 type ProjectEdited struct {
 	To   ProjectFields `json:"to"`
 	From ProjectFields `json:"from"`
@@ -220,7 +219,7 @@ func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
 	return sharedEvents("", ProjectEdited{To: to, From: from}), nil
 }
 
-// addedParticipants returns who is to take part and does not yet.
+// addedParticipants returns the listed partners that do not take part yet.
 func (c EditProject) addedParticipants(project *Project, check *validation) []PartnerID {
 	if c.Participants == nil {
 		return nil
@@ -250,7 +249,7 @@ func (c EditProject) validate(agreement *Agreement, to ProjectFields) (check val
 	return check
 }
 
-// findProject returns the project and its agreement if the actor may see them.
+// findProject returns the project and its agreement, or not found if the actor may not see them.
 func findProject(state State, ref ProjectRef, dc DecisionContext) (*Agreement, *Project, error) {
 	agreement, project := state.Agreement(ref.Agreement), state.Project(ref)
 	if agreement == nil || project == nil || !project.Participant(dc.Actor.Partner) {
@@ -259,8 +258,8 @@ func findProject(state State, ref ProjectRef, dc DecisionContext) (*Agreement, *
 	return agreement, project, nil
 }
 
-// requireLead refuses all but a manager of the lead. When the lead has withdrawn from the agreement any participant that
-// has not does its work, since nobody else could.
+// requireLead refuses all actors but a manager of the lead. If the lead has left the agreement, any participant
+// that has not left takes its place.
 func requireLead(agreement *Agreement, project *Project, dc DecisionContext) error {
 	if err := dc.requireManager(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Stage is where a project stands.
+// Stage is the stage of a project's life.
 type Stage string
 
 // The stages of a project.
@@ -20,7 +20,7 @@ const (
 	Stopped   Stage = "stopped"
 )
 
-// StageMove is a change of a project that somebody calls.
+// StageMove is a change of a project that a participant calls.
 type StageMove string
 
 // The moves of a project.
@@ -32,43 +32,43 @@ const (
 	MoveComplete StageMove = "complete"
 	MoveStop     StageMove = "stop"
 	MoveDecideBy StageMove = "move_decide_by"
-	// MoveAddParticipants lets parties of the agreement take part.
+	// MoveAddParticipants adds parties of the agreement as participants.
 	MoveAddParticipants StageMove = "add_participants"
 )
 
-// Call is one participant's wish for a move that takes all of them.
+// Call is one participant's request for a move that takes every participant.
 type Call struct {
 	Move     StageMove   `json:"move"`
 	Partner  PartnerID   `json:"partner"`
 	Reason   string      `json:"reason,omitempty"`
-	DecideBy Date        `json:"decide_by,omitzero"` // of MoveDecideBy
-	Add      []PartnerID `json:"add,omitempty"`      // of AddParticipants, sorted
+	DecideBy Date        `json:"decide_by,omitzero"` // for MoveDecideBy
+	Add      []PartnerID `json:"add,omitempty"`      // for MoveAddParticipants, sorted
 }
 
-// SameAs reports whether two calls want the same.
+// SameAs reports whether two calls request the same move.
 func (c Call) SameAs(other Call) bool {
 	return c.Move == other.Move && c.DecideBy == other.DecideBy && slices.Equal(c.Add, other.Add)
 }
 
-// CallStage calls a move of a project. One that the lead may do alone happens at once; one that
-// takes every participant happens with the last call.
+// CallStage calls a move of a project. A move of the lead takes effect at once; any other with the last
+// participant's call.
 type CallStage struct {
 	ProjectRef `json:"ref"`
 	Move       StageMove   `json:"move"`
 	Reason     string      `json:"reason,omitempty"`
-	DecideBy   Date        `json:"decide_by,omitzero"` // of MoveDecideBy
-	Add        []PartnerID `json:"add,omitempty"`      // of AddParticipants
-	// Withdraw takes the actor's own open call back: nobody is held to what it wanted when things were otherwise.
+	DecideBy   Date        `json:"decide_by,omitzero"` // for MoveDecideBy
+	Add        []PartnerID `json:"add,omitempty"`      // for MoveAddParticipants
+	// Withdraw withdraws the actor's own open call.
 	Withdraw bool `json:"withdraw,omitempty"`
 }
 
-// StageCalled is one participant's call, or, when it is withdrawn, that it stands no more.
+// StageCalled opens or replaces one participant's call, or withdraws it.
 type StageCalled struct {
 	Call      Call `json:"call"`
 	Withdrawn bool `json:"withdrawn,omitempty"`
 }
 
-// StageChanged is the move itself.
+// StageChanged is a move that took effect.
 type StageChanged struct {
 	Move   StageMove `json:"move"`
 	To     Stage     `json:"to"`
@@ -76,13 +76,13 @@ type StageChanged struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// DecideByMoved follows the last call to move the date of decision.
+// DecideByMoved follows the last call to move the decide-by date.
 type DecideByMoved struct {
 	To   Date `json:"to"`
 	From Date `json:"from"`
 }
 
-// stageMoves says from which stages a move goes, where it leads, and whether the lead alone makes it.
+// stageMoves lists, for each move, its source stages, its target stage, and whether the lead makes it alone.
 var stageMoves = map[StageMove]struct {
 	from []Stage
 	to   Stage
@@ -152,7 +152,7 @@ func (c CallStage) validate(agreement *Agreement, project *Project, dc DecisionC
 	return check
 }
 
-// withdrawn takes the actor's call back.
+// withdrawn decides the withdrawal of the actor's call.
 func (c CallStage) withdrawn(project *Project, dc DecisionContext) ([]Event, error) {
 	if err := dc.requireManager(); err != nil {
 		return nil, err
@@ -192,12 +192,12 @@ func (c CallStage) allowed(agreement *Agreement, project *Project, dc DecisionCo
 	case MoveCommit, MoveStart, MoveResume, MoveDecideBy, MoveAddParticipants:
 		return agreement.requireOpen(dc)
 	case MovePause:
-		return agreement.requireNotLeft(dc) // it could not resume
+		return agreement.requireNotLeft(dc) // it could not resume the project
 	}
 	return nil
 }
 
-// effect is what happens once the move has all it takes.
+// effect returns the event of a move that takes effect.
 func (c CallStage) effect(project *Project) Payload {
 	switch c.Move {
 	case MoveDecideBy:
@@ -211,9 +211,9 @@ func (c CallStage) effect(project *Project) Payload {
 	return StageChanged{Move: c.Move, To: stageMoves[c.Move].to, From: project.Stage, Reason: c.Reason}
 }
 
-// RequiredCallers returns whose call a move takes: every participant's that has not withdrawn from the agreement, and
-// to end the project theirs too who have, while something that was started is theirs to deliver or to
-// decide (R4).
+// RequiredCallers returns the partners whose call a move takes: every participant that has not left the
+// agreement. To end the project it also takes those that have left while a started milestone is theirs to deliver
+// or to decide (R4).
 func (p *Project) RequiredCallers(state State, agreement *Agreement, move StageMove, at time.Time) []PartnerID {
 	ids := agreement.present(p.Participants, at)
 	if (move != MoveComplete && move != MoveStop) || len(ids) == len(p.Participants) {
@@ -283,10 +283,9 @@ func (e DecideByMoved) apply(world *World, header Header) {
 	project.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// ParticipantsAdded follows the last call for it. It is the first event of the project that who joined
-// sees: the milestones that all see it finds as they are now, their history it sees from now on, like
-// that of the change requests that are open; those that are closed it does not see. Nobody's acceptors
-// change. All that who joined is told of what was before is in this event.
+// ParticipantsAdded follows the last call. It is the project's first event that new participants see. They see
+// shared milestones in their present state and with later history, change requests that are open, and no closed
+// ones. Acceptors do not change.
 type ParticipantsAdded struct {
 	Added        []PartnerID `json:"added"`
 	Participants []PartnerID `json:"participants"`
@@ -312,7 +311,7 @@ func (e ParticipantsAdded) apply(world *World, header Header) {
 		project.Changes[i] = &fresh
 	}
 	for _, visible := range world.Milestones(header.projectRef()) {
-		if _, private := visible.Audience.Private(); private || visible.Ref.Milestone == "" { // a log of nonsense has some without an id
+		if _, private := visible.Audience.Private(); private || visible.Ref.Milestone == "" { // corrupted logs can contain milestones without an id
 			continue
 		}
 		milestone := world.editMilestone(visible.Ref)

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// without returns a copy of list that lacks x.
+// without returns a copy of list without the value.
 func without[T comparable](list []T, value T) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(element T) bool { return element == value })
 }
 
-// with returns a copy of list that ends in x.
+// with returns a copy of list with the value appended.
 func with[T any](list []T, value T) []T { return append(slices.Clip(list), value) }
 
-// upsert returns a copy of list in which the element with x's key, if any, is replaced by x; a new
-// one goes to its place in the order of keys.
+// upsert returns a copy of list, which is sorted by key, with the value inserted in place of the element with the
+// same key, if any.
 func upsert[T any](list []T, value T, key func(T) string) []T {
 	at, found := slices.BinarySearchFunc(list, key(value), func(element T, wanted string) int { return strings.Compare(key(element), wanted) })
 	list = slices.Clone(list)
@@ -25,7 +25,7 @@ func upsert[T any](list []T, value T, key func(T) string) []T {
 	return slices.Insert(list, at, value)
 }
 
-// duplicate returns the first element that occurs twice.
+// duplicate returns the first element that occurs a second time.
 func duplicate[T comparable](list []T) (T, bool) {
 	for i, value := range list {
 		if slices.Contains(list[:i], value) {

@@ -7,20 +7,19 @@ import (
 	"unicode/utf8"
 )
 
-// What one partner writes all others must be able to read as it was written: on a page, in a terminal, in a
-// chat room. So texts have no characters that turn others round, hide them, or steer what shows
-// them; a title, a name and the like are one line. Nobody signs what reads otherwise than it is.
+// Texts that one partner writes must appear to all others as written: on a page, in a terminal, in a chat
+// channel. A text therefore has no characters that reverse or hide others, or control the display, and titles and
+// names have one line. Otherwise a partner could sign a text that reads differently from the stored one.
 
-// maxMarksPerLetter is how many marks may stand on one letter. Languages take up to five.
+// maxMarksPerLetter limits combining marks on one letter. Languages use up to five.
 const maxMarksPerLetter = 8
 
-// text checks a text field: its greatest length in characters, that it is there if required, and that it
-// can be read as it is.
+// text validates a text field: the limit in characters, whether it is required, and whether it is readable.
 func (v *validation) text(field, value string, limit int, required bool) {
 	v.textField(field, value, limit, required, false)
 }
 
-// line is text for what has no second line.
+// line is text for single-line fields.
 func (v *validation) line(field, value string, limit int, required bool) {
 	v.textField(field, value, limit, required, true)
 }
@@ -38,7 +37,7 @@ func (v *validation) textField(field, value string, limit int, required, oneLine
 	}
 }
 
-// UnreadableReason says why others could not read a text as it was written; empty: they can.
+// UnreadableReason returns why a text would not appear to others as written; empty if it would.
 func UnreadableReason(text string, oneLine bool) string {
 	marks, tags := 0, false
 	for at, char := range text {
@@ -49,7 +48,7 @@ func UnreadableReason(text string, oneLine bool) string {
 		if isLineBreak(char) && oneLine {
 			return "is more than one line, or has a tab"
 		}
-		tags = char == 0x1f3f4 || (tags && isTag(char)) // the flags of some regions are written with tags
+		tags = char == 0x1f3f4 || (tags && isTag(char)) // some regional flags consist of tags
 		if isUnsafeControl(char) || (isTag(char) && !tags) {
 			return fmt.Sprintf("has the character U+%04X at byte %d, which would show the text otherwise than it is", char, at)
 		}
@@ -65,11 +64,11 @@ func UnreadableReason(text string, oneLine bool) string {
 
 func isLineBreak(char rune) bool { return char == '\n' || char == '\r' || char == '\t' || char == 0x85 }
 
-// isTag reports whether r is an invisible copy of an ASCII character.
+// isTag reports whether the character is an invisible copy of an ASCII character.
 func isTag(char rune) bool { return char >= 0xe0000 && char <= 0xe007f }
 
-// isUnsafeControl reports whether r is a control character but an end of line or a tab, or changes the direction of
-// what follows, or separates lines by other means.
+// isUnsafeControl reports whether the character is a control character other than a line break or tab, changes
+// the text direction, or is a Unicode line separator.
 func isUnsafeControl(char rune) bool {
 	switch {
 	case char == '\n', char == '\r', char == '\t':
@@ -80,11 +79,11 @@ func isUnsafeControl(char rune) bool {
 	return unicode.IsControl(char)
 }
 
-// isBlank reports whether there is nothing in s that anybody sees.
+// isBlank reports whether the text has no visible character.
 func isBlank(text string) bool {
 	return strings.IndexFunc(text, func(char rune) bool {
 		switch char {
-		case 0x115f, 0x1160, 0x2800, 0x3164, 0xffa0: // fillers
+		case 0x115f, 0x1160, 0x2800, 0x3164, 0xffa0: // filler characters
 			return false
 		}
 		return !unicode.IsSpace(char) && !unicode.In(char, unicode.Cf, unicode.Cc, unicode.Mn, unicode.Me)

@@ -5,34 +5,34 @@ import (
 	"time"
 )
 
-// Token is a bearer token: its secret is known only to its holder, its SHA-256 is kept.
+// Token is a bearer token. Only the SHA-256 of its secret is stored.
 type Token struct {
 	Ref         TokenRef
 	Name        string
-	Member      MemberID // in whose name it acts; the token's own id if it belongs to a program
+	Member      MemberID // member it acts for; the token's own id for a program
 	Role        Role
 	Hash        [32]byte
-	ExpiresAt   time.Time     // zero: never
+	ExpiresAt   time.Time     // zero: does not expire
 	Agreements  []AgreementID // empty: all of the partner's
 	Revoked     bool
-	ViaOperator bool // the operator issued it, or a token that the operator issued
-	ByOperator  bool // the operator itself issued it, at IssuedAt
+	ViaOperator bool // issued by the operator, or with a token that the operator issued
+	ByOperator  bool // issued by the operator itself
 	IssuedAt    time.Time
 	Versions    Versions
 }
 
-// IssueToken makes a token whose secret has the given SHA-256.
+// IssueToken creates a token whose secret has the given SHA-256.
 type IssueToken struct {
 	TokenRef
 	Name       string        `json:"name"`
-	Member     MemberID      `json:"member,omitempty"` // empty: a program, named like the token
+	Member     MemberID      `json:"member,omitempty"` // empty: a program, with the token's id
 	Role       Role          `json:"role"`
 	Hash       []byte        `json:"hash"`
 	ExpiresAt  time.Time     `json:"expires_at,omitzero"`
 	Agreements []AgreementID `json:"agreements,omitempty"`
 }
 
-// TokenIssued is about the token in its subject.
+// TokenIssued is about the token named by the event's subject.
 type TokenIssued struct {
 	Name        string        `json:"name"`
 	Member      MemberID      `json:"member"`
@@ -109,12 +109,12 @@ func (e TokenIssued) apply(world *World, header Header) {
 	token.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// RevokeToken ends a token.
+// RevokeToken revokes a token.
 type RevokeToken struct {
 	TokenRef
 }
 
-// TokenRevoked is about the token in its subject.
+// TokenRevoked is about the token named by the event's subject.
 type TokenRevoked struct{}
 
 func (c RevokeToken) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -145,8 +145,8 @@ func (TokenRevoked) apply(world *World, header Header) {
 	token.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// ValidAt reports whether the token is good at the given time, given the member it acts for (nil
-// for a program).
+// ValidAt reports whether the token is valid at the given time. The member is the one it acts for; nil for a
+// program.
 func (t *Token) ValidAt(member *Member, at time.Time) bool {
 	if t.Revoked || (!t.ExpiresAt.IsZero() && !at.Before(t.ExpiresAt)) {
 		return false
@@ -154,8 +154,8 @@ func (t *Token) ValidAt(member *Member, at time.Time) bool {
 	return member == nil || !member.Removed
 }
 
-// RoleFor returns what the token allows, given the member it acts for (nil for a program): no more
-// than the member may now, whatever it could do when the token was issued.
+// RoleFor returns the token's effective role: at most the present role of the member it acts for; nil for a
+// program.
 func (t *Token) RoleFor(member *Member) Role {
 	if member != nil && member.Role == Viewer {
 		return Viewer
@@ -163,7 +163,7 @@ func (t *Token) RoleFor(member *Member) Role {
 	return t.Role
 }
 
-// Covers reports whether the token may be used for the agreement.
+// Covers reports whether the token is valid for the agreement.
 func (t *Token) Covers(agreement AgreementID) bool {
 	return len(t.Agreements) == 0 || slices.Contains(t.Agreements, agreement)
 }

@@ -5,52 +5,51 @@ import (
 	"time"
 )
 
-// WebhookID names a webhook of a partner.
+// WebhookID identifies a webhook of a partner.
 type WebhookID string
 
-// WebhookRef names a webhook across partners.
+// WebhookRef identifies a webhook of any partner.
 type WebhookRef struct {
 	Partner PartnerID `json:"partner"`
 	Webhook WebhookID `json:"webhook"`
 }
 
-// MaxWebhooks is how many webhooks a partner may have at a time.
+// MaxWebhooks is the maximum number of webhooks of a partner.
 const MaxWebhooks = 50
 
-// Webhook is an endpoint that a partner wants to be told at: a program, or a room of a chat tool. The
-// rules:
+// Webhook is an endpoint that receives a partner's events: a program, or a channel of a chat tool. The rules:
 //
-// Only managers of the partner itself keep its webhooks: what is delivered is the partner's content, so
-// that to the operator there are none. All events about webhooks are private to the partner.
+// Only managers of the partner manage its webhooks. They are not visible to the operator, because messages
+// contain the partner's data. All events about webhooks are private to the partner.
 //
-// Addresses and secrets are sealed before they reach a command; nothing here can read them. A secret that
-// was rotated away signs for SecretOverlap longer.
+// Addresses and secrets are encrypted before they reach a command; this package cannot read them. A rotated
+// secret signs for another SecretOverlap.
 //
-// Tandem itself disables a webhook whose endpoint is gone; only a manager enables it again, and nothing is
-// lost in between.
+// Tandem disables a webhook whose endpoint is gone. Only a manager enables it again; it then resumes where it
+// stopped.
 type Webhook struct {
 	Ref                WebhookRef
 	Settings           WebhookSettings
-	Secret             []byte           // sealed; empty: none
-	PreviousSecret     []byte           // sealed: the secret before the last rotation, which still signs until OldUntil
-	PreviousUntil      time.Time        // zero: there is none
-	DisabledReason     string           // why nothing is delivered; empty: it is
-	DisabledAt         time.Time        // since when it is disabled
-	AddedAt            time.Time        // what was recorded before is not delivered: when it was added
-	AgreementsChosenAt time.Time        // since when its agreements are what they are; zero: since it was added
-	Requests           []WebhookRequest // the latest, oldest first
+	Secret             []byte           // encrypted; empty: none
+	PreviousSecret     []byte           // encrypted; the secret before the last rotation, which signs until PreviousUntil
+	PreviousUntil      time.Time        // zero: no previous secret
+	DisabledReason     string           // empty: enabled
+	DisabledAt         time.Time        // zero: enabled
+	AddedAt            time.Time        // earlier events are not sent
+	AgreementsChosenAt time.Time        // when Agreements last changed; zero: when it was added
+	Requests           []WebhookRequest // latest requests, oldest first
 	Removed            bool
 	Versions           Versions
 }
 
-// WebhookSettings is what a partner's managers choose. The address is sealed by the edge, because chat
-// tools put their secrets into it; Place is what may be shown of it.
+// WebhookSettings are the settings that a partner's managers choose. The address is encrypted, because the
+// addresses of chat tools contain secrets; DisplayAddress is the part that may be shown.
 type WebhookSettings struct {
 	Title          string        `json:"title,omitempty"`
 	Format         string        `json:"format"`
-	Address        []byte        `json:"address"`              // sealed
+	Address        []byte        `json:"address"`              // encrypted
 	DisplayAddress string        `json:"place"`                // such as https://hooks.slack.com/…
-	Events         []string      `json:"events"`               // types, with * for any rest: "milestone.*"
+	Events         []string      `json:"events"`               // event types; * matches any rest, as in "milestone.*"
 	Agreements     []AgreementID `json:"agreements,omitempty"` // empty: all
 	Language       string        `json:"language"`             // en, zh or fi
 	IncludePrivate bool          `json:"include_private,omitempty"`
@@ -82,7 +81,7 @@ func (s WebhookSettings) validate() (check validation) {
 	return check
 }
 
-// maxSealedBytes is the greatest length of something sealed, in bytes: more than any address or secret has.
+// maxSealedBytes limits encrypted values. It exceeds any valid address or secret.
 const maxSealedBytes = 10_000
 
 func (v *validation) sealed(field string, b []byte, required bool) {
@@ -108,39 +107,38 @@ func (v *validation) eventPatterns(patterns []string) {
 	}
 }
 
-// Digest says how often one message sums up what happened; empty: every event has its own.
+// Digest is the period that one message summarizes; empty: one message per event.
 type Digest string
 
-// The digests: at 08:00 in the partner's zone, of every day or of every Monday.
+// The digests are sent at 08:00 in the partner's time zone, every day or every Monday.
 const (
 	Daily  Digest = "daily"
 	Weekly Digest = "weekly"
 )
 
-// WebhookOrder says what happens behind an event that cannot be delivered.
+// WebhookOrder says how sending continues after a failing event.
 type WebhookOrder string
 
-// The orders: the rest waits, or it goes ahead and what lagged is summed up.
+// The orders: later events wait, or they are sent and the skipped events are summarized.
 const (
 	Ordered   WebhookOrder = "ordered"
 	SkipAhead WebhookOrder = "skip_ahead"
 )
 
-// WebhookRequest is something that a manager asks of the deliveries. The latest few are kept.
+// WebhookRequest is a manager's request to send messages. Only the latest are kept.
 type WebhookRequest struct {
-	Number  int // from 1
+	Number  int // numbered from 1
 	Kind    WebhookRequestKind
-	After   string    // of a replay: the position after which to begin
-	Since   time.Time // of a replay without a position: the time of recording from which to begin
-	Message string    // to deliver again
-	At      time.Time // recorded
+	After   string    // for a replay: the position after which to start
+	Since   time.Time // for a replay without a position: the time of recording from which to start
+	Message string    // for a resend: the id of the message
+	At      time.Time // time of recording
 }
 
-// WebhookRequestKind is what is asked for.
+// WebhookRequestKind is the kind of a WebhookRequest.
 type WebhookRequestKind string
 
-// The requests: a message that says it is a test; one delivery again, beside the others; all events
-// again from a place on.
+// The requests: send a test message; send one message again; send all events again from a position or time on.
 const (
 	RequestTest   WebhookRequestKind = "test"
 	RequestResend WebhookRequestKind = "redeliver"

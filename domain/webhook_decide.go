@@ -2,15 +2,15 @@ package domain
 
 import "time"
 
-// SecretOverlap is how long a secret that was rotated away goes on signing beside its successor.
+// SecretOverlap is how long a rotated secret still signs beside its successor.
 const SecretOverlap = 24 * time.Hour
 
-// AddWebhook subscribes an endpoint. The edge has checked that the format exists and suits the address, and
-// that the agreements are the partner's.
+// AddWebhook adds a webhook. The caller of Decide has checked that the format exists and fits the address, and
+// that the partner takes part in the agreements.
 type AddWebhook struct {
 	WebhookRef
 	Settings WebhookSettings `json:"settings"`
-	Secret   []byte          `json:"secret,omitempty"` // sealed
+	Secret   []byte          `json:"secret,omitempty"` // encrypted
 }
 
 func (c AddWebhook) target(State) *Versions { return nil }
@@ -38,12 +38,11 @@ func (c AddWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 	return webhookEvent(c.Partner, c.Webhook, WebhookAdded{c.Settings, c.Secret}), nil
 }
 
-// EditWebhook replaces the settings that are set. The format stays what it is: another tool is another
-// webhook.
+// EditWebhook replaces the settings that are not nil. The format cannot change.
 type EditWebhook struct {
 	WebhookRef
 	Title          *string        `json:"title,omitempty"`
-	Address        []byte         `json:"address,omitempty"` // sealed; with Place
+	Address        []byte         `json:"address,omitempty"` // encrypted; set together with DisplayAddress
 	DisplayAddress *string        `json:"place,omitempty"`
 	Events         *[]string      `json:"events,omitempty"`
 	Agreements     *[]AgreementID `json:"agreements,omitempty"`
@@ -79,10 +78,10 @@ func (c EditWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 	return webhookEvent(c.Partner, c.Webhook, WebhookEdited{To: to, From: webhook.Settings}), nil
 }
 
-// RotateWebhookSecret puts a new secret in the place of the old one, which goes on signing for a while.
+// RotateWebhookSecret replaces the secret; the old one signs for another SecretOverlap.
 type RotateWebhookSecret struct {
 	WebhookRef
-	Secret []byte `json:"secret"` // sealed
+	Secret []byte `json:"secret"` // encrypted
 }
 
 func (c RotateWebhookSecret) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -105,7 +104,7 @@ func (c RotateWebhookSecret) decide(state State, dc DecisionContext) ([]Event, e
 	return webhookEvent(c.Partner, c.Webhook, event), nil
 }
 
-// RemoveWebhook ends a subscription.
+// RemoveWebhook removes a webhook.
 type RemoveWebhook struct {
 	WebhookRef
 }
@@ -117,7 +116,7 @@ func (c RemoveWebhook) decide(state State, dc DecisionContext) ([]Event, error) 
 	return webhookEvent(c.Partner, c.Webhook, WebhookRemoved{}), nil
 }
 
-// DisableWebhook is given by Tandem itself, when the endpoint is gone or has failed for too long.
+// DisableWebhook is issued by Tandem when the endpoint is gone or has failed for too long.
 type DisableWebhook struct {
 	WebhookRef
 	Reason string `json:"reason"`
@@ -144,7 +143,7 @@ func (c DisableWebhook) decide(state State, dc DecisionContext) ([]Event, error)
 	return webhookEvent(c.Partner, c.Webhook, WebhookDisabled{c.Reason}), nil
 }
 
-// EnableWebhook lets a disabled webhook go on where it stopped.
+// EnableWebhook lets a disabled webhook resume where it stopped.
 type EnableWebhook struct {
 	WebhookRef
 }
@@ -160,7 +159,7 @@ func (c EnableWebhook) decide(state State, dc DecisionContext) ([]Event, error) 
 	return webhookEvent(c.Partner, c.Webhook, WebhookEnabled{}), nil
 }
 
-// findOwnDirectory returns the partner if the actor belongs to it. The operator does not.
+// findOwnDirectory returns the partner, or not found if the actor does not belong to it. The operator does not.
 func findOwnDirectory(state State, id PartnerID, dc DecisionContext) (*Partner, error) {
 	partner := state.Partner(id)
 	if partner == nil || dc.Actor.Partner != id {
@@ -180,7 +179,7 @@ func findWebhook(state State, partner PartnerID, id WebhookID, dc DecisionContex
 	return webhook, nil
 }
 
-// findManagedWebhook returns the webhook if the actor may do something with it, whatever that is.
+// findManagedWebhook returns the webhook if the actor is a manager of its partner.
 func findManagedWebhook(state State, partner PartnerID, id WebhookID, dc DecisionContext) (*Webhook, error) {
 	webhook, err := findWebhook(state, partner, id, dc)
 	if err != nil {

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// The events about a webhook name it in their subject.
+// The subject of an event about a webhook is the webhook's id.
 
-// WebhookAdded begins a subscription: what is recorded from now on is delivered.
+// WebhookAdded adds a webhook; it receives later events.
 type WebhookAdded struct {
 	Settings WebhookSettings `json:"settings"`
-	Secret   []byte          `json:"secret,omitempty"` // sealed
+	Secret   []byte          `json:"secret,omitempty"` // encrypted
 }
 
-// WebhookEdited carries all settings after and before.
+// WebhookEdited carries the new and the old settings.
 type WebhookEdited struct {
 	To   WebhookSettings `json:"to"`
 	From WebhookSettings `json:"from"`
@@ -21,40 +21,40 @@ type WebhookEdited struct {
 
 // WebhookSecretRotated carries the new secret.
 type WebhookSecretRotated struct {
-	Secret        []byte    `json:"secret"`             // sealed
-	PreviousUntil time.Time `json:"old_until,omitzero"` // zero: there was none before
+	Secret        []byte    `json:"secret"`             // encrypted
+	PreviousUntil time.Time `json:"old_until,omitzero"` // zero: there was no previous secret
 }
 
-// WebhookRemoved ends a subscription.
+// WebhookRemoved removes a webhook.
 type WebhookRemoved struct{}
 
-// WebhookDisabled says that nothing is delivered until somebody enables it.
+// WebhookDisabled stops sending until a manager enables the webhook.
 type WebhookDisabled struct {
 	Reason string `json:"reason"`
 }
 
-// WebhookEnabled says that it goes on where it stopped.
+// WebhookEnabled resumes sending where it stopped.
 type WebhookEnabled struct{}
 
-// WebhookTestRequested asks for a message that says it is a test.
+// WebhookTestRequested requests a test message.
 type WebhookTestRequested struct {
 	Number int `json:"number"`
 }
 
-// WebhookRedeliveryRequested asks for one delivery again.
+// WebhookRedeliveryRequested requests to send one message again.
 type WebhookRedeliveryRequested struct {
 	Number  int    `json:"number"`
 	Message string `json:"delivery"`
 }
 
-// WebhookReplayRequested asks for all events again, from a position or a time on.
+// WebhookReplayRequested requests to send all events again, from a position or time on.
 type WebhookReplayRequested struct {
 	Number int       `json:"number"`
 	After  string    `json:"after,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
 }
 
-// maxRequests is how many requests a webhook remembers.
+// maxRequests is the number of requests that a webhook keeps.
 const maxRequests = 16
 
 func (w *World) editWebhookOf(header Header) *Webhook {
@@ -86,7 +86,7 @@ func (e WebhookSecretRotated) apply(world *World, header Header) {
 	webhook.Secret = e.Secret
 }
 
-// apply forgets the address and the secrets; the log keeps them sealed.
+// apply drops the address and the secrets; the log still holds them encrypted.
 func (WebhookRemoved) apply(world *World, header Header) {
 	webhook := world.editWebhookOf(header)
 	webhook.Removed, webhook.Settings.Address, webhook.Secret, webhook.PreviousSecret, webhook.Requests = true, nil, nil, nil, nil

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// publicTypes returns the types of all events, as feeds show them.
+// publicTypes returns all event types, without versions.
 func publicTypes() map[string]bool {
 	types := make(map[string]bool, len(payloads))
 	for stored := range payloads {
@@ -14,7 +14,7 @@ func publicTypes() map[string]bool {
 	return types
 }
 
-// matchesAnyType reports whether a pattern of event types can match anything.
+// matchesAnyType reports whether a pattern matches at least one event type.
 func matchesAnyType(pattern string) bool {
 	types := publicTypes()
 	area, all := strings.CutSuffix(pattern, ".*")
@@ -29,8 +29,8 @@ func matchesAnyType(pattern string) bool {
 	return false
 }
 
-// Subscribes reports whether the webhook asks for events of a public type under an agreement; whether the
-// partner may see them is another question.
+// Subscribes reports whether the settings select events of a public type under an agreement. It does not check
+// visibility.
 func (s WebhookSettings) Subscribes(public string, agreement AgreementID) bool {
 	if len(s.Agreements) > 0 && !slices.Contains(s.Agreements, agreement) {
 		return false

@@ -2,8 +2,7 @@ package domain
 
 import "time"
 
-// TestWebhook asks for a message that says it is a test, on the way that all messages take. It is how to
-// find out whether a disabled webhook can be enabled again, too.
+// TestWebhook requests a test message, which is sent like any other message, even to a disabled webhook.
 type TestWebhook struct {
 	WebhookRef
 }
@@ -16,8 +15,8 @@ func (c TestWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 	return webhookEvent(c.Partner, c.Webhook, WebhookTestRequested{webhook.nextRequestNumber()}), nil
 }
 
-// ResendWebhook asks for one delivery again, beside what else is delivered. The edge has looked that there is
-// such a delivery.
+// ResendWebhook requests to send one message again, independent of other sending. The caller of Decide has
+// checked that the message exists.
 type ResendWebhook struct {
 	WebhookRef
 	Message string `json:"delivery"`
@@ -39,8 +38,8 @@ func (c ResendWebhook) decide(state State, dc DecisionContext) ([]Event, error) 
 	return webhookEvent(c.Partner, c.Webhook, WebhookRedeliveryRequested{webhook.nextRequestNumber(), c.Message}), nil
 }
 
-// ReplayWebhook asks for all events again that came after a position, or were recorded since a time. The
-// edge has looked that the position is one.
+// ReplayWebhook requests to send all events again after a position, or recorded since a time. The caller of
+// Decide has checked the position.
 type ReplayWebhook struct {
 	WebhookRef
 	After string    `json:"after,omitempty"`

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// State is what decisions read. A method returns nil for what does not exist; what it returns
-// must not be changed.
+// State is the input of decisions. Lookups return nil for a missing entity. Returned entities must not be
+// modified.
 type State interface {
 	Partner(PartnerID) *Partner
 	Member(MemberRef) *Member
@@ -17,13 +17,13 @@ type State interface {
 	Milestone(MilestoneRef) *Milestone
 	// MilestonesOf returns the milestones whose plan names the instrument, sorted by project and id.
 	MilestonesOf(AgreementID, InstrumentID) []*Milestone
-	// Milestones returns those of a project, sorted by id.
+	// Milestones returns the milestones of a project, sorted by id.
 	Milestones(ProjectRef) []*Milestone
 }
 
-// World is a state that events are folded into. It stands alone, or as a fork on another state,
-// which it reads through and never changes: that is how an owner decides ahead of what is durable.
-// A World is not safe for concurrent use.
+// World is a State that events are folded into. It is either independent or a fork of another state, which it
+// reads but never modifies; the owner of a partition decides on a fork, ahead of the durable state. A World is
+// not safe for concurrent use.
 type World struct {
 	base    State
 	inPlace bool
@@ -41,7 +41,7 @@ type World struct {
 // NewWorld returns an empty state.
 func NewWorld() *World { return NewFork(emptyState{}) }
 
-// NewFork returns a state that begins as base and keeps its own changes.
+// NewFork returns a state that reads through to base and keeps its own changes.
 func NewFork(base State) *World {
 	return &World{
 		base:       base,
@@ -55,13 +55,13 @@ func NewFork(base State) *World {
 	}
 }
 
-// ReplaceInPlace says whether Apply may change the entities it handed out before. It makes a
-// replay cheaper while nobody else reads the world; the default is to copy an entity once for each
-// commit that changes it, so nobody may keep what it read between two events of one commit.
+// ReplaceInPlace lets Apply modify entities that were handed out before. This speeds up a replay without other
+// readers. By default an entity is copied once for each commit that changes it, so do not keep an entity between
+// two events of one commit.
 func (w *World) ReplaceInPlace(yes bool) { w.inPlace = yes }
 
-// Prune forgets the changes of a fork that commits up to the given number made, once the base
-// holds them.
+// Prune drops the fork's entities that were last changed by commits up to the given number. The base must hold
+// them.
 func (w *World) Prune(commit uint64) {
 	w.partners.prune(commit)
 	w.members.prune(commit)
@@ -153,7 +153,7 @@ func (w *World) editMilestone(ref MilestoneRef) *Milestone {
 	return edit(w, w.milestones, ref, w.base.Milestone)
 }
 
-// table holds the entities of one kind, each with the commit that changed it last.
+// table holds the entities of one kind, each with the last commit that changed it.
 type table[K comparable, V any] map[K]row[V]
 
 type row[V any] struct {
@@ -176,14 +176,14 @@ func (t table[K, V]) prune(commit uint64) {
 	}
 }
 
-// edit returns an entity that the fold may change: a copy of the present one, put in its place,
-// or an empty one. Slices inside are still the old ones and must be replaced, not changed.
+// edit returns an entity for modification by the fold: a copy of the present one, or a new one. Its slices are
+// shared with the old entity and must be replaced, not modified.
 func edit[K comparable, V any](world *World, entities table[K, V], key K, base func(K) *V) *V {
 	entry, own := entities[key]
 	if !own {
 		entry.value = base(key)
 	}
-	thisCommit := own && entry.commit == world.commit && world.commit != 0 // copied for an earlier event of it
+	thisCommit := own && entry.commit == world.commit && world.commit != 0 // copied for an earlier event of this commit
 	switch {
 	case entry.value == nil:
 		entry.value = new(V)
@@ -196,7 +196,7 @@ func edit[K comparable, V any](world *World, entities table[K, V], key K, base f
 	return entry.value
 }
 
-// emptyState is the state below a world that stands alone.
+// emptyState is the base of an independent world.
 type emptyState struct{}
 
 func (emptyState) Partner(PartnerID) *Partner                          { return nil }
