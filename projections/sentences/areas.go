@@ -6,68 +6,68 @@ import (
 	"tandem/domain"
 )
 
-// directory words what happens in a partner's directory.
+// directory returns the message suffix and the arguments of an event of a partner's directory.
 func (p *phrasebook) directory(fact Fact) (string, args) {
-	switch e := fact.Payload.(type) {
+	switch event := fact.Payload.(type) {
 	case domain.MemberAdded:
-		return "", args{"Role": p.role(e.Role)}
+		return "", args{"Role": p.role(event.Role)}
 	case domain.MemberEdited:
-		if e.To == e.From {
+		if event.To == event.From {
 			return "details", args{}
 		}
-		return "", args{"Role": p.role(e.To)}
+		return "", args{"Role": p.role(event.To)}
 	case domain.TokenIssued:
-		return "", args{"Name": e.Name, "Role": p.role(e.Role)}
+		return "", args{"Name": event.Name, "Role": p.role(event.Role)}
 	case domain.WebhookAdded:
-		return "", args{"Place": e.Settings.DisplayAddress}
+		return "", args{"Place": event.Settings.DisplayAddress}
 	case domain.WebhookEdited:
-		if e.To.DisplayAddress != e.From.DisplayAddress {
-			return "moved", args{"Place": e.To.DisplayAddress}
+		if event.To.DisplayAddress != event.From.DisplayAddress {
+			return "moved", args{"Place": event.To.DisplayAddress}
 		}
 	case domain.WebhookDisabled:
-		return "", args{"Reason": e.Reason}
+		return "", args{"Reason": event.Reason}
 	case domain.WebhookReplayRequested:
-		if !e.Since.IsZero() {
-			return "since", args{"Since": p.style.date(domain.DateOf(e.Since.UTC()))}
+		if !event.Since.IsZero() {
+			return "since", args{"Since": p.style.date(domain.DateOf(event.Since.UTC()))}
 		}
 	}
 	return "", args{}
 }
 
-// agreement words what happens to an agreement's terms.
+// agreement returns the message suffix and the arguments of an event of an agreement.
 func (p *phrasebook) agreement(fact Fact) (string, args) {
-	switch e := fact.Payload.(type) {
+	switch event := fact.Payload.(type) {
 	case domain.AgreementDrafted:
-		return "", args{"Parties": p.names(fact, e.Terms.Parties)}
+		return "", args{"Parties": p.names(fact, event.Terms.Parties)}
 	case domain.AgreementEdited:
-		return "", args{"Voided": p.names(fact, e.Voided)}
+		return "", args{"Voided": p.names(fact, event.Voided)}
 	case domain.AgreementSigned:
-		return "", args{"Signatory": e.Signature.Signatory, "On": p.style.date(e.Signature.SignedOn)}
+		return "", args{"Signatory": event.Signature.Signatory, "On": p.style.date(event.Signature.SignedOn)}
 	case domain.TerminationCalled:
-		return "", args{"On": p.style.date(e.EffectiveOn), "Reason": e.Reason, "Remaining": p.names(fact, e.Remaining)}
+		return "", args{"On": p.style.date(event.EffectiveOn), "Reason": event.Reason, "Remaining": p.names(fact, event.Remaining)}
 	case domain.NoticeGiven:
 		suffix := ""
-		if e.Leaves {
+		if event.Leaves {
 			suffix = "leaves"
 		}
-		return suffix, args{"On": p.style.date(e.EffectiveOn), "Reason": e.Reason}
+		return suffix, args{"On": p.style.date(event.EffectiveOn), "Reason": event.Reason}
 	case domain.AgreementTerminated:
-		return "", args{"On": p.style.date(e.EffectiveOn), "Reason": e.Reason}
+		return "", args{"On": p.style.date(event.EffectiveOn), "Reason": event.Reason}
 	case domain.PartiesAdded:
-		return "", args{"Added": p.names(fact, e.Added)}
+		return "", args{"Added": p.names(fact, event.Added)}
 	case domain.PartyInvited:
-		return "", args{"Amendment": e.Amendment, "Partners": p.names(fact, e.Partners)}
+		return "", args{"Amendment": event.Amendment, "Partners": p.names(fact, event.Partners)}
 	case domain.AgreementAmended:
-		return "", args{"Amendment": e.Amendment, "Joined": p.names(fact, signers(e.Joined))}
+		return "", args{"Amendment": event.Amendment, "Joined": p.names(fact, signers(event.Joined))}
 	case domain.InstrumentAdded:
-		return "", args{"Instrument": e.Instrument.Title, "Voided": p.names(fact, e.Voided)}
+		return "", args{"Instrument": event.Instrument.Title, "Voided": p.names(fact, event.Voided)}
 	case domain.InstrumentNoted:
-		if e.To == "" {
-			return "removed", args{"Instrument": e.Title}
+		if event.To == "" {
+			return "removed", args{"Instrument": event.Title}
 		}
-		return "", args{"Instrument": e.Title, "Text": e.To}
+		return "", args{"Instrument": event.Title, "Text": event.To}
 	case domain.ItemMoved:
-		return string(e.To), args{"Item": e.Title}
+		return string(event.To), args{"Item": event.Title}
 	}
 	return "", args{}
 }
@@ -80,92 +80,92 @@ func signers(list []domain.Signature) []domain.PartnerID {
 	return ids
 }
 
-// project words what happens to a project itself.
+// project returns the message suffix and the arguments of an event of a project.
 func (p *phrasebook) project(fact Fact) (string, args) {
-	switch e := fact.Payload.(type) {
+	switch event := fact.Payload.(type) {
 	case domain.ProjectCreated:
-		if e.Stage == domain.Exploring && e.DecideBy != 0 {
-			return "exploring", args{"On": p.style.date(e.DecideBy)}
+		if event.Stage == domain.Exploring && event.DecideBy != 0 {
+			return "exploring", args{"On": p.style.date(event.DecideBy)}
 		}
 		return "", args{}
 	case domain.StageCalled:
-		data := args{"Reason": e.Call.Reason}
-		if e.Call.DecideBy != 0 {
-			data["On"] = p.style.date(e.Call.DecideBy)
+		data := args{"Reason": event.Call.Reason}
+		if event.Call.DecideBy != 0 {
+			data["On"] = p.style.date(event.Call.DecideBy)
 		}
-		if len(e.Call.Add) > 0 {
-			data["Added"] = p.names(fact, e.Call.Add)
+		if len(event.Call.Add) > 0 {
+			data["Added"] = p.names(fact, event.Call.Add)
 		}
-		if e.Withdrawn {
-			return "withdrawn_" + string(e.Call.Move), data
+		if event.Withdrawn {
+			return "withdrawn_" + string(event.Call.Move), data
 		}
-		return string(e.Call.Move), data
+		return string(event.Call.Move), data
 	case domain.StageChanged:
-		return string(e.Move), args{"Reason": e.Reason}
+		return string(event.Move), args{"Reason": event.Reason}
 	case domain.ParticipantsAdded:
-		return "", args{"Added": p.names(fact, e.Added), "Reason": e.Reason}
+		return "", args{"Added": p.names(fact, event.Added), "Reason": event.Reason}
 	case domain.DecideByMoved:
-		if e.From == 0 {
-			return "first", args{"On": p.style.date(e.To)}
+		if event.From == 0 {
+			return "first", args{"On": p.style.date(event.To)}
 		}
-		return "", args{"Span": p.style.span(e.From, e.To)}
+		return "", args{"Span": p.style.span(event.From, event.To)}
 	}
 	return "", args{}
 }
 
-// milestone words what happens to a milestone.
+// milestone returns the message suffix and the arguments of an event of a milestone.
 func (p *phrasebook) milestone(fact Fact) (string, args) {
-	switch e := fact.Payload.(type) {
+	switch event := fact.Payload.(type) {
 	case domain.MilestonePlanned:
-		return privateVariant(fact, ""), args{"On": p.style.date(e.Plan.DueOn)}
+		return privateVariant(fact, ""), args{"On": p.style.date(event.Plan.DueOn)}
 	case domain.MilestoneEdited:
-		return p.edited(e)
+		return p.edited(event)
 	case domain.MilestoneAgreed:
-		return p.agreed(e)
+		return p.agreed(event)
 	case domain.MilestonePublished:
-		return "", args{"Change": e.Change}
+		return "", args{"Change": event.Change}
 	case domain.MilestoneProgressed:
-		return p.progressed(e)
+		return p.progressed(event)
 	case domain.MilestoneAssessed:
-		return p.assessed(e)
+		return p.assessed(event)
 	case domain.EvidenceKept:
-		return "", args{"Round": e.Round, "Evidence": p.titles(e.Evidence)}
+		return "", args{"Round": event.Round, "Evidence": p.titles(event.Evidence)}
 	case domain.ForecastMoved:
-		return p.forecast(fact, e)
+		return p.forecast(fact, event)
 	case domain.MilestoneDelivered:
-		return "", args{"Round": e.Round, "On": p.style.date(e.On)}
+		return "", args{"Round": event.Round, "On": p.style.date(event.On)}
 	case domain.DeliveryWithdrawn:
-		return "", args{"Round": e.Round}
+		return "", args{"Round": event.Round}
 	case domain.MilestoneAccepted:
-		return "", args{"Round": e.Round, "Note": e.Note, "Remaining": p.names(fact, e.Remaining)}
+		return "", args{"Round": event.Round, "Note": event.Note, "Remaining": p.names(fact, event.Remaining)}
 	case domain.MilestoneConditionallyAccepted:
 		return "", args{
-			"Round": e.Round, "Note": e.Note, "Conditions": p.conditions(e.Conditions), "Remaining": p.names(fact, e.Remaining),
+			"Round": event.Round, "Note": event.Note, "Conditions": p.conditions(event.Conditions), "Remaining": p.names(fact, event.Remaining),
 		}
 	case domain.ConditionClosed:
-		return "", args{"Number": e.Number, "Text": e.Text, "Open": e.StillOpen}
+		return "", args{"Number": event.Number, "Text": event.Text, "Open": event.StillOpen}
 	case domain.MilestoneDisputed:
-		return "", args{"Round": e.Round, "Acceptor": fact.Name(e.Acceptor), "Reason": e.Reason}
+		return "", args{"Round": event.Round, "Acceptor": fact.Name(event.Acceptor), "Reason": event.Reason}
 	case domain.OutcomeNamed:
-		return string(e.Settlement), args{"Round": e.Round, "Note": e.Note, "Remaining": p.names(fact, e.Remaining)}
+		return string(event.Settlement), args{"Round": event.Round, "Note": event.Note, "Remaining": p.names(fact, event.Remaining)}
 	case domain.MilestoneSettled:
-		return string(e.Settlement), args{"Round": e.Round}
+		return string(event.Settlement), args{"Round": event.Round}
 	case domain.MilestoneRejected:
-		return "", args{"Round": e.Round, "Reasons": strings.Join(e.Reasons, p.style.semicolon)}
+		return "", args{"Round": event.Round, "Reasons": strings.Join(event.Reasons, p.style.semicolon)}
 	case domain.MilestoneCancelled:
-		if e.Change != 0 {
-			return "agreed", args{"Reason": e.Reason, "Change": e.Change}
+		if event.Change != 0 {
+			return "agreed", args{"Reason": event.Reason, "Change": event.Change}
 		}
-		return "", args{"Reason": e.Reason}
+		return "", args{"Reason": event.Reason}
 	case domain.MilestoneWaived:
-		return "", args{"Remaining": p.names(fact, e.Remaining)}
+		return "", args{"Remaining": p.names(fact, event.Remaining)}
 	case domain.MilestoneCommented:
-		return privateVariant(fact, ""), args{"Text": e.Text}
+		return privateVariant(fact, ""), args{"Text": event.Text}
 	}
 	return "", args{}
 }
 
-// conditions writes "1. Signed report (by 13 April 2018); 2. Spare optics (by 30 April 2018)".
+// conditions formats conditions as "1. Signed report (by 13 April 2018); 2. Spare optics (by 30 April 2018)".
 func (p *phrasebook) conditions(list []domain.Condition) string {
 	words := make([]string, len(list))
 	for i, condition := range list {
@@ -174,7 +174,7 @@ func (p *phrasebook) conditions(list []domain.Condition) string {
 	return strings.Join(words, p.style.semicolon)
 }
 
-// privateVariant names the variant of a message for what only one partner sees.
+// privateVariant returns the suffix of a message for an event that only one partner sees.
 func privateVariant(fact Fact, suffix string) string {
 	if !fact.Private {
 		return suffix
@@ -182,7 +182,7 @@ func privateVariant(fact Fact, suffix string) string {
 	return strings.TrimPrefix(suffix+".private", ".")
 }
 
-// edited says the date that moved, if one did; it is what readers look for.
+// edited prefers the message about a moved due date to the general one.
 func (p *phrasebook) edited(event domain.MilestoneEdited) (string, args) {
 	if event.To.DueOn != event.From.DueOn && event.From.DueOn != 0 {
 		return "moved", args{"Span": p.style.span(event.From.DueOn, event.To.DueOn)}

@@ -1,9 +1,9 @@
-// Package sentences words events for people: one plain sentence for each, in English, Chinese and
-// Finnish, for pages, histories, feeds and chat.
+// Package sentences renders events as one plain sentence each, in English, Chinese and Finnish, for pages,
+// histories, feeds and chat.
 //
-// The texts are in the messages folder, a file per language. A message's name is the stored event
-// type, with a suffix where an event reads differently by what it says. A new event type needs a
-// case in its area's file here and its texts in every language; a test fails without them.
+// The messages are in the folder messages, one file per language. The id of a message is the stored event type,
+// with a suffix if the sentence depends on the content of the event. A new event type needs a case in the file of
+// its area and a message in every language; a test fails otherwise.
 package sentences
 
 import (
@@ -18,41 +18,41 @@ import (
 	"tandem/domain"
 )
 
-// The languages. Any other is answered in English.
+// The languages. Any other language is treated as English.
 const (
 	English = "en"
 	Chinese = "zh"
 	Finnish = "fi"
 )
 
-// Languages lists them.
+// Languages returns all languages.
 func Languages() []string { return []string{English, Chinese, Finnish} }
 
 //go:embed messages/*.json
 var messages embed.FS
 
-// Fact is an event with what a sentence about it needs to know.
+// Fact is an event with the data that its sentence needs.
 type Fact struct {
 	Payload domain.Payload
-	Partner domain.PartnerID // acting; empty for the operator and the system
+	Partner domain.PartnerID // that acted; empty for the operator and the system
 	System  bool             // Tandem itself acted
-	Private bool             // only one partner sees it
-	Title   string           // of the milestone, project or agreement; the name or id of what else it is about
+	Private bool             // only one partner can see the event
+	Title   string           // of the milestone, project or agreement; otherwise the name or id of the subject
 	Name    func(domain.PartnerID) string
 }
 
-// Book words facts. It is safe for concurrent use.
+// Book renders facts as sentences. It is safe for concurrent use.
 type Book struct {
 	voices map[string]*phrasebook
 }
 
-// phrasebook words facts in one language.
+// phrasebook renders facts in one language.
 type phrasebook struct {
 	style     style
 	localizer *i18n.Localizer
 }
 
-// New reads the messages.
+// New loads the messages.
 func New() (*Book, error) {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
@@ -66,8 +66,8 @@ func New() (*Book, error) {
 	return book, nil
 }
 
-// Sentence returns the fact as a sentence, without a full stop at its end. A type without a text
-// gives its name.
+// Sentence returns the sentence of a fact, without a full stop. An event type without a message gives the id of
+// the message.
 func (b *Book) Sentence(lang string, fact Fact) string {
 	voice := b.voice(lang)
 	id, args := voice.describe(fact)
@@ -96,7 +96,7 @@ func (p *phrasebook) actor(fact Fact) string {
 	}
 }
 
-// describe returns the message of a fact and its arguments.
+// describe returns the message id of a fact and its arguments.
 func (p *phrasebook) describe(fact Fact) (string, args) {
 	stored, _, err := domain.EncodeEvent(fact.Payload)
 	if err != nil {
@@ -124,7 +124,7 @@ func (p *phrasebook) describe(fact Fact) (string, args) {
 	return stored, data
 }
 
-// names joins the partners' names as a sentence does.
+// names joins the partners' names in the form of the language.
 func (p *phrasebook) names(fact Fact, ids []domain.PartnerID) string {
 	names := make([]string, len(ids))
 	for i, id := range ids {
@@ -135,13 +135,13 @@ func (p *phrasebook) names(fact Fact, ids []domain.PartnerID) string {
 
 func (p *phrasebook) role(role domain.Role) string { return p.text("role."+string(role), nil) }
 
-// Text returns a text by its name, such as "state.accepted", with the data that it needs; for messages
-// that are made of more than a sentence. Without such a text it is the name.
+// Text returns the message with an id such as "state.accepted", for messages that consist of more than a
+// sentence. Data are the arguments of the message. An unknown id is returned as it is.
 func (b *Book) Text(lang, name string, data map[string]any) string {
 	return b.voice(lang).text(name, data)
 }
 
-// Date writes a date as the language does.
+// Date formats a date in the form of the language.
 func (b *Book) Date(lang string, date domain.Date) string { return b.voice(lang).style.date(date) }
 
 func (b *Book) voice(lang string) *phrasebook {

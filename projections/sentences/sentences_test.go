@@ -2,6 +2,7 @@ package sentences_test
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"regexp"
 	"slices"
@@ -14,89 +15,96 @@ import (
 	"tandem/projections/sentences"
 )
 
-// example is an event and how it is told.
+var update = flag.Bool("update", false, "rewrite testdata/sentences.txt")
+
+// example is an event and its sentences.
 type example struct {
-	stored, data string
+	stored, data string // type and JSON of the event
 	private      bool
-	says         map[string]string
+	sentences    map[string]string // by language
 }
 
-func names(p domain.PartnerID) string { return strings.ToUpper(string(p[:1])) + string(p[1:]) }
+func nameOf(partner domain.PartnerID) string {
+	return strings.ToUpper(string(partner[:1])) + string(partner[1:])
+}
 
 func (e example) sentence(t *testing.T, book *sentences.Book, lang string) string {
-	p, err := domain.DecodeEvent(e.stored, []byte(e.data))
+	payload, err := domain.DecodeEvent(e.stored, []byte(e.data))
 	require.NoError(t, err)
-	return book.Sentence(lang, sentences.Fact{Payload: p, Partner: "nokia", Private: e.private, Title: "FP4 field trial", Name: names})
+	return book.Sentence(lang, sentences.Fact{Payload: payload, Partner: "nokia", Private: e.private, Title: "FP4 field trial", Name: nameOf})
 }
 
-// read returns the tellings of testdata/sentences.txt: the stored type (and "private"), the data,
+// readExamples reads testdata/sentences.txt. Each block has the stored type and optionally "private", the data, and
 // a line for each language.
-func read(t *testing.T) []example {
+func readExamples(t *testing.T) []example {
 	b, err := os.ReadFile("testdata/sentences.txt")
 	require.NoError(t, err)
 	var all []example
 	for block := range strings.SplitSeq(strings.TrimSpace(string(b)), "\n\n") {
 		lines := strings.Split(block, "\n")
 		stored, mark, _ := strings.Cut(lines[0], " ")
-		x := example{stored: stored, data: lines[1], private: mark == "private", says: map[string]string{}}
+		x := example{stored: stored, data: lines[1], private: mark == "private", sentences: map[string]string{}}
 		for _, line := range lines[2:] {
 			lang, text, _ := strings.Cut(line, ": ")
-			x.says[lang] = text
+			x.sentences[lang] = text
 		}
 		all = append(all, x)
 	}
 	return all
 }
 
-// With UPDATE_SENTENCES set the test writes down what is said now.
 func TestSentences(t *testing.T) {
 	book, err := sentences.New()
 	require.NoError(t, err)
-	all := read(t)
-	if os.Getenv("UPDATE_SENTENCES") != "" {
-		update(t, book, all)
+	examples := readExamples(t)
+	if *update {
+		writeExamples(t, book, examples)
 		return
 	}
 	var covered []string
-	for _, x := range all {
-		covered = append(covered, x.stored)
-		for _, lang := range sentences.Languages() {
-			require.Equal(t, x.says[lang], x.sentence(t, book, lang), "%s in %s", x.stored, lang)
-		}
+	for _, example := range examples {
+		covered = append(covered, example.stored)
+		t.Run(example.stored, func(t *testing.T) {
+			for _, lang := range sentences.Languages() {
+				require.Equal(t, example.sentences[lang], example.sentence(t, book, lang), lang)
+			}
+		})
 	}
 	for _, stored := range domain.EventTypes() {
 		require.Contains(t, covered, stored, "add the event to testdata/sentences.txt")
 	}
 }
 
-func update(t *testing.T, book *sentences.Book, all []example) {
-	var b strings.Builder
-	for _, x := range all {
-		b.WriteString(x.stored)
-		if x.private {
-			b.WriteString(" private")
+func writeExamples(t *testing.T, book *sentences.Book, examples []example) {
+	var text strings.Builder
+	for _, example := range examples {
+		text.WriteString(example.stored)
+		if example.private {
+			text.WriteString(" private")
 		}
-		b.WriteString("\n" + x.data + "\n")
+		text.WriteString("\n" + example.data + "\n")
 		for _, lang := range sentences.Languages() {
-			b.WriteString(lang + ": " + x.sentence(t, book, lang) + "\n")
+			text.WriteString(lang + ": " + example.sentence(t, book, lang) + "\n")
 		}
-		b.WriteString("\n")
+		text.WriteString("\n")
 	}
-	require.NoError(t, os.WriteFile("testdata/sentences.txt", []byte(strings.TrimSpace(b.String())+"\n"), 0o600))
+	require.NoError(t, os.WriteFile("testdata/sentences.txt", []byte(strings.TrimSpace(text.String())+"\n"), 0o600))
 }
 
-// Even an event that says next to nothing reads like a sentence in every language.
+// TestNoSentenceIsBroken renders every example as a shared and as a private event.
 func TestNoSentenceIsBroken(t *testing.T) {
 	book, err := sentences.New()
 	require.NoError(t, err)
 	broken := regexp.MustCompile(`\{\{|<no value>|\.v\d|%!|\s$|[a-z]_[a-z]`)
-	for _, x := range read(t) {
-		for _, private := range []bool{false, true} {
-			x.private = private
-			for _, lang := range sentences.Languages() {
-				require.NotRegexp(t, broken, x.sentence(t, book, lang), "%s in %s", x.stored, lang)
+	for _, example := range readExamples(t) {
+		t.Run(example.stored, func(t *testing.T) {
+			for _, private := range []bool{false, true} {
+				example.private = private
+				for _, lang := range sentences.Languages() {
+					require.NotRegexp(t, broken, example.sentence(t, book, lang), lang)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -118,10 +126,10 @@ func TestLanguagesHaveTheSameMessages(t *testing.T) {
 	}
 }
 
-func TestWhoActed(t *testing.T) {
+func TestSentenceNamesTheActor(t *testing.T) {
 	book, err := sentences.New()
 	require.NoError(t, err)
-	fact := sentences.Fact{Payload: domain.MilestoneStarted{}, Title: "FP4", Name: names}
+	fact := sentences.Fact{Payload: domain.MilestoneStarted{}, Title: "FP4", Name: nameOf}
 	require.Equal(t, "The operator started work on FP4", book.Sentence(sentences.English, fact))
 	require.Equal(t, "The operator started work on FP4", book.Sentence("tlh", fact), "an unknown language is English")
 	fact.System = true

@@ -7,10 +7,10 @@ import (
 	"tandem/domain"
 )
 
-// style is how a language writes dates and lists.
+// style is the form of dates and lists in a language.
 type style struct {
 	comma, and string
-	semicolon  string // between things that are longer than a name
+	semicolon  string // separates elements longer than a name
 	date       func(domain.Date) string
 	span       func(from, to domain.Date) string
 }
@@ -37,7 +37,8 @@ func (s style) join(names []string) string {
 
 func englishDate(date domain.Date) string { return date.Time().Format("2 January 2006") }
 
-// englishSpan says month and year once where they are the same: "from 15 to 30 April 2018".
+// englishSpan omits the month and the year of the first date where both dates share them: "from 15 to 30 April
+// 2018".
 func englishSpan(from, to domain.Date) string {
 	first, last := from.Time(), to.Time()
 	layout := "2 January 2006"

@@ -6,28 +6,28 @@ import (
 	"tandem/domain"
 )
 
-// change words what happens to a change request.
+// change returns the message suffix and the arguments of an event of a change request.
 func (p *phrasebook) change(fact Fact) (string, args) {
-	switch e := fact.Payload.(type) {
+	switch event := fact.Payload.(type) {
 	case domain.ChangeProposed:
-		return "", args{"Change": e.Change, "Reason": e.Reason, "Milestones": p.proposedText(fact, e)}
+		return "", args{"Change": event.Change, "Reason": event.Reason, "Milestones": p.proposedText(fact, event)}
 	case domain.ChangeApproved:
-		return "", args{"Change": e.Change, "Remaining": p.names(fact, e.Remaining)}
+		return "", args{"Change": event.Change, "Remaining": p.names(fact, event.Remaining)}
 	case domain.ChangeRejected:
-		return "", args{"Change": e.Change, "Reason": e.Reason}
+		return "", args{"Change": event.Change, "Reason": event.Reason}
 	case domain.ChangeWithdrawn:
-		return "", args{"Change": e.Change}
+		return "", args{"Change": event.Change}
 	case domain.ChangeVoided:
-		suffix, text := "", e.Ground.Field
+		suffix, text := "", event.Ground.Field
 		if text == "state" {
-			suffix, text = "final", string(e.Ground.State)
+			suffix, text = "final", string(event.Ground.State)
 		}
-		return suffix, args{"Change": e.Change, "Milestone": e.Ground.Milestone, "What": p.text("agreed."+text, nil)}
+		return suffix, args{"Change": event.Change, "Milestone": event.Ground.Milestone, "What": p.text("agreed."+text, nil)}
 	}
 	return "", args{}
 }
 
-// proposedText writes "fp4-trial: due date from 15 to 30 April 2018; report: cancelled".
+// proposedText formats changes as "fp4-trial: due date from 15 to 30 April 2018; report: cancelled".
 func (p *phrasebook) proposedText(fact Fact, event domain.ChangeProposed) string {
 	words := make([]string, len(event.Milestones), len(event.Milestones)+len(event.Publish))
 	for i, change := range event.Milestones {
@@ -69,7 +69,7 @@ func (p *phrasebook) changedFields(fact Fact, change domain.ProposedChange) stri
 	return strings.Join(words, p.style.comma)
 }
 
-// agreed says the baseline, and how it moved.
+// agreed returns the message about a baseline: the first one, a moved one, or one with other changes only.
 func (p *phrasebook) agreed(event domain.MilestoneAgreed) (string, args) {
 	data := args{"Change": event.Change, "Reason": event.Reason}
 	switch {

@@ -6,28 +6,28 @@ import (
 	"tandem/domain"
 )
 
-// amendment words what happens to an amendment.
+// amendment returns the message suffix and the arguments of an event of an amendment.
 func (p *phrasebook) amendment(fact Fact) (string, args) {
-	switch e := fact.Payload.(type) {
+	switch event := fact.Payload.(type) {
 	case domain.AmendmentProposed:
-		return "", args{"Amendment": e.Amendment, "Name": e.Title, "What": p.amendmentText(fact, e.Changes, e.From)}
+		return "", args{"Amendment": event.Amendment, "Name": event.Title, "What": p.amendmentText(fact, event.Changes, event.From)}
 	case domain.AmendmentSigned:
 		return "", args{
-			"Amendment": e.Amendment, "On": p.style.date(e.Signature.SignedOn), "Signatory": e.Signature.Signatory,
-			"Remaining": p.names(fact, e.Remaining),
+			"Amendment": event.Amendment, "On": p.style.date(event.Signature.SignedOn), "Signatory": event.Signature.Signatory,
+			"Remaining": p.names(fact, event.Remaining),
 		}
 	case domain.AmendmentRejected:
-		return "", args{"Amendment": e.Amendment, "Reason": e.Reason}
+		return "", args{"Amendment": event.Amendment, "Reason": event.Reason}
 	case domain.AmendmentWithdrawn:
-		return "", args{"Amendment": e.Amendment}
+		return "", args{"Amendment": event.Amendment}
 	case domain.AmendmentVoided:
-		text := p.text("ground."+e.Ground.Field, args{"Value": e.Ground.Instrument})
-		return "", args{"Amendment": e.Amendment, "What": text}
+		text := p.text("ground."+event.Ground.Field, args{"Value": event.Ground.Instrument})
+		return "", args{"Amendment": event.Amendment, "What": text}
 	}
 	return "", args{}
 }
 
-// amendmentText writes "10 working days to decide a delivery; adds “Spare parts”; ZTE joins".
+// amendmentText formats changes as "10 working days to decide a delivery; adds “Spare parts”; ZTE joins".
 func (p *phrasebook) amendmentText(fact Fact, changes domain.AmendmentChanges, from domain.TermsChange) string {
 	words := p.changedTerms(changes.Terms, from)
 	for _, instrument := range changes.AddInstruments {
