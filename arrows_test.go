@@ -26,13 +26,14 @@ var rooms = map[string]struct {
 	"eventlog/redis/redistest": {nil, "it runs servers and knows nothing of Tandem"},
 	"internal/wakeup":          {nil, "a wake-up channel has no dependencies"},
 	"projections":              {[]string{"domain", "eventlog", "projections/sentences", "internal/wakeup"}, "views are folded from the log, whoever writes it"},
+	"projections/feed":         {[]string{"domain", "eventlog", "projections"}, "the event reader uses the read model, which does not depend on cursors"},
 	"projections/sentences":    {[]string{"domain"}, "a sentence is made of an event alone"},
 	"bus":                      {[]string{"domain", "eventlog", "projections", "internal/wakeup"}, "the bus decides; it does not know who asked"},
-	"webhooks":                 {[]string{"domain", "eventlog", "projections", "projections/sentences", "webhooks/formats", "internal/wakeup"}, "deliveries are made of the log and the views, whoever changed them"},
+	"webhooks":                 {[]string{"domain", "eventlog", "projections", "projections/feed", "projections/sentences", "webhooks/formats", "internal/wakeup"}, "deliveries are made of the log and the views, whoever changed them"},
 	"webhooks/formats":         {nil, "a format turns a message into a request of one receiver and depends on nothing else"},
 	"webhooks/webhooktest":     {nil, "the fakes are written from the tools' side and know nothing of how a message is made"},
-	"http":                     {[]string{"domain", "eventlog", "bus", "projections", "projections/sentences", "webhooks", "webhooks/formats"}, "the edge knows the bus and the views, and no adapter"},
-	"cmd":                      {[]string{"domain", "eventlog", "eventlog/logcopy", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/sentences", "webhooks", "http"}, "cmd joins the rooms"},
+	"http":                     {[]string{"domain", "eventlog", "bus", "projections", "projections/feed", "projections/sentences", "webhooks", "webhooks/formats"}, "the edge knows the bus and the views, and no adapter"},
+	"cmd":                      {[]string{"domain", "eventlog", "eventlog/logcopy", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/feed", "projections/sentences", "webhooks", "http"}, "cmd joins the rooms"},
 }
 
 // only says which rooms alone may import a library, by the prefix of its path.

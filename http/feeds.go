@@ -2,6 +2,8 @@ package http
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,43 +11,32 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/projections/feed"
 )
 
-// listPartnerEvents tells the feed over all agreements of the partner.
+// listPartnerEvents returns the feed of all agreements of the partner.
 func listPartnerEvents(req *call) (projections.Answer, error) {
-	query, err := req.parseQuery()
-	if err != nil {
-		return projections.Answer{}, err
-	}
-	limit, language := query.limit(), query.language()
-	if err := query.err(); err != nil {
-		return projections.Answer{}, err
-	}
-	events, err := req.ReadModel.Feeds(language).PartnerEvents(req.request.Context(), req.caller.Viewer, query.values.Get("after"), limit)
-	return projections.Answer{Version: uint64(len(events.Events)), Body: events}, err
+	return req.computeFeed(projections.EventScope{})
 }
 
-// milestoneHistory tells what happened to one milestone.
+// milestoneHistory returns the events of one milestone.
 func milestoneHistory(req *call) (projections.Answer, error) {
-	return req.computeFeed(func(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error) {
-		return feeds.History(req.request.Context(), req.caller.Viewer, req.milestone(), after, limit)
-	})
+	return req.computeFeed(projections.EventScope{Milestone: req.milestone()})
 }
 
-// agreementEvents tells an agreement's feed, as one part or as it comes.
+// agreementEvents returns a page of an agreement's feed, or the feed as an event stream.
 func agreementEvents(req *call) error {
 	if req.request.Method == http.MethodGet && strings.Contains(req.header("Accept"), "text/event-stream") {
 		return req.stream()
 	}
-	return computed(func(req *call) (projections.Answer, error) { return req.computeFeed(req.readAgreementEvents) })(req)
+	return computed(func(req *call) (projections.Answer, error) {
+		return req.computeFeed(projections.EventScope{Agreement: req.agreement()})
+	})(req)
 }
 
-func (c *call) readAgreementEvents(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error) {
-	return feeds.AgreementEvents(c.request.Context(), c.caller.Viewer, c.agreement(), after, limit)
-}
-
-func (c *call) computeFeed(read func(feeds projections.Feeds, after string, limit int) (projections.Events, bool, error)) (projections.Answer, error) {
+func (c *call) computeFeed(scope projections.EventScope) (projections.Answer, error) {
 	query, err := c.parseQuery()
 	if err != nil {
 		return projections.Answer{}, err
@@ -54,11 +45,29 @@ func (c *call) computeFeed(read func(feeds projections.Feeds, after string, limi
 	if err := query.err(); err != nil {
 		return projections.Answer{}, err
 	}
-	events, seen, err := read(c.ReadModel.Feeds(language), query.values.Get("after"), limit)
-	if !seen && err == nil {
-		err = errNotFound
+	cursor, err := feed.ParseCursor(query.values.Get("after"))
+	if err != nil {
+		return projections.Answer{}, err
 	}
-	return projections.Answer{Version: uint64(len(events.Events)), Body: events, Agreement: c.agreement()}, err
+	events, page, err := c.readFeed(cursor, scope, language, limit)
+	position := page.Position()
+	answer := projections.Events{Events: events, NextCursor: &position}
+	return projections.Answer{Version: uint64(len(events)), Body: answer, Agreement: c.agreement()}, err
+}
+
+// readFeed reads and renders a page of the caller's events.
+func (c *call) readFeed(cursor feed.Cursor, scope projections.EventScope, language string, limit int) ([]projections.Event, feed.Page, error) {
+	page, err := c.eventReader.Next(c.request.Context(), c.caller.Viewer, cursor, feed.EventQuery{EventScope: scope}, limit)
+	switch _, lost := errors.AsType[*eventlog.LostTailError](err); {
+	case lost:
+		return nil, page, errHistoryLost
+	case errors.Is(err, feed.ErrNotVisible):
+		return nil, page, errNotFound
+	case err != nil:
+		return nil, page, err
+	}
+	events, err := c.ReadModel.RenderEvents(c.caller.Viewer, page.Events, language)
+	return events, page, err
 }
 
 const (
@@ -80,15 +89,17 @@ func (c *call) stream() error {
 	if err != nil {
 		return err
 	}
-	after, feeds := query.values.Get("after"), c.ReadModel.Feeds(query.language())
+	language, after := query.language(), cmp.Or(c.header("Last-Event-Id"), query.values.Get("after"))
 	if err := query.err(); err != nil {
 		return err
 	}
-	if last := c.header("Last-Event-Id"); last != "" {
-		after = last
+	cursor, err := feed.ParseCursor(after)
+	if err != nil {
+		return err
 	}
+	scope := projections.EventScope{Agreement: c.agreement()}
 	changed := c.ReadModel.Changed(c.caller.Viewer)
-	events, err := c.nextEvents(feeds, after)
+	events, page, err := c.readFeed(cursor, scope, language, streamBatch)
 	if err != nil {
 		return err
 	}
@@ -98,25 +109,17 @@ func (c *call) stream() error {
 		if err := stream.send(events); err != nil {
 			return err
 		}
-		if len(events.Events) < streamBatch && !stream.waitForChange(changed) {
+		if len(events) < streamBatch && !stream.waitForChange(changed) {
 			return nil
 		}
 		changed = c.ReadModel.Changed(c.caller.Viewer)
 		if c.now = c.Now(); c.authenticate() != nil || c.checkIntact() != nil {
 			return nil // the client finds out when it connects again
 		}
-		if events, err = c.nextEvents(feeds, *events.NextCursor); err != nil {
+		if events, page, err = c.readFeed(page.Cursor, scope, language, streamBatch); err != nil {
 			return err
 		}
 	}
-}
-
-func (c *call) nextEvents(feeds projections.Feeds, after string) (projections.Events, error) {
-	events, seen, err := c.readAgreementEvents(feeds, after, streamBatch)
-	if err == nil && !seen {
-		err = errNotFound
-	}
-	return events, err
 }
 
 // eventStream writes server-sent events.
@@ -135,12 +138,12 @@ func (s *eventStream) begin() {
 }
 
 // send writes and flushes a part of the feed; none is a heartbeat.
-func (s *eventStream) send(events projections.Events) error {
+func (s *eventStream) send(events []projections.Event) error {
 	var buf bytes.Buffer
-	if len(events.Events) == 0 {
+	if len(events) == 0 {
 		buf.WriteString(": nothing new\n\n")
 	}
-	for _, event := range events.Events {
+	for _, event := range events {
 		data, err := json.Marshal(event, json.Deterministic(true))
 		if err != nil {
 			return err

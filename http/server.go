@@ -19,6 +19,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/projections/feed"
 	"tandem/webhooks"
 	"tandem/webhooks/formats"
 )
@@ -107,12 +108,13 @@ func (c *Config) validate() error {
 // Server is the HTTP edge. Its methods are safe for concurrent use.
 type Server struct {
 	Config
-	echo     *echo.Echo
-	metrics  *metrics
-	derive   deriver
-	keyring  *webhooks.Keyring
-	operator *projections.Identity
-	describe func() ([]byte, error) // the API description, made once
+	echo        *echo.Echo
+	eventReader *feed.Reader
+	metrics     *metrics
+	derive      deriver
+	keyring     *webhooks.Keyring
+	operator    *projections.Identity
+	describe    func() ([]byte, error) // the API description, made once
 
 	drainOnce sync.Once
 	draining  chan struct{}
@@ -124,10 +126,11 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("http: %w", err)
 	}
 	server := &Server{
-		Config:   cfg,
-		echo:     echo.New(),
-		derive:   deriver{secret: cfg.InstallationKey},
-		draining: make(chan struct{}),
+		Config:      cfg,
+		echo:        echo.New(),
+		eventReader: feed.NewReader(cfg.ReadModel),
+		derive:      deriver{secret: cfg.InstallationKey},
+		draining:    make(chan struct{}),
 		operator: &projections.Identity{
 			Viewer: projections.Viewer{Operator: true}, Member: "operator", Role: domain.Operator, TimeZone: time.UTC,
 		},

@@ -6,6 +6,7 @@ import (
 
 	"tandem/domain"
 	"tandem/projections"
+	"tandem/projections/feed"
 )
 
 const (
@@ -124,8 +125,12 @@ func replayWebhook(req *writeCall, body *WebhookReplay) (*intent, error) {
 		command.Since = body.Since.UTC()
 	}
 	if body.After != "" {
-		if _, err := req.ReadModel.PartnerEvents(req.request.Context(), req.caller.Viewer, body.After, 1); err != nil {
+		cursor, err := feed.ParseCursor(body.After)
+		if err != nil {
 			return nil, err
+		}
+		if _, err := req.eventReader.Next(req.request.Context(), req.caller.Viewer, cursor, feed.EventQuery{}, 0); err != nil {
+			return nil, err // of an ended epoch
 		}
 	}
 	return req.webhookIntent(command), nil

@@ -337,12 +337,12 @@ func BenchmarkFeed(b *testing.B) {
 	log := openLog(b, bigLog(b))
 	model := start(b, benchConfig(log))
 	viewer := viewerOf("one-00")
-	page, _, err := model.AgreementEvents(b.Context(), viewer, "agreement-00", "", 200)
+	page, _, err := model.agreementEvents(b.Context(), viewer, "agreement-00", "", 200)
 	require.NoError(b, err)
 	require.Len(b, page.Events, 200)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := model.AgreementEvents(b.Context(), viewer, "agreement-00", *page.NextCursor, 50); err != nil {
+		if _, _, err := model.agreementEvents(b.Context(), viewer, "agreement-00", *page.NextCursor, 50); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -35,8 +35,8 @@ func TestReadersBesideAWriter(t *testing.T) {
 				last = p.Version
 				_ = viewed(model, viewer, (*projections.View).Status)
 				_ = viewed(model, viewer, (*projections.View).Inbox)
-				_, _, _ = model.History(ctx, viewer, milestoneRef("fp4"), "", 20)
-				_, _ = model.PartnerEvents(ctx, viewer, model.Position(viewer, ""), 20)
+				_, _, _ = model.history(ctx, viewer, milestoneRef("fp4"), "", 20)
+				_, _ = model.partnerEvents(ctx, viewer, model.Position(viewer, ""), 20)
 				_ = model.AsOf(ctx, viewer, domain.Stream{Agreement: agreementID}, 8, func(*projections.View) error { return nil })
 				select {
 				case <-changed:

@@ -38,16 +38,16 @@ func dump(t require.TestingT, model *projections.ReadModel, viewer projections.V
 	})
 	require.NoError(t, err)
 	d.add("page", page.ETag, page.Position)
-	feed, err := model.PartnerEvents(context.Background(), viewer, "", 10_000)
+	feed, _, err := readFeed(context.Background(), model, viewer, projections.EventScope{}, "", 10_000)
 	require.NoError(t, err)
 	d.add("feed", feed)
 	for _, agreement := range d.agreements {
-		events, ok, err := model.AgreementEvents(context.Background(), viewer, agreement, "", 10_000)
+		events, ok, err := readFeed(context.Background(), model, viewer, projections.EventScope{Agreement: agreement}, "", 10_000)
 		require.NoError(t, err)
 		d.add("events", ok, events, model.Position(viewer, agreement))
 	}
 	for _, m := range d.milestones {
-		events, ok, err := model.History(context.Background(), viewer, m, "", 10_000)
+		events, ok, err := readFeed(context.Background(), model, viewer, projections.EventScope{Milestone: m}, "", 10_000)
 		require.NoError(t, err)
 		d.add("history", m, ok, events)
 	}

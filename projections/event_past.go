@@ -4,46 +4,129 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"tandem/domain"
 	"tandem/eventlog"
+	"tandem/projections/sentences"
 )
 
-// readAhead is how many commits of a fold are read at once.
-const readAhead = 1024
+// events reads single events and past states.
+type events struct {
+	views *views
+	log   eventlog.Log
+	book  *sentences.Book
+	pasts pastCache
+}
 
-// AsOf calls read on a view of one root, the stream's agreement or partner directory, as it was
-// after commit seq of its partition; partners' names and zones are the present ones. When the root
-// has not changed since, it is the present view.
+// pastState is the state of one root after one of its commits. Other partners are as they were when the past was begun.
+type pastState struct {
+	index *eventIndex
+	seq   uint64
+	store *store
+}
+
+// AsOf calls read on a view of one root, the stream's agreement or partner directory, as it was after commit seq of its
+// partition. Names and time zones of other partners are the present ones. If the root has not changed since, read gets
+// the present view.
 func (s *events) AsOf(ctx context.Context, viewer Viewer, stream domain.Stream, seq uint64, read func(*View) error) error {
-	past, seqs, err := s.beginPast(viewer, stream, seq, read)
+	past, err := s.pastBefore(stream, seq, func(present *store) error {
+		return read(s.views.view(present, viewer))
+	})
 	if past == nil {
 		return err
 	}
-	partition := eventlog.PartitionOf(stream.Root())
-	for chunk := range slices.Chunk(seqs, readAhead) {
-		commits, err := s.log.Read(ctx, partition, chunk)
-		if err != nil {
-			return fmt.Errorf("read the past of %s: %w", stream.Root(), unreadable(err))
-		}
-		for n := range commits {
-			if err := past.refold(&commits[n]); err != nil {
-				return commitError(&commits[n], err)
-			}
-		}
+	if err := s.advancePast(ctx, past, seq); err != nil {
+		return err
 	}
-	past.endReplay()
-	return read(s.views.view(past, viewer))
+	return read(s.views.view(past.store, viewer))
 }
 
-// beginPast reads the present view if it is the past asked for. Else it returns a store to fold
-// into and the commits to fold.
-func (s *events) beginPast(viewer Viewer, stream domain.Stream, seq uint64, read func(*View) error) (*store, []uint64, error) {
+// pastBefore returns the empty past of a stream's root, or nil after calling read if the root has not changed since seq.
+func (s *events) pastBefore(stream domain.Stream, seq uint64, read func(present *store) error) (*pastState, error) {
 	s.views.present.mu.RLock()
 	defer s.views.present.mu.RUnlock()
 	index := s.views.present.store.indexOf(stream)
 	if index == nil || index.lastSeq() <= seq {
-		return nil, nil, read(s.views.view(s.views.present.store, viewer))
+		return nil, read(s.views.present.store)
 	}
-	return s.views.present.store.emptyPast(stream), index.commitsUpTo(seq), nil
+	return &pastState{index: index, store: s.views.present.store.emptyPast(stream)}, nil
+}
+
+// withPast calls read with the state that an event's commit left. A reader that is far behind folds the past once and not
+// once per event, because the latest pasts are cached.
+func (s *events) withPast(ctx context.Context, event VisibleEvent, read func(*store)) error {
+	seq := uint64(event.ref.entry.Seq)
+	past := s.pasts.take(event.ref.index, seq)
+	if past == nil {
+		s.views.present.mu.RLock()
+		past = &pastState{index: event.ref.index, store: s.views.present.store.emptyPast(domain.Stream{Agreement: event.Agreement})}
+		s.views.present.mu.RUnlock()
+	}
+	if err := s.advancePast(ctx, past, seq); err != nil {
+		return err
+	}
+	read(past.store)
+	s.pasts.put(past)
+	return nil
+}
+
+// readAhead is how many commits of a past are read at once.
+const readAhead = 1024
+
+// advancePast folds the root's commits up to seq.
+func (s *events) advancePast(ctx context.Context, past *pastState, seq uint64) error {
+	s.views.present.mu.RLock()
+	seqs := past.index.commitsBetween(past.seq, seq)
+	s.views.present.mu.RUnlock()
+	for chunk := range slices.Chunk(seqs, readAhead) {
+		commits, err := s.log.Read(ctx, past.index.partition, chunk)
+		if err != nil {
+			return fmt.Errorf("read the past of %s: %w", past.index.name, unreadable(err))
+		}
+		for i := range commits {
+			if err := past.store.refold(&commits[i]); err != nil {
+				return commitError(&commits[i], err)
+			}
+		}
+	}
+	if past.seq = seq; past.store.replay {
+		past.store.endReplay()
+	}
+	return nil
+}
+
+// maxPasts is how many pasts the cache holds.
+const maxPasts = 16
+
+// pastCache holds the pasts that were used last. A goroutine that takes one owns it until it puts it back.
+type pastCache struct {
+	mu   sync.Mutex
+	list []*pastState // the one used last at the end
+}
+
+// take removes and returns the latest past of a root that is not later than seq, nil if there is none.
+func (c *pastCache) take(index *eventIndex, seq uint64) *pastState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	best := -1
+	for i, past := range c.list {
+		if past.index == index && past.seq <= seq && (best < 0 || past.seq > c.list[best].seq) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	past := c.list[best]
+	c.list = slices.Delete(c.list, best, best+1)
+	return past
+}
+
+func (c *pastCache) put(past *pastState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.list = append(c.list, past); len(c.list) > maxPasts {
+		c.list = slices.Delete(c.list, 0, 1)
+	}
 }

@@ -12,26 +12,26 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	eventfeed "tandem/projections/feed"
 )
 
-func queryOf(partner domain.PartnerID) projections.EventQuery {
-	return projections.EventQuery{Partner: partner, Limit: 7}
-}
+// laneQuery is what a webhook lane asks for.
+var laneQuery = eventfeed.EventQuery{EventScope: projections.EventScope{Former: true}, Resume: true}
 
-// renderAll reads all that an image tells a partner from a progress on, as JSON lines.
-func renderAll(t require.TestingT, model *projections.ReadModel, query projections.EventQuery, cursor *projections.Cursor, private bool) (lines []string) {
+// renderAll reads all events of a partner from a cursor on, as a lane does. It returns them as JSON lines.
+func renderAll(t require.TestingT, model *projections.ReadModel, partner domain.PartnerID, cursor *eventfeed.Cursor, private bool) (lines []string) {
 	for {
-		list, lost, err := model.Upcoming(context.Background(), query, cursor)
+		page, err := eventfeed.NewReader(model).Next(context.Background(), viewerOf(partner), *cursor, laneQuery, 7)
 		require.NoError(t, err)
-		for _, agreement := range lost {
+		for _, agreement := range page.Lost {
 			lines = append(lines, "lost "+string(agreement))
 		}
-		if len(list) == 0 {
+		*cursor = page.Cursor
+		if len(page.Events) == 0 {
 			return lines
 		}
-		for _, visible := range list {
-			lines = append(lines, renderJSON(t, model, query.Partner, visible, private))
-			cursor.Pass(visible)
+		for _, visible := range page.Events {
+			lines = append(lines, renderJSON(t, model, partner, visible, private))
 		}
 	}
 }
@@ -50,7 +50,7 @@ func TestWhatIsToldIsTheSameLiveAndLater(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := newFixture(t)
 		live := start(t, h.config())
-		told, at := map[domain.PartnerID][]string{}, map[domain.PartnerID]*projections.Cursor{}
+		told, at := map[domain.PartnerID][]string{}, map[domain.PartnerID]*eventfeed.Cursor{}
 		for _, s := range append(openingSteps(), drawScript(t, 30)...) {
 			if _, err := h.try(s.who, s.command); err != nil {
 				continue
@@ -58,16 +58,16 @@ func TestWhatIsToldIsTheSameLiveAndLater(t *testing.T) {
 			live.caughtUp(t)
 			for _, partner := range partnerIDs() {
 				if at[partner] == nil {
-					at[partner] = new(projections.Cursor)
+					at[partner] = new(eventfeed.Cursor)
 				}
-				told[partner] = append(told[partner], titles(renderAll(t, live.ReadModel, queryOf(partner), at[partner], true))...)
+				told[partner] = append(told[partner], titles(renderAll(t, live.ReadModel, partner, at[partner], true))...)
 			}
 		}
 		later := start(t, h.config())
 		for _, partner := range partnerIDs() {
-			require.Equal(t, told[partner], titles(renderAll(t, live.ReadModel, queryOf(partner), new(projections.Cursor), true)), "from what is remembered")
-			require.Equal(t, told[partner], titles(renderAll(t, later.ReadModel, queryOf(partner), new(projections.Cursor), true)), "from the log")
-			require.Zero(t, later.Behind(queryOf(partner), at[partner]))
+			require.Equal(t, told[partner], titles(renderAll(t, live.ReadModel, partner, new(eventfeed.Cursor), true)), "from what is remembered")
+			require.Equal(t, told[partner], titles(renderAll(t, later.ReadModel, partner, new(eventfeed.Cursor), true)), "from the log")
+			require.Zero(t, eventfeed.NewReader(later.ReadModel).Behind(viewerOf(partner), *at[partner], laneQuery))
 		}
 		require.NoError(t, live.stop())
 		require.NoError(t, later.stop())
@@ -100,18 +100,19 @@ func TestToldLikeTheFeedWithWhatChanged(t *testing.T) {
 	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef("fp4")})
 	h.do("nokia", domain.ReportProgress{MilestoneRef: milestoneRef("fp4"), Percent: new(40), Health: new(domain.Amber), Note: new("optics late")})
 	model.caughtUp(t)
-	feed, _, err := model.AgreementEvents(context.Background(), viewerOf("nokia"), agreementID, "", 100)
+	feed, _, err := model.agreementEvents(context.Background(), viewerOf("nokia"), agreementID, "", 100)
 	require.NoError(t, err)
-	list, lost, err := model.Upcoming(context.Background(), projections.EventQuery{Partner: "nokia", Limit: 100}, new(projections.Cursor))
+	page, err := eventfeed.NewReader(model.ReadModel).Next(context.Background(), viewerOf("nokia"), eventfeed.Cursor{}, laneQuery, 100)
 	require.NoError(t, err)
-	require.Empty(t, lost)
+	require.Empty(t, page.Lost)
+	list := page.Events
 	require.Len(t, list, len(feed.Events))
 	for n, event := range list {
 		rendered, err := model.RenderEvent(context.Background(), "nokia", event, false, "fi")
 		require.NoError(t, err)
 		require.Equal(t, feed.Events[n], rendered.Event)
 		require.Equal(t, feed.Events[n].ID, event.ID)
-		require.Equal(t, feed.Events[n].Position, event.Position())
+		require.Equal(t, feed.Events[n].Position, event.Position.String())
 		require.Equal(t, feed.Events[n].Milestone == nil, rendered.Milestone == nil)
 	}
 	last, err := model.RenderEvent(context.Background(), "nokia", list[len(list)-1], false, "fi")
@@ -143,8 +144,9 @@ func TestPrivateWordsAreNotToldWithSharedEvents(t *testing.T) {
 	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef("fp4"), PrivateEvidence: []domain.Evidence{{Title: "we-are-late", URL: "https://nokia.example/we-are-late"}}})
 	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "here it is"})
 	model.caughtUp(t)
-	list, _, err := model.Upcoming(context.Background(), projections.EventQuery{Partner: "nokia", Limit: 100}, new(projections.Cursor))
+	page, err := eventfeed.NewReader(model.ReadModel).Next(context.Background(), viewerOf("nokia"), eventfeed.Cursor{}, laneQuery, 100)
 	require.NoError(t, err)
+	list := page.Events
 	last := list[len(list)-1]
 	open, err := model.RenderEvent(context.Background(), "nokia", last, true, "en")
 	require.NoError(t, err)
@@ -167,12 +169,13 @@ func TestProgressBeginsRewindsAndSkips(t *testing.T) {
 	h.plan("late", 20180330)
 	h.plan("later", 20180330)
 	model := h.follow(t, h.config())
-	query := projections.EventQuery{Partner: "xiaomi", Since: since, Limit: 10}
-	cursor := new(projections.Cursor)
+	reader, viewer, query := eventfeed.NewReader(model.ReadModel), viewerOf("xiaomi"), laneQuery
+	query.Since = since
+	cursor := new(eventfeed.Cursor)
 	subjects := func() (ids []domain.MilestoneID) {
-		list, _, err := model.Upcoming(context.Background(), query, cursor)
+		page, err := reader.Next(context.Background(), viewer, *cursor, query, 10)
 		require.NoError(t, err)
-		for _, event := range list {
+		for _, event := range page.Events {
 			rendered, err := model.RenderEvent(context.Background(), "xiaomi", event, false, "en")
 			require.NoError(t, err)
 			if rendered.Event.Milestone != nil {
@@ -184,8 +187,8 @@ func TestProgressBeginsRewindsAndSkips(t *testing.T) {
 	require.Equal(t, []domain.MilestoneID{"early", "late", "later"}, subjects(), "that very moment counts")
 	query.Since = since.Add(time.Microsecond)
 	require.Equal(t, []domain.MilestoneID{"late", "later"}, subjects())
-	require.EqualValues(t, 2, model.Behind(query, cursor))
-	model.Skip(query, cursor, h.clock.Now().Add(time.Hour), func(agreement domain.AgreementID) bool { return agreement == agreementID })
+	require.EqualValues(t, 2, reader.Behind(viewer, *cursor, query))
+	reader.MoveTo(viewer, cursor, query, h.clock.Now().Add(time.Hour), func(agreement domain.AgreementID) bool { return agreement == agreementID })
 	require.Empty(t, subjects())
 
 	b, err := json.Marshal(cursor)
@@ -193,29 +196,27 @@ func TestProgressBeginsRewindsAndSkips(t *testing.T) {
 	require.NoError(t, json.Unmarshal(b, cursor))
 	require.Empty(t, subjects(), "as it was stored")
 	back := cursor.Clone()
-	require.NoError(t, model.Rewind(query, cursor, "", since))
+	require.NoError(t, reader.Rewind(viewer, cursor, query, "", since))
 	require.Equal(t, []domain.MilestoneID{"early", "late", "later"}, subjects())
-	require.NoError(t, model.Rewind(query, cursor, "", h.clock.Now().Add(time.Hour)))
+	require.NoError(t, reader.Rewind(viewer, cursor, query, "", h.clock.Now().Add(time.Hour)))
 	require.Len(t, subjects(), 3, "never forward")
 
-	feed, _, err := model.AgreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 100)
+	feed, _, err := model.agreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 100)
 	require.NoError(t, err)
 	cursor = &back
-	require.NoError(t, model.Rewind(query, cursor, feed.Events[len(feed.Events)-2].Position, time.Time{}))
+	require.NoError(t, reader.Rewind(viewer, cursor, query, feed.Events[len(feed.Events)-2].Position, time.Time{}))
 	require.Equal(t, []domain.MilestoneID{"later"}, subjects())
-	require.ErrorIs(t, model.Rewind(query, cursor, "nonsense", time.Time{}), projections.ErrPosition)
+	require.ErrorIs(t, reader.Rewind(viewer, cursor, query, "nonsense", time.Time{}), projections.ErrPosition)
 
 	query.Until = h.clock.Now()
-	require.NoError(t, model.Rewind(query, cursor, "", since))
+	require.NoError(t, reader.Rewind(viewer, cursor, query, "", since))
 	require.Equal(t, []domain.MilestoneID{"early", "late"}, subjects(), "what is recorded then waits")
 
-	event, found, err := model.EventAt(context.Background(), "xiaomi", feed.Events[3].Position)
+	event, err := reader.EventAt(context.Background(), viewer, feed.Events[3].Position)
 	require.NoError(t, err)
-	require.True(t, found)
 	require.Equal(t, feed.Events[3].ID, event.ID)
-	_, found, err = model.EventAt(context.Background(), "sony", feed.Events[3].Position)
-	require.NoError(t, err)
-	require.False(t, found)
+	_, err = reader.EventAt(context.Background(), viewerOf("sony"), feed.Events[3].Position)
+	require.ErrorIs(t, err, eventfeed.ErrNotVisible)
 	require.ElementsMatch(t, []domain.PartnerID{"nokia", "xiaomi"}, model.ReadersOf(agreementID))
 	require.Empty(t, model.ReadersOf("unknown"))
 	require.Equal(t, "Asia/Shanghai", model.Zone("xiaomi").String())
@@ -226,17 +227,17 @@ func TestProgressBeginsRewindsAndSkips(t *testing.T) {
 func TestProgressAfterALoss(t *testing.T) {
 	h, cfg := seen(t)
 	whole := h.follow(t, h.config())
-	cursor := new(projections.Cursor)
-	before := renderAll(t, whole.ReadModel, queryOf("nokia"), cursor, true)
+	cursor := new(eventfeed.Cursor)
+	before := renderAll(t, whole.ReadModel, "nokia", cursor, true)
 	cfg.Log = h.truncated(t, map[eventlog.Partition]uint64{atAgreement: 1})
 	halting := h.follow(t, cfg)
-	require.Empty(t, renderAll(t, halting.ReadModel, queryOf("nokia"), new(projections.Cursor), true), "nothing is told while it is open")
+	require.Empty(t, renderAll(t, halting.ReadModel, "nokia", new(eventfeed.Cursor), true), "nothing is told while it is open")
 	require.NoError(t, cfg.Log.AcceptLoss(t.Context(), atAgreement))
 	<-halted(halting)
 	model := h.follow(t, cfg)
 	behind := cursor.Clone()
-	require.Equal(t, []string{"lost " + agreementID}, renderAll(t, model.ReadModel, queryOf("nokia"), &behind, true))
-	require.Len(t, renderAll(t, model.ReadModel, queryOf("nokia"), new(projections.Cursor), true), len(before)-1)
+	require.Equal(t, []string{"lost " + agreementID}, renderAll(t, model.ReadModel, "nokia", &behind, true))
+	require.Len(t, renderAll(t, model.ReadModel, "nokia", new(eventfeed.Cursor), true), len(before)-1)
 }
 
 func TestPreviousValues(t *testing.T) {

@@ -52,7 +52,7 @@ func TestUnreadableLog(t *testing.T) {
 	ctx, viewer := context.Background(), viewerOf("nokia")
 	for name, ask := range map[string]func() error{
 		"feed": func() error {
-			_, _, err := model.AgreementEvents(ctx, viewer, agreementID, "", 10)
+			_, _, err := model.agreementEvents(ctx, viewer, agreementID, "", 10)
 			return err
 		},
 		"past": func() error {

@@ -136,27 +136,33 @@ func (e *eventIndex) lastSeq() uint64 {
 	return uint64(e.entries[len(e.entries)-1].Seq)
 }
 
-// eventRef refers to an event and its position for one reader.
-type eventRef struct {
-	index    *eventIndex
-	entry    indexEntry
-	position uint64 // among the events that the reader can see, from 1
+// EventRef refers to an event in the log and its number for one reader.
+type EventRef struct {
+	index  *eventIndex
+	entry  indexEntry
+	Number uint64 // among the events of the index that the reader can see, from 1
 }
 
+// Root returns the agreement's name in positions.
+func (r EventRef) Root() string { return r.index.name }
+
+// RecordedAt returns when the event was recorded, in microseconds since 1970.
+func (r EventRef) RecordedAt() int64 { return r.entry.At }
+
 // after returns up to limit events that the partner can see and that follow the given position.
-func (e *eventIndex) after(partner domain.PartnerID, position uint64, limit int) []eventRef {
+func (e *eventIndex) after(partner domain.PartnerID, position uint64, limit int) []EventRef {
 	reader, ok := e.readers[partner]
 	if !ok || position >= reader.count {
 		return nil
 	}
-	refs := make([]eventRef, 0, min(uint64(limit), reader.count-position))
+	refs := make([]EventRef, 0, min(uint64(limit), reader.count-position))
 	at := position / stride * stride // visible events before that place
 	for place := int(reader.strideIndex[position/stride]); place < len(e.entries) && len(refs) < limit; place++ {
 		if !reader.visible[e.entries[place].Audience] {
 			continue
 		}
 		if at++; at > position {
-			refs = append(refs, eventRef{e, e.entries[place], at})
+			refs = append(refs, EventRef{e, e.entries[place], at})
 		}
 	}
 	return refs
@@ -164,19 +170,19 @@ func (e *eventIndex) after(partner domain.PartnerID, position uint64, limit int)
 
 // visibleAmong returns up to limit events at the given places, in ascending order, that the partner can see and
 // whose position is greater than the given one.
-func (e *eventIndex) visibleAmong(partner domain.PartnerID, places []uint32, position uint64, limit int) []eventRef {
+func (e *eventIndex) visibleAmong(partner domain.PartnerID, places []uint32, position uint64, limit int) []EventRef {
 	reader, ok := e.readers[partner]
 	if !ok {
 		return nil
 	}
 	first := sort.Search(len(places), func(i int) bool { return e.positionOf(reader, places[i]) > position })
-	var refs []eventRef
+	var refs []EventRef
 	for _, place := range places[first:] {
 		if len(refs) == limit {
 			break
 		}
 		if reader.visible[e.entries[place].Audience] {
-			refs = append(refs, eventRef{e, e.entries[place], e.positionOf(reader, place)})
+			refs = append(refs, EventRef{e, e.entries[place], e.positionOf(reader, place)})
 		}
 	}
 	return refs
@@ -196,16 +202,6 @@ func (e *eventIndex) positionOf(reader *readerIndex, place uint32) uint64 {
 		}
 	}
 	return count
-}
-
-// inCommit returns the events of one commit that the partner can see.
-func (e *eventIndex) inCommit(partner domain.PartnerID, seq uint64) []eventRef {
-	first := sort.Search(len(e.entries), func(i int) bool { return uint64(e.entries[i].Seq) >= seq })
-	var places []uint32
-	for i := first; i < len(e.entries) && uint64(e.entries[i].Seq) == seq; i++ {
-		places = append(places, uint32(i))
-	}
-	return e.visibleAmong(partner, places, 0, len(places))
 }
 
 // countBefore returns the number of events that the partner can see and that were recorded before a time, in
@@ -230,22 +226,10 @@ func (e *eventIndex) commitsBetween(after, upTo uint64) []uint64 {
 	var seqs []uint64
 	first := sort.Search(len(e.entries), func(i int) bool { return uint64(e.entries[i].Seq) > after })
 	for _, entry := range e.entries[first:] {
-		if seq := uint64(entry.Seq); seq > upTo {
+		if uint64(entry.Seq) > upTo {
 			break
-		} else if len(seqs) == 0 || seqs[len(seqs)-1] != seq {
-			seqs = append(seqs, seq)
 		}
+		seqs = append(seqs, uint64(entry.Seq))
 	}
-	return seqs
-}
-
-// commitsUpTo returns the numbers of the root's commits up to and including last.
-func (e *eventIndex) commitsUpTo(last uint64) []uint64 {
-	var seqs []uint64
-	for _, entry := range e.entries {
-		if seq := uint64(entry.Seq); seq <= last && (len(seqs) == 0 || seqs[len(seqs)-1] != seq) {
-			seqs = append(seqs, seq)
-		}
-	}
-	return seqs
+	return slices.Compact(seqs)
 }

@@ -32,57 +32,57 @@ var (
 	ErrPositionLost = errors.New("the position is from before an accepted loss")
 )
 
-// rootPosition is a position in one root.
-type rootPosition struct {
-	epoch uint64
-	name  string
-	count uint64
+// RootPosition is a position in one root.
+type RootPosition struct {
+	Epoch uint64 // of the root's partition: 1, plus 1 for each accepted loss
+	Name  string // an agreement's id, or "@" and a partner's for its directory
+	Count uint64 // events below the root that the partner may see
 }
 
-func (r rootPosition) String() string {
-	return strconv.FormatUint(r.epoch, 10) + "." + r.name + "." + strconv.FormatUint(r.count, 10)
+func (r RootPosition) String() string {
+	return strconv.FormatUint(r.Epoch, 10) + "." + r.Name + "." + strconv.FormatUint(r.Count, 10)
 }
 
-// partition returns the root's partition. The root need not exist.
-func (r rootPosition) partition() eventlog.Partition {
-	if id, directory := strings.CutPrefix(r.name, "@"); directory {
+// Partition returns the root's partition. The root need not exist.
+func (r RootPosition) Partition() eventlog.Partition {
+	if id, directory := strings.CutPrefix(r.Name, "@"); directory {
 		return eventlog.PartitionOf(domain.Stream{Partner: domain.PartnerID(id)}.Root())
 	}
-	return eventlog.PartitionOf(domain.Stream{Agreement: domain.AgreementID(r.name)}.Root())
+	return eventlog.PartitionOf(domain.Stream{Agreement: domain.AgreementID(r.Name)}.Root())
 }
 
-// encodePositions returns the text of positions in several roots, which are sorted by name.
-func encodePositions(roots []rootPosition) string {
+// EncodePositions returns the text of positions in several roots, which are sorted by name.
+func EncodePositions(roots []RootPosition) string {
 	shared := commonEpoch(roots)
 	b := binary.AppendUvarint(nil, shared)
 	for _, root := range roots {
-		b = binary.AppendUvarint(b, uint64(len(root.name)))
-		b = append(b, root.name...)
-		b = binary.AppendUvarint(b, root.count)
+		b = binary.AppendUvarint(b, uint64(len(root.Name)))
+		b = append(b, root.Name...)
+		b = binary.AppendUvarint(b, root.Count)
 		if shared == mixedEpochs {
-			b = binary.AppendUvarint(b, root.epoch)
+			b = binary.AppendUvarint(b, root.Epoch)
 		}
 	}
 	return setPrefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
-func commonEpoch(roots []rootPosition) uint64 {
+func commonEpoch(roots []RootPosition) uint64 {
 	if len(roots) == 0 {
 		return firstEpoch
 	}
 	for _, root := range roots {
-		if root.epoch != roots[0].epoch {
+		if root.Epoch != roots[0].Epoch {
 			return mixedEpochs
 		}
 	}
-	return roots[0].epoch
+	return roots[0].Epoch
 }
 
 // maxPosition is the length in bytes of the longest text that is parsed.
 const maxPosition = 1 << 20
 
-// parsePosition parses both forms. The error is ErrPosition.
-func parsePosition(text string) ([]rootPosition, error) {
+// ParsePosition parses both forms. The error is ErrPosition.
+func ParsePosition(text string) ([]RootPosition, error) {
 	if len(text) > maxPosition {
 		return nil, ErrPosition
 	}
@@ -99,12 +99,12 @@ func parsePosition(text string) ([]rootPosition, error) {
 	if err != nil || epochNumber < firstEpoch || strconv.FormatUint(epochNumber, 10) != epoch {
 		return nil, ErrPosition
 	}
-	return []rootPosition{{epochNumber, root, number}}, nil
+	return []RootPosition{{epochNumber, root, number}}, nil
 }
 
 func validRoot(root string) bool { return domain.ValidSlug(strings.TrimPrefix(root, "@")) }
 
-func parsePositions(set string) ([]rootPosition, error) {
+func parsePositions(set string) ([]RootPosition, error) {
 	b, err := base64.RawURLEncoding.DecodeString(set)
 	if err != nil {
 		return nil, ErrPosition
@@ -113,13 +113,13 @@ func parsePositions(set string) ([]rootPosition, error) {
 	if !ok {
 		return nil, ErrPosition
 	}
-	var roots []rootPosition
+	var roots []RootPosition
 	for len(b) > 0 {
-		var root rootPosition
+		var root RootPosition
 		if root, b, ok = cutRoot(b, shared); !ok {
 			return nil, ErrPosition
 		}
-		if n := len(roots); n > 0 && roots[n-1].name >= root.name {
+		if n := len(roots); n > 0 && roots[n-1].Name >= root.Name {
 			return nil, ErrPosition // not in ascending order, or a root twice
 		}
 		roots = append(roots, root)
@@ -131,19 +131,19 @@ func parsePositions(set string) ([]rootPosition, error) {
 }
 
 // cutRoot parses the first root of a set and returns the rest.
-func cutRoot(b []byte, shared uint64) (root rootPosition, rest []byte, ok bool) {
+func cutRoot(b []byte, shared uint64) (root RootPosition, rest []byte, ok bool) {
 	length, b, ok := cutUvarint(b)
 	if !ok || length > uint64(len(b)) {
 		return root, nil, false
 	}
-	root.name, root.epoch = string(b[:length]), shared
-	if root.count, b, ok = cutUvarint(b[length:]); !ok || !validRoot(root.name) {
+	root.Name, root.Epoch = string(b[:length]), shared
+	if root.Count, b, ok = cutUvarint(b[length:]); !ok || !validRoot(root.Name) {
 		return root, nil, false
 	}
 	if shared == mixedEpochs {
-		root.epoch, b, ok = cutUvarint(b)
+		root.Epoch, b, ok = cutUvarint(b)
 	}
-	return root, b, ok && root.epoch >= firstEpoch
+	return root, b, ok && root.Epoch >= firstEpoch
 }
 
 func cutUvarint(b []byte) (count uint64, rest []byte, ok bool) {

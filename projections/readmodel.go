@@ -70,7 +70,7 @@ func New(cfg Config) (*ReadModel, error) {
 	}
 	m.headWaits = &headWaits{present: m.present, lifecycle: m.lifecycle, losses: m.losses, log: cfg.Log}
 	m.views = &views{present: m.present, lifecycle: m.lifecycle, now: cfg.Now, baseURL: cfg.BaseURL}
-	m.events = &events{views: m.views, losses: m.losses, log: cfg.Log, book: book}
+	m.events = &events{views: m.views, log: cfg.Log, book: book}
 	m.pages = &pages{cache: newPageCache(), views: m.views, losses: m.losses}
 	seen := &seenHeads{
 		dir: cfg.Dir, logger: cfg.Logger, present: m.present, lifecycle: m.lifecycle, changed: wakeup.New(),

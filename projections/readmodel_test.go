@@ -34,7 +34,7 @@ func TestTheLifeOfAMilestone(t *testing.T) {
 		require.Equal(t, 1, view.Status().AwaitingMyDecision)
 		return nil
 	}))
-	events, ok, err := model.History(context.Background(), viewerOf("xiaomi"), milestoneRef("fp4"), "", 50)
+	events, ok, err := model.history(context.Background(), viewerOf("xiaomi"), milestoneRef("fp4"), "", 50)
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.Len(t, events.Events, 5)

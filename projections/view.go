@@ -28,7 +28,7 @@ func (v *View) Now() time.Time { return v.now }
 func (v *View) Version() uint64 {
 	var count uint64
 	for _, root := range v.positions() {
-		count += root.count
+		count += root.Count
 	}
 	return count
 }

@@ -23,7 +23,7 @@ func (h *fixture) invite(number int) {
 
 func (i *runningModel) feed(t *testing.T, partner domain.PartnerID) []projections.Event {
 	i.caughtUp(t)
-	events, ok, err := i.AgreementEvents(context.Background(), viewerOf(partner), agreementID, "", 1000)
+	events, ok, err := i.agreementEvents(context.Background(), viewerOf(partner), agreementID, "", 1000)
 	require.True(t, ok)
 	require.NoError(t, err)
 	return events.Events
@@ -95,7 +95,7 @@ func TestAnInvitationThatComesToNothing(t *testing.T) {
 	<-gone
 	model.caughtUp(t)
 	require.NotEqual(t, before, model.Position(viewerOf("zte"), ""))
-	_, ok, err := model.AgreementEvents(context.Background(), viewerOf("zte"), agreementID, "", 1000)
+	_, ok, err := model.agreementEvents(context.Background(), viewerOf("zte"), agreementID, "", 1000)
 	require.False(t, ok)
 	require.NoError(t, err)
 	require.Empty(t, model.inbox(t, "zte"))

@@ -9,8 +9,8 @@ import (
 )
 
 // positions returns where the viewer stands in everything that it may see, sorted by root.
-func (v *View) positions() []rootPosition {
-	var roots []rootPosition
+func (v *View) positions() []RootPosition {
+	var roots []RootPosition
 	switch {
 	case v.viewer.Operator:
 		for _, partner := range v.store.partners {
@@ -29,7 +29,7 @@ func (v *View) positions() []rootPosition {
 	for _, agreement := range v.agreements() {
 		roots = append(roots, v.store.positionAt(agreement.index, agreement.index.visibleCount(v.viewer.Partner)))
 	}
-	slices.SortFunc(roots, func(one, other rootPosition) int { return strings.Compare(one.name, other.name) })
+	slices.SortFunc(roots, func(one, other RootPosition) int { return strings.Compare(one.Name, other.Name) })
 	return roots
 }
 
@@ -56,11 +56,11 @@ func (v *View) countIn(root string) (uint64, bool) {
 // Position returns where the viewer stands in one agreement, or in everything for the empty id.
 func (v *View) Position(agreement domain.AgreementID) string {
 	if agreement == "" {
-		return encodePositions(v.positions())
+		return EncodePositions(v.positions())
 	}
-	root := rootPosition{name: string(agreement)}
-	root.count, _ = v.countIn(root.name)
-	root.epoch = firstEpoch + v.store.epochs[root.partition()]
+	root := RootPosition{Name: string(agreement)}
+	root.Count, _ = v.countIn(root.Name)
+	root.Epoch = firstEpoch + v.store.epochs[root.Partition()]
 	return root.String()
 }
 
@@ -76,7 +76,7 @@ func (s *views) Position(viewer Viewer, agreement domain.AgreementID) (position 
 // commits not at all, since nothing of it is served. A text that is no position is an ErrPosition; a
 // position of before an accepted loss is an ErrPositionLost.
 func (s *views) WaitPosition(ctx context.Context, viewer Viewer, position string) error {
-	wanted, err := parsePosition(position)
+	wanted, err := ParsePosition(position)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *views) WaitPosition(ctx context.Context, viewer Viewer, position string
 			switch present, err := s.present.store.epochReached(root); {
 			case err != nil:
 				return true, nil, err
-			case s.present.store.halted[root.partition()]:
+			case s.present.store.halted[root.Partition()]:
 			case !present || !view.reached(root):
 				return false, view.node.changed(viewer.Scope), nil
 			}
@@ -98,7 +98,12 @@ func (s *views) WaitPosition(ctx context.Context, viewer Viewer, position string
 }
 
 // reached reports whether the viewer stands at a place or behind it.
-func (v *View) reached(root rootPosition) bool {
-	count, ok := v.countIn(root.name)
-	return ok && count >= root.count
+func (v *View) reached(root RootPosition) bool {
+	count, ok := v.countIn(root.Name)
+	return ok && count >= root.Count
+}
+
+// Epoch returns the present epoch of a root's partition.
+func (v *View) Epoch(root string) uint64 {
+	return firstEpoch + v.store.epochs[RootPosition{Name: root}.Partition()]
 }

@@ -10,6 +10,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/projections/feed"
 )
 
 // AttemptHistorySize is how many attempts per webhook are stored.
@@ -95,11 +96,11 @@ type DeliveryStatus struct {
 }
 
 // ReadStatus returns the status of a webhook as of the last flush of its lane. It works on every node.
-func ReadStatus(ctx context.Context, log eventlog.Log, readModel ReadModel, webhook *domain.Webhook) (DeliveryStatus, error) {
+func ReadStatus(ctx context.Context, log eventlog.Log, events *feed.Reader, webhook *domain.Webhook) (DeliveryStatus, error) {
 	value, err := log.Get(ctx, projections.DirectoryOf(webhook.Ref.Partner), laneKey(webhook.Ref))
 	if err != nil {
 		return DeliveryStatus{}, fmt.Errorf("read the status of webhook %s: %w", webhook.Ref.Webhook, err)
 	}
 	state := readLaneState(value)
-	return state.status(readModel, webhook), nil
+	return state.status(events, webhook), nil
 }

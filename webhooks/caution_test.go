@@ -71,7 +71,7 @@ func TestUnreadableLaneStateDisablesOneWebhook(t *testing.T) {
 	require.NoError(t, world.bus.PutKV(t.Context(), partition, []eventlog.KV{
 		{Key: laneKey(bad), Value: []byte(`{"progress":[1]}`)}, {Key: attemptPrefix(bad) + "07", Value: []byte("?")},
 	}))
-	_, err := ReadStatus(t.Context(), world.log, world.readModel, world.webhook(bad))
+	_, err := ReadStatus(t.Context(), world.log, world.engine.cfg.Events, world.webhook(bad))
 	require.NoError(t, err)
 	require.Len(t, world.attempts(bad, 1), 1, "the rest of the delivery log can be read")
 	world.stop()

@@ -15,6 +15,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/internal/wakeup"
+	"tandem/projections/feed"
 	"tandem/projections/sentences"
 	"tandem/webhooks/formats"
 )
@@ -33,6 +34,7 @@ type Owner interface {
 type Config struct {
 	Log       eventlog.Log
 	ReadModel ReadModel
+	Events    *feed.Reader // of the same read model
 	Owner     Owner
 	Keyring   *Keyring
 	BaseURL   string // prefix of links, without a trailing slash
@@ -54,8 +56,8 @@ type Config struct {
 
 // validate checks the required fields and sets the defaults.
 func (c *Config) validate() error {
-	if c.Log == nil || c.ReadModel == nil || c.Owner == nil || c.Keyring == nil || c.Disable == nil {
-		return errors.New("webhooks: Config requires Log, ReadModel, Owner, Keyring and Disable")
+	if c.Log == nil || c.ReadModel == nil || c.Events == nil || c.Owner == nil || c.Keyring == nil || c.Disable == nil {
+		return errors.New("webhooks: Config requires Log, ReadModel, Events, Owner, Keyring and Disable")
 	}
 	if c.Client == nil {
 		c.Client = NewClient(nil)
@@ -135,7 +137,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
 	engine := &Engine{
-		cfg: cfg, messages: newMessageBuilder(cfg.ReadModel, book, cfg.BaseURL),
+		cfg: cfg, messages: newMessageBuilder(cfg.Events, book, cfg.BaseURL),
 		busySlots: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), newsSignal: wakeup.New(), timerSignal: wakeup.New(), flushSignal: wakeup.New(),
 		news: news{agreements: map[domain.AgreementID]struct{}{}}, lanesOfPartner: map[domain.PartnerID]map[*lane]struct{}{},
 	}

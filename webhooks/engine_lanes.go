@@ -306,7 +306,7 @@ func (e *Engine) Lanes() []LaneStatus {
 	for i, lane := range lanes {
 		webhook := lane.webhook.Load()
 		lane.mu.Lock()
-		states[i] = LaneStatus{lane.ref, webhook.Settings.Format, webhook.DisabledReason != "", lane.state.status(e.cfg.ReadModel, webhook)}
+		states[i] = LaneStatus{lane.ref, webhook.Settings.Format, webhook.DisabledReason != "", lane.state.status(e.cfg.Events, webhook)}
 		lane.mu.Unlock()
 	}
 	slices.SortFunc(states, func(a, b LaneStatus) int {

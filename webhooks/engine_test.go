@@ -16,6 +16,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/projections/feed"
 	"tandem/webhooks/formats"
 )
 
@@ -38,9 +39,11 @@ func TestEventsAreSentInFeedOrder(t *testing.T) {
 	for range 5 {
 		hits = append(hits, receiver.next(t))
 	}
-	feed, _, err := world.readModel.AgreementEvents(t.Context(), projections.Viewer{Partner: "xiaomi"}, "a", "", 100)
+	scope := projections.EventScope{Agreement: "a"}
+	page, err := world.engine.cfg.Events.Next(t.Context(), projections.Viewer{Partner: "xiaomi"}, feed.Cursor{}, feed.EventQuery{EventScope: scope}, 100)
 	require.NoError(t, err)
-	events := feed.Events[len(feed.Events)-5:]
+	events, err := world.readModel.RenderEvents(projections.Viewer{Partner: "xiaomi"}, page.Events[len(page.Events)-5:], "en")
+	require.NoError(t, err)
 	for i, message := range hits {
 		require.Equal(t, events[i].ID, message.ID)
 		require.Equal(t, events[i].Type, message.Type)
@@ -419,7 +422,7 @@ func TestStatusIsStored(t *testing.T) {
 	require.Len(t, lanes, 1)
 	require.Equal(t, hook, lanes[0].Ref)
 	require.EqualValues(t, 1, lanes[0].Sent)
-	status, err := ReadStatus(context.Background(), world.log, world.readModel, world.webhook(hook))
+	status, err := ReadStatus(context.Background(), world.log, world.engine.cfg.Events, world.webhook(hook))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, status.Sent)
 }

@@ -13,6 +13,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/projections/feed"
 	"tandem/webhooks/formats"
 )
 
@@ -53,10 +54,12 @@ type lane struct {
 	// Guarded by mu. Only a turn changes them, except for the flush of state and attempts.
 	mu               sync.Mutex
 	state            laneState
-	unsavedAttempts  map[int]Attempt // by slot of the attempt history
-	savedState       []byte          // the stored state as of the last flush
-	slowPool         atomic.Bool     // the last attempt failed or was slow: run in the retry pool
-	queue            []projections.VisibleEvent
+	unsavedAttempts  map[int]Attempt            // by slot of the attempt history
+	savedState       []byte                     // the stored state as of the last flush
+	slowPool         atomic.Bool                // the last attempt failed or was slow: run in the retry pool
+	queue            []projections.VisibleEvent // the next events that the webhook asks for
+	queuedFor        *domain.Webhook            // the settings that the queue was read with
+	queueEnd         feed.Cursor                // past all events that were read for the queue
 	limiter          *rate.Limiter
 	limits           formats.Limits
 	rateLimitedCount int    // consecutive rate-limited attempts
@@ -190,7 +193,7 @@ func (l *lane) dueJob(ctx context.Context, webhook *domain.Webhook, now time.Tim
 	if len(l.queue) == 0 {
 		return nil, turnResult{wakeAt: l.nextSkippedAt()}, nil
 	}
-	if l.coalesces(webhook) {
+	if webhook.Settings.Order == domain.SkipAhead && l.limits.Chat && len(l.queue) > coalesceAbove {
 		job, err := l.startBatch(ctx, webhook, time.Time{})
 		return job, turnResult{more: true}, err
 	}
@@ -201,7 +204,7 @@ func (l *lane) dueJob(ctx context.Context, webhook *domain.Webhook, now time.Tim
 // applySettings applies the webhook's present settings to the lane.
 func (l *lane) applySettings(webhook *domain.Webhook) {
 	key, agreements, disabled := l.state.EndpointKey, l.state.Agreements, l.state.Disabled
-	l.state.applySettings(l.engine.cfg.ReadModel, webhook)
+	l.state.applySettings(l.engine.cfg.Events, webhook)
 	same := key == l.state.EndpointKey && disabled == l.state.Disabled && slices.Equal(agreements, l.state.Agreements)
 	if same && l.limiter != nil {
 		return
@@ -244,35 +247,28 @@ func (l *lane) rateLimitWait(now time.Time) time.Duration {
 	return max(time.Duration(missing*float64(l.limits.Every)), time.Millisecond)
 }
 
-// fillQueue reads the next events and passes over those that the webhook does not want.
+// fillQueue reads the next events if the queue is empty or was read with other settings. The cursor moves past the events
+// before them that the webhook does not ask for.
 func (l *lane) fillQueue(ctx context.Context, webhook *domain.Webhook) error {
-	l.dropUnwanted(webhook)
-	for len(l.queue) == 0 {
-		list, lost, err := l.engine.cfg.ReadModel.Upcoming(ctx, eventQuery(webhook), &l.state.Cursor)
-		if err != nil {
-			return err
-		}
-		l.recordLostHistory(lost)
-		if len(list) == 0 {
-			return nil
-		}
-		l.queue = list
-		l.dropUnwanted(webhook)
+	if len(l.queue) > 0 && l.queuedFor == webhook {
+		return nil
 	}
+	l.queue = nil
+	page, err := l.engine.cfg.Events.Next(ctx, readerOf(webhook), l.state.Cursor, eventQuery(webhook), eventsPerRead)
+	if err != nil {
+		return err
+	}
+	l.recordLostHistory(page.Lost)
+	if !page.Start.Equal(l.state.Cursor) {
+		l.state.Cursor = page.Start
+		l.engine.markDirty(l)
+	}
+	l.queue, l.queuedFor, l.queueEnd = page.Events, webhook, page.Cursor
 	return nil
 }
 
-// dropUnwanted passes over unwanted events at the head of the queue.
-func (l *lane) dropUnwanted(webhook *domain.Webhook) {
-	for len(l.queue) > 0 && !wants(webhook, l.queue[0]) {
-		l.state.Cursor.Pass(l.queue[0])
-		l.queue = l.queue[1:]
-		l.engine.markDirty(l)
-	}
-}
-
 // wants reports whether a webhook asks for an event.
-func wants(webhook *domain.Webhook, event projections.VisibleEvent) bool {
+func wants(webhook *domain.Webhook, event *projections.VisibleEvent) bool {
 	if _, private := event.Audience.Private(); private && !webhook.Settings.IncludePrivate {
 		return false
 	}
@@ -296,7 +292,7 @@ func (l *lane) eventJob(ctx context.Context, webhook *domain.Webhook, kind jobKi
 	if err != nil {
 		return nil, err
 	}
-	return &job{kind: kind, message: message, event: event, positions: []string{event.Position()}}, nil
+	return &job{kind: kind, message: message, event: event, positions: []string{event.Position.String()}}, nil
 }
 
 // skippedJob returns a job for the first skipped event that is due. While the circuit breaker is open, the oldest skipped
@@ -306,20 +302,20 @@ func (l *lane) skippedJob(ctx context.Context, webhook *domain.Webhook, now time
 		if probe := i == 0 && l.state.ConsecutiveFailures >= breakerThreshold; now.Before(l.state.Skipped[i].NextAttemptAt) && !probe {
 			continue
 		}
-		event, found, err := l.engine.cfg.ReadModel.EventAt(ctx, l.ref.Partner, l.state.Skipped[i].Position)
+		event, err := l.engine.cfg.Events.EventAt(ctx, readerOf(webhook), l.state.Skipped[i].Position)
 		_, openLoss := errors.AsType[*eventlog.LostTailError](err)
 		switch {
 		case openLoss:
 			l.state.Skipped[i].NextAttemptAt = now.Add(time.Minute)
 			continue
-		case errors.Is(err, projections.ErrPositionLost), errors.Is(err, projections.ErrPosition), err == nil && !found:
+		case errors.Is(err, projections.ErrPositionLost), errors.Is(err, projections.ErrPosition), errors.Is(err, feed.ErrNotVisible):
 			l.addAttempt(Attempt{Type: lossType, StartedAt: now.UTC(), Events: []string{l.state.Skipped[i].Position}, Reason: "A skipped event was lost with the history and is not retried."})
 			l.state.Skipped = slices.Delete(l.state.Skipped, i, i+1)
 			i--
 			continue
 		case err != nil:
 			return nil, err
-		case !wants(webhook, event):
+		case !wants(webhook, &event):
 			l.addAttempt(Attempt{MessageID: event.ID, Type: event.Type, StartedAt: now.UTC(), Reason: "The webhook no longer asks for this skipped event, so it is not retried."})
 			l.state.Skipped = slices.Delete(l.state.Skipped, i, i+1)
 			i--

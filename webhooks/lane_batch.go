@@ -9,21 +9,8 @@ import (
 
 	"tandem/domain"
 	"tandem/projections"
+	"tandem/projections/feed"
 )
-
-// coalesces reports whether the queued events become one message.
-func (l *lane) coalesces(webhook *domain.Webhook) bool {
-	if webhook.Settings.Order != domain.SkipAhead || !l.limits.Chat {
-		return false
-	}
-	n := 0
-	for _, event := range l.queue {
-		if wants(webhook, event) {
-			n++
-		}
-	}
-	return n > coalesceAbove
-}
 
 // digestJob returns the digest of the events up to the last digest time.
 func (l *lane) digestJob(ctx context.Context, webhook *domain.Webhook, now time.Time) (*job, turnResult, error) {
@@ -41,23 +28,23 @@ func (l *lane) digestJob(ctx context.Context, webhook *domain.Webhook, now time.
 // startBatch fixes the events of the next batch. Without events there is no batch.
 func (l *lane) startBatch(ctx context.Context, webhook *domain.Webhook, until time.Time) (*job, error) {
 	l.queue = nil
-	upTo, query := l.state.Cursor.Clone(), eventQuery(webhook)
+	query := eventQuery(webhook)
 	query.Until = until
-	list, lost, more, err := l.collect(ctx, webhook, query, &upTo)
+	page, err := l.engine.cfg.Events.Next(ctx, readerOf(webhook), l.state.Cursor, query, maxBatchEvents)
 	if err != nil {
 		return nil, err
 	}
-	l.recordLostHistory(lost)
+	l.recordLostHistory(page.Lost)
 	l.engine.markDirty(l)
-	if len(list) == 0 {
-		l.state.Cursor, l.state.DigestedUntil = upTo, until
+	if len(page.Events) == 0 {
+		l.state.Cursor, l.state.DigestedUntil = page.Cursor, until
 		return nil, nil
 	}
-	l.state.Batch = &batch{ID: digestID(list), UpTo: upTo, LastRecordedAt: list[len(list)-1].RecordedAt}
-	if !more {
+	l.state.Batch = &batch{ID: digestID(page.Events), UpTo: page.Cursor, LastRecordedAt: page.Events[len(page.Events)-1].RecordedAt}
+	if len(page.Events) < maxBatchEvents {
 		l.state.Batch.DigestEnd = until
 	}
-	return l.batchJob(ctx, webhook, list)
+	return l.batchJob(ctx, webhook, page.Events)
 }
 
 // resumeBatch reads the events of the current batch again. While history is lost anywhere, events may be missing.
@@ -65,17 +52,17 @@ func (l *lane) resumeBatch(ctx context.Context, webhook *domain.Webhook) (*job, 
 	if l.engine.cfg.ReadModel.OpenLosses() != nil {
 		return nil, errHistoryLost
 	}
-	cursor, query := l.state.Cursor.Clone(), eventQuery(webhook)
-	query.UpToCursor = &l.state.Batch.UpTo
-	list, _, _, err := l.collect(ctx, webhook, query, &cursor)
+	query := eventQuery(webhook)
+	query.UpTo = &l.state.Batch.UpTo
+	page, err := l.engine.cfg.Events.Next(ctx, readerOf(webhook), l.state.Cursor, query, maxBatchEvents)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 { // the settings have changed, or history was lost
+	if len(page.Events) == 0 { // the settings have changed, or history was lost
 		l.finishBatch()
 		return nil, nil
 	}
-	return l.batchJob(ctx, webhook, list)
+	return l.batchJob(ctx, webhook, page.Events)
 }
 
 // batchJob returns the job for the current batch.
@@ -86,7 +73,7 @@ func (l *lane) batchJob(ctx context.Context, webhook *domain.Webhook, list []pro
 	}
 	job := &job{kind: jobBatch, message: message}
 	for _, event := range list {
-		job.positions = append(job.positions, event.Position())
+		job.positions = append(job.positions, event.Position.String())
 	}
 	return job, nil
 }
@@ -99,28 +86,6 @@ func (l *lane) finishBatch() {
 		l.state.DigestedUntil = batch.DigestEnd
 	}
 	l.engine.markDirty(l)
-}
-
-// collect advances the cursor and returns the wanted events that it passes, at most maxBatchEvents. More reports that
-// events may remain.
-func (l *lane) collect(ctx context.Context, webhook *domain.Webhook, query projections.EventQuery, cursor *projections.Cursor) (
-	list []projections.VisibleEvent, lost []domain.AgreementID, more bool, err error,
-) {
-	for {
-		chunk, gone, err := l.engine.cfg.ReadModel.Upcoming(ctx, query, cursor)
-		if err != nil || len(chunk) == 0 {
-			return list, append(lost, gone...), false, err
-		}
-		lost = append(lost, gone...)
-		for _, event := range chunk {
-			if len(list) == maxBatchEvents {
-				return list, lost, true, nil
-			}
-			if cursor.Pass(event); wants(webhook, event) {
-				list = append(list, event)
-			}
-		}
-	}
 }
 
 // throttleWait returns how long the rate limit or a Retry-After blocks all messages. Failures do not block test messages:
@@ -185,7 +150,7 @@ func (l *lane) jobForRequest(ctx context.Context, webhook *domain.Webhook, reque
 		return l.resendJob(ctx, webhook, request)
 	case domain.RequestReplay:
 		l.queue, l.state.Batch = nil, nil
-		err := l.engine.cfg.ReadModel.Rewind(eventQuery(webhook), &l.state.Cursor, request.After, request.Since)
+		err := l.engine.cfg.Events.Rewind(readerOf(webhook), &l.state.Cursor, eventQuery(webhook), request.After, request.Since)
 		if err != nil {
 			l.recordRefusal(request, "Replay: "+err.Error())
 			return nil, nil
@@ -208,19 +173,19 @@ func (l *lane) resendJob(ctx context.Context, webhook *domain.Webhook, request d
 	}
 	var list []projections.VisibleEvent
 	for _, position := range original.Events {
-		event, found, err := l.engine.cfg.ReadModel.EventAt(ctx, l.ref.Partner, position)
-		if err != nil && !errors.Is(err, projections.ErrPositionLost) {
-			return nil, err
-		}
-		if found {
+		event, err := l.engine.cfg.Events.EventAt(ctx, readerOf(webhook), position)
+		switch {
+		case err == nil:
 			list = append(list, event)
+		case !errors.Is(err, projections.ErrPositionLost) && !errors.Is(err, feed.ErrNotVisible):
+			return nil, err
 		}
 	}
 	if len(list) == 0 || len(list) != len(original.Events) {
 		l.recordRefusal(request, "This delivery is no longer in the attempt history, so its events are unknown.")
 		return nil, nil
 	}
-	if slices.ContainsFunc(list, func(event projections.VisibleEvent) bool { return !wants(webhook, event) }) {
+	if slices.ContainsFunc(list, func(event projections.VisibleEvent) bool { return !wants(webhook, &event) }) {
 		l.recordRefusal(request, "The webhook no longer asks for these events.")
 		return nil, nil
 	}

@@ -155,9 +155,11 @@ func (l *lane) advancePast(job *job) {
 	switch job.kind {
 	case jobNextEvent:
 		l.state.HeadAttempts = 0
-		l.state.Cursor.Pass(job.event)
+		l.state.Cursor.Advance(job.event)
 		if len(l.queue) > 0 && l.queue[0].ID == job.event.ID {
-			l.queue = l.queue[1:]
+			if l.queue = l.queue[1:]; len(l.queue) == 0 {
+				l.state.Cursor = l.queueEnd
+			}
 		}
 	case jobSkippedEvent:
 		l.state.Skipped = slices.Delete(l.state.Skipped, job.skippedIndex, job.skippedIndex+1)
@@ -193,6 +195,7 @@ func (l *lane) scheduleRetry(webhook *domain.Webhook, job *job, result formats.R
 	}
 	l.countAttempt(job)
 	if webhook.Settings.Order != domain.SkipAhead || job.kind == jobBatch {
+		l.queue = nil // reading it again moves the cursor to the event that failed
 		l.state.NextAttemptAt = now.Add(retryDelay(l.state.ConsecutiveFailures, result.RetryAfter))
 		return l.state.NextAttemptAt
 	}

@@ -9,16 +9,17 @@ import (
 
 	"tandem/domain"
 	"tandem/projections"
+	"tandem/projections/feed"
 )
 
 // laneState is the durable state of a lane. It is stored as one key–value entry, and so changes atomically.
 type laneState struct {
-	Since         time.Time          `json:"since"` // when the webhook was added; another webhook with the same id starts from zero
-	Cursor        projections.Cursor `json:"progress"`
-	Skipped       []skippedEvent     `json:"aside,omitempty"`
-	Batch         *batch             `json:"batch,omitempty"`
-	DigestedUntil time.Time          `json:"digested,omitzero"` // the end of the last digest
-	LastRequest   int                `json:"request,omitempty"` // the number of the last completed request
+	Since         time.Time      `json:"since"` // when the webhook was added; another webhook with the same id starts from zero
+	Cursor        feed.Cursor    `json:"progress"`
+	Skipped       []skippedEvent `json:"aside,omitempty"`
+	Batch         *batch         `json:"batch,omitempty"`
+	DigestedUntil time.Time      `json:"digested,omitzero"` // the end of the last digest
+	LastRequest   int            `json:"request,omitempty"` // the number of the last completed request
 
 	HeadAttempts        int       `json:"tried,omitempty"` // at the event at the cursor, or the batch
 	ConsecutiveFailures int       `json:"failures,omitempty"`
@@ -58,10 +59,10 @@ type skippedEvent struct {
 // batch is the content of one message about several events. It is fixed before the first attempt, so that all attempts
 // send the same message with the same id.
 type batch struct {
-	ID             string             `json:"id"`
-	UpTo           projections.Cursor `json:"up_to"`
-	LastRecordedAt time.Time          `json:"at"`            // of the last event in the batch
-	DigestEnd      time.Time          `json:"ends,omitzero"` // of a daily or weekly digest; zero otherwise
+	ID             string      `json:"id"`
+	UpTo           feed.Cursor `json:"up_to"`
+	LastRecordedAt time.Time   `json:"at"`            // of the last event in the batch
+	DigestEnd      time.Time   `json:"ends,omitzero"` // of a daily or weekly digest; zero otherwise
 }
 
 // endpointKey returns a hash that changes with the format, address or secret of a webhook.
@@ -106,7 +107,7 @@ func (s *laneState) excludeDowntime(now time.Time) {
 
 // applySettings updates the state after a change of the webhook. A webhook that is enabled again, or has a new endpoint, is
 // tried at once. Agreements that its filter newly includes start at the time of the edit.
-func (s *laneState) applySettings(readModel ReadModel, webhook *domain.Webhook) {
+func (s *laneState) applySettings(events *feed.Reader, webhook *domain.Webhook) {
 	if !s.Since.Equal(webhook.AddedAt) {
 		*s = laneState{Since: webhook.AddedAt, EndpointKey: endpointKey(webhook), Agreements: webhook.Settings.Agreements}
 	}
@@ -119,7 +120,7 @@ func (s *laneState) applySettings(readModel ReadModel, webhook *domain.Webhook) 
 	s.Disabled = webhook.DisabledReason != ""
 	if now := webhook.Settings.Agreements; !slices.Equal(now, s.Agreements) {
 		before := s.Agreements
-		readModel.Skip(eventQuery(webhook), &s.Cursor, webhook.AgreementsChosenAt, func(agreement domain.AgreementID) bool {
+		events.MoveTo(readerOf(webhook), &s.Cursor, eventQuery(webhook), webhook.AgreementsChosenAt, func(agreement domain.AgreementID) bool {
 			return !includesAgreement(before, agreement) && includesAgreement(now, agreement)
 		})
 		s.Agreements = now
@@ -131,18 +132,27 @@ func includesAgreement(list []domain.AgreementID, agreement domain.AgreementID) 
 	return len(list) == 0 || slices.Contains(list, agreement)
 }
 
-// eventQuery returns the query for the events that the partner may see since the webhook was added.
-func eventQuery(webhook *domain.Webhook) projections.EventQuery {
-	return projections.EventQuery{Partner: webhook.Ref.Partner, Since: webhook.AddedAt, Limit: eventsPerRead}
+// eventQuery selects the events that a webhook asks for, from when it was added. It includes agreements that its
+// partner does not see any more, because what happened before still has to be sent.
+func eventQuery(webhook *domain.Webhook) feed.EventQuery {
+	return feed.EventQuery{
+		EventScope: projections.EventScope{Former: true}, Since: webhook.AddedAt, Resume: true,
+		Match: func(event *projections.VisibleEvent) bool { return wants(webhook, event) },
+	}
+}
+
+// readerOf returns the viewer on whose behalf a webhook reads.
+func readerOf(webhook *domain.Webhook) projections.Viewer {
+	return projections.Viewer{Partner: webhook.Ref.Partner}
 }
 
 // status returns the state as callers see it.
-func (s *laneState) status(readModel ReadModel, webhook *domain.Webhook) DeliveryStatus {
+func (s *laneState) status(events *feed.Reader, webhook *domain.Webhook) DeliveryStatus {
 	if !s.Since.Equal(webhook.AddedAt) {
 		s = &laneState{}
 	}
 	return DeliveryStatus{
 		Sent: s.SentCount, Failed: s.FailedCount, Skipped: len(s.Skipped), FailingSince: s.FailingSince, NextAttemptAt: s.NextAttemptAt,
-		Behind: readModel.Behind(eventQuery(webhook), &s.Cursor),
+		Behind: events.Behind(readerOf(webhook), s.Cursor, eventQuery(webhook)),
 	}
 }

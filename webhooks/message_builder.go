@@ -6,13 +6,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
+	"tandem/projections/feed"
 	"tandem/projections/sentences"
 	"tandem/webhooks/formats"
 )
@@ -22,14 +22,7 @@ type ReadModel interface {
 	Webhook(ref domain.WebhookRef) *domain.Webhook
 	WebhooksIn(partition eventlog.Partition) []*domain.Webhook
 	ReadersOf(agreement domain.AgreementID) []domain.PartnerID
-	Upcoming(ctx context.Context, query projections.EventQuery, cursor *projections.Cursor) ([]projections.VisibleEvent, []domain.AgreementID, error)
-	EventAt(ctx context.Context, partner domain.PartnerID, position string) (projections.VisibleEvent, bool, error)
-	RenderEvent(ctx context.Context, partner domain.PartnerID, event projections.VisibleEvent, private bool, language string) (*projections.RenderedEvent, error)
-	Rewind(query projections.EventQuery, cursor *projections.Cursor, after string, since time.Time) error
-	Recent(ctx context.Context, query projections.EventQuery) ([]projections.VisibleEvent, error)
 	OpenLosses() []eventlog.LostTailError
-	Skip(query projections.EventQuery, cursor *projections.Cursor, before time.Time, which func(domain.AgreementID) bool)
-	Behind(query projections.EventQuery, cursor *projections.Cursor) uint64
 	Zone(partner domain.PartnerID) *time.Location
 }
 
@@ -53,9 +46,9 @@ type eventData struct {
 // messageBuilder builds messages. It caches the latest ones, because the webhooks of a partner send the same events at the
 // same time.
 type messageBuilder struct {
-	readModel ReadModel
-	book      *sentences.Book
-	baseURL   string
+	events  *feed.Reader
+	book    *sentences.Book
+	baseURL string
 
 	mu     sync.Mutex
 	cached map[messageKey]*formats.Message
@@ -71,8 +64,8 @@ type messageKey struct {
 
 const maxCachedMessages = 1024
 
-func newMessageBuilder(readModel ReadModel, book *sentences.Book, base string) *messageBuilder {
-	return &messageBuilder{readModel: readModel, book: book, baseURL: base, cached: map[messageKey]*formats.Message{}}
+func newMessageBuilder(events *feed.Reader, book *sentences.Book, base string) *messageBuilder {
+	return &messageBuilder{events: events, book: book, baseURL: base, cached: map[messageKey]*formats.Message{}}
 }
 
 // eventMessage returns the message about one event. Callers must not modify it.
@@ -84,7 +77,7 @@ func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webho
 	if message != nil {
 		return message, nil
 	}
-	rendered, err := b.readModel.RenderEvent(ctx, webhook.Ref.Partner, event, webhook.Settings.IncludePrivate, webhook.Settings.Language)
+	rendered, err := b.events.RenderEvent(ctx, webhook.Ref.Partner, event, webhook.Settings.IncludePrivate, webhook.Settings.Language)
 	if err != nil {
 		return nil, err
 	}
@@ -116,13 +109,11 @@ func (b *messageBuilder) content(rendered *projections.RenderedEvent, language s
 
 // latestMessage returns the message about the latest event that a webhook wants; nil if no recent event qualifies.
 func (b *messageBuilder) latestMessage(ctx context.Context, webhook *domain.Webhook) (*formats.Message, error) {
-	list, err := b.readModel.Recent(ctx, eventQuery(webhook))
-	for _, event := range slices.Backward(list) {
-		if wants(webhook, event) {
-			return b.eventMessage(ctx, webhook, event)
-		}
+	event, found, err := b.events.Latest(ctx, readerOf(webhook), eventQuery(webhook), eventsPerRead)
+	if err != nil || !found {
+		return nil, err
 	}
-	return nil, err
+	return b.eventMessage(ctx, webhook, event)
 }
 
 // digestItem is one event in the body of a digest.
@@ -146,7 +137,7 @@ func (b *messageBuilder) digestMessage(ctx context.Context, webhook *domain.Webh
 	}{webhook.Ref.Partner, len(list), nil}
 	input := DigestInput{Link: b.baseURL + "/v1/partners/" + string(webhook.Ref.Partner) + "/events", Language: webhook.Settings.Language}
 	for _, event := range list {
-		rendered, err := b.readModel.RenderEvent(ctx, webhook.Ref.Partner, event, webhook.Settings.IncludePrivate, webhook.Settings.Language)
+		rendered, err := b.events.RenderEvent(ctx, webhook.Ref.Partner, event, webhook.Settings.IncludePrivate, webhook.Settings.Language)
 		if err != nil {
 			return nil, err
 		}

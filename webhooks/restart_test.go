@@ -15,6 +15,7 @@ import (
 	"tandem/eventlog"
 	"tandem/eventlog/sqlite"
 	"tandem/projections"
+	"tandem/projections/feed"
 )
 
 func openSQLite(t *testing.T, dir string) eventlog.Log {
@@ -185,5 +186,5 @@ func TestLaggingLaneRendersPastStates(t *testing.T) {
 		milestone := receiver.next(t).Body["data"].(map[string]any)["milestone"].(map[string]any)
 		require.EqualValues(t, i+1, milestone["progress"])
 	}
-	require.Zero(t, again.readModel.Behind(projections.EventQuery{Partner: "nobody"}, new(projections.Cursor)))
+	require.Zero(t, again.engine.cfg.Events.Behind(projections.Viewer{Partner: "nobody"}, feed.Cursor{}, feed.EventQuery{}))
 }

@@ -20,6 +20,7 @@ import (
 	"tandem/eventlog"
 	"tandem/eventlog/eventlogtest"
 	"tandem/projections"
+	"tandem/projections/feed"
 )
 
 // clock is moved by hand.
@@ -147,7 +148,7 @@ func openWorld(t testing.TB, log eventlog.Log, clock *clock, change ...func(*Con
 	world.keyring, err = NewKeyring(make([]byte, 32))
 	require.NoError(t, err)
 	cfg := Config{
-		Log: log, ReadModel: world.readModel, Owner: world.bus, Keyring: world.keyring, BaseURL: "https://tandem.example",
+		Log: log, ReadModel: world.readModel, Events: feed.NewReader(world.readModel), Owner: world.bus, Keyring: world.keyring, BaseURL: "https://tandem.example",
 		Disable: func(ctx context.Context, ref domain.WebhookRef, reason string) error {
 			_, err := world.bus.Do(ctx, world.request(system, domain.DisableWebhook{WebhookRef: domain.WebhookRef{Partner: ref.Partner, Webhook: ref.Webhook}, Reason: reason}))
 			return err
@@ -295,7 +296,7 @@ func (w *world) attempts(ref domain.WebhookRef, n int) []Attempt {
 
 func (w *world) status(ref domain.WebhookRef) DeliveryStatus {
 	w.t.Helper()
-	status, err := ReadStatus(context.Background(), w.log, w.readModel, w.webhook(ref))
+	status, err := ReadStatus(context.Background(), w.log, w.engine.cfg.Events, w.webhook(ref))
 	require.NoError(w.t, err)
 	return status
 }

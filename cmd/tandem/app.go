@@ -18,6 +18,7 @@ import (
 	"tandem/eventlog/logcopy"
 	api "tandem/http"
 	"tandem/projections"
+	"tandem/projections/feed"
 	"tandem/webhooks"
 )
 
@@ -174,7 +175,7 @@ func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
 	return api.New(api.Config{
 		Commands: a.bus, ReadModel: a.readModel, InstallationKey: key, OperatorTokenHash: operator,
 		BaseURL: a.url, Now: a.cfg.clock(), Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
-		Attempts: webhookHistory{a.log, a.readModel}, LatestMessage: a.engine.LatestMessage, Lanes: a.engine.Lanes,
+		Attempts: webhookHistory{a.log, feed.NewReader(a.readModel)}, LatestMessage: a.engine.LatestMessage, Lanes: a.engine.Lanes,
 		DurableQueue: a.log.Capabilities().DurableQueue, Fresh: a.fresh, AcceptNew: a.log.CheckCapacity, SeparateAdmin: a.adminListener != nil,
 		PrivateNetworks: a.cfg.privatePrefixes,
 	})

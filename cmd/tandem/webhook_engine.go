@@ -11,6 +11,7 @@ import (
 	"tandem/domain"
 	"tandem/eventlog"
 	api "tandem/http"
+	"tandem/projections/feed"
 	"tandem/webhooks"
 )
 
@@ -21,7 +22,7 @@ func (a *app) newEngine(key []byte) (*webhooks.Engine, error) {
 		return nil, err
 	}
 	return webhooks.New(webhooks.Config{
-		Log: a.log, ReadModel: a.readModel, Owner: a.bus, Keyring: keyring, BaseURL: a.url, Disable: a.disableWebhook,
+		Log: a.log, ReadModel: a.readModel, Events: feed.NewReader(a.readModel), Owner: a.bus, Keyring: keyring, BaseURL: a.url, Disable: a.disableWebhook,
 		Client: webhooks.NewClient(a.cfg.privatePrefixes), Logger: a.logger, Now: a.cfg.clock(),
 	})
 }
@@ -49,8 +50,8 @@ func (a *app) disableWebhook(ctx context.Context, ref domain.WebhookRef, reason 
 
 // webhookHistory reads the delivery log for those who ask over HTTP.
 type webhookHistory struct {
-	log   eventlog.Log
-	image webhooks.ReadModel
+	log    eventlog.Log
+	events *feed.Reader
 }
 
 var _ api.AttemptHistory = webhookHistory{}
@@ -72,5 +73,5 @@ func (d webhookHistory) Attempts(ctx context.Context, ref domain.WebhookRef) ([]
 
 // Standing returns how a webhook's deliveries stand, as of what its lane kept last.
 func (d webhookHistory) Standing(ctx context.Context, webhook *domain.Webhook) (webhooks.DeliveryStatus, error) {
-	return webhooks.ReadStatus(ctx, d.log, d.image, webhook)
+	return webhooks.ReadStatus(ctx, d.log, d.events, webhook)
 }

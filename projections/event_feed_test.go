@@ -11,6 +11,7 @@ import (
 
 	"tandem/domain"
 	"tandem/projections"
+	eventfeed "tandem/projections/feed"
 )
 
 // A history in which many events are private to each side, so that positions and places differ.
@@ -37,19 +38,19 @@ func TestPagesOfAFeedAddUpToTheWhole(t *testing.T) {
 		viewer := viewerOf(who)
 		readers := map[string]func(after string, limit int) projections.Events{
 			"agreement": func(after string, limit int) projections.Events {
-				e, ok, err := model.AgreementEvents(ctx, viewer, agreementID, after, limit)
+				e, ok, err := model.agreementEvents(ctx, viewer, agreementID, after, limit)
 				require.True(t, ok)
 				require.NoError(t, err)
 				return e
 			},
 			"history": func(after string, limit int) projections.Events {
-				e, ok, err := model.History(ctx, viewer, milestoneRef("fp4"), after, limit)
+				e, ok, err := model.history(ctx, viewer, milestoneRef("fp4"), after, limit)
 				require.True(t, ok)
 				require.NoError(t, err)
 				return e
 			},
 			"partner": func(after string, limit int) projections.Events {
-				e, err := model.PartnerEvents(ctx, viewer, after, limit)
+				e, err := model.partnerEvents(ctx, viewer, after, limit)
 				require.NoError(t, err)
 				return e
 			},
@@ -76,7 +77,7 @@ func TestPagesOfAFeedAddUpToTheWhole(t *testing.T) {
 
 func TestPositionsAreDenseForTheirReader(t *testing.T) {
 	_, model := mixedHistory(t)
-	events, _, err := model.AgreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 10_000)
+	events, _, err := model.agreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 10_000)
 	require.NoError(t, err)
 	seen := map[string]bool{}
 	for n, event := range events.Events {
@@ -92,19 +93,19 @@ func TestAFeedOfTheInvisibleIsAbsent(t *testing.T) {
 	_, model := mixedHistory(t)
 	ctx := context.Background()
 	for _, viewer := range []projections.Viewer{viewerOf("sony"), {Operator: true}, {Partner: "nokia", Scope: "another"}} {
-		_, ok, err := model.AgreementEvents(ctx, viewer, agreementID, "no position", 10)
+		_, ok, err := model.agreementEvents(ctx, viewer, agreementID, "no position", 10)
 		require.NoError(t, err, "absent comes before the bad position")
 		require.False(t, ok)
-		_, ok, _ = model.History(ctx, viewer, milestoneRef("fp4"), "", 10)
+		_, ok, _ = model.history(ctx, viewer, milestoneRef("fp4"), "", 10)
 		require.False(t, ok)
-		feed, err := model.PartnerEvents(ctx, viewer, "", 10)
+		feed, err := model.partnerEvents(ctx, viewer, "", 10)
 		require.NoError(t, err)
 		require.Empty(t, feed.Events)
 	}
-	_, ok, err := model.AgreementEvents(ctx, viewerOf("nokia"), agreementID, "no position", 10)
+	_, ok, err := model.agreementEvents(ctx, viewerOf("nokia"), agreementID, "no position", 10)
 	require.True(t, ok)
 	require.ErrorIs(t, err, projections.ErrPosition)
-	_, err = model.PartnerEvents(ctx, viewerOf("nokia"), "1.x", 10)
+	_, err = model.partnerEvents(ctx, viewerOf("nokia"), "1.x", 10)
 	require.ErrorIs(t, err, projections.ErrPosition)
 }
 
@@ -114,7 +115,7 @@ func TestTheMergedFeedIsInTheOrderOfRecording(t *testing.T) {
 		h.do(s.who, s.command)
 	}
 	model := h.follow(t, h.config())
-	feed, err := model.PartnerEvents(context.Background(), viewerOf("xiaomi"), "", 200)
+	feed, err := model.partnerEvents(context.Background(), viewerOf("xiaomi"), "", 200)
 	require.NoError(t, err)
 	agreements := map[domain.AgreementID]bool{}
 	for n, event := range feed.Events {
@@ -126,16 +127,24 @@ func TestTheMergedFeedIsInTheOrderOfRecording(t *testing.T) {
 	require.Len(t, agreements, 3)
 	require.True(t, strings.HasPrefix(*feed.NextCursor, "s1."))
 
-	later, err := model.PartnerEvents(context.Background(), viewerOf("xiaomi"), model.PositionBefore(viewerOf("xiaomi"), feed.Events[7].RecordedAt), 200)
-	require.NoError(t, err)
 	first := 7
 	for first > 0 && feed.Events[first-1].RecordedAt.Equal(feed.Events[7].RecordedAt) {
 		first--
 	}
-	require.Equal(t, feed.Events[first:], later.Events)
-	none, err := model.PartnerEvents(context.Background(), viewerOf("xiaomi"), model.PositionBefore(viewerOf("xiaomi"), h.clock.Now().Add(time.Hour)), 200)
-	require.NoError(t, err)
-	require.Empty(t, none.Events)
+	since := func(at time.Time) (ids []string) {
+		page, err := eventfeed.NewReader(model.ReadModel).Next(context.Background(), viewerOf("xiaomi"), eventfeed.Cursor{}, eventfeed.EventQuery{Since: at}, 200)
+		require.NoError(t, err)
+		for _, event := range page.Events {
+			ids = append(ids, event.ID)
+		}
+		return ids
+	}
+	var ids []string
+	for _, event := range feed.Events[first:] {
+		ids = append(ids, event.ID)
+	}
+	require.Equal(t, ids, since(feed.Events[7].RecordedAt))
+	require.Empty(t, since(h.clock.Now().Add(time.Hour)))
 }
 
 // R17: a party that joins a draft sees from its joining on; one that is left out sees nothing.
@@ -149,7 +158,7 @@ func TestPartiesOfADraftComeAndGo(t *testing.T) {
 	h.do("sony", domain.EditAgreement{AgreementID: "a2", Parties: &three})
 	model.caughtUp(t)
 	ctx := context.Background()
-	joined, ok, err := model.AgreementEvents(ctx, viewerOf("nokia"), "a2", "", 10)
+	joined, ok, err := model.agreementEvents(ctx, viewerOf("nokia"), "a2", "", 10)
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.Len(t, joined.Events, 1)
@@ -157,7 +166,7 @@ func TestPartiesOfADraftComeAndGo(t *testing.T) {
 	page := model.page(t, viewerOf("xiaomi"))
 	h.do("sony", domain.EditAgreement{AgreementID: "a2", Parties: &two})
 	model.caughtUp(t)
-	_, ok, err = model.AgreementEvents(ctx, viewerOf("xiaomi"), "a2", "", 10)
+	_, ok, err = model.agreementEvents(ctx, viewerOf("xiaomi"), "a2", "", 10)
 	require.NoError(t, err)
 	require.False(t, ok)
 	require.NotSame(t, page, model.page(t, viewerOf("xiaomi")))
@@ -166,27 +175,4 @@ func TestPartiesOfADraftComeAndGo(t *testing.T) {
 		require.Len(t, view.Agreements(), 2)
 		return nil
 	}))
-}
-
-func TestEventsOfACommit(t *testing.T) {
-	h := newFixture(t)
-	h.settle()
-	model := h.follow(t, h.config())
-	h.plan("fp4", domain.NewDate(2018, 3, 30))
-	aloud := h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "aloud"})
-	secret := h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "quietly", Private: true})
-	directory := h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: domain.Viewer})
-	model.caughtUp(t)
-	feed, _, err := model.AgreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 100)
-	require.NoError(t, err)
-	events, err := model.EventsOf(viewerOf("xiaomi"), aloud)
-	require.NoError(t, err)
-	require.Equal(t, feed.Events[len(feed.Events)-1:], events)
-	require.Equal(t, "Nokia commented on Title of fp4: aloud", events[0].Sentence)
-	events, err = model.EventsOf(viewerOf("xiaomi"), secret)
-	require.NoError(t, err)
-	require.Empty(t, events)
-	events, err = model.EventsOf(viewerOf("nokia"), directory)
-	require.NoError(t, err)
-	require.Empty(t, events, "the directory is in no feed")
 }

@@ -1,0 +1,190 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+
+	"tandem/domain"
+	"tandem/projections/sentences"
+)
+
+// RenderEvents returns events as the viewer's feeds show them, with sentences in a language of package sentences (any
+// other is English). Names and titles are the present ones.
+func (s *events) RenderEvents(viewer Viewer, events []VisibleEvent, language string) ([]Event, error) {
+	rendered := make([]Event, len(events))
+	err := s.views.View(viewer, func(view *View) error {
+		for i := range events {
+			event, err := events[i].decode()
+			if err != nil {
+				return err
+			}
+			rendered[i] = event.shape(s.book.Sentence(language, view.fact(event)))
+		}
+		return nil
+	})
+	return rendered, err
+}
+
+// RenderedEvent is an event with all that a webhook message needs.
+type RenderedEvent struct {
+	Event     Event          // exactly as in the feed, in English
+	Previous  map[string]any // the former values of the fields that the event has changed
+	Milestone *Milestone     // as the event's commit left it; nil if the event is about none
+	Sentence  string         // in the language asked for
+	Payload   domain.Payload
+	Names     map[domain.PartnerID]string // of the partners that the reader may know
+	Project   string                      // title; empty: the event is about an agreement
+	Agreement string                      // title
+}
+
+// RenderEvent renders an event for a webhook of a partner. Without private, the state leaves out all that only this
+// partner may see. If the log cannot be read now, the error is an ErrUnreadable.
+func (s *events) RenderEvent(ctx context.Context, partner domain.PartnerID, visible VisibleEvent, private bool, language string) (*RenderedEvent, error) {
+	event, err := visible.decode()
+	if err != nil {
+		return nil, err
+	}
+	rendered := &RenderedEvent{Payload: event.payload}
+	if rendered.Previous, err = previous(event.payload); err != nil {
+		return nil, commitError(event.commit, err)
+	}
+	viewer, known := Viewer{Partner: partner}, false
+	err = s.views.View(viewer, func(view *View) error {
+		fact := view.fact(event)
+		rendered.Event = event.shape(s.book.Sentence(sentences.English, fact))
+		rendered.Sentence = s.book.Sentence(language, fact)
+		rendered.Names = view.knownNames()
+		rendered.Agreement, rendered.Project = view.agreementTitle(event.stream), view.projectTitle(event.stream)
+		if known = rendered.Event.Milestone == nil; !known {
+			rendered.Milestone, known = s.views.viewAt(view.store, viewer, visible.RecordedAt).milestoneAfter(event, private)
+		}
+		return nil
+	})
+	if err != nil || known {
+		return rendered, err
+	}
+	err = s.withPast(ctx, visible, func(past *store) {
+		view := s.views.viewAt(past, viewer, visible.RecordedAt)
+		if node := view.milestone(event.milestone()); node != nil {
+			rendered.Milestone = view.messageMilestone(node, private)
+		}
+	})
+	return rendered, err
+}
+
+// decodedEvent is a visible event whose stream and payload are decoded.
+type decodedEvent struct {
+	*VisibleEvent
+	stream  domain.Stream
+	payload domain.Payload
+}
+
+func (e *VisibleEvent) decode() (decodedEvent, error) {
+	stream, err := domain.ParseStream(e.commit.Stream)
+	if err != nil {
+		return decodedEvent{}, commitError(e.commit, err)
+	}
+	payload, err := domain.DecodeEvent(e.stored().Type, e.stored().Data)
+	if err != nil {
+		return decodedEvent{}, commitError(e.commit, err)
+	}
+	return decodedEvent{e, stream, payload}, nil
+}
+
+// milestone returns the milestone that the event is about.
+func (e decodedEvent) milestone() domain.MilestoneRef {
+	return domain.MilestoneRef{
+		Agreement: e.stream.Agreement, Project: e.stream.Project, Milestone: domain.MilestoneID(e.stored().Subject),
+	}
+}
+
+// shape returns the event as feeds show it.
+func (e decodedEvent) shape(sentence string) Event {
+	member, viaOperator := domain.ParseActorName(e.commit.Actor)
+	shape := Event{
+		ID: e.ID, Position: e.Position.String(), RecordedAt: e.RecordedAt, Type: e.Type, Audience: e.Audience,
+		Partner: nilIfZero(domain.PartnerID(e.commit.Partner)), Member: string(member), ViaOperator: viaOperator,
+		Agreement: e.stream.Agreement, Project: nilIfZero(e.stream.Project), Data: json.RawMessage(e.stored().Data), Sentence: sentence,
+	}
+	if e.stream.Project != "" {
+		shape.Milestone = nilIfZero(domain.MilestoneID(e.stored().Subject))
+	}
+	return shape
+}
+
+// fact returns what the sentence about an event is made of, with the present names and titles.
+func (v *View) fact(event decodedEvent) sentences.Fact {
+	subject := event.stored().Subject
+	fact := sentences.Fact{
+		Payload: event.payload, Partner: domain.PartnerID(event.commit.Partner), System: event.commit.Actor == string(domain.System),
+		Name: v.name, Title: subject,
+	}
+	_, fact.Private = event.Audience.Private()
+	switch {
+	case event.stream.Project == "":
+		fact.Title = cmp.Or(v.agreementTitle(event.stream), string(event.stream.Agreement))
+	case subject == "":
+		fact.Title = v.projectTitle(event.stream)
+	default:
+		if milestone := v.store.Milestone(event.milestone()); milestone != nil {
+			fact.Title = milestone.Plan.Title
+		}
+	}
+	return fact
+}
+
+// knownNames returns the names of the viewer and of the partners that it may know.
+func (v *View) knownNames() map[domain.PartnerID]string {
+	names := map[domain.PartnerID]string{}
+	for _, id := range append(v.counterparties(), v.viewer.Partner) {
+		names[id] = v.name(id)
+	}
+	return names
+}
+
+// agreementTitle returns the title that the viewer sees of a stream's agreement, empty if there is no such agreement.
+func (v *View) agreementTitle(stream domain.Stream) string {
+	if agreement := v.store.Agreement(stream.Agreement); agreement != nil {
+		return agreement.ViewFor(v.viewer.Partner, v.now).Terms.Title
+	}
+	return ""
+}
+
+// projectTitle returns the title of a stream's project, empty if there is no such project.
+func (v *View) projectTitle(stream domain.Stream) string {
+	if project := v.store.Project(domain.ProjectRef{Agreement: stream.Agreement, Project: stream.Project}); project != nil {
+		return project.Title
+	}
+	return ""
+}
+
+// milestoneAfter returns an event's milestone as the event's commit left it; false if that is not in memory. It is if the
+// commit is a recent one or the last one that concerned the milestone.
+func (v *View) milestoneAfter(event decodedEvent, private bool) (*Milestone, bool) {
+	if recent := v.store.postStates.get(event.ref.commit()); recent != nil {
+		milestone := recent.milestones[event.ref.entry.Index]
+		if milestone == nil || recent.project == nil || !milestone.VisibleTo(v.viewer.Partner, recent.project) {
+			return nil, true
+		}
+		agreement := &agreementNode{id: recent.agreement.ID, entity: recent.agreement, index: event.ref.index}
+		project := &projectNode{id: recent.project.Ref.Project, entity: recent.project, agreement: agreement}
+		return v.messageMilestone(&milestoneNode{entity: milestone, project: project}, private), true
+	}
+	node := v.milestone(event.milestone())
+	if node == nil || len(node.history) == 0 || event.ref.index.entries[node.history[len(node.history)-1]].Seq != event.ref.entry.Seq {
+		return nil, false
+	}
+	return v.messageMilestone(node, private), true
+}
+
+// messageMilestone returns the shape of a milestone in a webhook message.
+func (v *View) messageMilestone(node *milestoneNode, private bool) *Milestone {
+	if !private {
+		shared := *node
+		shared.entity = node.entity.WithoutPrivate()
+		node = &shared
+	}
+	shape := v.milestoneShape(node)
+	return &shape
+}

@@ -1,0 +1,88 @@
+package projections
+
+import (
+	"time"
+
+	"tandem/domain"
+)
+
+// EventScope selects the events that a viewer reads. The zero EventScope selects all agreements that it may see.
+type EventScope struct {
+	Agreement domain.AgreementID  // only this agreement
+	Milestone domain.MilestoneRef // only events about this milestone
+	Former    bool                // agreements, too, of which it has seen events and that it may not see any more
+}
+
+// EventList is what one partner may see of an agreement's events, numbered from 1 in the order of the log. It is valid
+// as long as its View.
+type EventList struct {
+	Root  string // the agreement's name in positions
+	Epoch uint64
+	Lost  bool // history is lost and the loss not accepted
+
+	index     *eventIndex
+	reader    domain.PartnerID
+	milestone *milestoneNode // nil: all events
+}
+
+// EventLists returns the events in a scope, one list per agreement. It returns no list if the viewer may not see the
+// agreement or milestone that the scope names.
+func (v *View) EventLists(scope EventScope) []EventList {
+	switch {
+	case scope.Milestone != domain.MilestoneRef{}:
+		milestone := v.milestone(scope.Milestone)
+		if milestone == nil {
+			return nil
+		}
+		list := v.eventList(milestone.project.agreement.index)
+		list.milestone = milestone
+		return []EventList{list}
+	case scope.Agreement != "":
+		agreement := v.agreement(scope.Agreement)
+		if scope.Former {
+			agreement = v.store.agreements[scope.Agreement]
+		}
+		if agreement == nil {
+			return nil
+		}
+		return []EventList{v.eventList(agreement.index)}
+	case scope.Former:
+		lists := make([]EventList, len(v.node.reader.indexes))
+		for i, index := range v.node.reader.indexes {
+			lists[i] = v.eventList(index)
+		}
+		return lists
+	}
+	agreements := v.agreements()
+	lists := make([]EventList, len(agreements))
+	for i, agreement := range agreements {
+		lists[i] = v.eventList(agreement.index)
+	}
+	return lists
+}
+
+func (v *View) eventList(index *eventIndex) EventList {
+	return EventList{
+		Root: index.name, Epoch: firstEpoch + v.store.epochs[index.partition], Lost: v.store.halted[index.partition],
+		index: index, reader: v.viewer.Partner,
+	}
+}
+
+// Count returns the number of the agreement's events that the partner may see.
+func (l EventList) Count() uint64 { return l.index.visibleCount(l.reader) }
+
+// Position returns the position after the first count events.
+func (l EventList) Position(count uint64) RootPosition { return RootPosition{l.Epoch, l.Root, count} }
+
+// After returns up to limit events of the list whose numbers are greater than a number.
+func (l EventList) After(number uint64, limit int) []EventRef {
+	if l.milestone != nil {
+		return l.index.visibleAmong(l.reader, l.milestone.history, number, limit)
+	}
+	return l.index.after(l.reader, number, limit)
+}
+
+// CountBefore returns how many of the agreement's events that the partner may see were recorded before a time.
+func (l EventList) CountBefore(at time.Time) uint64 {
+	return l.index.countBefore(l.reader, at.UnixMicro())
+}
