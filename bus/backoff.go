@@ -6,27 +6,28 @@ import (
 )
 
 const (
-	minBackoff     = 100 * time.Millisecond // before a partition that failed begins again
-	maxBackoff     = time.Second            // when it fails again and again
-	reportInterval = 10 * time.Second       // a partition's failures share a line of the log for so long
+	minBackoff     = 100 * time.Millisecond // after the first failure; doubles with each further one
+	maxBackoff     = time.Second
+	reportInterval = 10 * time.Second // at most one log line about failures per partition
 )
 
-// backoff paces and reports the failures of one partition, so that one that fails again and again
-// floods neither the log nor whoever reads what it says. Only the owner's goroutine uses it.
+// backoff spaces the restarts of a failing partition and limits the log lines about it. Only the
+// owner's goroutine uses it.
 type backoff struct {
 	logger       *slog.Logger
-	delay        time.Duration // that the last failure took; 0: it works
-	appendFailed bool          // the last failure was an append's; a good begin cures it not
-	lastReport   time.Time     // when the last line about failures was written
+	delay        time.Duration // after the last failure; 0 while the partition works
+	appendFailed bool          // the last failure was an append; a successful start does not reset it
+	lastReport   time.Time     // when the last failure was logged
 	unreported   int           // failures since then
-	recoveryDue  bool          // that line has no "works again" after it
+	recoveryDue  bool          // the recovery from the last logged failure is not logged yet
 }
 
-// failed notes a failure, of an append or of what comes before, and returns how long to wait.
+// failed records a failure, of an append (appends) or of an earlier step, and returns the delay before
+// the next start.
 func (b *backoff) failed(err error, appends bool) time.Duration {
 	b.unreported++
 	if now := time.Now(); b.lastReport.IsZero() || now.Sub(b.lastReport) >= reportInterval {
-		b.logger.Warn("a partition begins again at its checkpoint", "error", err, "failures", b.unreported)
+		b.logger.Warn("a partition restarts from its checkpoint", "error", err, "failures", b.unreported)
 		b.lastReport, b.unreported, b.recoveryDue = now, 0, true
 	}
 	b.appendFailed = appends
@@ -34,13 +35,13 @@ func (b *backoff) failed(err error, appends bool) time.Duration {
 	return b.delay
 }
 
-// succeeded notes that a begin succeeded, or an append.
+// succeeded records a successful append (appends) or start, and resets the delay.
 func (b *backoff) succeeded(appends bool) {
 	if b.delay == 0 || b.appendFailed && !appends {
 		return
 	}
 	if b.delay = 0; b.recoveryDue {
-		b.logger.Info("the partition works again", "failures", b.unreported)
+		b.logger.Info("the partition has recovered", "failures", b.unreported)
 		b.unreported, b.recoveryDue = 0, false
 	}
 }

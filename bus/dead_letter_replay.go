@@ -10,22 +10,21 @@ import (
 	"tandem/eventlog"
 )
 
-// CausationKey is the metadata that names the message because of which another one was sent.
+// CausationKey is the metadata key of the id of the message that caused this one.
 const CausationKey = "causation"
 
-// codeUnreadable is the code with which the sender of a dead letter is answered.
+// codeUnreadable is the code of the refusal of a message that became a dead letter.
 const codeUnreadable = "unreadable_command"
 
-// IsDeadLetter reports whether the message became a dead letter instead of being decided.
+// IsDeadLetter reports whether the message was unreadable and became a dead letter.
 func (r Result) IsDeadLetter() bool { return r.Rejection != nil && r.Rejection.Code == codeUnreadable }
 
-// Replay sends the payload of a dead letter of partition p again, under a new command id that it
-// returns with every outcome, and waits like Do. The owner decides it like any other command: what
-// still cannot be read becomes another dead letter, and the Result is Dead. The letter stays where
-// it is.
+// Replay submits the payload of a dead letter as a new command to its partition and waits like Do. It
+// returns the id of the new command, also with an error. If the payload is still unreadable, it
+// becomes another dead letter and the Result IsDeadLetter. The given letter is kept.
 //
-// The new id makes it a new command: nothing tells that the sender has sent the first one again
-// meanwhile, or that it was replayed before. Whoever replays has to know.
+// Replay is not idempotent: every call makes a new command, even if the letter was replayed before or its
+// sender has repeated the command.
 func (b *Bus) Replay(ctx context.Context, partition eventlog.Partition, letter eventlog.DeadLetter) (eventlog.CommandID, Result, error) {
 	fresh, err := uuid.NewV7()
 	if err != nil {
@@ -34,7 +33,7 @@ func (b *Bus) Replay(ctx context.Context, partition eventlog.Partition, letter e
 	msg := message.NewMessage(eventlog.CommandID(fresh).String(), letter.Payload)
 	msg.Metadata.Set(CausationKey, letter.ID)
 	request, err := decode(msg.UUID, msg.Payload)
-	b.cfg.Logger.Info("a dead letter is sent again", "partition", partition, "message", letter.ID, "command", msg.UUID, "readable", err == nil)
+	b.cfg.Logger.Info("a dead letter is replayed", "partition", partition, "message", letter.ID, "command", msg.UUID, "readable", err == nil)
 	result, err := b.send(ctx, partition, msg, waitKey{request.ID, request.Fingerprint})
 	return request.ID, result, err
 }

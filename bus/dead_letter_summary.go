@@ -14,29 +14,27 @@ import (
 	"tandem/eventlog"
 )
 
-// DeadLetterSummary is what may be told of a dead letter to whoever runs the installation.
+// DeadLetterSummary describes a dead letter to the operator.
 //
-// The payload is mostly a partner's command, and what is under an agreement is for its parties only,
-// whoever runs the machines. Somebody on call has to find out which part of the program did not
-// understand whom, and since when: so the Outline has the command's name, who sent it and when, how
-// large it is and where reading it failed, and no value of the command. The parties have those; whoever
-// must see one asks the sender.
+// The payload usually is a partner's command, which only the parties of its agreement may read. The
+// summary has all that the operator needs to find the fault: the command's name, size, sender and time,
+// and where decoding failed. It has no value of the command.
 type DeadLetterSummary struct {
-	// Reason is the letter's, with "…" for whatever may be a value of the payload.
+	// Reason is the letter's reason, with "…" in place of anything that may be a value of the payload.
 	Reason string
-	// Envelope reports whether the payload is JSON as commands are sent; if not, the rest is empty.
+	// Envelope reports whether the payload is a JSON object like that of a command. If not, the
+	// following fields are empty.
 	Envelope bool
-	// Name, Partner, Member, Role and RequestedAt are empty where the envelope has none that is
-	// well formed.
-	Name        string
-	Partner     domain.PartnerID // that the sender acted for
+	// Name, Partner, Member, Role and RequestedAt are empty if they are missing or malformed.
+	Name        string           // of the command
+	Partner     domain.PartnerID // of the sender
 	Member      domain.MemberID
 	Role        domain.Role
-	RequestedAt time.Time
-	CommandSize int // bytes of the command in the envelope
+	RequestedAt time.Time // UTC
+	CommandSize int       // of the command within the envelope, in bytes
 }
 
-// SummarizeDeadLetter reads what an Outline has out of a dead letter.
+// SummarizeDeadLetter returns the summary of a dead letter.
 func SummarizeDeadLetter(letter eventlog.DeadLetter) DeadLetterSummary {
 	var summary DeadLetterSummary
 	tokens := tokensOf(letter.Payload)
@@ -50,9 +48,10 @@ func SummarizeDeadLetter(letter eventlog.DeadLetter) DeadLetterSummary {
 	return summary
 }
 
-// commandNamePattern is what the names of commands look like. A text in its place stays untold.
+// commandNamePattern matches names of commands. Any other text in their place is omitted.
 var commandNamePattern = regexp.MustCompile(`^[a-z]{1,30}(\.[a-z_]{1,30}){0,2}$`)
 
+// readEnvelope fills in the summary from the members of the envelope.
 func (o *DeadLetterSummary) readEnvelope(fields map[string]jsontext.Value) {
 	o.Envelope, o.CommandSize = true, len(fields["command"])
 	text := func(raw jsontext.Value) (value string) {
@@ -83,17 +82,17 @@ func (o *DeadLetterSummary) readEnvelope(fields map[string]jsontext.Value) {
 	}
 }
 
-// payloadTokens are what a payload says that can turn up in the reason why it was not understood.
+// payloadTokens are the tokens of a payload that a decoding error can quote.
 type payloadTokens struct {
-	valid      bool
-	fieldNames map[string]bool // of fields: they may be told
-	numbers    map[string]bool
+	valid      bool            // the payload is JSON
+	fieldNames map[string]bool // a reason may contain these
+	numbers    map[string]bool // a reason must not contain these
 }
 
-// fieldNamePattern is what the names of fields look like.
+// fieldNamePattern matches names of fields.
 var fieldNamePattern = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]{0,39}$`)
 
-// tokensOf reads the payload as JSON of any kind.
+// tokensOf returns the tokens of a payload, up to the first syntax error.
 func tokensOf(payload []byte) payloadTokens {
 	tokens := payloadTokens{fieldNames: make(map[string]bool), numbers: make(map[string]bool)}
 	decoder := jsontext.NewDecoder(bytes.NewReader(payload))
@@ -114,11 +113,11 @@ func tokensOf(payload []byte) payloadTokens {
 	return tokens
 }
 
-// literalPattern finds what a reason may quote: text and numbers.
+// literalPattern matches the quoted text and the numbers of a reason.
 var literalPattern = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.eE+-]*`)
 
-// mask takes out of a reason what is a value, or may be one. Errors quote both names and values; only
-// what is surely a name, or the path of one, stays.
+// mask replaces every literal of a reason that may be a value. Errors quote both names and values;
+// mask leaves only field names and JSON pointers made of them.
 func (t payloadTokens) mask(reason string) string {
 	return literalPattern.ReplaceAllStringFunc(reason, func(found string) string {
 		switch {
@@ -134,7 +133,7 @@ func (t payloadTokens) mask(reason string) string {
 	})
 }
 
-// isPointer reports whether text is a JSON pointer made of names that may be told, and indices.
+// isPointer reports whether text is a JSON pointer that consists of field names and indices.
 func (t payloadTokens) isPointer(text string) bool {
 	if !strings.HasPrefix(text, "/") {
 		return false

@@ -9,8 +9,8 @@
 //     flight, folds the resulting commit into the fork, and queues it. A refused command, and a
 //     repeat of an earlier one, queues an outcome; an unreadable message queues a dead letter. The
 //     ack of the message means "decided and queued".
-//  3. The owner's second goroutine appends what is queued, one append at a time, so appends group
-//     commands under load.
+//  3. The owner's second goroutine appends the queue, one append at a time, so that appends group commands
+//     under load.
 //  4. The read model applies the appended entries and calls [Bus.Applied], which hands each waiting
 //     caller its [Result]. A caller therefore reads its own write.
 //
@@ -26,7 +26,7 @@
 // to the call that caused it.
 //
 // Isolation. No message stops the next one: an unreadable message becomes a dead letter, and a
-// panic or a broken rule becomes a refusal. Handlers return no errors and nothing is nacked.
+// panic or a broken rule becomes a refusal. Handlers return no errors and nack no messages.
 //
 // # Ownership
 //

@@ -19,8 +19,8 @@ type kvWrite struct {
 
 // PutKV stores entries in the partition's key–value space and returns once they are durable. The owner's
 // next append includes them, so the lease's fencing token protects them like commits. An entry with a nil
-// Value deletes its key. The error is ErrNotOwner if this node does not own the partition; nothing is
-// stored then. After any other error, and when ctx ends first, the entries may or may not be stored.
+// Value deletes its key. The error is ErrNotOwner if this node does not own the partition; the
+// entries are not stored then. After any other error, and when ctx ends first, they may or may not be stored.
 func (b *Bus) PutKV(ctx context.Context, partition eventlog.Partition, puts []eventlog.KV) error {
 	if len(puts) == 0 {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"tandem/eventlog"
 )
 
-// Origin returns the offset of a message that a Subscriber delivered, and the generation of its
-// topic's gate under which it was delivered. Both are zero for any other message. Decorated
-// contexts, such as the router's, keep them; a Copy of the message without its context does not.
+// Origin returns the offset of a message that a Subscriber dispatched, and the generation of its
+// topic's gate at that time. Both are zero for any other message. Derived contexts, such as the
+// router's, retain them; Message.Copy, which drops the context, does not.
 func Origin(msg *message.Message) (offset eventlog.Offset, generation uint64) {
 	if msgCtx, ok := msg.Context().Value(originKey{}).(*messageContext); ok {
 		return msgCtx.offset, msgCtx.generation
@@ -21,17 +21,16 @@ func Origin(msg *message.Message) (offset eventlog.Offset, generation uint64) {
 
 type originKey struct{}
 
-// messageContext is the context of one delivered message. It is a context of its own kind because a
-// cancelable one from the standard library would cost every message a registration with its parent,
-// though hardly any handler waits for Done.
+// messageContext is the context of one dispatched message. A cancelable context of the standard library
+// would register with its parent for every message, although hardly any handler waits for Done.
 type messageContext struct {
-	context.Context // the subscription's: values and deadline
+	context.Context // of the subscription, for values and deadline
 	offset          eventlog.Offset
 	generation      uint64
 
 	mu       sync.Mutex
 	finished bool
-	done     chan struct{} // made by the first Done
+	done     chan struct{} // created by the first call of Done
 }
 
 func (m *messageContext) Value(key any) any {
@@ -53,7 +52,7 @@ func (m *messageContext) Done() <-chan struct{} {
 	return m.done
 }
 
-// Err does not ask the parent: it must not fail before Done is closed.
+// Err ignores the parent, because it must return nil until Done is closed.
 func (m *messageContext) Err() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

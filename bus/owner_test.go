@@ -259,15 +259,15 @@ func failForAWhile(t *testing.T, fault string) {
 		node.do(operator, domain.CreatePartner{PartnerID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
 	}()
 	time.Sleep(35 * time.Second)
-	require.Len(t, logged.linesAbout(log.partition, "begins again"), 4, "one at once, and one in ten seconds")
-	require.Contains(t, logged.linesAbout(log.partition, "begins again")[3], "failures=10")
+	require.Len(t, logged.linesAbout(log.partition, "restarts from"), 4, "one at once, and one in ten seconds")
+	require.Contains(t, logged.linesAbout(log.partition, "restarts from")[3], "failures=10")
 	require.Greater(t, log.attempts(), 33)
 	require.Less(t, log.attempts(), 40, "ten times a second at first, and then once a second")
-	require.Empty(t, logged.linesAbout(log.partition, "works again"))
+	require.Empty(t, logged.linesAbout(log.partition, "has recovered"))
 	log.setFailing("")
 	<-done
 	synctest.Wait()
-	require.Len(t, logged.linesAbout(log.partition, "works again"), 1)
+	require.Len(t, logged.linesAbout(log.partition, "has recovered"), 1)
 	require.Len(t, logged.linesAbout(log.partition, ""), 5)
 }
 
@@ -287,13 +287,13 @@ func TestPartitionThatKeepsFailingAndRecoveringFloodsNothing(t *testing.T) {
 		for range 20 {
 			comment()
 		}
-		require.Len(t, logged.linesAbout(partition, "begins again"), 1)
-		require.Len(t, logged.linesAbout(partition, "works again"), 1)
+		require.Len(t, logged.linesAbout(partition, "restarts from"), 1)
+		require.Len(t, logged.linesAbout(partition, "has recovered"), 1)
 		time.Sleep(10 * time.Second)
 		comment()
-		require.Len(t, logged.linesAbout(partition, "begins again"), 2)
-		require.Contains(t, logged.linesAbout(partition, "begins again")[1], "failures=20")
-		require.Len(t, logged.linesAbout(partition, "works again"), 2)
+		require.Len(t, logged.linesAbout(partition, "restarts from"), 2)
+		require.Contains(t, logged.linesAbout(partition, "restarts from")[1], "failures=20")
+		require.Len(t, logged.linesAbout(partition, "has recovered"), 2)
 	})
 }
 

@@ -7,10 +7,10 @@ import (
 	"tandem/eventlog"
 )
 
-// What a request brings as Private may be about a person, who may ask to be forgotten. So it is kept in
-// one place only, the key–value space: a deletion erases, and no dead letter holds a value.
+// Request.Private may contain personal data, which a person can require to be erased. It is therefore
+// stored only in the key–value space: a deletion erases the stored bytes, and dead letters contain no values.
 
-// withErasure returns the puts of a request; deletions erase.
+// withErasure makes the deletions among the puts of a request erase the stored bytes too.
 func withErasure(puts []eventlog.KV) []eventlog.KV {
 	for i := range puts {
 		puts[i].Erase = puts[i].Value == nil
@@ -18,9 +18,8 @@ func withErasure(puts []eventlog.KV) []eventlog.KV {
 	return puts
 }
 
-// redactPrivate returns a message's payload without the values that were to be kept outside the
-// chain. The keys to be deleted stay, so that a replay deletes them. What is no JSON is returned as it is:
-// nobody can tell what is in it.
+// redactPrivate removes the private values from a message's payload. Deletions remain, so that a
+// replay deletes their keys. A payload that is not a JSON object is returned unchanged.
 func redactPrivate(payload []byte) []byte {
 	var fields map[string]jsontext.Value
 	if json.Unmarshal(payload, &fields) != nil || fields["private"] == nil {
@@ -44,7 +43,7 @@ func redactPrivate(payload []byte) []byte {
 	}
 	rest, err := json.Marshal(fields, json.Deterministic(true))
 	if err != nil {
-		return nil // what was read can be written
+		return nil // decoded JSON always marshals
 	}
 	return rest
 }

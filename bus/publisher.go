@@ -12,30 +12,30 @@ import (
 	"tandem/eventlog"
 )
 
-// ErrClosed: the Publisher or Subscriber was closed before the call.
+// ErrClosed means that the Publisher or Subscriber was closed before the call.
 var ErrClosed = errors.New("the publisher or subscriber is closed")
 
 var _ message.Publisher = (*Publisher)(nil)
 
-// Publisher sends Watermill messages to the topics of an inbox. It is safe for concurrent use.
+// Publisher sends Watermill messages to the topics of a log's command queues. It is safe for concurrent use.
 type Publisher struct {
-	inbox eventlog.CommandQueue
+	queue eventlog.CommandQueue
 
 	mu     sync.Mutex // orders Publish's check against Close
 	closed bool
 	sends  sync.WaitGroup
 }
 
-// NewPublisher returns a Publisher on an inbox, which it does not close.
-func NewPublisher(inbox eventlog.CommandQueue) *Publisher {
-	return &Publisher{inbox: inbox}
+// NewPublisher returns a Publisher to a command queue. Closing it does not close the queue.
+func NewPublisher(queue eventlog.CommandQueue) *Publisher {
+	return &Publisher{queue: queue}
 }
 
-// Publish sends the messages to the topic one after the other, each under its own context, and
-// returns when the inbox has taken the last one. When one fails, those before it are sent and those
-// after it are not; what became of the failed one is for the inbox's error to say. Messages of one
-// goroutine keep their order over any number of calls. The payload is kept, not copied: like
-// Watermill itself this takes a published message for immutable. After Close the error is ErrClosed.
+// Publish sends the messages to the topic one after the other, each under its own context, and returns
+// when the queue has stored the last one. If one fails, the messages before it are sent and those after
+// it are not; the returned error wraps the queue's, which states whether the failed one may have been
+// sent. Messages of one goroutine keep their order across calls. The payload is not copied: as in
+// Watermill, a published message must not be modified. After Close the error is ErrClosed.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	if !p.beginSend() {
 		return ErrClosed
@@ -49,7 +49,7 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	return nil
 }
 
-// Close waits for the calls of Publish under way and makes later ones fail. It may be repeated.
+// Close waits for the calls of Publish in progress and makes later ones fail. It can be called repeatedly.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -58,6 +58,7 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
+// beginSend registers a call of Publish with Close. It reports false after Close.
 func (p *Publisher) beginSend() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,12 +69,12 @@ func (p *Publisher) beginSend() bool {
 	return true
 }
 
-// send gives the inbox metadata of its own, because an inbox in memory keeps what it is given and
-// middleware writes to the metadata of a message that it passes on.
+// send sends one message. It copies the metadata, because the queue in memory retains it and middleware
+// modifies it.
 func (p *Publisher) send(ctx context.Context, topic string, msg *message.Message) error {
 	outgoing := eventlog.Message{ID: msg.UUID, Payload: msg.Payload}
 	if len(msg.Metadata) > 0 {
 		outgoing.Metadata = maps.Clone(map[string]string(msg.Metadata))
 	}
-	return p.inbox.Send(ctx, topic, outgoing)
+	return p.queue.Send(ctx, topic, outgoing)
 }

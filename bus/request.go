@@ -12,40 +12,41 @@ import (
 	"tandem/eventlog"
 )
 
-// Errors of Do. After ErrOutcomeUnknown the command may or may not have had its effect; repeating
-// it with the same key is safe. After the others it had none.
+// Errors of Do and Replay. After ErrOutcomeUnknown the command may or may not have had its effect, and
+// repeating it with the same key is safe. After the other errors it had no effect.
 var (
 	ErrOutcomeUnknown = errors.New("the outcome of the command is not known")
-	// ErrPending comes with ErrOutcomeUnknown when the inbox took the command: where inboxes outlive
-	// processes it will be decided.
+	// ErrPending is joined with ErrOutcomeUnknown if the command was sent. A command in a durable
+	// command queue will be decided.
 	ErrPending     = errors.New("the command is sent and not decided yet")
 	ErrKeyReused   = errors.New("the idempotency key was used for another request")
-	ErrUnavailable = errors.New("commands cannot be handled now")
+	ErrUnavailable = errors.New("commands cannot be handled at present")
 )
 
-// Request is a command with its circumstances, as the edge gives it.
+// Request is a command with its context, as the HTTP layer submits it.
 type Request struct {
 	ID          eventlog.CommandID
 	Fingerprint eventlog.Fingerprint // of the client's request; zero without an idempotency key
-	Command     domain.Command
-	Refusal     *Refusal // instead of a command: what the edge refused already
+	Command     domain.Command       // nil with a Refusal
+	Refusal     *Refusal             // a refusal by the HTTP layer, in place of a command
 	Actor       domain.Actor
-	Today       domain.Date   // in the acting partner's zone
-	IfMatch     *uint64       // the target's version that the caller saw; nil: any
-	Private     []eventlog.KV // facts kept outside the chain, stored with the commit; a nil Value erases the one before
+	Today       domain.Date   // in the time zone of the acting partner
+	IfMatch     *uint64       // the version of the target that the client has seen; nil: any
+	Private     []eventlog.KV // stored outside the hash chain, with the commit; a nil Value erases the key
 	RequestedAt time.Time
-	RecordedAt  time.Time // zero, except for a loader that fills an empty log
+	RecordedAt  time.Time // overrides the owner's clock; zero, except when an example is loaded
 
-	call callID // that brought it to its owner
+	call callID // of the message; set by the owner
 }
 
-// Refusal is a refusal that was found before the bus. It is sent so that it is remembered under the
-// client's key like one that a decision found.
+// Refusal is a refusal that was decided before the bus. It passes through the bus so that it gets a
+// receipt under the client's key, like a refusal by a rule.
 type Refusal struct {
 	Root  string // as domain.Stream.Root returns it
 	Error domain.Error
 }
 
+// root returns the root that owns the command; it determines the partition.
 func (r Request) root() string {
 	if r.Refusal != nil {
 		return r.Refusal.Root
@@ -53,15 +54,15 @@ func (r Request) root() string {
 	return r.Command.Stream().Root()
 }
 
-// Result is how a command ended.
+// Result is the outcome of a command.
 type Result struct {
 	Partition eventlog.Partition
-	Seq       uint64        // of its commit; 0 when it was rejected
-	Repeat    bool          // this is the outcome of an earlier command with the same id
-	Rejection *domain.Error // nil when it was accepted
+	Seq       uint64        // number of the commit; 0 if the command was refused
+	Repeat    bool          // the outcome of an earlier command with the same id
+	Rejection *domain.Error // nil if the command was committed
 }
 
-// envelope is a Request on the wire. The message's UUID is the command id in hexadecimal.
+// envelope is the JSON form of a Request in a message. The message's UUID is the command id in hexadecimal.
 type envelope struct {
 	Name        string         `json:"name,omitempty"`
 	Command     jsontext.Value `json:"command,omitempty"`
@@ -75,12 +76,13 @@ type envelope struct {
 	RecordedAt  time.Time      `json:"recorded_at,omitzero"`
 }
 
-// privateKV is an eventlog.KV on the wire, where no value and an empty one would look the same.
+// privateKV is the JSON form of an eventlog.KV. It distinguishes a missing value from an empty one.
 type privateKV struct {
 	Key   string  `json:"key"`
 	Value *[]byte `json:"value"` // null deletes the key
 }
 
+// encode returns the message payload of a request.
 func encode(request Request) ([]byte, error) {
 	wire := envelope{
 		Refusal: request.Refusal, Actor: request.Actor, Today: request.Today, IfMatch: request.IfMatch,
@@ -106,8 +108,8 @@ func encode(request Request) ([]byte, error) {
 	return json.Marshal(wire)
 }
 
-// decode reads what encode wrote. With an error it still returns what tells whose outcome it is, as
-// far as that can be read.
+// decode is the inverse of encode. With an error it returns the id and the fingerprint as far as they are
+// readable, because they identify the caller.
 func decode(id string, payload []byte) (request Request, err error) {
 	if request.ID, err = eventlog.ParseCommandID(id); err != nil {
 		return request, err

@@ -13,18 +13,18 @@ import (
 	"tandem/eventlog"
 )
 
-// ErrSubscribed: the topic has a subscription already and allows only one.
+// ErrSubscribed means that the topic already has a subscription and allows only one.
 var ErrSubscribed = errors.New("the topic has a subscription already")
 
-// Checkpointing says who moves the checkpoint of a topic.
+// Checkpointing selects how the checkpoint of a topic advances.
 type Checkpointing int
 
 const (
-	// AdvanceOnAck: the subscription, with every ack. It starts at the stored checkpoint and needs no
-	// Resume. Of several subscriptions of one topic each may get the same message.
+	// AdvanceOnAck advances the checkpoint with every ack. A subscription starts at the stored checkpoint
+	// and needs no Resume. Several subscriptions of one topic may each receive the same message.
 	AdvanceOnAck Checkpointing = iota
-	// AdvanceOnAppend: the owner of the topic, with Append. An ack only says that the next message may
-	// come. A topic has one subscription at a time, and it is silent until Resume.
+	// AdvanceOnAppend leaves the checkpoint to the topic's owner, which advances it with Log.Append. An ack
+	// only requests the next message. A topic has one subscription at a time, which is silent until Resume.
 	AdvanceOnAppend
 )
 
@@ -32,26 +32,26 @@ const (
 	maxReceive     = 256 // messages that one Receive may return
 	minRetryDelay  = 20 * time.Millisecond
 	maxRetryDelay  = time.Second
-	advanceTimeout = 5 * time.Second // that one Advance may take; it can outlive its subscription
+	advanceTimeout = 5 * time.Second // for one Advance, which can outlive its subscription
 )
 
 var _ message.Subscriber = (*Subscriber)(nil)
 
-// Subscriber delivers the messages of inbox topics in order, one at a time per subscription. It is
-// safe for concurrent use. Each subscription has one goroutine.
+// Subscriber dispatches the messages of a log's command queues: in order, and one at a time per subscription. It
+// is safe for concurrent use. Each subscription has one goroutine.
 //
 // # Acks
 //
-// The next message comes after the ack of the one before. After a nack the same message comes
-// again, at once and as a fresh copy. A message's context carries the values of the subscription's
-// context and ends with the message's ack or nack, or with the subscription. A failing inbox is
-// asked again, 20 ms to 1 s later, for as long as the subscription lives; only the first failure in a row is logged.
+// The next message follows the ack of the previous one. After a nack the same message is dispatched
+// again, immediately and as a new copy. A message's context carries the values of the subscription's
+// context and ends with the message's ack or nack, or with the subscription. A failing queue is retried
+// after 20 ms to 1 s, for as long as the subscription lives; only the first of consecutive failures is logged.
 //
-// A subscription ends with its context or with Close, whichever is first, and closes its channel.
-// It does not wait for the ack of the message in flight, and nothing is lost: what was not
-// acknowledged is delivered again by the next subscription of the topic, that message included. For
-// the same reason a router's Close may return just before the handler of a last message begins: an
-// owner that stops pauses its topic first, and what comes late is of an earlier generation.
+// A subscription ends with its context or with Close, whichever is first, and closes its channel. It does
+// not wait for the ack of the message in flight: the next subscription of the topic dispatches every
+// unacknowledged message again, that one included. For the same reason a router's Close may return
+// just before the handler of a last message starts. A stopping owner pauses its topic first, so such a
+// late message belongs to an earlier generation.
 //
 // # The gate
 //
@@ -65,25 +65,24 @@ var _ message.Subscriber = (*Subscriber)(nil)
 //	   └───────────────────────────────┘
 //	          Pause: g+1
 //
-// The generation g is 0 before the first Resume and grows with every change. Every message carries
-// the generation in which it was taken from the inbox; Origin reads it. An ack moves the position to
-// the message's offset only if its generation is still the gate's; the ack or nack of an earlier one
-// only says that the handler is free. So these races end well:
+// The generation g is 0 before the first Resume and increases with every change. Every message carries
+// the generation in which it was read from the queue; Origin returns it. An ack moves the position to the
+// message's offset only if its generation is still that of the gate; the ack or nack of an earlier
+// generation only frees the handler. This resolves three races:
 //
-//   - A Receive under way is interrupted by a change. What it returns nevertheless is dropped.
-//   - The message in flight at a change stays in flight: nothing of the new generation is delivered
-//     before its ack or nack. It is not delivered again unless from lies before it.
-//   - A message on its way from the subscription to the handler cannot be called back. So at most one
-//     message of an earlier generation, in flight or on its way, reaches the handler's code after
-//     Resume or Pause has returned.
+//   - A change interrupts a Receive in progress. Messages that it returns nevertheless are dropped.
+//   - A message in flight at a change stays in flight: no message of the new generation is dispatched
+//     before its ack or nack. It is not dispatched again unless from lies before it.
+//   - A message between the subscription and the handler cannot be recalled. At most one message of an
+//     earlier generation can therefore reach the handler after Resume or Pause has returned.
 //
-// A handler therefore compares the generation with the one that the latest Resume returned and
-// acknowledges what is not of that generation without looking at it. Resume and Pause wait neither
-// for the inbox nor for a handler: the owner calls them, and stores what Resume returned, while it
-// holds the lock under which its handler compares. Without that lock the first message of the new
-// generation could come before its number is known and be taken for a stale one.
+// A handler must therefore compare a message's generation with the one that the latest Resume returned,
+// and acknowledge messages of other generations without handling them. Resume and Pause wait neither
+// for the queue nor for a handler. The owner calls them, and stores the result of Resume, while it holds
+// the lock under which its handler compares; otherwise the first message of the new generation could
+// arrive before its number is stored and would be discarded as stale.
 type Subscriber struct {
-	inbox  eventlog.CommandQueue
+	queue  eventlog.CommandQueue
 	mode   Checkpointing
 	logger *slog.Logger
 
@@ -91,16 +90,17 @@ type Subscriber struct {
 	closed  bool
 	gates   map[string]*gate // AdvanceOnAppend only
 	cancels map[*subscription]context.CancelFunc
-	running sync.WaitGroup
+	running sync.WaitGroup // the subscriptions' goroutines
 }
 
-// NewSubscriber returns a Subscriber on an inbox, which it does not close. A nil logger is silent.
-func NewSubscriber(inbox eventlog.CommandQueue, mode Checkpointing, logger *slog.Logger) *Subscriber {
+// NewSubscriber returns a Subscriber to a command queue. Closing it does not close the queue. A nil
+// logger discards all log lines.
+func NewSubscriber(queue eventlog.CommandQueue, mode Checkpointing, logger *slog.Logger) *Subscriber {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	return &Subscriber{
-		inbox:   inbox,
+		queue:   queue,
 		mode:    mode,
 		logger:  logger,
 		gates:   make(map[string]*gate),
@@ -108,8 +108,8 @@ func NewSubscriber(inbox eventlog.CommandQueue, mode Checkpointing, logger *slog
 	}
 }
 
-// Subscribe starts a subscription and returns its channel, which is unbuffered and is closed when
-// the subscription ends. Errors are ErrClosed and ErrSubscribed; a fault of the inbox is none.
+// Subscribe starts a subscription and returns its channel, which is unbuffered and is closed when the
+// subscription ends. Errors are ErrClosed and ErrSubscribed. A failing queue is not an error.
 func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,20 +129,19 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	return sub.out, nil
 }
 
-// Resume lets the topic's subscription deliver the messages after the given offset, under a new
-// generation, which it returns. If the topic was running this rewinds it, or moves it forward. The
-// subscription may begin later. Only for AdvanceOnAppend; otherwise it has no effect and returns 0.
+// Resume opens the topic's gate: its subscription dispatches the messages after the given offset, under
+// a new generation, which Resume returns. On an open gate it moves the position, backward or forward. The
+// subscription may start later. With AdvanceOnAck it has no effect and returns 0.
 func (s *Subscriber) Resume(topic string, from eventlog.Offset) (generation uint64) {
 	return s.change(topic, true, from)
 }
 
-// Pause silences the topic's subscription until the next Resume. Only for AdvanceOnAppend; otherwise
-// it has no effect.
+// Pause shuts the topic's gate until the next Resume. With AdvanceOnAck it has no effect.
 func (s *Subscriber) Pause(topic string) {
 	s.change(topic, false, eventlog.Offset{})
 }
 
-// Close ends every subscription and returns when their channels are closed. It may be repeated.
+// Close ends every subscription and returns when their channels are closed. It can be called repeatedly.
 func (s *Subscriber) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -164,7 +163,7 @@ func (s *Subscriber) change(topic string, open bool, from eventlog.Offset) uint6
 	return topicGate.change(open, from)
 }
 
-// gate needs s.mu.
+// gate returns the gate of a topic. The caller holds s.mu.
 func (s *Subscriber) gate(topic string) *gate {
 	topicGate := s.gates[topic]
 	if topicGate == nil {
@@ -174,8 +173,8 @@ func (s *Subscriber) gate(topic string) *gate {
 	return topicGate
 }
 
-// remove ends the bookkeeping of a subscription before its channel closes, so that whoever sees the
-// closed channel can subscribe anew.
+// remove unregisters a subscription. It is called before the channel is closed, so that a reader of the
+// closed channel can subscribe again.
 func (s *Subscriber) remove(sub *subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,20 +183,20 @@ func (s *Subscriber) remove(sub *subscription) {
 	sub.gate.subscribed = false
 }
 
-// gate is the state of a topic that Resume, Pause and the subscription share.
+// gate is the state of a topic. Resume, Pause and the subscription share it.
 type gate struct {
 	subscribed bool // guarded by Subscriber.mu
 
 	mu         sync.Mutex
 	open       bool
 	generation uint64
-	position   eventlog.Offset    // the next message is the one after it
-	endSession context.CancelFunc // ends the turn under way; nil before the first
+	position   eventlog.Offset    // of the last message before the next one
+	endSession context.CancelFunc // ends the present session; nil before the first
 }
 
-// session is the time between two changes of a gate, as the subscription sees it.
+// session is the subscription's view of a gate between two changes.
 type session struct {
-	ctx        context.Context // ends with the turn
+	ctx        context.Context // ends with the session
 	cancel     context.CancelFunc
 	open       bool
 	generation uint64
@@ -215,7 +214,7 @@ func (g *gate) change(open bool, from eventlog.Offset) uint64 {
 	return g.generation
 }
 
-// startSession begins a turn, which the next change ends.
+// startSession starts a session, which the next change of the gate ends.
 func (g *gate) startSession(ctx context.Context) session {
 	ctx, end := context.WithCancel(ctx)
 	g.mu.Lock()
@@ -224,7 +223,7 @@ func (g *gate) startSession(ctx context.Context) session {
 	return session{ctx: ctx, cancel: end, open: g.open, generation: g.generation, from: g.position}
 }
 
-// advance reports whether the generation is still the gate's; only then the position moves.
+// advance moves the position if the generation is still that of the gate, and reports whether it is.
 func (g *gate) advance(generation uint64, to eventlog.Offset) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -235,7 +234,7 @@ func (g *gate) advance(generation uint64, to eventlog.Offset) bool {
 	return true
 }
 
-// subscription is one channel and the goroutine that feeds it.
+// subscription is one channel of messages and its sender.
 type subscription struct {
 	*Subscriber
 	topic string
@@ -257,7 +256,7 @@ func (s *subscription) run(ctx context.Context) {
 func (s *subscription) openAtCheckpoint(ctx context.Context) bool {
 	var at eventlog.Offset
 	ok := s.retry(ctx, "read the checkpoint", func() (err error) {
-		at, err = s.inbox.Checkpoint(ctx, s.topic)
+		at, err = s.queue.Checkpoint(ctx, s.topic)
 		return err
 	})
 	if ok {
@@ -266,7 +265,7 @@ func (s *subscription) openAtCheckpoint(ctx context.Context) bool {
 	return ok
 }
 
-// runSession delivers messages until the gate changes or ctx ends.
+// runSession dispatches messages until the gate changes or ctx ends.
 func (s *subscription) runSession(ctx context.Context) {
 	session := s.gate.startSession(ctx)
 	defer session.cancel()
@@ -290,13 +289,13 @@ func (s *subscription) runSession(ctx context.Context) {
 
 func (s *subscription) receive(ctx context.Context, after eventlog.Offset) (batch []eventlog.Message, ok bool) {
 	ok = s.retry(ctx, "receive", func() (err error) {
-		batch, err = s.inbox.Receive(ctx, s.topic, after, maxReceive)
+		batch, err = s.queue.Receive(ctx, s.topic, after, maxReceive)
 		return err
 	})
 	return batch, ok
 }
 
-// dispatch hands one message out until it is acknowledged. It reports whether the turn goes on.
+// dispatch sends one message to the channel until it is acknowledged, and reports whether the session continues.
 func (s *subscription) dispatch(ctx context.Context, session session, received *eventlog.Message) bool {
 	for session.ctx.Err() == nil {
 		msgCtx := &messageContext{Context: ctx, offset: received.Offset, generation: session.generation}
@@ -315,8 +314,8 @@ func (s *subscription) dispatch(ctx context.Context, session session, received *
 	return false
 }
 
-// waitForAck waits for the ack or nack of a message in flight, or for ctx. An ack that came together with
-// the end counts.
+// waitForAck waits until a message in flight is acknowledged or rejected, or ctx ends, and reports whether
+// it is acknowledged. An ack at the same time as the end of ctx counts.
 func waitForAck(ctx context.Context, msg *message.Message) (acked bool) {
 	select {
 	case <-msg.Acked():
@@ -333,8 +332,8 @@ func waitForAck(ctx context.Context, msg *message.Message) (acked bool) {
 	}
 }
 
-// acknowledge moves the position, and the checkpoint if that is up to the subscription: then an end
-// of the subscription stops the repetition of a failed Advance, but not the first try.
+// acknowledge moves the position, and with AdvanceOnAck the checkpoint. The end of the subscription stops
+// retries of a failed Advance, but not the first try. It reports whether the session continues.
 func (s *subscription) acknowledge(ctx context.Context, session session, to eventlog.Offset) bool {
 	if !s.gate.advance(session.generation, to) {
 		return false
@@ -345,18 +344,18 @@ func (s *subscription) acknowledge(ctx context.Context, session session, to even
 	return s.retry(ctx, "advance the checkpoint", func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), advanceTimeout)
 		defer cancel()
-		return s.inbox.Advance(ctx, s.topic, to)
+		return s.queue.Advance(ctx, s.topic, to)
 	})
 }
 
-// retry tries until it succeeds, or until ctx ends and it returns false.
+// retry calls operation until it succeeds, or until ctx ends: then it reports false.
 func (s *subscription) retry(ctx context.Context, action string, operation func() error) bool {
 	wait := minRetryDelay
 	for {
 		err := operation()
 		if err == nil {
 			if wait > minRetryDelay {
-				s.logger.Info("the inbox works again", "action", action, "topic", s.topic)
+				s.logger.Info("the command queue has recovered", "action", action, "topic", s.topic)
 			}
 			return true
 		}
@@ -364,7 +363,7 @@ func (s *subscription) retry(ctx context.Context, action string, operation func(
 			return false
 		}
 		if wait == minRetryDelay {
-			s.logger.Warn("the inbox failed", "action", action, "topic", s.topic, "error", err)
+			s.logger.Warn("the command queue failed", "action", action, "topic", s.topic, "error", err)
 		}
 		select {
 		case <-time.After(wait):
@@ -375,7 +374,7 @@ func (s *subscription) retry(ctx context.Context, action string, operation func(
 	}
 }
 
-// newMessage copies what a handler or middleware may write to. The payload is shared.
+// newMessage returns a copy of a received message with its own metadata. The payload is shared.
 func newMessage(msgCtx *messageContext, received *eventlog.Message) *message.Message {
 	msg := message.NewMessage(received.ID, received.Payload)
 	for key, value := range received.Metadata {

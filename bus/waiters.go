@@ -6,20 +6,21 @@ import (
 	"tandem/eventlog"
 )
 
-// waitKey tells whose outcome a caller waits for. The fingerprint is in it because another request
-// may use the same key at the same time, and must not get this one's outcome.
+// waitKey identifies the outcome that a caller waits for. It includes the fingerprint because a
+// different request can use the same key at the same time and must not get this one's outcome.
 type waitKey struct {
 	id          eventlog.CommandID
 	fingerprint eventlog.Fingerprint
 }
 
+// waiter is a caller that waits for its outcome.
 type waiter struct {
 	key  waitKey
 	call callID
-	done chan Result // buffered, gets at most one
+	done chan Result // buffered; receives at most one result
 }
 
-// waiters are the callers that wait, by what they wait for.
+// waiters is the set of waiting callers.
 type waiters struct {
 	mu    sync.Mutex
 	byKey map[waitKey][]*waiter
@@ -35,7 +36,7 @@ func (ws *waiters) add(key waitKey, call callID) *waiter {
 	return caller
 }
 
-// remove forgets a waiter, whether it got its outcome or not.
+// remove removes a waiter. It has no effect on a completed one.
 func (ws *waiters) remove(caller *waiter) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -53,7 +54,7 @@ func (ws *waiters) remove(caller *waiter) {
 	ws.byKey[caller.key] = rest
 }
 
-// complete answers the waiters of an attempt, or all that have the key if the attempt is zero.
+// complete hands the result to the waiter of a call, or to all with the key if call is zero.
 func (ws *waiters) complete(key waitKey, call callID, result Result) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -72,14 +73,14 @@ func (ws *waiters) complete(key waitKey, call callID, result Result) {
 	delete(ws.byKey, key)
 }
 
-// maxRecent is how many outcomes recent keeps.
+// maxRecent is the capacity of recentResults.
 const maxRecent = 1 << 14
 
-// recentResults keeps the outcomes of the last commands.
+// recentResults stores the results of the latest commands.
 type recentResults struct {
 	mu   sync.Mutex
-	ring [maxRecent]eventlog.CommandID
-	next int
+	ring [maxRecent]eventlog.CommandID // in the order of their results
+	next int                           // index in ring of the id to replace next
 	byID map[eventlog.CommandID]Result
 }
 
@@ -92,7 +93,7 @@ func (r *recentResults) add(id eventlog.CommandID, result Result) {
 	defer r.mu.Unlock()
 	if first, known := r.byID[id]; known {
 		if first.Rejection != nil && !result.Repeat {
-			r.byID[id] = result // a refusal that was not remembered, and then the command was tried again
+			r.byID[id] = result // a retry after a refusal without a receipt
 		}
 		return
 	}
