@@ -2,8 +2,10 @@ package projections
 
 import (
 	"encoding/binary"
+	"iter"
 
 	"tandem/domain"
+	"tandem/eventlog/wire"
 )
 
 // dateMove is an event that moved a date of a milestone, without its time and audience, which the event's place
@@ -38,25 +40,13 @@ const (
 const reasonSeparator = "\x00"
 
 // dateMovesOf yields the encoded moves in the order of their events.
-func dateMovesOf(b []byte) func(yield func(dateMove) bool) {
-	number := func() uint64 {
-		count, size := binary.Uvarint(b)
-		b = b[size:]
-		return count
-	}
-	text := func() string {
-		count := number()
-		str := string(b[:count])
-		b = b[count:]
-		return str
-	}
+func dateMovesOf(b []byte) iter.Seq[dateMove] {
 	return func(yield func(dateMove) bool) {
-		for len(b) > 0 {
-			move := dateMove{place: uint32(number()), kind: moveKind(b[0])}
-			b = b[1:]
-			move.on, move.from, move.number = domain.Date(number()), domain.Date(number()), int(number())
-			move.partner, move.reason = domain.PartnerID(text()), text()
-			if !yield(move) {
+		for reader := wire.NewReader(b); reader.Len() > 0; {
+			move := dateMove{place: uint32(reader.Uvarint()), kind: moveKind(reader.Byte())}
+			move.on, move.from, move.number = domain.Date(reader.Uvarint()), domain.Date(reader.Uvarint()), int(reader.Uvarint())
+			move.partner, move.reason = domain.PartnerID(reader.Text()), reader.Text()
+			if reader.Err() != nil || !yield(move) {
 				return
 			}
 		}
@@ -67,10 +57,8 @@ func dateMovesOf(b []byte) func(yield func(dateMove) bool) {
 func appendDateMove(b []byte, move dateMove) []byte {
 	b = binary.AppendUvarint(b, uint64(move.place))
 	b = append(b, byte(move.kind))
-	for _, n := range []int{int(move.on), int(move.from), move.number, len(move.partner)} {
-		b = binary.AppendUvarint(b, uint64(n))
+	for _, number := range []int{int(move.on), int(move.from), move.number} {
+		b = binary.AppendUvarint(b, uint64(number))
 	}
-	b = append(b, move.partner...)
-	b = binary.AppendUvarint(b, uint64(len(move.reason)))
-	return append(b, move.reason...)
+	return wire.AppendBytes(wire.AppendBytes(b, move.partner), move.reason)
 }

@@ -1,11 +1,13 @@
 package redis
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
 
 	"tandem/eventlog"
+	"tandem/eventlog/wire"
 )
 
 // Records, outcomes and dead letters are stored as fields one after the other: numbers as varints,
@@ -20,23 +22,23 @@ func packReceipts(records []eventlog.Receipt) []byte {
 		b = append(b, receipt.Request[:]...)
 		b = binary.AppendUvarint(b, receipt.Seq)
 		b = binary.AppendVarint(b, receipt.At.UnixMicro())
-		b = appendNullable(b, receipt.Rejection)
+		b = wire.AppendNullable(b, receipt.Rejection)
 	}
 	return b
 }
 
 func unpackReceipts(text string, add func(eventlog.Receipt)) error {
-	reader := fieldReader{rest: text}
-	for len(reader.rest) > 0 && !reader.broken {
+	reader := newFieldReader(text)
+	for reader.Len() > 0 {
 		var receipt eventlog.Receipt
 		reader.array(receipt.Command[:])
 		reader.array(receipt.Request[:])
-		receipt.Seq, receipt.At, receipt.Rejection = reader.uvarint(), reader.time(), reader.nullable()
-		if !reader.broken {
+		receipt.Seq, receipt.At, receipt.Rejection = reader.Uvarint(), reader.time(), bytes.Clone(reader.Nullable())
+		if reader.Err() == nil {
 			add(receipt)
 		}
 	}
-	return reader.err("record")
+	return reader.close("record")
 }
 
 func packOutcome(outcome *eventlog.Outcome) []byte {
@@ -50,88 +52,47 @@ func packOutcome(outcome *eventlog.Outcome) []byte {
 		repeat = 1
 	}
 	b = append(b, repeat)
-	b = appendNullable(b, outcome.Rejection)
+	b = wire.AppendNullable(b, outcome.Rejection)
 	return binary.AppendVarint(b, outcome.At.UnixMicro())
 }
 
 func unpackOutcome(text string) (outcome eventlog.Outcome, err error) {
-	reader := fieldReader{rest: text}
+	reader := newFieldReader(text)
 	reader.array(outcome.Command[:])
 	reader.array(outcome.Request[:])
 	reader.array(outcome.Attempt[:])
-	outcome.Head, outcome.Seq, outcome.Repeat = reader.uvarint(), reader.uvarint(), reader.take(1) == "\x01"
-	outcome.Rejection, outcome.At = reader.nullable(), reader.time()
-	return outcome, reader.err("outcome")
+	outcome.Head, outcome.Seq, outcome.Repeat = reader.Uvarint(), reader.Uvarint(), reader.Byte() == 1
+	outcome.Rejection, outcome.At = reader.Nullable(), reader.time()
+	return outcome, reader.close("outcome")
 }
 
 func packDeadLetter(letter *eventlog.DeadLetter) []byte {
 	b := binary.AppendVarint(nil, letter.At.UnixMicro())
-	for _, part := range [][]byte{[]byte(letter.ID), []byte(letter.Reason), letter.Payload} {
-		b = append(binary.AppendUvarint(b, uint64(len(part))), part...)
-	}
-	return b
+	b = wire.AppendBytes(wire.AppendBytes(b, letter.ID), letter.Reason)
+	return wire.AppendBytes(b, letter.Payload)
 }
 
 func unpackDeadLetter(text string) (letter eventlog.DeadLetter, err error) {
-	reader := fieldReader{rest: text}
+	reader := newFieldReader(text)
 	letter.At = reader.time()
-	letter.ID, letter.Reason = reader.text(), reader.text()
-	letter.Payload = []byte(reader.text())
-	return letter, reader.err("dead letter")
+	letter.ID, letter.Reason, letter.Payload = reader.Text(), reader.Text(), reader.Bytes()
+	return letter, reader.close("dead letter")
 }
 
-func appendNullable(b, value []byte) []byte {
-	if value == nil {
-		return append(b, 0)
-	}
-	return append(binary.AppendUvarint(b, uint64(len(value))+1), value...)
+// fieldReader reads stored fields.
+type fieldReader struct{ wire.Reader }
+
+func newFieldReader(text string) *fieldReader {
+	return &fieldReader{*wire.NewReader([]byte(text))}
 }
 
-// fieldReader takes stored text apart; after the first fault every read returns nothing. All of it must be
-// read.
-type fieldReader struct {
-	rest   string
-	broken bool
-}
-
-func (r *fieldReader) err(kind string) error {
-	if r.broken || r.rest != "" {
+// close returns an error if a read failed or bytes are unread.
+func (r *fieldReader) close(kind string) error {
+	if r.Close() != nil {
 		return fmt.Errorf("a stored %s: %w", kind, eventlog.ErrDamaged)
 	}
 	return nil
 }
 
-func (r *fieldReader) take(size uint64) string {
-	if r.broken || size > uint64(len(r.rest)) {
-		r.broken = true
-		return ""
-	}
-	value := r.rest[:size]
-	r.rest = r.rest[size:]
-	return value
-}
-
-func (r *fieldReader) array(dst []byte) { copy(dst, r.take(uint64(len(dst)))) }
-func (r *fieldReader) text() string     { return r.take(r.uvarint()) }
-func (r *fieldReader) time() time.Time  { return time.UnixMicro(r.varint()).UTC() }
-
-func (r *fieldReader) nullable() []byte {
-	if size := r.uvarint(); size > 0 {
-		return []byte(r.take(size - 1))
-	}
-	return nil
-}
-
-func (r *fieldReader) uvarint() uint64 {
-	value, n := binary.Uvarint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
-	r.take(uint64(max(n, 0)))
-	r.broken = r.broken || n <= 0
-	return value
-}
-
-func (r *fieldReader) varint() int64 {
-	value, n := binary.Varint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
-	r.take(uint64(max(n, 0)))
-	r.broken = r.broken || n <= 0
-	return value
-}
+func (r *fieldReader) array(dst []byte) { copy(dst, r.Take(uint64(len(dst)))) }
+func (r *fieldReader) time() time.Time  { return time.UnixMicro(r.Varint()).UTC() }
