@@ -22,11 +22,6 @@ func (v *View) Agreements() []Agreement {
 	return shapes
 }
 
-// agreementFor returns the agreement as the viewer may see it: who has withdrawn sees what was so then.
-func (v *View) agreementFor(node *agreementNode) *domain.Agreement {
-	return node.entity.ViewFor(v.viewer.Partner, v.now)
-}
-
 func (v *View) agreementShape(agreement *domain.Agreement) Agreement {
 	terms := agreement.Terms
 	shape := Agreement{
@@ -105,19 +100,6 @@ func (v *View) Projects(agreement domain.AgreementID) []Project {
 		shapes = append(shapes, v.projectShape(project.entity))
 	}
 	return shapes
-}
-
-// projectsOf returns the visible projects of an agreement that the viewer may see.
-func (v *View) projectsOf(agreement *agreementNode) []*projectNode {
-	var visible []*projectNode
-	if agreement != nil {
-		for _, project := range agreement.projects {
-			if project.entity != nil && project.entity.Participant(v.viewer.Partner) {
-				visible = append(visible, project)
-			}
-		}
-	}
-	return visible
 }
 
 func (v *View) projectShape(project *domain.Project) Project {

@@ -37,8 +37,11 @@ func (s *views) view(state *store, viewer Viewer) *View { return s.viewAt(state,
 func (s *views) viewAt(state *store, viewer Viewer, now time.Time) *View {
 	partner, known := state.viewerNode(viewer)
 	return &View{
-		store: state, viewer: viewer, node: partner, scope: parseScope(viewer.Scope), unknownPartner: !known,
-		now: now, baseURL: s.baseURL, today: map[domain.PartnerID]domain.Date{},
+		visibility: visibility{
+			store: state, viewer: viewer, node: partner, scope: parseScope(viewer.Scope), unknownPartner: !known, now: now,
+		},
+		calendar: calendar{at: now, partners: state.partners, today: map[domain.PartnerID]domain.Date{}},
+		links:    links{s.baseURL},
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"tandem/domain"
 )
 
-// positions returns where the viewer stands in everything that it may see, sorted by root.
+// positions returns the viewer's position in every root that it can see, sorted by root.
 func (v *View) positions() []RootPosition {
 	var roots []RootPosition
 	switch {
@@ -33,7 +33,7 @@ func (v *View) positions() []RootPosition {
 	return roots
 }
 
-// countIn returns where the viewer stands in one root; false when it may not see it.
+// countIn returns the number of events of a root that the viewer can see, or false for an invisible root.
 func (v *View) countIn(root string) (uint64, bool) {
 	id, directory := strings.CutPrefix(root, "@")
 	if !directory {
@@ -53,7 +53,7 @@ func (v *View) countIn(root string) (uint64, bool) {
 	}
 }
 
-// Position returns where the viewer stands in one agreement, or in everything for the empty id.
+// Position returns the viewer's position in one agreement, or in all roots for the empty id.
 func (v *View) Position(agreement domain.AgreementID) string {
 	if agreement == "" {
 		return EncodePositions(v.positions())
@@ -64,17 +64,17 @@ func (v *View) Position(agreement domain.AgreementID) string {
 	return root.String()
 }
 
-// Position returns where v stands in one agreement, or in everything for the empty id.
+// Position returns the viewer's present position in one agreement, or in all roots for the empty id.
 func (s *views) Position(viewer Viewer, agreement domain.AgreementID) (position string) {
 	s.present.mu.RLock()
 	defer s.present.mu.RUnlock()
 	return s.view(s.present.store, viewer).Position(agreement)
 }
 
-// WaitPosition waits until all of a position is applied, ctx ends or the image halts. For what v
-// may not see it waits as for what never comes, and for what lies in a partition that has lost
-// commits not at all, since nothing of it is served. A text that is no position is an ErrPosition; a
-// position of before an accepted loss is an ErrPositionLost.
+// WaitPosition waits until the position is applied, ctx ends or the read model halts. A root that the viewer
+// cannot see is waited for like one that does not exist; a root in a partition with an open loss is not waited
+// for. The error is ErrPosition for a malformed position and ErrPositionLost for one from before an accepted
+// loss.
 func (s *views) WaitPosition(ctx context.Context, viewer Viewer, position string) error {
 	wanted, err := ParsePosition(position)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *views) WaitPosition(ctx context.Context, viewer Viewer, position string
 	})
 }
 
-// reached reports whether the viewer stands at a place or behind it.
+// reached reports whether the viewer's position in a root is at least the given one.
 func (v *View) reached(root RootPosition) bool {
 	count, ok := v.countIn(root.Name)
 	return ok && count >= root.Count

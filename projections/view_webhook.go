@@ -36,14 +36,6 @@ func (v *View) webhook(partner domain.PartnerID, id domain.WebhookID) *domain.We
 	return node.webhooks[id]
 }
 
-// ownDirectory returns the directory of the viewer's own partner, all of which it may see.
-func (v *View) ownDirectory(partner domain.PartnerID) *partnerNode {
-	if v.viewer.Operator || len(v.scope) > 0 {
-		return nil
-	}
-	return v.directory(partner)
-}
-
 // WebhooksVisible reports whether the viewer may see the partner's webhooks.
 func (v *View) WebhooksVisible(partner domain.PartnerID) bool { return v.ownDirectory(partner) != nil }
 

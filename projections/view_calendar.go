@@ -1,0 +1,58 @@
+package projections
+
+import (
+	"slices"
+	"time"
+
+	"tandem/domain"
+)
+
+// calendar gives the dates of one time in the zones of partners.
+type calendar struct {
+	at       time.Time
+	partners map[domain.PartnerID]*partnerNode
+	today    map[domain.PartnerID]domain.Date // cache
+}
+
+// todayOf returns the date in the zone of a partner, or in UTC for an unknown partner.
+func (c *calendar) todayOf(partner domain.PartnerID) domain.Date {
+	today, ok := c.today[partner]
+	if !ok {
+		zone := time.UTC
+		if node := c.partners[partner]; node != nil {
+			zone = node.zone
+		}
+		today = domain.DateOf(c.at.In(zone))
+		c.today[partner] = today
+	}
+	return today
+}
+
+// midnight returns the next midnight in the zones that matter to the viewer: its own, its counterparties' and
+// UTC, in which agreements end.
+func (v *View) midnight() time.Time {
+	zones := []*time.Location{time.UTC, v.node.zone}
+	for _, id := range v.counterparties() {
+		if partner := v.store.partners[id]; partner != nil && !slices.Contains(zones, partner.zone) {
+			zones = append(zones, partner.zone)
+		}
+	}
+	first := nextMidnight(v.now, time.UTC)
+	for _, zone := range zones {
+		if midnight := nextMidnight(v.now, zone); midnight.Before(first) {
+			first = midnight
+		}
+	}
+	return first
+}
+
+// nextMidnight returns the time at which the date in the zone changes. Where clocks skip midnight the computed
+// time can be in the past; the result is then one minute from now.
+func nextMidnight(now time.Time, zone *time.Location) time.Time {
+	year, month, day := now.In(zone).Date()
+	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, zone)
+	if !midnight.After(now) {
+		return now.Add(time.Minute)
+	}
+	return midnight
+}
