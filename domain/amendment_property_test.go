@@ -9,8 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Two or three parties, and two partners that could join, propose, sign, reject and withdraw at
-// random (R3, R17).
+// Two or three parties and two partners that could join propose, sign, reject and withdraw at random (R3, R17).
 func TestTermsChangeOnlyAsAllHaveSigned(t *testing.T) {
 	for name, parties := range map[string][]PartnerID{
 		"two parties":   {"nokia", "xiaomi"},
@@ -28,7 +27,7 @@ func TestTermsChangeOnlyAsAllHaveSigned(t *testing.T) {
 	}
 }
 
-// termsWatch follows an agreement whose amendments come and go.
+// termsWatch checks an agreement during random amendments.
 type termsWatch struct {
 	t      *rapid.T
 	ledger *ledger
@@ -80,7 +79,7 @@ func (w *termsWatch) step(command Command, dc DecisionContext) {
 	w.onlyTheInvited(now)
 }
 
-// ends checks that nobody ends or leaves an agreement alone against the rules (R3, R4).
+// ends checks that no party ends or leaves an agreement against the rules (R3, R4).
 func (w *termsWatch) ends(command Command, dc DecisionContext, before Agreement) {
 	now := w.agreement()
 	if _, ends := command.(TerminateAgreement); !ends {
@@ -107,7 +106,7 @@ func (w *termsWatch) ends(command Command, dc DecisionContext, before Agreement)
 	}
 }
 
-// tookEffect checks that all of an amendment took effect, with every signature.
+// tookEffect checks that an amendment took effect as a whole, with every signature.
 func (w *termsWatch) tookEffect(event AgreementAmended, before Agreement) {
 	amendment, now := w.agreement().Amendment(event.Amendment), w.agreement()
 	require.Equal(w.t, AmendmentStateInForce, amendment.State)
@@ -127,7 +126,7 @@ func (w *termsWatch) tookEffect(event AgreementAmended, before Agreement) {
 	}
 }
 
-// holds checks what is true of every amendment at any time.
+// holds checks the invariants of an amendment.
 func (w *termsWatch) holds(agreement *Agreement, amendment *Amendment) {
 	require.Equal(w.t, amendment.State == AmendmentStateOpen, amendment.DecidedAt == 0)
 	if ground, broken := amendment.findVoidGround(agreement, w.ledger.at); broken && amendment.State == AmendmentStateOpen {
@@ -147,7 +146,7 @@ func (w *termsWatch) holds(agreement *Agreement, amendment *Amendment) {
 	}
 }
 
-// onlyTheInvited checks that nobody but the parties and those whom all of them invited sees anything.
+// onlyTheInvited checks that only parties and invited partners see the agreement.
 func (w *termsWatch) onlyTheInvited(agreement *Agreement) {
 	invitations := 0
 	for _, partner := range []PartnerID{"zte", "sony", "huawei"} {

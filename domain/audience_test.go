@@ -7,8 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A party that joins a draft sees from its joining on: how often the draft was edited before is not
-// its business.
+// A party added to a draft does not count earlier events, so it cannot learn how often the draft was edited.
 func TestJoiningADraftCountsFromThen(t *testing.T) {
 	world := NewWorld()
 	at := time.Date(2017, 7, 1, 0, 0, 0, 0, time.UTC)

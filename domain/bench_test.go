@@ -25,7 +25,7 @@ func BenchmarkDecodeEvent(b *testing.B) {
 	}
 }
 
-// BenchmarkEncodeEvent writes what BenchmarkDecodeEvent reads.
+// BenchmarkEncodeEvent encodes the same examples.
 func BenchmarkEncodeEvent(b *testing.B) {
 	for _, stored := range EventTypes() {
 		payload, err := DecodeEvent(stored, examples(b, stored)[stored+".json"])
@@ -41,9 +41,9 @@ func BenchmarkEncodeEvent(b *testing.B) {
 	}
 }
 
-// BenchmarkDecide decides and folds what the owner of a partition does most. Decisions are counted per second of
-// one core's time, the collector's included, so that other load on the machine does not count. The collector has
-// as much to do as in the program, which has a ballast of the same size.
+// BenchmarkDecide decides and folds the most frequent commands of a partition's owner. It counts decisions per
+// second of CPU time, garbage collection included, so that other load on the machine has less influence. A
+// ballast gives the collector the same work as in the program.
 func BenchmarkDecide(b *testing.B) {
 	ballast := make([]byte, 64<<20)
 	defer runtime.KeepAlive(ballast)
@@ -102,7 +102,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// coreTime is the time that this process has had on any core.
+// coreTime returns the CPU time of this process.
 func coreTime(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
@@ -123,7 +123,7 @@ func propose(b *testing.B, world *World) {
 	}
 }
 
-// benchWorld has a started milestone that nokia owns and two others accept.
+// benchWorld returns a state with a started milestone that nokia owns and two others accept.
 func benchWorld(b *testing.B) *World {
 	l := newLedger(b)
 	parties := []PartnerID{"nokia", "xiaomi", "zte"}
@@ -142,7 +142,7 @@ func benchWorld(b *testing.B) *World {
 	return NewFork(l.plain)
 }
 
-// BenchmarkReplay decodes and folds the stored history of milestones, as every start does.
+// BenchmarkReplay decodes and folds the stored history of milestones, as at each start of a node.
 func BenchmarkReplay(b *testing.B) {
 	for name, inPlace := range map[string]bool{"in place": true, "copying": false} {
 		b.Run(name, func(b *testing.B) {

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// plans returns the milestones as they are.
+// plans returns copies of the milestones.
 func (w *watch) plans() map[MilestoneRef]Milestone {
 	all := map[MilestoneRef]Milestone{}
 	for ref, entry := range w.ledger.plain.milestones {
@@ -16,7 +16,7 @@ func (w *watch) plans() map[MilestoneRef]Milestone {
 	return all
 }
 
-// agreedHolds checks that what is agreed changes only with the approval of all whom it concerns (R15).
+// agreedHolds checks that agreed fields change only with the required approvals (R15).
 func (w *watch) agreedHolds(ref MilestoneRef, event Event, before Milestone) {
 	switch payload := event.Payload.(type) {
 	case MilestoneEdited:
@@ -49,7 +49,7 @@ func (w *watch) approved(ref MilestoneRef, change int, plans ...AgreedPlan) {
 	}
 }
 
-// changesHold checks what is true of the requests of a project at any time (R15).
+// changesHold checks the invariants of a project's change requests (R15).
 func (w *watch) changesHold(project *Project) {
 	for i, change := range project.Changes {
 		require.Equal(w.t, i+1, change.Number, "R15: numbers are dense")
@@ -76,7 +76,7 @@ func drawChange(t *rapid.T, ref ProjectRef) Command {
 	return ApproveChange{ChangeRef{ref, number}}
 }
 
-// drawPublished draws none most of the time.
+// drawPublished mostly draws an empty list.
 func drawPublished(t *rapid.T) (list []MilestoneID) {
 	for range max(0, rapid.IntRange(-4, 2).Draw(t, "published")) {
 		list = append(list, drawID.Draw(t, "to publish"))

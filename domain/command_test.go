@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// filled returns a value of the given type in which nothing is empty.
+// filled returns a value of the given type without empty fields.
 func filled(typ reflect.Type) reflect.Value {
 	value := reflect.New(typ).Elem()
 	switch x := value.Addr().Interface().(type) {
@@ -75,7 +75,7 @@ func TestEveryCommandGoesThroughTheWire(t *testing.T) {
 	}
 }
 
-// Whoever made a field of a command without a name on the wire finds it here.
+// Every field of a command or event has an explicit JSON name.
 func TestWireNamesAreSnakeCase(t *testing.T) {
 	var look func(t2 reflect.Type)
 	look = func(k reflect.Type) {
@@ -114,7 +114,7 @@ func TestUnknownCommandsAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "fact")
 }
 
-// A plan, which reads what json.Marshal wrote in one pass, and encoding/json must never disagree.
+// The one-pass reader and encoding/json must agree.
 func FuzzDecodeCommand(f *testing.F) {
 	for _, name := range CommandNames() {
 		for _, value := range []reflect.Value{filled(commands[name].goType), reflect.Zero(commands[name].goType)} {

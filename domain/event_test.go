@@ -17,8 +17,8 @@ import (
 
 const eventExamples = "testdata/events"
 
-// examples returns the stored examples of an event type: the one named after it, and one named
-// <type>+<what> for every optional field that came later.
+// examples returns the stored examples of an event type: <type>.json, and <type>+<field>.json for each optional
+// field that was added later.
 func examples(t testing.TB, stored string) map[string][]byte {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(eventExamples, stored+"*.json"))
@@ -59,7 +59,7 @@ func TestEveryStoredEventTypeStaysReadable(t *testing.T) {
 	}
 }
 
-// unsetFields names the fields of v, at any depth, that are empty.
+// unsetFields returns the paths of the empty fields of a value.
 func unsetFields(value reflect.Value, path string) []string {
 	switch {
 	case value.Kind() == reflect.Struct && value.NumField() > 0 && value.Field(0).CanInterface():
@@ -130,7 +130,7 @@ func TestPublicTypeHasNoVersion(t *testing.T) {
 	require.Equal(t, "milestone.delivered", PublicType("milestone.delivered"))
 }
 
-// The plan of a type and encoding/json must never disagree.
+// The one-pass reader and encoding/json must agree.
 func FuzzDecodeEvent(f *testing.F) {
 	for _, stored := range EventTypes() {
 		for _, data := range examples(f, stored) {

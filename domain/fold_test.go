@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Applying an event cannot fail: not in any order, not for things that do not exist, not with values that
-// no decision gives.
+// Apply cannot fail: not with any order of events, with missing entities, or with values that no decision
+// produces.
 func TestAnythingThatDecodesCanBeFolded(t *testing.T) {
 	stored := EventTypes()
 	rapid.Check(t, func(t *rapid.T) {

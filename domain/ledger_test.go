@@ -8,29 +8,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ledger decides commands and keeps their events in every way that Tandem does, and sees to it
-// that all ways agree: a plain world, a fork that runs ahead of what is durable, and what is read
-// back from stored bytes.
+// ledger decides commands and folds their events in three ways, and checks that they agree: into a plain world,
+// into a fork ahead of the durable state, and from stored bytes.
 type ledger struct {
 	t      require.TestingT
 	plain  *World
-	base   *World // what is durable: a few commits behind
+	base   *World // the durable state: a few commits behind
 	fork   *World
 	commit uint64
 	at     time.Time
 	log    []storedEvent
-	folded int            // events of the log that base holds
-	handed map[any]string // entities that the plain world gave out, and what they were then
+	folded int            // number of events of the log in base
+	handed map[any]string // entities returned by the plain world, with their JSON at that time
 }
 
-// storedEvent is an event as the log keeps it.
+// storedEvent is an event as stored in the log.
 type storedEvent struct {
 	Header
 	stored string
 	data   []byte
 }
 
-// lag is how many commits the durable state of a ledger is behind.
+// lag is how many commits the durable state is behind.
 const lag = 2
 
 func newLedger(t require.TestingT) *ledger {
@@ -38,7 +37,7 @@ func newLedger(t require.TestingT) *ledger {
 	return &ledger{t: t, plain: NewWorld(), base: base, fork: NewFork(base), handed: map[any]string{}}
 }
 
-// do decides c as the bus would, from its encoded form, and folds what follows.
+// do decides the command from its encoded form, as the bus does, and folds its events.
 func (l *ledger) do(command Command, dc DecisionContext) ([]Event, *Error) {
 	command = viaWire(l.t, command)
 	before := l.plain.entities()
@@ -86,7 +85,7 @@ func (l *ledger) record(s Stream, dc DecisionContext, events []Event) {
 	l.settle(l.commit - min(lag, l.commit))
 }
 
-// settle folds the log up to the given commit into the durable state, as every node does.
+// settle folds the log up to the given commit into the durable state.
 func (l *ledger) settle(commit uint64) {
 	for ; l.folded < len(l.log) && l.log[l.folded].Commit <= commit; l.folded++ {
 		l.log[l.folded].foldInto(l.t, l.base)
@@ -100,7 +99,7 @@ func (e storedEvent) foldInto(t require.TestingT, world *World) {
 	world.Apply(e.Header, payload)
 }
 
-// check compares all ways of keeping the same history.
+// check compares the states of all ways to fold the history.
 func (l *ledger) check() {
 	replayed, inPlace := NewWorld(), NewWorld()
 	inPlace.ReplaceInPlace(true)
@@ -133,7 +132,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// entities returns copies of all that is in the world and in the worlds that it stands on.
+// entities returns copies of all entities of the world and its bases.
 func (w *World) entities() map[any]any {
 	all := map[any]any{}
 	if base, ok := w.base.(*World); ok {
@@ -155,7 +154,7 @@ func values[K comparable, V any](all map[any]any, entities table[K, V]) {
 	}
 }
 
-// pointers returns the entities of this world alone.
+// pointers returns the entities of this world without its base.
 func (w *World) pointers() map[any]any {
 	all := map[any]any{}
 	pointersOf(all, w.partners)

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random rounds of acceptance by two and three partners go as a simple model says: the same commands
-// are refused, and the same state follows.
+// Random rounds of acceptance by two and three partners match a simple model: it refuses the same commands and
+// reaches the same states.
 func TestAcceptanceGoesByTheModel(t *testing.T) {
 	for name, partners := range map[string][]PartnerID{
 		"two partners":   {"nokia", "xiaomi"},
@@ -38,7 +38,7 @@ func TestAcceptanceGoesByTheModel(t *testing.T) {
 
 func acceptanceRef() MilestoneRef { return MilestoneRef{"a", "p", "m"} }
 
-// drawAcceptance draws what fits the state most of the time, so that rounds get far.
+// drawAcceptance mostly draws a command that fits the state.
 func drawAcceptance(t *rapid.T, m *acceptanceModel) Command {
 	ref := acceptanceRef()
 	usual := map[MilestoneState][]int{InProgress: {0, 0, 6}, Disputed: {7}, Delivered: {2, 3, 3, 5}, ConditionallyAccepted: {4, 4, 5}}[m.state]
@@ -68,14 +68,14 @@ func drawAcceptance(t *rapid.T, m *acceptanceModel) Command {
 	return WaiveMilestone{ref}
 }
 
-// acceptanceModel is what a person would note of one milestone on paper.
+// acceptanceModel is a simple model of one milestone.
 type acceptanceModel struct {
 	owner      PartnerID
 	acceptors  []PartnerID
 	today      Date
 	state      MilestoneState
 	said       map[PartnerID]DecisionState
-	asked      []PartnerID // by number from 1: who asked for the condition; empty once it is closed or void
+	asked      []PartnerID // author of each condition by number from 1; empty once it is closed or void
 	disputable bool
 	until      Date
 	named      map[PartnerID]Settlement
@@ -83,7 +83,7 @@ type acceptanceModel struct {
 	acceptedOn Date
 }
 
-// do notes what a command changes, and reports whether it may.
+// do applies a command to the model, and reports whether it is allowed.
 func (m *acceptanceModel) do(who PartnerID, command Command) bool {
 	accepts, owns := slices.Contains(m.acceptors, who), who == m.owner
 	round := m.state == Delivered || m.state == ConditionallyAccepted
@@ -199,7 +199,7 @@ func (m *acceptanceModel) waive(who PartnerID) {
 	}
 }
 
-// compare requires the milestone to stand where the model does.
+// compare requires the milestone to match the model.
 func (m *acceptanceModel) compare(t *rapid.T, milestone *Milestone) {
 	require.Equal(t, m.state, milestone.State)
 	require.Equal(t, m.acceptedOn, milestone.AcceptedOn)

@@ -9,9 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random planning by two and three partners goes as a simple model says: stages that take every participant,
-// plans that the owner alone edits until they are agreed, change requests that take all concerned. The same commands
-// are refused, and the same state follows.
+// Random planning by two and three partners matches a simple model of stages, plans and change requests: it
+// refuses the same commands and reaches the same states.
 func TestPlanningGoesByTheModel(t *testing.T) {
 	for name, partners := range map[string][]PartnerID{
 		"two partners":   {"nokia", "xiaomi"},
@@ -38,7 +37,7 @@ const planDay = Date(2018_02_01)
 
 func planRef() ProjectRef { return ProjectRef{"a", "r"} }
 
-// planModel is what a person would note of one project on paper.
+// planModel is a simple model of one project.
 type planModel struct {
 	partners   []PartnerID
 	stage      Stage
@@ -47,7 +46,7 @@ type planModel struct {
 	changes    []*paperChange
 }
 
-// paperPlan is what the paper says of a milestone.
+// paperPlan is the model of a milestone.
 type paperPlan struct {
 	owner     PartnerID
 	due, base Date
@@ -56,7 +55,7 @@ type paperPlan struct {
 	waived    []PartnerID
 }
 
-// paperChange is what the paper says of a change request.
+// paperChange is the model of a change request.
 type paperChange struct {
 	by       PartnerID
 	state    ChangeState
@@ -64,16 +63,16 @@ type paperChange struct {
 	wants    []paperWish
 }
 
-// paperWish is what a request wants of one milestone, and what it was when that was asked.
+// paperWish is the part of a request about one milestone, with the values at the time of the proposal.
 type paperWish struct {
 	id             MilestoneID
-	due            Date      // zero: as it is
-	owner          PartnerID // empty: as it is; all others accept
+	due            Date      // zero: unchanged
+	owner          PartnerID // empty: unchanged; all others accept
 	cancel         bool
-	whole          bool // it asks to agree the whole plan
+	whole          bool // the request covers the whole plan
 	dueThen        Date
 	ownerThen      PartnerID
-	moves, changes bool // the date; the owner
+	moves, changes bool // whether the date, or the owner, changes
 }
 
 func newPlanModel(partners []PartnerID) *planModel {
@@ -86,7 +85,7 @@ func newPlanModel(partners []PartnerID) *planModel {
 	}
 }
 
-// begin makes the project that the model begins with.
+// begin creates the project of the model.
 func (m *planModel) begin(w *watch) {
 	by := DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: planDay.Time(), Today: planDay}
 	w.step(CreateProject{ProjectRef: planRef(), Title: "R", Stage: Exploring, Lead: "nokia", Participants: m.partners, DecideBy: 2018_06_30}, by)
@@ -144,7 +143,7 @@ func drawPlanWishes(t *rapid.T, m *planModel, due Date) []WantedChange {
 	return wishes
 }
 
-// do notes what a command changes, and reports whether it may.
+// do applies a command to the model, and reports whether it is allowed.
 func (m *planModel) do(who PartnerID, command Command) bool {
 	done := m.decide(who, command)
 	for _, x := range m.changes {
@@ -171,7 +170,7 @@ func (m *planModel) decide(who PartnerID, command Command) bool {
 	return m.work(who, command)
 }
 
-// call notes a wish for a stage, and the stage once all that it takes have wished it.
+// call adds or withdraws a call, and changes the stage after the last required one.
 func (m *planModel) call(who PartnerID, move StageMove, back bool) bool {
 	if back {
 		return when(m.calls[move][who], func() { delete(m.calls[move], who) })
@@ -200,7 +199,7 @@ func (m *planModel) call(who PartnerID, move StageMove, back bool) bool {
 	return true
 }
 
-// work notes what happens to a milestone itself.
+// work applies a command about a milestone.
 func (m *planModel) work(who PartnerID, command Command) bool {
 	x := m.milestones[reflect.ValueOf(command).FieldByName("MilestoneRef").Interface().(MilestoneRef).Milestone]
 	owns, undelivered := x.owner == who, x.state == Planned || x.state == InProgress
@@ -249,7 +248,7 @@ func (m *planModel) waive(x *paperPlan, who PartnerID) {
 	}
 }
 
-// propose notes a request with all that it stands on.
+// propose adds a request with its ground.
 func (m *planModel) propose(who PartnerID, c ProposeChange) bool {
 	x := &paperChange{by: who, state: ChangeStateOpen}
 	for _, wanted := range c.Milestones {
@@ -270,7 +269,7 @@ func (m *planModel) propose(who PartnerID, c ProposeChange) bool {
 	return true
 }
 
-// concerned returns whose approval the request takes: in this project always everybody.
+// concerned returns the partners that have to approve the request: all of them in this project.
 func (m *planModel) concerned(*paperChange) []PartnerID { return m.partners }
 
 func (m *planModel) groundless(x *paperChange) bool {
@@ -323,7 +322,7 @@ func (m *planModel) approve(who PartnerID, number int) bool {
 	return true
 }
 
-// compare requires the project to stand where the model does.
+// compare requires the project to match the model.
 func (m *planModel) compare(t *rapid.T, state State) {
 	project := state.Project(planRef())
 	require.Equal(t, m.stage, project.Stage)

@@ -10,8 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random partners do random things; whatever they do, the rules hold and every way of keeping the
-// history agrees.
+// With random commands of random partners the rules hold, and every way to fold the history agrees.
 func TestRulesHoldWhateverPartnersDo(t *testing.T) {
 	for name, partners := range map[string][]PartnerID{
 		"two partners":   {"nokia", "xiaomi"},
@@ -29,7 +28,7 @@ func TestRulesHoldWhateverPartnersDo(t *testing.T) {
 	}
 }
 
-// R10: one partner alone, whichever it is, never finishes a milestone that others accept.
+// R10: a single partner never finishes a milestone that others accept.
 func TestNobodyFinishesAlone(t *testing.T) {
 	partners := []PartnerID{"nokia", "xiaomi", "zte"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -46,14 +45,14 @@ func TestNobodyFinishesAlone(t *testing.T) {
 	})
 }
 
-// watch keeps a ledger and follows who did what to each milestone.
+// watch checks a ledger and follows the rounds of each milestone.
 type watch struct {
 	t      *rapid.T
 	ledger *ledger
 	rounds map[MilestoneRef]*round
 }
 
-// round is who delivered last, and who accepted that.
+// round is the partner that delivered last, and the partners that accepted.
 type round struct {
 	deliverer PartnerID
 	accepted  []PartnerID
@@ -62,7 +61,7 @@ type round struct {
 // watchDays is the acceptance period of the watched agreement.
 const watchDays = 10
 
-// newWatch begins with a signed agreement, an active project and an exploration.
+// newWatch starts with a signed agreement, an active project and an exploration.
 func newWatch(t *rapid.T, partners []PartnerID) *watch {
 	w := &watch{t: t, ledger: newLedger(t), rounds: map[MilestoneRef]*round{}}
 	by := func(partner PartnerID) DecisionContext {
@@ -145,7 +144,7 @@ func (w *watch) follow(ref MilestoneRef, event Event, dc DecisionContext) {
 	}
 }
 
-// holds checks what is true of every milestone at any time.
+// holds checks the invariants of a milestone.
 func (w *watch) holds(ref MilestoneRef, milestone *Milestone) {
 	project := w.ledger.plain.Project(ref.ProjectRef())
 	require.NotContains(w.t, milestone.Plan.Acceptors, milestone.Plan.Owner, "R9: an owner never accepts")
@@ -176,8 +175,7 @@ func (w *watch) holds(ref MilestoneRef, milestone *Milestone) {
 	}
 }
 
-// conditionsHold checks that an acceptor has said yes on conditions for as long as one of its own is
-// open (R12).
+// conditionsHold checks that an acceptance is conditional exactly while one of its conditions is open (R12).
 func (w *watch) conditionsHold(milestone *Milestone) {
 	for _, decision := range milestone.Decisions {
 		open := milestone.OpenConditions(decision.Partner)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The faults of single fields, beside those that the scenarios show.
+// Field errors beside those of the scenarios.
 func TestFieldsAreChecked(t *testing.T) {
 	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2018, time.January, 8)}
 	s.given("a partner nokia")

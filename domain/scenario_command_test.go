@@ -11,8 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// verb is a word of the scenario files: the command it stands for, what its path names, and what
-// is taken for granted unless said otherwise.
+// verb is a verb of the scenario files: its command, the entity that its path names, and default fields.
 type verb struct {
 	command string
 	target  string // partner, member, token, webhook, agreement, instrument, item, project or milestone
@@ -106,7 +105,7 @@ func (s *scenario) command(line string) Command {
 	return into.Elem().Interface().(Command)
 }
 
-// split cuts a line at its spaces, except between quotes, which it takes away.
+// split cuts a line at spaces outside quotes, and removes the quotes.
 func split(line string) []string {
 	quoted := false
 	words := strings.FieldsFunc(line, func(char rune) bool {
@@ -121,7 +120,7 @@ func split(line string) []string {
 	return words
 }
 
-// aim sets the fields that say what the command is for.
+// aim sets the fields that identify the target of the command.
 func (s *scenario) aim(c reflect.Value, target, path string) {
 	switch first, second, two := strings.Cut(path, "/"); target {
 	case "partner":
@@ -163,7 +162,7 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 	}
 }
 
-// fieldNamed finds a field by the name that it has on the wire, at any depth.
+// fieldNamed finds a field by its JSON name, at any depth.
 func fieldNamed(value reflect.Value, name string) (reflect.Value, bool) {
 	for i := range value.NumField() {
 		tag, _, _ := strings.Cut(value.Type().Field(i).Tag.Get("json"), ",")
@@ -179,7 +178,7 @@ func fieldNamed(value reflect.Value, name string) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
-// fillWith sets a field to the words that a scenario gives for it.
+// fillWith sets a field from the words of a scenario.
 func fillWith(t require.TestingT, value reflect.Value, values []string) {
 	if value.Kind() == reflect.Pointer {
 		value.Set(reflect.New(value.Type().Elem()))

@@ -15,8 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the outcomes in the scenario files")
 
-// The scenario files are for readers who do not program; testdata/scenarios/README.md says how to
-// write one.
+// The scenario files are readable without programming; see testdata/scenarios/README.md for the format.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenarios/*.txt")
 	require.NoError(t, err)
@@ -50,15 +49,15 @@ func TestEveryRuleHasAScenarioWithARefusal(t *testing.T) {
 	}
 }
 
-// scenario is one file being played.
+// scenario is the state of one file while it runs.
 type scenario struct {
 	t         *testing.T
 	ledger    *ledger
-	agreement AgreementID // that a path without one is in
+	agreement AgreementID // default agreement of paths
 	today     Date
 }
 
-// play returns the file with the outcomes that it has now.
+// play returns the file with its present outcomes.
 func play(t *testing.T, file string) string {
 	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2017, time.July, 5)}
 	var out strings.Builder
@@ -126,7 +125,7 @@ func (s *scenario) on(rest string) []string {
 	return outcome
 }
 
-// meta returns the circumstances of a command: noon of the scenario's day.
+// meta returns the context of a command at noon of the scenario's day.
 func (s *scenario) meta(by PartnerID) DecisionContext {
 	actor := Actor{Partner: by, Member: MemberID(by + "-manager"), Role: Manager}
 	if by == "operator" {
@@ -138,7 +137,7 @@ func (s *scenario) meta(by PartnerID) DecisionContext {
 	return DecisionContext{Actor: actor, At: s.today.Time().Add(12 * time.Hour), Today: s.today}
 }
 
-// must plays a command that the scenario takes for granted.
+// must runs a command of the setup.
 func (s *scenario) must(by PartnerID, command string, args ...any) {
 	s.t.Helper()
 	line := fmt.Sprintf(command, args...)
@@ -164,7 +163,7 @@ var sentence = map[string]*regexp.Regexp{
 	"partner":   regexp.MustCompile(`^a partner ([a-z0-9-]+)$`),
 }
 
-// given brings about a state such as "a signed agreement nokia-xiaomi between nokia and xiaomi".
+// given creates a state such as "a signed agreement nokia-xiaomi between nokia and xiaomi".
 func (s *scenario) given(what string) {
 	if p := sentence["agreement"].FindStringSubmatch(what); p != nil {
 		s.givenAgreement(p[1], AgreementID(p[2]), names(p[3]), p[4])

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// eventLine writes an event as "milestone.delivered fp4-trial on=2018-03-29 round=1". Of an event
-// that tells before and after it shows what differs.
+// eventLine writes an event as "milestone.delivered fp4-trial on=2018-03-29 round=1". Of an event with old and
+// new values it shows the differences.
 func eventLine(t require.TestingT, event Event) string {
 	stored, data, err := EncodeEvent(event.Payload)
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func leaves(data []byte, path string) []fact {
 
 var bare = regexp.MustCompile(`^[^\s"]+$`)
 
-// plain writes a value without more quotes than it needs.
+// plain writes a value with few quotes.
 func plain(value json.RawMessage) string {
 	var list []json.RawMessage
 	if json.Unmarshal(value, &list) == nil && value[0] == '[' {
@@ -174,7 +174,7 @@ func (s *scenario) seesAgreement(partner PartnerID, id AgreementID) string {
 	return strings.Join(append(words, version(agreement.Versions, partner)), ", ")
 }
 
-// seesNotice tells whether there is a notice, named as "partner/notice".
+// seesNotice shows a notice, named as "partner/notice".
 func (s *scenario) seesNotice(p PartnerID, path string) string {
 	of, id, _ := strings.Cut(path, "/")
 	if partner := s.ledger.plain.Partner(p); partner == nil || p != PartnerID(of) || !noticeExists(s.ledger.plain, partner, NoticeID(id)) {
@@ -183,7 +183,7 @@ func (s *scenario) seesNotice(p PartnerID, path string) string {
 	return "a notice"
 }
 
-// seesWebhook tells of a webhook, named as "partner/webhook".
+// seesWebhook shows a webhook, named as "partner/webhook".
 func (s *scenario) seesWebhook(partner PartnerID, path string) string {
 	of, id, _ := strings.Cut(path, "/")
 	webhook := s.ledger.plain.Webhook(WebhookRef{PartnerID(of), WebhookID(id)})
@@ -203,7 +203,7 @@ func (s *scenario) seesWebhook(partner PartnerID, path string) string {
 	return strings.Join(append(words, version(webhook.Versions, partner)), ", ")
 }
 
-// seesAmendment tells of an amendment, named as "agreement/number".
+// seesAmendment shows an amendment, named as "agreement/number".
 func (s *scenario) seesAmendment(partner PartnerID, path string) string {
 	id, text, _ := strings.Cut(path, "/")
 	number, err := strconv.Atoi(text)
@@ -230,7 +230,7 @@ func (s *scenario) seesAmendment(partner PartnerID, path string) string {
 	return strings.Join(append(words, version(amendment.Versions, partner)), ", ")
 }
 
-// itemWords tells of the schedule items that are not as planned any more.
+// itemWords lists the schedule items that are not planned.
 func itemWords(agreement *Agreement, instrument Instrument) []string {
 	var words []string
 	for _, item := range instrument.Schedule {
@@ -261,7 +261,7 @@ func (s *scenario) seesProject(partner PartnerID, ref ProjectRef) string {
 	return strings.Join(append(words, version(x.Versions, partner)), ", ")
 }
 
-// seesChange tells of a change request, named as "project/number".
+// seesChange shows a change request, named as "project/number".
 func (s *scenario) seesChange(partner PartnerID, path string) string {
 	i := strings.LastIndexByte(path, '/')
 	ref := s.project(path[:i])
@@ -327,7 +327,7 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	return strings.Join(append(words, version(milestone.Versions, partner)), ", ")
 }
 
-// roundWords tells of conditions and disputes.
+// roundWords lists conditions and disputes.
 func roundWords(milestone *Milestone, at time.Time) []string {
 	var words []string
 	for _, condition := range milestone.Conditions {

@@ -7,8 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What one side writes the other side must be able to read as it was written, on a page, in a terminal and in
-// a chat room.
+// Texts appear to all readers as written, on a page, in a terminal and in a chat channel.
 func TestTextsShowWhatTheySay(t *testing.T) {
 	for name, text := range map[string]string{
 		"turned round":   "pay \u202e000,1\u202c",

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// targets says what the commands of this test are for.
+// targets are the ids that the commands of this test name.
 type targets struct {
 	partner   PartnerID
 	agreement AgreementID
@@ -20,7 +20,7 @@ func (x targets) projectRef() ProjectRef { return ProjectRef{x.agreement, x.proj
 
 func (x targets) ref() MilestoneRef { return MilestoneRef{x.agreement, x.project, x.milestone} }
 
-// What a command is about decides who may know that it exists.
+// The kind of target decides who may know that it exists.
 const (
 	aboutDirectory = "directory"
 	aboutWebhook   = "webhook"
@@ -31,8 +31,7 @@ const (
 	aboutNothing   = "nothing that exists yet"
 )
 
-// probes has, for every command, one that would do something if its actor were allowed to, with values
-// that are right.
+// probes has for every command a valid one that takes effect if the actor is allowed to issue it.
 var probes = map[string]struct {
 	about string
 	make  func(x targets) Command
@@ -114,7 +113,7 @@ var probes = map[string]struct {
 	"milestone.comment":         {aboutMilestone, func(x targets) Command { return CommentMilestone{MilestoneRef: x.ref(), Text: "t"} }},
 }
 
-// hidden is a world in which there is something that huawei, zte or xiaomi may not see.
+// hidden returns a state with entities that huawei, zte or xiaomi may not see.
 func hidden(t *testing.T) *scenario {
 	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2018, time.January, 8)}
 	s.given("a partner nokia")
@@ -135,7 +134,7 @@ func hidden(t *testing.T) *scenario {
 	return s
 }
 
-// R16: what one may not see cannot be told from what does not exist.
+// R16: an invisible target and a missing one get the same answer.
 func TestWhatIsInvisibleDoesNotExist(t *testing.T) {
 	there := targets{"nokia", "three", "p", "m"}
 	secret := there
@@ -144,7 +143,7 @@ func TestWhatIsInvisibleDoesNotExist(t *testing.T) {
 		who    string
 		actor  Actor
 		exists targets
-		blind  []string // what of it the actor may not see
+		blind  []string // kinds of targets that the actor may not see
 	}{
 		{"another partner", Actor{"huawei", "h", Manager, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
 		{"another partner's viewer", Actor{"huawei", "h", Viewer, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
@@ -185,7 +184,7 @@ func requireUnknown(t *testing.T, s *scenario, name string, command func(targets
 	}
 }
 
-// aimOnly returns c with nothing but what it is for: wrong values are no way to learn what exists.
+// aimOnly returns the command with its target only: invalid fields do not reveal whether a target exists.
 func aimOnly(command Command) Command {
 	bare := reflect.New(reflect.TypeOf(command)).Elem()
 	for _, name := range []string{"MilestoneRef", "ProjectRef", "AgreementID", "Agreement", "PartnerID", "Partner", "Member", "Token", "Webhook", "Notice"} {
@@ -196,7 +195,7 @@ func aimOnly(command Command) Command {
 	return bare.Interface().(Command)
 }
 
-// The probes would find something: for nokia, who sees it all, each is answered otherwise.
+// The probes of the test above find visible targets: nokia sees all of them.
 func TestWhatIsVisibleIsThere(t *testing.T) {
 	s := hidden(t)
 	for name, probe := range probes {
