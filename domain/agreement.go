@@ -102,7 +102,7 @@ func (a *Agreement) requireOpen(dc DecisionContext) error {
 // requireNotLeft refuses a party that has left the agreement.
 func (a *Agreement) requireNotLeft(dc DecisionContext) error {
 	if partner := dc.Actor.Partner; a.HasLeft(partner, dc.At) {
-		return conflict("agreement_left", "%s left agreement %s on %s: it plans and starts nothing new.", partner, a.ID, a.TerminationNotice(partner).On)
+		return conflict("agreement_left", "%s left agreement %s on %s and cannot plan or start anything new.", partner, a.ID, a.TerminationNotice(partner).On)
 	}
 	return nil
 }
@@ -110,9 +110,9 @@ func (a *Agreement) requireNotLeft(dc DecisionContext) error {
 func (a *Agreement) requireActive(at time.Time) error {
 	switch a.State(at) {
 	case AgreementStateDraft:
-		return conflict("agreement_not_signed", "Agreement %s is a draft: nothing starts before every party has signed.", a.ID)
+		return conflict("agreement_not_signed", "Agreement %s is a draft; work starts after every party has signed it.", a.ID)
 	case AgreementStateExpired, AgreementStateTerminated:
-		return conflict("agreement_ended", "Agreement %s ended on %s: nothing new is planned or started.", a.ID, a.lastDay())
+		return conflict("agreement_ended", "Agreement %s ended on %s; new work cannot be planned or started.", a.ID, a.lastDay())
 	}
 	return nil
 }
@@ -128,16 +128,16 @@ func (t Terms) validate() (check validation) {
 	check.line("title", t.Title, 200, true)
 	check.requiredDate("effective_on", t.EffectiveOn)
 	if len(t.Parties) < 2 {
-		check.add("parties", "an agreement has at least two parties")
+		check.add("parties", "name at least two")
 	}
 	if partner, twice := duplicate(t.Parties); twice {
-		check.add("parties", "%s is named twice", partner)
+		check.add("parties", "%s is named twice; name it once", partner)
 	}
 	for _, partner := range t.Parties {
 		check.slug("parties", string(partner))
 	}
 	if t.ExpiresOn != 0 && t.ExpiresOn < t.EffectiveOn {
-		check.add("expires_on", "is before effective_on")
+		check.add("expires_on", "must not be before effective_on")
 	}
 	check.inRange("acceptance_days", t.AcceptanceDays, 0, 365)
 	check.inRange("forecast_tolerance_days", t.ForecastToleranceDays, 0, 3650)
@@ -146,7 +146,7 @@ func (t Terms) validate() (check validation) {
 
 func (v *validation) inRange(field string, n, least, most int) {
 	if n < least || n > most {
-		v.add(field, "is %d; it must be from %d to %d", n, least, most)
+		v.add(field, "%d is out of range; use %d to %d", n, least, most)
 	}
 }
 
@@ -175,11 +175,11 @@ func (c DraftAgreement) decide(state State, dc DecisionContext) ([]Event, error)
 			return nil, err
 		}
 		if !slices.Contains(c.Terms.Parties, dc.Actor.Partner) {
-			return nil, forbidden("not_a_party", "A manager drafts agreements of its own partner only; %s is not among the parties.", dc.Actor.Partner)
+			return nil, forbidden("not_a_party", "A manager can draft only agreements of its own partner, and %s is not among the parties; add it.", dc.Actor.Partner)
 		}
 	}
 	if state.Agreement(c.AgreementID) != nil {
-		return nil, conflict("agreement_exists", "There is an agreement %s already.", c.AgreementID)
+		return nil, conflict("agreement_exists", "Agreement %s already exists; choose another id.", c.AgreementID)
 	}
 	return sharedEvents("", AgreementDrafted{c.Terms}), nil
 }
@@ -226,7 +226,7 @@ func (c EditAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 	to := c.merged(agreement.Terms)
 	check := to.validate()
 	if c.Parties != nil && !slices.Contains(to.Parties, dc.Actor.Partner) {
-		check.add("parties", "you cannot leave yourself out")
+		check.add("parties", "your own partner is missing; add it")
 	}
 	check.droppedParties(agreement, to)
 	if err := check.err(); err != nil {
@@ -236,7 +236,7 @@ func (c EditAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 		return nil, err
 	}
 	if reflect.DeepEqual(to, agreement.Terms) { // an edit without a change would void the signatures
-		return nil, conflict("nothing_changes", "Agreement %s says all of this already.", agreement.ID)
+		return nil, conflict("nothing_changes", "Agreement %s already has these terms; change at least one.", agreement.ID)
 	}
 	return sharedEvents("", agreement.editEvents(to)...), nil
 }
@@ -247,7 +247,7 @@ func (v *validation) droppedParties(agreement *Agreement, to Terms) {
 		instrument := &agreement.Instruments[n]
 		for _, partner := range agreement.Terms.Parties {
 			if !slices.Contains(to.Parties, partner) && instrument.namesPartner(partner) {
-				v.add("parties", "%s is named in instrument %s", partner, instrument.ID)
+				v.add("parties", "%s has a role or an obligation in instrument %s and cannot be removed", partner, instrument.ID)
 			}
 		}
 	}
@@ -313,7 +313,7 @@ func requireDraftManager(agreement *Agreement, dc DecisionContext) error {
 		return err
 	}
 	if agreement.Active {
-		return conflict("agreement_signed", "Agreement %s is signed: its terms change only by an amendment.", agreement.ID)
+		return conflict("agreement_signed", "Agreement %s is signed; propose an amendment to change it.", agreement.ID)
 	}
 	return nil
 }

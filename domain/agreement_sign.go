@@ -29,7 +29,7 @@ func (c SignAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 	var check validation
 	check.line("signatory", c.Signatory, 200, false)
 	if on > dc.Today {
-		check.add("signed_on", "is in the future")
+		check.add("signed_on", "is in the future; use today or an earlier date")
 	}
 	if err := check.err(); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (c SignAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 	}
 	partner := dc.Actor.Partner
 	if slices.Contains(agreement.signers(), partner) {
-		return nil, conflict("already_signed", "%s has signed agreement %s already.", partner, agreement.ID)
+		return nil, conflict("already_signed", "%s has already signed agreement %s.", partner, agreement.ID)
 	}
 	events := sharedEvents("", AgreementSigned{Signature{partner, c.Signatory, on}})
 	if len(agreement.Signatures)+1 == len(agreement.Terms.Parties) {

@@ -165,13 +165,13 @@ func (c TerminateAgreement) decide(state State, dc DecisionContext) ([]Event, er
 		return nil, err
 	}
 	if !agreement.Active {
-		return nil, conflict("agreement_not_signed", "Agreement %s is a draft: there is nothing to end.", agreement.ID)
+		return nil, conflict("agreement_not_signed", "Agreement %s is a draft and cannot be terminated.", agreement.ID)
 	}
 	if err := agreement.requireOpen(dc); err != nil {
 		return nil, err
 	}
 	if last := agreement.lastDay(); last != 0 && c.EffectiveOn >= last {
-		return nil, conflict("ends_before", "Agreement %s ends on %s anyway.", agreement.ID, last)
+		return nil, conflict("ends_before", "Agreement %s already ends on %s; choose an earlier day.", agreement.ID, last)
 	}
 	if c.Mode == Mutual {
 		return c.call(agreement, dc)
@@ -181,7 +181,7 @@ func (c TerminateAgreement) decide(state State, dc DecisionContext) ([]Event, er
 
 func (c TerminateAgreement) validate(dc DecisionContext) (check validation) {
 	if c.Mode != Mutual && c.Mode != ByNotice {
-		check.add("mode", "%q is neither mutual nor notice", c.Mode)
+		check.add("mode", "%q is unknown; use mutual or notice", c.Mode)
 	}
 	check.text("reason", c.Reason, 2000, c.Mode == ByNotice)
 	check.requiredDate("effective_on", c.EffectiveOn)
@@ -202,7 +202,7 @@ func (c TerminateAgreement) call(agreement *Agreement, dc DecisionContext) ([]Ev
 		}
 	}
 	if called(caller) && len(event.Remaining) > 0 {
-		return nil, conflict("already_called", "%s has called this already; the others have not.", caller)
+		return nil, conflict("already_called", "%s has already called this; wait for the other partners.", caller)
 	}
 	events := sharedEvents("", event)
 	if len(event.Remaining) > 0 {
@@ -220,7 +220,7 @@ func (c TerminateAgreement) call(agreement *Agreement, dc DecisionContext) ([]Ev
 func (c TerminateAgreement) notice(agreement *Agreement, dc DecisionContext) ([]Event, error) {
 	partner := dc.Actor.Partner
 	if notice := agreement.TerminationNotice(partner); notice != nil {
-		return nil, conflict("notice_given", "%s has given notice for %s; a notice is not taken back.", partner, notice.On)
+		return nil, conflict("notice_given", "%s has already given notice for %s, which cannot be changed.", partner, notice.On)
 	}
 	days := []Date{c.EffectiveOn}
 	for _, notice := range agreement.TerminationNotices {
@@ -264,11 +264,11 @@ func (e AgreementTerminated) apply(world *World, header Header) {
 // departedPartners refuses a plan that adds a partner that has left.
 func (v *validation) departedPartners(agreement *Agreement, at time.Time, to, from Plan) {
 	if to.Owner != from.Owner && agreement.HasLeft(to.Owner, at) {
-		v.add("owner", "%s left the agreement", to.Owner)
+		v.add("owner", "%s has left the agreement; name another party", to.Owner)
 	}
 	for _, partner := range to.Acceptors {
 		if !slices.Contains(from.Acceptors, partner) && agreement.HasLeft(partner, at) {
-			v.add("acceptors", "%s left the agreement", partner)
+			v.add("acceptors", "%s has left the agreement; name another party", partner)
 		}
 	}
 }

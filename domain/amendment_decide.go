@@ -58,16 +58,16 @@ func (c ProposeAmendment) validate(agreement *Agreement, differing AmendmentChan
 		to.Parties = with(to.Parties, joiner.Partner)
 	}
 	if c.Changes.Terms.ExpiresOn != 0 && c.Changes.Terms.NoEnd {
-		within.add("expires_on", "cannot be a day and none")
+		within.add("expires_on", "is given together with no_end; give one of them")
 	}
 	within.notPast("expires_on", differing.Terms.ExpiresOn, dc)
 	within = append(within, differing.validateTerms(to)...)
 	within.instrumentChanges(agreement, to, differing, dc)
 	if differing.isEmpty() && len(within) == 0 {
-		check.add("changes", "change nothing")
+		check.add("changes", "no change; name at least one")
 	}
-	for _, fault := range within {
-		check.add("changes", "%s %s", fault.Field, fault.Message)
+	for _, fieldError := range within {
+		check.add("changes", "%s", fieldError)
 	}
 	return check
 }
@@ -85,7 +85,7 @@ func (c AmendmentChanges) validateTerms(to Terms) validation {
 // notPast refuses a last day in the past.
 func (v *validation) notPast(field string, date Date, dc DecisionContext) {
 	if date != 0 && date < DateOf(dc.At.UTC()) {
-		v.add(field, "is in the past")
+		v.add(field, "is in the past; use today or a later date")
 	}
 }
 
@@ -95,34 +95,34 @@ func (v *validation) joiners(agreement *Agreement, list []Joining) {
 		v.slug("join", string(joiner.Partner))
 		switch {
 		case agreement.Party(joiner.Partner):
-			v.add("join", "%s is a party already", joiner.Partner)
+			v.add("join", "%s is already a party", joiner.Partner)
 		case slices.Contains(named, joiner.Partner):
-			v.add("join", "%s is named twice", joiner.Partner)
+			v.add("join", "%s is named twice; name it once", joiner.Partner)
 		}
 		named = append(named, joiner.Partner)
 	}
 	if len(list) > 20 {
-		v.add("join", "names %d; at most 20 are allowed", len(list))
+		v.add("join", "has %d partners; at most 20 can join at once", len(list))
 	}
 }
 
 // instrumentChanges validates added instruments against the terms and parties after the amendment.
 func (v *validation) instrumentChanges(agreement *Agreement, to Terms, changes AmendmentChanges, dc DecisionContext) {
 	if len(changes.AddInstruments) > 50 || len(changes.EndInstruments) > 50 {
-		v.add("instruments", "at most 50 are added or ended at once")
+		v.add("instruments", "too many changes; at most 50 can be added or ended at once")
 		return
 	}
 	if len(agreement.Instruments)+len(changes.AddInstruments) > maxInstruments {
-		v.add("add_instruments", "the agreement would have more than %d", maxInstruments)
+		v.add("add_instruments", "the agreement would have more than %d instruments", maxInstruments)
 		return
 	}
 	var named []InstrumentID
 	for _, instrument := range changes.AddInstruments {
-		for _, fault := range instrument.validate(&Agreement{Terms: to}) {
-			v.add("add_instruments", "%s: %s %s", instrument.ID, fault.Field, fault.Message)
+		for _, fieldError := range instrument.validate(&Agreement{Terms: to}) {
+			v.add("add_instruments", "%s: %s", instrument.ID, fieldError)
 		}
 		if agreement.Instrument(instrument.ID) != nil || slices.Contains(named, instrument.ID) {
-			v.add("add_instruments", "there is an instrument %s already", instrument.ID)
+			v.add("add_instruments", "instrument %s already exists", instrument.ID)
 		}
 		named = append(named, instrument.ID)
 	}
@@ -130,15 +130,15 @@ func (v *validation) instrumentChanges(agreement *Agreement, to Terms, changes A
 		instrument := agreement.Instrument(end.ID)
 		switch {
 		case instrument == nil:
-			v.add("end_instruments", "the agreement has no instrument %q", end.ID)
+			v.add("end_instruments", "instrument %q does not exist", end.ID)
 		case end.ExpiresOn == 0:
-			v.add("end_instruments", "%s: expires_on is required", end.ID)
+			v.add("end_instruments", "%s: expires_on: required", end.ID)
 		case end.ExpiresOn < instrument.EffectiveOn:
-			v.add("end_instruments", "%s: expires_on is before effective_on", end.ID)
+			v.add("end_instruments", "%s: expires_on: must not be before effective_on", end.ID)
 		case end.ExpiresOn == instrument.ExpiresOn:
-			v.add("end_instruments", "%s ends on %s already", end.ID, end.ExpiresOn)
+			v.add("end_instruments", "%s already ends on %s", end.ID, end.ExpiresOn)
 		case slices.Contains(named, end.ID):
-			v.add("end_instruments", "%s is named twice", end.ID)
+			v.add("end_instruments", "%s is named twice; name it once", end.ID)
 		}
 		v.notPast("end_instruments", end.ExpiresOn, dc)
 		named = append(named, end.ID)
@@ -152,7 +152,7 @@ func (a *Agreement) requirePartyManager(dc DecisionContext) error {
 		return err
 	}
 	if !a.Party(dc.Actor.Partner) {
-		return forbidden("not_a_party", "%s is invited to agreement %s and not yet a party of it.", dc.Actor.Partner, a.ID)
+		return forbidden("not_a_party", "%s is invited to agreement %s but not a party yet; only parties can do this.", dc.Actor.Partner, a.ID)
 	}
 	return nil
 }
@@ -160,7 +160,7 @@ func (a *Agreement) requirePartyManager(dc DecisionContext) error {
 // requireAmendable refuses amendments of a draft, and of an agreement that has ended.
 func (a *Agreement) requireAmendable(dc DecisionContext) error {
 	if !a.Active {
-		return conflict("agreement_not_signed", "Agreement %s is a draft: edit it instead.", a.ID)
+		return conflict("agreement_not_signed", "Agreement %s is a draft; edit it instead.", a.ID)
 	}
 	return a.requireOpen(dc)
 }
@@ -232,7 +232,7 @@ func (a *Amendment) versions() *Versions {
 
 func (a amendmentContext) requireOpen() error {
 	if a.State != AmendmentStateOpen {
-		return conflict("amendment_closed", "Amendment %d is %s; nothing more happens to it.", a.Number, a.State.words())
+		return conflict("amendment_closed", "Amendment %d is %s and can no longer change.", a.Number, a.State.words())
 	}
 	return nil
 }
@@ -298,7 +298,7 @@ func (c WithdrawAmendment) decide(state State, dc DecisionContext) ([]Event, err
 		return nil, err
 	}
 	if amendment.ProposedBy != dc.Actor.Partner {
-		return nil, forbidden("not_proposer", "Only %s, who proposed amendment %d, withdraws it.", amendment.ProposedBy, c.Number)
+		return nil, forbidden("not_proposer", "Only %s, who proposed amendment %d, can withdraw it.", amendment.ProposedBy, c.Number)
 	}
 	if err := amendment.requireOpen(); err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func (c SignAmendment) decide(state State, dc DecisionContext) ([]Event, error) 
 	var check validation
 	check.line("signatory", c.Signatory, 200, false)
 	if mine.SignedOn > dc.Today {
-		check.add("signed_on", "is in the future")
+		check.add("signed_on", "is in the future; use today or an earlier date")
 	}
 	if err := check.err(); err != nil {
 		return nil, err
@@ -86,13 +86,13 @@ func (a amendmentContext) requireSignable(dc DecisionContext) error {
 		return err
 	}
 	if a.Signed(dc.Actor.Partner) {
-		return conflict("already_signed", "%s has signed amendment %d already.", dc.Actor.Partner, a.Number)
+		return conflict("already_signed", "%s has already signed amendment %d.", dc.Actor.Partner, a.Number)
 	}
 	if other := a.agreement.openInvitation(); other != nil && other.Number != a.Number {
-		return conflict("invitation_open", "Amendment %d waits for partners that join on the terms as they are: sign or reject it first.", other.Number)
+		return conflict("invitation_open", "Amendment %d is waiting for invited partners, who join on the present terms; sign or reject it first.", other.Number)
 	}
 	if !slices.Equal(a.ProposedTo, a.agreement.present(a.agreement.Terms.Parties, dc.At)) {
-		return conflict("amendment_does_not_fit", "Not all who were asked to sign amendment %d are parties still: propose it anew.", a.Number)
+		return conflict("amendment_does_not_fit", "Amendment %d was proposed to other parties than the present ones; propose it again.", a.Number)
 	}
 	var check validation
 	check.notPast("expires_on", a.Changes.Terms.ExpiresOn, dc)
@@ -101,7 +101,7 @@ func (a amendmentContext) requireSignable(dc DecisionContext) error {
 	}
 	check = append(check, a.Changes.validateTerms(a.Changes.Terms.applyTo(a.agreement.Terms))...)
 	if len(check) > 0 {
-		return conflict("amendment_does_not_fit", "Time has passed over amendment %d: %s %s.", a.Number, check[0].Field, check[0].Message)
+		return conflict("amendment_does_not_fit", "Amendment %d can no longer take effect (%s); propose it again.", a.Number, check[0])
 	}
 	return nil
 }

@@ -270,10 +270,10 @@ func stateAfter(state State, stream Stream, events []Event, dc DecisionContext) 
 }
 
 // requireNoBaseline refuses an edit that takes a change request once a baseline is agreed.
-func (m milestoneContext) requireNoBaseline(what string) error {
+func (m milestoneContext) requireNoBaseline(change string) error {
 	if m.BaselineOn == 0 {
 		return nil
 	}
-	return conflict("baseline_agreed", "Milestone %s is agreed for %s; %s only by a change request that its owner and acceptors approve.",
-		m.Ref.Milestone, m.BaselineOn, what)
+	return conflict("baseline_agreed", "Milestone %s is agreed for %s; %s only by a change request, approved by its owner and acceptors.",
+		m.Ref.Milestone, m.BaselineOn, change)
 }

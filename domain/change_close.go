@@ -53,7 +53,7 @@ func (c WithdrawChange) decide(state State, dc DecisionContext) ([]Event, error)
 		return nil, err
 	}
 	if change.ProposedBy != dc.Actor.Partner {
-		return nil, forbidden("not_proposer", "Only %s, who proposed change %d, withdraws it.", change.ProposedBy, c.Number)
+		return nil, forbidden("not_proposer", "Only %s, who proposed change %d, can withdraw it.", change.ProposedBy, c.Number)
 	}
 	if err := change.requireOpen(); err != nil {
 		return nil, err

@@ -60,7 +60,7 @@ func (c ProposeChange) proposals(state State, agreement *Agreement, project *Pro
 	proposed = []ProposedChange{}
 	check.text("reason", c.Reason, 2000, true)
 	if n := len(c.Milestones); n > 100 || (n == 0 && len(c.Publish) == 0) {
-		check.add("milestones", "name 1 to 100, or something to publish")
+		check.add("milestones", "name 1 to 100, or publish at least one")
 		return nil, check
 	}
 	var named []MilestoneID
@@ -68,9 +68,9 @@ func (c ProposeChange) proposals(state State, agreement *Agreement, project *Pro
 		milestone := c.milestone(state, wanted.Milestone)
 		switch {
 		case slices.Contains(named, wanted.Milestone):
-			check.add("milestones", "%s is named twice", wanted.Milestone)
+			check.add("milestones", "%s is named twice; name it once", wanted.Milestone)
 		case milestone == nil || !milestone.VisibleTo(dc.Actor.Partner, project):
-			check.add("milestones", "the project has no milestone %q", wanted.Milestone)
+			check.add("milestones", "milestone %q does not exist", wanted.Milestone)
 		case milestone.Audience != Shared:
 			check.add("milestones", "%s is private; share it first", wanted.Milestone)
 		default:
@@ -88,19 +88,19 @@ func (w WantedChange) proposal(milestone *Milestone, agreement *Agreement, proje
 	to := w.To.applyTo(milestone.Plan)
 	wrong := to.validate(agreement, project, false)
 	wrong.departedPartners(agreement, dc.At, to, milestone.Plan)
-	for _, fault := range wrong {
-		check.add("milestones", "%s: %s %s", w.Milestone, fault.Field, fault.Message)
+	for _, fieldError := range wrong {
+		check.add("milestones", "%s: %s", w.Milestone, fieldError)
 	}
 	switch {
 	case w.Cancel:
 		if w.To.hasFields() {
-			check.add("milestones", "%s: what is cancelled is not changed too", w.Milestone)
+			check.add("milestones", "%s: is cancelled; do not change it as well", w.Milestone)
 		}
 	case milestone.BaselineOn == 0:
 		proposed.From, proposed.To = allFields(milestone.Plan), allFields(to)
 	default:
 		if proposed.From, proposed.To = diffPlans(milestone.Plan, to); !proposed.To.hasFields() {
-			check.add("milestones", "%s: nothing changes, and its baseline is agreed", w.Milestone)
+			check.add("milestones", "%s: no change of an agreed plan; name at least one field", w.Milestone)
 		}
 	}
 	return proposed
@@ -177,14 +177,14 @@ func (c changeContext) requireParty(state State, dc DecisionContext) error {
 		return err
 	}
 	if !slices.Contains(c.Parties(state, c.ref), dc.Actor.Partner) {
-		return forbidden("not_concerned", "Only the owners and acceptors of its milestones decide change %d; %s is neither.", c.Number, dc.Actor.Partner)
+		return forbidden("not_concerned", "Only the owners and acceptors of its milestones can decide change %d; %s is neither.", c.Number, dc.Actor.Partner)
 	}
 	return c.requireOpen()
 }
 
 func (c changeContext) requireOpen() error {
 	if c.State != ChangeStateOpen {
-		return conflict("change_closed", "Change %d is %s; nothing more happens to it.", c.Number, c.State)
+		return conflict("change_closed", "Change %d is %s and can no longer change.", c.Number, c.State)
 	}
 	return nil
 }
@@ -222,7 +222,7 @@ func (c ApproveChange) decide(state State, dc DecisionContext) ([]Event, error) 
 		}
 	}
 	if slices.Contains(change.Approvals, dc.Actor.Partner) && len(event.Remaining) > 0 {
-		return nil, conflict("already_approved", "%s has approved change %d already; not all others have.", dc.Actor.Partner, c.Number)
+		return nil, conflict("already_approved", "%s has already approved change %d; wait for the other partners.", dc.Actor.Partner, c.Number)
 	}
 	events := sharedEvents("", event)
 	if len(event.Remaining) > 0 {
@@ -259,12 +259,12 @@ func (c changeContext) effects(state State) ([]Event, error) {
 func (m milestoneContext) requireApplicable(to Plan, cancel bool) error {
 	who := to.Owner != m.Plan.Owner || !slices.Equal(to.Acceptors, m.Plan.Acceptors)
 	if (cancel || who) && m.State != Planned && m.State != InProgress {
-		return conflict("delivery_open", "Milestone %s is %s; owner and acceptors change, and it is cancelled, only between deliveries.",
+		return conflict("delivery_open", "Milestone %s is %s; its owner and acceptors can change, and it can be cancelled, only between deliveries.",
 			m.Ref.Milestone, m.State.words())
 	}
 	if check := to.validate(m.agreement, m.project, false); len(check) > 0 {
-		return conflict("change_does_not_fit", "Milestone %s changed meanwhile, and this does not fit it any more: %s %s.",
-			m.Ref.Milestone, check[0].Field, check[0].Message)
+		return conflict("change_does_not_fit", "Milestone %s has changed and the request no longer fits it (%s); propose another.",
+			m.Ref.Milestone, check[0])
 	}
 	return nil
 }

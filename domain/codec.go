@@ -52,7 +52,7 @@ func decode(data []byte, into any, strict bool) error {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more after its end")
+		return errors.New("data after the end of the JSON object")
 	}
 	return nil
 }

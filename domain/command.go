@@ -90,10 +90,10 @@ func Decide(state State, command Command, dc DecisionContext) ([]Event, error) {
 func checkVersion(state State, command Command, dc DecisionContext) error {
 	versions := command.target(state)
 	if versions == nil {
-		return newError(Precondition, "version_mismatch", "There is no version of this yet, so none can match.")
+		return newError(Precondition, "version_mismatch", "The target has no version yet; send the request without a version.")
 	}
 	if now, _ := versions.For(dc.Actor.Partner); now != *dc.IfMatch {
-		return newError(Precondition, "version_mismatch", "It is at version %d now, not %d.", now, *dc.IfMatch)
+		return newError(Precondition, "version_mismatch", "The target is at version %d, not %d; read it again.", now, *dc.IfMatch)
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func DecodeCommand(name string, data []byte) (Command, error) {
 // requireManager refuses actors that cannot act for a partner.
 func (dc DecisionContext) requireManager() error {
 	if dc.Actor.Role != Manager || dc.Actor.Partner == "" {
-		return forbidden("manager_only", "Only a manager of a partner can do this; you are %s.", dc.Actor.Role)
+		return forbidden("manager_only", "Only a manager of a partner can do this; your role is %s.", dc.Actor.Role)
 	}
 	return nil
 }

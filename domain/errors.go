@@ -31,6 +31,9 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
+// String returns the field and the message, joined with a colon.
+func (e FieldError) String() string { return e.Field + ": " + e.Message }
+
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
 
 func newError(kind Kind, code, format string, args ...any) *Error {
@@ -48,7 +51,7 @@ func conflict(code, format string, args ...any) *Error {
 // ErrNotFound returns the same error for a missing target and for one that the actor may not see, so that callers
 // cannot distinguish them.
 func ErrNotFound() *Error {
-	return &Error{Kind: NotFound, Code: "not_found", Detail: "There is nothing here that you can see."}
+	return &Error{Kind: NotFound, Code: "not_found", Detail: "It does not exist, or you may not see it."}
 }
 
 // validation collects the field errors of one command, so that one refusal reports all of them.
@@ -60,13 +63,13 @@ func (v *validation) add(field, format string, args ...any) {
 
 func (v *validation) slug(field, value string) {
 	if !ValidSlug(value) {
-		v.add(field, "%q is not an id: 1 to 63 of a-z, 0-9 and hyphen, not beginning with a hyphen", value)
+		v.add(field, "%q is not an id; use 1 to 63 characters of a-z, 0-9 and hyphen, not starting with a hyphen", value)
 	}
 }
 
 func (v *validation) requiredDate(field string, date Date) {
 	if date == 0 {
-		v.add(field, "is required")
+		v.add(field, "required")
 	}
 }
 
@@ -74,5 +77,5 @@ func (v validation) err() error {
 	if len(v) == 0 {
 		return nil
 	}
-	return &Error{Kind: Invalid, Code: "invalid_field", Detail: v[0].Field + " " + v[0].Message, Fields: v}
+	return &Error{Kind: Invalid, Code: "invalid_field", Detail: v[0].String(), Fields: v}
 }

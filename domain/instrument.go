@@ -94,10 +94,10 @@ func (i *Instrument) validate(agreement *Agreement) (check validation) {
 	check.line("title", i.Title, 200, true)
 	check.requiredDate("effective_on", i.EffectiveOn)
 	if i.ExpiresOn != 0 && i.ExpiresOn < i.EffectiveOn {
-		check.add("expires_on", "is before effective_on")
+		check.add("expires_on", "must not be before effective_on")
 	}
 	if i.Disclosure != Disclosed && i.Disclosure != Undisclosed {
-		check.add("disclosure", "%q is neither disclosed nor undisclosed", i.Disclosure)
+		check.add("disclosure", "%q is unknown; use disclosed or undisclosed", i.Disclosure)
 	}
 	i.validateRoles(agreement, &check)
 	i.validateSchedule(&check)
@@ -108,29 +108,29 @@ func (i *Instrument) validate(agreement *Agreement) (check validation) {
 func (i *Instrument) validateRoles(agreement *Agreement, check *validation) {
 	wanted, known := requiredRoles[i.Kind]
 	if !known {
-		check.add("kind", "%q is not a kind of instrument", i.Kind)
+		check.add("kind", "%q is not a kind of instrument; see the API reference", i.Kind)
 		return
 	}
 	var all []PartnerID
 	for _, role := range slices.Sorted(maps.Keys(i.Roles)) {
 		if !slices.Contains(wanted, role) {
-			check.add("roles", "%s has no role %q", i.Kind, role)
+			check.add("roles", "%s has no role %q; remove it", i.Kind, role)
 		}
 		for _, partner := range i.Roles[role] {
 			if !agreement.Party(partner) {
-				check.add("roles", "%s is not a party of the agreement", partner)
+				check.add("roles", "%s is not a party of the agreement; name a party", partner)
 			}
 			all = append(all, partner)
 		}
 	}
 	if partner, twice := duplicate(all); twice {
-		check.add("roles", "%s is named twice", partner)
+		check.add("roles", "%s is named twice; name it once", partner)
 	}
 	for _, role := range wanted {
 		if n := len(i.Roles[role]); role == Licensors && n < 2 {
-			check.add("roles", "a cross-licence names at least two licensors")
+			check.add("roles", "a cross-licence needs two licensors; name at least two")
 		} else if n == 0 {
-			check.add("roles", "%s names its %s", i.Kind, role)
+			check.add("roles", "%s needs its %s; name at least one", i.Kind, role)
 		}
 	}
 }
@@ -143,7 +143,7 @@ const (
 
 func (i *Instrument) validateSchedule(check *validation) {
 	if len(i.Schedule) > maxScheduleItems {
-		check.add("schedule", "there are %d; at most %d are allowed", len(i.Schedule), maxScheduleItems)
+		check.add("schedule", "has %d; at most %d are allowed", len(i.Schedule), maxScheduleItems)
 		return
 	}
 	ids := make(map[ItemID]bool, len(i.Schedule))
@@ -153,10 +153,10 @@ func (i *Instrument) validateSchedule(check *validation) {
 		check.line("schedule", item.Kind, 200, false)
 		check.text("schedule", item.Note, 2000, false)
 		if item.Count < 0 {
-			check.add("schedule", "count is %d; leave it out if it is not known", item.Count)
+			check.add("schedule", "count %d is negative; leave it out if it is unknown", item.Count)
 		}
 		if ids[item.ID] {
-			check.add("schedule", "item %s is there twice", item.ID)
+			check.add("schedule", "item %s is listed twice; list it once", item.ID)
 		}
 		ids[item.ID] = true
 	}
@@ -187,10 +187,10 @@ func (c AddInstrument) decide(state State, dc DecisionContext) ([]Event, error) 
 		return nil, err
 	}
 	if len(agreement.Instruments) >= maxInstruments {
-		return nil, conflict("too_many_instruments", "Agreement %s has %d instruments; more are not possible.", agreement.ID, len(agreement.Instruments))
+		return nil, conflict("too_many_instruments", "Agreement %s has %d instruments, the maximum.", agreement.ID, len(agreement.Instruments))
 	}
 	if agreement.Instrument(c.Instrument.ID) != nil {
-		return nil, conflict("instrument_exists", "Agreement %s has an instrument %s already.", agreement.ID, c.Instrument.ID)
+		return nil, conflict("instrument_exists", "Agreement %s already has an instrument %s; choose another id.", agreement.ID, c.Instrument.ID)
 	}
 	return sharedEvents(string(c.Instrument.ID), InstrumentAdded{c.Instrument, agreement.signers()}), nil
 }

@@ -20,7 +20,7 @@ func (i *Instrument) Obligation(clause string) *Obligation {
 
 func (i *Instrument) validateObligations(agreement *Agreement, check *validation) {
 	if len(i.Obligations) > 200 {
-		check.add("obligations", "there are %d; at most 200 are allowed", len(i.Obligations))
+		check.add("obligations", "has %d; at most 200 are allowed", len(i.Obligations))
 		return
 	}
 	var clauses []string
@@ -31,12 +31,12 @@ func (i *Instrument) validateObligations(agreement *Agreement, check *validation
 			check.add("obligations", "each needs a clause and a text")
 		}
 		if !agreement.Party(obligation.Partner) {
-			check.add("obligations", "%q is not a party of the agreement", obligation.Partner)
+			check.add("obligations", "%q is not a party of the agreement; name a party", obligation.Partner)
 		}
 		clauses = append(clauses, obligation.Clause)
 	}
 	if clause, twice := duplicate(clauses); twice {
-		check.add("obligations", "clause %s is there twice", clause)
+		check.add("obligations", "clause %s is listed twice; list it once", clause)
 	}
 }
 
@@ -46,10 +46,10 @@ func (v *validation) clauseRef(agreement *Agreement, plan Plan) {
 		return
 	}
 	if plan.Instrument == "" {
-		v.add("clause", "needs its instrument")
+		v.add("clause", "needs its instrument; set instrument too")
 		return
 	}
 	if instrument := agreement.Instrument(plan.Instrument); instrument != nil && instrument.Obligation(plan.Clause) == nil {
-		v.add("clause", "instrument %s has no obligation in clause %q", plan.Instrument, plan.Clause)
+		v.add("clause", "instrument %s has no obligation in clause %q; name one of its clauses", plan.Instrument, plan.Clause)
 	}
 }

@@ -107,9 +107,9 @@ func (c MoveItem) decide(state State, dc DecisionContext) ([]Event, error) {
 func (c MoveItem) validate(instrument *Instrument) (check validation) {
 	switch {
 	case c.State != ItemDelivered && c.State != ItemRecorded:
-		check.add("state", "%q is neither delivered nor recorded", c.State)
+		check.add("state", "%q is unknown; use delivered or recorded", c.State)
 	case c.State == ItemRecorded && instrument.Kind != PatentAssignment:
-		check.add("state", "only the items of a patent_assignment are recorded, not of a %s", instrument.Kind)
+		check.add("state", "the items of a %s are not recorded, only those of a patent_assignment; use delivered", instrument.Kind)
 	}
 	return check
 }
@@ -128,7 +128,7 @@ func (i *Instrument) requireRole(dc DecisionContext) error {
 	if len(requiredRoles[i.Kind]) == 0 {
 		return nil
 	}
-	return forbidden("no_role", "Only a partner that has a role in instrument %s can do this; %s has none.", i.ID, dc.Actor.Partner)
+	return forbidden("no_role", "Only a partner with a role in instrument %s can do this; %s has none.", i.ID, dc.Actor.Partner)
 }
 
 func (c MoveItem) allowed(state State, agreement *Agreement, from ItemState, dc DecisionContext) error {
@@ -139,7 +139,7 @@ func (c MoveItem) allowed(state State, agreement *Agreement, from ItemState, dc 
 		return err
 	}
 	if from == ItemRecorded || from == c.State {
-		return conflict("item_moved", "Item %s is %s already; nothing goes back.", c.Item, from)
+		return conflict("item_moved", "Item %s is already %s and cannot move back.", c.Item, from)
 	}
 	var mine []*Milestone
 	for _, milestone := range state.MilestonesOf(agreement.ID, c.Instrument) {
@@ -153,11 +153,11 @@ func (c MoveItem) allowed(state State, agreement *Agreement, from ItemState, dc 
 	}
 	for _, milestone := range mine {
 		if !milestone.State.Final() {
-			return conflict("item_open", "Item %s is not %s yet: milestone %s of project %s is %s.",
+			return conflict("item_open", "Item %s cannot be %s yet: milestone %s of project %s is %s.",
 				c.Item, c.State, milestone.Ref.Milestone, milestone.Ref.Project, milestone.State.words())
 		}
 	}
-	return conflict("item_not_carried", "Item %s is %s once a milestone that names it is accepted; none is.", c.Item, c.State)
+	return conflict("item_not_carried", "Item %s cannot be %s yet: no milestone that names it is accepted.", c.Item, c.State)
 }
 
 func (e ItemMoved) apply(world *World, header Header) {

@@ -15,12 +15,12 @@ func TestAnAgreementHasABoundedAnnex(t *testing.T) {
 	agreement := &Agreement{ID: "a", Terms: Terms{Parties: []PartnerID{"nokia", "xiaomi"}}}
 	require.Empty(t, instrument.validate(agreement))
 	instrument.Schedule[7].ID = "8"
-	require.Equal(t, validation{{"schedule", "item 8 is there twice"}}, instrument.validate(agreement))
+	require.Equal(t, validation{{"schedule", "item 8 is listed twice; list it once"}}, instrument.validate(agreement))
 	instrument.Schedule = append(instrument.Schedule, ScheduleItem{ID: "x", Title: "Lot"})
 	require.Len(t, instrument.validate(agreement), 1)
 
 	agreement.Instruments = make([]Instrument, maxInstruments)
 	var check validation
 	check.instrumentChanges(agreement, agreement.Terms, AmendmentChanges{AddInstruments: []Instrument{{ID: "more"}}}, DecisionContext{})
-	require.Equal(t, "the agreement would have more than 100", check[0].Message)
+	require.Equal(t, "the agreement would have more than 100 instruments", check[0].Message)
 }

@@ -36,17 +36,17 @@ func (c AddMember) decide(state State, dc DecisionContext) ([]Event, error) {
 		return nil, err
 	}
 	if state.Member(c.MemberRef) != nil {
-		return nil, conflict("member_exists", "There is, or was, a member %s.", c.Member)
+		return nil, conflict("member_exists", "Member %s exists or existed; choose another id.", c.Member)
 	}
 	if state.Token(TokenRef{c.Partner, TokenID(c.Member)}) != nil {
-		return nil, conflict("token_exists", "There is, or was, a token %s; history could not tell the two apart.", c.Member)
+		return nil, conflict("token_exists", "Token %s exists or existed, and history would not distinguish them; choose another id.", c.Member)
 	}
 	return directoryEvent(string(c.Member), MemberAdded{c.Role}), nil
 }
 
 func (v *validation) role(role Role) {
 	if role != Manager && role != Viewer {
-		v.add("role", "%q is neither manager nor viewer", role)
+		v.add("role", "%q is unknown; use manager or viewer", role)
 	}
 }
 

@@ -210,13 +210,13 @@ func (p Plan) validate(agreement *Agreement, project *Project, private bool) (ch
 	check.text("description", p.Description, 10000, false)
 	check.requiredDate("due_on", p.DueOn)
 	if len(p.Criteria) > 100 {
-		check.add("criteria", "there are %d; at most 100 are allowed", len(p.Criteria))
+		check.add("criteria", "has %d; at most 100 are allowed", len(p.Criteria))
 	}
 	for _, criterion := range p.Criteria {
 		check.text("criteria", criterion, 1000, true)
 	}
 	if !project.Participant(p.Owner) {
-		check.add("owner", "%q does not take part in the project", p.Owner)
+		check.add("owner", "%q does not take part in the project; name a participant", p.Owner)
 	}
 	p.validateAcceptors(project, private, &check)
 	check.instrumentRef(agreement, p.Instrument, p.ScheduleItem)
@@ -227,22 +227,22 @@ func (p Plan) validate(agreement *Agreement, project *Project, private bool) (ch
 func (p Plan) validateAcceptors(project *Project, private bool, check *validation) {
 	if private {
 		if len(p.Acceptors) > 0 {
-			check.add("acceptors", "a private milestone has none")
+			check.add("acceptors", "a private milestone has none; leave them out")
 		}
 		return
 	}
 	if len(p.Acceptors) == 0 {
-		check.add("acceptors", "at least one is needed")
+		check.add("acceptors", "name at least one")
 	}
 	if partner, twice := duplicate(p.Acceptors); twice {
-		check.add("acceptors", "%s is named twice", partner)
+		check.add("acceptors", "%s is named twice; name it once", partner)
 	}
 	for _, partner := range p.Acceptors {
 		switch {
 		case partner == p.Owner:
-			check.add("acceptors", "%s owns the milestone and cannot accept it", partner)
+			check.add("acceptors", "%s owns the milestone and cannot also accept it; name other participants", partner)
 		case !project.Participant(partner):
-			check.add("acceptors", "%q does not take part in the project", partner)
+			check.add("acceptors", "%q does not take part in the project; name participants", partner)
 		}
 	}
 }
@@ -284,7 +284,7 @@ func (m milestoneContext) requireAcceptor(dc DecisionContext) error {
 		return err
 	}
 	if !slices.Contains(m.Plan.Acceptors, dc.Actor.Partner) {
-		return forbidden("not_acceptor", "Only an acceptor can do this; %s is none.", dc.Actor.Partner)
+		return forbidden("not_acceptor", "Only an acceptor can do this; %s is not one.", dc.Actor.Partner)
 	}
 	return nil
 }
@@ -295,13 +295,13 @@ func (m milestoneContext) requireState(states ...MilestoneState) error {
 		return nil
 	}
 	if m.State.Final() {
-		return conflict("milestone_final", "Milestone %s is %s; nothing more happens to it.", m.Ref.Milestone, m.State)
+		return conflict("milestone_final", "Milestone %s is %s and can no longer change.", m.Ref.Milestone, m.State)
 	}
 	if m.State == Disputed {
 		return conflict("milestone_disputed",
-			"Milestone %s is disputed; until owner and acceptors name the same outcome nothing else happens to it.", m.Ref.Milestone)
+			"Milestone %s is disputed; owner and acceptors must first name the same settlement.", m.Ref.Milestone)
 	}
-	return conflict("wrong_state", "Milestone %s is %s; this takes one that is %s.", m.Ref.Milestone, m.State.words(), orList(states))
+	return conflict("wrong_state", "Milestone %s is %s; this is possible only while it is %s.", m.Ref.Milestone, m.State.words(), orList(states))
 }
 
 // orList joins the states: "planned or in progress".

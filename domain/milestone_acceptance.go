@@ -47,7 +47,7 @@ func (c AcceptMilestone) decide(state State, dc DecisionContext) ([]Event, error
 	}
 	if mine.State == DecisionConditional {
 		return nil, conflict("no_more_conditions",
-			"%s has accepted delivery %d on conditions; it can close them, accept fully or reject, but add none.", mine.Partner, milestone.Round)
+			"%s has accepted delivery %d on conditions; close them, accept in full or reject, but add no conditions.", mine.Partner, milestone.Round)
 	}
 	event := MilestoneConditionallyAccepted{
 		Acceptor: mine.Partner, Round: milestone.Round, On: dc.Today, Note: c.Note, Remaining: milestone.remaining(mine.Partner),
@@ -61,7 +61,7 @@ func (c AcceptMilestone) decide(state State, dc DecisionContext) ([]Event, error
 func (c AcceptMilestone) validate(milestone milestoneContext) (check validation) {
 	check.text("note", c.Note, 2000, false)
 	if len(c.Conditions) > 50 {
-		check.add("conditions", "there are %d; at most 50 are allowed", len(c.Conditions))
+		check.add("conditions", "has %d; at most 50 are allowed", len(c.Conditions))
 	}
 	for _, requirement := range c.Conditions {
 		check.text("conditions", requirement.Text, 2000, false)
@@ -71,7 +71,7 @@ func (c AcceptMilestone) validate(milestone milestoneContext) (check validation)
 		case requirement.DueOn == 0:
 			check.add("conditions", "each needs a due_on")
 		case requirement.DueOn < milestone.DeliveredOn:
-			check.add("conditions", "due_on %s is before the delivery of %s", requirement.DueOn, milestone.DeliveredOn)
+			check.add("conditions", "due_on %s is before the delivery; use %s or later", requirement.DueOn, milestone.DeliveredOn)
 		}
 	}
 	return check
@@ -88,7 +88,7 @@ func (m milestoneContext) requireUndecided(dc DecisionContext) (Decision, error)
 	}
 	decision := m.Decision(dc.Actor.Partner)
 	if decision.State != DecisionPending && decision.State != DecisionConditional {
-		return decision, conflict("already_decided", "%s has decided delivery %d already.", dc.Actor.Partner, m.Round)
+		return decision, conflict("already_decided", "%s has already decided delivery %d.", dc.Actor.Partner, m.Round)
 	}
 	return decision, nil
 }
@@ -182,7 +182,7 @@ func (c RejectMilestone) decide(state State, dc DecisionContext) ([]Event, error
 	}
 	var check validation
 	if len(c.Reasons) == 0 || len(c.Reasons) > 50 {
-		check.add("reasons", "give 1 to 50")
+		check.add("reasons", "give 1 to 50 reasons")
 	}
 	for _, reason := range c.Reasons {
 		check.text("reasons", reason, 2000, true)

@@ -69,7 +69,7 @@ func (c CloseCondition) decide(state State, dc DecisionContext) ([]Event, error)
 	}
 	var check validation
 	if c.Number < 1 {
-		check.add("number", "is %d; conditions are numbered from 1", c.Number)
+		check.add("number", "%d is not a condition number; they start at 1", c.Number)
 	}
 	if err := check.err(); err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func (c DeliverMilestone) decide(state State, dc DecisionContext) ([]Event, erro
 
 func (c DeliverMilestone) validate(dc DecisionContext) (check validation) {
 	if c.On > dc.Today {
-		check.add("on", "%s is in the future", c.On)
+		check.add("on", "%s is in the future; use today or an earlier date", c.On)
 	}
 	check.evidenceLists(c.Evidence, c.PrivateEvidence)
 	return check
@@ -55,7 +55,7 @@ func (m milestoneContext) requireDeliverable() error {
 	}
 	switch m.project.Stage {
 	case Exploring:
-		return conflict("project_not_committed", "Nothing can be delivered before project %s is committed.", m.Ref.Project)
+		return conflict("project_not_committed", "Project %s is not committed yet; commit it before delivering.", m.Ref.Project)
 	case Completed, Stopped:
 		return conflict("project_ended", "Project %s is %s.", m.Ref.Project, m.project.Stage)
 	}
@@ -105,7 +105,7 @@ func (m milestoneContext) requireWithdrawable() error {
 	}
 	for _, decision := range m.Decisions {
 		if decision.State != DecisionPending {
-			return conflict("delivery_decided", "%s has decided delivery %d; only one that nobody has decided can be withdrawn.", decision.Partner, m.Round)
+			return conflict("delivery_decided", "%s has decided delivery %d; a decided delivery cannot be withdrawn.", decision.Partner, m.Round)
 		}
 	}
 	return nil

@@ -154,11 +154,11 @@ func (m milestoneContext) whyNotDisputable(dc DecisionContext) error {
 	case m.State.Final() || m.State == Disputed:
 		return m.requireState(InProgress)
 	case m.State != InProgress || rejection == nil || !slices.Contains(m.Plan.Acceptors, rejection.Acceptor):
-		return conflict("nothing_to_dispute", "Milestone %s has no rejection that could be disputed.", m.Ref.Milestone)
+		return conflict("nothing_to_dispute", "Milestone %s has no rejection to dispute.", m.Ref.Milestone)
 	case rejection.Settled:
-		return conflict("dispute_settled", "The rejection of delivery %d was disputed and stands.", m.Round)
+		return conflict("dispute_settled", "The rejection of delivery %d has been disputed and stands.", m.Round)
 	}
-	return conflict("dispute_late", "The rejection of delivery %d could be disputed until %s.", m.Round, rejection.DisputeBy)
+	return conflict("dispute_late", "The rejection of delivery %d could only be disputed until %s.", m.Round, rejection.DisputeBy)
 }
 
 func (e MilestoneDisputed) apply(world *World, header Header) {
@@ -215,7 +215,7 @@ func (c SettleMilestone) decide(state State, dc DecisionContext) ([]Event, error
 		}
 	}
 	if event.From == c.Settlement && len(event.Remaining) > 0 {
-		return nil, conflict("already_named", "%s has named %s already; not all others have.", dc.Actor.Partner, c.Settlement)
+		return nil, conflict("already_named", "%s has already named %s; wait for the other partners.", dc.Actor.Partner, c.Settlement)
 	}
 	events := milestone.event(event)
 	if len(event.Remaining) == 0 {
@@ -226,7 +226,7 @@ func (c SettleMilestone) decide(state State, dc DecisionContext) ([]Event, error
 
 func (c SettleMilestone) validate() (check validation) {
 	if !slices.Contains(Settlements(), c.Settlement) {
-		check.add("outcome", "%q is neither accepted nor rejected", c.Settlement)
+		check.add("outcome", "%q is unknown; use accepted or rejected", c.Settlement)
 	}
 	check.text("note", c.Note, 2000, false)
 	return check
@@ -239,7 +239,7 @@ func (m milestoneContext) requireDisputeParty(dc DecisionContext) error {
 		return err
 	}
 	if !slices.Contains(m.DisputeParties(), dc.Actor.Partner) {
-		return forbidden("not_concerned", "Only the owner and the acceptors settle a dispute; %s is neither.", dc.Actor.Partner)
+		return forbidden("not_concerned", "Only the owner and the acceptors can settle a dispute; %s is neither.", dc.Actor.Partner)
 	}
 	return m.requireState(Disputed)
 }

@@ -48,7 +48,7 @@ func (v *validation) evidenceLists(lists ...[]Evidence) {
 		}
 	}
 	if n > 50 {
-		v.add("evidence", "there are %d; at most 50 are allowed", n)
+		v.add("evidence", "has %d; at most 50 are allowed", n)
 	}
 }
 
@@ -56,9 +56,9 @@ func (v *validation) evidence(evidence Evidence) {
 	v.line("evidence", evidence.Title, 200, true)
 	v.line("evidence", evidence.URL, 2000, true)
 	if parsed, err := url.Parse(evidence.URL); err != nil || parsed.Host == "" || (parsed.Scheme != "https" && parsed.Scheme != "http") {
-		v.add("evidence", "%q is not an http or https address", evidence.URL)
+		v.add("evidence", "%q is not an http or https URL", evidence.URL)
 	}
 	if evidence.SHA256 != "" && (len(evidence.SHA256) != 64 || strings.Trim(evidence.SHA256, "0123456789abcdef") != "") {
-		v.add("evidence", "sha256 is not 64 lower-case hexadecimal digits")
+		v.add("evidence", "sha256 must have 64 lower-case hexadecimal digits")
 	}
 }

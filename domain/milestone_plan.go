@@ -32,7 +32,7 @@ func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	check.departedPartners(agreement, dc.At, plan, Plan{})
 	check.slug("id", string(c.MilestoneRef.Milestone))
 	if c.Private && plan.Owner != dc.Actor.Partner {
-		check.add("owner", "a private milestone is its own partner's")
+		check.add("owner", "a private milestone belongs to its own partner; name yours")
 	}
 	if err := check.err(); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (c PlanMilestone) allowed(state State, agreement *Agreement, project *Proje
 		return err
 	}
 	if state.Milestone(c.MilestoneRef) != nil {
-		return conflict("milestone_exists", "Project %s has a milestone %s already.", c.MilestoneRef.Project, c.MilestoneRef.Milestone)
+		return conflict("milestone_exists", "Project %s already has a milestone %s; choose another id.", c.MilestoneRef.Project, c.MilestoneRef.Milestone)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	check := to.validate(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), milestone.project, private)
 	check.departedPartners(milestone.agreement, dc.At, to, milestone.Plan)
 	if private && to.Owner != milestone.Plan.Owner {
-		check.add("owner", "a private milestone keeps its owner")
+		check.add("owner", "the owner of a private milestone cannot change; share it first")
 	}
 	if err := check.err(); err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (m milestoneContext) requireAcceptorsKept(to Plan) error {
 	for _, partner := range m.Plan.Acceptors {
 		if m.Round > 0 && !slices.Contains(to.Acceptors, partner) {
 			return conflict("acceptor_asked",
-				"%s was asked to decide delivery %d of milestone %s; it is left out only by a change request that it approves.", partner, m.Round, m.Ref.Milestone)
+				"%s was asked to decide delivery %d of milestone %s; it can be removed only by a change request that it approves.", partner, m.Round, m.Ref.Milestone)
 		}
 	}
 	return nil

@@ -26,20 +26,20 @@ func (e MilestonePublished) apply(world *World, header Header) {
 // validatePublish validates the milestones that the request publishes.
 func (c ProposeChange) validatePublish(state State, project *Project, dc DecisionContext, check *validation) {
 	if len(c.Publish) > 100 {
-		check.add("publish", "there are %d; at most 100 are allowed", len(c.Publish))
+		check.add("publish", "has %d; at most 100 are allowed", len(c.Publish))
 		return
 	}
 	if id, twice := duplicate(c.Publish); twice {
-		check.add("publish", "%s is named twice", id)
+		check.add("publish", "%s is named twice; name it once", id)
 	}
 	for _, id := range c.Publish {
 		switch milestone := c.milestone(state, id); {
 		case milestone == nil || !milestone.VisibleTo(dc.Actor.Partner, project):
-			check.add("publish", "the project has no milestone %q", id)
+			check.add("publish", "milestone %q does not exist", id)
 		case milestone.Audience != Shared:
 			check.add("publish", "%s is private; share it first", id)
 		case milestone.Public:
-			check.add("publish", "%s is public already", id)
+			check.add("publish", "%s is already public", id)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (c ReportProgress) decide(state State, dc DecisionContext) ([]Event, error)
 func (c ReportProgress) validate() (check validation) {
 	switch {
 	case c.Private && c.Percent != nil:
-		check.add("percent", "is the owner's shared word; a private report has health and note")
+		check.add("percent", "a private report has no percentage; give health or note")
 	case c.Private && c.Health == nil && c.Note == nil:
 		check.add("health", "give health or note")
 	case c.Percent == nil && c.Health == nil && c.Note == nil:
@@ -66,7 +66,7 @@ func (c ReportProgress) validate() (check validation) {
 		check.inRange("percent", *c.Percent, 0, 100)
 	}
 	if c.Health != nil && !slices.Contains(Healths(), *c.Health) {
-		check.add("health", "%q is neither green, amber nor red", *c.Health)
+		check.add("health", "%q is unknown; use green, amber or red", *c.Health)
 	}
 	if c.Note != nil {
 		check.text("note", *c.Note, 2000, false)

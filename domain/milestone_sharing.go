@@ -33,7 +33,7 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 		return nil, err
 	}
 	if milestone.Audience == Shared {
-		return nil, conflict("already_shared", "Milestone %s is shared already.", milestone.Ref.Milestone)
+		return nil, conflict("already_shared", "Milestone %s is already shared.", milestone.Ref.Milestone)
 	}
 	if err := milestone.requireState(Planned, InProgress); err != nil {
 		return nil, err

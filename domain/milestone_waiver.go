@@ -27,7 +27,7 @@ func (c WaiveMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 		return nil, err
 	}
 	if slices.Contains(milestone.Waivers, dc.Actor.Partner) {
-		return nil, conflict("already_waived", "%s has waived it already; the others have not.", dc.Actor.Partner)
+		return nil, conflict("already_waived", "%s has already waived it; wait for the other acceptors.", dc.Actor.Partner)
 	}
 	event := MilestoneWaived{Acceptor: dc.Actor.Partner, From: milestone.State}
 	for _, partner := range milestone.Plan.Acceptors {

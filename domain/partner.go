@@ -25,7 +25,7 @@ type PartnerProfile struct {
 func (p PartnerProfile) validate() (check validation) {
 	check.line("name", p.Name, 200, true)
 	if len(p.Country) != 2 || p.Country[0] < 'A' || p.Country[0] > 'Z' || p.Country[1] < 'A' || p.Country[1] > 'Z' {
-		check.add("country", "%q is not an ISO 3166-1 code such as FI", p.Country)
+		check.add("country", "%q is not an ISO 3166-1 alpha-2 code; use one such as FI", p.Country)
 	}
 	check.line("time_zone", p.TimeZone, 100, true)
 	for _, date := range p.Holidays {
@@ -63,10 +63,10 @@ func (c CreatePartner) decide(state State, dc DecisionContext) ([]Event, error) 
 		return nil, err
 	}
 	if dc.Actor.Role != Operator {
-		return nil, forbidden("operator_only", "Only the operator creates partners.")
+		return nil, forbidden("operator_only", "Only the operator can create partners.")
 	}
 	if state.Partner(c.PartnerID) != nil {
-		return nil, conflict("partner_exists", "There is a partner %s already.", c.PartnerID)
+		return nil, conflict("partner_exists", "Partner %s already exists; choose another id.", c.PartnerID)
 	}
 	return directoryEvent("", PartnerCreated{c.Profile}), nil
 }

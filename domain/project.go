@@ -35,7 +35,7 @@ func (p *Project) Participant(id PartnerID) bool { return slices.Contains(p.Part
 func (p *Project) requirePlanning() error {
 	switch p.Stage {
 	case Paused:
-		return conflict("project_paused", "Project %s is paused.", p.Ref.Project)
+		return conflict("project_paused", "Project %s is paused; resume it first.", p.Ref.Project)
 	case Completed, Stopped:
 		return conflict("project_ended", "Project %s is %s.", p.Ref.Project, p.Stage)
 	}
@@ -90,13 +90,13 @@ func (c CreateProject) decide(state State, dc DecisionContext) ([]Event, error) 
 		return nil, err
 	}
 	if !slices.Contains(c.Participants, dc.Actor.Partner) {
-		return nil, forbidden("not_a_participant", "You create projects only in which your own partner takes part.")
+		return nil, forbidden("not_a_participant", "A manager can create only projects in which its own partner takes part; add it to the participants.")
 	}
 	if err := agreement.requireOpen(dc); err != nil {
 		return nil, err
 	}
 	if state.Project(c.ProjectRef) != nil {
-		return nil, conflict("project_exists", "Agreement %s has a project %s already.", agreement.ID, c.ProjectRef.Project)
+		return nil, conflict("project_exists", "Agreement %s already has a project %s; choose another id.", agreement.ID, c.ProjectRef.Project)
 	}
 	return sharedEvents("", ProjectCreated{
 		c.Title, c.Description, c.Area, c.Stage, c.Lead, c.Participants, c.Instrument, c.DecideBy,
@@ -109,24 +109,24 @@ func (c CreateProject) validate(agreement *Agreement, dc DecisionContext) (check
 	check.text("description", c.Description, 10000, false)
 	check.line("area", c.Area, 200, false)
 	if c.Stage != Exploring && c.Stage != Committed {
-		check.add("stage", "a project begins exploring or committed, not %q", c.Stage)
+		check.add("stage", "a project cannot start as %q; use exploring or committed", c.Stage)
 	}
 	if c.Stage == Exploring && c.DecideBy == 0 {
-		check.add("decide_by", "an exploration needs a date by which it is decided")
+		check.add("decide_by", "required for an exploring project")
 	}
 	if len(c.Participants) < 2 {
-		check.add("participants", "a joint project has at least two participants")
+		check.add("participants", "name at least two")
 	}
 	if partner, twice := duplicate(c.Participants); twice {
-		check.add("participants", "%s is named twice", partner)
+		check.add("participants", "%s is named twice; name it once", partner)
 	}
 	for _, partner := range c.Participants {
 		if !slices.Contains(agreement.present(agreement.Terms.Parties, dc.At), partner) {
-			check.add("participants", "%s is not a party of the agreement", partner)
+			check.add("participants", "%s is not a party of the agreement; name parties", partner)
 		}
 	}
 	if !slices.Contains(c.Participants, c.Lead) {
-		check.add("lead", "%q is not among the participants", c.Lead)
+		check.add("lead", "%q is not among the participants; name one of them", c.Lead)
 	}
 	check.instrumentRef(agreement, c.Instrument, "")
 	return check
@@ -135,24 +135,24 @@ func (c CreateProject) validate(agreement *Agreement, dc DecisionContext) (check
 // decideByDate refuses a date in the past; zero is valid.
 func (v *validation) decideByDate(on Date, dc DecisionContext) {
 	if on != 0 && on < dc.Today {
-		v.add("decide_by", "%s is in the past", on)
+		v.add("decide_by", "%s is in the past; use today or a later date", on)
 	}
 }
 
 func (v *validation) instrumentRef(agreement *Agreement, id InstrumentID, item ItemID) {
 	if id == "" {
 		if item != "" {
-			v.add("schedule_item", "needs its instrument")
+			v.add("schedule_item", "needs its instrument; set instrument too")
 		}
 		return
 	}
 	instrument := agreement.Instrument(id)
 	if instrument == nil {
-		v.add("instrument", "the agreement has no instrument %q", id)
+		v.add("instrument", "the agreement has no instrument %q; name one of its instruments", id)
 		return
 	}
 	if item != "" && instrument.Item(item) == nil {
-		v.add("schedule_item", "instrument %s has no item %q", id, item)
+		v.add("schedule_item", "instrument %s has no item %q; name one of its items", id, item)
 	}
 }
 
@@ -225,11 +225,11 @@ func (c EditProject) addedParticipants(project *Project, check *validation) []Pa
 		return nil
 	}
 	if c.Title != nil || c.Description != nil || c.Area != nil || c.Instrument != nil || c.DecideBy != nil {
-		check.add("participants", "take every participant's call, so they are changed alone")
+		check.add("participants", "take the call of every participant; change them in a request of their own")
 	}
 	for _, partner := range project.Participants {
 		if !slices.Contains(*c.Participants, partner) {
-			check.add("participants", "nobody is left out: %s takes part", partner)
+			check.add("participants", "%s already takes part and cannot be removed; include it", partner)
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(*c.Participants), project.Participant)
@@ -243,7 +243,7 @@ func (c EditProject) validate(agreement *Agreement, to ProjectFields) (check val
 	if c.DecideBy != nil {
 		check.requiredDate("decide_by", *c.DecideBy)
 		if c.Title != nil || c.Description != nil || c.Area != nil || c.Instrument != nil {
-			check.add("decide_by", "takes every participant's call, so it is changed alone")
+			check.add("decide_by", "takes the call of every participant; change it in a request of its own")
 		}
 	}
 	return check

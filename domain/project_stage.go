@@ -131,20 +131,20 @@ func (c CallStage) decide(state State, dc DecisionContext) ([]Event, error) {
 
 func (c CallStage) validate(agreement *Agreement, project *Project, dc DecisionContext) (check validation) {
 	if _, known := stageMoves[c.Move]; !known {
-		check.add("move", "%q is not a move", c.Move)
+		check.add("move", "%q is unknown; see the API reference", c.Move)
 	}
 	check.text("reason", c.Reason, 2000, !c.Withdraw && (c.Move == MoveStop || c.Move == MovePause))
 	switch {
 	case c.Move == MoveDecideBy:
 		check.requiredDate("decide_by", c.DecideBy)
 	case c.DecideBy != 0:
-		check.add("decide_by", "goes with move_decide_by only")
+		check.add("decide_by", "is valid only with move_decide_by; leave it out")
 	}
 	if c.Withdraw && stageMoves[c.Move].lead {
-		check.add("withdraw", "goes with calls that wait for others; to %s happens at once", c.Move)
+		check.add("withdraw", "%s takes effect at once and cannot be withdrawn", c.Move)
 	}
 	if c.Move != MoveAddParticipants && len(c.Add) > 0 {
-		check.add("participants", "go with add_participants only")
+		check.add("participants", "are valid only with add_participants; leave them out")
 	}
 	if c.Move == MoveAddParticipants {
 		check.newParticipants(agreement, project, c.Add, dc)
@@ -168,24 +168,24 @@ func (c CallStage) withdrawn(project *Project, dc DecisionContext) ([]Event, err
 
 func (v *validation) newParticipants(agreement *Agreement, project *Project, add []PartnerID, dc DecisionContext) {
 	if len(add) == 0 {
-		v.add("participants", "name nobody who does not take part already")
+		v.add("participants", "name at least one new participant")
 	}
 	if partner, twice := duplicate(add); twice {
-		v.add("participants", "%s is named twice", partner)
+		v.add("participants", "%s is named twice; name it once", partner)
 	}
 	for _, partner := range add {
 		switch {
 		case !slices.Contains(agreement.present(agreement.Terms.Parties, dc.At), partner):
-			v.add("participants", "%s is not a party of the agreement", partner)
+			v.add("participants", "%s is not a party of the agreement; name parties", partner)
 		case project.Participant(partner):
-			v.add("participants", "%s takes part already", partner)
+			v.add("participants", "%s already takes part", partner)
 		}
 	}
 }
 
 func (c CallStage) allowed(agreement *Agreement, project *Project, dc DecisionContext) error {
 	if !slices.Contains(stageMoves[c.Move].from, project.Stage) {
-		return conflict("wrong_stage", "Project %s is %s; %s is not possible from there.",
+		return conflict("wrong_stage", "Project %s is %s; %s is not possible from this stage.",
 			project.Ref.Project, project.Stage, strings.ReplaceAll(string(c.Move), "_", "-"))
 	}
 	switch c.Move {
@@ -247,7 +247,7 @@ func (c CallStage) call(project *Project, callers []PartnerID, dc DecisionContex
 		move.Reason = cmp.Or(move.Reason, open.Reason)
 	}
 	if again && len(missing) > 0 {
-		return nil, conflict("already_called", "%s has called this already; the others have not.", dc.Actor.Partner)
+		return nil, conflict("already_called", "%s has already called this; wait for the other partners.", dc.Actor.Partner)
 	}
 	events := sharedEvents("", StageCalled{Call: mine})
 	if len(missing) == 0 {

@@ -151,9 +151,9 @@ func refusalLine(e *Error) string {
 	}
 	said := make([]string, len(e.Fields))
 	for i, f := range e.Fields {
-		said[i] = f.Field + " " + f.Message
+		said[i] = f.String()
 	}
-	return e.Code + ": " + strings.Join(said, "; ")
+	return e.Code + ": " + strings.Join(said, " | ")
 }
 
 var sentence = map[string]*regexp.Regexp{

@@ -26,11 +26,11 @@ func (v *validation) line(field, value string, limit int, required bool) {
 
 func (v *validation) textField(field, value string, limit int, required, oneLine bool) {
 	if required && isBlank(value) {
-		v.add(field, "is required")
+		v.add(field, "required")
 		return
 	}
 	if n := utf8.RuneCountInString(value); n > limit {
-		v.add(field, "has %d characters; at most %d are allowed", n, limit)
+		v.add(field, "has %d characters; shorten it to at most %d", n, limit)
 	}
 	if why := UnreadableReason(value, oneLine); why != "" {
 		v.add(field, "%s", why)
@@ -46,17 +46,17 @@ func UnreadableReason(text string, oneLine bool) string {
 			continue
 		}
 		if isLineBreak(char) && oneLine {
-			return "is more than one line, or has a tab"
+			return "has a line break or a tab; use one line"
 		}
 		tags = char == 0x1f3f4 || (tags && isTag(char)) // some regional flags consist of tags
 		if isUnsafeControl(char) || (isTag(char) && !tags) {
-			return fmt.Sprintf("has the character U+%04X at byte %d, which would show the text otherwise than it is", char, at)
+			return fmt.Sprintf("has the character U+%04X at byte %d, which changes how the text appears; remove it", char, at)
 		}
 		if marks++; !unicode.In(char, unicode.Mn, unicode.Me) {
 			marks = 0
 		}
 		if marks > maxMarksPerLetter {
-			return fmt.Sprintf("has more than %d marks on one letter", maxMarksPerLetter)
+			return fmt.Sprintf("has more than %d combining marks on one letter; remove some", maxMarksPerLetter)
 		}
 	}
 	return ""

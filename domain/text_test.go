@@ -51,6 +51,6 @@ func TestWhatNobodySeesIsNoText(t *testing.T) {
 		var check validation
 		check.text("reason", text, 2000, true)
 		require.Len(t, check, 1, "%q", text)
-		require.Equal(t, "is required", check[0].Message)
+		require.Equal(t, "required", check[0].Message)
 	}
 }

@@ -56,10 +56,10 @@ func (c IssueToken) decide(state State, dc DecisionContext) ([]Event, error) {
 		return nil, err
 	}
 	if state.Token(c.TokenRef) != nil {
-		return nil, conflict("token_exists", "There is, or was, a token %s.", c.Token)
+		return nil, conflict("token_exists", "Token %s exists or existed; choose another id.", c.Token)
 	}
 	if state.Member(MemberRef{c.Partner, MemberID(c.Token)}) != nil {
-		return nil, conflict("member_exists", "There is, or was, a member %s; history could not tell the two apart.", c.Token)
+		return nil, conflict("member_exists", "Member %s exists or existed, and history would not distinguish them; choose another id.", c.Token)
 	}
 	event := TokenIssued{
 		Name: c.Name, Member: c.Member, Role: c.Role, Hash: c.Hash, ExpiresAt: c.ExpiresAt,
@@ -76,13 +76,13 @@ func (c IssueToken) validate(state State, dc DecisionContext) (check validation)
 	check.line("name", c.Name, 200, true)
 	check.role(c.Role)
 	if len(c.Hash) != 32 {
-		check.add("hash", "is not a SHA-256 sum")
+		check.add("hash", "is not a SHA-256 sum; give 32 bytes")
 	}
 	if !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(dc.At) {
-		check.add("expires_at", "is in the past")
+		check.add("expires_at", "is in the past; use a later time")
 	}
 	if c.ExpiresAt.UTC().Year() > 9999 {
-		check.add("expires_at", "is too far away")
+		check.add("expires_at", "is after the year 9999; use an earlier time")
 	}
 	if c.Member != "" {
 		c.validateMember(state.Member(MemberRef{c.Partner, c.Member}), &check)
@@ -93,9 +93,9 @@ func (c IssueToken) validate(state State, dc DecisionContext) (check validation)
 func (c IssueToken) validateMember(member *Member, check *validation) {
 	switch {
 	case member == nil || member.Removed:
-		check.add("member", "there is no member %q", c.Member)
+		check.add("member", "member %q does not exist", c.Member)
 	case member.Role == Viewer && c.Role == Manager:
-		check.add("role", "%s is a viewer and cannot have a manager's token", c.Member)
+		check.add("role", "%s is a viewer and cannot have a manager token; use viewer", c.Member)
 	}
 }
 

@@ -67,16 +67,16 @@ func (s WebhookSettings) validate() (check validation) {
 		check.slug("agreements", string(agreement))
 	}
 	if twice, has := duplicate(s.Agreements); has {
-		check.add("agreements", "names %s twice", twice)
+		check.add("agreements", "%s is named twice; name it once", twice)
 	}
 	if !slices.Contains([]string{"en", "zh", "fi"}, s.Language) {
-		check.add("language", "%q is not one of en, zh, fi", s.Language)
+		check.add("language", "%q is unknown; use en, zh or fi", s.Language)
 	}
 	if !slices.Contains([]Digest{"", Daily, Weekly}, s.Digest) {
-		check.add("digest", "%q is neither daily nor weekly", s.Digest)
+		check.add("digest", "%q is unknown; use daily or weekly", s.Digest)
 	}
 	if s.Order != Ordered && s.Order != SkipAhead {
-		check.add("order", "%q is neither ordered nor skip_ahead", s.Order)
+		check.add("order", "%q is unknown; use ordered or skip_ahead", s.Order)
 	}
 	return check
 }
@@ -87,23 +87,23 @@ const maxSealedBytes = 10_000
 func (v *validation) sealed(field string, b []byte, required bool) {
 	switch {
 	case len(b) == 0 && required:
-		v.add(field, "is required")
+		v.add(field, "required")
 	case len(b) > maxSealedBytes:
-		v.add(field, "is too long")
+		v.add(field, "is too long; shorten it")
 	}
 }
 
 func (v *validation) eventPatterns(patterns []string) {
 	if len(patterns) == 0 {
-		v.add("events", "is required; * stands for all")
+		v.add("events", "required; use * for all")
 	}
 	for _, pattern := range patterns {
 		if !matchesAnyType(pattern) {
-			v.add("events", "%q is neither *, nor an area such as milestone.*, nor a type of event", pattern)
+			v.add("events", "%q matches no event type; use *, an area such as milestone.*, or a type", pattern)
 		}
 	}
 	if twice, has := duplicate(patterns); has {
-		v.add("events", "has %s twice", twice)
+		v.add("events", "%s is named twice; name it once", twice)
 	}
 }
 

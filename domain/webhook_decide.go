@@ -30,10 +30,10 @@ func (c AddWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 		return nil, err
 	}
 	if state.Webhook(c.WebhookRef) != nil {
-		return nil, conflict("webhook_exists", "There is, or was, a webhook %s.", c.Webhook)
+		return nil, conflict("webhook_exists", "Webhook %s exists or existed; choose another id.", c.Webhook)
 	}
 	if len(partner.Webhooks) >= MaxWebhooks {
-		return nil, conflict("too_many_webhooks", "There are %d webhooks; that is as many as a partner may have.", len(partner.Webhooks))
+		return nil, conflict("too_many_webhooks", "The partner has %d webhooks, the maximum; remove one first.", len(partner.Webhooks))
 	}
 	return webhookEvent(c.Partner, c.Webhook, WebhookAdded{c.Settings, c.Secret}), nil
 }
@@ -135,10 +135,10 @@ func (c DisableWebhook) decide(state State, dc DecisionContext) ([]Event, error)
 		return nil, err
 	}
 	if dc.Actor.Role != System {
-		return nil, forbidden("system_only", "Only Tandem itself disables webhooks; remove it, or change its events.")
+		return nil, forbidden("system_only", "Only Tandem can disable a webhook; remove it, or change its events.")
 	}
 	if webhook.DisabledReason != "" {
-		return nil, conflict("webhook_disabled", "Webhook %s is disabled already.", c.Webhook)
+		return nil, conflict("webhook_disabled", "Webhook %s is already disabled.", c.Webhook)
 	}
 	return webhookEvent(c.Partner, c.Webhook, WebhookDisabled{c.Reason}), nil
 }

@@ -55,9 +55,9 @@ func (c ReplayWebhook) decide(state State, dc DecisionContext) ([]Event, error) 
 	check.text("after", c.After, 100_000, false)
 	switch {
 	case (c.After == "") == c.Since.IsZero():
-		check.add("after", "or since is required, and not both")
+		check.add("after", "give either after or since")
 	case c.Since.After(dc.At):
-		check.add("since", "is in the future")
+		check.add("since", "is in the future; use an earlier time")
 	}
 	if err := check.err(); err != nil {
 		return nil, err

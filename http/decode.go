@@ -101,7 +101,7 @@ func (s *shape) decode(body []byte) (any, error) {
 	}
 	for _, name := range s.required {
 		if !seen[name] {
-			fieldErrors = append(fieldErrors, domain.FieldError{Field: name, Message: "is required"})
+			fieldErrors = append(fieldErrors, domain.FieldError{Field: name, Message: "required"})
 		}
 	}
 	if len(fieldErrors) > 0 {

@@ -190,7 +190,7 @@ func chosenAcceptors(named *[]domain.PartnerID, private bool) ([]domain.PartnerI
 		return nil, nil
 	}
 	if len(*named) == 0 && !private {
-		return nil, invalid(domain.FieldError{Field: "acceptors", Message: "at least one is needed"})
+		return nil, invalid(domain.FieldError{Field: "acceptors", Message: "name at least one"})
 	}
 	return *named, nil
 }

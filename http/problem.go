@@ -67,7 +67,7 @@ func awaitingOperator(code, detail string, cause error) *refusal {
 func invalid(fields ...domain.FieldError) *refusal {
 	return &refusal{
 		status: http.StatusUnprocessableEntity, code: "invalid_field",
-		detail: fields[0].Field + " " + fields[0].Message, fields: fields,
+		detail: fields[0].String(), fields: fields,
 	}
 }
 
@@ -75,7 +75,7 @@ func invalid(fields ...domain.FieldError) *refusal {
 var (
 	errNoToken  = refuse(http.StatusUnauthorized, "unauthenticated", "A bearer token is needed.")
 	errBadToken = refuse(http.StatusUnauthorized, "invalid_token", "The token is unknown, expired or revoked.")
-	errNotFound = refuse(http.StatusNotFound, "not_found", "There is nothing here that you can see.")
+	errNotFound = refuse(http.StatusNotFound, "not_found", "%s", domain.ErrNotFound().Detail)
 )
 
 // statusOf maps the domain's kinds of refusal; it is the only such table.
