@@ -24,72 +24,50 @@ import (
 // apiClient is a running server, as its operator reaches it, or a member of a partner.
 type apiClient struct {
 	baseURL    string
-	tokenFile  string
-	asMember   bool
+	asMember   bool // a member of a partner, with a token of that partner
 	token      string
 	httpClient *http.Client
 }
 
-const defaultURL = "http://127.0.0.1:8080"
-
-// newAPIClient binds what all commands have that speak to a server.
+// newAPIClient binds the flags that all commands of a running server have.
 func newAPIClient(flags *pflag.FlagSet) *apiClient {
 	client := &apiClient{httpClient: &http.Client{
-		Timeout:       90 * time.Second, // more than any answer takes that was asked to wait
+		Timeout:       90 * time.Second, // longer than the server lets any request wait
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	flags.StringVar(&client.baseURL, "url", "", "address of the server (TANDEM_URL; default "+defaultURL+")")
+	flags.StringVar(&client.baseURL, "url", "http://127.0.0.1:8080", "URL of the server")
 	return client
 }
 
-// bindOperator binds what the operator's commands have.
+// bindOperator binds the flags that the operator's commands have.
 func bindOperator(flags *pflag.FlagSet) *apiClient {
 	client := newAPIClient(flags)
-	flags.StringVar(&client.tokenFile, "operator-token-file", "", "file with the operator's token (or TANDEM_OPERATOR_TOKEN)")
+	flags.String("operator-token-file", "", "file with the operator's token; takes precedence over TANDEM_OPERATOR_TOKEN")
 	return client
 }
 
-// load adds the environment and checks everything; the error names every mistake.
-func (r *apiClient) load(env func(string) (string, bool)) error {
-	errs := []error{r.loadURL(env)}
+// load reads the environment and validates the settings. The error lists every invalid value.
+func (r *apiClient) load(bound *settings, env lookupEnv) error {
+	errs := bound.load(env)
+	if err := validateBaseURL(r.baseURL); err != nil {
+		errs = append(errs, bound.invalid("url", r.baseURL, err))
+	}
+	r.baseURL = strings.TrimRight(r.baseURL, "/")
+	loadToken := r.loadOperatorToken
 	if r.asMember {
-		if err := errors.Join(append(errs, r.loadToken(env))...); err != nil {
-			return &usageError{err}
-		}
-		return nil
+		loadToken = r.loadMemberToken
 	}
-	secrets := config{operatorTokenFile: r.tokenFile}
-	if name, ok := env("TANDEM_OPERATOR_TOKEN_FILE"); ok && r.tokenFile == "" {
-		secrets.operatorTokenFile = name
-	}
-	tokenErrs := secrets.loadSecrets(func(name string) (string, bool) {
-		if name == "TANDEM_KEY" {
-			return "", false // the server's business
-		}
-		return env(name)
-	})
-	if r.token = secrets.operatorToken; r.token == "" && len(tokenErrs) == 0 {
-		tokenErrs = append(tokenErrs, errors.New("the operator's token is needed: set TANDEM_OPERATOR_TOKEN, or name a file that has it with --operator-token-file"))
-	}
-	if err := errors.Join(append(errs, tokenErrs...)...); err != nil {
+	if err := errors.Join(append(errs, loadToken(bound, env))...); err != nil {
 		return &usageError{err}
 	}
 	return nil
 }
 
-func (r *apiClient) loadURL(env func(string) (string, bool)) error {
-	if value, ok := env("TANDEM_URL"); ok && r.baseURL == "" {
-		r.baseURL = value
+func (r *apiClient) loadOperatorToken(bound *settings, env lookupEnv) (err error) {
+	if r.token, err = operatorTokenOf(bound, env); err == nil && r.token == "" {
+		err = errors.New("the operator's token is required: set TANDEM_OPERATOR_TOKEN, or name a file with --operator-token-file")
 	}
-	if r.baseURL == "" {
-		r.baseURL = defaultURL
-	}
-	parsed, err := url.Parse(r.baseURL)
-	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
-		return fmt.Errorf("--url %q: want http:// or https://, a host, and at most a path", r.baseURL)
-	}
-	r.baseURL = strings.TrimRight(r.baseURL, "/")
-	return nil
+	return err
 }
 
 // call sends a request and returns the body of a good answer. What the path names is told when it is
@@ -225,8 +203,9 @@ func clientCommand(cmd *cobra.Command, client *apiClient, run func(ctx context.C
 		}
 		return nil
 	}
+	bound := bindSettings(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := client.load(os.LookupEnv); err != nil {
+		if err := client.load(bound, os.LookupEnv); err != nil {
 			return err
 		}
 		return run(cmd.Context(), client, args)
@@ -234,16 +213,10 @@ func clientCommand(cmd *cobra.Command, client *apiClient, run func(ctx context.C
 	return cmd
 }
 
-// groupCommand is a command that only has others below it.
+// groupCommand returns a command that only groups its subcommands.
 func groupCommand(name, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: name, Short: short,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return &usageError{fmt.Errorf("%s has no command %q", cmd.CommandPath(), args[0])}
-			}
-			return nil
-		},
+		Use: name, Short: short, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 }

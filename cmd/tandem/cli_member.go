@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,27 +19,15 @@ func memberCommand(cmd *cobra.Command, run func(ctx context.Context, client *api
 func bindMember(flags *pflag.FlagSet) *apiClient {
 	client := newAPIClient(flags)
 	client.asMember = true
-	flags.StringVar(&client.tokenFile, "token-file", "", "file with a token of the partner (or TANDEM_TOKEN)")
+	flags.String("token-file", "", "file with a token of the partner; takes precedence over TANDEM_TOKEN")
 	return client
 }
 
-// loadToken reads the partner's token: the environment's, or of a file.
-func (r *apiClient) loadToken(env func(string) (string, bool)) error {
-	if name, ok := env("TANDEM_TOKEN_FILE"); ok && r.tokenFile == "" {
-		r.tokenFile = name
+func (r *apiClient) loadMemberToken(bound *settings, env lookupEnv) (err error) {
+	if r.token, _, err = bound.token("TANDEM_TOKEN", "token-file", env); err == nil && r.token == "" {
+		err = errors.New("a token of the partner is required: set TANDEM_TOKEN, or name a file with --token-file")
 	}
-	r.token, _ = env("TANDEM_TOKEN")
-	if r.token == "" && r.tokenFile != "" {
-		raw, err := os.ReadFile(r.tokenFile)
-		if err != nil {
-			return fmt.Errorf("--token-file: %w", err)
-		}
-		r.token = strings.TrimSpace(string(raw))
-	}
-	if r.token == "" {
-		return errors.New("a token of the partner is needed: set TANDEM_TOKEN, or name a file that has it with --token-file")
-	}
-	return nil
+	return err
 }
 
 // partnerPath asks whose token it is and returns the path of that partner.

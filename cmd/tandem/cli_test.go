@@ -238,14 +238,14 @@ func (p *program) mistakes() map[string]mistake {
 		"sent elsewhere":            {nil, "log status --url " + elsewhere.URL, exitError, "status 302, but not as Tandem does"},
 		"a path too much":           {nil, "log status --url " + p.url + "/more", exitError, "has no state of its log"},
 		"no URL":                    {nil, "log status --url 127.0.0.1:8080", exitUsage, "want http:// or https://"},
-		"two mistakes":              {[]string{none, "TANDEM_URL=x"}, "log status", exitUsage, "\nthe operator's token is needed"},
+		"two mistakes":              {[]string{none, "TANDEM_URL=x"}, "log status", exitUsage, "\nthe operator's token is required"},
 		"no partition":              {nil, "log accept-loss --yes", exitUsage, "want tandem log accept-loss PARTITION..."},
 		"wrong partition":           {nil, "log accept-loss 64 --yes", exitUsage, `"64" is not a partition: want 0 to 63`},
 		"no such letter":            {nil, "deadletter show 7 x", exitError, "has no dead letter x in partition 7; tandem deadletter list tells"},
 		"no letter":                 {nil, "deadletter show 7", exitUsage, "want tandem deadletter show PARTITION ID"},
 		"too much":                  {nil, "deadletter list 7", exitUsage, "tandem deadletter list"},
 		"no command":                {nil, "deadletter lst", exitUsage, `tandem deadletter has no command "lst"`},
-		"no flag":                   {nil, "deadletter list --all", exitUsage, "unknown flag: --all"},
+		"no flag":                   {nil, "deadletter list --all", exitUsage, "unknown flag --all; see tandem deadletter list --help"},
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -18,8 +17,7 @@ import (
 	"tandem/webhooks"
 )
 
-// config is what flags, environment and defaults say, in this order of weight. Every flag has an
-// environment variable: --public-url is TANDEM_PUBLIC_URL.
+// config is the configuration of a node, from flags, environment variables and defaults.
 type config struct {
 	listen            string
 	adminListen       string
@@ -29,11 +27,12 @@ type config struct {
 	replicas          int
 	publicURL         string
 	operatorTokenFile string
-	privateNetworks   string         // networks of webhooks, as written
-	privatePrefixes   []netip.Prefix // and as read
+	privateNetworks   string         // networks that webhooks may send to, as configured
+	privatePrefixes   []netip.Prefix // privateNetworks, parsed
 
-	operatorToken string // TANDEM_OPERATOR_TOKEN only: a secret has no place on a command line
-	key           []byte // TANDEM_KEY only, for the same reason; nil: the one in data
+	// Secrets have no flags, because other users of the machine can read command lines.
+	operatorToken string // from TANDEM_OPERATOR_TOKEN or the file
+	key           []byte // from TANDEM_KEY; nil: the key in data
 	demo          bool
 
 	now func() time.Time // set by tests
@@ -50,62 +49,52 @@ func (c *config) clock() func() time.Time {
 func bindConfig(flags *pflag.FlagSet) *config {
 	cfg := new(config)
 	flags.StringVar(&cfg.listen, "listen", "127.0.0.1:8080", "address to serve on")
-	flags.StringVar(&cfg.adminListen, "admin-listen", "", "address for /metrics (default: the same as --listen)")
+	flags.StringVar(&cfg.adminListen, "admin-listen", "", "separate address for /metrics (default: that of --listen)")
 	flags.StringVar(&cfg.data, "data", "./data", "directory of the log, the keys and the snapshots")
-	flags.StringVar(&cfg.redis, "redis", "", "server of a log that many nodes share: redis://, rediss://, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST (default: the embedded log under --data)")
-	flags.StringVar(&cfg.durability, "redis-durability", string(redis.Disk), "what an acknowledged command survives: disk (crash of the server) or replicated (loss of the server)")
-	flags.IntVar(&cfg.replicas, "redis-replicas", 1, "with replicated: how many replicas must have a command")
-	flags.StringVar(&cfg.publicURL, "public-url", "", "address under which users reach the server (default: http://LISTEN)")
-	flags.StringVar(&cfg.privateNetworks, "allow-private-webhooks", "", "private networks that webhooks may lead to, such as 10.0.0.0/8,fd00::/8; there also over http and to any port (default: none)")
-	flags.StringVar(&cfg.operatorTokenFile, "operator-token-file", "", "file with the operator's token (or TANDEM_OPERATOR_TOKEN)")
+	flags.StringVar(&cfg.redis, "redis", "", "Redis server of a log that several nodes share: redis://, rediss://, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST (default: the embedded log under --data)")
+	flags.StringVar(&cfg.durability, "redis-durability", string(redis.Disk), "failure that acknowledged commands survive: disk (a crash of the server) or replicated (the loss of the server)")
+	flags.IntVar(&cfg.replicas, "redis-replicas", 1, "with replicated: number of replicas that must have a command")
+	flags.StringVar(&cfg.publicURL, "public-url", "", "URL under which users reach the server (default: http:// and the address of --listen)")
+	flags.StringVar(&cfg.privateNetworks, "allow-private-webhooks", "", "private networks that webhooks may send to, also over http and to any port, such as 10.0.0.0/8,fd00::/8 (default: none)")
+	flags.StringVar(&cfg.operatorTokenFile, "operator-token-file", "", "file with the operator's token; takes precedence over TANDEM_OPERATOR_TOKEN")
 	return cfg
 }
 
-// load adds the environment and checks everything; the error names every mistake.
-func (c *config) load(flags *pflag.FlagSet, env func(string) (string, bool)) error {
-	var errs []error
-	flags.VisitAll(func(flag *pflag.Flag) {
-		name := "TANDEM_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
-		if value, ok := env(name); ok && !flag.Changed {
-			if err := flag.Value.Set(value); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", name, err))
-			}
-		}
-	})
-	errs = append(errs, c.validate()...)
-	errs = append(errs, c.loadSecrets(env)...)
+// load reads the environment and validates the configuration. The error lists every invalid value.
+func (c *config) load(bound *settings, env lookupEnv) error {
+	errs := bound.load(env)
+	errs = append(errs, c.validate(bound)...)
+	errs = append(errs, c.loadSecrets(bound, env)...)
 	return errors.Join(errs...)
 }
 
-func (c *config) validate() (errs []error) {
+func (c *config) validate(bound *settings) (errs []error) {
 	if err := validateAddress(c.listen); err != nil {
-		errs = append(errs, fmt.Errorf("--listen %q: %w", c.listen, err))
+		errs = append(errs, bound.invalid("listen", c.listen, err))
 	}
 	if err := validateAddress(c.adminListen); c.adminListen != "" && err != nil {
-		errs = append(errs, fmt.Errorf("--admin-listen %q: %w", c.adminListen, err))
+		errs = append(errs, bound.invalid("admin-listen", c.adminListen, err))
 	}
 	if c.data == "" {
-		errs = append(errs, errors.New("--data is empty: name a directory"))
+		errs = append(errs, fmt.Errorf("%s is empty: name a directory", bound.source("data")))
 	}
 	if err := redisConfig(*c, nil).Validate(); c.redis != "" && err != nil {
-		errs = append(errs, fmt.Errorf("--redis: %w", err))
+		errs = append(errs, fmt.Errorf("%s: %w", bound.source("redis"), err)) // the URL may contain a password
 	}
-	networks, err := webhooks.ParseNetworks(c.privateNetworks)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("--allow-private-webhooks: %w", err))
+	var err error
+	if c.privatePrefixes, err = webhooks.ParseNetworks(c.privateNetworks); err != nil {
+		errs = append(errs, fmt.Errorf("%s: %w", bound.source("allow-private-webhooks"), err))
 	}
-	c.privatePrefixes = networks
 	if c.publicURL != "" {
-		parsed, err := url.Parse(c.publicURL)
-		if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
-			errs = append(errs, fmt.Errorf("--public-url %q: want http:// or https://, a host, and at most a path", c.publicURL))
+		if err := validateBaseURL(c.publicURL); err != nil {
+			errs = append(errs, bound.invalid("public-url", c.publicURL, err))
 		}
 		c.publicURL = strings.TrimRight(c.publicURL, "/")
 	}
 	return errs
 }
 
-// validateAddress refuses what cannot be listened on.
+// validateAddress returns an error for an address that is not host:port.
 func validateAddress(text string) error {
 	_, port, err := net.SplitHostPort(text)
 	if err == nil {
@@ -117,34 +106,38 @@ func validateAddress(text string) error {
 	return nil
 }
 
-// minTokenLength is the least length of an operator's token that somebody chose, in bytes.
+// validateBaseURL returns an error for a URL to which no path can be appended, or that has credentials.
+func validateBaseURL(text string) error {
+	parsed, err := url.Parse(text)
+	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
+		return errors.New("want http:// or https://, a host, and at most a path")
+	}
+	return nil
+}
+
+// minTokenLength is the least length of a chosen operator's token, in bytes.
 const minTokenLength = 16
 
-func (c *config) loadSecrets(env func(string) (string, bool)) (errs []error) {
-	source := "TANDEM_OPERATOR_TOKEN"
-	c.operatorToken, _ = env(source)
-	if c.operatorToken == "" && c.operatorTokenFile != "" {
-		source = "--operator-token-file"
-		raw, err := os.ReadFile(c.operatorTokenFile)
-		if err != nil {
-			return append(errs, fmt.Errorf("%s: %w", source, err))
-		}
-		c.operatorToken = strings.TrimSpace(string(raw))
-		if c.operatorToken == "" {
-			errs = append(errs, fmt.Errorf("%s %s is empty", source, c.operatorTokenFile))
-		}
-	}
-	if n := len(c.operatorToken); n > 0 && n < minTokenLength {
-		errs = append(errs, fmt.Errorf("%s has %d bytes; at least %d are needed", source, n, minTokenLength))
+func (c *config) loadSecrets(bound *settings, env lookupEnv) (errs []error) {
+	var err error
+	if c.operatorToken, err = operatorTokenOf(bound, env); err != nil {
+		errs = append(errs, err)
 	}
 	if text, ok := env("TANDEM_KEY"); ok {
-		key, err := parseKey(text)
-		if err != nil {
+		if c.key, err = parseKey(text); err != nil {
 			errs = append(errs, fmt.Errorf("TANDEM_KEY: %w", err))
 		}
-		c.key = key
 	}
 	return errs
+}
+
+// operatorTokenOf returns the configured operator's token, or an empty one.
+func operatorTokenOf(bound *settings, env lookupEnv) (string, error) {
+	token, source, err := bound.token("TANDEM_OPERATOR_TOKEN", "operator-token-file", env)
+	if n := len(token); err == nil && n > 0 && n < minTokenLength {
+		err = fmt.Errorf("%s: the token has %d bytes; at least %d are required", source, n, minTokenLength)
+	}
+	return token, err
 }
 
 // keySize is the length of an installation key in bytes.

@@ -31,9 +31,10 @@ func copyCommand(stdout io.Writer) *cobra.Command {
 		Example: "  tandem log copy --from sqlite:./data --to redis://127.0.0.1:6379",
 	}
 	options := bindCopy(cmd.Flags())
+	bound := bindSettings(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		stderr := cmd.ErrOrStderr()
-		copier, err := options.load(cmd.Flags(), os.LookupEnv)
+		copier, err := options.load(bound, os.LookupEnv)
 		if err != nil {
 			return &usageError{err}
 		}
@@ -51,28 +52,20 @@ type copyOptions struct {
 
 func bindCopy(flags *pflag.FlagSet) *copyOptions {
 	options := new(copyOptions)
-	flags.StringVar(&options.from, "from", "", "log to copy: sqlite:DIR or a Redis URL (or TANDEM_FROM, which hides a password)")
-	flags.StringVar(&options.to, "to", "", "empty log to copy into: sqlite:DIR or a Redis URL (or TANDEM_TO)")
+	flags.StringVar(&options.from, "from", "", "log to copy: sqlite:DIR or a Redis URL; the environment variable hides a password")
+	flags.StringVar(&options.to, "to", "", "empty log to copy into: sqlite:DIR or a Redis URL")
 	flags.StringVar(&options.config.durability, "redis-durability", string(redis.Disk), "as for serve: disk or replicated")
-	flags.IntVar(&options.config.replicas, "redis-replicas", 1, "with replicated: how many replicas must have a commit")
+	flags.IntVar(&options.config.replicas, "redis-replicas", 1, "with replicated: number of replicas that must have a commit")
 	return options
 }
 
-// load adds the environment and validates everything. The error names every invalid value.
-func (o *copyOptions) load(flags *pflag.FlagSet, env func(string) (string, bool)) (*logCopy, error) {
-	var errs []error
-	for _, flag := range []string{"from", "to", "redis-durability", "redis-replicas"} {
-		name := "TANDEM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-		if value, ok := env(name); ok && !flags.Changed(flag) {
-			if err := flags.Set(flag, value); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", name, err))
-			}
-		}
-	}
+// load reads the environment and validates the options. The error lists every invalid value.
+func (o *copyOptions) load(bound *settings, env lookupEnv) (*logCopy, error) {
+	errs := bound.load(env)
 	copier := &logCopy{started: time.Now()}
 	var wrongFrom, wrongTo, wrongKey error
-	copier.from, wrongFrom = parseEnd("from", o.from, o.config)
-	copier.to, wrongTo = parseEnd("to", o.to, o.config)
+	copier.from, wrongFrom = parseEnd("from", bound.source("from"), o.from, o.config)
+	copier.to, wrongTo = parseEnd("to", bound.source("to"), o.to, o.config)
 	if text, ok := env("TANDEM_KEY"); ok {
 		if copier.key, wrongKey = parseKey(text); wrongKey != nil {
 			wrongKey = fmt.Errorf("TANDEM_KEY: %w", wrongKey)
@@ -90,15 +83,16 @@ type logEnd struct {
 	redis redis.Config // without a dir
 }
 
-func parseEnd(flag, text string, cfg config) (*logEnd, error) {
+// parseEnd parses the value of a flag. The source of the value is for errors.
+func parseEnd(flag, source, text string, cfg config) (*logEnd, error) {
 	const want = "want sqlite:DIR or a Redis URL"
 	end := new(logEnd)
 	dir, embedded := strings.CutPrefix(text, "sqlite:")
 	switch {
 	case text == "":
-		return end, fmt.Errorf("--%s is missing: %s", flag, want)
+		return end, fmt.Errorf("%s is missing: %s", source, want)
 	case embedded && dir == "":
-		return end, fmt.Errorf("--%s %s: the directory is missing", flag, text)
+		return end, fmt.Errorf("%s %s: the directory is missing", source, text)
 	case embedded:
 		var err error
 		end.dir, err = filepath.Abs(dir)
@@ -107,7 +101,7 @@ func parseEnd(flag, text string, cfg config) (*logEnd, error) {
 	cfg.redis = text
 	end.redis = redisConfig(cfg, nil)
 	if err := end.redis.Validate(); err != nil {
-		return end, fmt.Errorf("--%s: %s: %w", flag, want, err)
+		return end, fmt.Errorf("%s: %s: %w", source, want, err)
 	}
 	host, _ := os.Hostname() // informational
 	end.redis.Name = fmt.Sprintf("log-copy:%s:%d:%s", host, os.Getpid(), flag)

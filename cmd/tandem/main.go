@@ -27,18 +27,18 @@ func main() {
 	os.Exit(status)
 }
 
-// ballast counts as heap and is never touched, so it takes no memory. It keeps the collector, which
-// runs when the heap has doubled, from running dozens of times a second while the image is small.
+// ballast returns memory that counts as heap but is never written, so it takes no physical memory. The garbage
+// collector runs when the heap has doubled; with a small read model that would be dozens of times a second.
 func ballast() []byte { return make([]byte, 64<<20) }
 
-// The exit statuses.
+// Exit statuses of the program.
 const (
 	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
+	exitError = 1 // the operation failed
+	exitUsage = 2 // the command line or the configuration is invalid
 )
 
-// run is main with everything given, so that tests can call it.
+// run runs the program with the given arguments and returns its exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := rootCommand(stdout, stderr)
 	root.SetArgs(args)
@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitError
 }
 
-// usageError is a mistake of whoever started the program.
+// usageError is an error in the command line or the configuration.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() }
@@ -63,14 +63,18 @@ func (e *usageError) Unwrap() error { return e.err }
 
 func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "tandem",
-		Short:         "The status of joint projects that both partners trust",
+		Use:   "tandem",
+		Short: "Track joint projects between companies",
+		Long: "Tandem tracks joint projects between companies: both partners see the same history.\n\n" +
+			"Settings are flags or environment variables; the help of each command names both. Flags take precedence over\n" +
+			"environment variables, and environment variables over defaults.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		serveCommand("serve", "Serve the API on the log under --data", stdout, stderr, false),
 		serveCommand("demo", "Serve with the Nokia–Xiaomi example, loaded when the log is empty", stdout, stderr, true),
@@ -78,25 +82,50 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		deadLetterCommand(stdout),
 		webhooksCommand(stdout),
 		&cobra.Command{
-			Use: "version", Short: "Print the version", Args: noArgs,
-			Run: func(*cobra.Command, []string) { fmt.Fprintln(stdout, "tandem", version()) },
+			Use: "version", Short: "Print the version, commit and Go version of this build", Args: noArgs,
+			Run: func(*cobra.Command, []string) { fmt.Fprint(stdout, versionText()) },
 		},
 	)
 	return root
 }
 
+// noArgs refuses all arguments. For a command with subcommands, an argument is an unknown command.
 func noArgs(cmd *cobra.Command, args []string) error {
-	if err := cobra.NoArgs(cmd, args); err != nil {
-		return &usageError{err}
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasAvailableSubCommands():
+		return unknownCommand(cmd, args[0])
 	}
-	return nil
+	return &usageError{fmt.Errorf("%s takes no arguments, but got %q", cmd.CommandPath(), args[0])}
+}
+
+// helpCommand replaces cobra's, which succeeds for unknown commands.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Show the help of a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(target, rest[0])
+			}
+			return target.Help()
+		},
+	}
 }
 
 func serveCommand(name, short string, stdout, stderr io.Writer, demo bool) *cobra.Command {
-	cmd := &cobra.Command{Use: name, Short: short, Args: noArgs}
+	cmd := &cobra.Command{
+		Use: name, Short: short, Args: noArgs,
+		Long: short + ".\n\n" +
+			"Environment variables without a flag, because they are secrets:\n" +
+			"  TANDEM_KEY             installation key, 32 bytes in hexadecimal or base64 (default: the one in --data, made at the first start)\n" +
+			"  TANDEM_OPERATOR_TOKEN  the operator's token, at least 16 bytes (default: the first start makes one and prints it once)",
+	}
 	cfg := bindConfig(cmd.Flags())
+	bound := bindSettings(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := cfg.load(cmd.Flags(), os.LookupEnv); err != nil {
+		if err := cfg.load(bound, os.LookupEnv); err != nil {
 			return &usageError{err}
 		}
 		cfg.demo = demo

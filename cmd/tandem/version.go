@@ -1,19 +1,40 @@
 package main
 
-import "runtime/debug"
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
 
-// version returns the module's version and the commit it was built from, as far as the build
-// knows them.
-func version() string {
+// versionText describes the running build.
+func versionText() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "(unknown)"
+		info = &debug.BuildInfo{GoVersion: runtime.Version()}
 	}
-	text := info.Main.Version
+	return describeBuild(info)
+}
+
+// describeBuild returns the version, the commit, its time and the Go version of a build. Builds without
+// version control data, such as those of go run, are development builds.
+func describeBuild(info *debug.BuildInfo) string {
+	settings := make(map[string]string, len(info.Settings))
 	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			text += " " + setting.Value
-		}
+		settings[setting.Key] = setting.Value
 	}
-	return text + " " + info.GoVersion
+	var out strings.Builder
+	version := info.Main.Version
+	if version == "" || version == "(devel)" {
+		version = "development build"
+	}
+	fmt.Fprintf(&out, "tandem %s\n", version)
+	if commit := settings["vcs.revision"]; commit != "" {
+		if settings["vcs.modified"] == "true" {
+			commit += " (with uncommitted changes)"
+		}
+		fmt.Fprintf(&out, "commit:      %s\ncommit time: %s\n", commit, settings["vcs.time"])
+	}
+	fmt.Fprintf(&out, "go:          %s\n", info.GoVersion)
+	return out.String()
 }
