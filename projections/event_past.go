@@ -27,11 +27,16 @@ type pastState struct {
 }
 
 // AsOf calls read on a view of one root, the stream's agreement or partner directory, as it was after commit seq of its
-// partition. Names and time zones of other partners are the present ones. If the root has not changed since, read gets
-// the present view.
+// partition. Names and time zones of other partners are the present ones.
 func (s *events) AsOf(ctx context.Context, viewer Viewer, stream domain.Stream, seq uint64, read func(*View) error) error {
-	past, err := s.pastBefore(stream, seq, func(present *store) error {
-		return read(s.views.view(present, viewer))
+	var past *pastState
+	err := s.views.View(viewer, func(view *View) error {
+		index := view.store.indexOf(stream)
+		if index == nil || index.lastSeq() <= seq {
+			return read(view) // nothing has changed since
+		}
+		past = &pastState{index: index, store: view.store.emptyPast(stream)}
+		return nil
 	})
 	if past == nil {
 		return err
@@ -42,19 +47,8 @@ func (s *events) AsOf(ctx context.Context, viewer Viewer, stream domain.Stream, 
 	return read(s.views.view(past.store, viewer))
 }
 
-// pastBefore returns the empty past of a stream's root, or nil after calling read if the root has not changed since seq.
-func (s *events) pastBefore(stream domain.Stream, seq uint64, read func(present *store) error) (*pastState, error) {
-	s.views.present.mu.RLock()
-	defer s.views.present.mu.RUnlock()
-	index := s.views.present.store.indexOf(stream)
-	if index == nil || index.lastSeq() <= seq {
-		return nil, read(s.views.present.store)
-	}
-	return &pastState{index: index, store: s.views.present.store.emptyPast(stream)}, nil
-}
-
-// withPast calls read with the state that an event's commit left. A reader that is far behind folds the past once and not
-// once per event, because the latest pasts are cached.
+// withPast calls read with the state that an event's commit left. Pasts are cached, so that a reader that is far behind
+// does not fold the same commits for every event.
 func (s *events) withPast(ctx context.Context, event VisibleEvent, read func(*store)) error {
 	seq := uint64(event.ref.entry.Seq)
 	past := s.pasts.take(event.ref.index, seq)

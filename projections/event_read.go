@@ -28,7 +28,18 @@ type VisibleEvent struct {
 // ReadEvents reads events, recent ones from memory and the others from the log. If the log cannot be read now, the error
 // is an ErrUnreadable.
 func (s *events) ReadEvents(ctx context.Context, refs []EventRef) ([]VisibleEvent, error) {
-	events, older := s.recentEvents(refs)
+	events, older := make([]VisibleEvent, len(refs)), map[eventlog.Partition][]uint64{}
+	s.views.present.mu.RLock()
+	state := s.views.present.store
+	for i, ref := range refs {
+		events[i] = VisibleEvent{Position: state.positionAt(ref.index, ref.Number), ref: ref}
+		if recent := state.postStates.get(ref.commit()); recent != nil {
+			events[i].commit = recent.commit
+		} else {
+			older[ref.index.partition] = append(older[ref.index.partition], uint64(ref.entry.Seq))
+		}
+	}
+	s.views.present.mu.RUnlock()
 	commits, err := s.readCommits(ctx, older)
 	if err != nil {
 		return nil, err
@@ -39,28 +50,10 @@ func (s *events) ReadEvents(ctx context.Context, refs []EventRef) ([]VisibleEven
 			event.commit = commits[event.ref.commit()]
 		}
 		stored := event.stored()
-		event.ID = eventID(event.commit, event.ref.entry.Index)
+		event.ID, event.Agreement, event.RecordedAt = eventID(event.commit, event.ref.entry.Index), domain.AgreementID(event.Position.Name), event.commit.RecordedAt
 		event.Type, event.Audience = domain.PublicType(stored.Type), domain.Audience(stored.Audience)
-		event.RecordedAt = event.commit.RecordedAt
 	}
 	return events, nil
-}
-
-// recentEvents returns the events with the commits that are in memory, and the numbers of the other commits.
-func (s *events) recentEvents(refs []EventRef) ([]VisibleEvent, map[eventlog.Partition][]uint64) {
-	s.views.present.mu.RLock()
-	defer s.views.present.mu.RUnlock()
-	events, older := make([]VisibleEvent, len(refs)), map[eventlog.Partition][]uint64{}
-	for i, ref := range refs {
-		position := s.views.present.store.positionAt(ref.index, ref.Number)
-		events[i] = VisibleEvent{Position: position, Agreement: domain.AgreementID(position.Name), ref: ref}
-		if recent := s.views.present.store.postStates.get(ref.commit()); recent != nil {
-			events[i].commit = recent.commit
-		} else {
-			older[ref.index.partition] = append(older[ref.index.partition], uint64(ref.entry.Seq))
-		}
-	}
-	return events, older
 }
 
 func (r EventRef) commit() commitKey { return commitKey{r.index.partition, uint64(r.entry.Seq)} }

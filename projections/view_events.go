@@ -27,45 +27,32 @@ type EventList struct {
 
 // EventLists returns the events in a scope, one list per agreement. It returns no list if the viewer may not see the
 // agreement or milestone that the scope names.
-func (v *View) EventLists(scope EventScope) []EventList {
-	switch {
-	case scope.Milestone != domain.MilestoneRef{}:
-		milestone := v.milestone(scope.Milestone)
-		if milestone == nil {
-			return nil
-		}
-		list := v.eventList(milestone.project.agreement.index)
-		list.milestone = milestone
-		return []EventList{list}
-	case scope.Agreement != "":
-		agreement := v.agreement(scope.Agreement)
-		if scope.Former {
-			agreement = v.store.agreements[scope.Agreement]
-		}
-		if agreement == nil {
-			return nil
-		}
-		return []EventList{v.eventList(agreement.index)}
-	case scope.Former:
-		lists := make([]EventList, len(v.node.reader.indexes))
-		for i, index := range v.node.reader.indexes {
-			lists[i] = v.eventList(index)
-		}
-		return lists
+func (v *View) EventLists(scope EventScope) (lists []EventList) {
+	add := func(index *eventIndex, milestone *milestoneNode) {
+		lists = append(lists, EventList{
+			Root: index.name, Epoch: v.store.epoch(index.partition), Lost: v.store.halted[index.partition],
+			index: index, reader: v.viewer.Partner, milestone: milestone,
+		})
 	}
-	agreements := v.agreements()
-	lists := make([]EventList, len(agreements))
-	for i, agreement := range agreements {
-		lists[i] = v.eventList(agreement.index)
+	switch agreement := v.store.agreements[scope.Agreement]; {
+	case scope.Milestone != domain.MilestoneRef{}:
+		if milestone := v.milestone(scope.Milestone); milestone != nil {
+			add(milestone.project.agreement.index, milestone)
+		}
+	case scope.Agreement != "":
+		if agreement != nil && (scope.Former || v.AgreementVisible(scope.Agreement)) {
+			add(agreement.index, nil)
+		}
+	case scope.Former:
+		for _, index := range v.node.reader.indexes {
+			add(index, nil)
+		}
+	default:
+		for _, agreement := range v.agreements() {
+			add(agreement.index, nil)
+		}
 	}
 	return lists
-}
-
-func (v *View) eventList(index *eventIndex) EventList {
-	return EventList{
-		Root: index.name, Epoch: firstEpoch + v.store.epochs[index.partition], Lost: v.store.halted[index.partition],
-		index: index, reader: v.viewer.Partner,
-	}
 }
 
 // Count returns the number of the agreement's events that the partner may see.

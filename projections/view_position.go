@@ -60,7 +60,7 @@ func (v *View) Position(agreement domain.AgreementID) string {
 	}
 	root := RootPosition{Name: string(agreement)}
 	root.Count, _ = v.countIn(root.Name)
-	root.Epoch = firstEpoch + v.store.epochs[root.Partition()]
+	root.Epoch = v.store.epoch(root.Partition())
 	return root.String()
 }
 
@@ -104,6 +104,4 @@ func (v *View) reached(root RootPosition) bool {
 }
 
 // Epoch returns the present epoch of a root's partition.
-func (v *View) Epoch(root string) uint64 {
-	return firstEpoch + v.store.epochs[RootPosition{Name: root}.Partition()]
-}
+func (v *View) Epoch(root RootPosition) uint64 { return v.store.epoch(root.Partition()) }

@@ -308,7 +308,7 @@ func (l *lane) skippedJob(ctx context.Context, webhook *domain.Webhook, now time
 		case openLoss:
 			l.state.Skipped[i].NextAttemptAt = now.Add(time.Minute)
 			continue
-		case errors.Is(err, projections.ErrPositionLost), errors.Is(err, projections.ErrPosition), errors.Is(err, feed.ErrNotVisible):
+		case errors.Is(err, feed.ErrNotVisible):
 			l.addAttempt(Attempt{Type: lossType, StartedAt: now.UTC(), Events: []string{l.state.Skipped[i].Position}, Reason: "A skipped event was lost with the history and is not retried."})
 			l.state.Skipped = slices.Delete(l.state.Skipped, i, i+1)
 			i--

@@ -174,12 +174,13 @@ func (l *lane) resendJob(ctx context.Context, webhook *domain.Webhook, request d
 	var list []projections.VisibleEvent
 	for _, position := range original.Events {
 		event, err := l.engine.cfg.Events.EventAt(ctx, readerOf(webhook), position)
-		switch {
-		case err == nil:
-			list = append(list, event)
-		case !errors.Is(err, projections.ErrPositionLost) && !errors.Is(err, feed.ErrNotVisible):
+		if errors.Is(err, feed.ErrNotVisible) {
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
+		list = append(list, event)
 	}
 	if len(list) == 0 || len(list) != len(original.Events) {
 		l.recordRefusal(request, "This delivery is no longer in the attempt history, so its events are unknown.")

@@ -68,7 +68,7 @@ func cursorIn(list projections.EventList, count uint64) rootCursor {
 // checkEpochs returns projections.ErrPositionLost if an accepted loss has ended an epoch that the cursor names.
 func (c *Cursor) checkEpochs(view *projections.View) error {
 	for _, root := range c.roots {
-		if root.Epoch < view.Epoch(root.Name) {
+		if root.Epoch < view.Epoch(root.RootPosition) {
 			return projections.ErrPositionLost
 		}
 	}

@@ -99,11 +99,18 @@ func (r *Reader) Next(ctx context.Context, viewer projections.Viewer, cursor Cur
 
 // add appends the events that match, up to limit, and moves the cursor.
 func (p *Page) add(events []projections.VisibleEvent, match func(*projections.VisibleEvent) bool, limit int) {
+	if match == nil {
+		p.Start, p.Events = p.Cursor.Clone(), events
+		for i := range events {
+			p.Cursor.Advance(events[i])
+		}
+		return
+	}
 	for i := range events {
 		if len(p.Events) == limit {
 			return
 		}
-		if match == nil || match(&events[i]) {
+		if match(&events[i]) {
 			if p.Events == nil {
 				p.Start = p.Cursor.Clone()
 			}
@@ -204,24 +211,21 @@ func (h *mergeHeap) Pop() any {
 	return last
 }
 
-// EventAt returns the event at a position in one agreement, which the viewer need not see any more. Errors are those of
-// Next and projections.ErrPosition.
+// EventAt returns the event at a position in one agreement, which the viewer need not see any more. The error is
+// ErrNotVisible if there is no such event, or no longer one since a loss was accepted; otherwise it is one of Next.
 func (r *Reader) EventAt(ctx context.Context, viewer projections.Viewer, position string) (event projections.VisibleEvent, err error) {
 	cursor, err := ParseCursor(position)
-	if err != nil {
-		return event, err
-	}
-	if len(cursor.roots) != 1 || cursor.roots[0].Count == 0 {
-		return event, projections.ErrPosition
+	if err != nil || len(cursor.roots) != 1 || cursor.roots[0].Count == 0 {
+		return event, ErrNotVisible
 	}
 	cursor.roots[0].Count--
 	scope := projections.EventScope{Agreement: domain.AgreementID(cursor.roots[0].Name), Former: true}
 	page, err := r.Next(ctx, viewer, cursor, EventQuery{EventScope: scope}, 1)
+	if errors.Is(err, projections.ErrPositionLost) || err == nil && len(page.Events) == 0 {
+		err = ErrNotVisible
+	}
 	if err != nil {
 		return event, err
-	}
-	if len(page.Events) == 0 {
-		return event, ErrNotVisible
 	}
 	return page.Events[0], nil
 }
