@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// Partitions is the number of partitions of every log. It is stored when a log is created and a
-// log with another number is refused, because it decides where each root lives.
+// Partitions is the number of partitions of every log. It is stored when a log is created, and a log with another
+// number is refused, because it decides in which partition a root lives.
 const Partitions = 64
 
 // Partition numbers one of the independent chains of a log, from 0 to Partitions-1.
 type Partition uint8
 
-// PartitionOf returns the partition of a root: an agreement ("agreement/nokia-xiaomi-2017") or a
-// partner's directory ("partner/nokia"). It is the 64-bit FNV-1a hash, folded to the number of
-// partitions, and can never change: stored history depends on it.
+// PartitionOf returns the partition of a root: an agreement ("agreement/nokia-xiaomi-2017") or a partner's directory
+// ("partner/nokia"). It is the 64-bit FNV-1a hash, folded to the number of partitions. It must not change: stored
+// history depends on it.
 func PartitionOf(root string) Partition {
 	hasher := fnv.New64a()
 	hasher.Write([]byte(root)) // a hash.Hash never returns an error
@@ -27,8 +27,8 @@ func PartitionOf(root string) Partition {
 	return Partition((sum ^ sum>>32) % Partitions)
 }
 
-// CommandID identifies one command for ever. A command that came with a client's idempotency key
-// has an id derived from that key, so a repeat has the same one.
+// CommandID identifies one command. The id of a command with an idempotency key derives from that key, so a repeat has
+// the same id.
 type CommandID [16]byte
 
 // String returns the id in hexadecimal, as it appears in URLs.
@@ -37,7 +37,7 @@ func (id CommandID) String() string { return hex.EncodeToString(id[:]) }
 // IsZero reports whether the id is unset.
 func (id CommandID) IsZero() bool { return id == CommandID{} }
 
-// ParseCommandID reads what String wrote.
+// ParseCommandID parses the output of String.
 func ParseCommandID(text string) (CommandID, error) {
 	var id CommandID
 	raw, err := hex.DecodeString(text)
@@ -48,8 +48,8 @@ func ParseCommandID(text string) (CommandID, error) {
 	return id, nil
 }
 
-// Fingerprint tells one request from another that used the same idempotency key. The zero value
-// means that the command came without a key.
+// Fingerprint distinguishes requests that use the same idempotency key. The zero value means that the command has no
+// key.
 type Fingerprint [16]byte
 
 // IsZero reports whether the command came without an idempotency key.
@@ -61,24 +61,23 @@ type Hash [sha256.Size]byte
 // String returns the hash in hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// Head is the end of a partition's chain as somebody knows it. The zero Head is the end of an
-// empty chain.
+// Head identifies the last commit of a partition's chain. The zero Head is that of an empty chain.
 type Head struct {
 	Seq  uint64
 	Hash Hash
 }
 
-// Event is one fact of a commit, as stored. The log reads none of it.
+// Event is one event of a commit, as stored. The log does not interpret it.
 type Event struct {
-	Type     string   // versioned name: "milestone.delivered.v1"
-	Subject  string   // the part of the aggregate it is about: a milestone's id; empty: all of it
-	Audience string   // who may see it: "shared", "private:nokia", "public"
-	Data     []byte   // JSON; hashed as stored, never marshalled again
-	Salt     [16]byte // random; makes the event's hash say nothing about its content
+	Type     string   // versioned name, such as "milestone.delivered.v1"
+	Subject  string   // part of the aggregate, such as a milestone's id; empty: the whole aggregate
+	Audience string   // "shared", "public" or "private:nokia"
+	Data     []byte   // JSON; hashed as stored, never encoded again
+	Salt     [16]byte // random, so that the hash reveals nothing about the data
 }
 
-// hash covers the salt and all that the event says, so that an event can later be withheld or
-// redacted, leaving its hash, and the chain still checks.
+// hash covers the salt and the whole event. An event can therefore be withheld or redacted later: its hash stays, and
+// the chain still verifies.
 func (e *Event) hash(scratch []byte) Hash {
 	b := append(scratch[:0], e.Salt[:]...)
 	b = appendString(b, e.Type)
@@ -88,32 +87,32 @@ func (e *Event) hash(scratch []byte) Hash {
 	return sha256.Sum256(b)
 }
 
-// Commit is what one command caused: the unit of the log.
+// Commit is the unit of the log: the events of one command.
 type Commit struct {
 	Partition  Partition
-	Seq        uint64      // dense in its partition, from 1
-	Stream     string      // the aggregate: "agreement/a", "project/a/p", "partner/nokia"
-	Version    uint64      // commits of that stream so far, this one included
-	Command    CommandID   // the command that caused it
-	Request    Fingerprint // of the request behind a keyed command; zero without a key
+	Seq        uint64      // dense within the partition, from 1
+	Stream     string      // aggregate: "agreement/a", "project/a/p", "partner/nokia"
+	Version    uint64      // number of commits of the stream, including this one
+	Command    CommandID   // that caused the commit
+	Request    Fingerprint // of the request with an idempotency key; zero without a key
 	Actor      string      // member id, "operator" or "system"
-	Partner    string      // acting partner; empty for the operator and the system
-	RecordedAt time.Time   // UTC, microseconds; strictly increasing in its partition
+	Partner    string      // that the actor belongs to; empty for the operator and the system
+	RecordedAt time.Time   // UTC, in microseconds; strictly increasing within the partition
 	Events     []Event     // at least one
-	Prev       Hash        // Hash of the commit before; zero for the first
+	Prev       Hash        // Hash of the preceding commit; zero for the first one
 	Hash       Hash        // of this commit: header, Prev and the hash of every event
 }
 
-// Head returns the chain's end once c is its last commit.
+// Head returns the head of a chain that ends with c.
 func (c *Commit) Head() Head { return Head{c.Seq, c.Hash} }
 
-// Seal places c after head: it sets Seq, Prev and Hash. Everything else must be set before.
+// Seal appends c to the chain that ends at head: it sets Seq, Prev and Hash. All other fields must be set before.
 func (c *Commit) Seal(head Head) {
 	c.Seq, c.Prev = head.Seq+1, head.Hash
 	c.Hash = c.computeHash()
 }
 
-// Verify checks that c is unaltered and follows head.
+// Verify returns an error that is ErrDamaged unless c is unaltered and follows head.
 func (c *Commit) Verify(head Head) error {
 	switch {
 	case c.Seq != head.Seq+1:
@@ -151,10 +150,10 @@ func (c *Commit) appendHeader(b []byte) []byte {
 	return binary.AppendUvarint(b, uint64(len(c.Events)))
 }
 
-// frameVersion is the first byte of every stored commit. A newer frame is refused, not guessed.
+// frameVersion is the first byte of every stored commit. ParseFrame refuses a higher version.
 const frameVersion = 1
 
-// AppendFrame appends the stored form of c to b: the header, Prev, Hash and the events.
+// AppendFrame appends the stored form of c to b: header, Prev, Hash and events.
 func (c *Commit) AppendFrame(b []byte) []byte {
 	b = c.appendHeader(b)
 	b = append(b, c.Prev[:]...)
@@ -170,8 +169,9 @@ func (c *Commit) AppendFrame(b []byte) []byte {
 	return b
 }
 
-// ParseFrame reads what AppendFrame wrote. The commit keeps parts of frame, which must not change
-// afterwards. It does not check the hash; Verify does.
+// ParseFrame parses the output of AppendFrame. The commit refers to parts of frame, which must not be changed
+// afterwards. ParseFrame does not check the hash; call Verify. Errors are ErrDamaged or, for a higher version,
+// ErrNewer.
 func ParseFrame(frame []byte) (Commit, error) {
 	reader := frameReader{rest: frame}
 	if version := reader.byte(); version != frameVersion && reader.err == nil {
@@ -210,7 +210,7 @@ func appendString(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// frameReader takes a frame apart; after the first fault every read returns nothing.
+// frameReader reads the fields of a frame. After the first error every read returns a zero value.
 type frameReader struct {
 	rest []byte
 	err  error

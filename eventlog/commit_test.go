@@ -14,7 +14,7 @@ import (
 	"tandem/eventlog"
 )
 
-// golden is a commit whose stored form and hash can never change.
+// golden returns a commit whose stored form and hash must never change.
 func golden() eventlog.Commit {
 	commit := eventlog.Commit{
 		Partition: 13, Stream: "project/nokia-xiaomi-2017/p1", Version: 4,
@@ -58,7 +58,7 @@ func TestGoldenFrame(t *testing.T) {
 	require.Equal(t, append([]byte("before"), frame...), commit.AppendFrame([]byte("before")))
 }
 
-// TestVerifyFindsEveryChange alters one part after the other; the hash covers them all.
+// TestVerifyFindsEveryChange alters one field after the other. The hash covers all of them.
 func TestVerifyFindsEveryChange(t *testing.T) {
 	head := eventlog.Head{Seq: 41, Hash: eventlog.Hash{0xee}}
 	intact := golden()
@@ -130,7 +130,7 @@ func TestChainsSurviveFrames(t *testing.T) {
 	})
 }
 
-// TestFlippedBits shows that no single flipped bit of a stored commit goes unnoticed.
+// TestFlippedBits checks that no single flipped bit of a stored commit goes unnoticed.
 func TestFlippedBits(t *testing.T) {
 	commit := golden()
 	frame := commit.AppendFrame(nil)
@@ -173,7 +173,7 @@ func FuzzParseFrame(f *testing.F) {
 	})
 }
 
-// TestPartitionsNeverChange pins where roots live: stored history depends on it.
+// TestPartitionsNeverChange pins the partitions of roots: stored history depends on them.
 func TestPartitionsNeverChange(t *testing.T) {
 	for root, want := range map[string]eventlog.Partition{
 		"":                            1,

@@ -9,29 +9,28 @@ import (
 	"time"
 )
 
-// Errors that an adapter returns, wrapped with what it was doing. Anything else is a fault of the
-// infrastructure whose effect is unknown.
+// Errors of adapters, wrapped with context. After any other error the effect of a write is unknown.
 var (
-	// ErrConflict: the batch did not fit the stored fence, head or checkpoint; nothing was written.
-	ErrConflict = errors.New("the partition moved on")
-	// ErrStopped: the log accepts nothing more in this process. For the batch that met the fault
-	// the outcome is unknown; later ones wrote nothing.
+	// ErrConflict: the batch did not continue the stored fencing token, head or checkpoint. It was not written.
+	ErrConflict = errors.New("the batch does not continue the partition")
+	// ErrStopped: the log accepts no more writes in this process. The outcome of the write that met the failure is
+	// unknown; later ones were not written.
 	ErrStopped = errors.New("the log has stopped")
-	// ErrDamaged: stored bytes are not what was written.
+	// ErrDamaged: stored bytes differ from the written ones.
 	ErrDamaged = errors.New("the log is damaged")
-	// ErrNewer: the log was written by a newer Tandem.
+	// ErrNewer: the log was written by a newer version of Tandem.
 	ErrNewer = errors.New("the log was written by a newer version")
 	// ErrInUse: another process has the log open.
 	ErrInUse = errors.New("the log is in use by another process")
-	// ErrNotSent: the inbox did not take the message; sending it again cannot double it.
+	// ErrNotSent: the message is not in the command queue. Sending it again cannot double it.
 	ErrNotSent = errors.New("the message was not sent")
 )
 
-// LostTailError says that a reader knows commits which the log no longer holds.
+// LostTailError says that a reader remembers commits that the log no longer has.
 type LostTailError struct {
 	Partition Partition
-	Known     Head // what the reader had seen
-	Stored    Head // what the log holds: its head, or the commit that stands at Known.Seq
+	Known     Head // head that the reader remembers
+	Stored    Head // the log's head, or its commit with number Known.Seq
 }
 
 func (e *LostTailError) Error() string {
@@ -41,7 +40,7 @@ func (e *LostTailError) Error() string {
 	return fmt.Sprintf("partition %d has another history: commit %d has hash %.12s, known was %.12s", e.Partition, e.Known.Seq, e.Stored.Hash, e.Known.Hash)
 }
 
-// LostTails returns every LostTailError in err, also where several errors are joined.
+// LostTails returns every LostTailError in the tree of err, in order.
 func LostTails(err error) []*LostTailError {
 	switch e := err.(type) {
 	case *LostTailError:
@@ -58,155 +57,152 @@ func LostTails(err error) []*LostTailError {
 	return nil
 }
 
-// Losses is what is known about lost commits.
+// Losses are the lost commits of a log.
 type Losses struct {
-	// Open are the losses that were reported and not accepted, at most one per partition, by partition.
+	// Open losses are reported and not accepted, at most one per partition, ordered by partition.
 	Open []LostTailError
-	// Epochs says how many losses were accepted in each partition. Positions that were given out in
-	// an earlier epoch may name commits that are gone.
+	// Epochs counts the accepted losses of each partition. A position of an earlier epoch may refer to lost commits.
 	Epochs [Partitions]uint64
 }
 
-// Status describes a log to those who run it.
+// Status describes a log for its operator.
 type Status struct {
 	Kind       string // "sqlite" or "redis"
-	Location   string // the file, or the server's address without its password
-	Durability string // what an append survives, in a word: "disk" or "replicated"
-	Bytes      uint64 // of the file, or of the server's memory
-	BytesLimit uint64 // that Bytes may reach; 0: none is set
+	Location   string // path of the file, or the server's address without its password
+	Durability string // "disk" or "replicated"
+	Bytes      uint64 // size of the file, or memory used by the server
+	BytesLimit uint64 // of Bytes; 0: none
 	Nodes      []string
 	Partitions [Partitions]PartitionStatus
 }
 
 // PartitionStatus describes one partition.
 type PartitionStatus struct {
-	Head          Head      // the end of the stored chain
-	Durable       uint64    // sequence number up to which it is durable and may be served
-	Owner         string    // the node that owns it; empty: none
-	Fence         uint64    // of the latest lease
-	Waiting       uint64    // commands in the inbox
-	OldestWaiting time.Time // when the oldest of them came; zero if there is none or it is not known
+	Head          Head      // of the stored chain
+	Durable       uint64    // highest sequence number that is durable and may be served
+	Owner         string    // node name; empty: no owner
+	Fence         uint64    // fencing token of the latest lease
+	Waiting       uint64    // commands in the queue
+	OldestWaiting time.Time // arrival of the oldest of them; zero if there is none, or if it is unknown
 	DeadLetters   uint64
-	Epoch         uint64         // accepted losses
-	OpenLoss      *LostTailError // reported and not accepted
+	Epoch         uint64         // number of accepted losses
+	OpenLoss      *LostTailError // reported and not accepted; nil: none
 }
 
-// Offset is a place in an inbox topic. Offsets of a topic are ordered; the zero Offset is before
-// every message. Callers compare and keep them and read nothing else out of them.
+// Offset is a position in a topic of the command queue. Offsets of a topic are ordered; the zero Offset precedes every
+// message. Callers only compare and store offsets.
 type Offset [2]uint64
 
-// Compare returns -1, 0 or +1 as o is before, at or after other.
+// Compare returns -1, 0 or +1 if o is before, equal to or after other.
 func (o Offset) Compare(other Offset) int {
 	return cmp.Or(cmp.Compare(o[0], other[0]), cmp.Compare(o[1], other[1]))
 }
 
-// Message is a command in an inbox.
+// Message is a command in a command queue.
 type Message struct {
 	Offset   Offset            // set by the log
-	ID       string            // the sender's name for it, unique enough for logs
-	Metadata map[string]string // small; may be nil
+	ID       string            // chosen by the sender; need not be unique
+	Metadata map[string]string // may be nil
 	Payload  []byte
 }
 
-// Topic returns the inbox topic of a partition's commands.
+// Topic returns the topic of a partition's commands.
 func Topic(partition Partition) string { return fmt.Sprintf("commands-%02d", partition) }
 
-// CommandQueue carries commands to partition owners, in order. Topics are arbitrary names and come into
-// being with their first use.
+// CommandQueue carries commands to the owners of partitions, in order. Topics have arbitrary names and exist from
+// their first use.
 type CommandQueue interface {
-	// Send appends m to the topic. Concurrent sends have some order; sends of one goroutine keep
-	// theirs. How long a sent message lives is the adapter's stated promise. An error that is
-	// ErrNotSent means that the topic does not have it; after any other it may have it.
+	// Send appends a message to the topic. Concurrent messages get some order; messages of one goroutine keep theirs.
+	// The adapter documents how long a message lives. If the error is ErrNotSent, the topic does not have the message;
+	// after any other error it may have it.
 	Send(ctx context.Context, topic string, message Message) error
-	// Receive returns the messages after the given offset, oldest first, up to max of them,
-	// and waits for the first one until ctx ends, when it returns ctx.Err().
+	// Receive returns up to max messages after the offset, oldest first. It waits for the first one until ctx ends,
+	// and then returns ctx.Err().
 	Receive(ctx context.Context, topic string, after Offset, max int) ([]Message, error)
-	// Checkpoint returns the offset up to which the topic is handled.
+	// Checkpoint returns the offset up to which the topic's messages are handled.
 	Checkpoint(ctx context.Context, topic string) (Offset, error)
-	// Advance moves the checkpoint of a topic that no partition owns, and may drop what lies
-	// before it. A partition's topic advances only with Append.
+	// Advance moves the checkpoint of a topic that belongs to no partition, and may delete the messages up to it. The
+	// topic of a partition advances with Append only.
 	Advance(ctx context.Context, topic string, to Offset) error
 }
 
 // Lease is the right to append to one partition.
 type Lease interface {
-	// Fence is the token that Append checks: higher for every later owner.
+	// Fence returns the fencing token for Append. A later lease of the partition has a higher one.
 	Fence() uint64
-	// Lost is closed when the right has ended, by Release or by the log.
+	// Lost is closed when the lease has ended, by Release or because another process may own the partition.
 	Lost() <-chan struct{}
-	// Release gives the partition up. It is safe to call more than once.
+	// Release ends the lease. It may be called more than once.
 	Release(ctx context.Context) error
 }
 
-// Receipt makes a repeated command harmless: it says how the first one ended.
+// Receipt records how a command with an idempotency key ended, so that a repeat gets the same answer.
 type Receipt struct {
 	Command   CommandID
 	Request   Fingerprint
-	Seq       uint64    // of the commit; 0 when the command was rejected
-	Rejection []byte    // the stored problem of a rejected command, opaque to the log
+	Seq       uint64    // of the commit; 0 for a rejected command
+	Rejection []byte    // problem of a rejected command, opaque to the log
 	At        time.Time // UTC, microseconds
 }
 
-// Outcome is the end of a command that caused no commit of its own: a rejection, or the repeat of
-// an earlier command.
+// Outcome is the end of a command without a commit of its own: a rejection, or the repeat of an earlier command.
 type Outcome struct {
 	Command   CommandID
 	Request   Fingerprint
-	Head      uint64  // sequence number of the head on which it was decided
-	Seq       uint64  // a repeat: the commit of the first command, else 0
+	Head      uint64  // sequence number of the head at the decision
+	Seq       uint64  // of the first command's commit, for the repeat of an accepted command
 	Repeat    bool    // the command had been handled before
-	Rejection []byte  // the problem; nil for the repeat of an accepted command
-	Attempt   [8]byte // opaque to the log: which of several attempts under one id this answers
+	Rejection []byte  // problem; nil for the repeat of an accepted command
+	Attempt   [8]byte // opaque to the log; identifies the attempt that waits for this outcome
 	At        time.Time
 }
 
-// DeadLetter is an inbox entry that could not be read as a command.
+// DeadLetter is a message that could not be read as a command.
 type DeadLetter struct {
-	ID      string // the message's id
+	ID      string // of the message
 	Payload []byte
 	Reason  string
 	At      time.Time
 }
 
-// KV is an entry of a partition's key–value space. A nil Value deletes the key. Puts of one batch
-// are applied in their order.
+// KV is an entry of a partition's key–value space. A nil Value deletes the key. The puts of a batch take effect in
+// order.
 type KV struct {
 	Key   string
 	Value []byte
-	// Erase says that what the key held before must leave the log's files too, not only its answers.
-	// The log sees to it soon after the append and says so where it cannot; see each adapter. It
-	// costs more than an append and is for what a person may ask to be forgotten.
+	// Erase removes the previous value of the key from the log's files as well, soon after the append; see each
+	// adapter for the limits. It is more expensive than an ordinary put and serves the erasure of personal data.
 	Erase bool
 }
 
-// Erases reports whether the batch has a put that erases.
+// Erases reports whether any put of the batch has Erase set.
 func (b *Batch) Erases() bool {
 	return slices.ContainsFunc(b.Puts, func(kv KV) bool { return kv.Erase })
 }
 
-// Batch is what an owner writes in one step.
+// Batch is the unit of Append.
 type Batch struct {
 	Partition Partition
-	Fence     uint64 // of the owner's lease
-	Head      Head   // expected end of the chain
-	From, To  Offset // expected checkpoint of the partition's topic, and the new one
+	Fence     uint64 // fencing token of the owner's lease
+	Head      Head   // of the chain that the batch continues
+	From, To  Offset // present and new checkpoint of the partition's topic
 
-	Commits     []Commit // sealed, the first one on Head
+	Commits     []Commit // sealed, the first one after Head
 	Outcomes    []Outcome
 	Receipts    []Receipt
 	DeadLetters []DeadLetter
 	Puts        []KV
 }
 
-// Entry is what Follow delivers: a commit, or an outcome, in the order in which the owner wrote
-// them. Exactly one field is set.
+// Entry is the unit of Follow: a commit or an outcome, in the order in which the owner appended them. Exactly one of
+// Commit and Outcome is set.
 type Entry struct {
 	Partition Partition
 	Commit    *Commit
 	Outcome   *Outcome
 }
 
-// Positions says how far a follower has got in every partition.
+// Positions are the heads up to which a follower has handled each partition.
 type Positions [Partitions]Head
 
 // Capabilities are the properties in which adapters differ.
@@ -219,55 +215,52 @@ type Capabilities struct {
 	DurableQueue bool
 }
 
-// Log is a durable store of commits and what belongs to them. All methods are safe for
-// concurrent use.
+// Log is a durable store of commits and of everything that belongs to them. All methods are safe for concurrent use.
 type Log interface {
 	CommandQueue
 
-	// Own waits until this process owns the partition or ctx ends. Nobody owns a partition with an
-	// open loss.
+	// Own waits until this process owns the partition, or until ctx ends. A partition with an open loss has no owner.
 	Own(ctx context.Context, partition Partition) (Lease, error)
-	// Append stores a batch atomically and durably, or returns an error: ErrConflict when
-	// nothing was written, anything else when the outcome may be unknown. Batches of different
-	// partitions may share one durable write. The log keeps the batch's slices.
+	// Append stores a batch atomically and durably. The error is ErrConflict if nothing was written; after any other
+	// error the outcome is unknown. Batches of different partitions may share one durable write. The log keeps the
+	// batch's slices.
 	Append(ctx context.Context, batch Batch) error
-	// Head returns the durable end of a partition's chain.
+	// Head returns the durable head of a partition.
 	Head(ctx context.Context, partition Partition) (Head, error)
-	// Heads returns the durable ends of all chains, each as it was at some moment of the call.
+	// Heads returns the durable heads of all partitions, each as it was at some time during the call.
 	Heads(ctx context.Context) (Positions, error)
-	// Read returns the commits with the given sequence numbers, in the order asked for. A number
-	// that the partition does not have is an error.
+	// Read returns the commits with the given sequence numbers, in the given order. A number beyond the partition's
+	// head is an error.
 	Read(ctx context.Context, partition Partition, seqs []uint64) ([]Commit, error)
-	// Follow calls deliver with every durable commit after the given positions and then, without
-	// a gap, with every commit and outcome as it becomes durable, until ctx ends (ctx.Err()) or
-	// deliver fails (its error). Commits of one partition arrive in order; outcomes of before the
-	// call are not delivered. onLive, if not nil, is called once, as soon as all that was durable at
-	// the call has been delivered. A position that the log does not hold is a *LostTailError and
-	// nothing is delivered. Partitions with an open loss are not followed: their position is not
-	// checked and nothing of them is delivered, also after the loss is accepted, until Follow is
-	// called anew. A loss that is reported while Follow runs ends it with that *LostTailError.
-	// Several losses found at once are returned together; LostTails finds them. deliver must not
-	// keep the slice; it may keep the commits.
+	// Follow calls handle with every durable commit after the given positions and then, without a gap, with every
+	// commit and outcome as it becomes durable. It returns ctx.Err() when ctx ends, or the first error of handle.
+	// Commits of one partition arrive in order; outcomes that were appended before the call are left out. onLive, if
+	// not nil, is called once, when everything that was durable at the call has been handled.
+	//
+	// A position that the log does not have is a *LostTailError, before the first call of handle. A loss that is
+	// reported while Follow runs ends it with that *LostTailError. Several losses are returned together; see
+	// LostTails. Partitions that have an open loss at the call are skipped, and stay skipped when the loss is
+	// accepted, until the next Follow.
+	//
+	// handle must not keep the slice; it may keep the commits.
 	Follow(ctx context.Context, from Positions, handle func([]Entry) error, onLive func()) error
-	// ReportLoss keeps durably that commits up to loss.Known were seen and are gone, and ends the
-	// partition's lease. Of several reports the one with the highest Known.Seq is kept. It may be
-	// repeated.
+	// ReportLoss records durably that the commits up to loss.Known existed and are missing, and ends the partition's
+	// lease. Of several reports the log keeps the one with the highest Known.Seq. It may be called repeatedly.
 	ReportLoss(ctx context.Context, loss LostTailError) error
-	// Losses returns what was reported and how many losses were accepted.
+	// Losses returns the open losses and the number of accepted ones.
 	Losses(ctx context.Context) (Losses, error)
-	// AcceptLoss goes on with the commits that the partition still has: it raises the partition's
-	// epoch by one and forgets the report. It is for a person to decide. A partition without an open
-	// loss is an error and nothing changes.
+	// AcceptLoss lets the partition continue with its remaining commits: it deletes the report and increments the
+	// epoch. It is an operator's decision. Without an open loss it returns an error and changes nothing.
 	AcceptLoss(ctx context.Context, partition Partition) error
-	// Receipts returns the partition's records that are not older than since.
+	// Receipts returns the partition's receipts that are not older than since.
 	Receipts(ctx context.Context, partition Partition, since time.Time) ([]Receipt, error)
 	// DeadLetters returns the partition's dead letters, oldest first.
 	DeadLetters(ctx context.Context, partition Partition) ([]DeadLetter, error)
-	// Get returns the value of a key, nil if there is none.
+	// Get returns the value of a key, nil if the key does not exist.
 	Get(ctx context.Context, partition Partition, key string) ([]byte, error)
-	// Scan returns the entries whose key begins with prefix, in key order.
+	// Scan returns the entries whose key starts with prefix, in the order of their keys.
 	Scan(ctx context.Context, partition Partition, prefix string) ([]KV, error)
-	// Status describes the log; its parts may be of slightly different moments.
+	// Status describes the log. Its parts may be of slightly different times.
 	Status(ctx context.Context) (Status, error)
 	// Capabilities returns the adapter's properties. They never change.
 	Capabilities() Capabilities
@@ -281,8 +274,8 @@ type Log interface {
 	// CheckCapacity returns an error while the store is too full to begin anything new. Commands for what exists are
 	// still accepted.
 	CheckCapacity() error
-	// Health returns nil while the log can append, else the reason why it cannot.
+	// Health returns nil while the log accepts appends, and otherwise the reason.
 	Health() error
-	// Close ends every lease and waits for writes under way.
+	// Close ends every lease and waits for writes that have started. All later calls fail with ErrStopped.
 	Close() error
 }

@@ -12,15 +12,15 @@ import (
 	"tandem/eventlog"
 )
 
-// Memory is an eventlog.Log that keeps everything in memory and appends at once. Its content,
-// the inbox included, outlives Close: Reopen returns a new Memory over it.
+// Memory is an eventlog.Log in memory. Its content, including the command queue, outlives Close: Reopen returns a new
+// Memory with the same content.
 type Memory struct {
 	faults faults
 	closed chan struct{}
 
 	mu           sync.Mutex
 	isClosed     bool
-	stopped      error // why nothing can be appended any more
+	stopped      error // set by Stop
 	owners       [eventlog.Partitions]*memoryLease
 	ownerChanged [eventlog.Partitions]signal
 	store        *memoryStore
@@ -28,13 +28,13 @@ type Memory struct {
 
 var _ eventlog.Log = (*Memory)(nil)
 
-// memoryStore is what outlives a Memory. The Memory in use guards it.
+// memoryStore is the content that outlives a Memory. The mutex of the open Memory guards it.
 type memoryStore struct {
 	fence      uint64
-	entries    []eventlog.Entry // commits and outcomes in the order of their arrival
+	entries    []eventlog.Entry // commits and outcomes in order of arrival
 	arrived    signal
 	topics     map[string]*memoryTopic
-	reported   []eventlog.LostTailError // every report that was kept, in order
+	reported   []eventlog.LostTailError // losses in order of arrival, without reports that changed nothing
 	partitions [eventlog.Partitions]memoryPartition
 }
 
@@ -43,7 +43,7 @@ type memoryPartition struct {
 	receipts    []eventlog.Receipt
 	deadLetters []eventlog.DeadLetter
 	values      map[string][]byte
-	fence       uint64 // of the latest lease
+	fence       uint64 // fencing token of the latest lease
 	epoch       uint64
 	loss        *eventlog.LostTailError
 }
@@ -55,7 +55,7 @@ func (p *memoryPartition) head() eventlog.Head {
 	return p.commits[len(p.commits)-1].Head()
 }
 
-// signal wakes everybody who waits for a change. Its owner's mutex guards it.
+// signal wakes all goroutines that wait for a change. The mutex of its owner guards it.
 type signal struct{ ch chan struct{} }
 
 func (s *signal) wait() <-chan struct{} {
@@ -81,13 +81,13 @@ func openMemory(store *memoryStore) *Memory {
 	return &Memory{store: store, closed: make(chan struct{})}
 }
 
-// Reopen closes m and returns a Memory without faults over the same content.
+// Reopen closes m and returns a Memory with the same content and without scheduled failures.
 func (m *Memory) Reopen() *Memory {
 	m.close()
 	return openMemory(m.store)
 }
 
-// Close ends every lease and everybody who follows or waits; they get eventlog.ErrStopped.
+// Close ends every lease and all blocked calls, which return eventlog.ErrStopped.
 func (m *Memory) Close() error {
 	m.close()
 	return nil
@@ -113,7 +113,7 @@ func (m *Memory) Health() error {
 	return m.appendError()
 }
 
-// appendError says why nothing can be appended. The caller holds m.mu.
+// appendError returns the reason why the log refuses appends, or nil. The caller holds m.mu.
 func (m *Memory) appendError() error {
 	if m.isClosed {
 		return errClosed()
@@ -121,7 +121,7 @@ func (m *Memory) appendError() error {
 	return m.stopped
 }
 
-// checkOpen returns an error when a caller with this context can get no answer. The caller holds m.mu.
+// checkOpen returns an error if the log is closed or ctx has ended. The caller holds m.mu.
 func (m *Memory) checkOpen(ctx context.Context) error {
 	if m.isClosed {
 		return errClosed()
@@ -131,7 +131,7 @@ func (m *Memory) checkOpen(ctx context.Context) error {
 
 func errClosed() error { return fmt.Errorf("the log is closed: %w", eventlog.ErrStopped) }
 
-// Append stores the batch at once, unless a fault was ordered.
+// Append stores the batch, unless a failure is scheduled.
 func (m *Memory) Append(ctx context.Context, batch eventlog.Batch) error {
 	if err := m.faults.waitIfHeld(ctx, m.closed); err != nil {
 		return err
@@ -148,12 +148,12 @@ func (m *Memory) Append(ctx context.Context, batch eventlog.Batch) error {
 	return failure
 }
 
-// checkBatch returns an error unless the batch continues what is stored. The caller holds m.mu.
+// checkBatch returns an error that is ErrConflict unless the batch continues the partition. The caller holds m.mu.
 func (m *Memory) checkBatch(batch eventlog.Batch) error {
 	owner, head, topic := m.owners[batch.Partition], m.store.partitions[batch.Partition].head(), m.topic(eventlog.Topic(batch.Partition))
 	switch {
 	case owner == nil || owner.fence != batch.Fence:
-		return conflict(batch, "fence %d is not the owner's", batch.Fence)
+		return conflict(batch, "fencing token %d is not the owner's", batch.Fence)
 	case head != batch.Head:
 		return conflict(batch, "the head is at %d, expected %d", head.Seq, batch.Head.Seq)
 	case topic.checkpoint != batch.From:
@@ -163,7 +163,7 @@ func (m *Memory) checkBatch(batch eventlog.Batch) error {
 	}
 	for i := range batch.Commits {
 		if err := batch.Commits[i].Verify(head); err != nil || batch.Commits[i].Partition != batch.Partition {
-			return conflict(batch, "its commits are no chain: %v", err)
+			return conflict(batch, "its commits are not a chain: %v", err)
 		}
 		head = batch.Commits[i].Head()
 	}
@@ -203,14 +203,14 @@ func (p *memoryPartition) put(kv eventlog.KV) {
 	p.values[kv.Key] = kv.Value
 }
 
-// Head returns the end of the partition's chain.
+// Head returns the head of the partition.
 func (m *Memory) Head(ctx context.Context, partition eventlog.Partition) (eventlog.Head, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.store.partitions[partition].head(), m.checkOpen(ctx)
 }
 
-// Heads returns the ends of all chains, as they are at one moment.
+// Heads returns the heads of all partitions at one time.
 func (m *Memory) Heads(ctx context.Context) (heads eventlog.Positions, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -238,7 +238,7 @@ func (m *Memory) Read(ctx context.Context, partition eventlog.Partition, seqs []
 	return commits, nil
 }
 
-// Receipts returns the partition's records since the given time, in the order of their arrival.
+// Receipts returns the partition's receipts since the given time, in order of arrival.
 func (m *Memory) Receipts(ctx context.Context, partition eventlog.Partition, since time.Time) ([]eventlog.Receipt, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -265,7 +265,7 @@ func (m *Memory) Get(ctx context.Context, partition eventlog.Partition, key stri
 	return m.store.partitions[partition].values[key], m.checkOpen(ctx)
 }
 
-// Scan returns the entries whose key begins with prefix.
+// Scan returns the entries whose key starts with prefix, in the order of their keys.
 func (m *Memory) Scan(ctx context.Context, partition eventlog.Partition, prefix string) ([]eventlog.KV, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

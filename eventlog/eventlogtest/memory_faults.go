@@ -8,7 +8,7 @@ import (
 	"tandem/eventlog"
 )
 
-// faults are the ordered misfortunes of a Memory.
+// faults are the failures and holds that a test has scheduled.
 type faults struct {
 	mu   sync.Mutex
 	next []failure
@@ -20,16 +20,16 @@ type failure struct {
 	beforeStore bool
 }
 
-// FailBefore makes the next append that fits return err and store nothing. Called again, it
-// orders a failure for the append after that.
+// FailBefore makes the next valid append return err and store nothing. Another call schedules a failure of the append
+// after that.
 func (m *Memory) FailBefore(err error) { m.faults.schedule(failure{err, true}) }
 
-// FailAfter makes the next append that fits return err although it is stored, as a connection
-// that breaks before the answer does.
+// FailAfter makes the next valid append return err although it is stored, like a connection that breaks before the
+// reply.
 func (m *Memory) FailAfter(err error) { m.faults.schedule(failure{err, false}) }
 
-// Stop makes the log refuse every later append and owner with eventlog.ErrStopped and the cause,
-// as a full disk does. Reading and following go on.
+// Stop makes the log refuse all later appends and leases with eventlog.ErrStopped and the cause, like a full disk. The
+// log can still be read and followed.
 func (m *Memory) Stop(cause error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -38,21 +38,21 @@ func (m *Memory) Stop(cause error) {
 	}
 }
 
-// Held is an append that waits to be stored.
+// Held is an append that waits before it is stored.
 type Held struct {
 	arrived chan struct{}
 	release chan struct{}
 	once    sync.Once
 }
 
-// Arrived is closed when the append is there and waits.
+// Arrived is closed when the append waits.
 func (h *Held) Arrived() <-chan struct{} { return h.arrived }
 
-// Release lets the append go on. It is safe to call more than once.
+// Release lets the append continue. It may be called more than once.
 func (h *Held) Release() { h.once.Do(func() { close(h.release) }) }
 
-// Hold makes the next append wait, before anything of it is checked or stored, until Release, the
-// end of its context or Close. Called again, it holds the append after that.
+// Hold makes the next append wait, before it is checked, until Release, Close or the end of its context. Another call
+// holds the append after that.
 func (m *Memory) Hold() *Held {
 	held := &Held{arrived: make(chan struct{}), release: make(chan struct{})}
 	m.faults.mu.Lock()
@@ -67,7 +67,7 @@ func (f *faults) schedule(next failure) {
 	f.next = append(f.next, next)
 }
 
-// nextFailure takes the next ordered failure; without one it returns nothing.
+// nextFailure removes and returns the next scheduled failure, or returns a nil error.
 func (f *faults) nextFailure() (lost bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

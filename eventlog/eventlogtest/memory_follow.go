@@ -8,18 +8,18 @@ import (
 	"tandem/eventlog"
 )
 
-// followPage is the most entries that one call of deliver gets.
+// followPage is the maximum number of entries in one call of handle.
 const followPage = 256
 
 // memoryFollower is one call of Follow.
 type memoryFollower struct {
 	from        eventlog.Positions
-	skipped     [eventlog.Partitions]bool // they had an open loss at the call
-	liveAt      int                       // entries that were there at the call
-	reportsSeen int                       // reports that were there at the call
+	skipped     [eventlog.Partitions]bool // had an open loss at the call
+	liveAt      int                       // number of entries at the call
+	reportsSeen int                       // number of reports at the call
 }
 
-// Follow delivers the past after the given positions and then what arrives.
+// Follow calls handle with the entries after the given positions and then with new ones.
 func (m *Memory) Follow(ctx context.Context, from eventlog.Positions, handle func([]eventlog.Entry) error, onLive func()) error {
 	follower := &memoryFollower{from: from}
 	if err := m.startFollow(ctx, follower); err != nil {
@@ -46,7 +46,7 @@ func (m *Memory) Follow(ctx context.Context, from eventlog.Positions, handle fun
 	}
 }
 
-// startFollow checks the positions and fills in what the follower must know.
+// startFollow checks the positions and initialises the follower.
 func (m *Memory) startFollow(ctx context.Context, follower *memoryFollower) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -64,7 +64,7 @@ func (m *Memory) startFollow(ctx context.Context, follower *memoryFollower) erro
 	return cmp.Or(errors.Join(lost...), m.checkOpen(ctx))
 }
 
-// checkPosition returns a loss unless the partition holds what is known.
+// checkPosition returns a loss unless the partition has the known commit.
 func (p *memoryPartition) checkPosition(number eventlog.Partition, known eventlog.Head) *eventlog.LostTailError {
 	stored := p.head()
 	if known.Seq > 0 && known.Seq <= stored.Seq {
@@ -76,7 +76,7 @@ func (p *memoryPartition) checkPosition(number eventlog.Partition, known eventlo
 	return &eventlog.LostTailError{Partition: number, Known: known, Stored: stored}
 }
 
-// reportedLosses joins the reports about followed partitions that came since the call. The caller holds m.mu.
+// reportedLosses joins the losses of followed partitions that were reported since the call. The caller holds m.mu.
 func (m *Memory) reportedLosses(follower *memoryFollower) error {
 	var lost []error
 	for _, loss := range m.store.reported[follower.reportsSeen:] {
@@ -87,8 +87,8 @@ func (m *Memory) reportedLosses(follower *memoryFollower) error {
 	return errors.Join(lost...)
 }
 
-// nextEntries takes entries from next on and leaves out what the follower has and the outcomes of before
-// it came. With nothing to read it returns the signal to wait for.
+// nextEntries returns entries from number next on, without those that the follower has or skips. If there are none,
+// more signals the next one.
 func (m *Memory) nextEntries(ctx context.Context, next int, follower *memoryFollower) (page []eventlog.Entry, read int, more <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

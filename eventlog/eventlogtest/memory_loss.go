@@ -8,7 +8,7 @@ import (
 	"tandem/eventlog"
 )
 
-// ReportLoss keeps the report and ends the partition's lease and everybody who follows it.
+// ReportLoss records the loss and ends the partition's lease and every Follow.
 func (m *Memory) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -41,7 +41,7 @@ func (m *Memory) Losses(ctx context.Context) (eventlog.Losses, error) {
 	return found, m.checkOpen(ctx)
 }
 
-// AcceptLoss lets the partition have an owner again.
+// AcceptLoss deletes the report, so that the partition can have an owner again.
 func (m *Memory) AcceptLoss(ctx context.Context, partition eventlog.Partition) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -58,10 +58,10 @@ func (m *Memory) AcceptLoss(ctx context.Context, partition eventlog.Partition) e
 	return nil
 }
 
-// memoryNode is the name of the one process that a Memory has.
+// memoryNode is the node name of every Memory.
 const memoryNode = "memory"
 
-// Status describes the log, as it is at one moment.
+// Status describes the log at one time.
 func (m *Memory) Status(ctx context.Context) (eventlog.Status, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

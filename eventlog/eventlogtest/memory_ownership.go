@@ -24,7 +24,7 @@ func (l *memoryLease) Release(context.Context) error {
 	return nil
 }
 
-// endLease closes a lease that still holds. The caller holds m.mu.
+// endLease ends a lease that has not ended yet. The caller holds m.mu.
 func (m *Memory) endLease(partition eventlog.Partition, lease *memoryLease) {
 	if lease == nil || m.owners[partition] != lease {
 		return
@@ -34,7 +34,7 @@ func (m *Memory) endLease(partition eventlog.Partition, lease *memoryLease) {
 	m.ownerChanged[partition].fire()
 }
 
-// Own waits until the partition has no owner in this Memory and no open loss.
+// Own waits until the partition has no owner and no open loss.
 func (m *Memory) Own(ctx context.Context, partition eventlog.Partition) (eventlog.Lease, error) {
 	for {
 		lease, free, err := m.grant(ctx, partition)
@@ -50,7 +50,7 @@ func (m *Memory) Own(ctx context.Context, partition eventlog.Partition) (eventlo
 	}
 }
 
-// grant returns a lease, or the signal after which it is worth asking again.
+// grant returns a lease, or a signal after which the caller should try again.
 func (m *Memory) grant(ctx context.Context, partition eventlog.Partition) (*memoryLease, <-chan struct{}, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -67,7 +67,7 @@ func (m *Memory) grant(ctx context.Context, partition eventlog.Partition) (*memo
 	return m.owners[partition], nil, nil
 }
 
-// await returns nil after the signal, or the reason why it is pointless to wait for it.
+// await returns nil after the signal, or an error when ctx ends or the log is closed.
 func (m *Memory) await(ctx context.Context, woken <-chan struct{}) error {
 	select {
 	case <-woken:

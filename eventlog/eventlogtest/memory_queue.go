@@ -9,13 +9,13 @@ import (
 )
 
 type memoryTopic struct {
-	messages   []eventlog.Message // past the checkpoint
-	lastOffset uint64             // offset of the newest message ever
+	messages   []eventlog.Message // after the checkpoint
+	lastOffset uint64             // of the newest message so far
 	checkpoint eventlog.Offset
 	arrived    signal
 }
 
-// advance moves the checkpoint forward and drops what is handled.
+// advance moves the checkpoint forward and deletes the messages up to it.
 func (t *memoryTopic) advance(to eventlog.Offset) {
 	if to.Compare(t.checkpoint) <= 0 {
 		return
@@ -33,7 +33,7 @@ func (t *memoryTopic) after(offset eventlog.Offset) []eventlog.Message {
 	return t.messages[i:]
 }
 
-// topic returns the topic and makes it if need be. The caller holds m.mu.
+// topic returns the topic, which it creates on first use. The caller holds m.mu.
 func (m *Memory) topic(name string) *memoryTopic {
 	topic := m.store.topics[name]
 	if topic == nil {
@@ -58,7 +58,7 @@ func (m *Memory) Send(ctx context.Context, name string, message eventlog.Message
 	return nil
 }
 
-// Receive returns up to limit messages after the offset, at least one of them.
+// Receive returns up to limit messages after the offset. It waits for the first one.
 func (m *Memory) Receive(ctx context.Context, topic string, after eventlog.Offset, limit int) ([]eventlog.Message, error) {
 	for {
 		found, arrived, err := m.peek(ctx, topic, after, limit)
@@ -82,14 +82,14 @@ func (m *Memory) peek(ctx context.Context, name string, after eventlog.Offset, l
 	return slices.Clone(found[:min(len(found), max(limit, 1))]), topic.arrived.wait(), nil
 }
 
-// Checkpoint returns the offset up to which the topic is handled.
+// Checkpoint returns the offset up to which the topic's messages are handled.
 func (m *Memory) Checkpoint(ctx context.Context, topic string) (eventlog.Offset, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.topic(topic).checkpoint, m.checkOpen(ctx)
 }
 
-// Advance moves the checkpoint of a topic that is not a partition's. It never moves back.
+// Advance moves the checkpoint of a topic that belongs to no partition. It never moves back.
 func (m *Memory) Advance(ctx context.Context, topic string, to eventlog.Offset) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

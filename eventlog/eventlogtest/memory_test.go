@@ -22,7 +22,7 @@ func TestMemoryConforms(t *testing.T) {
 	})
 }
 
-// owned returns a log and a batch of one value that fits.
+// owned returns a log and a valid batch with one value.
 func owned(t *testing.T) (*eventlogtest.Memory, eventlog.Batch) {
 	log := eventlogtest.NewMemory()
 	t.Cleanup(func() { log.Close() })

@@ -10,15 +10,15 @@ import (
 	"tandem/eventlog"
 )
 
-// Harness is an adapter's log as the suite uses it.
+// Harness gives the suite access to the logs of an adapter.
 type Harness struct {
-	// Log is open on an empty store. The suite closes it.
+	// Log is an empty log. The suite closes it.
 	Log eventlog.Log
-	// Reopen closes the log that was opened last and opens the same store again.
+	// Reopen closes the latest log and opens its store again.
 	Reopen func(t *testing.T) eventlog.Log
 }
 
-// Run runs the conformance suite. The open function is called once for every test of it.
+// Run runs the conformance suite. It calls open once for each test.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	for _, room := range []map[string]func(*suite){
 		appendTests, ownershipTests, readTests, followTests, queueTests, lifecycleTests, lossTests,
@@ -29,7 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 	}
 }
 
-// suite is one test of the suite and the log it runs on.
+// suite is one test and its log.
 type suite struct {
 	*testing.T
 	ctx     context.Context
@@ -37,7 +37,7 @@ type suite struct {
 	log     eventlog.Log
 }
 
-// newSuite opens the log and closes it after the test, when nothing may be left running.
+// newSuite opens the log. After the test it closes it and checks for leaked goroutines.
 func newSuite(t *testing.T, open func(t *testing.T) Harness) *suite {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
@@ -52,7 +52,7 @@ func (s *suite) reopen() {
 	s.log = s.harness.Reopen(s.T)
 }
 
-// async runs f on its own goroutine and returns the channel of its result.
+// async calls a function on another goroutine and returns a channel with its result.
 func async[T any](call func() (T, error)) <-chan result[T] {
 	ch := make(chan result[T], 1)
 	go func() {

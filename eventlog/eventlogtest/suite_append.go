@@ -15,11 +15,11 @@ var appendTests = map[string]func(*suite){
 	"append/partitions are independent":         (*suite).testIndependence,
 	"append/a conflict writes nothing":          (*suite).testConflicts,
 	"append/a batch without commits is checked": (*suite).testConflictsWithoutCommits,
-	"append/a batch is stored whole":            (*suite).testBatchIsAtomic,
-	"append/commits that are no chain":          (*suite).testBrokenChain,
+	"append/a batch is atomic":                  (*suite).testBatchIsAtomic,
+	"append/a broken chain is refused":          (*suite).testBrokenChain,
 	"append/twenty writers on one head":         (*suite).testTwentyWriters,
 	"append/many owners at once":                (*suite).testManyOwners,
-	"append/an ended context":                   (*suite).testAppendContext,
+	"append/after the end of its context":       (*suite).testAppendContext,
 }
 
 func (s *suite) testHeads() {
@@ -48,7 +48,7 @@ func (s *suite) testIndependence() {
 	require.Zero(s, head)
 }
 
-// fullBatch returns a batch that holds one of everything, and the message it handles.
+// fullBatch returns a batch with some of everything, which handles a message.
 func (o *partitionOwner) fullBatch() eventlog.Batch {
 	batch := o.batch(2)
 	batch.To = o.suite.send(eventlog.Topic(o.partition), "m")
@@ -60,17 +60,17 @@ func (o *partitionOwner) fullBatch() eventlog.Batch {
 	batch.Outcomes = []eventlog.Outcome{
 		{Command: commandID(o.partition, 1001), Request: eventlog.Fingerprint{8}, Attempt: [8]byte{7, 0xff}, Head: batch.Commits[1].Seq, Rejection: []byte(`{"code":"forbidden"}`), At: at},
 	}
-	batch.DeadLetters = []eventlog.DeadLetter{{ID: "broken", Payload: []byte{0, 0xff, 1}, Reason: "it is no command", At: at}}
+	batch.DeadLetters = []eventlog.DeadLetter{{ID: "broken", Payload: []byte{0, 0xff, 1}, Reason: "not a command", At: at}}
 	batch.Puts = []eventlog.KV{{Key: "lane/a", Value: []byte("1")}, {Key: "lane/gone", Value: nil}}
 	return batch
 }
 
-// conflicts are all the ways in which a batch may fail to continue what is stored.
+// conflicts are changes to a batch, each of which makes it continue something other than the stored state.
 func (o *partitionOwner) conflicts(old eventlog.Lease) map[string]func(*eventlog.Batch) {
 	return map[string]func(*eventlog.Batch){
-		"fence of nobody":           func(batch *eventlog.Batch) { batch.Fence++ },
-		"fence of the owner before": func(batch *eventlog.Batch) { batch.Fence = old.Fence() },
-		"head is behind":            func(batch *eventlog.Batch) { o.rebase(batch, eventlog.Head{}) },
+		"unknown fencing token":               func(batch *eventlog.Batch) { batch.Fence++ },
+		"fencing token of the previous owner": func(batch *eventlog.Batch) { batch.Fence = old.Fence() },
+		"head is behind":                      func(batch *eventlog.Batch) { o.rebase(batch, eventlog.Head{}) },
 		"head is ahead": func(batch *eventlog.Batch) {
 			o.rebase(batch, eventlog.Head{Seq: batch.Head.Seq + 1, Hash: batch.Head.Hash})
 		},
@@ -91,8 +91,8 @@ func (o *partitionOwner) rebase(batch *eventlog.Batch, head eventlog.Head) {
 	}
 }
 
-// ownTwice returns an owner of a partition that has had an owner before, a commit and a handled
-// message, and the lease of that first owner.
+// ownTwice returns the second owner of a partition that has commits and a handled message, and the lease of the first
+// owner.
 func (s *suite) ownTwice(partition eventlog.Partition) (*partitionOwner, eventlog.Lease) {
 	old := s.own(partition)
 	require.NoError(s, old.store(s.ctx, old.fullBatch()))
@@ -104,12 +104,12 @@ func (s *suite) testConflicts() {
 	owner, old := s.ownTwice(5)
 	for name, alter := range owner.conflicts(old) {
 		batch := owner.fullBatch()
-		before := owner.contents()
+		before := owner.state()
 		alter(&batch)
 		require.ErrorIs(s, s.log.Append(s.ctx, batch), eventlog.ErrConflict, name)
-		require.Equal(s, before, owner.contents(), name)
+		require.Equal(s, before, owner.state(), name)
 	}
-	require.NoError(s, owner.store(s.ctx, owner.fullBatch()), "the owner goes on after conflicts")
+	require.NoError(s, owner.store(s.ctx, owner.fullBatch()), "the owner can append after conflicts")
 }
 
 func (s *suite) testConflictsWithoutCommits() {
@@ -117,10 +117,10 @@ func (s *suite) testConflictsWithoutCommits() {
 	for name, alter := range owner.conflicts(old) {
 		batch := owner.fullBatch()
 		batch.Commits = nil
-		before := owner.contents()
+		before := owner.state()
 		alter(&batch)
 		require.ErrorIs(s, s.log.Append(s.ctx, batch), eventlog.ErrConflict, name)
-		require.Equal(s, before, owner.contents(), name)
+		require.Equal(s, before, owner.state(), name)
 		empty := eventlog.Batch{Partition: batch.Partition, Fence: batch.Fence, Head: batch.Head, From: batch.From, To: batch.From}
 		require.ErrorIs(s, s.log.Append(s.ctx, empty), eventlog.ErrConflict, "an empty batch: %s", name)
 	}
@@ -137,29 +137,28 @@ func (s *suite) testBatchIsAtomic() {
 	live := s.follow(eventlog.Positions{})
 	live.waitLive()
 	require.NoError(s, owner.store(s.ctx, batch))
-	require.Equal(s, partitionContents{
+	require.Equal(s, partitionState{
 		Head: batch.Commits[1].Head(), Commits: batch.Commits, Receipts: batch.Receipts, DeadLetters: batch.DeadLetters,
 		Values: batch.Puts[:1], Checkpoint: batch.To,
-	}, owner.contents())
+	}, owner.state())
 	require.Equal(s, batchEntries(batch), live.wait(3))
 	live.end()
 }
 
-// testBrokenChain shows that a batch whose commits do not continue one another is refused: once
-// stored it would be damage.
+// testBrokenChain checks that a batch with a broken chain is refused. Stored, it would count as damage.
 func (s *suite) testBrokenChain() {
 	owner := s.own(3)
 	owner.append(1)
-	before := owner.contents()
+	before := owner.state()
 	for name, alter := range map[string]func(*eventlog.Batch){
-		"altered after sealing": func(batch *eventlog.Batch) { batch.Commits[1].Actor = "somebody else" },
+		"altered after sealing": func(batch *eventlog.Batch) { batch.Commits[1].Actor = "another actor" },
 		"a gap":                 func(batch *eventlog.Batch) { batch.Commits = batch.Commits[1:] },
 		"another partition":     func(batch *eventlog.Batch) { batch.Commits[0].Partition = 4; owner.rebase(batch, batch.Head) },
 	} {
 		batch := owner.batch(2)
 		alter(&batch)
 		require.ErrorIs(s, s.log.Append(s.ctx, batch), eventlog.ErrConflict, name)
-		require.Equal(s, before, owner.contents(), name)
+		require.Equal(s, before, owner.state(), name)
 	}
 }
 
@@ -218,5 +217,5 @@ func (s *suite) testAppendContext() {
 	ctx, cancel := newDeadline(s.ctx, -time.Second)
 	defer cancel()
 	require.Error(s, s.log.Append(ctx, owner.batch(1)))
-	require.NotPanics(s, func() { owner = s.own(3); owner.append(1) }, "others go on")
+	require.NotPanics(s, func() { owner = s.own(3); owner.append(1) }, "other owners can append")
 }

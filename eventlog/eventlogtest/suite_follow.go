@@ -13,20 +13,20 @@ import (
 )
 
 var followTests = map[string]func(*suite){
-	"follow/past, then live":                      (*suite).testFollow,
-	"follow/an empty log is live at once":         (*suite).testFollowEmpty,
-	"follow/from positions":                       (*suite).testFollowPositions,
-	"follow/outcomes in order, live only":         (*suite).testFollowOutcomes,
-	"follow/a batch that changes nothing durable": (*suite).testFollowVolatile,
-	"follow/no gap under concurrent appends":      (*suite).testFollowConcurrent,
-	"follow/a slow follower blocks nobody":        (*suite).testFollowSlow,
-	"follow/a lost tail is named":                 (*suite).testFollowLost,
-	"follow/another history is named":             (*suite).testFollowOtherHistory,
-	"follow/a failing deliver ends it":            (*suite).testFollowDeliverError,
-	"follow/an ending context ends it":            (*suite).testFollowContext,
+	"follow/stored commits, then live ones":        (*suite).testFollow,
+	"follow/an empty log is live at once":          (*suite).testFollowEmpty,
+	"follow/from positions":                        (*suite).testFollowPositions,
+	"follow/outcomes in order, live only":          (*suite).testFollowOutcomes,
+	"follow/batches without commits":               (*suite).testFollowVolatile,
+	"follow/no gap under concurrent appends":       (*suite).testFollowConcurrent,
+	"follow/a slow follower does not delay others": (*suite).testFollowSlow,
+	"follow/a lost tail is reported":               (*suite).testFollowLost,
+	"follow/another history is reported":           (*suite).testFollowOtherHistory,
+	"follow/an error of the handler ends it":       (*suite).testFollowDeliverError,
+	"follow/the end of the context ends it":        (*suite).testFollowContext,
 }
 
-// entryCollector collects what Follow delivers.
+// entryCollector collects the entries of a Follow.
 type entryCollector struct {
 	suite  *suite
 	cancel context.CancelFunc
@@ -35,17 +35,17 @@ type entryCollector struct {
 
 	mu            sync.Mutex
 	entries       []eventlog.Entry
-	onLiveCalls   int // calls of onLive
-	entriesAtLive int // entries delivered when it was called
+	onLiveCalls   int // number of calls of onLive
+	entriesAtLive int // number of entries at the first of them
 	arrived       wakeup.Signal
-	gate          chan struct{} // the first delivery waits for it
+	gate          chan struct{} // if not nil, collect waits until it is closed
 }
 
 func (s *suite) follow(from eventlog.Positions) *entryCollector {
 	return s.followGated(from, nil)
 }
 
-// followGated follows, and waits with the first delivery until slowness is closed.
+// followGated follows the log and blocks in its first handle call until gate is closed.
 func (s *suite) followGated(from eventlog.Positions, gate chan struct{}) *entryCollector {
 	ctx, cancel := context.WithCancel(s.ctx)
 	collector := &entryCollector{suite: s, cancel: cancel, live: make(chan struct{}), arrived: wakeup.New(), gate: gate}
@@ -86,7 +86,7 @@ func (c *entryCollector) waitLive() {
 	}
 }
 
-// wait returns what was delivered, as soon as there are n entries.
+// wait returns the collected entries as soon as there are n.
 func (c *entryCollector) wait(n int) []eventlog.Entry {
 	c.suite.Helper()
 	for {
@@ -104,7 +104,7 @@ func (c *entryCollector) wait(n int) []eventlog.Entry {
 	}
 }
 
-// end stops following; nothing more than what was waited for may have come.
+// end stops following.
 func (c *entryCollector) end() {
 	c.suite.Helper()
 	c.cancel()
@@ -113,7 +113,7 @@ func (c *entryCollector) end() {
 	require.LessOrEqual(c.suite, c.onLiveCalls, 1, "onLive is called once")
 }
 
-// batchEntries returns what a follower sees of the batches.
+// batchEntries returns the entries that a follower receives for the batches.
 func batchEntries(batches ...eventlog.Batch) []eventlog.Entry {
 	var entries []eventlog.Entry
 	for _, batch := range batches {
@@ -127,7 +127,7 @@ func batchEntries(batches ...eventlog.Batch) []eventlog.Entry {
 	return entries
 }
 
-// commitsOf returns the commits of one partition among the entries.
+// commitsOf returns the commits of one partition.
 func commitsOf(entries []eventlog.Entry, partition eventlog.Partition) []eventlog.Commit {
 	var commits []eventlog.Commit
 	for _, entry := range entries {
@@ -138,7 +138,7 @@ func commitsOf(entries []eventlog.Entry, partition eventlog.Partition) []eventlo
 	return commits
 }
 
-// byPartition keeps the order that a log promises: that of each partition.
+// byPartition groups entries by partition: the log guarantees the order within each.
 func byPartition(entries []eventlog.Entry) map[eventlog.Partition][]eventlog.Entry {
 	found := make(map[eventlog.Partition][]eventlog.Entry)
 	for _, entry := range entries {
@@ -272,7 +272,7 @@ func (s *suite) testFollowConcurrent() {
 	}
 }
 
-// requireComplete checks that the follower got every commit after its start, in order and once.
+// requireComplete checks that the collector received every commit after its start, in order and once.
 func (s *suite) requireComplete(collector *entryCollector, from eventlog.Positions, writers eventlog.Partition, each uint64) {
 	s.Helper()
 	missing := 0
@@ -308,18 +308,18 @@ func (s *suite) testFollowSlow() {
 		batches = append(batches, batch, otherBatch)
 	}
 	want := batchEntries(batches...)
-	require.Equal(s, byPartition(want), byPartition(fast.wait(len(want))), "the fast one is not held up")
+	require.Equal(s, byPartition(want), byPartition(fast.wait(len(want))), "the fast follower is not delayed")
 	close(gate)
 	require.Equal(s, byPartition(want), byPartition(slow.wait(len(want))))
 	slow.end()
 	fast.end()
 }
 
-// requireLostTail shows that Follow delivers nothing and names the lost tail.
+// requireLostTail checks that Follow returns a lost tail and handles no entry.
 func (s *suite) requireLostTail(from eventlog.Positions) *eventlog.LostTailError {
 	s.Helper()
 	err := s.log.Follow(s.ctx, from, func([]eventlog.Entry) error {
-		s.Error("something was delivered")
+		s.Error("an entry was handled")
 		return nil
 	}, func() { s.Error("onLive was called") })
 	var lost *eventlog.LostTailError
@@ -352,7 +352,7 @@ func (s *suite) testFollowOtherHistory() {
 func (s *suite) testFollowDeliverError() {
 	owner := s.own(1)
 	owner.append(1)
-	broken := errors.New("the projection is broken")
+	broken := errors.New("the handler failed")
 	calls := 0
 	err := s.log.Follow(s.ctx, eventlog.Positions{}, func([]eventlog.Entry) error { calls++; return broken }, nil)
 	require.ErrorIs(s, err, broken)

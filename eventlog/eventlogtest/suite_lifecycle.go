@@ -10,14 +10,14 @@ import (
 )
 
 var lifecycleTests = map[string]func(*suite){
-	"life/reopen keeps everything":       (*suite).testReopen,
-	"life/reopen an empty log":           (*suite).testReopenEmpty,
-	"life/appending goes on after":       (*suite).testReopenAppend,
-	"life/the inbox after reopen":        (*suite).testReopenQueue,
-	"life/close ends leases and waiting": (*suite).testClose,
-	"life/a closed log refuses":          (*suite).testClosed,
-	"life/healthy until closed":          (*suite).testHealth,
-	"life/an installation's claim":       (*suite).testClaim,
+	"lifecycle/reopen keeps everything":             (*suite).testReopen,
+	"lifecycle/reopen an empty log":                 (*suite).testReopenEmpty,
+	"lifecycle/append after reopen":                 (*suite).testReopenAppend,
+	"lifecycle/reopen and the command queue":        (*suite).testReopenQueue,
+	"lifecycle/close ends leases and blocked calls": (*suite).testClose,
+	"lifecycle/a closed log returns ErrStopped":     (*suite).testClosed,
+	"lifecycle/healthy until closed":                (*suite).testHealth,
+	"lifecycle/claim by an installation":            (*suite).testClaim,
 }
 
 func (s *suite) testReopen() {
@@ -30,16 +30,16 @@ func (s *suite) testReopen() {
 		}
 		require.NoError(s, owner.store(s.ctx, batch))
 	}
-	before := make([]partitionContents, len(chains))
+	before := make([]partitionState, len(chains))
 	for i, owner := range chains {
-		before[i] = owner.contents()
+		before[i] = owner.state()
 	}
 	s.reopen()
 	for i, owner := range chains {
 		if !s.log.Capabilities().DurableQueue {
 			before[i].Checkpoint, before[i].Waiting = eventlog.Offset{}, nil
 		}
-		require.Equal(s, before[i], owner.contents())
+		require.Equal(s, before[i], owner.state())
 	}
 	collector := s.follow(eventlog.Positions{})
 	collector.waitLive()
@@ -98,7 +98,7 @@ func (s *suite) testClose() {
 	require.ErrorIs(s, (<-receiveDone).err, eventlog.ErrStopped)
 	require.ErrorIs(s, (<-collector.done).err, eventlog.ErrStopped)
 	collector.cancel()
-	require.NoError(s, owner.lease.Release(s.ctx), "a release after the end")
+	require.NoError(s, owner.lease.Release(s.ctx), "Release after Close")
 	require.NoError(s, s.log.Close(), "a second Close")
 }
 

@@ -12,20 +12,20 @@ import (
 
 var lossTests = map[string]func(*suite){
 	"loss/a report ends the lease and keeps owners away": (*suite).testReportLoss,
-	"loss/the report that knows more is kept":            (*suite).testReportTwice,
-	"loss/many report and accept at once":                (*suite).testLossRace,
-	"loss/a closed log takes no report":                  (*suite).testLossClosed,
-	"loss/reports survive":                               (*suite).testLossReopen,
+	"loss/the report of the longest chain is kept":       (*suite).testReportTwice,
+	"loss/concurrent reports and acceptances":            (*suite).testLossRace,
+	"loss/a closed log refuses reports":                  (*suite).testLossClosed,
+	"loss/reports survive reopening":                     (*suite).testLossReopen,
 	"loss/accepting raises the epoch":                    (*suite).testAcceptLoss,
-	"loss/what is not lost cannot be accepted":           (*suite).testAcceptWithoutLoss,
+	"loss/acceptance needs an open loss":                 (*suite).testAcceptWithoutLoss,
 	"loss/a lost partition is not followed":              (*suite).testLossSkipped,
-	"loss/a report ends those who follow":                (*suite).testLossEndsFollow,
-	"loss/several are found at once":                     (*suite).testSeveralLosses,
-	"status/tells what there is":                         (*suite).testStatus,
-	"heads/are those of the partitions":                  (*suite).testAllHeads,
+	"loss/a report ends followers":                       (*suite).testLossEndsFollow,
+	"loss/several losses are reported together":          (*suite).testSeveralLosses,
+	"status/of every partition":                          (*suite).testStatus,
+	"heads/of all partitions":                            (*suite).testAllHeads,
 }
 
-// lossOf is a report that knows n commits more than the partition has.
+// lossOf returns a report of count commits beyond the partition's head.
 func (o *partitionOwner) lossOf(count uint64) eventlog.LostTailError {
 	return eventlog.LostTailError{
 		Partition: o.partition, Known: eventlog.Head{Seq: o.head.Seq + count, Hash: eventlog.Hash{byte(count)}}, Stored: o.head,
@@ -55,7 +55,7 @@ func (s *suite) testReportLoss() {
 	require.Equal(s, []eventlog.LostTailError{owner.lossOf(3)}, s.losses().Open)
 	s.requireBlocks(s.tryOwn(4))
 	other.append(1)
-	require.Len(s, owner.storedCommits(), 2, "what is left can be read")
+	require.Len(s, owner.storedCommits(), 2, "the remaining commits can be read")
 }
 
 func (s *suite) testReportTwice() {
@@ -91,7 +91,7 @@ func (s *suite) testLossRace() {
 			accepted++
 		}
 	}
-	require.Equal(s, 1, accepted, "a loss is accepted once")
+	require.Equal(s, 1, accepted, "one of the acceptances succeeds")
 	s.reopen()
 	require.Empty(s, s.losses().Open)
 	require.EqualValues(s, 1, s.losses().Epochs[4])
@@ -162,7 +162,7 @@ func (s *suite) testLossSkipped() {
 	commits = append(commits, other.append(1)...)
 	require.Equal(s, commits, commitsOf(collector.wait(5), 5))
 	collector.end()
-	require.Len(s, collector.entries, 5, "nothing of the other, whatever becomes of it")
+	require.Len(s, collector.entries, 5, "the partition stays skipped")
 	again := s.follow(eventlog.Positions{})
 	again.waitLive()
 	require.Equal(s, owner.storedCommits(), commitsOf(again.wait(9), 4))
@@ -191,7 +191,7 @@ func (s *suite) testSeveralLosses() {
 	second.append(2)
 	var from eventlog.Positions
 	from[4], from[5] = first.lossOf(1).Known, second.lossOf(9).Known
-	err := s.log.Follow(s.ctx, from, func([]eventlog.Entry) error { return errors.New("something was delivered") }, nil)
+	err := s.log.Follow(s.ctx, from, func([]eventlog.Entry) error { return errors.New("an entry was handled") }, nil)
 	lost := eventlog.LostTails(err)
 	require.Len(s, lost, 2)
 	require.Equal(s, first.lossOf(1), *lost[0])

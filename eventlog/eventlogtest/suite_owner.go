@@ -11,10 +11,10 @@ import (
 	"tandem/eventlog"
 )
 
-// firstCommitTime is when the commits of the suite begin; each is a second after the one before.
+// firstCommitTime is RecordedAt of the first commits; later ones are a second apart.
 var firstCommitTime = time.Date(2026, 3, 1, 9, 30, 0, 123456000, time.UTC)
 
-// partitionOwner is an owner: it knows the end of its partition and makes batches that fit.
+// partitionOwner owns a partition and makes batches that continue it.
 type partitionOwner struct {
 	suite      *suite
 	partition  eventlog.Partition
@@ -23,7 +23,7 @@ type partitionOwner struct {
 	checkpoint eventlog.Offset
 }
 
-// own takes the partition over at its present end.
+// own becomes the owner of a partition at its present head.
 func (s *suite) own(partition eventlog.Partition) *partitionOwner {
 	s.Helper()
 	lease, err := s.log.Own(s.ctx, partition)
@@ -35,19 +35,19 @@ func (s *suite) own(partition eventlog.Partition) *partitionOwner {
 	return &partitionOwner{suite: s, partition: partition, lease: lease, head: head, checkpoint: done}
 }
 
-// batch returns n commits on the head as known, and moves nothing.
+// batch returns a batch of n commits on the owner's head, which stays as it is.
 func (o *partitionOwner) batch(n int) eventlog.Batch {
 	batch := eventlog.Batch{Partition: o.partition, Fence: o.lease.Fence(), Head: o.head, From: o.checkpoint, To: o.checkpoint}
 	head := o.head
 	for range n {
-		commit := sealed(o.partition, head)
+		commit := smallCommit(o.partition, head)
 		batch.Commits, head = append(batch.Commits, commit), commit.Head()
 	}
 	return batch
 }
 
-// sealed returns a commit like those of the product.
-func sealed(partition eventlog.Partition, head eventlog.Head) eventlog.Commit {
+// smallCommit returns a sealed commit with two small events.
+func smallCommit(partition eventlog.Partition, head eventlog.Head) eventlog.Commit {
 	commit := eventlog.Commit{
 		Partition: partition, Stream: fmt.Sprintf("project/a%d/p", partition), Version: head.Seq + 1,
 		Command: commandID(partition, head.Seq+1), Request: eventlog.Fingerprint{1, byte(partition)},
@@ -68,7 +68,7 @@ func commandID(partition eventlog.Partition, number uint64) (id eventlog.Command
 	return id
 }
 
-// store appends a batch and follows it with the chain's idea of the end.
+// store appends a batch and moves the owner's head and checkpoint.
 func (o *partitionOwner) store(ctx context.Context, batch eventlog.Batch) error {
 	err := o.suite.log.Append(ctx, batch)
 	if err != nil {
@@ -89,7 +89,7 @@ func (o *partitionOwner) append(n int) []eventlog.Commit {
 	return batch.Commits
 }
 
-// storedCommits reads the whole partition.
+// storedCommits reads all commits of the partition.
 func (o *partitionOwner) storedCommits() []eventlog.Commit {
 	o.suite.Helper()
 	head, err := o.suite.log.Head(o.suite.ctx, o.partition)
@@ -103,8 +103,8 @@ func (o *partitionOwner) storedCommits() []eventlog.Commit {
 	return commits
 }
 
-// partitionContents is all that the log says about a partition.
-type partitionContents struct {
+// partitionState is the result of every read method of the log for one partition.
+type partitionState struct {
 	Head        eventlog.Head
 	Commits     []eventlog.Commit
 	Receipts    []eventlog.Receipt
@@ -114,10 +114,10 @@ type partitionContents struct {
 	Waiting     []eventlog.Message
 }
 
-// contents reads the partition through every method of the log.
-func (o *partitionOwner) contents() partitionContents {
+// state reads the partition with every read method.
+func (o *partitionOwner) state() partitionState {
 	o.suite.Helper()
-	var all partitionContents
+	var all partitionState
 	var err error
 	all.Head, err = o.suite.log.Head(o.suite.ctx, o.partition)
 	require.NoError(o.suite, err)

@@ -10,22 +10,22 @@ import (
 )
 
 var ownershipTests = map[string]func(*suite){
-	"own/a second owner waits for the first": (*suite).testSecondOwner,
-	"own/a released lease appends nothing":   (*suite).testReleased,
-	"own/later fences are higher":            (*suite).testFences,
-	"own/many ask for one partition":         (*suite).testManyOwn,
-	"own/a context that ends takes no lease": (*suite).testOwnContext,
-	"own/releasing twice ends nobody else's": (*suite).testReleaseTwice,
-	"own/partitions are owned one by one":    (*suite).testOwnEveryPartition,
+	"own/a second owner waits for the first":          (*suite).testSecondOwner,
+	"own/a released lease cannot append":              (*suite).testReleased,
+	"own/fencing tokens increase":                     (*suite).testFences,
+	"own/concurrent calls for one partition":          (*suite).testManyOwn,
+	"own/the end of the context":                      (*suite).testOwnContext,
+	"own/a second release does not end a later lease": (*suite).testReleaseTwice,
+	"own/every partition":                             (*suite).testOwnEveryPartition,
 }
 
-// newDeadline returns a context that ends after d. The suite uses it to show that something
-// waits, and a slow machine only lets it wait for longer.
+// newDeadline returns a context that ends after a time. The suite uses it where it checks that a call blocks: on a
+// slow machine the call blocks longer, and the check still passes.
 func newDeadline(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, patience)
 }
 
-// testWaits shows that f does not return before its context ends.
+// requireBlocks checks that a call does not return before its context ends.
 func (s *suite) requireBlocks(call func(context.Context) error) {
 	s.Helper()
 	ctx, cancel := newDeadline(s.ctx, 20*time.Millisecond)
@@ -47,9 +47,9 @@ func (s *suite) testSecondOwner() {
 	first.append(1)
 	select {
 	case <-first.lease.Lost():
-		s.Fatal("the first owner lost its lease to one who waits")
+		s.Fatal("a waiting caller ended the first lease")
 	case result := <-second:
-		s.Fatalf("a second owner beside the first: %v", result.err)
+		s.Fatalf("two owners at once: %v", result.err)
 	default:
 	}
 	require.NoError(s, first.lease.Release(s.ctx))
@@ -64,10 +64,10 @@ func (s *suite) testReleased() {
 	old.append(1)
 	batch := old.batch(1)
 	require.NoError(s, old.lease.Release(s.ctx))
-	require.ErrorIs(s, s.log.Append(s.ctx, batch), eventlog.ErrConflict, "nobody owns the partition")
+	require.ErrorIs(s, s.log.Append(s.ctx, batch), eventlog.ErrConflict, "the partition has no owner")
 	next := s.own(4)
 	require.Equal(s, old.head, next.head)
-	require.ErrorIs(s, s.log.Append(s.ctx, batch), eventlog.ErrConflict, "another owns the partition")
+	require.ErrorIs(s, s.log.Append(s.ctx, batch), eventlog.ErrConflict, "the partition has another owner")
 	next.append(1)
 }
 
@@ -123,7 +123,7 @@ func (s *suite) testReleaseTwice() {
 	second.append(1)
 	select {
 	case <-second.lease.Lost():
-		s.Fatal("the second owner lost its lease to the first one's Release")
+		s.Fatal("the second Release of the first lease ended the second lease")
 	default:
 	}
 }

@@ -11,17 +11,17 @@ import (
 )
 
 var queueTests = map[string]func(*suite){
-	"inbox/messages keep their order and content": (*suite).testQueueOrder,
-	"inbox/topics are apart":                      (*suite).testQueueTopics,
-	"inbox/receive waits for the first message":   (*suite).testQueueWaits,
-	"inbox/receive again after an offset":         (*suite).testQueueReread,
-	"inbox/concurrent senders":                    (*suite).testQueueSenders,
-	"inbox/advance moves the checkpoint":          (*suite).testQueueAdvance,
-	"inbox/append moves the checkpoint and trims": (*suite).testQueueAppend,
-	"inbox/offsets go on after a trim":            (*suite).testQueueOffsets,
+	"queue/messages keep their order and content": (*suite).testQueueOrder,
+	"queue/topics are separate":                   (*suite).testQueueTopics,
+	"queue/receive waits for the first message":   (*suite).testQueueWaits,
+	"queue/receive again from an offset":          (*suite).testQueueReread,
+	"queue/concurrent senders":                    (*suite).testQueueSenders,
+	"queue/advance moves the checkpoint":          (*suite).testQueueAdvance,
+	"queue/append moves the checkpoint and trims": (*suite).testQueueAppend,
+	"queue/offsets continue after a trim":         (*suite).testQueueOffsets,
 }
 
-// send sends a message and returns its offset. It must be the only sender of the topic.
+// send sends a message and returns its offset. No other goroutine may send to the topic.
 func (s *suite) send(topic, id string) eventlog.Offset {
 	s.Helper()
 	require.NoError(s, s.log.Send(s.ctx, topic, eventlog.Message{ID: id, Payload: []byte(id)}))
@@ -29,11 +29,11 @@ func (s *suite) send(topic, id string) eventlog.Offset {
 	return all[len(all)-1].Offset
 }
 
-// marker is the id of the messages that waiting sends.
+// marker is the id of the messages that queued sends.
 const marker = "marker"
 
-// queued returns the messages that the topic holds now. It sends a marker after them, so that
-// an empty topic shows without waiting for a time.
+// queued returns the messages in the topic. It sends a marker after them, so that it can detect an empty topic without
+// a timeout.
 func (s *suite) queued(topic string) []eventlog.Message {
 	s.Helper()
 	s.send(topic, marker)
@@ -125,7 +125,7 @@ func (s *suite) testQueueReread() {
 	done, err := s.log.Checkpoint(s.ctx, "t")
 	require.NoError(s, err)
 	for range 2 {
-		require.Equal(s, []string{"3", "4", "5"}, messageIDs(s.receive("t", done, 10)), "a rewind to the checkpoint")
+		require.Equal(s, []string{"3", "4", "5"}, messageIDs(s.receive("t", done, 10)), "from the checkpoint")
 	}
 }
 
@@ -167,7 +167,7 @@ func (s *suite) testQueueAdvance() {
 	require.Equal(s, second, checkpoint(), "a checkpoint never moves back")
 
 	own := s.send(eventlog.Topic(3), "a")
-	require.Error(s, s.log.Advance(s.ctx, eventlog.Topic(3), own), "a partition's topic advances with Append")
+	require.Error(s, s.log.Advance(s.ctx, eventlog.Topic(3), own), "the topic of a partition advances with Append only")
 	at, err := s.log.Checkpoint(s.ctx, eventlog.Topic(3))
 	require.NoError(s, err)
 	require.Zero(s, at)
@@ -185,10 +185,10 @@ func (s *suite) testQueueAppend() {
 	at, err := s.log.Checkpoint(s.ctx, topic)
 	require.NoError(s, err)
 	require.Equal(s, messages[1].Offset, at)
-	require.Equal(s, []string{"2", "3", "4"}, messageIDs(s.receive(topic, eventlog.Offset{}, 10)), "what is handled is gone")
+	require.Equal(s, []string{"2", "3", "4"}, messageIDs(s.receive(topic, eventlog.Offset{}, 10)), "handled messages are deleted")
 	batch = owner.batch(0)
 	batch.To = messages[4].Offset
-	require.NoError(s, owner.store(s.ctx, batch), "an append without commits moves it too")
+	require.NoError(s, owner.store(s.ctx, batch), "an append without commits moves the checkpoint")
 	require.Empty(s, s.queued(topic))
 	back := owner.batch(0)
 	back.To = messages[1].Offset

@@ -11,14 +11,14 @@ import (
 )
 
 var readTests = map[string]func(*suite){
-	"read/in the order asked for":        (*suite).testReadOrder,
-	"read/a number that does not exist":  (*suite).testReadUnknown,
+	"read/in the given order":            (*suite).testReadOrder,
+	"read/an unknown number":             (*suite).testReadUnknown,
 	"read/large and small commits":       (*suite).testReadSizes,
-	"records/not older than asked for":   (*suite).testReceipts,
-	"records/each partition has its own": (*suite).testReceiptsApart,
+	"receipts/since a time":              (*suite).testReceipts,
+	"receipts/are separate by partition": (*suite).testReceiptsApart,
 	"values/put, overwrite, delete":      (*suite).testValues,
 	"values/scan by prefix in key order": (*suite).testScan,
-	"values/each partition has its own":  (*suite).testValuesApart,
+	"values/are separate by partition":   (*suite).testValuesApart,
 	"dead letters/oldest first":          (*suite).testDeadLetters,
 }
 
@@ -59,7 +59,7 @@ func (s *suite) testReadSizes() {
 	}
 }
 
-// put stores a batch that holds what the function adds, and no commit.
+// put stores a batch without commits.
 func (o *partitionOwner) put(fill func(*eventlog.Batch)) {
 	o.suite.Helper()
 	batch := o.batch(0)
@@ -74,7 +74,7 @@ func (s *suite) receipts(partition eventlog.Partition, since time.Time) []eventl
 	return got
 }
 
-// recentTime returns a time that no adapter takes for old enough to drop.
+// recentTime returns a time at which receipts are young enough for every adapter to keep them.
 func recentTime() time.Time { return time.Now().UTC().Truncate(time.Microsecond).Add(-time.Hour) }
 
 func (s *suite) testReceipts() {
@@ -141,7 +141,7 @@ func (s *suite) testValues() {
 	owner.put(func(batch *eventlog.Batch) {
 		batch.Puts = []eventlog.KV{{Key: "cursor", Value: []byte("4"), Erase: true}, {Key: "twice", Erase: true}}
 	})
-	require.Equal(s, []byte("4"), s.get(6, "cursor"), "the value before was to be erased, not this one")
+	require.Equal(s, []byte("4"), s.get(6, "cursor"), "only the previous value is erased")
 	require.Nil(s, s.get(6, "twice"))
 }
 
@@ -187,7 +187,7 @@ func (s *suite) testValuesApart() {
 func (s *suite) testDeadLetters() {
 	owner := s.own(6)
 	letter := func(i int) eventlog.DeadLetter {
-		return eventlog.DeadLetter{ID: fmt.Sprint("m", i), Payload: []byte{byte(i), 0, 0xfe}, Reason: "no command", At: firstCommitTime}
+		return eventlog.DeadLetter{ID: fmt.Sprint("m", i), Payload: []byte{byte(i), 0, 0xfe}, Reason: "not a command", At: firstCommitTime}
 	}
 	owner.put(func(batch *eventlog.Batch) { batch.DeadLetters = []eventlog.DeadLetter{letter(9), letter(2)} })
 	s.own(7).put(func(batch *eventlog.Batch) { batch.DeadLetters = []eventlog.DeadLetter{letter(5)} })
