@@ -50,7 +50,7 @@ func (m *Memory) AcceptLoss(ctx context.Context, partition eventlog.Partition) e
 	}
 	stored := &m.store.partitions[partition]
 	if stored.loss == nil {
-		return fmt.Errorf("partition %d has no open loss to accept", partition)
+		return fmt.Errorf("partition %d has no open loss", partition)
 	}
 	stored.loss = nil
 	stored.epoch++

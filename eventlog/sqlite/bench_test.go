@@ -25,7 +25,7 @@ func processorTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// BenchmarkSync is the yardstick: a write and a sync of a plain file on the same disk.
+// BenchmarkSync is the baseline: a write and a sync of a plain file on the same disk.
 func BenchmarkSync(b *testing.B) {
 	handle, err := os.Create(filepath.Join(b.TempDir(), "plain"))
 	require.NoError(b, err)
@@ -38,7 +38,7 @@ func BenchmarkSync(b *testing.B) {
 	}
 }
 
-// BenchmarkAppend appends batches of one commit with its record, each answered after its sync.
+// BenchmarkAppend appends batches of one commit with its receipt. Each append returns after its sync.
 func BenchmarkAppend(b *testing.B) {
 	for _, callers := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
@@ -58,7 +58,7 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// appendAll lets every chain append its share and notes how long each append took.
+// appendAll makes every owner append its share and records the duration of each append.
 func appendAll(b *testing.B, chains []*testOwner, times []time.Duration) {
 	var all sync.WaitGroup
 	for i, owner := range chains {
@@ -86,7 +86,7 @@ func report(b *testing.B, times []time.Duration, processor time.Duration) {
 	b.ReportMetric(float64(sorted[len(sorted)-1].Nanoseconds())/1e3, "max-µs")
 }
 
-// BenchmarkFollow reads 200,000 commits from the file, with the chain checked.
+// BenchmarkFollow reads 200,000 commits from the file and verifies the chain.
 func BenchmarkFollow(b *testing.B) {
 	const commits = 200_000
 	log := mustOpen(b, Config{Dir: b.TempDir()})
@@ -94,7 +94,7 @@ func BenchmarkFollow(b *testing.B) {
 	fill(b, log, commits)
 	for b.Loop() {
 		got := 0
-		done := fmt.Errorf("all is read")
+		done := fmt.Errorf("everything is read")
 		err := log.Follow(b.Context(), eventlog.Positions{}, func(entries []eventlog.Entry) error {
 			if got += len(entries); got == commits {
 				return done

@@ -20,8 +20,8 @@ import (
 
 const childWriters = 8
 
-// writeUntil appends from several goroutines and prints every acknowledged commit. After 300 of
-// them it brings about the fault, and then checks what a stopped log promises.
+// writeUntil appends from several goroutines and prints every acknowledged commit. After 300 of them it causes the
+// fault and then checks the guarantees of a stopped log.
 func writeUntil(dir string, fault func() error) error {
 	log, err := Open(context.Background(), Config{Dir: dir})
 	if err != nil {
@@ -77,7 +77,7 @@ func writeOn(log *Log, partition eventlog.Partition, acknowledged func(seq uint6
 	}
 }
 
-// checkStopped checks that a log with a fault refuses to append, says why, and is read on.
+// checkStopped checks that a stopped log refuses appends with the reason and can still be read.
 func checkStopped(log *Log) error {
 	health := log.Health()
 	if !errors.Is(health, eventlog.ErrStopped) {
@@ -107,7 +107,7 @@ func checkStopped(log *Log) error {
 	return nil
 }
 
-// followAll returns every commit that is there now. Follow checks the chains.
+// followAll returns every stored commit. Follow verifies the chains.
 func followAll(log *Log) (map[eventlog.Partition][]*eventlog.Commit, error) {
 	found := map[eventlog.Partition][]*eventlog.Commit{}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -130,7 +130,7 @@ type child struct {
 	cmd    *exec.Cmd
 	output bytes.Buffer // standard output without the acknowledgements
 	stderr bytes.Buffer
-	acked  map[eventlog.Partition]uint64 // the last acknowledged commit of each partition
+	acked  map[eventlog.Partition]uint64 // last acknowledged commit of each partition
 	ended  chan struct{}
 	many   chan struct{} // closed after 300 acknowledged commits
 }
@@ -162,15 +162,15 @@ func startChild(t *testing.T, role, dir string) *child {
 	return c
 }
 
-// wait returns all that the child said except for acknowledgements, and whether it succeeded.
+// wait waits for the end of the child and returns its output, without acknowledgements, and its result.
 func (c *child) wait() (string, error) {
 	<-c.ended
 	err := c.cmd.Wait()
 	return c.output.String() + c.stderr.String(), err
 }
 
-// requireKept checks that the log opens, that its chains are whole and that everything acknowledged is
-// there, with its record.
+// requireKept checks that the log opens, that its chains are complete, and that it has every acknowledged commit with
+// its receipt.
 func (c *child) requireKept(dir string) {
 	c.t.Helper()
 	log := mustOpen(c.t, Config{Dir: dir})
@@ -187,7 +187,7 @@ func (c *child) requireKept(dir string) {
 	require.NoError(c.t, log.Health())
 }
 
-// TestKilled kills a writing process and finds everything acknowledged in the file.
+// TestKilled kills a writing process. The file has every acknowledged commit.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	for range 5 {

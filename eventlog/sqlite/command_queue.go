@@ -9,21 +9,21 @@ import (
 	"tandem/eventlog"
 )
 
-// commandQueue carries messages within this process.
+// commandQueue is the command queue of this process.
 type commandQueue struct {
 	closed <-chan struct{}
 
 	mu     sync.Mutex
 	topics map[string]*topicMessages
-	owned  map[string]bool // the partitions' topics
+	owned  map[string]bool // topics of partitions
 }
 
-// topicMessages holds the messages past its checkpoint. Offsets are {n, 0} and dense from 1.
+// topicMessages are the messages after the topic's checkpoint. Offsets are {n, 0}, dense from 1.
 type topicMessages struct {
 	messages   []eventlog.Message
 	first      uint64 // offset of messages[0], or of the next message
 	checkpoint eventlog.Offset
-	arrived    chan struct{} // closed by the next message; nil when nobody waits
+	arrived    chan struct{} // closed by the next message; nil without waiting receivers
 }
 
 func newCommandQueue(closed <-chan struct{}) *commandQueue {
@@ -34,7 +34,7 @@ func newCommandQueue(closed <-chan struct{}) *commandQueue {
 	return in
 }
 
-// topic returns the topic and makes it if need be. The caller holds in.mu.
+// topic returns the topic, which it creates on first use. The caller holds q.mu.
 func (q *commandQueue) topic(name string) *topicMessages {
 	topic := q.topics[name]
 	if topic == nil {
@@ -44,7 +44,7 @@ func (q *commandQueue) topic(name string) *topicMessages {
 	return topic
 }
 
-// open returns an error when a caller with this context can get no answer.
+// open returns an error if the log is closed or ctx has ended.
 func (q *commandQueue) open(ctx context.Context) error {
 	select {
 	case <-q.closed:
@@ -62,7 +62,7 @@ func (t *topicMessages) after(offset eventlog.Offset) []eventlog.Message {
 	return t.messages[min(offset[0]-t.first+1, uint64(len(t.messages))):]
 }
 
-// advance moves the checkpoint forward and drops what is handled.
+// advance moves the checkpoint forward and deletes the messages up to it.
 func (t *topicMessages) advance(to eventlog.Offset) {
 	if to.Compare(t.checkpoint) <= 0 {
 		return
@@ -82,15 +82,15 @@ func (q *commandQueue) advance(name string, to eventlog.Offset) {
 	q.topic(name).advance(to)
 }
 
-// waiting returns how many messages the topic holds.
+// waiting returns the number of messages in the topic.
 func (q *commandQueue) waiting(name string) uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return uint64(len(q.topic(name).messages))
 }
 
-// Send appends the message to the topic. It lives until it is handled or the process ends. Every
-// error is also eventlog.ErrNotSent.
+// Send appends the message to the topic. It lives until it is handled or the process ends. Every error is also
+// eventlog.ErrNotSent.
 func (l *Log) Send(ctx context.Context, name string, message eventlog.Message) error {
 	in := l.commands
 	if err := in.open(ctx); err != nil {
@@ -108,7 +108,7 @@ func (l *Log) Send(ctx context.Context, name string, message eventlog.Message) e
 	return nil
 }
 
-// Receive returns up to limit messages after the offset, at least one of them.
+// Receive returns up to limit messages after the offset. It waits for the first one.
 func (l *Log) Receive(ctx context.Context, name string, after eventlog.Offset, limit int) ([]eventlog.Message, error) {
 	for {
 		if err := l.commands.open(ctx); err != nil {
@@ -126,7 +126,7 @@ func (l *Log) Receive(ctx context.Context, name string, after eventlog.Offset, l
 	}
 }
 
-// peek returns messages or, if there are none, the signal to wait for.
+// peek returns messages or, if there are none, a signal for the next one.
 func (q *commandQueue) peek(name string, after eventlog.Offset, limit int) ([]eventlog.Message, <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -140,15 +140,15 @@ func (q *commandQueue) peek(name string, after eventlog.Offset, limit int) ([]ev
 	return nil, topic.arrived
 }
 
-// Checkpoint returns the offset up to which the topic is handled, zero after Open.
+// Checkpoint returns the offset up to which the topic's messages are handled. After Open it is zero.
 func (l *Log) Checkpoint(ctx context.Context, name string) (eventlog.Offset, error) {
 	l.commands.mu.Lock()
 	defer l.commands.mu.Unlock()
 	return l.commands.topic(name).checkpoint, l.commands.open(ctx)
 }
 
-// Advance moves the checkpoint of a topic that is not a partition's and drops what is handled. It
-// never moves back.
+// Advance moves the checkpoint of a topic that belongs to no partition and deletes the messages up to it. It never
+// moves back.
 func (l *Log) Advance(ctx context.Context, name string, to eventlog.Offset) error {
 	if err := l.commands.open(ctx); err != nil {
 		return err

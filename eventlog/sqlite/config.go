@@ -7,36 +7,36 @@ import (
 	"time"
 )
 
-// Config says where a log is and how it behaves.
+// Config configures a log.
 type Config struct {
-	// Dir is the data directory. It is made if it does not exist; its parent must.
+	// Dir is the data directory. Open creates it if its parent exists.
 	Dir string
-	// Logger gets warnings; nil drops them.
+	// Logger receives warnings; nil discards them.
 	Logger *slog.Logger
-	// KeepReceipts is how long records are kept at least; zero means 25 hours, and less than 24
-	// hours is refused.
+	// KeepReceipts is the minimum age at which receipts are deleted. Zero means 25 hours; less than 24 hours is
+	// invalid.
 	KeepReceipts time.Duration
-	// Now tells the age of records; nil means time.Now.
+	// Now is the clock for the age of receipts; nil means time.Now.
 	Now func() time.Time
 
 	limits limits
 }
 
-// limits bound what the log holds in memory and in its write-ahead file. Tests shrink them.
+// limits bound the memory and the write-ahead file. Tests reduce them.
 type limits struct {
 	groupCommits    int // commits in one transaction
-	groupBytes      int // bytes of their frames
+	groupBytes      int // size of their frames
 	tailCommits     int // commits kept for followers that are behind
-	tailBytes       int // bytes of their frames
+	tailBytes       int // size of their frames
 	tailOutcomes    int // outcomes kept for followers that are behind
-	pageCommits     int // commits that a follower reads from the file at once
-	pageBytes       int // bytes of their frames after which a page ends
-	walBytes        int // written since the last checkpoint, before the next
-	walFrames       int // pages in the write-ahead file, before readers have to wait
-	trimEvery       int // groups with records between two trims
-	readers         int // connections for reading
-	locationCommits int // commits per row of table locations; part of the file's format
-	receiptRows     int // rows of records read at once
+	pageCommits     int // commits in one page that a follower reads from the file
+	pageBytes       int // size of frames at which a page ends
+	walBytes        int // bytes written between two checkpoints of the file
+	walFrames       int // pages in the write-ahead file at which a checkpoint blocks readers
+	trimEvery       int // groups with receipts between two trims
+	readers         int // read connections
+	locationCommits int // commits per row of table locations; part of the file format
+	receiptRows     int // rows of table records read at once
 }
 
 func (c Config) withDefaults() Config {
@@ -65,14 +65,14 @@ func defaultLimits() limits {
 	}
 }
 
-// Validate returns every fault of the configuration.
+// Validate returns all errors of the configuration, joined.
 func (c Config) Validate() error {
 	var faults []error
 	if c.Dir == "" {
-		faults = append(faults, errors.New("sqlite log: no data directory is given"))
+		faults = append(faults, errors.New("sqlite log: data directory: it is missing"))
 	}
 	if c.KeepReceipts != 0 && c.KeepReceipts < 24*time.Hour {
-		faults = append(faults, fmt.Errorf("sqlite log: records must be kept for 24 hours or more, not %s", c.KeepReceipts))
+		faults = append(faults, fmt.Errorf("sqlite log: receipts: keep them for at least 24 hours, not %s", c.KeepReceipts))
 	}
 	return errors.Join(faults...)
 }

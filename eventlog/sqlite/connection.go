@@ -15,8 +15,8 @@ import (
 	"tandem/eventlog"
 )
 
-// connection is one connection to the file. It is used without database/sql, which would cost more per
-// row than reading it does. One goroutine at a time may use it.
+// connection is a connection to the file, for one goroutine at a time. It bypasses database/sql, whose cost per row
+// would exceed that of reading the row.
 type connection struct {
 	driver interface {
 		driver.Conn
@@ -25,7 +25,7 @@ type connection struct {
 	stmts []*preparedStmt
 }
 
-// connect opens the file, making it if need be, and runs the statements.
+// connect opens or creates the file and runs the statements.
 func connect(file string, statements ...string) (*connection, error) {
 	opener := &sqlite3.Driver{}
 	raw, err := opener.Open((&url.URL{Scheme: "file", Path: filepath.ToSlash(file)}).String())
@@ -58,13 +58,13 @@ func (c *connection) close() error {
 	return errors.Join(append(errs, c.driver.Close())...)
 }
 
-// query runs a statement once and calls row for each of its rows.
+// query prepares a statement, runs it once and calls row for each row.
 func (c *connection) query(sql string, row func([]driver.Value) error, args ...driver.Value) error {
 	stmt, err := c.prepare(sql)
 	if err != nil {
 		return err
 	}
-	defer stmt.driver.Close() // it was used up; only the rows' error counts
+	defer stmt.driver.Close() // it is used up; only the error of the rows matters
 	c.stmts = c.stmts[:len(c.stmts)-1]
 	return stmt.query(row, args...)
 }
@@ -103,18 +103,17 @@ func (s *preparedStmt) bind(args []driver.Value) []driver.NamedValue {
 	return s.args
 }
 
-// exec runs the statement. The context of a caller never interrupts it: a statement of the writer
-// belongs to many callers.
+// exec runs the statement. No caller's context interrupts it, because a statement of the writer serves many callers.
 func (s *preparedStmt) exec(args ...driver.Value) error {
 	_, err := s.driver.ExecContext(context.Background(), s.bind(args))
 	return explain(err)
 }
 
 // errStopQuery ends a query early.
-var errStopQuery = errors.New("no more rows are wanted")
+var errStopQuery = errors.New("query stopped")
 
-// query calls row for each row of the result; the values are valid during the call, blobs and
-// strings for ever. It stops at the first error of row; errEnough only stops it.
+// query calls row for each row of the result. The slice is valid during the call; blobs and strings stay valid. query
+// stops at the first error of row; errStopQuery stops it without an error.
 func (s *preparedStmt) query(row func([]driver.Value) error, args ...driver.Value) error {
 	rows, err := s.driver.QueryContext(context.Background(), s.bind(args))
 	if err != nil {
@@ -124,7 +123,7 @@ func (s *preparedStmt) query(row func([]driver.Value) error, args ...driver.Valu
 		s.row = make([]driver.Value, n)
 	}
 	err = s.each(rows, row)
-	if closed := rows.Close(); err == nil { // after an error Close returns the same again
+	if closed := rows.Close(); err == nil { // after an error Close returns the same error again
 		err = explain(closed)
 	}
 	return err
@@ -145,7 +144,7 @@ func (s *preparedStmt) each(rows driver.Rows, row func([]driver.Value) error) er
 	}
 }
 
-// explain adds to an error of SQLite what it means here and what can be done.
+// explain wraps an error of SQLite with its meaning and a remedy.
 func explain(err error) error {
 	var fault *sqlite3.Error
 	if !errors.As(err, &fault) {
@@ -155,13 +154,13 @@ func explain(err error) error {
 	case code.SQLITE_CORRUPT, code.SQLITE_NOTADB:
 		return fmt.Errorf("%w: %w; keep the file for inspection and restore a backup", eventlog.ErrDamaged, err)
 	case code.SQLITE_FULL:
-		return fmt.Errorf("%w; make room on the disk and start again", err)
+		return fmt.Errorf("%w; free space on the disk and start again", err)
 	case code.SQLITE_READONLY, code.SQLITE_CANTOPEN, code.SQLITE_PERM:
 		return fmt.Errorf("%w; make the data directory and its files writable for this user", err)
 	case code.SQLITE_IOERR:
 		return fmt.Errorf("%w; check the disk and its space, then start again", err)
 	case code.SQLITE_BUSY, code.SQLITE_LOCKED:
-		return fmt.Errorf("%w; another program writes to the file, end it and start again", err)
+		return fmt.Errorf("%w; another program writes to the file: end it and start again", err)
 	}
 	return err
 }

@@ -9,8 +9,8 @@ import (
 	"tandem/eventlog"
 )
 
-// readConnection is a connection for reading commits. It holds a snapshot of the file only during one
-// call, so that the write-ahead file can begin again.
+// readConnection is a connection for reading commits. It holds a snapshot of the file only during a call, so that the
+// write-ahead file can restart.
 type readConnection struct {
 	conn   *connection
 	frames *preparedStmt
@@ -29,8 +29,8 @@ func openReader(file string, gate *sync.RWMutex) (*readConnection, error) {
 	return &readConnection{conn, frames, gate}, nil
 }
 
-// page returns the frames of the commits that arrived from first to last, at least one, and ends
-// early when they have more bytes than allowed.
+// page returns the frames of the commits with arrival numbers first to last, at least one. It ends early when their
+// size exceeds bytes.
 func (r *readConnection) page(first, last uint64, bytes int) ([][]byte, error) {
 	r.gate.RLock()
 	defer r.gate.RUnlock()
@@ -44,19 +44,19 @@ func (r *readConnection) page(first, last uint64, bytes int) ([][]byte, error) {
 		return nil
 	}, int64(first), int64(last))
 	if err == nil && bytes >= 0 && uint64(len(frames)) != last-first+1 {
-		err = fmt.Errorf("of the commits %d to %d by arrival only %d are there: %w; restore a backup", first, last, len(frames), eventlog.ErrDamaged)
+		err = fmt.Errorf("of the commits with arrival numbers %d to %d only %d exist: %w; restore a backup", first, last, len(frames), eventlog.ErrDamaged)
 	}
 	return frames, err
 }
 
-// query runs a statement once and calls row for each of its rows.
+// query prepares a statement, runs it once and calls row for each row.
 func (r *readConnection) query(sql string, row func([]driver.Value) error, args ...driver.Value) error {
 	r.gate.RLock()
 	defer r.gate.RUnlock()
 	return r.conn.query(sql, row, args...)
 }
 
-// commit reads one commit and checks that it is the one expected there and unaltered.
+// commit reads one commit and checks its position and its hash.
 func (r *readConnection) commit(arrival uint64, partition eventlog.Partition, seq uint64) (*eventlog.Commit, error) {
 	frames, err := r.page(arrival, arrival, 0)
 	if err != nil {
@@ -65,8 +65,8 @@ func (r *readConnection) commit(arrival uint64, partition eventlog.Partition, se
 	return parse(frames[0], partition, seq, nil)
 }
 
-// parse reads a frame and checks that it is commit seq of the partition and unaltered. With a
-// hash it also checks that the commit continues the chain there.
+// parse parses a frame and checks that it is the unaltered commit seq of the partition. If prev is not nil, it also
+// checks that the commit continues the chain there.
 func parse(frame []byte, partition eventlog.Partition, seq uint64, prev *eventlog.Hash) (*eventlog.Commit, error) {
 	commit := new(eventlog.Commit)
 	var err error
@@ -74,7 +74,7 @@ func parse(frame []byte, partition eventlog.Partition, seq uint64, prev *eventlo
 		return nil, fmt.Errorf("partition %d: commit %d: %w", partition, seq, err)
 	}
 	if commit.Partition != partition {
-		return nil, fmt.Errorf("partition %d: commit %d says it is of partition %d: %w", partition, seq, commit.Partition, eventlog.ErrDamaged)
+		return nil, fmt.Errorf("partition %d: commit %d belongs to partition %d: %w", partition, seq, commit.Partition, eventlog.ErrDamaged)
 	}
 	if prev == nil {
 		prev = &commit.Prev
@@ -82,12 +82,12 @@ func parse(frame []byte, partition eventlog.Partition, seq uint64, prev *eventlo
 	return commit, commit.Verify(eventlog.Head{Seq: seq - 1, Hash: *prev})
 }
 
-// readerPool lends readers. It opens them when they are needed, up to a number.
+// readerPool lends read connections. It opens them on first use, up to its size.
 type readerPool struct {
 	file  string
-	slots chan *readConnection // nil where none has been opened yet
-	// gate is held by every statement that reads. The writer closes it for the moment in which
-	// nobody may use the write-ahead file.
+	slots chan *readConnection // nil for a connection that is not open yet
+	// gate is read-locked by every reading statement. The writer locks it while the write-ahead file must have no
+	// readers.
 	gate sync.RWMutex
 }
 
@@ -99,7 +99,7 @@ func newReaderPool(file string, size int) *readerPool {
 	return pool
 }
 
-// read calls f with a reader.
+// read calls use with a connection.
 func (p *readerPool) read(use func(*readConnection) error) (err error) {
 	reader, ok := <-p.slots
 	if !ok {
@@ -114,7 +114,7 @@ func (p *readerPool) read(use func(*readConnection) error) (err error) {
 	return use(reader)
 }
 
-// close waits for the readers and closes them.
+// close waits for the connections and closes them.
 func (p *readerPool) close() error {
 	var errs []error
 	for range cap(p.slots) {

@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// What is deleted stays in the files in two ways that PRAGMA secure_delete does not reach: in the
-// write-ahead file, until that is written over, and in the unused part of pages between which SQLite
-// has moved rows. So an append that erases writes the whole table of values anew, over zeroes, and
-// empties the write-ahead file. TestErase fails without either.
+// Deleted data stays in the files in two places that PRAGMA secure_delete does not cover: in the write-ahead file
+// until it is overwritten, and in the unused parts of pages between which SQLite has moved rows. An append that erases
+// therefore rewrites the whole kv table over zeroed pages and truncates the write-ahead file. TestErase fails without
+// either step.
 
-// rewriteValues is done in the transaction that erased. Its time grows with the values that there are.
+// rewriteValues runs in the transaction of the erasure. Its duration grows with the number of values.
 func (w *fileWriter) rewriteValues() error {
 	var rows [][]driver.Value
 	err := w.conn.query("SELECT partition, key, value FROM kv ORDER BY partition, key", func(row []driver.Value) error {
@@ -20,7 +20,7 @@ func (w *fileWriter) rewriteValues() error {
 	if err != nil {
 		return err
 	}
-	if err := w.conn.exec("DELETE FROM kv"); err != nil { // without a condition, so that whole pages are freed and zeroed
+	if err := w.conn.exec("DELETE FROM kv"); err != nil { // without a condition, so that SQLite frees and zeroes whole pages
 		return err
 	}
 	for _, row := range rows {
@@ -31,24 +31,24 @@ func (w *fileWriter) rewriteValues() error {
 	return nil
 }
 
-// emptyWAL makes readers wait for a moment. While another program reads the file, such as a backup,
-// it cannot be done; it is tried again later, at the latest with the next start.
+// emptyWAL truncates the write-ahead file; readers wait meanwhile. While another program reads the file, such as a
+// backup, it cannot; it tries again later, at the latest when the log is opened.
 func (w *fileWriter) emptyWAL() error {
 	w.uncheckpointedBytes = 0
 	w.log.readers.gate.Lock()
 	defer w.log.readers.gate.Unlock()
 	emptied, err := emptyWAL(w.conn)
 	if err == nil && !emptied && !w.walHoldsErased {
-		w.log.cfg.Logger.Warn("what was erased is still in the write-ahead file, because another program reads the log; it goes when that ends")
+		w.log.cfg.Logger.Warn("erased data stays in the write-ahead file while another program reads the log")
 	}
 	w.walHoldsErased = !emptied
 	return err
 }
 
-// emptyWAL moves everything into the database and cuts the write-ahead file to nothing; false if
-// somebody else uses that.
+// emptyWAL moves the write-ahead file into the database and truncates it. It returns false if another program uses the
+// file.
 func emptyWAL(conn *connection) (bool, error) {
-	if err := conn.exec("PRAGMA busy_timeout = 200"); err != nil { // all others wait meanwhile
+	if err := conn.exec("PRAGMA busy_timeout = 200"); err != nil { // all other callers wait meanwhile
 		return false, err
 	}
 	busy, err := scalar(conn, "PRAGMA wal_checkpoint(TRUNCATE)")

@@ -15,7 +15,7 @@ import (
 	"tandem/eventlog"
 )
 
-// filesWith returns the files of a directory that hold the text.
+// filesWith returns the files of a directory that contain the text.
 func filesWith(t testing.TB, dir, text string) (files []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -30,9 +30,8 @@ func filesWith(t testing.TB, dir, text string) (files []string) {
 	return files
 }
 
-// TestErase puts values of all sizes under keys that come and go, which splits and merges the pages
-// of the table, and erases some of them again and again: what was erased is in no file, while the
-// log is open.
+// TestErase puts values of all sizes under changing keys, which splits and merges pages of the table, and erases some
+// of them repeatedly. No file of the open log contains an erased value.
 func TestErase(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -66,8 +65,8 @@ func TestErase(t *testing.T) {
 	require.NoError(t, log.Close())
 }
 
-// TestEraseBesideAnotherReader erases while another program reads the file: the log goes on, and the
-// bytes are gone when it is opened again.
+// TestEraseBesideAnotherReader erases while another program reads the file. The log continues, and the value
+// disappears when the log is opened again.
 func TestEraseBesideAnotherReader(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -88,7 +87,7 @@ func TestEraseBesideAnotherReader(t *testing.T) {
 	put(eventlog.KV{Key: "profile/b", Value: []byte("x")})
 
 	require.NoError(t, other.close())
-	log.writer.close() // as a kill would, without cutting the file
+	log.writer.close() // like a kill, without truncating the file
 	require.NoError(t, log.lock.Close())
 	again := mustOpen(t, Config{Dir: dir})
 	require.Empty(t, filesWith(t, dir, "Unmistakable Person"))

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// platformRoles are the parts that need this system's help.
+// platformRoles are the roles that need Linux.
 func platformRoles() map[string]role {
 	return map[string]role{
 		"write, syncs fail":     func(dir string) error { return writeUntil(dir, failSyncs) },
@@ -24,20 +24,20 @@ func platformRoles() map[string]role {
 	}
 }
 
-// failSyncs lets the kernel answer every later sync of this process with "input/output error".
+// failSyncs makes the kernel fail every later sync of this process with "input/output error".
 func failSyncs() error {
 	return refuse(unix.EIO, unix.SYS_FSYNC, unix.SYS_FDATASYNC)
 }
 
-// failWrites lets the kernel answer every later write into a file with "no space left". What goes
-// to the standard output takes another call.
+// failWrites makes the kernel fail every later write to a file with "no space left". Writes to standard output use
+// another system call.
 func failWrites() error {
 	return refuse(unix.ENOSPC, unix.SYS_PWRITE64)
 }
 
-// refuse installs a filter of system calls in all threads of this process, for ever.
+// refuse installs a filter of system calls in all threads of this process.
 func refuse(with syscall.Errno, calls ...uint32) error {
-	const number = 0 // the place of the call's number in the filter's input
+	const number = 0 // offset of the system call's number in the filter's input
 	filter := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: number}}
 	for i, call := range calls {
 		filter = append(filter, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: uint8(len(calls) - i), K: call})
@@ -47,7 +47,7 @@ func refuse(with syscall.Errno, calls ...uint32) error {
 		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(with)},
 	)
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	runtime.LockOSThread() // both calls must come from one thread; the second reaches all others
+	runtime.LockOSThread() // both calls must come from one thread; the second applies to all threads
 	defer runtime.UnlockOSThread()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("no new privileges: %w", err)
@@ -59,12 +59,12 @@ func refuse(with syscall.Errno, calls ...uint32) error {
 	return nil
 }
 
-// TestFaults lets the kernel fail the writing process's calls. The process checks that its log
-// has stopped; what it had acknowledged must be there afterwards.
+// TestFaults makes system calls of the writing process fail. The process checks that its log has stopped; the file
+// must have every acknowledged commit.
 func TestFaults(t *testing.T) {
 	for role, says := range map[string]string{
 		"write, syncs fail": "check the disk and its space",
-		"write, disk full":  "make room on the disk",
+		"write, disk full":  "free space on the disk",
 	} {
 		t.Run(role, func(t *testing.T) {
 			dir := t.TempDir()
@@ -78,8 +78,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// openUnprivileged opens the log as a user who owns nothing, so that a superuser's test run sees
-// what others see.
+// openUnprivileged opens the log as a user without rights, because a superuser may write everywhere.
 func openUnprivileged(dir string) error {
 	if os.Geteuid() == 0 {
 		const nobody = 65534
@@ -96,7 +95,7 @@ func TestOpenInReadOnlyDirectory(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "data")
 	require.NoError(t, os.Mkdir(dir, 0o755))
-	require.NoError(t, os.Chmod(filepath.Dir(parent), 0o755)) // others may look in
+	require.NoError(t, os.Chmod(filepath.Dir(parent), 0o755)) // so that the other user can reach it
 	refused := func() {
 		t.Helper()
 		require.NoError(t, os.Chmod(dir, 0o555))

@@ -2,5 +2,5 @@
 
 package sqlite
 
-// platformRoles has none: only Linux lets a process order its own faults.
+// platformRoles is empty: only Linux can make system calls of a process fail.
 func platformRoles() map[string]role { return nil }

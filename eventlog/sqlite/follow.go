@@ -11,33 +11,33 @@ import (
 	"tandem/internal/wakeup"
 )
 
-// followSession is one call of Follow. Its goroutine moves next and nextOutcome under Log.mu.
+// followSession is one call of Follow. Its goroutine changes next and nextOutcome under Log.mu.
 type followSession struct {
 	log           *Log
-	next          uint64                      // arrival number of the next commit to look at
+	next          uint64                      // arrival number of the next commit to read
 	nextOutcome   uint64                      // number of the next outcome
-	liveAt        uint64                      // the newest commit at the call
-	firstWanted   [eventlog.Partitions]uint64 // the first commit by arrival to deliver
-	heads         eventlog.Positions          // what was delivered, or known before
+	liveAt        uint64                      // arrival number of the newest commit at the call
+	firstWanted   [eventlog.Partitions]uint64 // arrival number of the first commit to handle
+	heads         eventlog.Positions          // of the handled commits, or of the start
 	wakeup        wakeup.Signal
-	nextPage      chan framePage            // the page after, if it is being read
-	nextPageStart uint64                    // its first commit
-	skipped       [eventlog.Partitions]bool // they had an open loss at the call
-	reportsSeen   int                       // reports of losses before the call
+	nextPage      chan framePage            // nil unless a page is being read ahead
+	nextPageStart uint64                    // arrival number of its first commit
+	skipped       [eventlog.Partitions]bool // had an open loss at the call
+	reportsSeen   int                       // number of reports before the call
 	entries       []eventlog.Entry          // reused
 	commits       []*eventlog.Commit        // reused
 	late          []tailOutcome             // reused
 }
 
-// framePage is a run of commits from the file.
+// framePage is a range of commits from the file.
 type framePage struct {
 	frames [][]byte
 	err    error
 }
 
-// Follow delivers the commits after the given positions in the order of their arrival, and then
-// commits and outcomes as they become durable. What it reads from the file is checked to be an
-// unbroken chain; damage is an eventlog.ErrDamaged that names the commit.
+// Follow handles the commits after the given positions in the order of their arrival, and then commits and outcomes as
+// they become durable. It verifies the chain of commits that it reads from the file; an eventlog.ErrDamaged names the
+// commit.
 func (l *Log) Follow(ctx context.Context, from eventlog.Positions, handle func([]eventlog.Entry) error, onLive func()) error {
 	follower, err := l.startFollow(ctx, from)
 	if err != nil {
@@ -66,8 +66,7 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, handle func([
 	}
 }
 
-// startFollow checks the positions against what is stored and registers the follower, so that
-// from here on nothing can pass it by.
+// startFollow checks the positions and registers the follower, so that it misses no later commit.
 func (l *Log) startFollow(ctx context.Context, from eventlog.Positions) (*followSession, error) {
 	follower := &followSession{log: l, heads: from, wakeup: wakeup.New()}
 	heads, err := l.registerFollower(ctx, follower)
@@ -90,7 +89,7 @@ func (l *Log) startFollow(ctx context.Context, from eventlog.Positions) (*follow
 	return follower, nil
 }
 
-// registerFollower finds where the follower begins and returns the heads of that moment.
+// registerFollower finds the follower's first commits and returns the present heads.
 func (l *Log) registerFollower(ctx context.Context, follower *followSession) (eventlog.Positions, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,7 +116,7 @@ func (l *Log) registerFollower(ctx context.Context, follower *followSession) (ev
 	return l.index.heads, nil
 }
 
-// checkPosition returns a LostTailError unless the log holds what is known.
+// checkPosition returns a *eventlog.LostTailError unless the log has the known commit.
 func (l *Log) checkPosition(ctx context.Context, partition eventlog.Partition, known, head eventlog.Head) error {
 	if known.Seq == 0 || known == head {
 		return nil
@@ -135,7 +134,7 @@ func (l *Log) checkPosition(ctx context.Context, partition eventlog.Partition, k
 	return nil
 }
 
-// end unregisters the follower and waits for the page that is being read.
+// end unregisters the follower and waits for the page that is being read ahead.
 func (f *followSession) end() {
 	f.log.mu.Lock()
 	delete(f.log.tail.followers, f)
@@ -145,7 +144,7 @@ func (f *followSession) end() {
 	}
 }
 
-// wait returns when there may be more to read or a reason to stop.
+// wait returns on a wakeup, at the end of ctx and when the log is closed.
 func (f *followSession) wait(ctx context.Context) {
 	select {
 	case <-ctx.Done():
@@ -154,7 +153,7 @@ func (f *followSession) wait(ctx context.Context) {
 	}
 }
 
-// endReason returns the reason to give up waiting, nil if there is none.
+// endReason returns an error if ctx has ended or the log is closed.
 func (l *Log) endReason(ctx context.Context) error {
 	select {
 	case <-l.closed:
@@ -164,8 +163,8 @@ func (l *Log) endReason(ctx context.Context) error {
 	}
 }
 
-// read returns the next entries, valid until the next call, and whether there was anything to
-// look at; a follower may have all of it already.
+// read returns the next entries, which are valid until the next call. more is false when there are no further commits
+// or outcomes; with more, entries may be empty, because the follower has all of them.
 func (f *followSession) read() (entries []eventlog.Entry, more bool, err error) {
 	first, last, ok := f.fromTail()
 	if !ok {
@@ -180,8 +179,8 @@ func (f *followSession) read() (entries []eventlog.Entry, more bool, err error) 
 	return f.entries, len(f.commits)+len(f.late) > 0, nil
 }
 
-// fromTail takes the next commits from memory. If they are not there it returns what to read from
-// the file.
+// fromTail takes the next commits from memory. If they are not there, ok is false, and first and last are the range to
+// read from the file.
 func (f *followSession) fromTail() (first, last uint64, ok bool) {
 	tail := f.log.tail
 	f.log.mu.Lock()
@@ -199,7 +198,7 @@ func (f *followSession) fromTail() (first, last uint64, ok bool) {
 	return first, last, true
 }
 
-// takeOutcomes takes those that come before the commit after last, and moves on.
+// takeOutcomes takes the outcomes before the commit that follows last, and moves next.
 func (f *followSession) takeOutcomes(last uint64) {
 	tail := f.log.tail
 	f.log.mu.Lock()
@@ -219,8 +218,7 @@ func (f *followSession) takeOutcomes(last uint64) {
 	f.next = last + 1
 }
 
-// merge puts commits and outcomes into the order in which they were written, and leaves out the
-// commits that the follower has.
+// merge orders commits and outcomes as they were written, and drops the commits that the follower has.
 func (f *followSession) merge(first uint64) {
 	clear(f.entries)
 	f.entries = f.entries[:0]
@@ -240,8 +238,7 @@ func (f *followSession) merge(first uint64) {
 	}
 }
 
-// fromFile reads commits that the tail no longer holds, nil for those that the follower has, and
-// returns how many it read.
+// fromFile reads commits that the tail no longer has and returns their number. Commits that the follower has are nil.
 func (f *followSession) fromFile(first, last uint64) (int, error) {
 	frames, err := f.fetch(first, last)
 	if err != nil {
@@ -278,8 +275,8 @@ func (f *followSession) fetch(first, last uint64) ([][]byte, error) {
 	return page.frames, page.err
 }
 
-// readAhead begins to read the page from first on, while the last one is delivered, and returns
-// the partitions of all commits.
+// readAhead starts to read the page at first while the previous one is handled, and returns the partitions of all
+// commits.
 func (f *followSession) readAhead(first uint64) []uint8 {
 	f.log.mu.Lock()
 	partitions := slices.Clip(f.log.index.partitions)

@@ -6,16 +6,16 @@ import (
 	"tandem/eventlog"
 )
 
-// tail is the newest part of the log in memory, for the followers that have not read it yet. What
-// no follower needs is dropped at once; what slow ones need is bounded: commits can be read from
-// the file, and outcomes are few. Log.mu guards it.
+// tail is the newest part of the log in memory, for the followers that have not read it yet. Entries that every
+// follower has read are dropped at once. The number of entries kept for slow followers is limited: they can read
+// commits from the file. Log.mu guards the tail.
 type tail struct {
 	limits      limits
 	commits     []tailCommit
-	bytes       int           // of their frames
+	bytes       int           // total size of the commits' frames
 	lastCommit  uint64        // arrival number of the newest commit
-	outcomes    []tailOutcome // in order
-	lastOutcome uint64        // number of the newest outcome, counted from the opening of the log
+	outcomes    []tailOutcome // in order of arrival
+	lastOutcome uint64        // number of the newest outcome since the log was opened
 	followers   map[*followSession]struct{}
 }
 
@@ -24,7 +24,7 @@ type tailCommit struct {
 	bytes  int
 }
 
-// tailOutcome is an outcome and its place: after the commit with this arrival number.
+// tailOutcome is an outcome that follows the commit with this arrival number.
 type tailOutcome struct {
 	after uint64
 	entry eventlog.Entry
@@ -34,10 +34,10 @@ func newTail(last uint64, bounds limits) *tail {
 	return &tail{limits: bounds, lastCommit: last, followers: map[*followSession]struct{}{}}
 }
 
-// firstCommit is the arrival number of the oldest commit that the tail holds, or of the next one.
+// firstCommit returns the arrival number of the oldest commit in the tail, or of the next commit.
 func (t *tail) firstCommit() uint64 { return t.lastCommit + 1 - uint64(len(t.commits)) }
 
-// firstOutcome is the number of the oldest outcome that the tail holds, or of the next one.
+// firstOutcome returns the number of the oldest outcome in the tail, or of the next outcome.
 func (t *tail) firstOutcome() uint64 { return t.lastOutcome + 1 - uint64(len(t.outcomes)) }
 
 func (t *tail) add(request *writeRequest) {
@@ -53,8 +53,8 @@ func (t *tail) add(request *writeRequest) {
 	}
 }
 
-// trim drops what every follower has read and what is too much, and returns how many outcomes
-// were dropped before they were read.
+// trim drops entries that every follower has read and those beyond the limits. It returns the number of outcomes that
+// it dropped before every follower had read them.
 func (t *tail) trim() (lost int) {
 	commit, outcome := t.lastCommit+1, t.lastOutcome+1
 	for follower := range t.followers {
@@ -66,14 +66,14 @@ func (t *tail) trim() (lost int) {
 		drop++
 	}
 	t.commits = slices.Delete(t.commits, 0, drop)
-	outcome = max(outcome, t.firstOutcome()) // a slow follower may have lost some already
+	outcome = max(outcome, t.firstOutcome()) // a slow follower may have missed some before
 	read := min(int(outcome-t.firstOutcome()), len(t.outcomes))
 	drop = max(read, len(t.outcomes)-t.limits.tailOutcomes)
 	t.outcomes = slices.Delete(t.outcomes, 0, drop)
 	return drop - read
 }
 
-// wake tells every follower that there is more.
+// wake signals all followers.
 func (t *tail) wake() {
 	for follower := range t.followers {
 		follower.wakeup.Notify()

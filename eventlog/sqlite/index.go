@@ -8,15 +8,15 @@ import (
 	"tandem/eventlog"
 )
 
-// commitIndex knows the place of every durable commit. Commits are numbered by arrival, from 1; these
-// numbers are the row ids of table commits.
+// commitIndex locates every durable commit. Arrival numbers count all commits from 1; they are the row ids of table
+// commits.
 type commitIndex struct {
 	partitions []uint8                       // of each commit, in order of arrival
 	arrivals   [eventlog.Partitions][]uint64 // of each partition's commits, in order of seq
 	heads      [eventlog.Partitions]eventlog.Head
 }
 
-// last is the arrival number of the newest commit.
+// last returns the arrival number of the newest commit.
 func (idx *commitIndex) last() uint64 { return uint64(len(idx.partitions)) }
 
 func (idx *commitIndex) add(commit *eventlog.Commit) {
@@ -25,7 +25,7 @@ func (idx *commitIndex) add(commit *eventlog.Commit) {
 	idx.heads[commit.Partition] = commit.Head()
 }
 
-// arrival returns the number of a commit; false if there is no such commit.
+// arrival returns the arrival number of a commit. It returns false if the commit does not exist.
 func (idx *commitIndex) arrival(partition eventlog.Partition, seq uint64) (uint64, bool) {
 	if seq == 0 || seq > uint64(len(idx.arrivals[partition])) {
 		return 0, false
@@ -33,7 +33,7 @@ func (idx *commitIndex) arrival(partition eventlog.Partition, seq uint64) (uint6
 	return idx.arrivals[partition][seq-1], true
 }
 
-// loadIndex reads the places of all commits and checks the last of every partition.
+// loadIndex reads the partitions of all commits and verifies the head of each partition.
 func loadIndex(conn *connection, reader *readConnection, perRow int) (*commitIndex, error) {
 	index := &commitIndex{}
 	if err := index.loadPartitions(conn, perRow); err != nil {
@@ -42,7 +42,7 @@ func loadIndex(conn *connection, reader *readConnection, perRow int) (*commitInd
 	var count [eventlog.Partitions]int
 	for i, partition := range index.partitions {
 		if partition >= eventlog.Partitions {
-			return nil, fmt.Errorf("commit %d by arrival is in partition %d: %w; restore a backup", i+1, partition, eventlog.ErrDamaged)
+			return nil, fmt.Errorf("commit with arrival number %d: partition %d: %w; restore a backup", i+1, partition, eventlog.ErrDamaged)
 		}
 		count[partition]++
 	}
@@ -71,7 +71,7 @@ func (idx *commitIndex) loadPartitions(conn *connection, perRow int) error {
 	return conn.query("SELECT id, partition FROM commits WHERE id > ? ORDER BY id", func(row []driver.Value) error {
 		partition, _ := row[1].(int64)
 		if row[0] != int64(len(idx.partitions))+1 || partition < 0 || partition >= eventlog.Partitions {
-			return fmt.Errorf("commit %v by arrival: %w; restore a backup", row[0], eventlog.ErrDamaged)
+			return fmt.Errorf("commit with arrival number %v: %w; restore a backup", row[0], eventlog.ErrDamaged)
 		}
 		idx.partitions = append(idx.partitions, uint8(partition))
 		return nil

@@ -8,7 +8,7 @@ import (
 	"tandem/eventlog"
 )
 
-// queryRows runs a query of a caller on a reader.
+// queryRows runs a query on a read connection.
 func (l *Log) queryRows(ctx context.Context, query string, row func([]driver.Value), args ...driver.Value) error {
 	l.mu.Lock()
 	err := l.checkOpen(ctx)
@@ -21,7 +21,7 @@ func (l *Log) queryRows(ctx context.Context, query string, row func([]driver.Val
 	})
 }
 
-// blobValue returns a stored value; one without bytes is empty and not nil.
+// blobValue returns a stored value. An empty value is not nil.
 func blobValue(value driver.Value) []byte {
 	if b, _ := value.([]byte); b != nil {
 		return b
@@ -36,7 +36,7 @@ func (l *Log) Get(ctx context.Context, partition eventlog.Partition, key string)
 	return value, err
 }
 
-// Scan returns the entries whose key begins with prefix.
+// Scan returns the entries whose key starts with prefix, in the order of their keys.
 func (l *Log) Scan(ctx context.Context, partition eventlog.Partition, prefix string) (found []eventlog.KV, err error) {
 	query, args := "SELECT key, value FROM kv WHERE partition = ? AND key >= ?", []driver.Value{int64(partition), prefix}
 	if end := prefixEnd(prefix); end != "" {
@@ -49,7 +49,7 @@ func (l *Log) Scan(ctx context.Context, partition eventlog.Partition, prefix str
 	return found, err
 }
 
-// prefixEnd returns the first string, in byte order, that is after all that begin with prefix; empty
+// prefixEnd returns the smallest string, in byte order, that is greater than all strings with the prefix. It is empty
 // if there is none.
 func prefixEnd(prefix string) string {
 	for last := len(prefix) - 1; last >= 0; last-- {

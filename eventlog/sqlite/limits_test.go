@@ -19,7 +19,7 @@ import (
 	"tandem/eventlog"
 )
 
-func TestRecordsAreTrimmed(t *testing.T) {
+func TestReceiptsAreTrimmed(t *testing.T) {
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	cfg := Config{Dir: t.TempDir(), KeepReceipts: 24 * time.Hour, Now: func() time.Time { return now }, limits: defaultLimits()}
 	cfg.limits.trimEvery = 10
@@ -50,8 +50,8 @@ func TestRecordsAreTrimmed(t *testing.T) {
 	require.Equal(t, 20, count(), "the rest goes when the log is opened")
 }
 
-// TestRecordsOfLongAgo shows that trimming all rows hides no later ones from who asked before.
-func TestRecordsOfLongAgo(t *testing.T) {
+// TestOldReceiptsAfterTrim: trimming all rows does not hide later receipts from an owner that read before.
+func TestOldReceiptsAfterTrim(t *testing.T) {
 	cfg := Config{Dir: t.TempDir(), limits: defaultLimits()}
 	cfg.limits.trimEvery = 1
 	log := mustOpen(t, cfg)
@@ -82,7 +82,7 @@ func TestRecordsOfLongAgo(t *testing.T) {
 	require.Empty(t, records)
 }
 
-// TestVolatileBatchesAreNotWritten shows that a batch of outcomes costs no write and no sync.
+// TestVolatileBatchesAreNotWritten: a batch with outcomes only is neither written nor synced.
 func TestVolatileBatchesAreNotWritten(t *testing.T) {
 	cfg := Config{Dir: t.TempDir()}
 	log := mustOpen(t, cfg)
@@ -105,8 +105,8 @@ func TestVolatileBatchesAreNotWritten(t *testing.T) {
 	require.Equal(t, batch.To, at)
 }
 
-// TestOutcomesOfTheSlowestAreBounded shows that a follower that never reads costs a bounded
-// number of outcomes, and that what is dropped is said.
+// TestOutcomesOfTheSlowestAreBounded: a follower that never reads keeps a limited number of outcomes in memory, and
+// dropped ones are logged.
 func TestOutcomesOfTheSlowestAreBounded(t *testing.T) {
 	var said bytes.Buffer
 	cfg := Config{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&said, nil)), limits: defaultLimits()}
@@ -150,7 +150,7 @@ func TestOutcomesOfTheSlowestAreBounded(t *testing.T) {
 	require.Zero(t, log.tail.bytes)
 }
 
-// TestWriteAheadFileIsBounded shows that readers who never pause do not let it grow.
+// TestWriteAheadFileIsBounded: readers without pauses do not let the write-ahead file grow without limit.
 func TestWriteAheadFileIsBounded(t *testing.T) {
 	cfg := Config{Dir: t.TempDir(), limits: defaultLimits()}
 	cfg.limits.walBytes, cfg.limits.walFrames = 64<<10, 128
@@ -187,13 +187,13 @@ func TestWriteAheadFileIsBounded(t *testing.T) {
 	cancel()
 	readers.Wait()
 	require.Positive(t, rounds.Load())
-	// 128 frames and the 64 KiB until the next checkpoint are some 0.6 MB; several times that is
-	// allowed, as the size is estimated, and a file without bound would hold more than is written.
+	// 128 frames and the 64 KiB until the next checkpoint are some 0.6 MB. The limit is several times that, because
+	// the size is estimated; an unbounded file would exceed the bytes written.
 	require.Less(t, largest, int64(written)/2, "of %d bytes written", written)
 	t.Logf("%d bytes were written through a file of at most %d", written, largest)
 }
 
-// TestFullFile fills the file up to a number of pages, as a full disk would.
+// TestFullFile limits the number of pages of the file, like a full disk.
 func TestFullFile(t *testing.T) {
 	cfg := Config{Dir: t.TempDir()}
 	log := mustOpen(t, cfg)
@@ -206,7 +206,7 @@ func TestFullFile(t *testing.T) {
 		err = log.Append(t.Context(), owner.batch(5))
 	}
 	require.ErrorIs(t, err, eventlog.ErrStopped)
-	require.ErrorContains(t, err, "make room on the disk")
+	require.ErrorContains(t, err, "free space on the disk")
 	require.NoError(t, checkStopped(log))
 	head, err := log.Head(t.Context(), 1)
 	require.NoError(t, err)
@@ -219,8 +219,8 @@ func TestFullFile(t *testing.T) {
 	require.NoError(t, log.Append(t.Context(), owner.batch(5)))
 }
 
-// TestCloseWhileAppending closes under load again and again: what was acknowledged is there, and
-// nobody waits for ever.
+// TestCloseWhileAppending closes the log under load repeatedly. Every acknowledged commit is stored, and no call
+// blocks forever.
 func TestCloseWhileAppending(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	cfg := Config{Dir: t.TempDir()}
@@ -256,7 +256,7 @@ func TestCloseWhileAppending(t *testing.T) {
 	}
 }
 
-func TestFileTellsItsStory(t *testing.T) {
+func TestFileIsReadableInTheShell(t *testing.T) {
 	cfg := closedLog(t, 10)
 	conn, err := connect(filepath.Join(cfg.Dir, FileName))
 	require.NoError(t, err)

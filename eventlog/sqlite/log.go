@@ -19,12 +19,12 @@ type Log struct {
 	writer   *fileWriter
 	commands *commandQueue
 	receipts receiptCache
-	closed   chan struct{} // closed when nothing more is answered
+	closed   chan struct{} // closed by Close after the last append
 	closing  sync.Once
 
-	mu         sync.Mutex // guards what follows
+	mu         sync.Mutex // guards the following fields
 	isClosed   bool       // Close was called
-	writeError error      // why the writer stopped
+	writeError error      // that stopped the writer
 	index      *commitIndex
 	owners     owners
 	tail       *tail
@@ -49,8 +49,8 @@ func newLog(cfg Config, lock *flock.Flock, conn *connection, readers *readerPool
 
 func errClosed() error { return fmt.Errorf("the log is closed: %w", eventlog.ErrStopped) }
 
-// Append hands the batch to the writer and waits for the sync of its transaction. When ctx ends
-// first the batch may still be stored.
+// Append passes the batch to the writer and waits for the sync of its transaction. When ctx ends first, the batch may
+// still be stored.
 func (l *Log) Append(ctx context.Context, batch eventlog.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -73,14 +73,14 @@ func (l *Log) Append(ctx context.Context, batch eventlog.Batch) error {
 	}
 }
 
-// Health returns nil while the log can append, else an eventlog.ErrStopped with the cause.
+// Health returns nil while the log accepts appends, else an eventlog.ErrStopped with the cause.
 func (l *Log) Health() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.appendError()
 }
 
-// appendError says why nothing can be appended. The caller holds l.mu.
+// appendError returns the reason why the log refuses appends, or nil. The caller holds l.mu.
 func (l *Log) appendError() error {
 	if l.isClosed {
 		return errClosed()
@@ -88,16 +88,16 @@ func (l *Log) appendError() error {
 	return l.writeError
 }
 
-// stop ends appending for good.
+// stop makes the log refuse all later appends.
 func (l *Log) stop(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.writeError = fmt.Errorf("%w: %w", eventlog.ErrStopped, cause)
-	l.cfg.Logger.Error("the log has stopped: nothing is accepted any more", "cause", cause)
+	l.cfg.Logger.Error("the log has stopped and refuses all appends", "cause", cause)
 	return l.writeError
 }
 
-// checkOpen returns an error when a caller with this context can get no answer. The caller holds l.mu.
+// checkOpen returns an error if the log is closed or ctx has ended. The caller holds l.mu.
 func (l *Log) checkOpen(ctx context.Context) error {
 	if l.isClosed {
 		return errClosed()
@@ -105,14 +105,14 @@ func (l *Log) checkOpen(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Head returns the durable end of the partition's chain.
+// Head returns the durable head of the partition.
 func (l *Log) Head(ctx context.Context, partition eventlog.Partition) (eventlog.Head, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.index.heads[partition], l.checkOpen(ctx)
 }
 
-// Read returns the commits with the given sequence numbers, each checked to be unaltered.
+// Read returns the commits with the given sequence numbers and checks their hashes.
 func (l *Log) Read(ctx context.Context, partition eventlog.Partition, seqs []uint64) ([]eventlog.Commit, error) {
 	places, err := l.arrivals(ctx, partition, seqs)
 	if err != nil {
@@ -153,7 +153,7 @@ func (l *Log) arrivals(ctx context.Context, partition eventlog.Partition, seqs [
 	return places, nil
 }
 
-// publish makes a stored group visible: to readers, to followers, to the inbox.
+// publish makes a stored group visible to readers, followers and the command queue.
 func (l *Log) publish(group []*writeRequest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -168,13 +168,13 @@ func (l *Log) publish(group []*writeRequest) {
 		l.commands.advance(eventlog.Topic(request.batch.Partition), request.batch.To)
 	}
 	if lost := l.tail.trim(); lost > 0 {
-		l.cfg.Logger.Warn("a follower is too slow: outcomes were dropped before it saw them", "outcomes", lost)
+		l.cfg.Logger.Warn("a follower is too slow: outcomes were dropped before it read them", "outcomes", lost)
 	}
 	l.tail.wake()
 }
 
-// Close refuses new work, waits for the appends under way, ends every lease, every follower and
-// whoever waits, and closes the file. They get eventlog.ErrStopped.
+// Close refuses new appends, waits for those that have started, ends every lease and all blocked calls, and closes the
+// file. They return eventlog.ErrStopped.
 func (l *Log) Close() error {
 	var err error
 	l.closing.Do(func() {

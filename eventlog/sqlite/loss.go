@@ -14,25 +14,25 @@ import (
 	"tandem/eventlog"
 )
 
-// lossTable is what was reported as lost, and accepted. Table meta has it too, in rows that a program
-// which does not know them leaves alone.
+// lossTable holds the reported and the accepted losses. They are also rows of table meta, which programs that do not
+// use them leave alone.
 type lossTable struct {
-	changeMu sync.Mutex // held from looking at what is stored until the change of it is visible
+	changeMu sync.Mutex // held from reading the present state until its change is visible
 
-	// Log.mu guards what follows.
+	// Log.mu guards the following fields.
 	open     [eventlog.Partitions]*eventlog.LostTailError
 	epochs   [eventlog.Partitions]uint64
 	reported []eventlog.LostTailError // since the log was opened, for followers
 }
 
-// The names of a partition's rows in table meta begin so and end with its number in two digits. An
-// epoch is a number, a loss the text of a storedLoss.
+// Prefixes of the names of rows in table meta; the partition's number in two digits follows. An epoch is a number, a
+// loss a storedLoss in JSON.
 const (
 	lossPrefix  = "loss "
 	epochPrefix = "epoch "
 )
 
-// storedLoss is an open loss in table meta, for those who inspect it as well.
+// storedLoss is the JSON form of an open loss in table meta.
 type storedLoss struct {
 	Known  storedHead `json:"known"`
 	Stored storedHead `json:"stored"`
@@ -51,7 +51,7 @@ func (h storedHead) head() (head eventlog.Head, ok bool) {
 	return head, err == nil && len(hash) == copy(head.Hash[:], hash) && len(hash) == len(head.Hash)
 }
 
-// load reads what was reported and accepted before.
+// load reads the losses and epochs of earlier runs.
 func (t *lossTable) load(conn *connection) error {
 	return conn.query("SELECT name, value FROM meta WHERE name LIKE 'loss %' OR name LIKE 'epoch %'", func(row []driver.Value) error {
 		name, _ := row[0].(string)
@@ -86,7 +86,7 @@ func (t *lossTable) loadRow(name string, value driver.Value) (ok bool) {
 	return known && found
 }
 
-// ReportLoss keeps the loss in the file. Batches that came before it may still be stored.
+// ReportLoss stores the loss in the file. Appends that were queued before it may still succeed.
 func (l *Log) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error {
 	l.losses.changeMu.Lock()
 	defer l.losses.changeMu.Unlock()
@@ -110,7 +110,7 @@ func (l *Log) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error
 	return nil
 }
 
-// AcceptLoss goes on with what the file holds.
+// AcceptLoss lets the partition continue with the commits of the file.
 func (l *Log) AcceptLoss(ctx context.Context, partition eventlog.Partition) error {
 	l.losses.changeMu.Lock()
 	defer l.losses.changeMu.Unlock()
@@ -119,7 +119,7 @@ func (l *Log) AcceptLoss(ctx context.Context, partition eventlog.Partition) erro
 		return err
 	}
 	if open == nil {
-		return fmt.Errorf("partition %d has no open loss to accept", partition)
+		return fmt.Errorf("partition %d has no open loss", partition)
 	}
 	epoch++
 	if err := l.submitMeta(map[string]driver.Value{lossPrefix + partitionNumber(partition): nil, epochPrefix + partitionNumber(partition): int64(epoch)}); err != nil {
@@ -132,7 +132,7 @@ func (l *Log) AcceptLoss(ctx context.Context, partition eventlog.Partition) erro
 	return nil
 }
 
-// openLoss returns the partition's open loss, if any, and its epoch, unless nothing can be changed.
+// openLoss returns the partition's open loss or nil, and its epoch. The error says why losses cannot be changed.
 func (l *Log) openLoss(ctx context.Context, partition eventlog.Partition) (open *eventlog.LostTailError, epoch uint64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -142,7 +142,7 @@ func (l *Log) openLoss(ctx context.Context, partition eventlog.Partition) (open 
 	return l.losses.open[partition], l.losses.epochs[partition], l.appendError()
 }
 
-// Losses returns what was reported and how many losses were accepted.
+// Losses returns the open losses and the number of accepted ones.
 func (l *Log) Losses(ctx context.Context) (found eventlog.Losses, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -179,7 +179,7 @@ func (w *fileWriter) writeMeta(rows map[string]driver.Value) error {
 	return nil
 }
 
-// reportedLosses joins the reports about followed partitions that came since the follower began.
+// reportedLosses joins the losses of followed partitions that were reported since the call of Follow.
 func (f *followSession) reportedLosses() error {
 	f.log.mu.Lock()
 	defer f.log.mu.Unlock()

@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-// roleVariable names the part that this test program plays when a test has started it again.
+// roleVariable names the role of this test program when a test starts it again.
 const roleVariable = "TANDEM_SQLITE_TEST_ROLE"
 
-// role is what the program does with the log in a directory.
+// role is a function of the program on the log in a directory.
 type role func(dir string) error
 
-// killedRole appends until somebody kills it.
+// killedRole appends until the process is killed.
 const killedRole = "write until killed"
 
 func TestMain(m *testing.M) {

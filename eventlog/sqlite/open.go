@@ -18,10 +18,9 @@ const FileName = "tandem.db"
 
 const lockName = "tandem.lock"
 
-// Open opens the log in the configured directory and makes it if there is none. A log that
-// another process has open is eventlog.ErrInUse, a damaged one eventlog.ErrDamaged, and one of a
-// newer program eventlog.ErrNewer. Every error says what can be done. The context is checked
-// before the work begins.
+// Open opens the log in the configured directory, or creates it. The error is eventlog.ErrInUse if another process has
+// the log open, eventlog.ErrDamaged or, for the file of a newer version, eventlog.ErrNewer. Every error includes a
+// remedy. Open checks ctx only before it starts.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err := errors.Join(cfg.Validate(), ctx.Err()); err != nil {
 		return nil, err
@@ -43,7 +42,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	return log, nil
 }
 
-// makeDir makes the directory, for this user only, if it does not exist.
+// makeDir creates the directory for this user only, if it does not exist.
 func makeDir(dir string) error {
 	err := os.Mkdir(dir, 0o700)
 	switch {
@@ -52,9 +51,9 @@ func makeDir(dir string) error {
 	case errors.Is(err, fs.ErrExist):
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the data directory %s cannot be made: %w; make its parent or name another directory", dir, err)
+		return fmt.Errorf("cannot create the data directory %s: %w; create its parent or name another directory", dir, err)
 	}
-	return fmt.Errorf("the data directory %s cannot be made: %w; name one that this user may write to", dir, err)
+	return fmt.Errorf("cannot create the data directory %s: %w; name one that this user may write to", dir, err)
 }
 
 // lockDir keeps other processes out of the directory.
@@ -81,7 +80,7 @@ func openFile(cfg Config, lock *flock.Flock) (_ *Log, err error) {
 	if err := createPrivate(file); err != nil {
 		return nil, err
 	}
-	conn, err := connect(file, busyTimeout, "PRAGMA secure_delete = ON") // what is erased must not stay in free pages
+	conn, err := connect(file, busyTimeout, "PRAGMA secure_delete = ON") // so that erased data does not stay in free pages
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +89,7 @@ func openFile(cfg Config, lock *flock.Flock) (_ *Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := emptyWAL(conn); err != nil { // a process that was killed may have left there what it had erased
+	if _, err := emptyWAL(conn); err != nil { // a process that was killed may have left erased data there
 		return nil, err
 	}
 	if err := syncDir(cfg.Dir); err != nil {
@@ -113,7 +112,7 @@ func openFile(cfg Config, lock *flock.Flock) (_ *Log, err error) {
 	return newLog(cfg, lock, conn, readers, index, opened)
 }
 
-// prepareFile makes the file ready for writing, and leaves one that is not a log of ours as it is.
+// prepareFile prepares the file for writing. It does not change the file of another program.
 func prepareFile(conn *connection) (opened uint64, err error) {
 	known, err := hasSchema(conn)
 	if err != nil {
@@ -129,27 +128,26 @@ func prepareFile(conn *connection) (opened uint64, err error) {
 	return initSchema(conn, known)
 }
 
-// createPrivate makes the file, if there is none, for this user alone. What SQLite puts beside it gets the
-// same permissions.
+// createPrivate creates the file for this user only, if it does not exist. SQLite gives the files beside it the same
+// permissions.
 func createPrivate(file string) error {
 	handle, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return fmt.Errorf("%w; make the data directory and what is in it writable for this user", err)
+		return fmt.Errorf("%w; make the data directory and its files writable for this user", err)
 	}
 	return handle.Close()
 }
 
-// closeUnless closes c when the function that defers it fails.
+// closeUnless closes the connection if the function that defers it fails.
 func closeUnless(err *error, conn *connection) {
 	if *err != nil {
 		*err = errors.Join(*err, conn.close())
 	}
 }
 
-// checkFiles refuses a file that is cut, which SQLite would read as far as it goes, and a
-// write-ahead file without its database: beginning a new log over it would throw away what it
-// holds. With a write-ahead file the end of the database may be incomplete: what is missing is
-// there.
+// checkFiles refuses a truncated file, of which SQLite would read the rest, and a write-ahead file without a database,
+// because a new log would overwrite it. Beside a write-ahead file the database may end within a page: the rest is in
+// the write-ahead file.
 func checkFiles(file string) error {
 	size := int64(0)
 	if db, err := os.Stat(file); err == nil {
@@ -159,7 +157,7 @@ func checkFiles(file string) error {
 	ahead := err == nil && wal.Size() > 0
 	switch {
 	case size == 0 && ahead:
-		return fmt.Errorf("the file is gone or empty, but %s is there: %w; restore a backup, or move that file away to begin a new log", wal.Name(), eventlog.ErrDamaged)
+		return fmt.Errorf("the file is missing or empty, but %s exists: %w; restore a backup, or move that file away to start a new log", wal.Name(), eventlog.ErrDamaged)
 	case size%pageSize != 0 && !ahead:
 		return fmt.Errorf("the file ends in the middle of a page: %w; keep the file for inspection and restore a backup", eventlog.ErrDamaged)
 	}

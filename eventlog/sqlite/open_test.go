@@ -12,7 +12,7 @@ import (
 	"tandem/eventlog"
 )
 
-// closedLog returns a configuration whose directory has a log of n commits, closed.
+// closedLog creates a log of n commits, closes it and returns its configuration.
 func closedLog(t *testing.T, n int) Config {
 	t.Helper()
 	cfg := Config{Dir: t.TempDir()}
@@ -22,7 +22,7 @@ func closedLog(t *testing.T, n int) Config {
 	return cfg
 }
 
-// copyLog returns a configuration of a copy of a closed log.
+// copyLog returns the configuration of a copy of a closed log.
 func copyLog(t *testing.T, cfg Config) Config {
 	t.Helper()
 	again := Config{Dir: t.TempDir()}
@@ -38,7 +38,7 @@ func execSQL(t *testing.T, cfg Config, statement string) {
 	require.NoError(t, conn.close())
 }
 
-// requireOpenFails shows that the log does not open, and leaves no lock behind.
+// requireOpenFails checks that Open fails and leaves no lock behind.
 func requireOpenFails(t *testing.T, cfg Config, cause error, says string) {
 	t.Helper()
 	for range 2 {
@@ -52,7 +52,7 @@ func requireOpenFails(t *testing.T, cfg Config, cause error, says string) {
 
 func TestConfigFaultsAreAllNamed(t *testing.T) {
 	_, err := Open(t.Context(), Config{KeepReceipts: time.Hour})
-	require.ErrorContains(t, err, "no data directory")
+	require.ErrorContains(t, err, "data directory: it is missing")
 	require.ErrorContains(t, err, "24 hours")
 }
 
@@ -65,7 +65,7 @@ func TestOpenWithAnEndedContext(t *testing.T) {
 
 func TestOpenMakesItsDirectoryOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "odd name?with%20#signs", "data")
-	requireOpenFails(t, Config{Dir: dir}, os.ErrNotExist, "make its parent")
+	requireOpenFails(t, Config{Dir: dir}, os.ErrNotExist, "create its parent")
 	require.NoError(t, os.Mkdir(filepath.Dir(dir), 0o755))
 	log := mustOpen(t, Config{Dir: dir})
 	require.NoError(t, log.Close())
@@ -97,9 +97,9 @@ func TestOpenRefusesWhatItCannotRead(t *testing.T) {
 		cause     error
 		says      string
 	}{
-		"a newer format":         {"UPDATE meta SET value = 2 WHERE name = 'format'", eventlog.ErrNewer, "run the newer program"},
+		"a newer format":         {"UPDATE meta SET value = 2 WHERE name = 'format'", eventlog.ErrNewer, "run the newer version"},
 		"no format":              {"DELETE FROM meta WHERE name = 'format'", eventlog.ErrDamaged, "restore a backup"},
-		"another partitioning":   {"UPDATE meta SET value = 128 WHERE name = 'partitions'", nil, "it has 128 partitions"},
+		"another partitioning":   {"UPDATE meta SET value = 128 WHERE name = 'partitions'", nil, "the file has 128 partitions"},
 		"another program's file": {"DROP TABLE meta", nil, "another program's database"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,13 +123,13 @@ func TestOpenFindsDamage(t *testing.T) {
 	}{
 		"a last commit is altered":       {"UPDATE commits SET frame = CAST(replace(frame, 'mei.chen', 'mei.chan') AS BLOB) WHERE id = 5000", "partition 35: commit 100 was altered"},
 		"a last commit is cut":           {"UPDATE commits SET frame = substr(frame, 1, 100) WHERE id = 5000", "partition 35: commit 100"},
-		"a late commit is gone":          {"DELETE FROM commits WHERE id = 4990", "commit 4991 by arrival"},
-		"a partition is none":            {"UPDATE commits SET partition = 64 WHERE id = 4990", "commit 4990 by arrival"},
+		"a late commit is gone":          {"DELETE FROM commits WHERE id = 4990", "commit with arrival number 4991"},
+		"a partition is none":            {"UPDATE commits SET partition = 64 WHERE id = 4990", "commit with arrival number 4990"},
 		"a partition is another":         {"UPDATE commits SET partition = 2 WHERE id = 4990", "partition 2: commit"},
 		"a location is another":          {"UPDATE locations SET partitions = x'02' || substr(partitions, 2)", "row 1 of table locations"},
-		"a block of locations is gone":   {"DELETE FROM locations; DELETE FROM commits WHERE id = 1", "commit 2 by arrival"},
+		"a block of locations is gone":   {"DELETE FROM locations; DELETE FROM commits WHERE id = 1", "commit with arrival number 2"},
 		"a block of locations is cut":    {"UPDATE locations SET partitions = substr(partitions, 2)", "row 1 of table locations"},
-		"a location is beyond the count": {"UPDATE locations SET partitions = CAST(x'FF' || substr(partitions, 2) AS BLOB)", "commit 1 by arrival is in partition 255"},
+		"a location is beyond the count": {"UPDATE locations SET partitions = CAST(x'FF' || substr(partitions, 2) AS BLOB)", "commit with arrival number 1: partition 255"},
 		"a loss is unreadable":           {"INSERT INTO meta VALUES ('loss 04', '{')", "'loss 04' of table meta"},
 		"a loss is of no partition":      {"INSERT INTO meta VALUES ('loss 64', '{}')", "'loss 64' of table meta"},
 		"a loss is a number":             {"INSERT INTO meta VALUES ('loss 04', 1)", "'loss 04' of table meta"},
@@ -190,16 +190,16 @@ func TestOpenRefusesToBeginOverAnOldLog(t *testing.T) {
 	}
 }
 
-// TestFollowFindsDamage alters commits that opening does not look at.
+// TestFollowFindsDamage alters commits that Open does not check.
 func TestFollowFindsDamage(t *testing.T) {
 	intact := closedLog(t, 5000)
 	for name, c := range map[string]struct{ statement, says string }{
 		"a byte is another":    {"UPDATE commits SET frame = CAST(replace(frame, 'mei.chen', 'mei.chan') AS BLOB) WHERE id = 20", "partition 0: commit 20 was altered"},
 		"a frame is cut":       {"UPDATE commits SET frame = substr(frame, 1, 100) WHERE id = 20", "partition 0: commit 20"},
 		"a frame is empty":     {"UPDATE commits SET frame = x'' WHERE id = 20", "partition 0: commit 20"},
-		"a commit is gone":     {"DELETE FROM commits WHERE id = 20", "only 511 are there"},
+		"a commit is gone":     {"DELETE FROM commits WHERE id = 20", "only 511 exist"},
 		"commits are swapped":  {"UPDATE commits SET frame = (SELECT frame FROM commits WHERE id = 21) WHERE id = 20", "partition 0: commit 21 follows 19"},
-		"of another partition": {"UPDATE commits SET frame = (SELECT frame FROM commits WHERE id = 70) WHERE id = 20", "partition 0: commit 20 says it is of partition 1"},
+		"of another partition": {"UPDATE commits SET frame = (SELECT frame FROM commits WHERE id = 70) WHERE id = 20", "partition 0: commit 20 belongs to partition 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := copyLog(t, intact)

@@ -7,17 +7,17 @@ import (
 	"tandem/eventlog"
 )
 
-// owners says who may append to which partition.
+// owners holds the owner of every partition.
 type owners struct {
-	fence      uint64 // the last one granted
+	fence      uint64 // latest fencing token
 	partitions [eventlog.Partitions]ownership
 }
 
 type ownership struct {
 	lease   *lease
-	fence   uint64        // of the latest lease; 0 if there was none since Open
-	writing bool          // a transaction under way holds a batch of it
-	waiting []chan *lease // in the order in which they came
+	fence   uint64        // fencing token of the latest lease; 0 if there was none since Open
+	writing bool          // a transaction under way has a batch of the owner
+	waiting []chan *lease // in order of arrival
 }
 
 // revoke ends the lease, if there is one. The caller holds Log.mu.
@@ -28,7 +28,7 @@ func (o *ownership) revoke() {
 	}
 }
 
-// lease is the right to append to a partition. Log.mu guards its end.
+// lease is the lease of a partition. Log.mu guards its end.
 type lease struct {
 	log       *Log
 	partition eventlog.Partition
@@ -39,8 +39,8 @@ type lease struct {
 func (l *lease) Fence() uint64         { return l.fence }
 func (l *lease) Lost() <-chan struct{} { return l.lost }
 
-// Release gives the partition up at once. The next owner gets it when no transaction with a batch
-// of this lease is under way any more.
+// Release ends the lease at once. The next owner gets the partition when no transaction under way has a batch of this
+// lease.
 func (l *lease) Release(context.Context) error {
 	l.log.mu.Lock()
 	defer l.log.mu.Unlock()
@@ -52,8 +52,8 @@ func (l *lease) Release(context.Context) error {
 	return nil
 }
 
-// Own waits until the partition is free in this process and has no open loss; the file's lock keeps others out. A log
-// that has stopped gives nothing away: an owner could do nothing.
+// Own waits until the partition has no owner in this process and no open loss. The lock on the file excludes other
+// processes. A stopped log grants no leases.
 func (l *Log) Own(ctx context.Context, partition eventlog.Partition) (eventlog.Lease, error) {
 	granted, err := l.requestLease(ctx, partition)
 	if err != nil {
@@ -86,7 +86,7 @@ func (l *Log) requestLease(ctx context.Context, partition eventlog.Partition) (c
 	return granted, nil
 }
 
-// cancelRequest takes back what ask asked for, also when it was granted in the same moment.
+// cancelRequest withdraws a request for a lease, also one that was granted at the same time.
 func (l *Log) cancelRequest(partition eventlog.Partition, granted chan *lease) {
 	l.mu.Lock()
 	owned := &l.owners.partitions[partition]
@@ -94,12 +94,12 @@ func (l *Log) cancelRequest(partition eventlog.Partition, granted chan *lease) {
 	l.mu.Unlock()
 	select {
 	case lease := <-granted:
-		_ = lease.Release(context.Background()) // it only fails where a server is asked
+		_ = lease.Release(context.Background()) // fails in logs on a server only
 	default:
 	}
 }
 
-// grant gives a free partition that has no open loss to the first who waits for it. The caller holds l.mu.
+// grant gives a free partition without an open loss to the first waiting caller. The caller holds l.mu.
 func (l *Log) grant(partition eventlog.Partition) {
 	owned := &l.owners.partitions[partition]
 	if owned.lease != nil || owned.writing || len(owned.waiting) == 0 || l.losses.open[partition] != nil {
@@ -112,13 +112,13 @@ func (l *Log) grant(partition eventlog.Partition) {
 	owned.waiting = owned.waiting[1:]
 }
 
-// isOwner reports whether the fence is that of the present owner. The caller holds Log.mu.
+// isOwner reports whether the fencing token is that of the present lease. The caller holds Log.mu.
 func (o *owners) isOwner(partition eventlog.Partition, fence uint64) bool {
 	lease := o.partitions[partition].lease
 	return lease != nil && lease.fence == fence
 }
 
-// revokeAll takes every lease away. The caller holds Log.mu.
+// revokeAll ends every lease. The caller holds Log.mu.
 func (o *owners) revokeAll() {
 	for partition := range o.partitions {
 		o.partitions[partition].revoke()

@@ -11,8 +11,8 @@ import (
 	"tandem/eventlog"
 )
 
-// packedReceipts is the stored form of the records of one transaction: for each the partition, command,
-// request, seq, microseconds, and the rejection's length plus one, 0 for none, with its bytes.
+// packedReceipts is the stored form of the receipts of one transaction. Each has: partition, command, request,
+// sequence number, microseconds, length of the rejection plus one (0: none), rejection.
 type packedReceipts struct {
 	bytes  []byte
 	newest int64
@@ -37,7 +37,7 @@ func (p *packedReceipts) add(batch *eventlog.Batch) {
 	}
 }
 
-// unpackReceipts calls add for each record of a stored row.
+// unpackReceipts calls add for each receipt of a stored row.
 func unpackReceipts(b []byte, add func(eventlog.Partition, eventlog.Receipt)) error {
 	const fixed = 1 + len(eventlog.CommandID{}) + len(eventlog.Fingerprint{})
 	for len(b) > 0 {
@@ -77,7 +77,7 @@ func (w *fileWriter) writeReceipts(records packedReceipts) error {
 		return nil
 	}
 	w.uncheckpointedBytes += len(records.bytes)
-	w.receiptRow++ // counted here, as SQLite would begin again at 1 when all rows were trimmed
+	w.receiptRow++ // SQLite would start at 1 again when all rows are trimmed
 	if err := w.statements.receipts.exec(w.receiptRow, records.newest, records.bytes); err != nil {
 		return err
 	}
@@ -85,17 +85,17 @@ func (w *fileWriter) writeReceipts(records packedReceipts) error {
 		return nil
 	}
 	w.groupsSinceTrim = 0
-	// Twice as many rows as came since the last trim, so that the table cannot outgrow trimming.
+	// Twice as many rows as were added since the last trim, so that the table cannot outgrow trimming.
 	return w.trim(2 * w.log.cfg.limits.trimEvery)
 }
 
-// trim drops those of the n oldest rows in which every record is old enough.
+// trim deletes those of the n oldest rows whose receipts are all old enough.
 func (w *fileWriter) trim(n int) error {
 	oldest := w.log.cfg.Now().Add(-w.log.cfg.KeepReceipts).UnixMicro()
 	return w.statements.trim.exec(int64(n), oldest)
 }
 
-// loadReceipts finds the newest row and drops every old one, when the log is opened.
+// loadReceipts finds the newest row and deletes all old ones when the log is opened.
 func (w *fileWriter) loadReceipts() error {
 	newest, err := scalar(w.conn, "SELECT max(id) FROM records")
 	if err != nil {
@@ -105,8 +105,8 @@ func (w *fileWriter) loadReceipts() error {
 	return w.trim(int(w.receiptRow))
 }
 
-// receiptCache makes one pass over the stored records serve the owners of all partitions, which
-// usually ask one after the other when a process starts.
+// receiptCache serves the owners of all partitions from one pass over the stored receipts. When a process starts, they
+// usually read theirs one after the other.
 type receiptCache struct {
 	mu         sync.Mutex
 	last       int64 // row up to which the table was read
@@ -114,7 +114,7 @@ type receiptCache struct {
 	unclaimed  [eventlog.Partitions]bool
 }
 
-// Receipts returns the partition's records since the given time, in the order of their arrival.
+// Receipts returns the partition's receipts since the given time, in order of arrival.
 func (l *Log) Receipts(ctx context.Context, partition eventlog.Partition, since time.Time) ([]eventlog.Receipt, error) {
 	l.mu.Lock()
 	err := l.checkOpen(ctx)
@@ -138,7 +138,7 @@ func (l *Log) Receipts(ctx context.Context, partition eventlog.Partition, since 
 	return found, nil
 }
 
-// claim returns all records of the partition and forgets them.
+// claim returns all receipts of the partition and removes them from the cache.
 func (c *receiptCache) claim(reader *readConnection, partition eventlog.Partition, atOnce int) ([]eventlog.Receipt, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -165,8 +165,8 @@ func (c *receiptCache) claim(reader *readConnection, partition eventlog.Partitio
 	return found, err
 }
 
-// scanReceipts reads the rows after the given one, some at a time so that no snapshot is held for
-// long, and returns the number of the last.
+// scanReceipts reads the rows after the given one and returns the number of the last row. It reads some rows at a
+// time, so that it holds no snapshot for long.
 func scanReceipts(reader *readConnection, after int64, atOnce int, add func(eventlog.Partition, eventlog.Receipt)) (int64, error) {
 	for {
 		rows := 0

@@ -10,7 +10,7 @@ import (
 	"tandem/eventlog"
 )
 
-func TestRecordsSurvivePacking(t *testing.T) {
+func TestReceiptsSurvivePacking(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var all packedReceipts
 		var want []eventlog.Receipt

@@ -8,13 +8,13 @@ import (
 	"tandem/eventlog"
 )
 
-// formatVersion is the version of the file's layout. A file with a higher one is refused.
+// formatVersion is the version of the file format. A file with a higher version is refused.
 const formatVersion = 1
 
-// pageSize of the file in bytes. Larger pages make single appends write more and nothing faster.
+// pageSize of the file in bytes. Larger pages make single appends write more and speed nothing up.
 const pageSize = 4096
 
-// schema is stored in the file with its comments, for those who inspect it.
+// schema is stored in the file with its comments, for users of the sqlite3 shell.
 var schema = []string{
 	`CREATE TABLE meta (
 	name  TEXT PRIMARY KEY, -- format, partitions, id (of this log), opened (times), loss and epoch of partitions that lost commits
@@ -53,8 +53,8 @@ var schema = []string{
 ) WITHOUT ROWID`,
 }
 
-// hasSchema reports whether the file has a log that this program can use; false means that it is
-// empty. Anything else is an error.
+// hasSchema reports whether the file has a log that this program can use. It returns false for an empty file and an
+// error for any other content.
 func hasSchema(conn *connection) (bool, error) {
 	tables, err := scalar(conn, "SELECT count(*) FROM sqlite_master")
 	if err != nil || tables == int64(0) {
@@ -63,8 +63,7 @@ func hasSchema(conn *connection) (bool, error) {
 	return true, checkSchema(conn)
 }
 
-// initSchema makes the tables of a new file, and returns how often the log has been opened, this time
-// included.
+// initSchema creates the tables of a new file and returns how many times the log has been opened, including this time.
 func initSchema(conn *connection, known bool) (opened uint64, err error) {
 	if err := conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return 0, err
@@ -112,28 +111,28 @@ func checkSchema(conn *connection) error {
 		return err
 	}
 	if meta != int64(1) {
-		return fmt.Errorf("it is another program's database: move it away or name another data directory")
+		return fmt.Errorf("the file is another program's database: move it away or name another data directory")
 	}
 	found, err := scalar(conn, "SELECT value FROM meta WHERE name = 'format'")
 	if err != nil {
 		return err
 	}
 	if version, ok := found.(int64); !ok || version < 1 {
-		return fmt.Errorf("it has no format number: %w; restore a backup", eventlog.ErrDamaged)
+		return fmt.Errorf("the file has no format number: %w; restore a backup", eventlog.ErrDamaged)
 	} else if version > formatVersion {
-		return fmt.Errorf("it has format %d, this program reads up to %d: %w; run the newer program", version, formatVersion, eventlog.ErrNewer)
+		return fmt.Errorf("the file has format %d, this program reads up to %d: %w; run the newer version", version, formatVersion, eventlog.ErrNewer)
 	}
 	partitions, err := scalar(conn, "SELECT value FROM meta WHERE name = 'partitions'")
 	if err != nil {
 		return err
 	}
 	if partitions != int64(eventlog.Partitions) {
-		return fmt.Errorf("it has %v partitions, this program has %d: run the program that made it", partitions, eventlog.Partitions)
+		return fmt.Errorf("the file has %v partitions, this program has %d: run the version that created it", partitions, eventlog.Partitions)
 	}
 	return nil
 }
 
-// scalar returns the first value of a query, nil if there is none.
+// scalar returns the first value of a query, or nil.
 func scalar(conn *connection, query string) (value driver.Value, err error) {
 	err = conn.query(query, func(row []driver.Value) error {
 		value = row[0]

@@ -17,7 +17,7 @@ func mustOpen(t testing.TB, cfg Config) *Log {
 	return log
 }
 
-// harness opens logs with the limits for the conformance suite.
+// harness returns the harness of logs with the limits.
 func harness(bounds limits) func(t *testing.T) eventlogtest.Harness {
 	return func(t *testing.T) eventlogtest.Harness {
 		cfg := Config{Dir: t.TempDir(), limits: bounds}
@@ -37,8 +37,8 @@ func TestConformance(t *testing.T) {
 	eventlogtest.Run(t, harness(defaultLimits()))
 }
 
-// TestConformanceWithTinyLimits runs the suite where every limit is met all the time: followers
-// read the file, pages are short, the write-ahead file begins again, tables are trimmed.
+// TestConformanceWithTinyLimits runs the suite with limits that every test reaches: followers read the file, pages are
+// short, the write-ahead file restarts, tables are trimmed.
 func TestConformanceWithTinyLimits(t *testing.T) {
 	eventlogtest.Run(t, harness(limits{
 		groupCommits: 3, groupBytes: 4000, tailCommits: 2, tailBytes: 4000, tailOutcomes: 1000, pageCommits: 3, pageBytes: 1500,
@@ -46,7 +46,7 @@ func TestConformanceWithTinyLimits(t *testing.T) {
 	}))
 }
 
-// testOwner owns a partition and makes commits of a usual size: one event of 300 bytes.
+// testOwner owns a partition and makes commits of a typical size: one event of 300 bytes.
 type testOwner struct {
 	log       *Log
 	lease     eventlog.Lease
@@ -83,7 +83,7 @@ func (c *testOwner) batch(n int) eventlog.Batch {
 	return batch
 }
 
-// keyed adds the record that a command with an idempotency key brings.
+// keyed adds the receipts of commands with idempotency keys.
 func keyed(batch eventlog.Batch) eventlog.Batch {
 	for i := range batch.Commits {
 		commit := &batch.Commits[i]
@@ -92,7 +92,7 @@ func keyed(batch eventlog.Batch) eventlog.Batch {
 	return batch
 }
 
-// fill appends n commits, spread over the partitions, in large batches.
+// fill appends n commits in large batches, spread over the partitions.
 func fill(t testing.TB, log *Log, n int) {
 	t.Helper()
 	chains := make([]*testOwner, eventlog.Partitions)

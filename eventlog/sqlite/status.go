@@ -11,14 +11,14 @@ import (
 	"tandem/eventlog"
 )
 
-// Heads returns the durable ends of all chains, as they are at one moment.
+// Heads returns the durable heads of all partitions at one time.
 func (l *Log) Heads(ctx context.Context) (eventlog.Positions, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.index.heads, l.checkOpen(ctx)
 }
 
-// nodeName tells this process from others.
+// nodeName identifies this process.
 func nodeName() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -27,8 +27,7 @@ func nodeName() string {
 	return fmt.Sprintf("%s:%d", host, os.Getpid())
 }
 
-// Status describes the log. Its one node is this process; its bytes are those of the file and of what
-// is written ahead of it.
+// Status describes the log. Its only node is this process. Bytes is the size of the file and the write-ahead file.
 func (l *Log) Status(ctx context.Context) (eventlog.Status, error) {
 	file, node := l.readers.file, nodeName()
 	status := eventlog.Status{Kind: "sqlite", Location: file, Durability: "disk", Nodes: []string{node}}
@@ -53,7 +52,7 @@ func (l *Log) Status(ctx context.Context) (eventlog.Status, error) {
 	return status, l.checkOpen(ctx)
 }
 
-// describe adds what is known without the file. The caller holds l.mu.
+// describe fills in the fields that are in memory. The caller holds l.mu.
 func (l *Log) describe(partition eventlog.Partition, node string, to *eventlog.PartitionStatus) {
 	owned := &l.owners.partitions[partition]
 	to.Head, to.Durable, to.Fence = l.index.heads[partition], l.index.heads[partition].Seq, owned.fence
@@ -64,7 +63,7 @@ func (l *Log) describe(partition eventlog.Partition, node string, to *eventlog.P
 	}
 }
 
-// fileSizes adds up the files that exist.
+// fileSizes returns the total size of the files that exist.
 func fileSizes(files ...string) (sum uint64, err error) {
 	for _, file := range files {
 		info, err := os.Stat(file)

@@ -7,8 +7,8 @@ import (
 	"tandem/eventlog"
 )
 
-// fileWriter is the only goroutine that writes to the file. It is ahead of the published state by the
-// transaction under way; as a failed one is the last, it never has to go back.
+// fileWriter is the goroutine that writes to the file. Its heads and checkpoints include the transaction under way. A
+// failed transaction is the last one, so they never need a rollback.
 type fileWriter struct {
 	log   *Log
 	queue *writeQueue
@@ -18,15 +18,15 @@ type fileWriter struct {
 	statements          statements
 	heads               [eventlog.Partitions]eventlog.Head
 	checkpoints         [eventlog.Partitions]eventlog.Offset // of the partitions' topics
-	partitions          []uint8                              // of the commits after the last row of locations
-	lastArrival         uint64                               // number of the newest commit
+	partitions          []uint8                              // of the commits after the last row of table locations
+	lastArrival         uint64                               // arrival number of the newest commit
 	uncheckpointedBytes int                                  // bytes written since the last checkpoint of the file
-	walHoldsErased      bool                                 // something was erased, and the write-ahead file still has it
-	groupsSinceTrim     int                                  // groups with records since the last trim
-	receiptRow          int64                                // number of the newest row of records
+	walHoldsErased      bool                                 // the write-ahead file still has erased data
+	groupsSinceTrim     int                                  // groups with receipts since the last trim
+	receiptRow          int64                                // number of the newest row of table records
 }
 
-// statements are those of the transaction.
+// statements are the prepared statements of a transaction.
 type statements struct {
 	begin, commit, commits, locations, receipts, trim, deadLetters, put, drop, setMeta, dropMeta, checkpoint *preparedStmt
 }
@@ -71,7 +71,7 @@ func (w *fileWriter) prepare() error {
 	return nil
 }
 
-// run takes groups until the queue is closed and empty.
+// run writes groups until the queue is closed and empty.
 func (w *fileWriter) run() {
 	defer close(w.ended)
 	var group, fitting []*writeRequest
@@ -82,7 +82,7 @@ func (w *fileWriter) run() {
 		}
 		fitting = w.selectFitting(fitting[:0], group)
 		stored := w.commitGroup(fitting)
-		// Those that did not fit wait too: who rereads the head must find what was in their way.
+		// Refused requests wait too: a caller that reads the head again must find the commit that it conflicts with.
 		for _, request := range group {
 			request.done <- request.err
 		}
@@ -94,7 +94,7 @@ func (w *fileWriter) run() {
 	}
 }
 
-// commitGroup stores and publishes a group, and reports whether it did.
+// commitGroup stores and publishes a group. It returns false if there was none or it failed.
 func (w *fileWriter) commitGroup(group []*writeRequest) bool {
 	if len(group) == 0 {
 		return false
@@ -118,14 +118,13 @@ func (w *fileWriter) commitGroup(group []*writeRequest) bool {
 	return err == nil
 }
 
-// close waits until everything in the queue is answered.
+// close waits until every queued request is answered.
 func (w *fileWriter) close() {
 	w.queue.close()
 	<-w.ended
 }
 
-// selectFitting appends to fitting the requests that continue what is stored, and gives the others
-// their error.
+// selectFitting appends to fitting the requests that continue the stored state, and sets the error of the others.
 func (w *fileWriter) selectFitting(fitting, group []*writeRequest) []*writeRequest {
 	log := w.log
 	log.mu.Lock()
@@ -144,13 +143,13 @@ func (w *fileWriter) selectFitting(fitting, group []*writeRequest) []*writeReque
 	return fitting
 }
 
-// checkBatch returns an error unless the batch continues what is stored and what the transaction
-// under way holds already, and moves that on. The caller holds Log.mu.
+// checkBatch returns an error unless the batch continues the stored state and the transaction under way, and moves the
+// writer's head and checkpoint. The caller holds Log.mu.
 func (w *fileWriter) checkBatch(batch *eventlog.Batch) error {
 	head, checkpoint := &w.heads[batch.Partition], &w.checkpoints[batch.Partition]
 	switch {
 	case !w.log.owners.isOwner(batch.Partition, batch.Fence):
-		return conflict(*batch, "fence %d is not the owner's", batch.Fence)
+		return conflict(*batch, "fencing token %d is not the owner's", batch.Fence)
 	case *head != batch.Head:
 		return conflict(*batch, "the head is at %d, expected %d", head.Seq, batch.Head.Seq)
 	case *checkpoint != batch.From:
@@ -165,7 +164,7 @@ func (w *fileWriter) checkBatch(batch *eventlog.Batch) error {
 	return nil
 }
 
-// writeGroup writes the group in one transaction, if it has anything to write.
+// writeGroup writes the group in one transaction, unless it has nothing durable.
 func (w *fileWriter) writeGroup(group []*writeRequest) error {
 	durable := false
 	for _, request := range group {
@@ -186,11 +185,11 @@ func (w *fileWriter) writeGroup(group []*writeRequest) error {
 		err = w.statements.commit.exec()
 	}
 	if err == nil && erases {
-		err = w.emptyWAL() // before anybody hears that it is gone
+		err = w.emptyWAL() // before the append returns
 	}
 	if err != nil {
-		// The file can be read on. SQLite may have ended the transaction already, so an error of
-		// the rollback says nothing.
+		// The file stays readable. SQLite may have ended the transaction already, so the error of the rollback is
+		// meaningless.
 		_ = w.conn.exec("ROLLBACK")
 	}
 	return err
@@ -211,7 +210,7 @@ func (w *fileWriter) writeRequests(group []*writeRequest) error {
 		records.add(&request.batch)
 		w.uncheckpointedBytes += request.bytes
 	}
-	w.uncheckpointedBytes += 3 * pageSize // the pages that were written but not filled
+	w.uncheckpointedBytes += 3 * pageSize // pages that were written but not filled
 	return w.writeReceipts(records)
 }
 
@@ -231,7 +230,7 @@ func (w *fileWriter) writeCommits(request *writeRequest) error {
 	return nil
 }
 
-// writeLocations writes a row of table locations when it is full.
+// writeLocations writes a row of table locations when it is complete.
 func (w *fileWriter) writeLocations() error {
 	perRow := w.log.cfg.limits.locationCommits
 	if len(w.partitions) < perRow {
@@ -262,9 +261,8 @@ func (w *fileWriter) writeOthers(batch *eventlog.Batch) error {
 	return nil
 }
 
-// checkpointIfDue moves the write-ahead file's content into the database, once enough has gathered. This
-// is done here and not by SQLite within COMMIT, which would not report a fault. A fault stops the
-// log; nobody waits for it, and the next append gets the error.
+// checkpointIfDue moves the write-ahead file into the database when enough was written. The writer does this, and not
+// SQLite within COMMIT, which would hide errors. An error stops the log; the next append returns it.
 func (w *fileWriter) checkpointIfDue() {
 	if w.uncheckpointedBytes < w.log.cfg.limits.walBytes {
 		return
@@ -275,12 +273,12 @@ func (w *fileWriter) checkpointIfDue() {
 		begin = w.emptyWAL
 	}
 	if err := begin(); err != nil {
-		_ = w.log.stop(err) // it returns what the next append will get
+		_ = w.log.stop(err) // the next append returns the error
 	}
 }
 
-// restartWAL lets the write-ahead file begin again with the next transaction, unless a reader
-// still uses it. When that has happened for too long, readers have to wait for a moment.
+// restartWAL lets the write-ahead file restart with the next transaction, unless a reader uses it. When that has
+// failed for too long, it blocks readers.
 func (w *fileWriter) restartWAL() error {
 	frames, err := w.checkpoint()
 	if err != nil || frames < int64(w.log.cfg.limits.walFrames) {
@@ -292,8 +290,7 @@ func (w *fileWriter) restartWAL() error {
 	return err
 }
 
-// checkpoint moves what no reader needs any more and returns how many pages the write-ahead file
-// has.
+// checkpoint moves the pages that no reader needs, and returns the number of pages in the write-ahead file.
 func (w *fileWriter) checkpoint() (frames int64, err error) {
 	err = w.statements.checkpoint.query(func(row []driver.Value) error {
 		frames, _ = row[1].(int64)

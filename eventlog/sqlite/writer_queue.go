@@ -9,25 +9,25 @@ import (
 	"tandem/internal/wakeup"
 )
 
-// writeRequest is a batch on its way through the writer.
+// writeRequest is a batch, or a change of table meta, in the writer's queue.
 type writeRequest struct {
 	batch  eventlog.Batch
-	frames [][]byte                // of its commits
-	bytes  int                     // of its frames
-	meta   map[string]driver.Value // instead of a batch: rows of table meta
+	frames [][]byte                // of the batch's commits
+	bytes  int                     // total size of the frames
+	meta   map[string]driver.Value // rows of table meta to write; then there is no batch
 	err    error
-	done   chan error // gets err when the group is finished
+	done   chan error // receives err when the group is finished
 }
 
-// newRequest encodes the batch on its caller's goroutine, and refuses commits that are no chain:
-// once stored they would be damage.
+// newRequest encodes the batch on the caller's goroutine. It refuses a broken chain, which would count as damage once
+// it is stored.
 func newRequest(batch eventlog.Batch) (*writeRequest, error) {
 	request := &writeRequest{batch: batch, done: make(chan error, 1), frames: make([][]byte, len(batch.Commits))}
 	head := batch.Head
 	for i := range batch.Commits {
 		commit := &batch.Commits[i]
 		if err := commit.Verify(head); err != nil {
-			return nil, conflict(batch, "its commits are no chain: %v", err)
+			return nil, conflict(batch, "its commits are not a chain: %v", err)
 		}
 		if commit.Partition != batch.Partition {
 			return nil, conflict(batch, "it has a commit of partition %d", commit.Partition)
@@ -39,7 +39,7 @@ func newRequest(batch eventlog.Batch) (*writeRequest, error) {
 	return request, nil
 }
 
-// frameSize returns about as many bytes as the frame of c takes.
+// frameSize returns an estimate of the size of the frame.
 func frameSize(commit *eventlog.Commit) int {
 	size := 192 + len(commit.Stream) + len(commit.Actor) + len(commit.Partner)
 	for i := range commit.Events {
@@ -49,7 +49,7 @@ func frameSize(commit *eventlog.Commit) int {
 	return size
 }
 
-// durable reports whether the batch has anything that belongs into the file.
+// durable reports whether the request has anything to write to the file.
 func (r *writeRequest) durable() bool {
 	batch := &r.batch
 	return len(batch.Commits)+len(batch.Receipts)+len(batch.DeadLetters)+len(batch.Puts)+len(r.meta) > 0
@@ -59,7 +59,7 @@ func conflict(batch eventlog.Batch, format string, args ...any) error {
 	return fmt.Errorf("append to partition %d: %s: %w", batch.Partition, fmt.Sprintf(format, args...), eventlog.ErrConflict)
 }
 
-// writeQueue holds what came while the writer was busy.
+// writeQueue holds the requests that arrive while the writer is busy.
 type writeQueue struct {
 	mu      sync.Mutex
 	waiting []*writeRequest
@@ -69,7 +69,7 @@ type writeQueue struct {
 
 func newWriteQueue() *writeQueue { return &writeQueue{wakeup: wakeup.New()} }
 
-// put adds a request; false after close.
+// put adds a request. It returns false after close.
 func (q *writeQueue) put(request *writeRequest) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -92,8 +92,8 @@ func (q *writeQueue) signal() {
 	q.wakeup.Notify()
 }
 
-// take waits for requests and returns them in the order in which they came, as many as fit into
-// one transaction. It returns nothing once the queue is closed and empty.
+// take waits for requests and appends to group as many as fit into one transaction, in order of arrival. It appends
+// none once the queue is closed and empty.
 func (q *writeQueue) take(group []*writeRequest, bounds limits) []*writeRequest {
 	for {
 		q.mu.Lock()
@@ -110,7 +110,7 @@ func (q *writeQueue) take(group []*writeRequest, bounds limits) []*writeRequest 
 	}
 }
 
-// countFitting returns how many of the waiting requests make one transaction, at least one.
+// countFitting returns the number of queued requests for one transaction, at least one.
 func (q *writeQueue) countFitting(bounds limits) int {
 	commits, bytes := 0, 0
 	for n, request := range q.waiting {
