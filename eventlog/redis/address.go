@@ -14,7 +14,7 @@ type address struct {
 	single   *redis.Options
 	sentinel *redis.FailoverOptions
 	cluster  *redis.ClusterOptions
-	display  string // for people: without who one is, and options
+	display  string // the URL without user, password and options
 }
 
 func parseURL(text string) (addr address, err error) {
@@ -50,7 +50,7 @@ func parseURL(text string) (addr address, err error) {
 	return addr, nil
 }
 
-// splitURL reads a URL that may have several hosts, each with or without a port.
+// splitURL parses a URL with one or more hosts, each with or without a port.
 func splitURL(text string) (parsed *url.URL, hosts []string, err error) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	end := strings.IndexAny(rest+"/", "/?#")
@@ -68,7 +68,7 @@ func splitURL(text string) (parsed *url.URL, hosts []string, err error) {
 	return parsed, hosts, nil
 }
 
-// redact drops what may be a password from a text that is no URL.
+// redact removes a possible password from a text that is no URL.
 func redact(text string) string {
 	if at := strings.LastIndex(text, "@"); at >= 0 {
 		return "…" + text[at:]

@@ -12,9 +12,8 @@ import (
 	"tandem/eventlog"
 )
 
-// Append stores the batch with one script and returns when it is durable. When the answer gets lost
-// the same script is sent again, for as long as this process may own the partition: the batch's name
-// keeps it from being stored twice.
+// Append stores the batch with one script and returns when it is durable. When the reply is lost, it sends the same
+// script again for as long as this process may own the partition; the batch's name prevents that it is stored twice.
 func (l *Log) Append(ctx context.Context, batch eventlog.Batch) error {
 	if err := l.checkOpen(ctx); err != nil {
 		return err
@@ -30,14 +29,14 @@ func (l *Log) Append(ctx context.Context, batch eventlog.Batch) error {
 	call.args = l.appendArgs(lease, &batch, call.newHead)
 	if batch.Erases() {
 		l.eraser.noteErasure(ctx)
-		defer l.eraser.requestRewrite() // however it ends: an answer may have got lost
+		defer l.eraser.requestRewrite() // also after an error: the batch may be stored
 	}
 	for patience := time.Now().Add(appendPatience); ; {
 		done, err := call.try(ctx)
 		if done || time.Now().After(patience) {
 			return err
 		}
-		select { // the server cannot be reached, or does not take it now
+		select { // the server is unreachable or refuses writes
 		case <-time.After(retryDelay):
 		case <-lease.lost:
 			return fmt.Errorf("partition %d was taken away: %w", batch.Partition, err)
@@ -48,11 +47,11 @@ func (l *Log) Append(ctx context.Context, batch eventlog.Batch) error {
 }
 
 const (
-	retryDelay     = 50 * time.Millisecond // before something is sent again that the server did not take
-	appendPatience = 10 * time.Second      // with an append, before its owner begins again at what is stored
+	retryDelay     = 50 * time.Millisecond // before a refused command is sent again
+	appendPatience = 10 * time.Second      // time limit of an append; then its owner restarts from the stored state
 )
 
-// checkBatch refuses a batch that would be damage once it was stored.
+// checkBatch refuses a batch that would count as damage once it is stored.
 func checkBatch(batch *eventlog.Batch) error {
 	if batch.To.Compare(batch.From) < 0 {
 		return fmt.Errorf("partition %d: the checkpoint would move back: %w", batch.Partition, eventlog.ErrConflict)
@@ -85,15 +84,15 @@ type appendCall struct {
 	batch       *eventlog.Batch
 	newHead     eventlog.Head
 	args        []any
-	maybeStored bool // an attempt before may have stored the batch
+	maybeStored bool // an earlier attempt may have stored the batch
 }
 
-// try sends the script once. It reports whether that was the end of it.
+// try sends the script once. done reports whether the call has ended.
 func (a *appendCall) try(ctx context.Context) (done bool, err error) {
 	log, partition := a.log, a.batch.Partition
 	cmd, err := log.pipe.do(ctx, log.keys[partition].meta, log.scripts.append, a.args...)
 	if errors.Is(err, errTooFewReplicas) {
-		a.lease.invalidate() // whoever owns the partition next makes sure of the replicas first
+		a.lease.invalidate() // the next owner confirms the replicas first
 		return true, fmt.Errorf("partition %d: %w", partition, err)
 	}
 	if err != nil {
@@ -125,8 +124,8 @@ func (a *appendCall) try(ctx context.Context) (done bool, err error) {
 	}
 }
 
-// conflict says that the batch was not stored now. If it may have been stored before, and others followed
-// it, nobody can tell any more.
+// conflict returns the error of a batch that was not stored now. If an earlier attempt may have stored it and others
+// have appended since, the outcome is unknown, and the error is not ErrConflict.
 func (a *appendCall) conflict(why error) error {
 	if a.maybeStored {
 		return fmt.Errorf("partition %d: an answer got lost, and then: %w", a.batch.Partition, why)
@@ -134,7 +133,7 @@ func (a *appendCall) conflict(why error) error {
 	return fmt.Errorf("partition %d: %w: %w", a.batch.Partition, why, eventlog.ErrConflict)
 }
 
-// parseAnswer reads what append.lua returned.
+// parseAnswer parses the result of append.lua.
 func parseAnswer(cmd *redis.Cmd) (result, first, second string, err error) {
 	parts, err := cmd.StringSlice()
 	if err != nil || len(parts) != 3 {
@@ -143,7 +142,7 @@ func parseAnswer(cmd *redis.Cmd) (result, first, second string, err error) {
 	return parts[0], parts[1], parts[2], nil
 }
 
-// moveMark makes a replicated append known to followers. With Disk the append itself did that.
+// moveMark moves the durable mark after a replicated append. With Disk the append has moved it.
 func (l *Log) moveMark(ctx context.Context, lease *partitionLease, end eventlog.Head, out string) error {
 	if l.cfg.Durability != Replicated {
 		return nil
@@ -157,14 +156,14 @@ func (l *Log) moveMark(ctx context.Context, lease *partitionLease, end eventlog.
 			return nil
 		}
 	}
-	lease.invalidate() // the append is on every replica, but nobody may see it before the mark has moved
+	lease.invalidate() // every replica has the append, but readers must not see it before the mark moves
 	return fmt.Errorf("partition %d: the durable mark did not move: %w", lease.partition, errors.Join(err, errors.New("the outcome is left to the next owner")))
 }
 
 func formatSeq(seq uint64) string     { return strconv.FormatUint(seq, 10) }
 func formatFence(fence uint64) string { return strconv.FormatUint(fence, 10) }
 
-// formatHash returns the hash as bytes, and nothing for the end of an empty chain.
+// formatHash returns the hash as bytes, or an empty string for an empty chain.
 func formatHash(head eventlog.Head) string {
 	if head.Seq == 0 {
 		return ""
@@ -172,7 +171,7 @@ func formatHash(head eventlog.Head) string {
 	return string(head.Hash[:])
 }
 
-// appendArgs returns the command that appends the batch under a name of its own.
+// appendArgs returns the command that appends the batch under a new name.
 func (l *Log) appendArgs(lease *partitionLease, batch *eventlog.Batch, end eventlog.Head) []any {
 	keys := l.keys[batch.Partition]
 	mark := "1"
@@ -205,7 +204,7 @@ func (l *Log) appendArgs(lease *partitionLease, batch *eventlog.Batch, end event
 	return args
 }
 
-// headHash is the expected hash. A head that claims a hash at 0 fits nothing, as it should.
+// headHash returns the expected hash. A Head with number 0 and a hash matches no partition.
 func headHash(head eventlog.Head) string {
 	if head == (eventlog.Head{}) {
 		return ""

@@ -11,22 +11,20 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// How long anything waits for the server.
+// Time limits for the server.
 const (
 	dialTimeout = 2 * time.Second
 	readTimeout = 3 * time.Second
 )
 
-// connectHook looks at a server to which a connection was made, before anything else is sent over it. An
-// error ends the connection.
+// connectHook checks the server of a new connection before anything else is sent. An error closes the connection.
 type connectHook func(context.Context, *redis.Conn) error
 
-// dial returns a client with its own connections, at most so many per server, and buffers of the given size
-// for each. It repeats nothing by itself: what may be sent twice is for each caller to know. Pipelines have
-// no pool of their own, which would be tried before the other one, each for as long as a silent server is
-// waited for.
+// dial returns a client with its own connections, at most the given number for each server, and buffers of the given
+// size for each. It retries nothing: callers decide which commands may be sent twice. Pipelines have no separate pool,
+// because the client would try that pool first and wait for an unresponsive server twice.
 func (a address) dial(connections, buffer int, greet connectHook) redis.UniversalClient {
-	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a handshake that only one vendor's servers know
+	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a handshake for the servers of one vendor
 	switch {
 	case a.cluster != nil:
 		options := *a.cluster
@@ -55,16 +53,15 @@ func (a address) dial(connections, buffer int, greet connectHook) redis.Universa
 	}
 }
 
-// clientLogger takes what go-redis writes for its own developers, which is to the standard error otherwise. There
-// is one such logger in a process.
+// clientLogger receives the log lines of go-redis, which it would otherwise write to standard error. A process has one
+// such logger.
 type clientLogger struct{ to *slog.Logger }
 
 func (c clientLogger) Printf(ctx context.Context, format string, args ...any) {
 	c.to.DebugContext(ctx, "go-redis: "+fmt.Sprintf(format, args...))
 }
 
-// dialErrorHook marks the errors of connecting, of whatever kind they are: no name, no route, no sentinel, a
-// wrong certificate.
+// dialErrorHook marks all errors of connecting: unknown host, no route, no sentinel, invalid certificate.
 type dialErrorHook struct{}
 
 var _ redis.Hook = dialErrorHook{}
@@ -85,7 +82,7 @@ func (dialErrorHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 	return next
 }
 
-// serverOf returns the client of the one server that holds the key now.
+// serverOf returns the client of the server that holds the key now.
 func serverOf(ctx context.Context, client redis.UniversalClient, key string) (*redis.Client, error) {
 	switch client := client.(type) {
 	case *redis.Client:
@@ -97,8 +94,8 @@ func serverOf(ctx context.Context, client redis.UniversalClient, key string) (*r
 	}
 }
 
-// eachMaster calls f for every server that holds a part of the log, one after the other, with the address by
-// which a cluster knows it, and "" where there is one server.
+// eachMaster calls visit for every server of the log, one after the other, with its address on a cluster, and with ""
+// for a single server.
 func eachMaster(ctx context.Context, client redis.UniversalClient, visit func(ctx context.Context, name string, client *redis.Client) error) error {
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {
@@ -108,7 +105,7 @@ func eachMaster(ctx context.Context, client redis.UniversalClient, visit func(ct
 		}
 		return visit(ctx, "", one)
 	}
-	turn := make(chan struct{}, 1) // they are visited side by side
+	turn := make(chan struct{}, 1) // ForEachMaster calls concurrently
 	return cluster.ForEachMaster(ctx, func(ctx context.Context, client *redis.Client) error {
 		turn <- struct{}{}
 		defer func() { <-turn }()

@@ -14,15 +14,15 @@ import (
 	"tandem/eventlog"
 )
 
-// The fields of an entry in an inbox. Metadata keys stand behind a prefix.
+// Fields of an entry in a command queue. Metadata keys have a prefix.
 const (
 	fieldID       = "id"
 	fieldPayload  = "payload"
 	metaPrefix    = "meta:"
-	unnamedPrefix = "unnamed-" // begins the id of an entry that has none, before its stream id
+	unnamedPrefix = "unnamed-" // prefix of the message id of an entry without one; the stream id follows
 )
 
-// commandQueue reads ahead what its topics get, so that an owner finds its commands waiting.
+// commandQueue reads messages ahead, so that an owner finds its commands in memory.
 type commandQueue struct {
 	log     *Log
 	tailers *tailerSet
@@ -31,13 +31,13 @@ type commandQueue struct {
 	topics map[string][]*topicReader
 }
 
-// topicReader is a place in a topic from which somebody receives. What is buffered continues at base.
+// topicReader is the position of a receiver in a topic. The buffered messages follow lastTaken.
 type topicReader struct {
 	stream    *streamReader
-	lastTaken eventlog.Offset // of the last message that was handed out
-	busy      bool            // a Receive is at it
+	lastTaken eventlog.Offset // of the last message that Receive returned
+	busy      bool            // a Receive uses it
 	buffer    []eventlog.Message
-	arrived   chan struct{} // closed when the buffer gets something
+	arrived   chan struct{} // closed when the buffer grows
 }
 
 func newCommandQueue(log *Log) *commandQueue {
@@ -46,8 +46,8 @@ func newCommandQueue(log *Log) *commandQueue {
 
 func (q *commandQueue) close() { q.tailers.close() }
 
-// Send appends the message to the topic's stream and returns when that is durable. A message stays
-// until the checkpoint of its topic passes it, whatever process ends.
+// Send appends the message to the topic's stream and returns when it is durable. The message stays until the
+// checkpoint of the topic passes it, even if all processes end.
 func (l *Log) Send(ctx context.Context, name string, message eventlog.Message) error {
 	if err := l.checkOpen(ctx); err != nil {
 		return fmt.Errorf("%w: %w", eventlog.ErrNotSent, err)
@@ -57,7 +57,7 @@ func (l *Log) Send(ctx context.Context, name string, message eventlog.Message) e
 	args := make([]any, 0, 8+2*len(message.Metadata))
 	if ofPartition {
 		key = l.keys[partition].commands
-		args = append(args, "XADD", key, "NOMKSTREAM", "*") // a log that is gone must not begin anew
+		args = append(args, "XADD", key, "NOMKSTREAM", "*") // must not recreate a log that is gone
 	} else {
 		args = append(args, "XADD", key, "*")
 	}
@@ -77,7 +77,7 @@ func (l *Log) Send(ctx context.Context, name string, message eventlog.Message) e
 	return nil
 }
 
-// Receive returns the messages after the offset, oldest first, and waits for the first one.
+// Receive returns up to most messages after the offset, oldest first. It waits for the first one.
 func (l *Log) Receive(ctx context.Context, name string, after eventlog.Offset, most int) ([]eventlog.Message, error) {
 	if err := l.checkOpen(ctx); err != nil {
 		return nil, err
@@ -100,8 +100,7 @@ func (l *Log) Receive(ctx context.Context, name string, after eventlog.Offset, m
 	}
 }
 
-// openReader returns the topic at the offset: the one that stands there already, or a new one, in place of
-// those that nobody is at.
+// openReader returns the idle reader at the offset, or a new one in place of the idle readers elsewhere.
 func (q *commandQueue) openReader(name string, after eventlog.Offset) *topicReader {
 	q.mu.Lock()
 	var kept, left []*topicReader
@@ -144,10 +143,10 @@ func (q *commandQueue) newReader(name string, after eventlog.Offset) *topicReade
 	return topic
 }
 
-// checkNotLost looks whether a partition's inbox still has what was read of it and is not handled. If not, a
-// server was put in the place of one that had more: messages that come now may have smaller ids than those
-// that are gone, and a reader that went on behind them would pass them over. So the reader ends, and with
-// it the lease; the next owner begins at the stored checkpoint.
+// checkNotLost checks that a partition's queue still has the last message that was read and is not handled. If not,
+// the server was replaced by one with less data: new messages may have smaller ids than the lost ones, and a reader
+// that continues after those would skip them. Then the reader and the lease end, and the next owner starts at the
+// stored checkpoint.
 func (q *commandQueue) checkNotLost(ctx context.Context, conn *redis.Conn, partition eventlog.Partition, topic *topicReader, at eventlog.Offset) error {
 	keys := q.log.keys[partition]
 	stored, err := conn.HGet(ctx, keys.meta, "cp").Result()
@@ -173,7 +172,7 @@ func (q *commandQueue) checkNotLost(ctx context.Context, conn *redis.Conn, parti
 	return nil
 }
 
-// closeReader ends the reading of somebody who gave up waiting.
+// closeReader removes a reader.
 func (q *commandQueue) closeReader(name string, topic *topicReader) {
 	q.mu.Lock()
 	q.topics[name] = slices.DeleteFunc(q.topics[name], func(other *topicReader) bool { return other == topic })
@@ -184,7 +183,7 @@ func (q *commandQueue) closeReader(name string, topic *topicReader) {
 	q.tailers.drop(topic.stream)
 }
 
-// stopReadAhead ends the reading ahead of a partition's topic, when its owner is here no more.
+// stopReadAhead removes the idle readers of a partition's topic when its owner is no longer here.
 func (q *commandQueue) stopReadAhead(partition eventlog.Partition) {
 	name := eventlog.Topic(partition)
 	var busy, left []*topicReader
@@ -232,12 +231,11 @@ func (q *commandQueue) take(topic *topicReader, most int) (messages []eventlog.M
 	return messages, topic.arrived
 }
 
-// parseMessage reads a stream entry. What somebody else wrote there, in whatever form, is a message too: it
-// has all fields as its payload and an id made of its place, so that it ends as a dead letter that can
-// be looked at.
+// parseMessage parses a stream entry. An entry without the expected fields becomes a message too: its payload has all
+// fields and its id contains the stream id, so that it ends as a dead letter.
 func parseMessage(entry redis.XMessage) eventlog.Message {
 	message := eventlog.Message{}
-	message.Offset, _ = parseID(entry.ID) // the server's own id
+	message.Offset, _ = parseID(entry.ID) // an id that the server generated
 	id, named := entry.Values[fieldID].(string)
 	payload, full := entry.Values[fieldPayload].(string)
 	if !named || !full {
@@ -270,12 +268,12 @@ func malformedPayload(values map[string]any) []byte {
 	}
 	b, err := json.Marshal(fields)
 	if err != nil {
-		return []byte(err.Error()) // strings always marshal
+		return []byte(err.Error()) // unreachable: strings can always be marshalled
 	}
 	return b
 }
 
-// Checkpoint returns the offset up to which the topic is handled.
+// Checkpoint returns the offset up to which the topic's messages are handled.
 func (l *Log) Checkpoint(ctx context.Context, name string) (eventlog.Offset, error) {
 	if err := l.checkOpen(ctx); err != nil {
 		return eventlog.Offset{}, err
@@ -295,7 +293,7 @@ func (l *Log) Checkpoint(ctx context.Context, name string) (eventlog.Offset, err
 	return parseID(id)
 }
 
-// Advance moves the checkpoint of a topic that no partition owns, and drops what lies before it.
+// Advance moves the checkpoint of a topic that belongs to no partition and deletes the messages up to it.
 func (l *Log) Advance(ctx context.Context, name string, to eventlog.Offset) error {
 	if err := l.checkOpen(ctx); err != nil {
 		return err

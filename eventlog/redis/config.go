@@ -9,49 +9,50 @@ import (
 	"time"
 )
 
-// Durability names what an append survives.
+// Durability is a guarantee for acknowledged appends.
 type Durability string
 
 const (
-	// Disk: crash and power loss of the server. It writes every append to its file and syncs it
-	// before it answers (appendonly yes, appendfsync always). A failover can lose what the replica
-	// had not got yet; that is found and named.
+	// Disk: an append survives a crash and power loss of the server, which writes every append to its file and syncs
+	// it before it replies (appendonly yes, appendfsync always). A failover can lose commits that the replica did not
+	// have; the log detects that.
 	Disk Durability = "disk"
-	// Replicated: the loss of the server while every configured replica lives. An append counts when
-	// all of them have it in memory.
+	// Replicated: an append survives the loss of the server while every configured replica lives. It is acknowledged
+	// when all of them have it in memory.
 	Replicated Durability = "replicated"
 )
 
-// Config says which server holds the log and how this node behaves.
+// Config configures a log and its node.
 type Config struct {
 	// URL is redis://, rediss://, redis+sentinel://host,host/master or redis+cluster://host,host.
 	URL        string
 	Durability Durability // default: Disk
-	Replicas   int        // for Replicated: how many must have an append; default 1
-	// Name tells the node from others, for people; default: the host's name and the process id.
+	Replicas   int        // with Replicated: number that must have an append; default 1
+	// Name identifies the node for operators; default: host name and process id.
 	Name   string
-	Logger *slog.Logger     // nil drops warnings
-	Now    func() time.Time // the node's clock, compared with the server's; default: time.Now
-	// KeepReceipts is how long records are kept at least; zero means 25 hours, less than 24 is refused.
+	Logger *slog.Logger     // nil discards log lines
+	Now    func() time.Time // clock of the node, compared with the server's; default: time.Now
+	// KeepReceipts is the minimum age at which receipts are deleted. Zero means 25 hours; less than 24 hours is
+	// invalid.
 	KeepReceipts time.Duration
 
 	limits limits
 }
 
-// limits are the times and sizes that tests change.
+// limits are times and sizes that tests change.
 type limits struct {
-	lease           time.Duration // a node that is silent for so long may be taken over
-	heartbeat       time.Duration // between two signs of life
-	readBlock       time.Duration // that one blocking read may wait
+	lease           time.Duration // time without heartbeats after which a node's partitions may be taken over
+	heartbeat       time.Duration // between two heartbeats
+	readBlock       time.Duration // maximum duration of a blocking read
 	compareInterval time.Duration // between two comparisons of heads
-	replicaWait     time.Duration // for replicas, at once
-	serverWait      time.Duration // for a server that will soon keep the promise
-	pageCommits     int           // commits per partition that a follower reads at once
-	pagePartitions  int           // partitions that it reads at once
-	tailBytes       int           // of appended commits that wait for a follower that is behind
+	replicaWait     time.Duration // time limit of one WAIT
+	serverWait      time.Duration // for a server that fails the checks temporarily
+	pageCommits     int           // commits of a partition in one page of a follower
+	pagePartitions  int           // partitions in one page
+	tailBytes       int           // size of appended commits kept in memory for a follower that is behind
 	prefetch        int           // messages of a topic that are read ahead
 	pipeline        int           // commands in one pipeline
-	clockError      time.Duration // that a node's clock may differ from the server's
+	clockError      time.Duration // allowed difference between the node's clock and the server's
 }
 
 func defaultLimits() limits {
@@ -70,7 +71,7 @@ func (c Config) withDefaults() Config {
 		c.Replicas = 1
 	}
 	if c.Name == "" {
-		host, _ := os.Hostname() // a node without a name still has its number
+		host, _ := os.Hostname() // the process id identifies a node without a name
 		c.Name = host + ":" + strconv.Itoa(os.Getpid())
 	}
 	if c.Logger == nil {
@@ -88,7 +89,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate returns every fault of the configuration.
+// Validate returns all errors of the configuration, joined.
 func (c Config) Validate() error {
 	var faults []error
 	if _, err := parseURL(c.URL); err != nil {

@@ -11,12 +11,12 @@ import (
 	"tandem/eventlog"
 )
 
-// format is the version of the keys and of what is in them.
+// format is the version of the keys and their content.
 const format = 1
 
-// create makes the partitions that are not there yet, and refuses what another program made, or what
-// is only partly there. The first partition is made last, so that a creation that was cut short shows
-// and is finished.
+// create creates the missing partitions of a new log. It refuses a log of another format, and leaves the missing
+// partitions of a used log alone. It creates the first partition last, so that it can detect and finish an interrupted
+// creation.
 func (l *Log) create(ctx context.Context) error {
 	there, err := l.readMetas(ctx, "format", "seq")
 	if err != nil {
@@ -39,7 +39,7 @@ func (l *Log) create(ctx context.Context) error {
 	for i := range there {
 		partition := eventlog.Partitions - 1 - i
 		if used && there[partition][0] == "" {
-			continue // what was in it may be known to somebody
+			continue // its commits may have been read
 		}
 		if err := l.createOne(ctx, eventlog.Partition(partition), &name); err != nil {
 			return err
@@ -69,8 +69,8 @@ func (l *Log) ClaimInstallation(ctx context.Context, fingerprint string) error {
 	return nil
 }
 
-// createOne makes a partition if it is not there, and checks what is. The name of the log is that of
-// the first partition which has one.
+// createOne creates a partition if it is missing, and checks an existing one. The name of the log is that of the first
+// partition that has one.
 func (l *Log) createOne(ctx context.Context, partition eventlog.Partition, name *string) error {
 	keys := l.keys[partition]
 	stored, err := l.client.Eval(ctx, l.scripts.create.source, []string{keys.meta, keys.commands}, format, eventlog.Partitions, *name).StringSlice()
@@ -81,7 +81,7 @@ func (l *Log) createOne(ctx context.Context, partition eventlog.Partition, name 
 		return fmt.Errorf("make partition %d: %w", partition, err)
 	}
 	if stored[0] == "" {
-		return nil // there is nothing but a loss, which a person has to accept
+		return nil // the partition has only a loss, which an operator must accept
 	}
 	if stored[0] != strconv.Itoa(format) {
 		return fmt.Errorf("partition %d has format %s, and this program knows %d: %w", partition, stored[0], format, eventlog.ErrNewer)

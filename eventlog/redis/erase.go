@@ -12,19 +12,19 @@ import (
 	"tandem/internal/wakeup"
 )
 
-// The append-only file holds every command that wrote, so what an append erases stays in it until the
-// file is written anew. The node that erased asks every server for that, and until it is done "tandem:erasure"
-// says so, for the node that opens the log next if this one ends meanwhile.
+// The append-only file holds every writing command, so erased data stays in it until the file is rewritten. The node
+// that erased asks every server for a rewrite. Until that is done, "tandem:erasure" is set, so that the next node that
+// opens the log continues if this one ends.
 
-// erasureKey holds when something was last erased; empty or absent: no file has any of it.
+// erasureKey holds the time of the last erasure. It is empty or absent if no file has erased data.
 const erasureKey = "tandem:erasure"
 
 const (
-	rewritePollInterval = 100 * time.Millisecond // between two looks at a rewrite under way
-	rewriteRetryDelay   = 30 * time.Second       // after one that failed
+	rewritePollInterval = 100 * time.Millisecond // between two checks of a running rewrite
+	rewriteRetryDelay   = 30 * time.Second       // after a failed rewrite
 )
 
-// eraser has the servers' files written anew, in the background.
+// eraser makes the servers rewrite their files, in the background.
 type eraser struct {
 	log    *Log
 	wakeup wakeup.Signal
@@ -32,20 +32,19 @@ type eraser struct {
 
 func newEraser(log *Log) *eraser { return &eraser{log, wakeup.New()} }
 
-// noteErasure is called before an append that erases. That the reminder cannot be written matters only to
-// those who come after a crash.
+// noteErasure is called before an append that erases. If it fails, only the rewrite after a crash is missing.
 func (e *eraser) noteErasure(ctx context.Context) {
 	if err := e.log.client.Set(ctx, erasureKey, time.Now().UTC().Format(time.RFC3339Nano), 0).Err(); err != nil {
 		e.log.cfg.Logger.Warn("an erasure could not be noted", "key", erasureKey, "error", err)
 	}
 }
 
-// requestRewrite is called when something was erased, or may have been.
+// requestRewrite is called after an append that may have erased data.
 func (e *eraser) requestRewrite() {
 	e.wakeup.Notify()
 }
 
-// run ends with the log.
+// run handles requests until the log is closed.
 func (e *eraser) run() {
 	ctx, log := e.log.ctx, e.log
 	if noted, err := log.client.Get(ctx, erasureKey).Result(); err == nil && noted != "" {
@@ -72,7 +71,7 @@ func (e *eraser) run() {
 	}
 }
 
-// rewrite has every server write its file anew, from what it holds now, and waits until that is done.
+// rewrite makes every server rewrite its file and waits for the end.
 func (e *eraser) rewrite(ctx context.Context) error {
 	noted, err := e.log.client.Get(ctx, erasureKey).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -89,7 +88,7 @@ func (e *eraser) rewrite(ctx context.Context) error {
 		return err
 	}
 	if now, err := e.log.client.Get(ctx, erasureKey).Result(); err != nil || now != noted {
-		return nil // something more was erased, and whoever did asks again
+		return nil // data was erased meanwhile, and another rewrite is requested
 	}
 	if err := e.log.client.Set(ctx, erasureKey, "", 0).Err(); err != nil {
 		return err
@@ -109,7 +108,7 @@ func (e *eraser) rewriteOne(ctx context.Context, client *redis.Client) error {
 	if replicas := info["Replication"]["connected_slaves"]; replicas != "" && replicas != "0" {
 		e.log.cfg.Logger.Warn("replicas write files of their own, which nobody here can have written anew: run BGREWRITEAOF there too", "replicas", replicas)
 	}
-	// One under way began before, and may have what was erased: it is waited for, and then asked again.
+	// A running rewrite may have started before the erasure: wait for it, then ask again.
 	for {
 		err := client.BgRewriteAOF(ctx).Err()
 		if err == nil {
@@ -124,7 +123,7 @@ func (e *eraser) rewriteOne(ctx context.Context, client *redis.Client) error {
 	}
 }
 
-// awaitRewrite waits until no rewrite is under way, nor waits for a snapshot to end.
+// awaitRewrite waits until no rewrite is running or scheduled.
 func (e *eraser) awaitRewrite(ctx context.Context, client *redis.Client) error {
 	for {
 		info, err := client.InfoMap(ctx, "persistence").Result()
@@ -146,7 +145,8 @@ func (e *eraser) awaitRewrite(ctx context.Context, client *redis.Client) error {
 	}
 }
 
-// unknownCommand reports whether a server has no such command, or a service keeps it from everybody.
+// unknownCommand reports whether the server does not have the command, for example because a managed service disabled
+// it.
 func unknownCommand(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "unknown command")
 }

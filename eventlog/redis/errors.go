@@ -13,16 +13,16 @@ import (
 
 func errClosed() error { return fmt.Errorf("the log is closed: %w", eventlog.ErrStopped) }
 
-// errGone: the server answers, but the log is not there.
+// errGone: the server replies, but the log does not exist.
 var errGone = errors.New("the log is gone from the server: it was flushed or replaced")
 
-// dialError is a failure to connect: nothing was sent.
+// dialError is an error of connecting: nothing was sent.
 type dialError struct{ error }
 
 func (e dialError) Unwrap() error { return e.error }
 
-// notExecuted reports whether the server answered that it did not run the command, or nothing reached
-// it at all, so that sending it again cannot double it.
+// notExecuted reports whether the server replied that it did not run the command, or never received it. Sending it
+// again cannot double it.
 func notExecuted(err error) bool {
 	for _, known := range []error{eventlog.ErrNotSent, eventlog.ErrStopped, redis.ErrPoolTimeout, redis.ErrPoolExhausted} {
 		if errors.Is(err, known) {
@@ -39,7 +39,7 @@ func notExecuted(err error) bool {
 		errors.As(err, &op) && op.Op == "dial"
 }
 
-// remedies say what a person can do about an answer of the server, by its first word.
+// remedies maps the first word of a server's error to a remedy for the operator.
 var remedies = map[string]string{
 	"READONLY":    "this server is a replica now; point --redis at the new master, or use redis+sentinel://",
 	"LOADING":     "the server is still reading its file",
@@ -54,7 +54,7 @@ var remedies = map[string]string{
 	"NOPERM":      "the user of the URL lacks a permission",
 }
 
-// explain adds to an answer of the server what can be done about it.
+// explain adds a remedy to an error of the server.
 func explain(err error) error {
 	var answer redis.Error
 	if err == nil || !errors.As(err, &answer) {
@@ -68,7 +68,7 @@ func explain(err error) error {
 	return fmt.Errorf("%w (%s)", err, remedy)
 }
 
-// hasCode reports whether err is an answer of the server that begins with one of the words.
+// hasCode reports whether err is an error of the server that starts with one of the words.
 func hasCode(err error, words ...string) bool {
 	var answer redis.Error
 	if !errors.As(err, &answer) {
@@ -85,7 +85,7 @@ func hasCode(err error, words ...string) bool {
 
 func isNil(err error) bool { return errors.Is(err, redis.Nil) }
 
-// isPermanent reports whether err will be the same however often the log is asked.
+// isPermanent reports whether a retry would return the same error.
 func isPermanent(err error) bool {
 	return errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrNewer) || len(eventlog.LostTails(err)) > 0
 }

@@ -11,25 +11,25 @@ import (
 	"tandem/internal/wakeup"
 )
 
-// followSession is one call of Follow. What is new comes to it as batches that this node appended, and as
-// places up to which it may read; its goroutine turns both into entries in order.
+// followSession is one call of Follow. It receives batches that this node appended and positions up to which it may
+// read; its goroutine turns both into entries in order.
 type followSession struct {
 	log     *Log
 	handle  func([]eventlog.Entry) error
-	handled [eventlog.Partitions]position // delivered so far; the goroutine's
-	skipped [eventlog.Partitions]bool     // not followed: a loss is open; the goroutine's
+	handled [eventlog.Partitions]position // belongs to the session's goroutine
+	skipped [eventlog.Partitions]bool     // partitions with an open loss; belongs to the session's goroutine
 
 	mu               sync.Mutex
-	published        [eventlog.Partitions]position // copy of at, for compare
-	publishedSkipped [eventlog.Partitions]bool     // copy of open
+	published        [eventlog.Partitions]position // copy of handled, guarded by mu
+	publishedSkipped [eventlog.Partitions]bool     // copy of skipped, guarded by mu
 	batches          []localBatch
 	bytes            int
 	targets          [eventlog.Partitions]position
-	behind           bool // a target is ahead of at
+	behind           bool // a target is ahead of handled
 	err              error
 	wakeup           wakeup.Signal
-	askedAt          time.Time // when the log was asked for the target that is not reached yet
-	freshAt          time.Time // up to when all that was durable is delivered
+	askedAt          time.Time // time of the read that set the first unreached target
+	freshAt          time.Time // everything that was durable at this time is handled
 }
 
 // localBatch is a batch that this node appended.
@@ -38,8 +38,8 @@ type localBatch struct {
 	from, to position
 }
 
-// Follow delivers what is durable after the given positions, and goes on as more becomes durable. While
-// the server cannot be read it waits; only what would be the same again ends it.
+// Follow handles durable commits after the given positions and continues with new ones. While the server cannot be
+// read it waits. Only permanent errors end it.
 func (l *Log) Follow(ctx context.Context, from eventlog.Positions, handle func([]eventlog.Entry) error, onLive func()) error {
 	if err := l.checkOpen(ctx); err != nil {
 		return err
@@ -76,12 +76,12 @@ func (l *Log) Follow(ctx context.Context, from eventlog.Positions, handle func([
 	}
 }
 
-// handlerError is an error of the caller's deliver.
+// handlerError is an error of the caller's handler.
 type handlerError struct{ error }
 
 func (e handlerError) Unwrap() error { return e.error }
 
-// retryReads repeats do while the server cannot be read.
+// retryReads repeats a function while the server cannot be read.
 func (f *followSession) retryReads(ctx context.Context, do func() error) error {
 	for {
 		err := do()
@@ -98,7 +98,7 @@ func (f *followSession) retryReads(ctx context.Context, do func() error) error {
 	}
 }
 
-// endReason returns why following ended: the caller's wish and the log's end come before their consequences.
+// endReason returns why Follow ended: the end of ctx or of the log comes before errors that follow from it.
 func (f *followSession) endReason(ctx context.Context, err error) error {
 	if closed := f.log.checkOpen(ctx); closed != nil {
 		return closed
@@ -109,7 +109,7 @@ func (f *followSession) endReason(ctx context.Context, err error) error {
 	return err
 }
 
-// start checks the positions and takes what is durable now as the first target.
+// start checks the positions and sets the first targets.
 func (f *followSession) start(ctx context.Context, from eventlog.Positions) error {
 	all, err := f.log.partitionStates(ctx)
 	if err != nil {
@@ -162,7 +162,7 @@ func (l *Log) checkPosition(ctx context.Context, partition eventlog.Partition, k
 	return nil
 }
 
-// addTarget takes a place up to which the partition is durable.
+// addTarget sets a position up to which the partition is durable.
 func (f *followSession) addTarget(partition eventlog.Partition, to position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -176,10 +176,10 @@ func (f *followSession) addTarget(partition eventlog.Partition, to position) {
 	f.wake()
 }
 
-// batchOverhead is what a batch takes in memory beside its events' data, about.
+// batchOverhead estimates the memory of a batch in addition to its events' data.
 const batchOverhead = 500
 
-// addBatch takes a batch of this node. A follower that is far behind gets only its place.
+// addBatch adds a batch of this node. A follower that is far behind gets only its position.
 func (f *followSession) addBatch(batch localBatch) {
 	size := batchOverhead
 	for i := range batch.Commits {
@@ -199,7 +199,7 @@ func (f *followSession) addBatch(batch localBatch) {
 	f.mu.Unlock()
 }
 
-// fail ends the follower.
+// fail makes the session return an error.
 func (f *followSession) fail(err error) {
 	f.mu.Lock()
 	f.err = err
@@ -207,12 +207,12 @@ func (f *followSession) fail(err error) {
 	f.mu.Unlock()
 }
 
-// wake needs f.mu.
+// wake signals the session's goroutine. The caller holds f.mu.
 func (f *followSession) wake() {
 	f.wakeup.Notify()
 }
 
-// handledHeads returns how far the follower is. A partition that is not followed is at its beginning.
+// handledHeads returns the heads of the handled commits. They are zero for skipped partitions.
 func (f *followSession) handledHeads() (heads eventlog.Positions) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -222,8 +222,8 @@ func (f *followSession) handledHeads() (heads eventlog.Positions) {
 	return heads
 }
 
-// checkStored looks for a lost tail, given what was delivered before the log was asked, and sets what is
-// stored as the target.
+// checkStored looks for lost tails, comparing the stored state with the heads that were handled before it was read,
+// and sets the stored positions as targets.
 func (f *followSession) checkStored(delivered eventlog.Positions, all *[eventlog.Partitions]partitionState, asked time.Time) {
 	var lost []error
 	f.mu.Lock()
@@ -250,15 +250,15 @@ func (f *followSession) checkStored(delivered eventlog.Positions, all *[eventlog
 	}
 }
 
-// staleness returns for how long nothing was heard of the log that has not been delivered.
+// staleness returns the age of the newest durable state that is completely handled.
 func (f *followSession) staleness() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return time.Since(f.freshAt)
 }
 
-// handleNew delivers all that is known to be durable. In a replay this is a lot, and is read ahead. After an
-// error it can be called again.
+// handleNew handles everything that is known to be durable. In a replay that is much, and pages are read ahead. It may
+// be called again after an error.
 func (f *followSession) handleNew(ctx context.Context, replay bool) error {
 	for {
 		batches, targets, behind, err := f.takePending()
@@ -296,7 +296,7 @@ func (f *followSession) takePending() (batches []localBatch, targets [eventlog.P
 	return batches, f.targets, behind, f.err
 }
 
-// publishProgress makes known how far everything is delivered.
+// publishProgress copies the handled positions for other goroutines.
 func (f *followSession) publishProgress() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -306,8 +306,7 @@ func (f *followSession) publishProgress() {
 	}
 }
 
-// handleLocal delivers a batch of this node if it continues what was delivered, and leaves it to catchUp
-// otherwise.
+// handleLocal handles a batch of this node if it continues the handled entries. Otherwise it leaves it to catchUp.
 func (f *followSession) handleLocal(batch *localBatch) error {
 	at := &f.handled[batch.Partition]
 	if f.skipped[batch.Partition] {

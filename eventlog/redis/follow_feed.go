@@ -12,22 +12,22 @@ import (
 	"tandem/eventlog"
 )
 
-// position is how far a follower is, or could be, in a partition.
+// position is a position of a follower in a partition.
 type position struct {
 	head        eventlog.Head
-	lastOutcome eventlog.Offset // id of the last outcome
+	lastOutcome eventlog.Offset // stream id of the last outcome
 }
 
-// durableFeed tells this node's followers what has become durable: by itself where this node appends, and by
-// reading the other partitions' marks.
+// durableFeed passes newly durable commits to the followers of this node: batches that this node appends, and for
+// other partitions the positions of their durable marks.
 type durableFeed struct {
 	log     *Log
 	tailers *tailerSet
 
-	updating    sync.Mutex // one at a time; before mu
+	updating    sync.Mutex // serialises updateMarkReaders; locked before mu
 	mu          sync.Mutex
 	followers   map[*followSession]struct{}
-	markReaders [eventlog.Partitions]*streamReader // of the marks, while anybody follows
+	markReaders [eventlog.Partitions]*streamReader // of partitions that other nodes own, while there are followers
 }
 
 func newDurableFeed(log *Log) *durableFeed {
@@ -46,7 +46,7 @@ func (d *durableFeed) each(visit func(*followSession)) {
 	}
 }
 
-// addFollower adds a follower; the first one begins to read marks.
+// addFollower adds a follower. With the first one, the feed starts to read durable marks.
 func (d *durableFeed) addFollower(follower *followSession) {
 	d.mu.Lock()
 	d.followers[follower] = struct{}{}
@@ -54,7 +54,7 @@ func (d *durableFeed) addFollower(follower *followSession) {
 	d.updateMarkReaders(allPartitions()...)
 }
 
-// removeFollower drops a follower; the last one ends the reading of marks.
+// removeFollower removes a follower. With the last one, the feed stops reading durable marks.
 func (d *durableFeed) removeFollower(follower *followSession) {
 	d.mu.Lock()
 	delete(d.followers, follower)
@@ -69,8 +69,9 @@ func allPartitions() (all []eventlog.Partition) {
 	return all
 }
 
-// updateMarkReaders has the marks of partitions read exactly while somebody follows and this node does not own them:
-// what it owns it hears of from its own appends. It is called after every change of either.
+// updateMarkReaders starts and stops the reading of durable marks. Marks are read while there are followers, except
+// for partitions that this node owns: their batches come from Append. It is called after every change of followers and
+// leases.
 func (d *durableFeed) updateMarkReaders(partitions ...eventlog.Partition) {
 	d.updating.Lock()
 	defer d.updating.Unlock()
@@ -101,7 +102,7 @@ func (d *durableFeed) newMarkReader(partition eventlog.Partition) *streamReader 
 	}
 }
 
-// onMark takes a mark that another node set.
+// onMark handles a durable mark that another node has moved.
 func (d *durableFeed) onMark(partition eventlog.Partition, entry redis.XMessage) {
 	seq, _ := entry.Values["seq"].(string)
 	hash, _ := entry.Values["hash"].(string)
@@ -115,7 +116,7 @@ func (d *durableFeed) onMark(partition eventlog.Partition, entry redis.XMessage)
 	}
 }
 
-// publishPosition tells the followers up to where the partition is durable.
+// publishPosition informs the followers that the partition is durable up to a position.
 func (d *durableFeed) publishPosition(partition eventlog.Partition, head eventlog.Head, out string) error {
 	at, err := parseID(out)
 	if err != nil {
@@ -125,7 +126,7 @@ func (d *durableFeed) publishPosition(partition eventlog.Partition, head eventlo
 	return nil
 }
 
-// publishBatch gives the followers a batch that this node made durable.
+// publishBatch passes a durable batch of this node to the followers.
 func (d *durableFeed) publishBatch(batch *eventlog.Batch, end eventlog.Head, before, after string) error {
 	from, err := parseID(before)
 	if err != nil {
@@ -141,9 +142,8 @@ func (d *durableFeed) publishBatch(batch *eventlog.Batch, end eventlog.Head, bef
 	return nil
 }
 
-// compareLoop compares what the log holds with what the followers know, every second: a tail may be lost,
-// or a mark may have been missed. After a failure it does not wait so long: until it succeeds the node
-// grows stale.
+// compareLoop compares the stored heads with those of the followers at an interval, to detect lost tails and missed
+// marks. After an error it retries sooner, because the node's state becomes stale.
 func (d *durableFeed) compareLoop() {
 	most := d.log.cfg.limits
 	for pause := most.compareInterval; ; {
@@ -164,7 +164,7 @@ func (d *durableFeed) compareLoop() {
 }
 
 func (d *durableFeed) compare(ctx context.Context) error {
-	known := make(map[*followSession]eventlog.Positions) // of before asking: what is delivered meanwhile is not lost
+	known := make(map[*followSession]eventlog.Positions) // read before the stored state, so that commits handled meanwhile do not count as lost
 	d.each(func(follower *followSession) { known[follower] = follower.handledHeads() })
 	asked := time.Now()
 	stored, err := d.log.partitionStates(ctx)
@@ -178,7 +178,7 @@ func (d *durableFeed) compare(ctx context.Context) error {
 	return nil
 }
 
-// checkMissing returns errGone with the numbers of the partitions that the server does not have.
+// checkMissing returns errGone with the numbers of the missing partitions.
 func checkMissing(all *[eventlog.Partitions]partitionState) error {
 	var gone []int
 	for partition := range all {
@@ -195,15 +195,15 @@ func checkMissing(all *[eventlog.Partitions]partitionState) error {
 	return fmt.Errorf("%w: partitions %d", errGone, gone)
 }
 
-// partitionState is what the log says about a partition.
+// partitionState is the stored state of a partition.
 type partitionState struct {
-	position                         // up to where it is durable
-	end      eventlog.Head           // of its chain: with Replicated, and after a failover, it can be further
-	exists   bool                    // it exists at all
+	position                         // durable position
+	end      eventlog.Head           // head of the chain, which can be ahead of the durable mark with Replicated
+	exists   bool                    // the partition was created
 	loss     *eventlog.LostTailError // reported and not accepted
 }
 
-// checkKnown returns an error unless what is stored can be the continuation of a known head.
+// checkKnown returns an error unless the stored chain can continue the known head.
 func (s *partitionState) checkKnown(partition eventlog.Partition, known eventlog.Head) *eventlog.LostTailError {
 	if known.Seq > s.end.Seq || known.Seq == s.end.Seq && known != s.end {
 		return &eventlog.LostTailError{Partition: partition, Known: known, Stored: s.end}
@@ -211,7 +211,7 @@ func (s *partitionState) checkKnown(partition eventlog.Partition, known eventlog
 	return nil
 }
 
-// partitionStates reads the ends of every partition.
+// partitionStates reads the state of every partition.
 func (l *Log) partitionStates(ctx context.Context) (all [eventlog.Partitions]partitionState, err error) {
 	got, err := l.readMetas(ctx, append(l.headFields(), "format", "lost", "seq", "hash")...)
 	if err != nil {
@@ -235,8 +235,8 @@ func (l *Log) partitionStates(ctx context.Context) (all [eventlog.Partitions]par
 	return all, errors.Join(faults...)
 }
 
-// Staleness returns how old the newest state of the log is that this node's followers have: for how long
-// nothing was heard of the server, or not passed on yet. It is 0 while nobody follows.
+// Staleness returns the age of the newest durable state that every follower of this node has handled. Without
+// followers it is 0.
 func (l *Log) Staleness() time.Duration {
 	var silent time.Duration
 	l.feed.each(func(follower *followSession) { silent = max(silent, follower.staleness()) })

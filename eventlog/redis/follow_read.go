@@ -9,16 +9,15 @@ import (
 	"tandem/eventlog"
 )
 
-// readResult is what one round of reading brought.
+// readResult is the result of reading one page.
 type readResult struct {
 	entries []eventlog.Entry
-	at      [eventlog.Partitions]position // after it
+	at      [eventlog.Partitions]position // positions after the page
 	more    bool
 	err     error
 }
 
-// catchUp reads from the log up to the targets. The next page is read while the one before is
-// delivered.
+// catchUp reads and handles entries up to the targets. It reads the next page while the previous one is handled.
 func (f *followSession) catchUp(ctx context.Context, targets *[eventlog.Partitions]position) error {
 	next := f.log.readPage(ctx, f.handled, f.skipped, targets)
 	for next.more || len(next.entries) > 0 || next.err != nil {
@@ -50,7 +49,7 @@ func (f *followSession) catchUp(ctx context.Context, targets *[eventlog.Partitio
 	return nil
 }
 
-// readPage reads what comes next in some of the partitions that are behind.
+// readPage reads the next entries of some of the partitions that are behind their targets.
 func (l *Log) readPage(ctx context.Context, at [eventlog.Partitions]position, open [eventlog.Partitions]bool, targets *[eventlog.Partitions]position) (result readResult) {
 	result.at = at
 	var parts []*partitionRead
@@ -87,7 +86,7 @@ func (l *Log) readPage(ctx context.Context, at [eventlog.Partitions]position, op
 	return result
 }
 
-// partitionRead is what is read of one partition for a page.
+// partitionRead is the part of a page that belongs to one partition.
 type partitionRead struct {
 	partition eventlog.Partition
 	at, to    position
@@ -104,9 +103,8 @@ func (part *partitionRead) ask(ctx context.Context, pipeline redis.Pipeliner, ke
 	}
 }
 
-// read puts commits and outcomes in the order in which they were written: an outcome's id begins with
-// the number of the commit that it came after. Where a page ends early, what lies behind its end is left
-// for the next one.
+// read orders commits and outcomes as they were written: the id of an outcome starts with the number of the commit
+// that it follows. If the page ends early, entries beyond its end are left to the next page.
 func (part *partitionRead) read(ctx context.Context, log *Log, count int64, result *readResult) error {
 	commits, err := part.verifiedCommits(ctx, log)
 	if err != nil {
@@ -139,14 +137,14 @@ func (part *partitionRead) read(ctx context.Context, log *Log, count int64, resu
 		return err
 	}
 	if at.head.Seq == part.to.head.Seq && outcomesEnd == part.to.lastOutcome {
-		at.lastOutcome = part.to.lastOutcome // the last ones may have been trimmed
+		at.lastOutcome = part.to.lastOutcome // the last outcomes may have been trimmed
 	}
 	result.at[part.partition] = at
 	result.more = result.more || at.head.Seq < part.to.head.Seq || at.lastOutcome.Compare(part.to.lastOutcome) < 0
 	return nil
 }
 
-// outcomesBefore adds the outcomes that came before the commit with the given number.
+// outcomesBefore adds the outcomes before the commit with the given number.
 func (part *partitionRead) outcomesBefore(seq uint64, outcomes []redis.XMessage, at *position, result *readResult) ([]redis.XMessage, error) {
 	for len(outcomes) > 0 && entryOffset(outcomes[0])[0] < seq {
 		text, _ := outcomes[0].Values["o"].(string)
@@ -161,8 +159,8 @@ func (part *partitionRead) outcomesBefore(seq uint64, outcomes []redis.XMessage,
 	return outcomes, nil
 }
 
-// verifiedCommits returns the commits that were read, checked against the place before them. A chain that does
-// not continue there is a lost tail.
+// verifiedCommits returns the commits of the page after it has verified that they continue the position. A chain that
+// does not is a lost tail.
 func (part *partitionRead) verifiedCommits(ctx context.Context, log *Log) ([]*eventlog.Commit, error) {
 	if part.commits == nil {
 		return nil, nil

@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// concern is a part of what the log needs of its servers and its machine.
+// concern is a requirement of the log that can fail. The order is that of importance.
 type concern int
 
 const (
-	concernHistory concern = iota // the partitions are there
-	concernClock                  // the node's clock
-	concernWrites                 // what is written is taken
+	concernHistory concern = iota // the partitions exist
+	concernClock                  // the node's clock is right
+	concernWrites                 // the server accepts writes
 	concernReads
-	concernHeartbeat // signs of life
+	concernHeartbeat // heartbeats succeed
 )
 
-// faultSource is where a fault was seen. On a cluster one server may refuse what another takes.
+// faultSource is the origin of a fault. On a cluster one server may refuse writes while another accepts them.
 type faultSource struct {
 	concern concern
-	server  string // "" when there is one
+	server  string // "" for a single server
 }
 
-// healthState is whether the log can be used. Each source has its say until it says otherwise.
+// healthState is the set of present faults. A fault lasts until its source reports success.
 type healthState struct {
-	notify func(fault error, lasted time.Duration) // of the first fault, and of the end (nil) of all
+	notify func(fault error, lasted time.Duration) // called for the first fault, and with nil when the last one ends
 
 	mu     sync.Mutex
 	faults map[faultSource]error
@@ -52,7 +52,7 @@ func (c *healthState) set(source faultSource, err error) {
 	c.notifyChange(before)
 }
 
-// retainServers forgets what is known of servers that are no more.
+// retainServers removes the faults of servers that no longer exist.
 func (c *healthState) retainServers(servers []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,7 +65,7 @@ func (c *healthState) retainServers(servers []string) {
 	c.notifyChange(before)
 }
 
-// notifyChange needs c.mu. It is given how many faults there were before a change.
+// notifyChange calls notify if the number of faults changed from or to zero. The caller holds c.mu.
 func (c *healthState) notifyChange(before int) {
 	switch now := len(c.faults); {
 	case before == 0 && now > 0:
@@ -75,7 +75,7 @@ func (c *healthState) notifyChange(before int) {
 	}
 }
 
-// hasFault reports whether any source of the concern tells of a fault.
+// hasFault reports whether the concern has a fault.
 func (c *healthState) hasFault(concern concern) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,7 +93,7 @@ func (c *healthState) current() error {
 	return c.worst()
 }
 
-// worst needs c.mu.
+// worst returns the fault of the most important concern. The caller holds c.mu.
 func (c *healthState) worst() error {
 	var first faultSource
 	var fault error

@@ -13,10 +13,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// serverSetting is one of the server's settings that a promise rests on.
+// serverSetting is a required setting of the server.
 type serverSetting struct{ name, want, why string }
 
-// diskSettings are the settings that Disk needs. See https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
+// diskSettings are required for Disk. See https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
 // and the comments of redis.conf.
 var diskSettings = []serverSetting{
 	{"appendonly", "yes", "without its append-only file the server forgets everything when it ends"},
@@ -25,10 +25,10 @@ var diskSettings = []serverSetting{
 	{"maxmemory-policy", "noeviction", "any other policy throws history away when memory runs short"},
 }
 
-// replicatedSettings are those that Replicated needs.
+// replicatedSettings are required for Replicated.
 var replicatedSettings = diskSettings[3:]
 
-// serverChecks look at every server before it is trusted: at the start, after a failover, after a restart.
+// serverChecks checks every server before its first write: after Open, after a failover and after a restart.
 type serverChecks struct {
 	log *Log
 
@@ -36,22 +36,22 @@ type serverChecks struct {
 	passed map[string]bool // by run id and replication id
 }
 
-// unfitServer is why a server cannot be trusted.
+// unfitServer is the error of a server that fails the checks.
 type unfitServer struct {
 	faults    string
-	temporary bool // it will be fit by itself
+	temporary bool // it will pass without intervention
 }
 
 func (u *unfitServer) Error() string { return u.faults }
 
-// onConnect is the greeting of connections over which something is written.
+// onConnect is the connectHook of writing connections.
 func (c *serverChecks) onConnect(ctx context.Context, server *redis.Conn) error {
 	info, err := server.InfoMap(ctx, "server", "replication", "memory", "persistence").Result()
 	if err != nil {
 		return err
 	}
 	if info["Server"]["redis_mode"] == "sentinel" {
-		return nil // it is asked for the master, over a connection of its own
+		return nil // the connection only asks it for the master
 	}
 	id := info["Server"]["run_id"] + " " + info["Replication"]["master_replid"]
 	c.mu.Lock()
@@ -71,7 +71,7 @@ func (c *serverChecks) onConnect(ctx context.Context, server *redis.Conn) error 
 	return nil
 }
 
-// check returns an *unfit error that names everything that is wrong with a server.
+// check returns an *unfitServer with all failed checks.
 func (c *serverChecks) check(ctx context.Context, server *redis.Conn, info map[string]map[string]string) error {
 	faults := []error{checkVersion(info), checkRole(info)}
 	needed := diskSettings
@@ -91,17 +91,16 @@ func (c *serverChecks) check(ctx context.Context, server *redis.Conn, info map[s
 	return nil
 }
 
-// aofIncomplete reports whether a server that was promoted has not got all its data on its disk. A replica
-// that has taken a whole copy of its master writes a new append-only file in the background, and what it
-// holds does not survive a crash before that is done, with appendfsync always too. Later rewrites do no harm.
+// aofIncomplete reports whether a promoted server does not have all data on disk. A replica that received a full copy
+// of its master rewrites its append-only file in the background; until that is complete, a crash loses the data, even
+// with appendfsync always. Later rewrites are harmless.
 func aofIncomplete(info map[string]map[string]string) bool {
 	was := strings.Trim(info["Replication"]["master_replid2"], "0") != ""
 	persistence := info["Persistence"]
 	return was && (persistence["aof_rewrite_in_progress"] == "1" || persistence["aof_rewrite_scheduled"] == "1")
 }
 
-// checkServers looks at every server that holds a part of the log, and waits for those that will soon
-// be fit.
+// checkServers checks every server of the log. It waits for servers that fail temporarily.
 func (l *Log) checkServers(ctx context.Context) error {
 	patience := time.Now().Add(l.cfg.limits.serverWait)
 	for told := false; ; told = true {
@@ -124,7 +123,7 @@ func (l *Log) checkServers(ctx context.Context) error {
 	}
 }
 
-// isTemporary reports whether every part of err is a server that will be fit by itself.
+// isTemporary reports whether all errors in the tree of err are temporary.
 func isTemporary(err error) bool {
 	if parts, ok := err.(interface{ Unwrap() []error }); ok {
 		return !slices.ContainsFunc(parts.Unwrap(), func(part error) bool { return !isTemporary(part) })
@@ -134,7 +133,7 @@ func isTemporary(err error) bool {
 }
 
 func (l *Log) checkServer(ctx context.Context, name string, client *redis.Client) error {
-	info, err := client.InfoMap(ctx, "replication").Result() // the connection was greeted, which is what counts
+	info, err := client.InfoMap(ctx, "replication").Result() // connecting has checked the server
 	if err != nil {
 		if name != "" {
 			return fmt.Errorf("%s: %w", name, err)
@@ -148,8 +147,8 @@ func (l *Log) checkServer(ctx context.Context, name string, client *redis.Client
 	return nil
 }
 
-// checkVersion wants Redis 7.0: stream ids of which the server completes the second part, and scripts
-// that are refused before they begin when memory is short.
+// checkVersion requires Redis 7.0: the server completes the second part of stream ids, and refuses scripts before they
+// start when memory is short.
 func checkVersion(info map[string]map[string]string) error {
 	version := info["Server"]["redis_version"]
 	major, _, _ := strings.Cut(version, ".")
@@ -167,7 +166,7 @@ func checkRole(info map[string]map[string]string) error {
 	return fmt.Errorf("the server is a replica of %s:%s: name the master in --redis, or use redis+sentinel://", replication["master_host"], replication["master_port"])
 }
 
-// checkWait asks for nothing, to see whether it may ask.
+// checkWait calls WAIT for no replicas to check the permission.
 func checkWait(ctx context.Context, server *redis.Conn) error {
 	if err := server.Wait(ctx, 0, time.Millisecond).Err(); err != nil && !hasCode(err, "LOADING") {
 		return fmt.Errorf("WAIT cannot be used, and every append needs it: %w", err)

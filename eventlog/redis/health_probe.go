@@ -6,8 +6,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// probeWrites finds out whether servers that refused a write take one now. While Health tells of a fault the
-// bus sends nothing, so that no other write may come and end it.
+// probeWrites retries servers that refused a write. While Health reports a fault, the bus sends no commands, so no
+// other write would end the fault.
 func (l *Log) probeWrites() {
 	ticks := time.NewTicker(l.cfg.limits.heartbeat)
 	defer ticks.Stop()
@@ -23,7 +23,7 @@ func (l *Log) probeWrites() {
 	}
 }
 
-// tryWriting has every server run a script that may write, and does not.
+// tryWriting makes every server run a script that may write, but does not.
 func (l *Log) tryWriting() {
 	tried := make(map[*redis.Client]bool)
 	for _, keys := range l.keys {
@@ -33,6 +33,6 @@ func (l *Log) tryWriting() {
 		}
 		tried[client] = true
 		nobody := l.scripts.release.command([]string{keys.meta}, "", "")
-		_, _ = l.pipe.do(l.ctx, keys.meta, l.scripts.release, nobody...) // how it went is told to wrote
+		_, _ = l.pipe.do(l.ctx, keys.meta, l.scripts.release, nobody...) // onPipelineResult receives the result
 	}
 }

@@ -8,23 +8,22 @@ import (
 	"tandem/eventlog"
 )
 
-// The keys of a log. All keys of a partition share its hash tag, so that one script reaches them on
-// a cluster too.
+// Keys of a log. All keys of a partition share a hash tag, so that one script reaches them on a cluster.
 const (
-	nodesKey     = "tandem:nodes"  // hash: a node's name → until when it counts as alive, in ms of the server's clock
-	ownersSignal = "tandem:owners" // channel: ownership of a partition changed
+	nodesKey     = "tandem:nodes"  // hash: node name → end of its lease, in ms of the server's clock
+	ownersSignal = "tandem:owners" // channel: a partition was released
 )
 
-// partitionKeys are those of one partition.
+// partitionKeys are the keys of a partition.
 type partitionKeys struct {
-	meta        string // hash: the end of the chain, the mark, the checkpoint, the owner
-	log         string // stream: commits, with the id <seq>-0
-	outcomes    string // stream: outcomes, with the id <seq of the head>-<n>
-	commands    string // stream: commands
-	receipts    string // stream: records of commands that came with a client's key
+	meta        string // hash: head, durable mark, checkpoint, owner
+	log         string // stream: commits, with id <seq>-0
+	outcomes    string // stream: outcomes, with id <seq of the head>-<n>
+	commands    string // stream
+	receipts    string // stream: receipts
 	deadLetters string // stream
 	values      string // hash
-	mark        string // stream of one entry: up to where the partition is durable
+	mark        string // stream with one entry: the durable mark
 }
 
 func keysOf(partition eventlog.Partition) partitionKeys {
@@ -42,12 +41,12 @@ func allKeys() (all [eventlog.Partitions]partitionKeys) {
 	return all
 }
 
-// topicKeys are the keys of a topic that no partition owns.
+// topicKeys returns the keys of a topic that belongs to no partition.
 func topicKeys(topic string) (inbox, checkpoint string) {
 	return "tandem:{topic " + topic + "}:inbox", "tandem:{topic " + topic + "}:checkpoint"
 }
 
-// partitionOf returns the partition whose commands the topic carries.
+// partitionOf returns the partition to which the topic belongs.
 func partitionOf(topic string) (eventlog.Partition, bool) {
 	number, found := strings.CutPrefix(topic, "commands-")
 	partition, err := strconv.ParseUint(number, 10, 8)
@@ -57,7 +56,7 @@ func partitionOf(topic string) (eventlog.Partition, bool) {
 	return eventlog.Partition(partition), true
 }
 
-// Stream ids are pairs of numbers like offsets: "1700000000000-3".
+// Stream ids are pairs of numbers, like offsets: "1700000000000-3".
 
 func formatID(offset eventlog.Offset) string {
 	return strconv.FormatUint(offset[0], 10) + "-" + strconv.FormatUint(offset[1], 10)
@@ -73,7 +72,7 @@ func parseID(id string) (eventlog.Offset, error) {
 	return eventlog.Offset{major, minor}, nil
 }
 
-// nextID is the smallest id after o.
+// nextID returns the smallest id after the offset.
 func nextID(offset eventlog.Offset) eventlog.Offset {
 	if offset[1]++; offset[1] == 0 {
 		offset[0]++

@@ -13,16 +13,15 @@ import (
 	"tandem/eventlog"
 )
 
-// Log is an eventlog.Log on a Redis server, a Sentinel group or a cluster. Any number of processes
-// may have the same log open.
+// Log is an eventlog.Log on a Redis server, behind Sentinel or on a cluster. Any number of processes may have it open.
 type Log struct {
 	cfg         Config
 	addr        address
-	name        string // of the log, as stored
+	name        string // stored name of the log
 	keys        [eventlog.Partitions]partitionKeys
 	scripts     scripts
-	client      redis.UniversalClient // for writing, and for reading what is there
-	tailing     redis.UniversalClient // for reading what comes
+	client      redis.UniversalClient // for writes and non-blocking reads
+	tailing     redis.UniversalClient // for blocking reads
 	checks      serverChecks
 	pipe        *writePipe
 	commands    *commandQueue
@@ -41,9 +40,8 @@ type Log struct {
 
 var _ eventlog.Log = (*Log)(nil)
 
-// Open connects to the log and makes it on a server that has none. The server's settings are checked
-// first; the error names every one that does not keep the configured promise, and how to mend it. A
-// server that cannot be reached is an error.
+// Open connects to the log, or creates it on a server that has none. It checks the servers first; the error names
+// every setting that violates the configured durability, with a remedy. A server that cannot be reached is an error.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err := errors.Join(cfg.Validate(), ctx.Err()); err != nil {
 		return nil, err
@@ -74,16 +72,16 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	return log, nil
 }
 
-// How many connections there may be to one server. A tailer has one, and needs another for a moment; on a
-// cluster there are two tailers for each partition.
+// Maximum numbers of connections to one server. A tailer uses one, and sometimes a second one; on a cluster each
+// partition has two tailers.
 const (
 	connections     = 16
 	tailConnections = 2*eventlog.Partitions + 16
 
-	pipelineBuffer = 128 << 10 // what go-redis gives to pipelines that have a pool of their own
+	pipelineBuffer = 128 << 10 // default of go-redis for pipelines with a pool of their own
 )
 
-// prepareServers checks the servers and makes what is missing.
+// prepareServers checks the servers and creates missing partitions.
 func (l *Log) prepareServers(ctx context.Context) error {
 	if err := l.checkServers(ctx); err != nil {
 		return err
@@ -91,7 +89,7 @@ func (l *Log) prepareServers(ctx context.Context) error {
 	return l.create(ctx)
 }
 
-// onPipelineResult takes how a pipeline to a server went.
+// onPipelineResult updates the health after a pipeline.
 func (l *Log) onPipelineResult(client *redis.Client, err error) {
 	source := faultSource{concern: concernWrites}
 	if l.addr.cluster != nil {
@@ -100,7 +98,7 @@ func (l *Log) onPipelineResult(client *redis.Client, err error) {
 	l.health.set(source, err)
 }
 
-// logHealthChange logs that the server began to refuse, or takes things again.
+// logHealthChange logs the first fault and the end of all faults.
 func (l *Log) logHealthChange(fault error, lasted time.Duration) {
 	if l.ctx.Err() != nil {
 		return
@@ -117,8 +115,7 @@ func (l *Log) Capabilities() eventlog.Capabilities {
 	return eventlog.Capabilities{Shared: true, DurableQueue: true}
 }
 
-// Health returns nil while the server takes appends, as far as the last one, or the last sign of life,
-// tells.
+// Health returns nil while the server accepts writes, as of the last append or heartbeat.
 func (l *Log) Health() error {
 	if l.ctx.Err() != nil {
 		return errClosed()
@@ -129,12 +126,11 @@ func (l *Log) Health() error {
 	return nil
 }
 
-// closeTimeout is how long Close waits until the other nodes may take over.
+// closeTimeout limits the release of partitions in Close.
 const closeTimeout = time.Second
 
-// Close ends every lease, every follower and whoever waits, and writes what is queued. They get
-// eventlog.ErrStopped. The partitions are given up behind the last write, so that other nodes take them at
-// once.
+// Close writes queued commands, ends every lease and all blocked calls, which return eventlog.ErrStopped, and releases
+// the partitions after the last write, so that other nodes own them at once.
 func (l *Log) Close() error {
 	l.closing.Do(func() {
 		l.end()
@@ -142,17 +138,17 @@ func (l *Log) Close() error {
 		l.pipe.close()
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		_ = l.coordinator.release(ctx, had, true) // if it fails, they run out
+		_ = l.coordinator.release(ctx, had, true) // after an error the leases expire
 		l.commands.close()
 		l.feed.close()
-		l.closed = l.tailing.Close() // ends the reads under way
+		l.closed = l.tailing.Close() // ends the blocking reads
 		l.loops.Wait()
 		l.closed = errors.Join(l.closed, l.client.Close())
 	})
 	return l.closed
 }
 
-// checkOpen returns an error when a caller with this context can get no answer.
+// checkOpen returns an error if the log is closed or ctx has ended.
 func (l *Log) checkOpen(ctx context.Context) error {
 	if l.ctx.Err() != nil {
 		return errClosed()
@@ -160,7 +156,7 @@ func (l *Log) checkOpen(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// eval runs a script on the server of a key, outside the pipe.
+// eval runs a script on the server of a key, outside the write pipe.
 func (l *Log) eval(ctx context.Context, script *luaScript, key string, keys []string, args ...any) *redis.Cmd {
 	client, err := serverOf(ctx, l.client, key)
 	if err != nil {
