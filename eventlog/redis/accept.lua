@@ -1,6 +1,7 @@
 #!lua
--- Goes on after a loss with what there is, be it nothing at all.  KEYS: meta, inbox.  ARGV: as for create.lua.
--- Returns 0 when the partition is there and has no open loss.
+-- Lets a partition continue after a loss with its remaining content, which may be empty.
+-- KEYS: meta, inbox.  ARGV: as for create.lua.
+-- Returns 0 if the partition exists and has no open loss.
 if redis.call('HEXISTS', KEYS[1], 'lost') == 0 and redis.call('HEXISTS', KEYS[1], 'format') == 1 then return 0 end
 if redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('XGROUP', 'CREATE', KEYS[2], 'new', '0', 'MKSTREAM')

@@ -21,7 +21,7 @@ func parseURL(text string) (addr address, err error) {
 	text = strings.TrimSpace(text)
 	parsed, hosts, err := splitURL(text)
 	if err != nil && strings.Contains(text, "@") || err == nil && strings.Contains(parsed.Path+parsed.RawQuery+parsed.Fragment, "@") {
-		return addr, fmt.Errorf("redis log: %q cannot be read: the signs / ? # @ %% in a password must be percent-encoded", redact(text))
+		return addr, fmt.Errorf("redis log: %q is no URL: percent-encode the characters / ? # @ %% in a password", redact(text))
 	}
 	if err != nil {
 		return addr, fmt.Errorf("redis log: %q is no URL with a host: want redis://HOST:PORT, rediss://, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST", redact(text))
@@ -31,7 +31,7 @@ func parseURL(text string) (addr address, err error) {
 	switch parsed.Scheme {
 	case "redis", "rediss":
 		if len(hosts) > 1 {
-			return addr, fmt.Errorf("redis log: %s: several hosts are for redis+sentinel:// or redis+cluster://", addr.display)
+			return addr, fmt.Errorf("redis log: %s has several hosts: use redis+sentinel:// or redis+cluster://", addr.display)
 		}
 		if addr.single, err = redis.ParseURL(text); err != nil {
 			return addr, fmt.Errorf("redis log: %s: %w", addr.display, err)
@@ -39,7 +39,7 @@ func parseURL(text string) (addr address, err error) {
 	case "redis+sentinel":
 		name := strings.Trim(parsed.Path, "/")
 		if name == "" {
-			return addr, fmt.Errorf("redis log: %s: the name of the master is missing: want redis+sentinel://HOST,HOST/MASTER", addr.display)
+			return addr, fmt.Errorf("redis log: %s: the master's name is missing: want redis+sentinel://HOST,HOST/MASTER", addr.display)
 		}
 		addr.sentinel = &redis.FailoverOptions{MasterName: name, SentinelAddrs: withPort(hosts, "26379"), Username: parsed.User.Username(), Password: password}
 	case "redis+cluster":

@@ -45,20 +45,20 @@ var wrongURLs = map[string]string{
 	"redis+cluster://a,,b":              "is no URL with a host",
 	"redis+cluster://a:1,b:c":           "is no URL with a host",
 	"http://a":                          `scheme "http": want redis`,
-	"redis+sentinel://a":                "the name of the master is missing",
+	"redis+sentinel://a":                "the master's name is missing",
 	"redis://a:b:c":                     "is no URL with a host",
 	"redis://a/x":                       "invalid database number",
-	"redis://a,b":                       "several hosts",
-	"redis://a:1,b:2":                   "several hosts",
-	"redis://:pass/word@a:6379":         "percent-encoded",
-	"redis://mei:12#s3cret@a:6379":      "percent-encoded",
-	"redis://mei:12?s3cret@a:6379":      "percent-encoded",
-	"redis+cluster://mei:1/s3cret@a":    "percent-encoded",
-	"redis://mei:%zzs3cret@a:6379":      "percent-encoded",
+	"redis://a,b":                       "has several hosts",
+	"redis://a:1,b:2":                   "has several hosts",
+	"redis://:pass/word@a:6379":         "percent-encode",
+	"redis://mei:12#s3cret@a:6379":      "percent-encode",
+	"redis://mei:12?s3cret@a:6379":      "percent-encode",
+	"redis+cluster://mei:1/s3cret@a":    "percent-encode",
+	"redis://mei:%zzs3cret@a:6379":      "percent-encode",
 	"redis://mei:s3cret@a:6379/x":       "invalid database number",
 	"redis://mei:s3cret@a?no_such=1":    "unexpected option",
-	"redis+sentinel://mei:s3cret@a:1,b": "the name of the master is missing",
-	"s3cret@a":                          "percent-encoded",
+	"redis+sentinel://mei:s3cret@a:1,b": "the master's name is missing",
+	"s3cret@a":                          "percent-encode",
 }
 
 // TestWrongURLs: a URL that cannot be used is refused with a reason that does not repeat the password.
@@ -96,7 +96,7 @@ func FuzzParseURL(f *testing.F) {
 // TestAllFaultsOfAConfiguration: they are returned together.
 func TestAllFaultsOfAConfiguration(t *testing.T) {
 	err := Config{URL: "redis://a/x", Durability: "ram", Replicas: -1, KeepReceipts: time.Hour}.Validate()
-	for _, fault := range []string{"invalid database number", `durability "ram": want disk or replicated`, "-1 replicas", "24 hours or more, not 1h0m0s"} {
+	for _, fault := range []string{"invalid database number", `durability "ram": want disk or replicated`, "-1 replicas", "at least 24 hours, not 1h0m0s"} {
 		require.ErrorContains(t, err, fault)
 	}
 	require.NoError(t, Config{URL: "redis://a"}.Validate())

@@ -1,5 +1,5 @@
 #!lua
--- Moves the checkpoint of a topic that no partition owns, never back.
+-- Moves the checkpoint of a topic that belongs to no partition, never back.
 -- KEYS: inbox, checkpoint.  ARGV: ms, seq, trim below.
 local ms, seq = string.match(redis.call('GET', KEYS[2]) or '0-0', '(%d+)-(%d+)')
 ms, seq = tonumber(ms), tonumber(seq)

@@ -39,7 +39,7 @@ func (l *Log) Append(ctx context.Context, batch eventlog.Batch) error {
 		select { // the server is unreachable or refuses writes
 		case <-time.After(retryDelay):
 		case <-lease.lost:
-			return fmt.Errorf("partition %d was taken away: %w", batch.Partition, err)
+			return fmt.Errorf("partition %d: the lease has ended: %w", batch.Partition, err)
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
@@ -60,7 +60,7 @@ func checkBatch(batch *eventlog.Batch) error {
 	for i := range batch.Commits {
 		commit := &batch.Commits[i]
 		if commit.Partition != batch.Partition {
-			return fmt.Errorf("partition %d: commit %d is of partition %d: %w", batch.Partition, commit.Seq, commit.Partition, eventlog.ErrConflict)
+			return fmt.Errorf("partition %d: commit %d belongs to partition %d: %w", batch.Partition, commit.Seq, commit.Partition, eventlog.ErrConflict)
 		}
 		if err := commit.Verify(head); err != nil {
 			return fmt.Errorf("%w: %w", eventlog.ErrConflict, err)
@@ -116,9 +116,9 @@ func (a *appendCall) try(ctx context.Context) (done bool, err error) {
 		if before != formatFence(a.lease.fence) || after != log.coordinator.node {
 			a.lease.invalidate()
 		}
-		return true, a.conflict(errors.New("it fits neither the owner, nor the head, nor the checkpoint"))
+		return true, a.conflict(errors.New("owner, head or checkpoint differ from the stored ones"))
 	case "MISSING":
-		return true, a.conflict(errors.New("the inbox no longer holds the last command that it handles"))
+		return true, a.conflict(errors.New("the command queue no longer has the last command that the batch handles"))
 	default:
 		return true, a.conflict(errGone)
 	}
@@ -128,7 +128,7 @@ func (a *appendCall) try(ctx context.Context) (done bool, err error) {
 // have appended since, the outcome is unknown, and the error is not ErrConflict.
 func (a *appendCall) conflict(why error) error {
 	if a.maybeStored {
-		return fmt.Errorf("partition %d: an answer got lost, and then: %w", a.batch.Partition, why)
+		return fmt.Errorf("partition %d: a reply was lost, and a later attempt failed: %w", a.batch.Partition, why)
 	}
 	return fmt.Errorf("partition %d: %w: %w", a.batch.Partition, why, eventlog.ErrConflict)
 }
@@ -157,7 +157,7 @@ func (l *Log) moveMark(ctx context.Context, lease *partitionLease, end eventlog.
 		}
 	}
 	lease.invalidate() // every replica has the append, but readers must not see it before the mark moves
-	return fmt.Errorf("partition %d: the durable mark did not move: %w", lease.partition, errors.Join(err, errors.New("the outcome is left to the next owner")))
+	return fmt.Errorf("partition %d: the durable mark did not move: %w", lease.partition, errors.Join(err, errors.New("the next owner decides the outcome")))
 }
 
 func formatSeq(seq uint64) string     { return strconv.FormatUint(seq, 10) }

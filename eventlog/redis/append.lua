@@ -1,27 +1,27 @@
 #!lua
--- Appends one batch to a partition, or nothing: the right to write, the end of the chain and the
--- checkpoint are compared first, even for a batch without commits. A batch that came before,
--- because its answer got lost, is recognised by its name and changes nothing.
+-- Appends one batch to a partition, or nothing. It first compares the owner, its fencing token, the head and
+-- the checkpoint, also for a batch without commits. A batch that is sent again because its reply was lost is
+-- recognised by its name and changes nothing.
 --
 -- KEYS: meta, log, outcomes, inbox, records, dead letters, values, mark
 -- ARGV: batch, fence, owner, head seq, head hash, from, to, trim inbox below, end seq, end hash,
---       mark at once (1 or 0), drop records of before (ms), records ('' for none), and the numbers
+--       mark at once (1 or 0), drop records older than (ms), records ('' for none), and the numbers
 --       of commits, outcomes, dead letters and values, followed by those: a value is key, '+' or
 --       '-', and bytes.
--- Returns what happened, and the last outcome's id before and after; a conflict returns fence and owner.
+-- Returns the result, and the id of the last outcome before and after; a conflict returns fence and owner.
 local fence, owner, seq, hash, cp, out, last, format =
   unpack(redis.call('HMGET', KEYS[1], 'fence', 'owner', 'seq', 'hash', 'cp', 'out', 'batch', 'format'))
 out = out or '0-0'
 if not format then return {'GONE', '', ''} end
 if last == ARGV[1] then
-  redis.call('HSET', KEYS[1], 'batch', last) -- so that a WAIT on this connection speaks of it
+  redis.call('HSET', KEYS[1], 'batch', last) -- so that a WAIT on this connection covers it
   return {'AGAIN', out, out}
 end
 if fence ~= ARGV[2] or owner ~= ARGV[3] or (seq or '0') ~= ARGV[4] or (hash or '') ~= ARGV[5] or (cp or '0-0') ~= ARGV[6] then
   return {'CONFLICT', fence or '0', owner or ''}
 end
 if ARGV[7] ~= ARGV[6] and #redis.call('XRANGE', KEYS[4], ARGV[7], ARGV[7]) == 0 then
-  return {'MISSING', '', ''} -- it was read on a server that had more, and what came instead may have smaller ids
+  return {'MISSING', '', ''} -- it was read before the server lost it; newer messages may have smaller ids
 end
 local commits, outcomes, letters, values = tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
 local at, first, before = 17, tonumber(ARGV[4]), out

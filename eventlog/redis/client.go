@@ -90,7 +90,7 @@ func serverOf(ctx context.Context, client redis.UniversalClient, key string) (*r
 	case *redis.ClusterClient:
 		return client.MasterForKey(ctx, key)
 	default:
-		return nil, fmt.Errorf("a %T does not say which server holds a key", client)
+		return nil, fmt.Errorf("a %T has no server for a key", client)
 	}
 }
 

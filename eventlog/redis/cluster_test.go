@@ -111,7 +111,7 @@ func TestUnfitServerIsNotTrustedLater(t *testing.T) {
 	eventually(t, "ill health", func() bool { return log.Health() != nil })
 	err := log.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"})
 	require.ErrorIs(t, err, eventlog.ErrNotSent)
-	require.ErrorContains(t, err, "appendfsync is everysec and must be always")
+	require.ErrorContains(t, err, "appendfsync is everysec, but must be always")
 	appended := async(func() error { return owner.append(1) })
 	require.ErrorContains(t, log.Health(), "appendfsync is everysec")
 	require.EqualValues(t, 2, metaNumber(t, servers.replica, 3, "seq"))

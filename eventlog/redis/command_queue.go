@@ -164,7 +164,7 @@ func (q *commandQueue) checkNotLost(ctx context.Context, conn *redis.Conn, parti
 	if err != nil || len(there) > 0 {
 		return err
 	}
-	q.log.cfg.Logger.Warn("the server has lost commands that were read from it; their partition begins again at its checkpoint", "partition", partition)
+	q.log.cfg.Logger.Warn("the server lost commands that were read from it; the partition restarts from its checkpoint", "partition", partition)
 	if lease := q.log.coordinator.localLease(partition); lease != nil {
 		lease.invalidate()
 	}
@@ -299,7 +299,7 @@ func (l *Log) Advance(ctx context.Context, name string, to eventlog.Offset) erro
 		return err
 	}
 	if partition, ok := partitionOf(name); ok {
-		return fmt.Errorf("the checkpoint of partition %d moves with Append alone", partition)
+		return fmt.Errorf("the checkpoint of partition %d moves with Append only", partition)
 	}
 	stream, checkpoint := topicKeys(name)
 	args := l.scripts.advance.command([]string{stream, checkpoint}, to[0], to[1], formatID(nextID(to)))

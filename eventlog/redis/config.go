@@ -102,7 +102,7 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("redis log: %d replicas: want at least 1", c.Replicas))
 	}
 	if c.KeepReceipts != 0 && c.KeepReceipts < 24*time.Hour {
-		faults = append(faults, fmt.Errorf("redis log: records must be kept for 24 hours or more, not %s", c.KeepReceipts))
+		faults = append(faults, fmt.Errorf("redis log: receipts: keep them for at least 24 hours, not %s", c.KeepReceipts))
 	}
 	return errors.Join(faults...)
 }

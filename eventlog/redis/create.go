@@ -31,9 +31,9 @@ func (l *Log) create(ctx context.Context) error {
 		used = used || fields[1] != ""
 	}
 	if used && len(missing) > 0 {
-		l.cfg.Logger.Error("a part of the log is gone from the server", "partitions", missing)
+		l.cfg.Logger.Error("some partitions are missing on the server", "partitions", missing)
 	} else if len(missing) == eventlog.Partitions {
-		l.cfg.Logger.Info("a new log is made", "server", l.addr.display)
+		l.cfg.Logger.Info("creating a new log", "server", l.addr.display)
 	}
 	name := uuid.NewString()
 	for i := range there {
@@ -78,16 +78,16 @@ func (l *Log) createOne(ctx context.Context, partition eventlog.Partition, name 
 		err = fmt.Errorf("the script answered %q", stored)
 	}
 	if err != nil {
-		return fmt.Errorf("make partition %d: %w", partition, err)
+		return fmt.Errorf("create partition %d: %w", partition, err)
 	}
 	if stored[0] == "" {
 		return nil // the partition has only a loss, which an operator must accept
 	}
 	if stored[0] != strconv.Itoa(format) {
-		return fmt.Errorf("partition %d has format %s, and this program knows %d: %w", partition, stored[0], format, eventlog.ErrNewer)
+		return fmt.Errorf("partition %d has format %s, this program reads up to %d: %w", partition, stored[0], format, eventlog.ErrNewer)
 	}
 	if stored[1] != strconv.Itoa(eventlog.Partitions) {
-		return fmt.Errorf("the log has %s partitions, and this program works with %d: %w", stored[1], eventlog.Partitions, eventlog.ErrDamaged)
+		return fmt.Errorf("the log has %s partitions, this program has %d: %w", stored[1], eventlog.Partitions, eventlog.ErrDamaged)
 	}
 	*name = stored[2]
 	return nil

@@ -1,9 +1,9 @@
 #!lua
--- Makes an empty partition where there is none.  KEYS: meta, inbox.
--- ARGV: format, number of partitions, name of the log.  Returns the format, number and name stored, and '' for
--- each where there is nothing but a reported loss: that a person has to accept.
+-- Creates an empty partition if there is none.  KEYS: meta, inbox.
+-- ARGV: format, number of partitions, name of the log.  Returns the stored format, number and name. They are
+-- '' if the partition has only a reported loss, which an operator must accept.
 if redis.call('HEXISTS', KEYS[1], 'format') == 0 and redis.call('HEXISTS', KEYS[1], 'lost') == 0 then
-  redis.call('XGROUP', 'CREATE', KEYS[2], 'new', '0', 'MKSTREAM') -- the one way to make an empty stream
+  redis.call('XGROUP', 'CREATE', KEYS[2], 'new', '0', 'MKSTREAM') -- the only way to create an empty stream
   redis.call('XGROUP', 'DESTROY', KEYS[2], 'new')
   redis.call('HSET', KEYS[1], 'format', ARGV[1], 'partitions', ARGV[2], 'log', ARGV[3])
 end

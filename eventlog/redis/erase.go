@@ -35,7 +35,7 @@ func newEraser(log *Log) *eraser { return &eraser{log, wakeup.New()} }
 // noteErasure is called before an append that erases. If it fails, only the rewrite after a crash is missing.
 func (e *eraser) noteErasure(ctx context.Context) {
 	if err := e.log.client.Set(ctx, erasureKey, time.Now().UTC().Format(time.RFC3339Nano), 0).Err(); err != nil {
-		e.log.cfg.Logger.Warn("an erasure could not be noted", "key", erasureKey, "error", err)
+		e.log.cfg.Logger.Warn("cannot record an erasure", "key", erasureKey, "error", err)
 	}
 }
 
@@ -63,7 +63,7 @@ func (e *eraser) run() {
 		case err == nil:
 			continue
 		}
-		log.cfg.Logger.Warn("what was erased is still in the server's append-only file, until it is written anew: allow BGREWRITEAOF to this user, or run it by hand",
+		log.cfg.Logger.Warn("erased data stays in the server's append-only file until it is rewritten: allow BGREWRITEAOF to this user, or run it yourself",
 			"server", log.addr.display, "error", err)
 		if !hasCode(err, "NOPERM") && !unknownCommand(err) {
 			time.AfterFunc(rewriteRetryDelay, e.requestRewrite)
@@ -93,7 +93,7 @@ func (e *eraser) rewrite(ctx context.Context) error {
 	if err := e.log.client.Set(ctx, erasureKey, "", 0).Err(); err != nil {
 		return err
 	}
-	e.log.cfg.Logger.Info("what was erased has left the server's file too", "server", e.log.addr.display)
+	e.log.cfg.Logger.Info("erased data was removed from the server's file", "server", e.log.addr.display)
 	return nil
 }
 
@@ -106,7 +106,7 @@ func (e *eraser) rewriteOne(ctx context.Context, client *redis.Client) error {
 		return nil
 	}
 	if replicas := info["Replication"]["connected_slaves"]; replicas != "" && replicas != "0" {
-		e.log.cfg.Logger.Warn("replicas write files of their own, which nobody here can have written anew: run BGREWRITEAOF there too", "replicas", replicas)
+		e.log.cfg.Logger.Warn("replicas have files of their own: run BGREWRITEAOF there too", "replicas", replicas)
 	}
 	// A running rewrite may have started before the erasure: wait for it, then ask again.
 	for {
@@ -133,7 +133,7 @@ func (e *eraser) awaitRewrite(ctx context.Context, client *redis.Client) error {
 		persistence := info["Persistence"]
 		if persistence["aof_rewrite_in_progress"] == "0" && persistence["aof_rewrite_scheduled"] == "0" {
 			if status := persistence["aof_last_bgrewrite_status"]; status != "ok" {
-				return fmt.Errorf("the server's last BGREWRITEAOF ended as %q: see its log", status)
+				return fmt.Errorf("the server's last BGREWRITEAOF failed with status %q: see the server's log", status)
 			}
 			return nil
 		}

@@ -56,7 +56,7 @@ func TestErase(t *testing.T) {
 	owner.put(eventlog.KV{Key: "profile/a", Value: []byte(unmistakable)})
 	require.Positive(t, filesWith(t, server, unmistakable))
 	owner.put(eventlog.KV{Key: "profile/a", Erase: true})
-	logged.await(t, "what was erased has left the server's file too")
+	logged.await(t, "erased data was removed from the server's file")
 	require.Zero(t, filesWith(t, server, unmistakable))
 	require.Empty(t, server.Client().Get(t.Context(), erasureKey).Val())
 }
@@ -76,7 +76,7 @@ func TestEraseRefused(t *testing.T) {
 
 	require.NoError(t, server.Client().ACLSetUser(t.Context(), "tandem", "+bgrewriteaof").Err())
 	open(t, Config{URL: "redis://tandem:secret@" + server.Addr(), Logger: logged.logger()})
-	logged.await(t, "what was erased has left the server's file too")
+	logged.await(t, "erased data was removed from the server's file")
 	require.Zero(t, filesWith(t, server, unmistakable))
 }
 
@@ -86,7 +86,7 @@ func TestEraseOnACluster(t *testing.T) {
 	cluster, logged := redistest.StartCluster(t, 3), newLogLines()
 	log := open(t, Config{URL: cluster.URL(), Logger: logged.logger()})
 	erasing(t, log)
-	logged.await(t, "what was erased has left the server's file too")
+	logged.await(t, "erased data was removed from the server's file")
 	for _, server := range cluster.Servers {
 		require.Zero(t, filesWith(t, server, unmistakable))
 	}

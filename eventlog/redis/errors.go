@@ -42,14 +42,14 @@ func notExecuted(err error) bool {
 // remedies maps the first word of a server's error to a remedy for the operator.
 var remedies = map[string]string{
 	"READONLY":    "this server is a replica now; point --redis at the new master, or use redis+sentinel://",
-	"LOADING":     "the server is still reading its file",
+	"LOADING":     "the server is still loading its file",
 	"OOM":         "the server is at its maxmemory: raise it",
-	"MISCONF":     "the server cannot write its file: look at its disk and its log",
+	"MISCONF":     "the server cannot write its file: check its disk and its log",
 	"NOREPLICAS":  "fewer replicas are connected than min-replicas-to-write asks for",
 	"MASTERDOWN":  "this server is a replica without its master",
-	"BUSY":        "somebody's script keeps the server busy: end it with redis-cli SCRIPT KILL",
+	"BUSY":        "a script keeps the server busy: end it with redis-cli SCRIPT KILL",
 	"CLUSTERDOWN": "a part of the cluster is down",
-	"NOAUTH":      "the server wants a password: put it into the URL",
+	"NOAUTH":      "the server requires a password: add it to the URL",
 	"WRONGPASS":   "the password in the URL is wrong",
 	"NOPERM":      "the user of the URL lacks a permission",
 }

@@ -43,7 +43,7 @@ var writeFaults = map[string]writeFault{
 	}},
 	"OOM":        settingFault("maxmemory", "1mb", "0", "raise it"),
 	"NOREPLICAS": settingFault("min-replicas-to-write", "1", "0", "min-replicas-to-write"),
-	"MISCONF": {options: []string{`save "3600 1000000"`}, message: "look at its disk", begin: func(t *testing.T, server *redistest.Server) func() {
+	"MISCONF": {options: []string{`save "3600 1000000"`}, message: "check its disk", begin: func(t *testing.T, server *redistest.Server) func() {
 		inTheWay := filepath.Join(server.Client().ConfigGet(t.Context(), "dir").Val()["dir"], "dump.rdb")
 		require.NoError(t, os.Mkdir(inTheWay, 0o700))
 		saved := func() string {
@@ -72,7 +72,7 @@ var writeFaults = map[string]writeFault{
 		}
 	}},
 	"LOADING": {
-		options: []string{"key-load-delay 200", "loading-process-events-interval-bytes 1024"}, message: "still reading its file",
+		options: []string{"key-load-delay 200", "loading-process-events-interval-bytes 1024"}, message: "still loading its file",
 		begin: func(t *testing.T, server *redistest.Server) func() {
 			fill := redis.NewScript(`for i = 1, 20000 do redis.call('SET', i, i) end`)
 			require.ErrorIs(t, fill.Run(t.Context(), server.Client(), nil).Err(), redis.Nil)

@@ -150,7 +150,7 @@ func (l *Log) checkPosition(ctx context.Context, partition eventlog.Partition, k
 		return explain(err)
 	}
 	if len(entries) != 1 {
-		return fmt.Errorf("partition %d: commit %d is missing in the middle: %w", partition, known.Seq, eventlog.ErrDamaged)
+		return fmt.Errorf("partition %d: commit %d is missing within the chain: %w", partition, known.Seq, eventlog.ErrDamaged)
 	}
 	commit, err := parseCommit(partition, entries[0])
 	if err != nil {

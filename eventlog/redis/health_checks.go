@@ -19,10 +19,10 @@ type serverSetting struct{ name, want, why string }
 // diskSettings are required for Disk. See https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
 // and the comments of redis.conf.
 var diskSettings = []serverSetting{
-	{"appendonly", "yes", "without its append-only file the server forgets everything when it ends"},
-	{"appendfsync", "always", "with any other value the last second of acknowledged commands is lost with the power"},
-	{"no-appendfsync-on-rewrite", "no", "otherwise nothing is synced while the file is rewritten"},
-	{"maxmemory-policy", "noeviction", "any other policy throws history away when memory runs short"},
+	{"appendonly", "yes", "without an append-only file the server loses everything when it ends"},
+	{"appendfsync", "always", "with any other value a power loss loses the last second of acknowledged commands"},
+	{"no-appendfsync-on-rewrite", "no", "otherwise writes are not synced while the file is rewritten"},
+	{"maxmemory-policy", "noeviction", "any other policy deletes history when memory is short"},
 }
 
 // replicatedSettings are required for Replicated.
@@ -86,7 +86,7 @@ func (c *serverChecks) check(ctx context.Context, server *redis.Conn, info map[s
 		return &unfitServer{faults: err.Error()}
 	}
 	if c.log.cfg.Durability == Disk && aofIncomplete(info) {
-		return &unfitServer{temporary: true, faults: "the server was a replica before and is still writing its first append-only file: until that is done, a crash would lose everything"}
+		return &unfitServer{temporary: true, faults: "the server was a replica and is still writing its first append-only file: until it is complete, a crash would lose everything"}
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (l *Log) checkServers(ctx context.Context) error {
 			return err
 		}
 		if !told {
-			l.cfg.Logger.Warn("the log's server is waited for", "server", l.addr.display, "reason", err)
+			l.cfg.Logger.Warn("waiting for the log's server", "server", l.addr.display, "reason", err)
 		}
 		select {
 		case <-time.After(retryDelay):
@@ -142,7 +142,7 @@ func (l *Log) checkServer(ctx context.Context, name string, client *redis.Client
 	}
 	connected, _ := strconv.Atoi(info["Replication"]["connected_slaves"])
 	if l.cfg.Durability == Replicated && connected < l.cfg.Replicas {
-		l.cfg.Logger.Warn("fewer replicas are connected than every append needs; commands wait for them", "server", name, "connected", connected, "needed", l.cfg.Replicas)
+		l.cfg.Logger.Warn("fewer replicas are connected than an append needs; commands wait", "server", name, "connected", connected, "needed", l.cfg.Replicas)
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func checkRole(info map[string]map[string]string) error {
 // checkWait calls WAIT for no replicas to check the permission.
 func checkWait(ctx context.Context, server *redis.Conn) error {
 	if err := server.Wait(ctx, 0, time.Millisecond).Err(); err != nil && !hasCode(err, "LOADING") {
-		return fmt.Errorf("WAIT cannot be used, and every append needs it: %w", err)
+		return fmt.Errorf("WAIT is not permitted, but every append needs it: %w", err)
 	}
 	return nil
 }
@@ -179,11 +179,11 @@ func checkSetting(ctx context.Context, server *redis.Conn, setting serverSetting
 	value, known := found[setting.name]
 	if err != nil || !known {
 		if value, known = info["Memory"][strings.ReplaceAll(setting.name, "-", "_")]; !known {
-			return fmt.Errorf("%s cannot be read (%v): allow CONFIG GET to this user, or use --redis-durability replicated where a service keeps it from you", setting.name, err)
+			return fmt.Errorf("%s cannot be read (%v): allow CONFIG GET to this user, or use --redis-durability replicated if the service does not permit it", setting.name, err)
 		}
 	}
 	if value == setting.want {
 		return nil
 	}
-	return fmt.Errorf("%s is %s and must be %s: %s. Mend it with: redis-cli CONFIG SET %s %s, and put it into redis.conf", setting.name, value, setting.want, setting.why, setting.name, setting.want)
+	return fmt.Errorf("%s is %s, but must be %s: %s. Run redis-cli CONFIG SET %s %s, and set it in redis.conf", setting.name, value, setting.want, setting.why, setting.name, setting.want)
 }

@@ -29,7 +29,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "no", "maxmemory-policy": "noeviction",
 	}
 	named := func(err error, name string) {
-		require.ErrorContains(t, err, name+" is "+wrong[name]+" and must be "+right[name])
+		require.ErrorContains(t, err, name+" is "+wrong[name]+", but must be "+right[name])
 		require.ErrorContains(t, err, "redis-cli CONFIG SET "+name+" "+right[name])
 	}
 	for name := range wrong {
@@ -110,7 +110,7 @@ func TestCONFIGNotPermitted(t *testing.T) {
 	require.NoError(t, open(t, Config{URL: withUser, Durability: Replicated}).Close())
 	require.NoError(t, server.Client().ConfigSet(t.Context(), "maxmemory-policy", "volatile-ttl").Err())
 	_, err = Open(t.Context(), Config{URL: withUser, Durability: Replicated})
-	require.ErrorContains(t, err, "maxmemory-policy is volatile-ttl and must be noeviction")
+	require.ErrorContains(t, err, "maxmemory-policy is volatile-ttl, but must be noeviction")
 }
 
 // TestWAITNotPermitted: with Replicated a user that may not WAIT is found at the start, not at the first append.
@@ -119,7 +119,7 @@ func TestWAITNotPermitted(t *testing.T) {
 	require.NoError(t, server.Client().ACLSetUser(t.Context(), "tandem", "on", ">secret", "~*", "&*", "+@all", "-wait").Err())
 	withUser := "redis://tandem:secret@" + server.Addr()
 	_, err := Open(t.Context(), Config{URL: withUser, Durability: Replicated})
-	require.ErrorContains(t, err, "WAIT cannot be used, and every append needs it: NOPERM")
+	require.ErrorContains(t, err, "WAIT is not permitted, but every append needs it: NOPERM")
 	open(t, Config{URL: withUser})
 }
 
@@ -127,7 +127,7 @@ func TestWAITNotPermitted(t *testing.T) {
 func TestWrongPassword(t *testing.T) {
 	server := redistest.Start(t, "requirepass correct-horse")
 	_, err := Open(t.Context(), Config{URL: server.URL()})
-	require.ErrorContains(t, err, "the server wants a password: put it into the URL")
+	require.ErrorContains(t, err, "the server requires a password: add it to the URL")
 	u := url.URL{Scheme: "redis", Host: server.Addr(), User: url.UserPassword("", "battery-staple")}
 	_, err = Open(t.Context(), Config{URL: u.String()})
 	require.Error(t, err)
@@ -174,7 +174,7 @@ func TestPromotedReplicaIsWaitedFor(t *testing.T) {
 		}
 		opened <- err
 	}()
-	logged.await(t, "the log's server is waited for")
+	logged.await(t, "waiting for the log's server")
 	require.Empty(t, opened)
 	require.NoError(t, replica.Client().ConfigSet(t.Context(), "rdb-key-save-delay", "0").Err())
 	writer := regexp.MustCompile(`rewriting started by pid (\d+)`).FindStringSubmatch(replica.Log())

@@ -89,7 +89,7 @@ func receive[T any](t *testing.T, ch <-chan T, what string) (got T) {
 	select {
 	case got = <-ch:
 	case <-time.After(redistest.Timeout):
-		require.FailNow(t, "nothing came: "+what)
+		require.FailNow(t, "timeout: "+what)
 	}
 	return got
 }
@@ -167,7 +167,7 @@ func (r *testFollower) await(owner *testOwner) {
 		case err := <-r.ended:
 			require.NoError(r.t, err, "following ended")
 		case <-time.After(redistest.Timeout):
-			require.FailNowf(r.t, "it does not come", "the reader is at %v, the owner at %v", r.at(owner.partition), owner.head)
+			require.FailNowf(r.t, "timeout", "the reader is at %v, the owner at %v", r.at(owner.partition), owner.head)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (l *logLines) await(t *testing.T, text string) string {
 		select {
 		case <-more:
 		case <-ctx.Done():
-			require.FailNowf(t, "nothing like it was logged", "%q is not in %q", text, all)
+			require.FailNowf(t, "no such line was logged", "%q is not in %q", text, all)
 		}
 	}
 }

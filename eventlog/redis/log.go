@@ -104,10 +104,10 @@ func (l *Log) logHealthChange(fault error, lasted time.Duration) {
 		return
 	}
 	if fault != nil {
-		l.cfg.Logger.Warn("the log's server cannot be used; it is tried again", "server", l.addr.display, "error", fault)
+		l.cfg.Logger.Warn("the log's server is unusable; retrying", "server", l.addr.display, "error", fault)
 		return
 	}
-	l.cfg.Logger.Info("the log's server works again", "server", l.addr.display, "after", lasted.Round(time.Millisecond))
+	l.cfg.Logger.Info("the log's server is usable again", "server", l.addr.display, "after", lasted.Round(time.Millisecond))
 }
 
 // Capabilities returns those of a log that many nodes share and whose command queue survives them.

@@ -10,7 +10,7 @@ import (
 	"tandem/eventlog"
 )
 
-// ReportLoss keeps the loss in the partition's meta hash, where every node sees it within a second.
+// ReportLoss stores the loss in the partition's meta hash. Every node reads it within a second.
 func (l *Log) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error {
 	if err := l.checkOpen(ctx); err != nil {
 		return err
@@ -27,7 +27,7 @@ func (l *Log) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error
 	return explain(l.feed.compare(ctx))
 }
 
-// parseLoss reads what loss.lua stored: two heads as numbers and hexadecimal hashes.
+// parseLoss parses a loss that loss.lua stored: two heads, each as a number and a hexadecimal hash.
 func parseLoss(partition eventlog.Partition, text string) (*eventlog.LostTailError, error) {
 	fields := strings.Fields(text)
 	loss := &eventlog.LostTailError{Partition: partition}
@@ -46,7 +46,7 @@ func parseLoss(partition eventlog.Partition, text string) (*eventlog.LostTailErr
 	return loss, nil
 }
 
-// Losses returns what was reported and how many losses were accepted.
+// Losses returns the open losses and the number of accepted ones.
 func (l *Log) Losses(ctx context.Context) (found eventlog.Losses, err error) {
 	if err := l.checkOpen(ctx); err != nil {
 		return found, err
@@ -56,7 +56,7 @@ func (l *Log) Losses(ctx context.Context) (found eventlog.Losses, err error) {
 		return found, err
 	}
 	for partition, fields := range got {
-		found.Epochs[partition], _ = strconv.ParseUint(fields[1], 10, 64) // empty: none
+		found.Epochs[partition], _ = strconv.ParseUint(fields[1], 10, 64) // empty without accepted losses
 		if fields[0] == "" {
 			continue
 		}
@@ -69,8 +69,8 @@ func (l *Log) Losses(ctx context.Context) (found eventlog.Losses, err error) {
 	return found, nil
 }
 
-// AcceptLoss goes on with what the partition holds. On a server that was flushed it begins anew, and so do
-// the partitions of which nobody has missed anything.
+// AcceptLoss lets the partition continue with its remaining commits. On a flushed server it creates the partition
+// again, and with it all partitions without a reported loss.
 func (l *Log) AcceptLoss(ctx context.Context, partition eventlog.Partition) error {
 	if err := l.checkOpen(ctx); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (l *Log) AcceptLoss(ctx context.Context, partition eventlog.Partition) erro
 		return fmt.Errorf("accept the loss in partition %d: %w", partition, explain(err))
 	}
 	if done, err := cmd.Int(); err != nil || done != 1 {
-		return fmt.Errorf("partition %d has no loss to accept", partition)
+		return fmt.Errorf("partition %d has no open loss", partition)
 	}
 	name := l.name
 	for other := range eventlog.Partition(eventlog.Partitions) {

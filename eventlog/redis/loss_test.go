@@ -82,7 +82,7 @@ func TestPartIsGone(t *testing.T) {
 	require.ErrorIs(t, log.Send(t.Context(), eventlog.Topic(8), eventlog.Message{ID: "a"}), eventlog.ErrNotSent)
 	logged := newLogLines()
 	late := open(t, Config{URL: server.URL(), Logger: logged.logger()})
-	logged.await(t, "a part of the log is gone from the server")
+	logged.await(t, "some partitions are missing on the server")
 	require.ErrorIs(t, late.Send(t.Context(), eventlog.Topic(8), eventlog.Message{ID: "a"}), eventlog.ErrNotSent)
 	require.Error(t, late.AcceptLoss(t.Context(), 3))
 	require.NoError(t, late.AcceptLoss(t.Context(), 8))
@@ -187,7 +187,7 @@ func lostCommand(t *testing.T) (log *Log, owner *testOwner, lost eventlog.Messag
 	smaller := formatID(eventlog.Offset{got[0].Offset[0] - 1, 0})
 	require.NoError(t, server.Client().XAdd(t.Context(), &redis.XAddArgs{Stream: keysOf(3).commands, ID: smaller, Values: []string{"id", "next", "payload", ""}}).Err())
 	require.NoError(t, server.Client().XAdd(t.Context(), &redis.XAddArgs{Stream: keysOf(3).commands, Values: []string{"id", "last", "payload", ""}}).Err())
-	logged.await(t, "the server has lost commands that were read from it")
+	logged.await(t, "the server lost commands that were read from it")
 	return log, owner, got[0]
 }
 
@@ -221,7 +221,7 @@ func TestLostCommandIsNotAppended(t *testing.T) {
 	batch.To = got[0].Offset
 	err = log.Append(t.Context(), batch)
 	require.ErrorIs(t, err, eventlog.ErrConflict)
-	require.ErrorContains(t, err, "the inbox no longer holds the last command that it handles")
+	require.ErrorContains(t, err, "the command queue no longer has the last command that the batch handles")
 	require.Len(t, chain(t, log, 3), 1)
 	owner.mustAppend(1)
 }

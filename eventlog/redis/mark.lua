@@ -1,13 +1,13 @@
 #!lua
--- Moves the durable mark of a partition to where its replicas are known to be, for the owner alone and
--- never back, nor to where the chain is not: a server that lost writes can give the same owner the same
--- fence again, while it still wants to mark what was lost.
--- KEYS: meta, mark.  ARGV: fence, owner, seq, hash, last outcome.  Returns 0 to one that is not the owner.
+-- Moves the durable mark of a partition to the position that its replicas have confirmed. Only the owner can
+-- move it, never back, and never beyond the chain: a server that lost writes can give the same owner the same
+-- fence again, and an older lease may still want to mark commits that were lost.
+-- KEYS: meta, mark.  ARGV: fence, owner, seq, hash, last outcome.  Returns 0 if the caller is not the owner.
 local fence, owner, seq, out, last, hash = unpack(redis.call('HMGET', KEYS[1], 'fence', 'owner', 'mseq', 'mout', 'seq', 'hash'))
 if fence ~= ARGV[1] or owner ~= ARGV[2] then return 0 end
 local had, wanted, stored = tonumber(seq or '0'), tonumber(ARGV[3]), tonumber(last or '0')
 if wanted > stored or (wanted == stored and ARGV[4] ~= (hash or '')) then return 0 end
-if wanted < stored then return 1 end -- another append of the owner's came behind, and moves it further
+if wanted < stored then return 1 end -- a later append of the owner will move it further
 if wanted == had then
   local a, b = string.match(out or '0-0', '(%d+)-(%d+)')
   local c, d = string.match(ARGV[5], '(%d+)-(%d+)')

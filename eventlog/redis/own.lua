@@ -1,7 +1,7 @@
 #!lua
--- Takes a partition over, if nobody did since it was looked at and no loss is open.
--- KEYS: meta.  ARGV: fence as it was, name of the new owner.
--- Returns the new fence or '', and the end of the chain and of the outcomes.
+-- Takes a partition over if its fence is unchanged and no loss is open.
+-- KEYS: meta.  ARGV: expected fence, name of the new owner.
+-- Returns the new fence or '', and the ends of the chain and of the outcomes.
 local fence, lost, format, seq, hash, out = unpack(redis.call('HMGET', KEYS[1], 'fence', 'lost', 'format', 'seq', 'hash', 'out'))
 if not format or lost or (fence or '0') ~= ARGV[1] then return {'', '', '', ''} end
 local new = string.format('%.0f', tonumber(ARGV[1]) + 1)

@@ -16,36 +16,36 @@ import (
 	"tandem/internal/wakeup"
 )
 
-// coordinator is this node's part in sharing out the partitions.
+// coordinator shares the partitions among the nodes; this is the part of one node.
 //
-// A node says every beat that it is alive. A partition belongs to the node that its meta hash names,
-// until that node is silent for longer than a lease lasts, gives it up, or another one takes it
-// because the first has more than its share. The right to append does not hang on any clock: taking a
-// partition raises its fencing token and names the owner, and the append script compares both. (The
-// token alone would not do: a server that has lost its latest writes gives the same one out again.)
+// Every node sends heartbeats. A partition belongs to the node in its meta hash until that node's heartbeats stop for
+// longer than a lease, it releases the partition, or another node takes it over because the first one has more than
+// its share. The right to append depends on no clock: a takeover raises the fencing token and sets the owner, and the
+// append script compares both. (The token alone is not enough: a server that lost its latest writes hands out the same
+// token again.)
 type coordinator struct {
 	log    *Log
 	node   string
 	wakeup wakeup.Signal
 	ended  chan struct{}
 
-	batches atomic.Uint64 // that were given a name
+	batches atomic.Uint64 // number of batch names so far
 
 	mu           sync.Mutex
 	leases       [eventlog.Partitions]*partitionLease
-	storedFences [eventlog.Partitions]uint64                 // fence of what stands under this node's name, as far as it knows
-	waiting      [eventlog.Partitions][]chan *partitionLease // callers of Own
-	started      bool                                        // somebody has called Own: this node takes part
+	storedFences [eventlog.Partitions]uint64                 // fencing tokens under which meta hashes name this node, as far as it knows; 0: none
+	waiting      [eventlog.Partitions][]chan *partitionLease // callers of Own, in order
+	started      bool                                        // Own was called: this node wants partitions
 
-	// Of run's goroutine alone:
-	clockCompared, clockWrong bool      // the clock
-	lastHeartbeat             time.Time // when the last beat was answered
-	noTakeoverUntil           time.Time // until then nothing is taken from others: like this node, they may have been cut off
+	// The following fields belong to run's goroutine.
+	clockCompared, clockWrong bool      // the node's clock with the server's
+	lastHeartbeat             time.Time // time of the last reply to a heartbeat
+	noTakeoverUntil           time.Time // until then other nodes' heartbeats may be missing because the server was unreachable
 }
 
 func newCoordinator(log *Log) *coordinator {
 	suffix := make([]byte, 3)
-	rand.Read(suffix) // never fails
+	rand.Read(suffix) // never returns an error
 	coord := &coordinator{
 		log: log, node: log.cfg.Name + "/" + hex.EncodeToString(suffix),
 		wakeup: wakeup.New(), ended: make(chan struct{}),
@@ -59,7 +59,7 @@ func (c *coordinator) wake() {
 	c.wakeup.Notify()
 }
 
-// listen wakes run when another node gave a partition up.
+// listen wakes run when another node has released a partition.
 func (c *coordinator) listen() {
 	signals := c.log.client.Subscribe(c.log.ctx, ownersSignal)
 	defer signals.Close()
@@ -93,7 +93,7 @@ func (c *coordinator) run() {
 	}
 }
 
-// rebalance is one beat: a sign of life, a look at who owns what, and what follows from that.
+// rebalance sends a heartbeat, reads the owners of all partitions, and takes over or gives up partitions.
 func (c *coordinator) rebalance(ctx context.Context) error {
 	alive, err := c.heartbeat(ctx)
 	if err != nil {
@@ -117,12 +117,12 @@ func (c *coordinator) rebalance(ctx context.Context) error {
 		return err
 	}
 	for _, lease := range held[min(share, len(held)):] {
-		lease.invalidate() // its owner gives it up, and another node takes it
+		lease.invalidate() // its owner releases it, and another node takes it over
 	}
 	return c.takeOver(ctx, wanted)
 }
 
-// share is how many partitions this node may have.
+// share returns the maximum number of partitions of this node.
 func (c *coordinator) share(alive []string) int {
 	if c.clockWrong || len(alive) == 0 {
 		return 0
@@ -130,7 +130,7 @@ func (c *coordinator) share(alive []string) int {
 	return (eventlog.Partitions + len(alive) - 1) / len(alive)
 }
 
-// storedOwner is what a partition's meta hash says about its owner.
+// storedOwner is the owner of a partition in its meta hash.
 type storedOwner struct {
 	owner   string
 	fence   uint64
@@ -144,20 +144,20 @@ func (c *coordinator) readOwners(ctx context.Context) (seen [eventlog.Partitions
 		return seen, err
 	}
 	for partition, fields := range got {
-		fence, _ := strconv.ParseUint(fields[0], 10, 64) // empty: nobody ever owned it
+		fence, _ := strconv.ParseUint(fields[0], 10, 64) // empty before the first owner
 		seen[partition] = storedOwner{owner: fields[1], fence: fence, hasLoss: fields[2] != "", exists: fields[3] != ""}
 	}
 	return seen, nil
 }
 
-// takeoverCandidate is a partition that may be taken if its fence is still the same.
+// takeoverCandidate is a partition that may be taken over while its fencing token is unchanged.
 type takeoverCandidate struct {
 	partition eventlog.Partition
 	fence     uint64
 }
 
-// freePartitions returns up to n partitions that somebody here waits for and no living node has. They begin at
-// another number on every node, so that nodes that start together do not all grasp at the same ones.
+// freePartitions returns up to n partitions that have waiting callers here and no living owner. Every node starts at
+// another number, so that nodes that start together do not compete for the same partitions.
 func (c *coordinator) freePartitions(seen [eventlog.Partitions]storedOwner, alive []string, n int) (found []takeoverCandidate) {
 	unsteady := time.Now().Before(c.noTakeoverUntil)
 	c.mu.Lock()
@@ -169,7 +169,7 @@ func (c *coordinator) freePartitions(seen [eventlog.Partitions]storedOwner, aliv
 	for i := range eventlog.Partitions {
 		partition := eventlog.Partition((first + i) % eventlog.Partitions)
 		stored := seen[partition]
-		others := stored.owner != "" && stored.owner != c.node // our own name without a lease is left from a failure
+		others := stored.owner != "" && stored.owner != c.node // this node's name without a lease is left from a failure
 		taken := others && (unsteady || slices.Contains(alive, stored.owner))
 		if len(found) == n || len(c.waiting[partition]) == 0 || stored.hasLoss || !stored.exists || c.leases[partition] != nil || taken {
 			continue
@@ -179,8 +179,8 @@ func (c *coordinator) freePartitions(seen [eventlog.Partitions]storedOwner, aliv
 	return found
 }
 
-// releaseLeftovers gives up what stands under this node's name although it has no lease and wants none: a release
-// has failed, or nobody made one.
+// releaseLeftovers releases partitions that have this node as owner in their meta hash although it has no lease and
+// wants none, because a release failed or was never sent.
 func (c *coordinator) releaseLeftovers(ctx context.Context, seen [eventlog.Partitions]storedOwner, wanted []takeoverCandidate) error {
 	var left []takeoverCandidate
 	for partition, stored := range seen {
@@ -192,8 +192,8 @@ func (c *coordinator) releaseLeftovers(ctx context.Context, seen [eventlog.Parti
 	return c.release(ctx, left, false)
 }
 
-// release gives partitions up, all at once, and with them the node's place among the living if it is
-// leaving.
+// release releases partitions in one pipeline. If leaving is set, it also removes the node from the list of living
+// nodes.
 func (c *coordinator) release(ctx context.Context, all []takeoverCandidate, leaving bool) error {
 	if len(all) == 0 && !leaving {
 		return nil
@@ -212,7 +212,7 @@ func (c *coordinator) release(ctx context.Context, all []takeoverCandidate, leav
 	return explain(err)
 }
 
-// takeOver takes partitions over, all at once.
+// takeOver takes partitions over in one pipeline.
 func (c *coordinator) takeOver(ctx context.Context, wanted []takeoverCandidate) error {
 	if len(wanted) == 0 {
 		return nil
@@ -232,11 +232,11 @@ func (c *coordinator) takeOver(ctx context.Context, wanted []takeoverCandidate) 
 	return explain(err)
 }
 
-// acceptPartition makes sure that what the partition holds is durable and known here, and hands the lease out.
+// acceptPartition makes the inherited state durable and known to this node, and then grants the lease.
 func (c *coordinator) acceptPartition(ctx context.Context, partition eventlog.Partition, got []string) {
 	fence, err := strconv.ParseUint(got[0], 10, 64)
 	if err != nil {
-		return // the script's own number
+		return // unreachable: the script returns a number
 	}
 	lease := &partitionLease{coordinator: c, partition: partition, fence: fence, lost: make(chan struct{})}
 	c.mu.Lock()
@@ -244,20 +244,20 @@ func (c *coordinator) acceptPartition(ctx context.Context, partition eventlog.Pa
 	c.mu.Unlock()
 	end, err := parseHead(got[1], got[2])
 	if err != nil {
-		c.log.cfg.Logger.Error("a partition cannot be owned", "partition", partition, "error", err)
+		c.log.cfg.Logger.Error("cannot own a partition", "partition", partition, "error", err)
 		lease.invalidate()
 		return
 	}
 	c.log.loops.Go(func() {
 		if !c.awaitDurable(ctx, lease, end, got[3]) {
-			_ = lease.Release(ctx) // it is asked for again
+			_ = lease.Release(ctx) // its caller still waits and gets the next lease
 			return
 		}
 		c.grant(lease)
 	})
 }
 
-// awaitDurable waits until every replica has what the owner before may not have waited for.
+// awaitDurable waits until every replica has the inherited state, which the previous owner may not have confirmed.
 func (c *coordinator) awaitDurable(ctx context.Context, lease *partitionLease, end eventlog.Head, out string) bool {
 	log := c.log
 	for log.cfg.Durability == Replicated {
@@ -279,11 +279,11 @@ func (c *coordinator) awaitDurable(ctx context.Context, lease *partitionLease, e
 	if log.feed.publishPosition(lease.partition, end, out) != nil {
 		return false
 	}
-	log.feed.updateMarkReaders(lease.partition) // what comes from now on comes from here
+	log.feed.updateMarkReaders(lease.partition) // from now on batches come from this node
 	return true
 }
 
-// confirmReplicas waits until the replicas have all that the partition's server has.
+// confirmReplicas waits until the replicas have everything that the partition's server has.
 func (l *Log) confirmReplicas(ctx context.Context, lease *partitionLease) error {
 	meta := l.keys[lease.partition].meta
 	args := l.scripts.confirm.command([]string{meta}, formatFence(lease.fence), l.coordinator.node)
@@ -298,7 +298,7 @@ func (l *Log) confirmReplicas(ctx context.Context, lease *partitionLease) error 
 	return err
 }
 
-// stop ends every lease, so that nothing more is appended, and returns what was not given up yet.
+// stop ends every lease and returns the partitions that are not released yet.
 func (c *coordinator) stop() (left []takeoverCandidate) {
 	<-c.ended
 	for _, lease := range c.heldLeases() {

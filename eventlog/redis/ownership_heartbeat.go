@@ -10,12 +10,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// reconnectDelay is how long go-redis waits between two attempts to connect, after many that failed. Another node may
-// notice so much later that a server is back.
+// reconnectDelay is the pause of go-redis between attempts to connect after many failures. A node may notice that much
+// later that a server is back.
 const reconnectDelay = time.Second
 
-// heartbeat gives a sign of life and returns the living nodes. A node whose clock is wrong gives none, so that
-// the others share out all partitions without it.
+// heartbeat sends a heartbeat and returns the living nodes. A node with a wrong clock sends none, so that the others
+// share all partitions without it.
 func (c *coordinator) heartbeat(ctx context.Context) (alive []string, err error) {
 	lease := c.log.cfg.limits.lease
 	if !c.clockCompared || c.clockWrong {
@@ -40,7 +40,7 @@ func (c *coordinator) heartbeat(ctx context.Context) (alive []string, err error)
 	return alive, err
 }
 
-// sendHeartbeat says how long the node may be silent from now on (0: it is no more) and returns the living ones.
+// sendHeartbeat extends the node's lease (0: ends it) and returns the living nodes.
 func (c *coordinator) sendHeartbeat(ctx context.Context, lease time.Duration) (alive []string, err error) {
 	log := c.log
 	sent := log.cfg.Now()
@@ -58,7 +58,7 @@ func (c *coordinator) sendHeartbeat(ctx context.Context, lease time.Duration) (a
 	return got[1:], nil
 }
 
-// readAlive returns the living nodes and writes nothing.
+// readAlive returns the living nodes without writing.
 func (c *coordinator) readAlive(ctx context.Context) (alive []string, err error) {
 	sent := c.log.cfg.Now()
 	alive, now, err := c.log.aliveNodes(ctx)
@@ -68,9 +68,9 @@ func (c *coordinator) readAlive(ctx context.Context) (alive []string, err error)
 	return alive, err
 }
 
-// compareClocks compares the clocks: what the node records carries its time.
+// compareClocks checks this node's clock, from which commits get their time, against the server's.
 func (c *coordinator) compareClocks(server, sent, answered time.Time) {
-	off := time.Duration(0) // at least
+	off := time.Duration(0) // lower bound of the difference
 	if server.Before(sent) {
 		off = sent.Sub(server)
 	} else if server.After(answered) {
@@ -78,14 +78,14 @@ func (c *coordinator) compareClocks(server, sent, answered time.Time) {
 	}
 	var fault error
 	if off > c.log.cfg.limits.clockError {
-		fault = fmt.Errorf("this node's clock is %s off the server's: it owns nothing until they agree (set it with NTP)", off.Round(time.Millisecond))
+		fault = fmt.Errorf("this node's clock is %s off the server's: it owns no partitions until they agree (synchronise it with NTP)", off.Round(time.Millisecond))
 	}
 	c.clockCompared, c.clockWrong = true, fault != nil
 	c.log.health.set(faultSource{concern: concernClock}, fault)
 }
 
-// aliveNodes returns the nodes that have given a sign of life, and the server's clock. It writes nothing, so that it
-// can be asked of a server that takes nothing.
+// aliveNodes returns the living nodes and the server's clock. It writes nothing, so that a server that refuses writes
+// answers too.
 func (l *Log) aliveNodes(ctx context.Context) (names []string, now time.Time, err error) {
 	client, err := serverOf(ctx, l.client, nodesKey)
 	if err != nil {

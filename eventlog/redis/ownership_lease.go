@@ -10,7 +10,7 @@ import (
 	"tandem/eventlog"
 )
 
-// partitionLease is the right to append to a partition.
+// partitionLease is the lease of a partition.
 type partitionLease struct {
 	coordinator *coordinator
 	partition   eventlog.Partition
@@ -24,12 +24,12 @@ var _ eventlog.Lease = (*partitionLease)(nil)
 func (l *partitionLease) Fence() uint64         { return l.fence }
 func (l *partitionLease) Lost() <-chan struct{} { return l.lost }
 
-// nextBatchName returns a name for a batch that no other one has, also where a server has given a fence out twice.
+// nextBatchName returns a unique name for a batch, also when a server has handed out a fencing token twice.
 func (l *partitionLease) nextBatchName() string {
 	return l.coordinator.node + "-" + formatFence(l.fence) + "-" + strconv.FormatUint(l.coordinator.batches.Add(1), 10)
 }
 
-// invalidate makes the lease worthless in this process. The partition stays this node's until Release.
+// invalidate ends the lease in this process. The meta hash names this node until Release.
 func (l *partitionLease) invalidate() {
 	l.once.Do(func() {
 		coord := l.coordinator
@@ -44,12 +44,12 @@ func (l *partitionLease) invalidate() {
 	})
 }
 
-// Release gives the partition up, so that another node can have it at once.
+// Release releases the partition, so that another node can own it at once.
 func (l *partitionLease) Release(ctx context.Context) error {
 	l.invalidate()
 	log := l.coordinator.log
 	if log.ctx.Err() != nil {
-		return nil // Close does it
+		return nil // Close releases all partitions
 	}
 	meta := log.keys[l.partition].meta
 	if err := log.eval(ctx, log.scripts.release, meta, []string{meta}, formatFence(l.fence), l.coordinator.node).Err(); err != nil {
@@ -60,7 +60,7 @@ func (l *partitionLease) Release(ctx context.Context) error {
 	return log.client.Publish(ctx, ownersSignal, formatFence(l.fence)).Err()
 }
 
-// forgetFence notes that the partition no longer stands under this node's name.
+// forgetFence notes that the meta hash no longer names this node.
 func (c *coordinator) forgetFence(lease *partitionLease) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +82,7 @@ func (l *Log) Own(ctx context.Context, partition eventlog.Partition) (eventlog.L
 	case <-l.ctx.Done():
 	}
 	if lease := l.coordinator.cancelRequest(partition, got); lease != nil {
-		return lease, nil // it came at the same time
+		return lease, nil // granted at the same time
 	}
 	return nil, l.checkOpen(ctx)
 }
@@ -97,7 +97,7 @@ func (c *coordinator) requestLease(partition eventlog.Partition) chan *partition
 	return got
 }
 
-// cancelRequest takes a request back, or returns what was given already.
+// cancelRequest withdraws a request for a lease, or returns the lease that was granted already.
 func (c *coordinator) cancelRequest(partition eventlog.Partition, got chan *partitionLease) *partitionLease {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,21 +110,21 @@ func (c *coordinator) cancelRequest(partition eventlog.Partition, got chan *part
 	}
 }
 
-// grant gives the lease to whoever waited longest.
+// grant gives the lease to the caller that has waited longest.
 func (c *coordinator) grant(lease *partitionLease) {
 	c.mu.Lock()
 	waiting := c.waiting[lease.partition]
 	if len(waiting) > 0 {
-		waiting[0] <- lease // has room for one
+		waiting[0] <- lease // the channel buffers one lease
 		c.waiting[lease.partition] = waiting[1:]
 	}
 	c.mu.Unlock()
 	if len(waiting) == 0 {
-		_ = lease.Release(c.log.ctx) // nobody wants it any more; if that fails, a later beat does it
+		_ = lease.Release(c.log.ctx) // no caller waits; after an error a later heartbeat releases it
 	}
 }
 
-// leaseWithFence returns the partition's lease if it has this fence.
+// leaseWithFence returns this node's lease of the partition if it has the fencing token, else nil.
 func (c *coordinator) leaseWithFence(partition eventlog.Partition, fence uint64) *partitionLease {
 	if lease := c.localLease(partition); lease != nil && lease.fence == fence {
 		return lease
@@ -132,14 +132,14 @@ func (c *coordinator) leaseWithFence(partition eventlog.Partition, fence uint64)
 	return nil
 }
 
-// localLease returns the partition's lease here, whatever its fence, or nil.
+// localLease returns this node's lease of the partition, or nil.
 func (c *coordinator) localLease(partition eventlog.Partition) *partitionLease {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.leases[partition]
 }
 
-// heldLeases returns the leases of this node.
+// heldLeases returns this node's leases.
 func (c *coordinator) heldLeases() (held []*partitionLease) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -178,7 +178,7 @@ func (n *testNode) owner() *testOwner {
 	for partition, fence := range n.held() {
 		return &testOwner{t: n.t, log: n.log, partition: partition, lease: n.log.coordinator.leaseWithFence(partition, fence)}
 	}
-	require.FailNow(n.t, "the node owns nothing")
+	require.FailNow(n.t, "the node owns no partition")
 	return nil
 }
 
@@ -198,7 +198,7 @@ func TestWrongClock(t *testing.T) {
 		off.Store(int64(d))
 		awaitShares(t, 64, other)
 		require.Empty(t, wrong.held())
-		require.Regexp(t, `this node's clock is [567]\d\dms off the server's: it owns nothing until they agree \(set it with NTP\)`, log.Health())
+		require.Regexp(t, `this node's clock is [567]\d\dms off the server's: it owns no partitions until they agree \(synchronise it with NTP\)`, log.Health())
 		require.NoError(t, other.log.Health())
 		status, err := log.Status(t.Context())
 		require.NoError(t, err)

@@ -10,9 +10,8 @@ import (
 	"tandem/eventlog/wire"
 )
 
-// Records, outcomes and dead letters are stored as fields one after the other: numbers as varints,
-// bytes after their length, and bytes that may be nil after their length plus one. A list of records
-// has no count; it ends with its bytes.
+// Receipts, outcomes and dead letters are stored as a sequence of fields: numbers as varints, bytes after their
+// length, and bytes that may be nil after their length plus one. A list of receipts has no count.
 
 func packReceipts(records []eventlog.Receipt) []byte {
 	b := []byte{}

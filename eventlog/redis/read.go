@@ -14,7 +14,7 @@ import (
 	"tandem/eventlog"
 )
 
-// readMetas reads fields of all partitions; one that is missing is empty.
+// readMetas reads fields of the meta hashes of all partitions. A missing field is empty.
 func (l *Log) readMetas(ctx context.Context, fields ...string) (all [eventlog.Partitions][]string, err error) {
 	var got [eventlog.Partitions]*redis.SliceCmd
 	_, err = l.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
@@ -35,7 +35,8 @@ func (l *Log) readMetas(ctx context.Context, fields ...string) (all [eventlog.Pa
 	return all, nil
 }
 
-// headFields are those of the durable end: of the chain, or of the mark.
+// headFields returns the names of the fields of the durable head: that of the chain or, with Replicated, the durable
+// mark.
 func (l *Log) headFields() []string {
 	if l.cfg.Durability == Replicated {
 		return []string{"mseq", "mhash", "mout"}
@@ -54,7 +55,7 @@ func parseHead(seq, hash string) (head eventlog.Head, err error) {
 	return head, nil
 }
 
-// Head returns the durable end of the partition's chain.
+// Head returns the durable head of the partition.
 func (l *Log) Head(ctx context.Context, partition eventlog.Partition) (eventlog.Head, error) {
 	if err := l.checkOpen(ctx); err != nil {
 		return eventlog.Head{}, err
@@ -68,7 +69,7 @@ func (l *Log) Head(ctx context.Context, partition eventlog.Partition) (eventlog.
 	return parseHead(seq, hash)
 }
 
-// Heads returns the durable ends of all chains, in one round trip.
+// Heads returns the durable heads of all partitions, in one round trip.
 func (l *Log) Heads(ctx context.Context) (heads eventlog.Positions, err error) {
 	if err := l.checkOpen(ctx); err != nil {
 		return heads, err
@@ -85,8 +86,7 @@ func (l *Log) Heads(ctx context.Context) (heads eventlog.Positions, err error) {
 	return heads, nil
 }
 
-// Read returns the commits with the given numbers, each checked to be unaltered. Numbers that follow
-// one another cost one command.
+// Read returns the commits with the given numbers and checks their hashes. Consecutive numbers need one command.
 func (l *Log) Read(ctx context.Context, partition eventlog.Partition, seqs []uint64) ([]eventlog.Commit, error) {
 	head, err := l.Head(ctx, partition)
 	if err != nil {
@@ -118,13 +118,13 @@ func (l *Log) Read(ctx context.Context, partition eventlog.Partition, seqs []uin
 	return commits, nil
 }
 
-// rangesPerPipeline is how many ranges one pipeline of Read asks for.
+// rangesPerPipeline is the number of ranges in one pipeline of Read.
 const rangesPerPipeline = 256
 
 // seqRange is a range of sequence numbers.
 type seqRange struct{ first, last uint64 }
 
-// maxRange bounds the commits that one range returns.
+// maxRange is the maximum number of commits in one range.
 const maxRange = 256
 
 func seqRanges(seqs []uint64) (all []seqRange) {
@@ -140,7 +140,7 @@ func seqRanges(seqs []uint64) (all []seqRange) {
 
 func parseRange(commits []eventlog.Commit, partition eventlog.Partition, span seqRange, entries []redis.XMessage) ([]eventlog.Commit, error) {
 	if uint64(len(entries)) != span.last-span.first+1 {
-		return nil, fmt.Errorf("partition %d: of the commits %d to %d only %d are there: %w; restore a backup", partition, span.first, span.last, len(entries), eventlog.ErrDamaged)
+		return nil, fmt.Errorf("partition %d: of the commits %d to %d only %d exist: %w; restore a backup", partition, span.first, span.last, len(entries), eventlog.ErrDamaged)
 	}
 	for i, entry := range entries {
 		commit, err := parseCommit(partition, entry)
@@ -157,12 +157,12 @@ func parseRange(commits []eventlog.Commit, partition eventlog.Partition, span se
 
 func commitID(seq uint64) string { return formatSeq(seq) + "-0" }
 
-// parseCommit reads a log entry and checks that it is of the partition. It does not check the hash.
+// parseCommit parses an entry of a log stream and checks its partition and number. It does not check the hash.
 func parseCommit(partition eventlog.Partition, entry redis.XMessage) (*eventlog.Commit, error) {
 	frame, _ := entry.Values["c"].(string)
 	commit, err := eventlog.ParseFrame([]byte(frame))
 	if err == nil && (commit.Partition != partition || entry.ID != commitID(commit.Seq)) {
-		err = fmt.Errorf("it says it is commit %d of partition %d: %w", commit.Seq, commit.Partition, eventlog.ErrDamaged)
+		err = fmt.Errorf("the entry has commit %d of partition %d: %w", commit.Seq, commit.Partition, eventlog.ErrDamaged)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("partition %d: entry %s: %w", partition, entry.ID, err)
@@ -170,7 +170,7 @@ func parseCommit(partition eventlog.Partition, entry redis.XMessage) (*eventlog.
 	return &commit, nil
 }
 
-// Receipts returns the partition's records since the given time, in the order of their arrival.
+// Receipts returns the partition's receipts since the given time, in order of arrival.
 func (l *Log) Receipts(ctx context.Context, partition eventlog.Partition, since time.Time) (found []eventlog.Receipt, err error) {
 	err = l.scanStream(ctx, l.keys[partition].receipts, "r", func(packed string) error {
 		return unpackReceipts(packed, func(receipt eventlog.Receipt) {
@@ -192,7 +192,7 @@ func (l *Log) DeadLetters(ctx context.Context, partition eventlog.Partition) (fo
 	return found, err
 }
 
-// scanCount is how many entries or values are read at once.
+// scanCount is the number of entries or values in one read.
 const scanCount = 1000
 
 // scanStream calls add with one field of every entry of a stream, oldest first.
@@ -233,8 +233,8 @@ func (l *Log) Get(ctx context.Context, partition eventlog.Partition, key string)
 	return []byte(value), nil
 }
 
-// Scan returns the entries whose key begins with prefix. Values that change meanwhile may be of
-// different moments.
+// Scan returns the entries whose key starts with prefix, in the order of their keys. Values that change during the
+// call may be of different times.
 func (l *Log) Scan(ctx context.Context, partition eventlog.Partition, prefix string) ([]eventlog.KV, error) {
 	if err := l.checkOpen(ctx); err != nil {
 		return nil, err
@@ -260,7 +260,7 @@ func (l *Log) Scan(ctx context.Context, partition eventlog.Partition, prefix str
 	return found, nil
 }
 
-// prefixPattern is the glob of all keys with the prefix.
+// prefixPattern returns the glob pattern of all keys with the prefix.
 func prefixPattern(prefix string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(prefix) + "*"
 }

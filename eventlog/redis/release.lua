@@ -1,5 +1,5 @@
 #!lua
--- Gives a partition up, if it is still the caller's.  KEYS: meta.  ARGV: fence, owner.
+-- Releases a partition if the caller still owns it.  KEYS: meta.  ARGV: fence, owner.
 local fence, owner = unpack(redis.call('HMGET', KEYS[1], 'fence', 'owner'))
 if fence ~= ARGV[1] or owner ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'owner', '')

@@ -81,7 +81,7 @@ func TestReplicaIsCutOff(t *testing.T) {
 			require.ErrorIs(t, err, errTooFewReplicas)
 			require.NotErrorIs(t, err, eventlog.ErrNotSent)
 			time.Sleep(2 * defaultLimits().replicaWait)
-			require.Empty(t, owned, "somebody owns what is not confirmed")
+			require.Empty(t, owned, "a partition has an owner before its state is confirmed")
 			for _, log := range []*Log{log, reading} {
 				head, err := log.Head(t.Context(), 3)
 				require.NoError(t, err)

@@ -3,7 +3,7 @@ package redis
 import (
 	"context"
 	"crypto/sha1"
-	_ "embed" // the scripts
+	_ "embed" // for the scripts
 	"encoding/hex"
 
 	"github.com/redis/go-redis/v9"
@@ -20,7 +20,7 @@ var (
 	ownSource string
 	//go:embed release.lua
 	releaseSource string
-	//go:embed beat.lua
+	//go:embed heartbeat.lua
 	heartbeatSource string
 	//go:embed create.lua
 	createSource string
@@ -32,11 +32,11 @@ var (
 	advanceSource string
 )
 
-// luaScript is a Lua script and the name under which servers keep it.
+// luaScript is a Lua script with the SHA-1 sum by which servers cache it.
 type luaScript struct{ source, sha string }
 
 func newScript(source string) *luaScript {
-	sum := sha1.Sum([]byte(source)) // what Redis names scripts by
+	sum := sha1.Sum([]byte(source)) // part of the protocol, not a security measure
 	return &luaScript{source, hex.EncodeToString(sum[:])}
 }
 
@@ -54,7 +54,7 @@ func (s *luaScript) command(keys []string, args ...any) []any {
 	return append(out, args...)
 }
 
-// scripts are all that a log runs.
+// scripts are the scripts of a log.
 type scripts struct {
 	append, mark, confirm, own, release, heartbeat, create, loss, accept, advance *luaScript
 }

@@ -11,7 +11,7 @@ import (
 	"tandem/eventlog"
 )
 
-// Status describes the log. Bytes and Limit are of all servers together.
+// Status describes the log. Bytes and BytesLimit are totals of all servers.
 func (l *Log) Status(ctx context.Context) (eventlog.Status, error) {
 	status := eventlog.Status{Kind: "redis", Location: l.addr.display, Durability: string(l.cfg.Durability)}
 	if err := l.checkOpen(ctx); err != nil {
@@ -54,7 +54,7 @@ func (l *Log) describePartitions(ctx context.Context, status *eventlog.Status) e
 		}
 		at.Durable = at.Head.Seq
 		if l.cfg.Durability == Replicated {
-			at.Durable, _ = strconv.ParseUint(fields[2], 10, 64) // empty: nothing is
+			at.Durable, _ = strconv.ParseUint(fields[2], 10, 64) // empty before the first durable commit
 		}
 		at.Owner = fields[3]
 		at.Fence, _ = strconv.ParseUint(fields[4], 10, 64)
@@ -74,11 +74,11 @@ func (l *Log) describePartitions(ctx context.Context, status *eventlog.Status) e
 
 // Shares of the server's memory limit.
 const (
-	warnShare   = 0.7 // of use on, a warning is logged
-	refuseShare = 0.9 // of use on, nothing new is begun, so that what has begun can be finished
+	warnShare   = 0.7 // above it a warning is logged
+	refuseShare = 0.9 // above it CheckCapacity returns an error, so that existing work can be finished
 )
 
-// measureMemory looks at how full the fullest server is, and which servers there are.
+// measureMemory measures the memory of all servers and updates the list of servers.
 func (l *Log) measureMemory(ctx context.Context) error {
 	var fullest memoryUsage
 	var names []string
@@ -97,18 +97,18 @@ func (l *Log) measureMemory(ctx context.Context) error {
 		state.err = fmt.Errorf("the log's server uses %.0f %% of its memory limit of %d MB: raise maxmemory", 100*fullest.share(), fullest.limit>>20)
 	}
 	if before := l.memory.Swap(&state); state.warned && (before == nil || !before.warned) {
-		l.cfg.Logger.Warn("the log's server runs short of memory", "used_mb", fullest.used>>20, "limit_mb", fullest.limit>>20)
+		l.cfg.Logger.Warn("the log's server is low on memory", "used_mb", fullest.used>>20, "limit_mb", fullest.limit>>20)
 	}
 	return nil
 }
 
-// memoryPressure is what the last measuring found.
+// memoryPressure is the result of the last measurement.
 type memoryPressure struct {
 	warned bool
 	err    error
 }
 
-// CheckCapacity returns an error while the server is so full that nothing new should begin.
+// CheckCapacity returns an error while a server uses more than 90 % of its memory limit.
 func (l *Log) CheckCapacity() error {
 	if state := l.memory.Load(); state != nil {
 		return state.err
@@ -116,7 +116,7 @@ func (l *Log) CheckCapacity() error {
 	return nil
 }
 
-// memoryUsage is what a server uses of its memory; the limit is 0 if it has none.
+// memoryUsage is the memory of a server. The limit is 0 if it has none.
 type memoryUsage struct{ used, limit uint64 }
 
 func (u memoryUsage) share() float64 {
@@ -126,7 +126,7 @@ func (u memoryUsage) share() float64 {
 	return float64(u.used) / float64(u.limit)
 }
 
-// eachUsage calls f for every server of the log.
+// eachUsage calls visit for every server of the log.
 func (l *Log) eachUsage(ctx context.Context, visit func(name string, usage memoryUsage)) error {
 	return eachMaster(ctx, l.client, func(ctx context.Context, name string, client *redis.Client) error {
 		info, err := client.InfoMap(ctx, "memory").Result()

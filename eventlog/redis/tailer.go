@@ -11,46 +11,45 @@ import (
 	"tandem/eventlog"
 )
 
-// streamTailer waits for new entries of many streams with one blocking read on a connection of its own. On
-// a cluster each stream has a tailer, because one read cannot span servers.
+// streamTailer waits for new entries of many streams with one blocking read on its own connection. On a cluster each
+// stream has a tailer, because one read cannot span servers.
 //
-// A read ends after a finite time anyway, and is cut short by CLIENT UNBLOCK when the set of streams
-// changes.
+// A read ends after a limited time. CLIENT UNBLOCK ends it earlier when the set of streams changes.
 type streamTailer struct {
 	log   *Log
-	count int // entries of one stream that a read may return
+	count int // maximum number of entries of a stream in one read
 
 	mu      sync.Mutex
 	streams map[string][]*streamReader
-	changes uint64        // of the set
-	seen    uint64        // the change that the read under way knows
-	node    *redis.Client // where the read under way is; nil while there is no connection
-	id      int64         // of its connection
+	changes uint64        // counts changes of the set of streams
+	seen    uint64        // the change that the present read includes
+	node    *redis.Client // server of the present read; nil without a connection
+	id      int64         // of the connection
 	idle    *sync.Cond
 	closed  bool
-	ended   chan struct{} // closed then
+	ended   chan struct{} // closed by close
 
-	unblocking bool // a goroutine is at it
+	unblocking bool // a goroutine runs unblock
 
-	reading map[string][]*streamReader // of the read under way; its goroutine's alone
+	reading map[string][]*streamReader // streams of the present read; belongs to run's goroutine
 }
 
 // streamReader is one reader of a stream.
 type streamReader struct {
 	key       string
-	after     eventlog.Offset // moved by the reading goroutine alone
+	after     eventlog.Offset // id of the last entry; changed by run's goroutine only
 	receive   func([]redis.XMessage)
-	wantsMore func() bool // whether more can be delivered now; called with the tailer locked
-	paused    bool        // the read under way leaves it out
-	// onConnect, if not nil, is told of every new connection, before anything is read over it, and where the
-	// reader stands: the server may be another one.
+	wantsMore func() bool // reports whether the reader can receive more; called with the tailer's mutex held
+	paused    bool        // the present read leaves it out
+	// onConnect, if not nil, is called for every new connection before the first read, with the reader's position: the
+	// server may be another one.
 	onConnect func(context.Context, *redis.Conn, eventlog.Offset) error
 }
 
-// tailerSet are as many tailers as the kind of server needs.
+// tailerSet has one tailer, or on a cluster one for each stream.
 type tailerSet struct {
 	log   *Log
-	count int // entries of one stream that a read may return
+	count int // maximum number of entries of a stream in one read
 
 	mu     sync.Mutex
 	byKey  map[string]*streamTailer // on a cluster
@@ -62,7 +61,7 @@ func newTailers(log *Log, count int) *tailerSet {
 	return &tailerSet{log: log, count: count, byKey: make(map[string]*streamTailer)}
 }
 
-// tailerOf returns the tailer for a stream, nil after close.
+// tailerOf returns the tailer of a stream, or nil after close.
 func (ts *tailerSet) tailerOf(key string) *streamTailer {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -78,7 +77,7 @@ func (ts *tailerSet) tailerOf(key string) *streamTailer {
 	return ts.one
 }
 
-// add begins to read streams, each after the place where its reader stands.
+// add starts to read streams after the positions of their readers.
 func (ts *tailerSet) add(readers ...*streamReader) {
 	groups := make(map[*streamTailer][]*streamReader, 1)
 	for _, reader := range readers {
@@ -103,7 +102,7 @@ func (ts *tailerSet) drop(reader *streamReader) {
 	}
 }
 
-// close ends all reading, together with the end of the connections.
+// close stops all tailers. Closing the client ends their blocking reads.
 func (ts *tailerSet) close() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -132,17 +131,17 @@ func (t *streamTailer) add(readers []*streamReader) {
 	t.changed()
 }
 
-// drop ends reading for a reader.
+// drop removes a reader.
 func (t *streamTailer) drop(reader *streamReader) {
 	t.mu.Lock()
 	rest := slices.DeleteFunc(slices.Clone(t.streams[reader.key]), func(other *streamReader) bool { return other == reader })
 	if t.streams[reader.key] = rest; len(rest) == 0 {
 		delete(t.streams, reader.key)
 	}
-	t.mu.Unlock() // the read under way may go on without anybody
+	t.mu.Unlock() // the present read may continue without readers
 }
 
-// resume reads on for a reader that wanted no more for a while.
+// resume continues a reader that was paused.
 func (t *streamTailer) resume(reader *streamReader) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -151,7 +150,7 @@ func (t *streamTailer) resume(reader *streamReader) {
 	}
 }
 
-// changed makes the read under way end soon, so that the next one has the new set. It needs t.mu.
+// changed makes the present read end soon, so that the next one includes the new set. The caller holds t.mu.
 func (t *streamTailer) changed() {
 	t.changes++
 	t.idle.Broadcast()
@@ -161,7 +160,7 @@ func (t *streamTailer) changed() {
 	}
 }
 
-// unblock ends reads until one has begun that knows the latest change.
+// unblock ends reads until one has started that includes the latest change.
 func (t *streamTailer) unblock() {
 	for {
 		t.mu.Lock()
@@ -176,7 +175,7 @@ func (t *streamTailer) unblock() {
 		ended, err := node.ClientUnblock(ctx, id).Result()
 		cancel()
 		if err != nil || ended == 0 {
-			time.Sleep(time.Millisecond) // the read is on its way to the server and cannot be cut short yet
+			time.Sleep(time.Millisecond) // the read has not reached the server yet
 		}
 	}
 }
@@ -191,8 +190,7 @@ func (t *streamTailer) close() {
 	}
 }
 
-// run reads until close. What goes wrong is tried again; that the server cannot be used is found and told
-// elsewhere.
+// run reads until close. It retries after errors; others report an unusable server.
 func (t *streamTailer) run() {
 	for {
 		if _, ok := t.nextStreams(); !ok {
@@ -212,8 +210,8 @@ func (t *streamTailer) run() {
 	}
 }
 
-// nextStreams waits until there are streams to read and returns keys and ids as XREAD wants them. Of several
-// readers of a stream the one that is furthest behind counts; the others skip what they have.
+// nextStreams waits until there are streams to read and returns keys and ids as arguments of XREAD. A stream is read
+// from the position of its reader that is furthest behind; the others skip entries.
 func (t *streamTailer) nextStreams() (args []string, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -248,7 +246,7 @@ func furthestBehind(readers []*streamReader) (from eventlog.Offset, wanted bool)
 	return from, wanted
 }
 
-// readConnection reads over one connection until it breaks.
+// readConnection reads over one connection until it fails.
 func (t *streamTailer) readConnection() error {
 	args, ok := t.nextStreams()
 	if !ok {
@@ -260,7 +258,7 @@ func (t *streamTailer) readConnection() error {
 		return err
 	}
 	conn := node.Conn()
-	defer func() { _ = conn.Close() }() // it is broken, or the log is closed
+	defer func() { _ = conn.Close() }() // it failed, or the log is closed
 	id, err := conn.ClientID(ctx).Result()
 	if err != nil {
 		return err
@@ -292,7 +290,7 @@ func (t *streamTailer) readConnection() error {
 	}
 }
 
-// read waits for entries. A server that says nothing for much longer than it was asked to is given up.
+// read waits for entries. It gives up a server that exceeds the requested blocking time by far.
 func (t *streamTailer) read(ctx context.Context, conn *redis.Conn, args []string) ([]redis.XStream, error) {
 	block := t.log.cfg.limits.readBlock
 	ctx, cancel := context.WithTimeout(ctx, block+readTimeout)
@@ -300,7 +298,7 @@ func (t *streamTailer) read(ctx context.Context, conn *redis.Conn, args []string
 	return conn.XRead(ctx, &redis.XReadArgs{Streams: args, Count: int64(t.count), Block: block}).Result()
 }
 
-// dispatch delivers what one stream had to those of its readers that are still there.
+// dispatch passes the entries of one stream to its present readers.
 func (t *streamTailer) dispatch(got *redis.XStream) {
 	t.mu.Lock()
 	readers := t.streams[got.Stream]
@@ -316,7 +314,7 @@ func (t *streamTailer) dispatch(got *redis.XStream) {
 	}
 }
 
-// entriesAfter returns the entries behind a place.
+// entriesAfter returns the entries after an offset.
 func entriesAfter(entries []redis.XMessage, place eventlog.Offset) []redis.XMessage {
 	for len(entries) > 0 && entryOffset(entries[0]).Compare(place) <= 0 {
 		entries = entries[1:]
@@ -324,7 +322,7 @@ func entriesAfter(entries []redis.XMessage, place eventlog.Offset) []redis.XMess
 	return entries
 }
 
-// entryOffset reads the id of an entry, which the server made.
+// entryOffset parses the id of an entry, which the server generated.
 func entryOffset(entry redis.XMessage) eventlog.Offset {
 	offset, _ := parseID(entry.ID)
 	return offset

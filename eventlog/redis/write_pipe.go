@@ -12,34 +12,34 @@ import (
 	"tandem/eventlog"
 )
 
-// writePipe writes for all partitions. Everything that queued for a server while the pipeline before was
-// under way goes out together: the server runs it in one turn and syncs its file once. Of several
-// servers each has a queue, so that one which hangs holds up nobody else.
+// writePipe sends the writes of all partitions. All writes that queue for a server during a pipeline go out together
+// in the next one: the server runs them in one turn and syncs its file once. Each server has a queue, so that one that
+// hangs does not delay the others.
 type writePipe struct {
 	client   redis.UniversalClient
-	replicas int // that must have a write; 0: it is durable when the server answers
+	replicas int // number of replicas that must have a write; 0: a reply means that it is durable
 	wait     time.Duration
 	maxGroup int
-	onResult func(*redis.Client, error) // told how each pipeline went
+	onResult func(*redis.Client, error) // called after every pipeline
 
 	mu     sync.Mutex
-	queues map[*redis.Client][]*pendingWrite // of the servers for which a goroutine runs
+	queues map[*redis.Client][]*pendingWrite // of the servers that have a running goroutine
 	closed bool
 	runs   sync.WaitGroup
 }
 
-// pendingWrite is one command that changes something.
+// pendingWrite is a queued command.
 type pendingWrite struct {
 	cmd    *redis.Cmd
-	script *luaScript // that cmd runs, or nil
+	script *luaScript // run by cmd; nil: none
 	err    error
 	done   chan struct{}
 }
 
-// errTooFewReplicas: a write was made, but not all configured replicas confirmed it in time.
+// errTooFewReplicas: the server ran a write, but not all configured replicas confirmed it in time.
 var errTooFewReplicas = errors.New("too few replicas confirmed a write in time")
 
-// While slots of a cluster move, a command may come to the wrong server a few times.
+// While slots of a cluster move, a command may reach the wrong server several times.
 const (
 	redirections  = 10
 	redirectDelay = 20 * time.Millisecond
@@ -56,8 +56,8 @@ func newWritePipe(client redis.UniversalClient, cfg Config, result func(*redis.C
 	return pipe
 }
 
-// do sends a command to the server that holds the key and waits for its end. When ctx ends first it may
-// still be run.
+// do sends a command to the server that holds the key and waits for the reply. When ctx ends first, the server may
+// still run it.
 func (p *writePipe) do(ctx context.Context, key string, script *luaScript, args ...any) (*redis.Cmd, error) {
 	for try := 0; ; try++ {
 		cmd, err := p.submit(ctx, key, script, args)
@@ -65,7 +65,7 @@ func (p *writePipe) do(ctx context.Context, key string, script *luaScript, args 
 			return cmd, err
 		}
 		select {
-		case <-time.After(redirectDelay): // where the slot is now is being asked
+		case <-time.After(redirectDelay): // the client looks up the slot meanwhile
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -92,7 +92,7 @@ func (p *writePipe) submit(ctx context.Context, key string, script *luaScript, a
 	}
 }
 
-// enqueue queues a command, and has a goroutine run the queue until it is empty.
+// enqueue queues a command and starts a goroutine for the queue if none is running.
 func (p *writePipe) enqueue(client *redis.Client, pending *pendingWrite) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,7 +107,7 @@ func (p *writePipe) enqueue(client *redis.Client, pending *pendingWrite) error {
 	return nil
 }
 
-// close waits until what is queued is sent.
+// close waits until all queued commands are sent.
 func (p *writePipe) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -121,7 +121,7 @@ func (p *writePipe) run(client *redis.Client) {
 	}
 }
 
-// take returns what goes out next, and nil when there is nothing and the caller's goroutine ends.
+// take returns the next group, or nil if the queue is empty and the goroutine must end.
 func (p *writePipe) take(client *redis.Client) []*pendingWrite {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,11 +135,10 @@ func (p *writePipe) take(client *redis.Client) []*pendingWrite {
 	return queue[:n:n]
 }
 
-// runGroup runs a group and answers all of it. What was not run because the server did not know a script
-// yet is run again.
+// runGroup sends a group and completes its writes. Commands whose script the server did not have are sent again.
 func (p *writePipe) runGroup(ctx context.Context, client *redis.Client, group []*pendingWrite) {
 	p.onResult(client, p.send(ctx, client, group))
-	known := make(map[*luaScript]bool) // that were loaded now
+	known := make(map[*luaScript]bool) // scripts that were loaded now
 	var again []*pendingWrite
 	for _, pending := range group {
 		if pending.script == nil || !hasCode(pending.err, "NOSCRIPT") {
@@ -165,12 +164,12 @@ func (p *writePipe) runGroup(ctx context.Context, client *redis.Client, group []
 	}
 }
 
-// send runs one pipeline and sets the error of each write. It returns the first one that says something
-// about the server.
+// send sends one pipeline and sets the error of each write. It returns the first error that concerns the server's
+// health.
 func (p *writePipe) send(ctx context.Context, client *redis.Client, group []*pendingWrite) error {
 	pipeline := client.Pipeline()
 	for _, pending := range group {
-		_ = pipeline.Process(ctx, pending.cmd) // queues it
+		_ = pipeline.Process(ctx, pending.cmd) // adds it to the pipeline
 	}
 	var confirmed *redis.Cmd
 	if p.replicas > 0 {
@@ -200,8 +199,8 @@ func (p *writePipe) send(ctx context.Context, client *redis.Client, group []*pen
 	return first
 }
 
-// checkReplicas returns an error unless all replicas have what was written. It is never the server's own answer:
-// that would read as if the writes before were refused.
+// checkReplicas returns an error unless all configured replicas have the writes. It hides an error reply to WAIT,
+// which would look like a refusal of the writes.
 func (p *writePipe) checkReplicas(confirmed *redis.Cmd) error {
 	if confirmed == nil {
 		return nil

@@ -1,7 +1,8 @@
 #!lua
--- Says that a node is alive, or is no more, and who is. A node that has ended is dropped after a minute.
--- KEYS: nodes.  ARGV: name, how long it may be silent (ms; 0: it is no more).
--- Returns the server's clock in microseconds and the names of the living.
+-- Extends or ends the lease of a node and returns the living nodes. Nodes that ended more than a minute ago
+-- are removed.
+-- KEYS: nodes.  ARGV: name, duration of the lease (ms; 0: end it).
+-- Returns the server's clock in microseconds and the names of the living nodes.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if ARGV[2] == '0' then
