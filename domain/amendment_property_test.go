@@ -10,7 +10,7 @@ import (
 )
 
 // Two or three parties and two partners that could join propose, sign, reject and withdraw at random (R3, R17).
-func TestTermsChangeOnlyAsAllHaveSigned(t *testing.T) {
+func TestRandomAmendments(t *testing.T) {
 	for name, parties := range map[string][]PartnerID{
 		"two parties":   {"nokia", "xiaomi"},
 		"three parties": {"nokia", "xiaomi", "zte"},
@@ -137,11 +137,11 @@ func (w *termsWatch) holds(agreement *Agreement, amendment *Amendment) {
 		require.Empty(w.t, amendment.missingSigners(), "R3")
 	}
 	if amendment.State == AmendmentStateOpen {
-		require.True(w.t, slices.ContainsFunc(amendment.RequiredSigners(), amendment.Awaits), "R3: an open amendment waits for somebody")
+		require.True(w.t, slices.ContainsFunc(amendment.RequiredSigners(), amendment.Awaits), "R3: an open amendment waits for a signer")
 	}
 	if amendment.InvitedAt != 0 {
 		for _, partner := range amendment.ProposedTo {
-			require.True(w.t, amendment.Signed(partner), "R17: nobody is invited before all parties have signed")
+			require.True(w.t, amendment.Signed(partner), "R17: the invitation follows the signatures of all parties")
 		}
 	}
 }

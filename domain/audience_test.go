@@ -8,7 +8,7 @@ import (
 )
 
 // A party added to a draft does not count earlier events, so it cannot learn how often the draft was edited.
-func TestJoiningADraftCountsFromThen(t *testing.T) {
+func TestVersionsOfAnAddedParty(t *testing.T) {
 	world := NewWorld()
 	at := time.Date(2017, 7, 1, 0, 0, 0, 0, time.UTC)
 	terms := Terms{Title: "A", Parties: []PartnerID{"nokia", "xiaomi"}, EffectiveOn: 20170705}
@@ -24,23 +24,25 @@ func TestJoiningADraftCountsFromThen(t *testing.T) {
 		header.Commit, header.RecordedAt = uint64(i+1), at.AddDate(0, 0, i)
 		world.Apply(header, payload)
 	}
-	seen := world.Agreement("a").Versions
+	versions := world.Agreement("a").Versions
 	for partner, want := range map[PartnerID]uint64{"nokia": 4, "xiaomi": 4, "zte": 2} {
-		version, _ := seen.For(partner)
-		require.Equal(t, want, version, partner)
+		t.Run(string(partner), func(t *testing.T) {
+			version, _ := versions.For(partner)
+			require.Equal(t, want, version)
+		})
 	}
 }
 
-func TestWhatIsPublicIsAlsoForThoseWhoTakePart(t *testing.T) {
+func TestPublicAudience(t *testing.T) {
 	participants := []PartnerID{"nokia", "xiaomi"}
 	_, private := Public.Private()
 	require.False(t, private)
 	require.True(t, Public.VisibleTo("xiaomi", participants))
 	require.False(t, Public.VisibleTo("zte", participants), "who takes no part reads the public state, not the events")
-	var seen Versions
-	seen.Count(Shared, time.Unix(1, 0))
-	seen.Count(Public, time.Unix(2, 0))
-	version, at := seen.For("xiaomi")
+	var versions Versions
+	versions.Count(Shared, time.Unix(1, 0))
+	versions.Count(Public, time.Unix(2, 0))
+	version, at := versions.For("xiaomi")
 	require.EqualValues(t, 2, version)
 	require.Equal(t, time.Unix(2, 0).UTC(), at)
 }

@@ -58,7 +58,7 @@ func (w *watch) changesHold(project *Project) {
 		require.False(w.t, change.State == ChangeStateOpen && broken, "R15: what lost its ground is void")
 		if change.State == ChangeStateOpen {
 			waiting := slices.ContainsFunc(project.Participants, func(partner PartnerID) bool { return change.Awaits(partner, w.ledger.plain, project.Ref) })
-			require.True(w.t, waiting, "R15: an open request waits for somebody")
+			require.True(w.t, waiting, "R15: an open request waits for a party")
 		}
 	}
 }

@@ -48,7 +48,7 @@ func filled(typ reflect.Type) reflect.Value {
 	return value
 }
 
-func TestEveryCommandGoesThroughTheWire(t *testing.T) {
+func TestCommandsRoundTrip(t *testing.T) {
 	for _, name := range CommandNames() {
 		t.Run(name, func(t *testing.T) {
 			for _, command := range []Command{
@@ -76,7 +76,7 @@ func TestEveryCommandGoesThroughTheWire(t *testing.T) {
 }
 
 // Every field of a command or event has an explicit JSON name.
-func TestWireNamesAreSnakeCase(t *testing.T) {
+func TestJSONNamesAreSnakeCase(t *testing.T) {
 	var look func(t2 reflect.Type)
 	look = func(k reflect.Type) {
 		switch k.Kind() {
@@ -103,7 +103,7 @@ func TestWireNamesAreSnakeCase(t *testing.T) {
 	}
 }
 
-func TestUnknownCommandsAreRefused(t *testing.T) {
+func TestUnknownTypes(t *testing.T) {
 	_, err := DecodeCommand("milestone.teleport", []byte("{}"))
 	require.ErrorContains(t, err, "milestone.teleport")
 	type stranger struct{ StartMilestone }

@@ -36,7 +36,7 @@ func TestDatesInJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{"on":null,"not":"2018-03-30"}`), &back))
 	require.Equal(t, pair{Not: new(Date(2018_03_30))}, back)
 	for _, bad := range []string{`""`, `"2018-02-29"`, `"2018-3-1"`, `20180330`, `"2018-03-30T00:00:00Z"`, `{}`} {
-		require.Error(t, json.Unmarshal([]byte(bad), new(Date)), bad)
+		t.Run("not "+bad, func(t *testing.T) { require.Error(t, json.Unmarshal([]byte(bad), new(Date))) })
 	}
 	var date Date
 	require.NoError(t, date.UnmarshalText([]byte("2018-03-30")))

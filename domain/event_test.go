@@ -35,7 +35,7 @@ func examples(t testing.TB, stored string) map[string][]byte {
 	return found
 }
 
-func TestEveryStoredEventTypeStaysReadable(t *testing.T) {
+func TestStoredExamplesRoundTrip(t *testing.T) {
 	for _, stored := range EventTypes() {
 		t.Run(stored, func(t *testing.T) {
 			files := examples(t, stored)
@@ -101,31 +101,42 @@ func TestStoredExamplesNeverChange(t *testing.T) {
 		name, sum := filepath.Base(path), sha256.Sum256(data)
 		require.Contains(t, known, name, "a new example: add its line to SHA256SUMS")
 		require.Equal(t, known[name], hex.EncodeToString(sum[:]),
-			"%s was changed. It stands for events that are in somebody's log and can never change: "+
+			"%s was changed. It represents events in existing logs and can never change: "+
 				"restore it, and give the new shape a version of its own.", name)
 		delete(known, name)
 	}
 	require.Empty(t, known, "these examples were removed; history still has such events")
 }
 
-func TestAnUnknownEventTypeStopsTheReader(t *testing.T) {
+func TestUnknownEventTypes(t *testing.T) {
 	_, err := DecodeEvent("milestone.teleported.v1", []byte("{}"))
 	require.ErrorContains(t, err, "milestone.teleported.v1")
 	_, err = DecodeEvent("milestone.delivered.v2", []byte("{}"))
 	require.ErrorContains(t, err, "milestone.delivered.v2")
 }
 
-func TestDamagedEventsAreRefused(t *testing.T) {
-	for _, data := range []string{
-		``, `null`, `[]`, `"x"`, `{`, `{}{}`, `{} x`, `{"round":"two"}`, `{"on":"2018-02-30"}`,
-		"{\"evidence\":[{\"title\":\"a\nb\"}]}", `{"on":"2018-03-30","round":99999999999999999999,"acceptors":["xiaomi"]}`,
+func TestDamagedEvents(t *testing.T) {
+	for name, data := range map[string]string{
+		"empty":              ``,
+		"null":               `null`,
+		"a list":             `[]`,
+		"a string":           `"x"`,
+		"cut off":            `{`,
+		"two objects":        `{}{}`,
+		"text after the end": `{} x`,
+		"a string as number": `{"round":"two"}`,
+		"no such date":       `{"on":"2018-02-30"}`,
+		"a raw line break":   "{\"evidence\":[{\"title\":\"a\nb\"}]}",
+		"a number too large": `{"on":"2018-03-30","round":99999999999999999999,"acceptors":["xiaomi"]}`,
 	} {
-		_, err := DecodeEvent("milestone.delivered.v1", []byte(data))
-		require.Error(t, err, data)
+		t.Run(name, func(t *testing.T) {
+			_, err := DecodeEvent("milestone.delivered.v1", []byte(data))
+			require.Error(t, err)
+		})
 	}
 }
 
-func TestPublicTypeHasNoVersion(t *testing.T) {
+func TestPublicType(t *testing.T) {
 	require.Equal(t, "milestone.delivered", PublicType("milestone.delivered.v1"))
 	require.Equal(t, "milestone.delivered", PublicType("milestone.delivered"))
 }

@@ -10,7 +10,7 @@ import (
 
 // Apply cannot fail: not with any order of events, with missing entities, or with values that no decision
 // produces.
-func TestAnythingThatDecodesCanBeFolded(t *testing.T) {
+func TestApplyAcceptsAnyEvent(t *testing.T) {
 	stored := EventTypes()
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLedger(t)
@@ -44,7 +44,7 @@ func drawPayload(t *rapid.T, stored string) any {
 	return value.Interface()
 }
 
-func TestAForkReadsThroughAndChangesNothingBelow(t *testing.T) {
+func TestForkLeavesItsBase(t *testing.T) {
 	base := NewWorld()
 	header := Header{Stream: Stream{Agreement: "a"}, Commit: 1, Audience: Shared, RecordedAt: time.Unix(1515369600, 0)}
 	base.Apply(header, AgreementDrafted{Terms{Title: "A"}})
@@ -67,7 +67,7 @@ func TestAForkReadsThroughAndChangesNothingBelow(t *testing.T) {
 	require.Same(t, below, fork.Agreement("a"), "the rest was dropped: the base is the truth again")
 }
 
-func TestReplaceInPlaceKeepsTheEntity(t *testing.T) {
+func TestReplaceInPlace(t *testing.T) {
 	world := NewWorld()
 	header := Header{Stream: Stream{Agreement: "a"}, Commit: 1, Audience: Shared}
 	world.Apply(header, AgreementDrafted{Terms{Title: "A"}})
@@ -84,23 +84,25 @@ func TestReplaceInPlaceKeepsTheEntity(t *testing.T) {
 	require.Same(t, second, world.Agreement("a"), "one copy for all events of a commit")
 }
 
-func TestVersionsCountWhatTheReaderSees(t *testing.T) {
-	var s Versions
+func TestVersionsPerPartner(t *testing.T) {
+	var versions Versions
 	at := time.Date(2018, 1, 8, 12, 0, 0, 0, time.UTC)
-	s.Count(Shared, at)
-	s.Count(PrivateTo("xiaomi"), at.Add(time.Hour))
-	s.Count(PrivateTo("nokia"), at.Add(2*time.Hour))
-	s.Count(PrivateTo("nokia"), at.Add(3*time.Hour))
-	before := s
-	s.Count(PrivateTo("nokia"), at.Add(4*time.Hour))
+	versions.Count(Shared, at)
+	versions.Count(PrivateTo("xiaomi"), at.Add(time.Hour))
+	versions.Count(PrivateTo("nokia"), at.Add(2*time.Hour))
+	versions.Count(PrivateTo("nokia"), at.Add(3*time.Hour))
+	before := versions
+	versions.Count(PrivateTo("nokia"), at.Add(4*time.Hour))
 	for partner, want := range map[PartnerID]struct {
-		n  uint64
-		at time.Time
+		version uint64
+		at      time.Time
 	}{"zte": {1, at}, "xiaomi": {2, at.Add(time.Hour)}, "nokia": {4, at.Add(4 * time.Hour)}} {
-		n, changed := s.For(partner)
-		require.Equal(t, want.n, n, partner)
-		require.Equal(t, want.at, changed, partner)
-		require.Equal(t, want.at, (&Milestone{Versions: s}).LastChange(partner), partner)
+		t.Run(string(partner), func(t *testing.T) {
+			version, changed := versions.For(partner)
+			require.Equal(t, want.version, version)
+			require.Equal(t, want.at, changed)
+			require.Equal(t, want.at, (&Milestone{Versions: versions}).LastChange(partner))
+		})
 	}
 	n, _ := before.For("nokia")
 	require.EqualValues(t, 3, n, "counting changes no earlier copy")

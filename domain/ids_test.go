@@ -8,22 +8,36 @@ import (
 )
 
 func TestSlugs(t *testing.T) {
-	for title, want := range map[string]string{
-		"FP4 field trial":                    "fp4-field-trial",
-		"  72 h @ line-rate!  ":              "72-h-line-rate",
-		"路由":                                 "",
-		"--":                                 "",
-		strings.Repeat("a", 70):              strings.Repeat("a", 63),
-		strings.Repeat("a", 62) + " " + "bc": strings.Repeat("a", 62),
-		strings.Repeat("a", 61) + " " + "bc": strings.Repeat("a", 61) + "-b",
+	for name, row := range map[string]struct{ title, want string }{
+		"words":                     {"FP4 field trial", "fp4-field-trial"},
+		"other characters":          {"  72 h @ line-rate!  ", "72-h-line-rate"},
+		"no ASCII letter":           {"路由", ""},
+		"hyphens only":              {"--", ""},
+		"too long":                  {strings.Repeat("a", 70), strings.Repeat("a", 63)},
+		"hyphen as last character":  {strings.Repeat("a", 62) + " bc", strings.Repeat("a", 62)},
+		"cut after the second word": {strings.Repeat("a", 61) + " bc", strings.Repeat("a", 61) + "-b"},
 	} {
-		require.Equal(t, want, Slug(title), title)
+		t.Run(name, func(t *testing.T) { require.Equal(t, row.want, Slug(row.title)) })
 	}
-	for _, bad := range []string{"", "-a", "A", "a_b", "a b", "ä", strings.Repeat("a", 64)} {
-		require.False(t, ValidSlug(bad), bad)
+}
+
+func TestValidSlug(t *testing.T) {
+	for name, row := range map[string]struct {
+		text string
+		want bool
+	}{
+		"hyphen at the end":    {"a-", true},
+		"maximum length":       {strings.Repeat("0", MaxSlug), true},
+		"empty":                {"", false},
+		"hyphen at the start":  {"-a", false},
+		"upper case":           {"A", false},
+		"underscore":           {"a_b", false},
+		"space":                {"a b", false},
+		"letter outside ASCII": {"ä", false},
+		"above maximum length": {strings.Repeat("a", MaxSlug+1), false},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, row.want, ValidSlug(row.text)) })
 	}
-	require.True(t, ValidSlug("a-"))
-	require.True(t, ValidSlug(strings.Repeat("0", 63)))
 }
 
 func FuzzSlug(f *testing.F) {
@@ -47,17 +61,21 @@ func TestStreams(t *testing.T) {
 	for name, root := range map[string]string{
 		"partner/nokia": "partner/nokia", "agreement/a": "agreement/a", "project/a/p": "agreement/a",
 	} {
-		s, err := ParseStream(name)
-		require.NoError(t, err)
-		require.Equal(t, name, s.String())
-		require.Equal(t, root, s.Root())
+		t.Run(name, func(t *testing.T) {
+			stream, err := ParseStream(name)
+			require.NoError(t, err)
+			require.Equal(t, name, stream.String())
+			require.Equal(t, root, stream.Root())
+		})
 	}
 	for _, bad := range []string{
 		"", "partner", "partner/", "partner/a/b", "agreement/", "agreement/a/b", "project/a", "project//p",
 		"project/a/", "project/a/p/m", "milestone/a", "PARTNER/a",
 	} {
-		_, err := ParseStream(bad)
-		require.Error(t, err, bad)
+		t.Run("not "+bad, func(t *testing.T) {
+			_, err := ParseStream(bad)
+			require.Error(t, err)
+		})
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAnAgreementHasABoundedAnnex(t *testing.T) {
+func TestInstrumentLimits(t *testing.T) {
 	instrument := &Instrument{ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2017_07_05, Disclosure: Disclosed}
 	for n := range maxScheduleItems {
 		instrument.Schedule = append(instrument.Schedule, ScheduleItem{ID: ItemID(fmt.Sprint(n)), Title: "Lot"})

@@ -11,7 +11,7 @@ import (
 
 // Random rounds of acceptance by two and three partners match a simple model: it refuses the same commands and
 // reaches the same states.
-func TestAcceptanceGoesByTheModel(t *testing.T) {
+func TestAcceptanceMatchesTheModel(t *testing.T) {
 	for name, partners := range map[string][]PartnerID{
 		"two partners":   {"nokia", "xiaomi"},
 		"three partners": {"nokia", "xiaomi", "zte"},

@@ -11,7 +11,7 @@ import (
 
 // Random planning by two and three partners matches a simple model of stages, plans and change requests: it
 // refuses the same commands and reaches the same states.
-func TestPlanningGoesByTheModel(t *testing.T) {
+func TestPlanningMatchesTheModel(t *testing.T) {
 	for name, partners := range map[string][]PartnerID{
 		"two partners":   {"nokia", "xiaomi"},
 		"three partners": {"nokia", "xiaomi", "zte"},

@@ -11,7 +11,7 @@ import (
 )
 
 // With random commands of random partners the rules hold, and every way to fold the history agrees.
-func TestRulesHoldWhateverPartnersDo(t *testing.T) {
+func TestRulesHoldForRandomCommands(t *testing.T) {
 	for name, partners := range map[string][]PartnerID{
 		"two partners":   {"nokia", "xiaomi"},
 		"three partners": {"nokia", "xiaomi", "zte"},
@@ -29,7 +29,7 @@ func TestRulesHoldWhateverPartnersDo(t *testing.T) {
 }
 
 // R10: a single partner never finishes a milestone that others accept.
-func TestNobodyFinishesAlone(t *testing.T) {
+func TestOnePartnerCannotFinishAMilestone(t *testing.T) {
 	partners := []PartnerID{"nokia", "xiaomi", "zte"}
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWatch(t, partners)
@@ -131,7 +131,7 @@ func (w *watch) follow(ref MilestoneRef, event Event, dc DecisionContext) {
 	case MilestoneAssessed, EvidenceKept, InstrumentNoted:
 		require.Equal(w.t, PrivateTo(dc.Actor.Partner), event.Audience, "R16")
 	case ItemMoved:
-		require.Equal(w.t, ItemPlanned, payload.From, "nothing goes back")
+		require.Equal(w.t, ItemPlanned, payload.From, "an item never goes back")
 		require.Contains(w.t, []PartnerID{"nokia", "xiaomi"}, dc.Actor.Partner, "a partner with a role")
 		accepted := func(entry row[Milestone]) bool {
 			return entry.value.State == Accepted && entry.value.Plan.ScheduleItem == payload.Item

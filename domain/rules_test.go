@@ -10,7 +10,7 @@ import (
 )
 
 // Field errors beside those of the scenarios.
-func TestFieldsAreChecked(t *testing.T) {
+func TestFieldErrors(t *testing.T) {
 	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2018, time.January, 8)}
 	s.given("a partner nokia")
 	s.given("a draft agreement draft between nokia and xiaomi")
@@ -29,34 +29,34 @@ func TestFieldsAreChecked(t *testing.T) {
 	m := MilestoneRef{"a", "p", "m"}
 	long := strings.Repeat("ä", 2001)
 	for name, command := range map[string]Command{
-		"schedule":     item(ScheduleItem{ID: "i", Title: "I", Count: -1}),
-		"schedule 2":   item(ScheduleItem{ID: "i", Title: "I", Kind: long}),
-		"schedule 3":   item(ScheduleItem{ID: "I", Title: "I"}),
-		"evidence":     DeliverMilestone{MilestoneRef: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/" + long}}},
-		"evidence 2":   DeliverMilestone{MilestoneRef: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/", SHA256: "abc"}}},
-		"evidence 3":   DeliverMilestone{MilestoneRef: m, Evidence: make([]Evidence, 51)},
-		"evidence 4":   DeliverMilestone{MilestoneRef: m, Evidence: make([]Evidence, 25), PrivateEvidence: make([]Evidence, 26)},
-		"private_note": NoteInstrument{"a", "i", strings.Repeat(long, 6)},
-		"note 3":       ReportProgress{MilestoneRef: m, Note: &long, Private: true},
-		"holidays":     EditPartner{PartnerID: "nokia", Holidays: &[]Date{0}},
-		"decide_by":    CallStage{ProjectRef: m.ProjectRef(), Move: MoveCommit, DecideBy: 2018_06_30},
-		"move":         CallStage{ProjectRef: m.ProjectRef(), Move: "abandon"},
-		"criteria":     EditMilestone{MilestoneRef: m, Criteria: new(make([]string, 101))},
-		"reason":       CancelMilestone{MilestoneRef: m, Reason: long},
-		"reason 3":     RejectChange{ChangeRef{m.ProjectRef(), 1}, long},
-		"reason 4":     ProposeChange{ProjectRef: m.ProjectRef(), Reason: long, Milestones: []WantedChange{{Milestone: "m"}}},
-		"milestones":   ProposeChange{ProjectRef: m.ProjectRef(), Reason: "r", Milestones: make([]WantedChange, 101)},
-		"milestones 2": ProposeChange{ProjectRef: m.ProjectRef(), Reason: "r", Milestones: []WantedChange{{Milestone: "m", To: ChangeFields{Criteria: &[]string{long}}}}},
-		"publish":      ProposeChange{ProjectRef: m.ProjectRef(), Reason: "r", Publish: make([]MilestoneID, 101)},
-		"conditions":   AcceptMilestone{MilestoneRef: m, Conditions: make([]Requirement, 51)},
-		"conditions 2": AcceptMilestone{MilestoneRef: m, Conditions: []Requirement{{Text: long, DueOn: 2018_03_30}}},
-		"number":       CloseCondition{MilestoneRef: m, Number: -1},
-		"outcome":      SettleMilestone{MilestoneRef: m, Settlement: "waived"},
-		"note 2":       SettleMilestone{MilestoneRef: m, Settlement: SettledAccepted, Note: long},
-		"reason 2":     DisputeMilestone{MilestoneRef: m, Reason: long},
-		"note":         ReportProgress{MilestoneRef: m, Note: &long},
-		"text":         CommentMilestone{MilestoneRef: m, Text: strings.Repeat(long, 6)},
-		"expires_at":   IssueToken{TokenRef: TokenRef{Partner: "nokia", Token: "t"}, Name: "T", Role: Viewer, Hash: make([]byte, 32), ExpiresAt: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))},
+		"schedule: negative count":             item(ScheduleItem{ID: "i", Title: "I", Count: -1}),
+		"schedule: long kind":                  item(ScheduleItem{ID: "i", Title: "I", Kind: long}),
+		"schedule: upper-case id":              item(ScheduleItem{ID: "I", Title: "I"}),
+		"evidence: long URL":                   DeliverMilestone{MilestoneRef: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/" + long}}},
+		"evidence: short hash":                 DeliverMilestone{MilestoneRef: m, Evidence: []Evidence{{Title: "Report", URL: "https://example.com/", SHA256: "abc"}}},
+		"evidence: too many":                   DeliverMilestone{MilestoneRef: m, Evidence: make([]Evidence, 51)},
+		"evidence: too many in both lists":     DeliverMilestone{MilestoneRef: m, Evidence: make([]Evidence, 25), PrivateEvidence: make([]Evidence, 26)},
+		"private_note: too long":               NoteInstrument{"a", "i", strings.Repeat(long, 6)},
+		"note: too long in an assessment":      ReportProgress{MilestoneRef: m, Note: &long, Private: true},
+		"holidays: no date":                    EditPartner{PartnerID: "nokia", Holidays: &[]Date{0}},
+		"decide_by: of another move":           CallStage{ProjectRef: m.ProjectRef(), Move: MoveCommit, DecideBy: 2018_06_30},
+		"move: unknown":                        CallStage{ProjectRef: m.ProjectRef(), Move: "abandon"},
+		"criteria: too many":                   EditMilestone{MilestoneRef: m, Criteria: new(make([]string, 101))},
+		"reason: too long to cancel":           CancelMilestone{MilestoneRef: m, Reason: long},
+		"reason: too long to reject a change":  RejectChange{ChangeRef{m.ProjectRef(), 1}, long},
+		"reason: too long to propose a change": ProposeChange{ProjectRef: m.ProjectRef(), Reason: long, Milestones: []WantedChange{{Milestone: "m"}}},
+		"milestones: too many":                 ProposeChange{ProjectRef: m.ProjectRef(), Reason: "r", Milestones: make([]WantedChange, 101)},
+		"milestones: long criterion":           ProposeChange{ProjectRef: m.ProjectRef(), Reason: "r", Milestones: []WantedChange{{Milestone: "m", To: ChangeFields{Criteria: &[]string{long}}}}},
+		"publish: too many":                    ProposeChange{ProjectRef: m.ProjectRef(), Reason: "r", Publish: make([]MilestoneID, 101)},
+		"conditions: too many":                 AcceptMilestone{MilestoneRef: m, Conditions: make([]Requirement, 51)},
+		"conditions: long text":                AcceptMilestone{MilestoneRef: m, Conditions: []Requirement{{Text: long, DueOn: 2018_03_30}}},
+		"number: negative":                     CloseCondition{MilestoneRef: m, Number: -1},
+		"outcome: unknown":                     SettleMilestone{MilestoneRef: m, Settlement: "waived"},
+		"note: too long in a settlement":       SettleMilestone{MilestoneRef: m, Settlement: SettledAccepted, Note: long},
+		"reason: too long in a dispute":        DisputeMilestone{MilestoneRef: m, Reason: long},
+		"note: too long in a report":           ReportProgress{MilestoneRef: m, Note: &long},
+		"text: too long in a comment":          CommentMilestone{MilestoneRef: m, Text: strings.Repeat(long, 6)},
+		"expires_at: after 9999":               IssueToken{TokenRef: TokenRef{Partner: "nokia", Token: "t"}, Name: "T", Role: Viewer, Hash: make([]byte, 32), ExpiresAt: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			events, err := Decide(s.ledger.plain, command, s.meta("nokia"))
@@ -64,19 +64,19 @@ func TestFieldsAreChecked(t *testing.T) {
 			require.True(t, errors.As(err, &refusal), "%v", events)
 			require.Equal(t, Invalid, refusal.Kind)
 			require.Equal(t, "invalid_field", refusal.Code)
-			field, _, _ := strings.Cut(name, " ")
+			field, _, _ := strings.Cut(name, ":")
 			require.Equal(t, field, refusal.Fields[0].Field)
 		})
 	}
 }
 
-func TestALongTextIsCountedInCharacters(t *testing.T) {
+func TestTextLimitCountsCharacters(t *testing.T) {
 	var check validation
 	check.text("note", strings.Repeat("项", 2000), 2000, true)
 	require.Empty(t, check)
 }
 
-func TestATokenGivesNoMoreThanItsMemberHas(t *testing.T) {
+func TestTokenRole(t *testing.T) {
 	token := &Token{Role: Manager}
 	require.Equal(t, Manager, token.RoleFor(nil), "a program has the token's role")
 	require.Equal(t, Manager, token.RoleFor(&Member{Role: Manager}))
@@ -85,7 +85,7 @@ func TestATokenGivesNoMoreThanItsMemberHas(t *testing.T) {
 	require.Equal(t, Viewer, token.RoleFor(&Member{Role: Manager}))
 }
 
-func TestTokenGrants(t *testing.T) {
+func TestTokenValidity(t *testing.T) {
 	now := time.Date(2018, 1, 8, 12, 0, 0, 0, time.UTC)
 	require.True(t, (&Token{}).ValidAt(nil, now))
 	require.True(t, (&Token{ExpiresAt: now.Add(1)}).ValidAt(&Member{}, now))
@@ -97,7 +97,7 @@ func TestTokenGrants(t *testing.T) {
 	require.False(t, (&Token{Agreements: []AgreementID{"a", "b"}}).Covers("c"))
 }
 
-func TestFaultsComeInOneOrder(t *testing.T) {
+func TestFieldErrorsAreOrdered(t *testing.T) {
 	agreement := &Agreement{Terms: Terms{Parties: []PartnerID{"nokia", "xiaomi"}}}
 	instrument := Instrument{ID: "i", Kind: Collaboration, Roles: map[RoleName][]PartnerID{}}
 	for _, r := range []RoleName{Licensors, Assignor, Assignee, Supplier, Customer} {
@@ -109,7 +109,7 @@ func TestFaultsComeInOneOrder(t *testing.T) {
 	}
 }
 
-func TestOverdueIsTheDayAfter(t *testing.T) {
+func TestOverdueStartsTheDayAfter(t *testing.T) {
 	milestone := &Milestone{State: InProgress, Plan: Plan{DueOn: 2018_03_30}}
 	require.False(t, milestone.Overdue(2018_03_30))
 	require.True(t, milestone.Overdue(2018_03_31))
@@ -117,19 +117,22 @@ func TestOverdueIsTheDayAfter(t *testing.T) {
 	require.False(t, milestone.Overdue(2018_03_31), "the owner has done its part")
 }
 
-func TestStatesAreAllListed(t *testing.T) {
+func TestMilestoneStates(t *testing.T) {
 	final := map[MilestoneState]bool{Accepted: true, Waived: true, Cancelled: true}
 	for _, state := range MilestoneStates() {
-		require.Equal(t, final[state], state.Final(), state)
+		t.Run(string(state), func(t *testing.T) { require.Equal(t, final[state], state.Final()) })
 	}
 	require.Len(t, MilestoneStates(), 8)
 	require.Equal(t, []Health{Green, Amber, Red}, Healths())
 }
 
 func TestActorNames(t *testing.T) {
-	for _, a := range []Actor{{Member: "anna"}, {Member: "anna", ViaOperator: true}} {
-		member, via := ParseActorName(a.Name())
-		require.Equal(t, a.Member, member)
-		require.Equal(t, a.ViaOperator, via)
+	for name, actor := range map[string]Actor{"anna": {Member: "anna"}, "via-operator/anna": {Member: "anna", ViaOperator: true}} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, name, actor.Name())
+			member, viaOperator := ParseActorName(name)
+			require.Equal(t, actor.Member, member)
+			require.Equal(t, actor.ViaOperator, viaOperator)
+		})
 	}
 }

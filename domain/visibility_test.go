@@ -28,7 +28,7 @@ const (
 	aboutAgreement = "agreement"
 	aboutProject   = "project"
 	aboutMilestone = "milestone"
-	aboutNothing   = "nothing that exists yet"
+	aboutNewTarget = "a new target"
 )
 
 // probes has for every command a valid one that takes effect if the actor is allowed to issue it.
@@ -36,8 +36,8 @@ var probes = map[string]struct {
 	about string
 	make  func(x targets) Command
 }{
-	"partner.create":  {aboutNothing, nil},
-	"agreement.draft": {aboutNothing, nil},
+	"partner.create":  {aboutNewTarget, nil},
+	"agreement.draft": {aboutNewTarget, nil},
 	"partner.edit":    {aboutDirectory, func(x targets) Command { return EditPartner{PartnerID: x.partner, Name: new("N")} }},
 	"member.add":      {aboutDirectory, func(x targets) Command { return AddMember{MemberRef{x.partner, "new"}, Viewer} }},
 	"member.edit":     {aboutDirectory, func(x targets) Command { return EditMember{MemberRef{x.partner, "anna"}, nil} }},
@@ -135,7 +135,7 @@ func hidden(t *testing.T) *scenario {
 }
 
 // R16: an invisible target and a missing one get the same answer.
-func TestWhatIsInvisibleDoesNotExist(t *testing.T) {
+func TestInvisibleTargetsAreNotFound(t *testing.T) {
 	there := targets{"nokia", "three", "p", "m"}
 	secret := there
 	secret.milestone = "secret-k3v9"
@@ -175,7 +175,7 @@ func requireUnknown(t *testing.T, s *scenario, name string, command func(targets
 		dc := s.meta("nokia")
 		dc.Actor, dc.IfMatch = by, version
 		for _, x := range []targets{exists, nowhere} {
-			for _, command := range []Command{command(x), aimOnly(command(x))} {
+			for _, command := range []Command{command(x), aimOnly(t, command(x))} {
 				events, err := Decide(s.ledger.plain, command, dc)
 				require.Empty(t, events, name)
 				require.Equal(t, error(ErrNotFound()), err, name)
@@ -185,24 +185,26 @@ func requireUnknown(t *testing.T, s *scenario, name string, command func(targets
 }
 
 // aimOnly returns the command with its target only: invalid fields do not reveal whether a target exists.
-func aimOnly(command Command) Command {
+func aimOnly(t *testing.T, command Command) Command {
 	bare := reflect.New(reflect.TypeOf(command)).Elem()
 	for _, name := range []string{"MilestoneRef", "ProjectRef", "AgreementID", "Agreement", "PartnerID", "Partner", "Member", "Token", "Webhook", "Notice"} {
 		if f := bare.FieldByName(name); f.IsValid() {
 			f.Set(reflect.ValueOf(command).FieldByName(name))
 		}
 	}
-	return bare.Interface().(Command)
+	only := bare.Interface().(Command)
+	require.Equal(t, command.Stream(), only.Stream())
+	return only
 }
 
 // The probes of the test above find visible targets: nokia sees all of them.
-func TestWhatIsVisibleIsThere(t *testing.T) {
+func TestVisibleTargetsAreFound(t *testing.T) {
 	s := hidden(t)
 	for name, probe := range probes {
 		if probe.make == nil {
 			continue
 		}
 		_, err := Decide(s.ledger.plain, probe.make(targets{"nokia", "three", "p", "m"}), s.meta("nokia"))
-		require.NotEqual(t, error(ErrNotFound()), err, name)
+		t.Run(name, func(t *testing.T) { require.NotEqual(t, error(ErrNotFound()), err) })
 	}
 }

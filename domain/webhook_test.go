@@ -1,13 +1,12 @@
 package domain
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-func TestAPartnerHasAtMostFiftyWebhooks(t *testing.T) {
+func TestWebhookLimit(t *testing.T) {
 	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2018, 1, 8)}
 	s.given("a partner nokia")
 	for n := range MaxWebhooks {
@@ -21,7 +20,7 @@ func TestAPartnerHasAtMostFiftyWebhooks(t *testing.T) {
 	require.Len(t, s.ledger.plain.Partner("nokia").Webhooks, MaxWebhooks)
 }
 
-func TestAWebhookKeepsTheLatestRequests(t *testing.T) {
+func TestWebhookKeepsLatestRequests(t *testing.T) {
 	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2018, 1, 8)}
 	s.given("a partner nokia")
 	s.must("nokia", "add-webhook nokia/ops")
@@ -35,24 +34,26 @@ func TestAWebhookKeepsTheLatestRequests(t *testing.T) {
 	s.ledger.check()
 }
 
-func TestWhatAWebhookWants(t *testing.T) {
-	for _, c := range []struct {
+func TestWebhookSubscription(t *testing.T) {
+	for name, row := range map[string]struct {
 		events     []string
 		agreements []AgreementID
 		public     string
-		in         AgreementID
-		wanted     bool
+		agreement  AgreementID
+		want       bool
 	}{
-		{[]string{"*"}, nil, "milestone.delivered", "a", true},
-		{[]string{"milestone.*"}, nil, "milestone.delivered", "a", true},
-		{[]string{"milestone.*"}, nil, "change.proposed", "a", false},
-		{[]string{"milestone.delivered"}, nil, "milestone.delivered", "a", true},
-		{[]string{"milestone.delivered"}, nil, "milestone.delivery_withdrawn", "a", false},
-		{[]string{"change.*", "milestone.delivered"}, nil, "milestone.delivered", "a", true},
-		{[]string{"*"}, []AgreementID{"a", "b"}, "milestone.delivered", "b", true},
-		{[]string{"*"}, []AgreementID{"a"}, "milestone.delivered", "b", false},
+		"all events":           {[]string{"*"}, nil, "milestone.delivered", "a", true},
+		"an area":              {[]string{"milestone.*"}, nil, "milestone.delivered", "a", true},
+		"another area":         {[]string{"milestone.*"}, nil, "change.proposed", "a", false},
+		"a type":               {[]string{"milestone.delivered"}, nil, "milestone.delivered", "a", true},
+		"another type":         {[]string{"milestone.delivered"}, nil, "milestone.delivery_withdrawn", "a", false},
+		"an area and a type":   {[]string{"change.*", "milestone.delivered"}, nil, "milestone.delivered", "a", true},
+		"a selected agreement": {[]string{"*"}, []AgreementID{"a", "b"}, "milestone.delivered", "b", true},
+		"another agreement":    {[]string{"*"}, []AgreementID{"a"}, "milestone.delivered", "b", false},
 	} {
-		set := WebhookSettings{Events: c.events, Agreements: c.agreements}
-		require.Equal(t, c.wanted, set.Subscribes(c.public, c.in), fmt.Sprint(c))
+		t.Run(name, func(t *testing.T) {
+			settings := WebhookSettings{Events: row.events, Agreements: row.agreements}
+			require.Equal(t, row.want, settings.Subscribes(row.public, row.agreement))
+		})
 	}
 }
