@@ -108,13 +108,16 @@ type Engine struct {
 	stopped     atomic.Bool
 	turns       sync.WaitGroup
 
-	newsMu sync.Mutex
-	news   news
+	newsMu   sync.Mutex
+	news     news
+	handling bool // runLoop is handling news
 
 	mu             sync.Mutex
 	lanes          [eventlog.Partitions]map[domain.WebhookRef]*lane
 	loaded         [eventlog.Partitions]bool
 	lanesOfPartner map[domain.PartnerID]map[*lane]struct{}
+	flushing       bool // a flush is in progress
+	erasing        int  // background erasures in progress
 	pools          [2]pool
 	timers         timers
 	timerSignal    wakeup.Signal // the first timer has changed
@@ -192,7 +195,10 @@ func (e *Engine) LatestMessage(ctx context.Context, webhook *domain.Webhook) (fo
 func (e *Engine) Run(ctx context.Context) error {
 	workCtx, cancelWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelWork()
+	e.newsMu.Lock()
 	e.started.Store(true)
+	e.handling = true // until runLoop has added the lanes
+	e.newsMu.Unlock()
 	stopFlushing := make(chan struct{})
 	flushed := make(chan struct{})
 	go func() {
@@ -217,6 +223,7 @@ func (e *Engine) stopping() bool { return e.stopped.Load() }
 // runLoop wakes lanes on news, on changes of ownership and at their times.
 func (e *Engine) runLoop(ctx, workCtx context.Context) {
 	e.reconcileAll(workCtx)
+	e.handled()
 	for {
 		var due <-chan time.Time
 		if delay, set := e.untilNextTimer(); set {
@@ -241,7 +248,9 @@ func (e *Engine) handleNews(workCtx context.Context) {
 	e.newsMu.Lock()
 	pending := e.news
 	e.news = news{agreements: map[domain.AgreementID]struct{}{}}
+	e.handling = true
 	e.newsMu.Unlock()
+	defer e.handled()
 	for partition, changed := range pending.directories {
 		if changed {
 			e.reconcile(workCtx, eventlog.Partition(partition))
@@ -259,6 +268,13 @@ func (e *Engine) handleNews(workCtx context.Context) {
 		}
 		e.mu.Unlock()
 	}
+}
+
+// handled marks the end of the handling of news.
+func (e *Engine) handled() {
+	e.newsMu.Lock()
+	e.handling = false
+	e.newsMu.Unlock()
 }
 
 // reconcileAll reconciles the lanes of all partitions.

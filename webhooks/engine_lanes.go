@@ -137,12 +137,16 @@ func (e *Engine) eraseRemoved(workCtx context.Context, partition eventlog.Partit
 	if len(refs) == 0 || e.stopping() {
 		return
 	}
+	e.erasing++
 	e.turns.Go(func() {
 		for _, ref := range refs {
 			if err := e.eraseWebhook(workCtx, partition, ref); err != nil && !errors.Is(err, context.Canceled) {
 				e.cfg.Logger.Warn("cannot erase the state of a removed webhook; the next start retries", "webhook", ref.Webhook, "error", err)
 			}
 		}
+		e.mu.Lock()
+		e.erasing--
+		e.mu.Unlock()
 	})
 }
 
@@ -204,6 +208,8 @@ func (e *Engine) flushAll(ctx context.Context, last bool) {
 	if attempts {
 		e.attemptsFlushedAt = time.Now()
 	}
+	e.setFlushing(true)
+	defer e.setFlushing(false)
 	for partition := range e.dirty {
 		e.mu.Lock()
 		var lanes []*lane
@@ -216,6 +222,12 @@ func (e *Engine) flushAll(ctx context.Context, last bool) {
 			e.flush(ctx, eventlog.Partition(partition), chunk, attempts)
 		}
 	}
+}
+
+func (e *Engine) setFlushing(flushing bool) {
+	e.mu.Lock()
+	e.flushing = flushing
+	e.mu.Unlock()
 }
 
 // flush stores the states, and if asked the attempts, of some lanes of a partition. If it fails, the next flush retries;

@@ -3,8 +3,8 @@ package webhooks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,15 +25,17 @@ func openSQLite(t *testing.T, dir string) eventlog.Log {
 	return log
 }
 
-// A stop keeps the cursors: after the next start everything goes on where it was, and nothing comes twice.
+// A restart continues at the cursors and sends nothing twice.
 func TestRestartResumes(t *testing.T) {
 	dir, clock := t.TempDir(), newClock()
 	var down atomic.Bool
-	receiver := newReceiver(t, func(w http.ResponseWriter, message receivedMessage) {
-		if down.Load() || message.Milestone == "bad" {
+	receiver := newReceiver(t, func(w http.ResponseWriter, _ receivedMessage) {
+		if down.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
+
+	// Both lanes fail at the second milestone.
 	log := openSQLite(t, dir)
 	world := openWorld(t, log, clock)
 	world.agree("a")
@@ -48,23 +50,22 @@ func TestRestartResumes(t *testing.T) {
 	world.stop()
 	require.NoError(t, log.Close())
 
+	// After the restart, the ordered lane still blocks on it, and the unordered lane has skipped it.
 	down.Store(false)
 	log = openSQLite(t, dir)
 	t.Cleanup(func() { require.NoError(t, log.Close()) })
 	again := openWorld(t, log, clock)
 	t.Cleanup(func() { again.stop() })
 	again.plan("m3")
-	require.Equal(t, "m3", receiver.next(t).Milestone, "the one that skips ahead")
-	clock.pass(t, time.Second, 6*time.Second)
-	clock.mu.Lock()
-	clock.advance(2 * time.Second) // the other one's time has come, too
-	clock.mu.Unlock()
+	require.Equal(t, "m3", receiver.next(t).Milestone, "the unordered lane")
+	again.pass(time.Second, 6*time.Second)
+	again.advance(2 * time.Second) // the timers of the two lanes differ by up to a second
 	require.ElementsMatch(t, []string{"m2", "m2", "m3"}, receiver.milestones(t, 3))
-	require.Equal(t, 2, again.attempts(ordered, 3)[2].Number, "the attempts are counted on")
-	receiver.nothing(t)
+	require.Equal(t, 2, again.attempts(ordered, 3)[2].Number, "the number of the attempt continues")
+	again.expectNothing(receiver)
 }
 
-// What was not kept before a crash is delivered again, under the same ids; nothing is left out.
+// After a crash, messages since the last flush are sent again with the same ids, and none is missing.
 func TestCrashResendsUnsavedMessages(t *testing.T) {
 	receiver := newReceiver(t, nil)
 	world := newWorld(t, func(cfg *Config) { cfg.Owner = failingOwner{cfg.Owner} })
@@ -83,14 +84,14 @@ func TestCrashResendsUnsavedMessages(t *testing.T) {
 	require.Equal(t, "m4", receiver.next(t).Milestone)
 }
 
-// failingOwner keeps nothing, as an owner does that is killed before its next append.
+// failingOwner stores nothing, like an owner that is killed before its next append.
 type failingOwner struct{ Owner }
 
 func (failingOwner) PutKV(context.Context, eventlog.Partition, []eventlog.KV) error {
-	return errors.New("the power is gone")
+	return errors.New("killed")
 }
 
-// While nothing can be kept, deliveries go on, and the log of them is whole once it can.
+// While flushes fail, messages are sent. The attempt history is complete after a successful flush.
 func TestFailedFlushIsRetried(t *testing.T) {
 	receiver := newReceiver(t, nil)
 	var broken atomic.Bool
@@ -110,63 +111,52 @@ type flakyOwner struct {
 
 func (o *flakyOwner) PutKV(ctx context.Context, partition eventlog.Partition, puts []eventlog.KV) error {
 	if o.broken.Load() {
-		return errors.New("not now")
+		return errors.New("unavailable")
 	}
 	return o.Owner.PutKV(ctx, partition, puts)
 }
 
-// A lane that is taken over by another node stops on the first, and goes on where it was kept.
+// A lane stops when its node loses the partition, and continues at the stored cursor when a node takes it over.
 func TestLanesFollowTheirPartition(t *testing.T) {
 	receiver := newReceiver(t, nil)
-	one := &switchableOwner{owns: &atomic.Bool{}, moved: make(chan struct{}, 1)}
-	one.owns.Store(true)
+	owner := &switchableOwner{owns: &atomic.Bool{}, moved: make(chan struct{}, 1)}
+	owner.owns.Store(true)
 	world := newWorld(t, func(cfg *Config) {
-		one.Owner = cfg.Owner
-		cfg.Owner = one
+		owner.Owner = cfg.Owner
+		cfg.Owner = owner
 	})
 	hook := world.hook("ops", receiver.URL)
 	world.plan("m1")
 	require.Equal(t, "m1", receiver.next(t).Milestone)
 	world.attempts(hook, 1)
-	one.owns.Store(false)
-	one.moved <- struct{}{}
-	require.Eventually(t, func() bool { return len(world.engine.Lanes()) == 0 }, 5*time.Second, time.Millisecond)
+
+	// This node loses the partition.
+	owner.owns.Store(false)
+	owner.moved <- struct{}{}
+	world.eventually(func() bool { return len(world.engine.Lanes()) == 0 }, "the lane was not dropped")
 	world.plan("m2")
-	receiver.nothing(t)
-	one.owns.Store(true)
-	one.moved <- struct{}{}
+	world.expectNothing(receiver)
+
+	// It owns the partition again.
+	owner.owns.Store(true)
+	owner.moved <- struct{}{}
 	require.Equal(t, "m2", receiver.next(t).Milestone)
-	receiver.nothing(t)
+	world.expectNothing(receiver)
 }
 
-// switchableOwner is an owner that can be told that it is none.
+// switchableOwner owns its partitions only while owns is true.
 type switchableOwner struct {
 	Owner
 	owns  *atomic.Bool
 	moved chan struct{}
 }
 
-func (o *switchableOwner) Owns(at eventlog.Partition) bool   { return o.owns.Load() && o.Owner.Owns(at) }
+func (o *switchableOwner) Owns(partition eventlog.Partition) bool {
+	return o.owns.Load() && o.Owner.Owns(partition)
+}
 func (o *switchableOwner) OwnershipChanged() <-chan struct{} { return o.moved }
 
-func TestAttemptHistoryKeepsTheLastAttempts(t *testing.T) {
-	world, receiver := newWorld(t), newReceiver(t, nil)
-	hook := world.hook("ops", receiver.URL)
-	for i := range 60 {
-		world.plan(fmt.Sprint("m", i))
-		receiver.next(t)
-	}
-	require.Eventually(t, func() bool { return world.status(hook).Sent == 60 }, 5*time.Second, time.Millisecond)
-	var list []Attempt
-	require.Eventually(t, func() bool {
-		list = world.attempts(hook, AttemptHistorySize)
-		return list[len(list)-1].Sequence == 60
-	}, 5*time.Second, time.Millisecond)
-	require.Len(t, list, AttemptHistorySize)
-	require.Equal(t, 11, list[0].Sequence)
-}
-
-// Whoever was away since before what is remembered tells of every event what was true then.
+// A lane that is far behind sends each event with the state after that event.
 func TestLaggingLaneRendersPastStates(t *testing.T) {
 	receiver := newReceiver(t, nil)
 	world := newWorld(t)
@@ -187,4 +177,35 @@ func TestLaggingLaneRendersPastStates(t *testing.T) {
 		require.EqualValues(t, i+1, milestone["progress"])
 	}
 	require.Zero(t, again.engine.cfg.Events.Behind(projections.Viewer{Partner: "nobody"}, feed.Cursor{}, feed.EventQuery{}))
+}
+
+// Lost history halts only the events of its partition. After the loss is accepted, the attempt history notes it.
+func TestLostHistoryHaltsSending(t *testing.T) {
+	world, receiver := newWorld(t), newReceiver(t, nil)
+	world.agree("b")
+	hook := world.hook("ops", receiver.URL)
+	world.plan("m1")
+	require.Equal(t, "m1", receiver.next(t).Milestone)
+	world.attempts(hook, 1)
+
+	// Part of the history of agreement a is lost. The webhook sends the events of agreement b.
+	partition := eventlog.PartitionOf("agreement/a")
+	known := world.readModel.Head(partition)
+	known.Seq++
+	require.NoError(t, world.log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: partition, Known: known, Stored: world.readModel.Head(partition)}))
+	world.eventually(func() bool { return world.readModel.OpenLosses() != nil }, "the loss was not noticed")
+	in := domain.MilestoneRef{Agreement: "b", Project: "p", Milestone: "mb"}
+	world.do(nokia, domain.PlanMilestone{MilestoneRef: in, Plan: domain.Plan{Title: "T", Owner: "nokia", DueOn: 20180330}})
+	require.Equal(t, "mb", receiver.next(t).Milestone)
+	world.attempts(hook, 2)
+
+	// After an operator has accepted the loss, the webhook continues and notes the loss.
+	require.NoError(t, world.log.AcceptLoss(t.Context(), partition))
+	world.ending = true
+	world.stop()
+	again := openWorld(t, world.log, world.clock)
+	again.plan("m2")
+	require.Equal(t, "m2", receiver.next(t).Milestone)
+	require.True(t, slices.ContainsFunc(again.attempts(hook, 3), func(attempt Attempt) bool { return attempt.Type == lossType }))
+	again.expectNothing(receiver)
 }

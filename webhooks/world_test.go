@@ -3,11 +3,11 @@ package webhooks
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -23,13 +23,15 @@ import (
 	"tandem/projections/feed"
 )
 
-// clock is moved by hand.
+// patience is how long a test waits for something that must happen. It only bounds a failing test.
+const patience = time.Minute
+
+// clock is moved by hand, unless real is set.
 type clock struct {
-	real        bool // it is the system's after all
-	mu          sync.Mutex
-	now         time.Time
-	pending     []alarm
-	waiterAdded chan struct{} // closed when somebody asks for an alarm
+	real    bool
+	mu      sync.Mutex
+	now     time.Time
+	pending []alarm
 }
 
 type alarm struct {
@@ -38,7 +40,7 @@ type alarm struct {
 }
 
 func newClock() *clock {
-	return &clock{now: time.Date(2018, 3, 1, 9, 0, 0, 0, time.UTC), waiterAdded: make(chan struct{})}
+	return &clock{now: time.Date(2018, 3, 1, 9, 0, 0, 0, time.UTC)}
 }
 
 func (c *clock) Now() time.Time {
@@ -62,35 +64,12 @@ func (c *clock) After(delay time.Duration) <-chan time.Time {
 		return alarm.ch
 	}
 	c.pending = append(c.pending, alarm)
-	close(c.waiterAdded)
-	c.waiterAdded = make(chan struct{})
 	return alarm.ch
 }
 
-// pass waits until somebody waits for a time between the two from now on, and lets it come.
-func (c *clock) pass(t *testing.T, least, most time.Duration) {
-	t.Helper()
-	for {
-		c.mu.Lock()
-		for _, alarm := range c.pending {
-			if delay := alarm.at.Sub(c.now); delay >= least && delay <= most {
-				c.advance(delay)
-				c.mu.Unlock()
-				return
-			}
-		}
-		asked, state := c.waiterAdded, fmt.Sprint(c.now, c.pending)
-		c.mu.Unlock()
-		select {
-		case <-asked:
-		case <-time.After(10 * time.Second):
-			require.Fail(t, "nobody waits so long", "%s to %s: %s", least, most, state)
-		}
-	}
-}
-
-// advance lets time pass. The lock is held.
 func (c *clock) advance(delay time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.now = c.now.Add(delay)
 	var rest []alarm
 	for _, alarm := range c.pending {
@@ -101,6 +80,13 @@ func (c *clock) advance(delay time.Duration) {
 		alarm.ch <- c.now
 	}
 	c.pending = rest
+}
+
+// set moves the clock to any time and forgets its alarms.
+func (c *clock) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.pending = now, nil
 }
 
 // world is a node with everything but HTTP.
@@ -138,8 +124,8 @@ func openWorld(t testing.TB, log eventlog.Log, clock *clock, change ...func(*Con
 	world.readModel, err = projections.New(projections.Config{
 		Log: log, BaseURL: "https://tandem.example", Now: clock.Now, Logger: slog.New(slog.DiscardHandler),
 		Applied: func(entries []eventlog.Entry) {
+			world.engine.Applied(entries) // before the bus, so that the engine has the news when a command returns
 			world.bus.Applied(entries)
-			world.engine.Applied(entries)
 		},
 	})
 	require.NoError(t, err)
@@ -153,7 +139,7 @@ func openWorld(t testing.TB, log eventlog.Log, clock *clock, change ...func(*Con
 			_, err := world.bus.Do(ctx, world.request(system, domain.DisableWebhook{WebhookRef: domain.WebhookRef{Partner: ref.Partner, Webhook: ref.Webhook}, Reason: reason}))
 			return err
 		},
-		Client: NewClient(loopback()), Now: clock.Now, After: clock.After, FlushInterval: 5 * time.Millisecond, AttemptTimeout: 400 * time.Millisecond,
+		Client: NewClient(loopback()), Now: clock.Now, After: clock.After, FlushInterval: time.Millisecond, AttemptTimeout: patience,
 	}
 	for _, change := range change {
 		change(&cfg)
@@ -258,9 +244,7 @@ func (w *world) hook(id, url string, change ...func(*domain.WebhookSettings)) do
 
 func (w *world) hookOf(who domain.Actor, id, url string, change ...func(*domain.WebhookSettings)) domain.WebhookRef {
 	w.t.Helper()
-	w.clock.mu.Lock()
-	w.clock.advance(time.Second) // times within a second only tell what comes after what in a partition
-	w.clock.mu.Unlock()
+	w.advance(time.Second) // times of commits in different partitions are comparable only if the clock has moved
 	ref := domain.WebhookRef{Partner: who.Partner, Webhook: domain.WebhookID(id)}
 	settings := domain.WebhookSettings{
 		Format: "standard", Address: w.keyring.SealAddress(ref, url), DisplayAddress: "http://127.0.0.1/…", Events: []string{"*"}, Language: "en", Order: domain.Ordered,
@@ -278,20 +262,69 @@ func (w *world) webhook(ref domain.WebhookRef) *domain.Webhook {
 	return w.readModel.State(projections.DirectoryOf(ref.Partner)).Webhook(ref)
 }
 
-// attempts waits until the delivery log has so many, the earliest first.
+// settle waits until the engine has handled the results of all commands and all expired timers, and has stored the lane
+// states and attempts. It does not return while a receiver holds back a response.
+func (w *world) settle() {
+	w.t.Helper()
+	w.eventually(w.engine.idle, "the engine did not become idle")
+}
+
+// eventually waits for a condition that must become true.
+func (w *world) eventually(condition func() bool, message string) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(200 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			require.Fail(w.t, message)
+		}
+	}
+}
+
+// advance moves the clock and wakes the engine, which may be about to wait for an alarm.
+func (w *world) advance(delay time.Duration) {
+	w.clock.advance(delay)
+	w.engine.timerSignal.Notify()
+}
+
+// pass settles, and then moves the clock to the engine's next timer, which must be between least and most away.
+func (w *world) pass(least, most time.Duration) {
+	w.t.Helper()
+	w.settle()
+	delay, ok := w.engine.untilNextTimer()
+	require.True(w.t, ok, "no lane waits for a time")
+	require.GreaterOrEqual(w.t, delay, least)
+	require.LessOrEqual(w.t, delay, most)
+	w.advance(delay)
+}
+
+// expectNothing settles and checks that the receivers have no more messages.
+func (w *world) expectNothing(receivers ...*testReceiver) {
+	w.t.Helper()
+	w.settle()
+	for _, receiver := range receivers {
+		select {
+		case message := <-receiver.messages:
+			require.Fail(w.t, "unexpected message", "%+v", message)
+		default:
+		}
+	}
+}
+
+// attempts settles and returns the attempt history, earliest first. It must have at least n attempts.
 func (w *world) attempts(ref domain.WebhookRef, n int) []Attempt {
 	w.t.Helper()
-	var list []Attempt
-	require.Eventually(w.t, func() (enough bool) {
-		var err error
-		list, err = ReadAttempts(context.Background(), w.log, ref)
-		require.NoError(w.t, err)
-		return len(list) >= n
-	}, 10*time.Second, 2*time.Millisecond)
-	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
-		list[i], list[j] = list[j], list[i]
-	}
+	w.settle()
+	list, err := ReadAttempts(context.Background(), w.log, ref)
+	require.NoError(w.t, err)
+	require.GreaterOrEqual(w.t, len(list), n)
+	slices.Reverse(list)
 	return list
+}
+
+// settledStatus settles and returns the status of a webhook.
+func (w *world) settledStatus(ref domain.WebhookRef) DeliveryStatus {
+	w.t.Helper()
+	w.settle()
+	return w.status(ref)
 }
 
 func (w *world) status(ref domain.WebhookRef) DeliveryStatus {
@@ -343,8 +376,8 @@ func (r *testReceiver) next(t testing.TB) receivedMessage {
 	select {
 	case message := <-r.messages:
 		return message
-	case <-time.After(10 * time.Second):
-		require.Fail(t, "nothing came")
+	case <-time.After(patience):
+		require.Fail(t, "no message arrived")
 		return receivedMessage{}
 	}
 }
@@ -355,13 +388,4 @@ func (r *testReceiver) milestones(t testing.TB, n int) (names []string) {
 		names = append(names, r.next(t).Milestone)
 	}
 	return names
-}
-
-func (r *testReceiver) nothing(t testing.TB) {
-	t.Helper()
-	select {
-	case message := <-r.messages:
-		require.Fail(t, "too much came", "%+v", message)
-	default:
-	}
 }
