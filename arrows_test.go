@@ -11,33 +11,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rooms says what each room may import of the others, and why the arrow does not go further. A
-// package below a room belongs to it unless it is listed itself.
-var rooms = map[string]struct {
+// layout lists the packages that each package may import, and the reason for the limit. A package below a
+// listed one belongs to it unless it is listed itself.
+var layout = map[string]struct {
 	may []string
 	why string
 }{
-	"domain":                   {nil, "the rules are pure: they know no other room"},
-	"eventlog":                 {nil, "the log keeps bytes and knows nobody who reads them"},
-	"eventlog/eventlogtest":    {[]string{"eventlog", "internal/wakeup"}, "the suite tests the contract alone"},
-	"eventlog/logcopy":         {[]string{"eventlog"}, "it copies through the contract and works with every adapter"},
-	"eventlog/sqlite":          {[]string{"eventlog", "internal/wakeup"}, "an adapter knows the contract, never a sibling"},
-	"eventlog/redis":           {[]string{"eventlog", "internal/wakeup"}, "an adapter knows the contract, never a sibling"},
-	"eventlog/redis/redistest": {nil, "it runs servers and knows nothing of Tandem"},
+	"api":                      {[]string{"domain"}, "shapes have no logic, so that a client needs no server package"},
+	"domain":                   {nil, "the rules are pure and depend on no other package"},
+	"eventlog":                 {nil, "the log stores bytes and does not depend on its readers"},
+	"eventlog/eventlogtest":    {[]string{"eventlog", "internal/wakeup"}, "the suite tests the contract only"},
+	"eventlog/logcopy":         {[]string{"eventlog"}, "it copies through the contract and works with every store"},
+	"eventlog/sqlite":          {[]string{"eventlog", "internal/wakeup"}, "a store depends on the contract, never on another store"},
+	"eventlog/redis":           {[]string{"eventlog", "internal/wakeup"}, "a store depends on the contract, never on another store"},
+	"eventlog/redis/redistest": {nil, "it runs Redis servers and does not depend on Tandem"},
 	"internal/wakeup":          {nil, "a wake-up channel has no dependencies"},
-	"projections":              {[]string{"domain", "eventlog", "projections/sentences", "internal/wakeup"}, "views are folded from the log, whoever writes it"},
-	"projections/feed":         {[]string{"domain", "eventlog", "projections"}, "the event reader uses the read model, which does not depend on cursors"},
-	"projections/sentences":    {[]string{"domain"}, "a sentence is made of an event alone"},
-	"bus":                      {[]string{"domain", "eventlog", "projections", "internal/wakeup"}, "the bus decides; it does not know who asked"},
-	"webhooks":                 {[]string{"domain", "eventlog", "projections", "projections/feed", "projections/sentences", "webhooks/formats", "internal/wakeup"}, "deliveries are made of the log and the views, whoever changed them"},
+	"projections":              {[]string{"api", "domain", "eventlog", "internal/wakeup", "projections/sentences"}, "views are folded from the log, independently of its writers"},
+	"projections/feed":         {[]string{"api", "domain", "eventlog", "projections"}, "the event reader uses the read model, which does not depend on cursors"},
+	"projections/sentences":    {[]string{"domain"}, "a sentence is rendered from an event only"},
+	"bus":                      {[]string{"domain", "eventlog", "internal/wakeup", "projections"}, "the bus decides commands, independently of their senders"},
+	"webhooks":                 {[]string{"api", "domain", "eventlog", "internal/wakeup", "projections", "projections/feed", "projections/sentences", "webhooks/formats"}, "messages are rendered from the log and the views"},
 	"webhooks/formats":         {nil, "a format turns a message into a request of one receiver and depends on nothing else"},
-	"webhooks/webhooktest":     {nil, "the fakes are written from the tools' side and know nothing of how a message is made"},
-	"http":                     {[]string{"domain", "eventlog", "bus", "projections", "projections/feed", "projections/sentences", "webhooks", "webhooks/formats"}, "the edge knows the bus and the views, and no adapter"},
-	"cmd":                      {[]string{"domain", "eventlog", "eventlog/logcopy", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/feed", "projections/sentences", "webhooks", "http"}, "cmd joins the rooms"},
+	"webhooks/webhooktest":     {nil, "the fakes follow the vendors' documentation, independently of the formats"},
+	"http":                     {[]string{"api", "domain", "eventlog", "bus", "projections", "projections/feed", "projections/sentences", "webhooks", "webhooks/formats"}, "the edge uses bus and views, and no store"},
+	"cmd":                      {[]string{"api", "domain", "eventlog", "eventlog/logcopy", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/feed", "projections/sentences", "webhooks", "http"}, "cmd wires the packages together"},
 }
 
-// only says which rooms alone may import a library, by the prefix of its path.
-var only = map[string][]string{
+// exclusive lists the only packages that may import a library, by prefix of its path.
+var exclusive = map[string][]string{
 	"github.com/labstack/echo":           {"http"},
 	"github.com/danielgtaylor/huma":      {"http"},
 	"github.com/ThreeDotsLabs/watermill": {"bus"},
@@ -47,7 +48,7 @@ var only = map[string][]string{
 	"github.com/spf13":                   {"cmd"},
 }
 
-// standardOnly are the rooms that import the standard library and their own arrows only.
+// standardOnly lists the packages that import no library but the standard one.
 var standardOnly = []string{"domain", "eventlog"}
 
 type pkg struct {
@@ -57,50 +58,50 @@ type pkg struct {
 
 func TestArrows(t *testing.T) {
 	for _, p := range packages(t) {
-		room := roomOf(p.ImportPath)
-		if room == "" {
+		owner := ownerOf(p.ImportPath)
+		if owner == "" {
 			continue
 		}
 		for _, imported := range p.Imports {
-			if target := roomOf(imported); target != "" && target != room {
-				require.Truef(t, slices.Contains(rooms[room].may, target),
-					"%s imports %s: %s. If the change needs it, the boundary is the question.", p.ImportPath, imported, rooms[room].why)
+			if target := ownerOf(imported); target != "" && target != owner {
+				require.Truef(t, slices.Contains(layout[owner].may, target),
+					"%s imports %s: %s. If a change needs this import, reconsider the boundary.", p.ImportPath, imported, layout[owner].why)
 			}
-			checkLibrary(t, p.ImportPath, room, imported)
+			checkLibrary(t, p.ImportPath, owner, imported)
 		}
 	}
 }
 
-func checkLibrary(t *testing.T, from, room, imported string) {
+func checkLibrary(t *testing.T, from, owner, imported string) {
 	t.Helper()
-	for prefix, owners := range only {
+	for prefix, owners := range exclusive {
 		if strings.HasPrefix(imported, prefix) {
-			require.Containsf(t, owners, room, "%s imports %s: only %s knows that library, so that it can be exchanged there",
+			require.Containsf(t, owners, owner, "%s imports %s: only %s may import that library, so that it can be replaced in one place",
 				from, imported, strings.Join(owners, " and "))
 		}
 	}
-	if slices.Contains(standardOnly, room) && strings.Contains(strings.Split(imported, "/")[0], ".") {
-		require.Failf(t, "a library where only the standard one may be", "%s imports %s: %s is built on the standard library alone", from, imported, room)
+	if slices.Contains(standardOnly, owner) && strings.Contains(strings.Split(imported, "/")[0], ".") {
+		require.Failf(t, "a library outside the standard one", "%s imports %s: %s imports the standard library only", from, imported, owner)
 	}
 }
 
-// TestEveryPackageHasARoom fails for a package that nobody gave a place in the design.
-func TestEveryPackageHasARoom(t *testing.T) {
+// TestLayoutListsEveryPackage fails for a package without a place in the layout.
+func TestLayoutListsEveryPackage(t *testing.T) {
 	for _, p := range packages(t) {
 		if p.ImportPath != "tandem" {
-			require.NotEmptyf(t, roomOf(p.ImportPath), "%s is in no room; the design names them all", p.ImportPath)
+			require.NotEmptyf(t, ownerOf(p.ImportPath), "%s is missing in the layout", p.ImportPath)
 		}
 	}
 }
 
-// roomOf returns the room of a package of this module: the longest listed one that holds it.
-func roomOf(importPath string) string {
+// ownerOf returns the listed package that importPath belongs to: itself or its nearest listed ancestor.
+func ownerOf(importPath string) string {
 	rest, ours := strings.CutPrefix(importPath, "tandem/")
 	if !ours {
 		return ""
 	}
 	for at := rest; at != "."; at = path.Dir(at) {
-		if _, listed := rooms[at]; listed {
+		if _, listed := layout[at]; listed {
 			return at
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -13,20 +14,20 @@ func agreementRoutes() []*route {
 	const all, one = "/v1/agreements", "/v1/agreements/{agreement}"
 	return []*route{
 		readRoute("listAgreements", all, "The agreements that one's partner is party to", anyMember, nil,
-			projections.Agreements{}, listAgreements, listParameters()...).withDependency((*projections.View).Intact),
+			api.Agreements{}, listAgreements, listParameters()...).withDependency((*projections.View).Intact),
 		createRoute("draftAgreement", all, "Draft an agreement; an id chosen by anyone but the operator gets a suffix",
-			"a manager of one of the parties, or the operator between others", nil, projections.Agreement{}, command(draftAgreement)),
-		readRoute("getAgreement", one, "One agreement", anyParty, agreementVisible, projections.Agreement{}, getAgreement),
+			"a manager of one of the parties, or the operator between others", nil, api.Agreement{}, command(draftAgreement)),
+		readRoute("getAgreement", one, "One agreement", anyParty, agreementVisible, api.Agreement{}, getAgreement),
 		changeRoute(http.MethodPatch, "editAgreement", one, "Edit a draft; this voids the signatures", partyManager, agreementVisible,
-			projections.Agreement{}, command(editAgreement)),
+			api.Agreement{}, command(editAgreement)),
 		changeRoute(http.MethodPost, "signAgreement", one+"/sign", "Sign for one's partner; the last signature makes it active. With If-Match it is bound to what was read: 412 when somebody edited it since",
-			partyManager, agreementVisible, projections.Agreement{}, command(signAgreement)),
+			partyManager, agreementVisible, api.Agreement{}, command(signAgreement)),
 		changeRoute(http.MethodPost, "terminateAgreement", one+"/terminate", "Call the agreement's end, which takes every party, or give notice",
-			partyManager, agreementVisible, projections.Agreement{}, command(terminateAgreement)),
+			partyManager, agreementVisible, api.Agreement{}, command(terminateAgreement)),
 		{
 			method: http.MethodGet, operationID: "listAgreementEvents", path: one + "/events",
 			summary: "The agreement's feed, oldest first; live with Accept: text/event-stream", callers: anyParty,
-			visibleTo: agreementVisible, responseBody: projections.Events{}, query: feedParameters(), feed: true, handle: agreementEvents,
+			visibleTo: agreementVisible, responseBody: api.Events{}, query: feedParameters(), feed: true, handle: agreementEvents,
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 	}
@@ -49,8 +50,8 @@ func listAgreements(req *call, view *projections.View) (projections.Answer, erro
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := paginate(query, view.Agreements(), func(agreement projections.Agreement) string { return string(agreement.ID) })
-	return projections.Answer{Version: view.Version(), Body: projections.Agreements{Agreements: list, NextCursor: next}}, query.err()
+	list, next := paginate(query, view.Agreements(), func(agreement api.Agreement) string { return string(agreement.ID) })
+	return projections.Answer{Version: view.Version(), Body: api.Agreements{Agreements: list, NextCursor: next}}, query.err()
 }
 
 func getAgreement(req *call, view *projections.View) (projections.Answer, error) {
@@ -70,19 +71,7 @@ func readAgreement(id domain.AgreementID) resourceReader {
 	}
 }
 
-// NewAgreement is the body that drafts an agreement.
-type NewAgreement struct {
-	ID                    domain.AgreementID `json:"id,omitempty" doc:"Derived from the title unless given."`
-	Title                 string             `json:"title" maxLength:"200"`
-	Parties               []domain.PartnerID `json:"parties" minItems:"2"`
-	EffectiveOn           domain.Date        `json:"effective_on"`
-	ExpiresOn             domain.Date        `json:"expires_on,omitzero" nullable:"true" doc:"Its last day; no end unless given."`
-	AcceptanceDays        int                `json:"acceptance_days" minimum:"0" maximum:"365" doc:"Working days in which a delivery is decided; 0: no limit."`
-	DeemedAcceptance      bool               `json:"deemed_acceptance" doc:"Whether silence becomes acceptance when they have run out."`
-	ForecastToleranceDays int                `json:"forecast_tolerance_days" minimum:"0" maximum:"3650"`
-}
-
-func draftAgreement(req *writeCall, body *NewAgreement) (*intent, error) {
+func draftAgreement(req *writeCall, body *api.NewAgreement) (*intent, error) {
 	var id domain.AgreementID
 	base := req.derive.resourceID(string(body.ID), body.Title, "agreement", req.commandID)
 	if req.caller.Operator {
@@ -130,19 +119,8 @@ func (c *writeCall) checkPartners(field string, parties []domain.PartnerID) erro
 	})
 }
 
-// AgreementChange is the body that edits a draft; what is absent stays.
-type AgreementChange struct {
-	Title                 *string             `json:"title,omitempty" maxLength:"200"`
-	Parties               *[]domain.PartnerID `json:"parties,omitempty" minItems:"2"`
-	EffectiveOn           *domain.Date        `json:"effective_on,omitempty"`
-	ExpiresOn             *domain.Date        `json:"expires_on,omitempty" nullable:"true"`
-	AcceptanceDays        *int                `json:"acceptance_days,omitempty" minimum:"0" maximum:"365"`
-	DeemedAcceptance      *bool               `json:"deemed_acceptance,omitempty"`
-	ForecastToleranceDays *int                `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
-}
-
-func editAgreement(req *writeCall, body *AgreementChange) (*intent, error) {
-	if *body == (AgreementChange{}) {
+func editAgreement(req *writeCall, body *api.AgreementChange) (*intent, error) {
+	if *body == (api.AgreementChange{}) {
 		return nil, errNothingToChange
 	}
 	if body.Parties != nil {
@@ -160,13 +138,7 @@ func editAgreement(req *writeCall, body *AgreementChange) (*intent, error) {
 	}, nil
 }
 
-// Signing is the body that signs.
-type Signing struct {
-	Signatory string      `json:"signatory,omitempty" maxLength:"200" doc:"Who signed on paper."`
-	SignedOn  domain.Date `json:"signed_on,omitzero" doc:"Today in the partner's zone unless given."`
-}
-
-func signAgreement(req *writeCall, body *Signing) (*intent, error) {
+func signAgreement(req *writeCall, body *api.Signing) (*intent, error) {
 	id := req.agreement()
 	return &intent{
 		command: domain.SignAgreement{AgreementID: id, Signatory: body.Signatory, SignedOn: body.SignedOn},
@@ -174,14 +146,7 @@ func signAgreement(req *writeCall, body *Signing) (*intent, error) {
 	}, nil
 }
 
-// Terminating is the body that calls an agreement's end or gives notice.
-type Terminating struct {
-	Mode        domain.TerminationMode `json:"mode" enum:"mutual,notice" doc:"mutual takes every party's call of the same day. notice ends the agreement of two; with three or more parties it withdraws only its giver."`
-	Reason      string                 `json:"reason,omitempty" maxLength:"2000" doc:"A notice needs one."`
-	EffectiveOn domain.Date            `json:"effective_on" doc:"The last day, in UTC."`
-}
-
-func terminateAgreement(req *writeCall, body *Terminating) (*intent, error) {
+func terminateAgreement(req *writeCall, body *api.Terminating) (*intent, error) {
 	id := req.agreement()
 	return &intent{
 		command: domain.TerminateAgreement{AgreementID: id, Mode: body.Mode, Reason: body.Reason, EffectiveOn: body.EffectiveOn},
@@ -192,17 +157,17 @@ func terminateAgreement(req *writeCall, body *Terminating) (*intent, error) {
 func instrumentRoutes() []*route {
 	const all = "/v1/agreements/{agreement}/instruments"
 	return []*route{
-		readRoute("listInstruments", all, "The agreement's legal parts", anyParty, agreementVisible, projections.Instruments{}, listInstruments, listParameters()...),
+		readRoute("listInstruments", all, "The agreement's legal parts", anyParty, agreementVisible, api.Instruments{}, listInstruments, listParameters()...),
 		createRoute("addInstrument", all, "Add a legal part to a draft; this voids the signatures", partyManager, agreementVisible,
-			projections.Instrument{}, command(addInstrument)),
-		readRoute("getInstrument", all+"/{instrument}", "One legal part", anyParty, instrumentVisible, projections.Instrument{}, getInstrument),
+			api.Instrument{}, command(addInstrument)),
+		readRoute("getInstrument", all+"/{instrument}", "One legal part", anyParty, instrumentVisible, api.Instrument{}, getInstrument),
 		changeRoute(http.MethodPatch, "noteInstrument", all+"/{instrument}", "Keep a private note on it, which only one's own partner sees",
-			partyManager, instrumentVisible, projections.Instrument{}, command(noteInstrument)),
+			partyManager, instrumentVisible, api.Instrument{}, command(noteInstrument)),
 		readRoute("getScheduleItem", all+"/{instrument}/schedule/{item}", "One line of its annex", anyParty, scheduleItemVisible,
-			projections.ScheduleItem{}, getScheduleItem),
+			api.ScheduleItem{}, getScheduleItem),
 		changeRoute(http.MethodPatch, "moveScheduleItem", all+"/{instrument}/schedule/{item}",
 			"Say that an item is delivered, or recorded at the patent office, once the milestones that name it are accepted", roleManager,
-			scheduleItemVisible, projections.ScheduleItem{}, command(moveScheduleItem)),
+			scheduleItemVisible, api.ScheduleItem{}, command(moveScheduleItem)),
 	}
 }
 
@@ -212,10 +177,10 @@ func listInstruments(req *call, view *projections.View) (projections.Answer, err
 		return projections.Answer{}, err
 	}
 	agreement, _ := view.Agreement(req.agreement())
-	list, next := paginate(query, view.Instruments(req.agreement()), func(instrument projections.Instrument) string { return string(instrument.ID) })
+	list, next := paginate(query, view.Instruments(req.agreement()), func(instrument api.Instrument) string { return string(instrument.ID) })
 	return projections.Answer{
 		Version: agreement.Version, Agreement: req.agreement(),
-		Body: projections.Instruments{Agreement: req.agreement(), Instruments: list, NextCursor: next},
+		Body: api.Instruments{Agreement: req.agreement(), Instruments: list, NextCursor: next},
 	}, query.err()
 }
 
@@ -237,13 +202,7 @@ func readInstrument(agreement domain.AgreementID, id domain.InstrumentID) resour
 	}
 }
 
-// InstrumentChange is the body that changes what one's own partner notes on a legal part; its terms change with
-// the agreement.
-type InstrumentChange struct {
-	PrivateNote string `json:"private_note" maxLength:"10000" doc:"An empty one removes it."`
-}
-
-func noteInstrument(req *writeCall, body *InstrumentChange) (*intent, error) {
+func noteInstrument(req *writeCall, body *api.InstrumentChange) (*intent, error) {
 	agreement, instrument := req.agreement(), req.instrument()
 	return &intent{
 		command: domain.NoteInstrument{AgreementID: agreement, Instrument: instrument, Note: body.PrivateNote},
@@ -269,12 +228,7 @@ func readScheduleItem(agreement domain.AgreementID, instrument domain.Instrument
 	}
 }
 
-// ItemChange is the body that moves a schedule item.
-type ItemChange struct {
-	State domain.ItemState `json:"state" enum:"delivered,recorded" doc:"recorded is for a patent_assignment; nothing goes back."`
-}
-
-func moveScheduleItem(req *writeCall, body *ItemChange) (*intent, error) {
+func moveScheduleItem(req *writeCall, body *api.ItemChange) (*intent, error) {
 	agreement, instrument, item := req.agreement(), req.instrument(), domain.ItemID(req.echoCtx.Param("item"))
 	return &intent{
 		command: domain.MoveItem{AgreementID: agreement, Instrument: instrument, Item: item, State: body.State},
@@ -282,29 +236,16 @@ func moveScheduleItem(req *writeCall, body *ItemChange) (*intent, error) {
 	}, nil
 }
 
-func findScheduleItem(view *projections.View, agreement domain.AgreementID, instrumentID domain.InstrumentID, id domain.ItemID) (projections.ScheduleItem, bool) {
+func findScheduleItem(view *projections.View, agreement domain.AgreementID, instrumentID domain.InstrumentID, id domain.ItemID) (api.ScheduleItem, bool) {
 	holder, _ := view.Instrument(agreement, instrumentID)
-	i := slices.IndexFunc(holder.Schedule, func(item projections.ScheduleItem) bool { return item.ID == id })
+	i := slices.IndexFunc(holder.Schedule, func(item api.ScheduleItem) bool { return item.ID == id })
 	if i < 0 {
-		return projections.ScheduleItem{}, false
+		return api.ScheduleItem{}, false
 	}
 	return holder.Schedule[i], true
 }
 
-// NewInstrument is the body that adds a legal part.
-type NewInstrument struct {
-	ID          domain.InstrumentID                    `json:"id,omitempty" doc:"Derived from the title unless given."`
-	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
-	Title       string                                 `json:"title" maxLength:"200"`
-	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
-	EffectiveOn domain.Date                            `json:"effective_on"`
-	ExpiresOn   domain.Date                            `json:"expires_on,omitzero" nullable:"true"`
-	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
-	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
-	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"What its clauses oblige whom to."`
-}
-
-func addInstrument(req *writeCall, body *NewInstrument) (*intent, error) {
+func addInstrument(req *writeCall, body *api.NewInstrument) (*intent, error) {
 	agreement := req.agreement()
 	id := domain.InstrumentID(req.derive.resourceID(string(body.ID), body.Title, "instrument", req.commandID))
 	return &intent{

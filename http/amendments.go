@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -17,15 +18,15 @@ const (
 
 func amendmentRoutes() []*route {
 	action := func(name, summary, callers string, handler *bodyHandler) *route {
-		return changeRoute(http.MethodPost, name+"Amendment", oneAmendmentPath+"/"+name, summary, callers, amendmentVisible, projections.Amendment{}, handler)
+		return changeRoute(http.MethodPost, name+"Amendment", oneAmendmentPath+"/"+name, summary, callers, amendmentVisible, api.Amendment{}, handler)
 	}
 	return []*route{
 		readRoute("listAmendments", amendmentsPath, "The agreement's amendments, by number", anyParty, agreementVisible,
-			projections.Amendments{}, listAmendments, listParameters()...),
+			api.Amendments{}, listAmendments, listParameters()...),
 		createRoute("proposeAmendment", amendmentsPath, "Propose to change signed terms, to add or end legal parts, or that partners join; it takes every party's signature",
-			partyManager, agreementVisible, projections.Amendment{}, command(proposeAmendment)),
+			partyManager, agreementVisible, api.Amendment{}, command(proposeAmendment)),
 		readRoute("getAmendment", oneAmendmentPath, "One amendment; signatures shows who has signed", anyParty, amendmentVisible,
-			projections.Amendment{}, getAmendment),
+			api.Amendment{}, getAmendment),
 		action("sign", "Sign for one's partner; with the last signature all of it is in force", signer, command(signAmendment)),
 		action("reject", "Reject, with a reason; this closes the amendment. Who was invited by it gets 204: it sees nothing any more", signer,
 			command(rejectAmendment)).mayHideResource(),
@@ -60,10 +61,10 @@ func listAmendments(req *call, view *projections.View) (projections.Answer, erro
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := paginate(query, view.Amendments(req.agreement()), func(amendment projections.Amendment) string { return fmt.Sprintf("%09d", amendment.Number) })
+	list, next := paginate(query, view.Amendments(req.agreement()), func(amendment api.Amendment) string { return fmt.Sprintf("%09d", amendment.Number) })
 	return projections.Answer{
 		Version: view.AgreementVersion(req.agreement()), Agreement: req.agreement(),
-		Body: projections.Amendments{Agreement: req.agreement(), Amendments: list, NextCursor: next},
+		Body: api.Amendments{Agreement: req.agreement(), Amendments: list, NextCursor: next},
 	}, query.err()
 }
 
@@ -85,78 +86,34 @@ func readAmendment(agreement domain.AgreementID, number func(*projections.View) 
 	}
 }
 
-// NewAmendment is the body that proposes an amendment.
-type NewAmendment struct {
-	Title   string        `json:"title" maxLength:"200"`
-	Changes TermsProposal `json:"changes"`
-}
-
-// TermsProposal says what an amendment changes; what is absent stays.
-type TermsProposal struct {
-	Title                 *string              `json:"title,omitempty" maxLength:"200" doc:"The agreement's own."`
-	ExpiresOn             domain.Date          `json:"expires_on,omitzero"`
-	NoEnd                 bool                 `json:"no_end,omitempty" doc:"The agreement has no last day any more."`
-	AcceptanceDays        *int                 `json:"acceptance_days,omitempty" minimum:"0" maximum:"365"`
-	DeemedAcceptance      *bool                `json:"deemed_acceptance,omitempty"`
-	ForecastToleranceDays *int                 `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
-	AddInstruments        []InstrumentProposal `json:"add_instruments,omitempty" maxItems:"50"`
-	EndInstruments        []InstrumentEnding   `json:"end_instruments,omitempty" maxItems:"50"`
-	Join                  []JoiningProposal    `json:"join,omitempty" maxItems:"20" doc:"Partners that are to become parties. They are let in when all present parties have signed."`
-}
-
-// InstrumentProposal is a legal part that an amendment adds.
-type InstrumentProposal struct {
-	ID          domain.InstrumentID                    `json:"id"`
-	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
-	Title       string                                 `json:"title" maxLength:"200"`
-	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
-	EffectiveOn domain.Date                            `json:"effective_on"`
-	ExpiresOn   domain.Date                            `json:"expires_on,omitzero"`
-	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
-	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
-	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"What its clauses oblige whom to."`
-}
-
-// JoiningProposal is a partner that is to become a party.
-type JoiningProposal struct {
-	Partner   domain.PartnerID `json:"partner"`
-	SharePast bool             `json:"share_past,omitempty" doc:"Only false: a partner that joins sees from its invitation on."`
-}
-
-// InstrumentEnding moves the last day of a legal part.
-type InstrumentEnding struct {
-	ID        domain.InstrumentID `json:"id"`
-	ExpiresOn domain.Date         `json:"expires_on"`
-}
-
-func (p *TermsProposal) changes() domain.AmendmentChanges {
+func amendmentChanges(proposal *api.TermsProposal) domain.AmendmentChanges {
 	changes := domain.AmendmentChanges{Terms: domain.TermsChange{
-		Title: p.Title, ExpiresOn: p.ExpiresOn, NoEnd: p.NoEnd, AcceptanceDays: p.AcceptanceDays,
-		DeemedAcceptance: p.DeemedAcceptance, ForecastToleranceDays: p.ForecastToleranceDays,
+		Title: proposal.Title, ExpiresOn: proposal.ExpiresOn, NoEnd: proposal.NoEnd, AcceptanceDays: proposal.AcceptanceDays,
+		DeemedAcceptance: proposal.DeemedAcceptance, ForecastToleranceDays: proposal.ForecastToleranceDays,
 	}}
-	for _, joining := range p.Join {
+	for _, joining := range proposal.Join {
 		changes.Join = append(changes.Join, domain.Joining{Partner: joining.Partner})
 	}
-	for _, instrument := range p.AddInstruments {
+	for _, instrument := range proposal.AddInstruments {
 		changes.AddInstruments = append(changes.AddInstruments, domain.Instrument{
 			ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: instrument.Roles, EffectiveOn: instrument.EffectiveOn, ExpiresOn: instrument.ExpiresOn,
 			Disclosure: instrument.Disclosure, Schedule: instrument.Schedule, Obligations: instrument.Obligations,
 		})
 	}
-	for _, ending := range p.EndInstruments {
+	for _, ending := range proposal.EndInstruments {
 		changes.EndInstruments = append(changes.EndInstruments, domain.InstrumentEnd{ID: ending.ID, ExpiresOn: ending.ExpiresOn})
 	}
 	return changes
 }
 
-func proposeAmendment(req *writeCall, body *NewAmendment) (*intent, error) {
+func proposeAmendment(req *writeCall, body *api.NewAmendment) (*intent, error) {
 	agreement, key := req.agreement(), "a-"+req.derive.suffix("amendment", req.commandID, 0)
-	changes := body.Changes.changes()
+	changes := amendmentChanges(&body.Changes)
 	var joiners []domain.PartnerID
 	for _, joining := range changes.Join {
 		joiners = append(joiners, joining.Partner)
 	}
-	if slices.ContainsFunc(body.Changes.Join, func(joining JoiningProposal) bool { return joining.SharePast }) {
+	if slices.ContainsFunc(body.Changes.Join, func(joining api.JoiningProposal) bool { return joining.SharePast }) {
 		return nil, invalid(domain.FieldError{Field: "changes", Message: "share_past is not possible: a partner that joins sees from its invitation on"})
 	}
 	if err := req.checkPartners("changes", joiners); err != nil {
@@ -184,24 +141,19 @@ func (c *writeCall) amendmentIntent(commandOn func(number int) domain.Command) *
 	}
 }
 
-func signAmendment(req *writeCall, body *Signing) (*intent, error) {
+func signAmendment(req *writeCall, body *api.Signing) (*intent, error) {
 	return req.amendmentIntent(func(n int) domain.Command {
 		return domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}, Signatory: body.Signatory, SignedOn: body.SignedOn}
 	}), nil
 }
 
-// AmendmentRefusal is the body that rejects an amendment.
-type AmendmentRefusal struct {
-	Reason string `json:"reason" maxLength:"2000"`
-}
-
-func rejectAmendment(req *writeCall, body *AmendmentRefusal) (*intent, error) {
+func rejectAmendment(req *writeCall, body *api.AmendmentRefusal) (*intent, error) {
 	return req.amendmentIntent(func(n int) domain.Command {
 		return domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}, Reason: body.Reason}
 	}), nil
 }
 
-func withdrawAmendment(req *writeCall, _ *Nothing) (*intent, error) {
+func withdrawAmendment(req *writeCall, _ *api.Nothing) (*intent, error) {
 	return req.amendmentIntent(func(n int) domain.Command {
 		return domain.WithdrawAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}}
 	}), nil

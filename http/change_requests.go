@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -16,15 +17,15 @@ const (
 
 func changeRoutes() []*route {
 	action := func(name, summary, callers string, handler *bodyHandler) *route {
-		return changeRoute(http.MethodPost, name+"Change", oneChangePath+"/"+name, summary, callers, changeVisible, projections.Change{}, handler)
+		return changeRoute(http.MethodPost, name+"Change", oneChangePath+"/"+name, summary, callers, changeVisible, api.Change{}, handler)
 	}
 	return []*route{
 		readRoute("listChanges", changesPath, "The project's change requests, by number", anyParticipant, projectVisible,
-			projections.Changes{}, listChanges, listParameters()...),
+			api.Changes{}, listChanges, listParameters()...),
 		createRoute("proposeChange", changesPath, "Propose to agree milestones, to change or cancel agreed ones, or to make some public; it takes every owner and acceptor, before and after, and for what becomes public every participant",
-			participants, projectVisible, projections.Change{}, command(proposeChange)),
+			participants, projectVisible, api.Change{}, command(proposeChange)),
 		readRoute("getChange", oneChangePath, "One change request; approvals shows who has approved", anyParticipant, changeVisible,
-			projections.Change{}, getChange),
+			api.Change{}, getChange),
 		action("approve", "Approve for one's partner; the last approval makes all of it binding, and public what is published", affected, command(approveChange)),
 		action("reject", "Reject, with a reason; this closes the request", affected, command(rejectChange)),
 		action("withdraw", "Take back one's own request", proposer, command(withdrawChange)),
@@ -60,10 +61,10 @@ func listChanges(req *call, view *projections.View) (projections.Answer, error) 
 		return projections.Answer{}, err
 	}
 	ref := req.project()
-	list, next := paginate(query, view.Changes(ref.Agreement, ref.Project), func(change projections.Change) string { return fmt.Sprintf("%09d", change.Number) })
+	list, next := paginate(query, view.Changes(ref.Agreement, ref.Project), func(change api.Change) string { return fmt.Sprintf("%09d", change.Number) })
 	return projections.Answer{
 		Version: view.AgreementVersion(ref.Agreement), Agreement: ref.Agreement,
-		Body: projections.Changes{Agreement: ref.Agreement, Project: ref.Project, Changes: list, NextCursor: next},
+		Body: api.Changes{Agreement: ref.Agreement, Project: ref.Project, Changes: list, NextCursor: next},
 	}, query.err()
 }
 
@@ -85,25 +86,7 @@ func readChange(ref domain.ProjectRef, number func(*projections.View) int) resou
 	}
 }
 
-// NewChange is the body that proposes a change.
-type NewChange struct {
-	Reason     string               `json:"reason" maxLength:"2000"`
-	Milestones []MilestoneWanted    `json:"milestones,omitempty" maxItems:"100" doc:"Can be absent when something is published."`
-	Publish    []domain.MilestoneID `json:"publish,omitempty" maxItems:"100" doc:"Milestones that become public. It takes every participant, and nothing takes it back: from then on everybody sees their title, owner, acceptors, state and dates as they are and become."`
-}
-
-// MilestoneWanted says what a change request wants of one milestone; what is absent stays. With nothing
-// but an id the milestone's present plan is to be agreed.
-type MilestoneWanted struct {
-	ID        domain.MilestoneID  `json:"id"`
-	DueOn     domain.Date         `json:"due_on,omitzero"`
-	Owner     domain.PartnerID    `json:"owner,omitempty"`
-	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1"`
-	Criteria  *[]string           `json:"criteria,omitempty" maxItems:"100"`
-	Cancel    bool                `json:"cancel,omitempty" doc:"Goes without other fields."`
-}
-
-func proposeChange(req *writeCall, body *NewChange) (*intent, error) {
+func proposeChange(req *writeCall, body *api.NewChange) (*intent, error) {
 	ref, key := req.project(), "c-"+req.derive.suffix("change", req.commandID, 0)
 	command := domain.ProposeChange{ProjectRef: ref, Key: key, Reason: body.Reason, Publish: body.Publish}
 	for _, wanted := range body.Milestones {
@@ -136,24 +119,19 @@ func (c *writeCall) changeIntent(commandOn func(number int) domain.Command) *int
 	}
 }
 
-func approveChange(req *writeCall, _ *Nothing) (*intent, error) {
+func approveChange(req *writeCall, _ *api.Nothing) (*intent, error) {
 	return req.changeIntent(func(n int) domain.Command {
 		return domain.ApproveChange{ChangeRef: domain.ChangeRef{ProjectRef: req.project(), Number: n}}
 	}), nil
 }
 
-// ChangeRefusal is the body that rejects a change request.
-type ChangeRefusal struct {
-	Reason string `json:"reason" maxLength:"2000"`
-}
-
-func rejectChange(req *writeCall, body *ChangeRefusal) (*intent, error) {
+func rejectChange(req *writeCall, body *api.ChangeRefusal) (*intent, error) {
 	return req.changeIntent(func(n int) domain.Command {
 		return domain.RejectChange{ChangeRef: domain.ChangeRef{ProjectRef: req.project(), Number: n}, Reason: body.Reason}
 	}), nil
 }
 
-func withdrawChange(req *writeCall, _ *Nothing) (*intent, error) {
+func withdrawChange(req *writeCall, _ *api.Nothing) (*intent, error) {
 	return req.changeIntent(func(n int) domain.Command {
 		return domain.WithdrawChange{ChangeRef: domain.ChangeRef{ProjectRef: req.project(), Number: n}}
 	}), nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"tandem/api"
 	"tandem/eventlog"
 	"tandem/projections"
 	"tandem/projections/feed"
@@ -51,12 +52,12 @@ func (c *call) computeFeed(scope projections.EventScope) (projections.Answer, er
 	}
 	events, page, err := c.readFeed(cursor, scope, language, limit)
 	position := page.Position()
-	answer := projections.Events{Events: events, NextCursor: &position}
+	answer := api.Events{Events: events, NextCursor: &position}
 	return projections.Answer{Version: uint64(len(events)), Body: answer, Agreement: c.agreement()}, err
 }
 
 // readFeed reads and renders a page of the caller's events.
-func (c *call) readFeed(cursor feed.Cursor, scope projections.EventScope, language string, limit int) ([]projections.Event, feed.Page, error) {
+func (c *call) readFeed(cursor feed.Cursor, scope projections.EventScope, language string, limit int) ([]api.Event, feed.Page, error) {
 	page, err := c.eventReader.Next(c.request.Context(), c.caller.Viewer, cursor, feed.EventQuery{EventScope: scope}, limit)
 	switch _, lost := errors.AsType[*eventlog.LostTailError](err); {
 	case lost:
@@ -138,7 +139,7 @@ func (s *eventStream) begin() {
 }
 
 // send writes and flushes a part of the feed; none is a heartbeat.
-func (s *eventStream) send(events []projections.Event) error {
+func (s *eventStream) send(events []api.Event) error {
 	var buf bytes.Buffer
 	if len(events) == 0 {
 		buf.WriteString(": nothing new\n\n")

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tandem/api"
 )
 
 // Replayed requires an answer to be the same as the first one, and to say that it is a repeat.
@@ -26,9 +28,9 @@ func (a *answer) Replayed(first *answer) {
 }
 
 // problem is the problem without what differs from request to request.
-func (a *answer) problem() Problem {
+func (a *answer) problem() api.Problem {
 	a.t.Helper()
-	var problem Problem
+	var problem api.Problem
 	a.into(&problem)
 	problem.RequestID = ""
 	return problem

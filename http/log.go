@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"tandem/api"
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/eventlog"
@@ -25,71 +26,19 @@ type Operations interface {
 	Replay(ctx context.Context, partition eventlog.Partition, letter eventlog.DeadLetter) (eventlog.CommandID, bus.Result, error)
 }
 
-// LogState is the log as its operator sees it: how much there is and how it gets on. It has counts
-// only, nothing of what any commit says, and no hashes, which never leave the installation.
-type LogState struct {
-	Kind       string         `json:"kind" doc:"sqlite or redis."`
-	Place      string         `json:"place" doc:"The file, or the server's address."`
-	Durability string         `json:"durability" doc:"What an append survives: disk or replicated."`
-	Bytes      uint64         `json:"bytes" doc:"Size of the file, or of the server's memory in use."`
-	Limit      uint64         `json:"limit" doc:"What bytes may reach; 0: no limit is set."`
-	Node       string         `json:"node" doc:"The node that answers; applied and lag are its. Empty while it owns nothing."`
-	Nodes      []string       `json:"nodes" doc:"All that are alive."`
-	Partitions []LogPartition `json:"partitions"`
-	Totals     LogTotals      `json:"totals"`
-}
-
-// LogPartition is one partition of the log.
-type LogPartition struct {
-	Partition     int      `json:"partition"`
-	Head          uint64   `json:"head" doc:"Sequence number of the last stored commit."`
-	Durable       uint64   `json:"durable" doc:"The last one that may be told."`
-	Applied       uint64   `json:"applied" doc:"The last one that this node has applied."`
-	Lag           uint64   `json:"lag" doc:"How many durable ones this node has not applied yet."`
-	Owner         string   `json:"owner" doc:"The node that decides its commands; empty: none, and they wait."`
-	Fence         uint64   `json:"fence" doc:"Counts the owners."`
-	Waiting       uint64   `json:"waiting" doc:"Commands that are not decided yet."`
-	OldestSeconds float64  `json:"oldest_seconds" doc:"Age of the oldest of them; 0 if there is none or it is not known."`
-	DeadLetters   uint64   `json:"dead_letters"`
-	Epoch         uint64   `json:"epoch" doc:"Losses that were accepted."`
-	Loss          *LogLoss `json:"loss" doc:"A loss that is not accepted; the partition stands still until then."`
-}
-
-// LogLoss says that commits were seen and are gone.
-type LogLoss struct {
-	Known  uint64 `json:"known" doc:"The last commit that a node had seen."`
-	Stored uint64 `json:"stored" doc:"The last one that the log still has; the same as known where it has another commit in its place."`
-}
-
-// LogTotals sums the partitions up.
-type LogTotals struct {
-	Commits       uint64  `json:"commits"`
-	Lag           uint64  `json:"lag"`
-	Waiting       uint64  `json:"waiting"`
-	OldestSeconds float64 `json:"oldest_seconds" doc:"Of all partitions."`
-	DeadLetters   uint64  `json:"dead_letters"`
-	Unowned       int     `json:"unowned" doc:"Partitions without an owner."`
-	Losses        int     `json:"losses" doc:"Partitions with a loss that is not accepted."`
-}
-
-// AcceptLoss names the partitions that shall go on with what they still have.
-type AcceptLoss struct {
-	Partitions []int `json:"partitions" minItems:"1"`
-}
-
 const operatorOnly = "the operator"
 
 func logRoutes() []*route {
 	return []*route{
 		{
 			method: http.MethodGet, operationID: "getLog", path: "/v1/log", summary: "How the log is getting on, partition by partition",
-			callers: operatorOnly, visibleTo: operationsVisible, responseBody: LogState{}, handle: computed(getLog), uncached: true,
+			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.LogState{}, handle: computed(getLog), uncached: true,
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		{
 			method: http.MethodPost, operationID: "acceptLoss", path: "/v1/log/accept-loss",
 			summary: "Go on without commits that were lost; positions of before get 410 afterwards",
-			callers: operatorOnly, visibleTo: operationsVisible, responseBody: LogState{}, body: action(acceptLoss), uncached: true,
+			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.LogState{}, body: action(acceptLoss), uncached: true,
 			success: []int{http.StatusOK},
 		},
 	}
@@ -117,19 +66,19 @@ func getLog(req *call) (projections.Answer, error) {
 	return projections.Answer{Body: state}, err
 }
 
-func (c *call) logState(ctx context.Context) (LogState, error) {
+func (c *call) logState(ctx context.Context) (api.LogState, error) {
 	status, err := c.Operations.Status(ctx)
 	if err != nil {
-		return LogState{}, c.logUnreachable(err)
+		return api.LogState{}, c.logUnreachable(err)
 	}
-	state := LogState{
+	state := api.LogState{
 		Kind: status.Kind, Place: status.Location, Durability: status.Durability, Bytes: status.Bytes, Limit: status.BytesLimit,
 		Node: nodeName(c.Operations, status), Nodes: append([]string{}, status.Nodes...),
 	}
 	for i := range status.Partitions {
 		partition := partitionState(i, &status.Partitions[i], c.ReadModel.Head(eventlog.Partition(i)).Seq, c.now)
 		state.Partitions = append(state.Partitions, partition)
-		state.Totals.add(partition)
+		addToTotals(&state.Totals, partition)
 	}
 	return state, nil
 }
@@ -154,13 +103,13 @@ func nodeName(operations Operations, status eventlog.Status) (name string) {
 	return name
 }
 
-func partitionState(number int, status *eventlog.PartitionStatus, applied uint64, now time.Time) LogPartition {
-	partition := LogPartition{
+func partitionState(number int, status *eventlog.PartitionStatus, applied uint64, now time.Time) api.LogPartition {
+	partition := api.LogPartition{
 		Partition: number, Head: status.Head.Seq, Durable: status.Durable, Applied: applied, Lag: lag(status, applied), Owner: status.Owner,
 		Fence: status.Fence, Waiting: status.Waiting, OldestSeconds: age(status.OldestWaiting, now), DeadLetters: status.DeadLetters, Epoch: status.Epoch,
 	}
 	if status.OpenLoss != nil {
-		partition.Loss = &LogLoss{Known: status.OpenLoss.Known.Seq, Stored: status.OpenLoss.Stored.Seq}
+		partition.Loss = &api.LogLoss{Known: status.OpenLoss.Known.Seq, Stored: status.OpenLoss.Stored.Seq}
 	}
 	return partition
 }
@@ -179,27 +128,27 @@ func age(since, now time.Time) float64 {
 	return math.Round(max(0, now.Sub(since)).Seconds()*1000) / 1000
 }
 
-func (t *LogTotals) add(partition LogPartition) {
-	t.Commits += partition.Head
-	t.Lag += partition.Lag
-	t.Waiting += partition.Waiting
-	t.OldestSeconds = max(t.OldestSeconds, partition.OldestSeconds)
-	t.DeadLetters += partition.DeadLetters
+func addToTotals(totals *api.LogTotals, partition api.LogPartition) {
+	totals.Commits += partition.Head
+	totals.Lag += partition.Lag
+	totals.Waiting += partition.Waiting
+	totals.OldestSeconds = max(totals.OldestSeconds, partition.OldestSeconds)
+	totals.DeadLetters += partition.DeadLetters
 	if partition.Owner == "" {
-		t.Unowned++
+		totals.Unowned++
 	}
 	if partition.Loss != nil {
-		t.Losses++
+		totals.Losses++
 	}
 }
 
 // acceptLoss accepts all the losses or, when one partition has none, nothing.
-func acceptLoss(req *writeCall, read func() (*AcceptLoss, error)) error {
+func acceptLoss(req *writeCall, read func() (*api.AcceptLoss, error)) error {
 	body, err := read()
 	if err != nil {
 		return err
 	}
-	partitions, err := body.list()
+	partitions, err := partitionsToAccept(body)
 	if err != nil {
 		return err
 	}
@@ -221,10 +170,10 @@ func acceptLoss(req *writeCall, read func() (*AcceptLoss, error)) error {
 	return nil
 }
 
-// list returns the partitions, each of them once.
-func (b *AcceptLoss) list() ([]eventlog.Partition, error) {
+// partitionsToAccept returns the partitions, each of them once.
+func partitionsToAccept(body *api.AcceptLoss) ([]eventlog.Partition, error) {
 	var partitions []eventlog.Partition
-	for i, number := range b.Partitions {
+	for i, number := range body.Partitions {
 		if number < 0 || number >= eventlog.Partitions {
 			return nil, invalid(domain.FieldError{
 				Field: "partitions[" + strconv.Itoa(i) + "]", Message: "is not a partition, from 0 to " + strconv.Itoa(eventlog.Partitions-1),

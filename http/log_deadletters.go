@@ -12,57 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"tandem/api"
 	"tandem/bus"
-	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
 )
-
-// DeadLetter is a message that could not be read as a command.
-type DeadLetter struct {
-	Partition int       `json:"partition"`
-	ID        string    `json:"id" doc:"The message's id as it is written in a path: percent-encoded, or sha256- and its sum where it fits in no path. It need not be unique."`
-	At        time.Time `json:"at"`
-	Size      int       `json:"size" doc:"Of the payload, in bytes."`
-	Reason    string    `json:"reason" doc:"The first line of it, 200 characters at most; … stands for what may be a value of the payload."`
-}
-
-// DeadLetters is a part of the list of them.
-type DeadLetters struct {
-	DeadLetters []DeadLetter `json:"dead_letters" doc:"Oldest first."`
-	NextCursor  *string      `json:"next_cursor"`
-}
-
-// OneDeadLetter is a dead letter with all that may be told of it.
-type OneDeadLetter struct {
-	Partition int               `json:"partition"`
-	ID        string            `json:"id"`
-	At        time.Time         `json:"at"`
-	Size      int               `json:"size" doc:"Of the payload, in bytes."`
-	Reason    string            `json:"reason" doc:"… stands for what may be a value of the payload."`
-	Payload   DeadLetterPayload `json:"payload"`
-}
-
-// DeadLetterPayload is the envelope of a payload, without its content: see bus.Outline for why.
-type DeadLetterPayload struct {
-	Envelope    bool              `json:"envelope" doc:"Whether the payload is JSON as commands are sent. What it does not say is null."`
-	Command     *string           `json:"command" doc:"Its name."`
-	Partner     *domain.PartnerID `json:"partner" doc:"That the sender acted for."`
-	Member      *domain.MemberID  `json:"member"`
-	Role        *domain.Role      `json:"role" enum:"manager,viewer,operator"`
-	RequestedAt *time.Time        `json:"requested_at"`
-	CommandSize *int              `json:"command_size" doc:"In bytes."`
-	SHA256      *string           `json:"sha256" pattern:"^[0-9a-f]{64}$" doc:"Of a payload that is no envelope, to compare it with what somebody sent."`
-}
-
-// Replayed says what became of a dead letter that was sent again.
-type Replayed struct {
-	Command string   `json:"command" doc:"The new message's id."`
-	State   string   `json:"state" enum:"done,rejected,pending,dead" doc:"dead: it is another dead letter now. pending: it will be decided, but it took too long to wait for."`
-	Problem *Problem `json:"problem" doc:"Why it was rejected or is dead. Its code names the rule; the rest is the sender's."`
-}
 
 func deadLetterRoutes() []*route {
 	const list, one = "/v1/deadletters", "/v1/deadletters/{partition}/{letter}"
@@ -70,17 +25,17 @@ func deadLetterRoutes() []*route {
 	return []*route{
 		{
 			method: http.MethodGet, operationID: "listDeadLetters", path: list, summary: "Messages that could not be read as commands, oldest first",
-			callers: operatorOnly, visibleTo: operationsVisible, responseBody: DeadLetters{}, query: listParameters(), handle: computed(listDeadLetters),
+			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.DeadLetters{}, query: listParameters(), handle: computed(listDeadLetters),
 			uncached: true, success: read,
 		},
 		{
 			method: http.MethodGet, operationID: "getDeadLetter", path: one, summary: "One of them: the newest with that id",
-			callers: operatorOnly, visibleTo: operationsVisible, responseBody: OneDeadLetter{}, handle: computed(getDeadLetter), uncached: true, success: read,
+			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.OneDeadLetter{}, handle: computed(getDeadLetter), uncached: true, success: read,
 		},
 		{
 			method: http.MethodPost, operationID: "replayDeadLetter", path: one + "/replay",
 			summary: "Send its payload again as a new command, for when the program can read it now; every time it is done again",
-			callers: operatorOnly, visibleTo: operationsVisible, responseBody: Replayed{}, body: &bodyHandler{run: replayDeadLetter, honoursPrefer: true}, uncached: true,
+			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.Replayed{}, body: &bodyHandler{run: replayDeadLetter, honoursPrefer: true}, uncached: true,
 			success: []int{http.StatusOK},
 		},
 	}
@@ -117,9 +72,9 @@ func listDeadLetters(req *call) (projections.Answer, error) {
 	if err := query.err(); err != nil {
 		return projections.Answer{}, err
 	}
-	out := DeadLetters{DeadLetters: []DeadLetter{}, NextCursor: next}
+	out := api.DeadLetters{DeadLetters: []api.DeadLetter{}, NextCursor: next}
 	for _, letter := range page {
-		out.DeadLetters = append(out.DeadLetters, DeadLetter{
+		out.DeadLetters = append(out.DeadLetters, api.DeadLetter{
 			Partition: int(letter.partition), ID: deadLetterPathID(letter.ID), At: letter.At, Size: len(letter.Payload), Reason: firstLine(bus.SummarizeDeadLetter(letter.DeadLetter).Reason),
 		})
 	}
@@ -196,20 +151,20 @@ func getDeadLetter(req *call) (projections.Answer, error) {
 		return projections.Answer{}, err
 	}
 	summary := bus.SummarizeDeadLetter(letter.DeadLetter)
-	return projections.Answer{Body: OneDeadLetter{
+	return projections.Answer{Body: api.OneDeadLetter{
 		Partition: int(letter.partition), ID: deadLetterPathID(letter.ID), At: letter.At, Size: len(letter.Payload), Reason: summary.Reason, Payload: payloadOf(summary, letter.Payload),
 	}}, nil
 }
 
 // payloadOf tells the envelope. A sum would let somebody confirm a guess at what is in it, so it is
 // told only where nothing else can be.
-func payloadOf(summary bus.DeadLetterSummary, payload []byte) DeadLetterPayload {
+func payloadOf(summary bus.DeadLetterSummary, payload []byte) api.DeadLetterPayload {
 	if !summary.Envelope {
 		sum := sha256.Sum256(payload)
 		text := hex.EncodeToString(sum[:])
-		return DeadLetterPayload{SHA256: &text}
+		return api.DeadLetterPayload{SHA256: &text}
 	}
-	return DeadLetterPayload{
+	return api.DeadLetterPayload{
 		Envelope: true, Command: nilIfZero(summary.Name), Partner: nilIfZero(summary.Partner), Member: nilIfZero(summary.Member), Role: nilIfZero(summary.Role),
 		RequestedAt: nilIfZero(summary.RequestedAt), CommandSize: &summary.CommandSize,
 	}
@@ -241,7 +196,7 @@ func replayDeadLetter(req *writeCall, read func() (any, error)) error {
 	if err != nil && !req.willBeDecided(err) {
 		return replayRefusal(err)
 	}
-	out := Replayed{Command: id.String(), State: replayState(result, err)}
+	out := api.Replayed{Command: id.String(), State: replayState(result, err)}
 	if result.Rejection != nil {
 		out.Problem = req.redactedProblem(result)
 	}
@@ -285,7 +240,7 @@ func replayState(result bus.Result, err error) string {
 }
 
 // redactedProblem is the problem without its detail and fields: they tell of the agreement.
-func (c *call) redactedProblem(result bus.Result) *Problem {
+func (c *call) redactedProblem(result bus.Result) *api.Problem {
 	detail := "This rule refused it. What it says of the agreement is told to its sender only."
 	if result.IsDeadLetter() {
 		detail = result.Rejection.Detail

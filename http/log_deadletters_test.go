@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/eventlog"
@@ -165,7 +166,7 @@ func TestDeadLettersWithOddIDs(t *testing.T) {
 			b.letters = append(b.letters, eventlog.DeadLetter{ID: id, Reason: strconv.Itoa(i), At: e.now.Add(time.Duration(n)), Payload: make([]byte, n)})
 		}
 	}
-	var list DeadLetters
+	var list api.DeadLetters
 	w := e.get("/v1/deadletters?limit=200")
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &list))
@@ -175,7 +176,7 @@ func TestDeadLettersWithOddIDs(t *testing.T) {
 		require.Regexp(t, `^[!-~]{1,600}$`, l.ID, "it can be printed and typed")
 		w := e.get("/v1/deadletters/7/" + l.ID)
 		require.Equal(t, http.StatusOK, w.Code, "%q: %s", l.ID, w.Body)
-		var one OneDeadLetter
+		var one api.OneDeadLetter
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &one))
 		require.Equal(t, l.ID, one.ID)
 		require.Equal(t, l.Reason, one.Reason)
@@ -233,7 +234,7 @@ func TestReplay(t *testing.T) {
 				require.Equal(t, c.code == "unavailable", w.Header().Get("Retry-After") != "", "a repeat would do it twice")
 				return
 			}
-			var out Replayed
+			var out api.Replayed
 			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &out))
 			require.Equal(t, c.state, out.State)
 			require.Equal(t, eventlog.CommandID{0xab}.String(), out.Command)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/bus"
 	"tandem/eventlog"
 	"tandem/eventlog/eventlogtest"
@@ -18,7 +19,7 @@ func TestLogTellsCountsOnly(t *testing.T) {
 	w := newWorld(t)
 	a := w.As("operator").GET("/v1/log").Want(200)
 	require.NotRegexp(t, "[0-9a-f]{64}", string(a.body), "hashes stay inside")
-	var state LogState
+	var state api.LogState
 	a.into(&state)
 	require.Equal(t, w.store.kind(), state.Kind)
 	require.Equal(t, "disk", state.Durability)
@@ -36,7 +37,7 @@ func TestLogTellsCountsOnly(t *testing.T) {
 		require.Equal(t, state.Node, partition.Owner)
 		commits += head.Seq
 	}
-	require.Equal(t, LogTotals{Commits: commits, DeadLetters: 4}, state.Totals)
+	require.Equal(t, api.LogTotals{Commits: commits, DeadLetters: 4}, state.Totals)
 	require.EqualValues(t, 4, state.Partitions[partitionOf(w.a)].DeadLetters)
 	for _, who := range []string{"nokia", "acme", "nokia-viewer"} {
 		same := w.As(who).With("X-Request-Id", "x")
@@ -62,16 +63,16 @@ func TestLogState(t *testing.T) {
 		Head: eventlog.Head{Seq: 5}, Durable: 5, Fence: 9, Waiting: 1, OldestWaiting: e.now.Add(time.Second), DeadLetters: 2,
 		OpenLoss: &eventlog.LostTailError{Partition: 7, Known: eventlog.Head{Seq: 8}, Stored: eventlog.Head{Seq: 5}},
 	}
-	var state LogState
+	var state api.LogState
 	require.NoError(t, json.Unmarshal(e.get("/v1/log").Body.Bytes(), &state))
 	require.Equal(t, "this-node", state.Node)
-	require.Equal(t, LogPartition{
+	require.Equal(t, api.LogPartition{
 		Partition: 3, Head: 12, Durable: 10, Lag: 10, Owner: "this-node", Fence: 2, Waiting: 3, OldestSeconds: 1.5, Epoch: 1,
 	}, state.Partitions[3])
-	require.Equal(t, LogPartition{
-		Partition: 7, Head: 5, Durable: 5, Lag: 5, Fence: 9, Waiting: 1, DeadLetters: 2, Loss: &LogLoss{Known: 8, Stored: 5},
+	require.Equal(t, api.LogPartition{
+		Partition: 7, Head: 5, Durable: 5, Lag: 5, Fence: 9, Waiting: 1, DeadLetters: 2, Loss: &api.LogLoss{Known: 8, Stored: 5},
 	}, state.Partitions[7], "a clock that is ahead makes no age")
-	require.Equal(t, LogTotals{Commits: 17, Lag: 15, Waiting: 4, OldestSeconds: 1.5, DeadLetters: 2, Unowned: 1, Losses: 1}, state.Totals)
+	require.Equal(t, api.LogTotals{Commits: 17, Lag: 15, Waiting: 4, OldestSeconds: 1.5, DeadLetters: 2, Unowned: 1, Losses: 1}, state.Totals)
 }
 
 // wrongPartitions are bodies with the status that refuses them.
@@ -114,7 +115,7 @@ func TestAcceptLoss(t *testing.T) {
 	require.Contains(t, accept(409, `{"partitions":[7,8,9,10]}`), "in partition 8, 10.")
 	require.Equal(t, []eventlog.Partition{7, 9, 11}, open(), "what is refused changes nothing")
 
-	var state LogState
+	var state api.LogState
 	require.NoError(t, json.Unmarshal([]byte(accept(200, `{"partitions":[9,7,9]}`)), &state))
 	require.Equal(t, []eventlog.Partition{11}, open())
 	require.Equal(t, 1, state.Totals.Losses)

@@ -3,6 +3,7 @@ package http
 import (
 	"net/http"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -15,18 +16,18 @@ const (
 func milestoneRoutes() []*route {
 	return []*route{
 		readRoute("listMilestones", milestonesPathTemplate, "The project's milestones, by due date and id", anyParticipant, projectVisible,
-			projections.Milestones{}, listMilestones, listParameters(stateFilters()...)...),
+			api.Milestones{}, listMilestones, listParameters(stateFilters()...)...),
 		createRoute("planMilestone", milestonesPathTemplate, "Plan a milestone; a private one's id gets a suffix", participants, projectVisible,
-			projections.Milestone{}, command(planMilestone)),
-		readRoute("getMilestone", milestonePathTemplate, "One milestone", anyParticipant, milestoneVisible, projections.Milestone{}, getMilestone),
+			api.Milestone{}, command(planMilestone)),
+		readRoute("getMilestone", milestonePathTemplate, "One milestone", anyParticipant, milestoneVisible, api.Milestone{}, getMilestone),
 		changeRoute(http.MethodPatch, "editMilestone", milestonePathTemplate, "Edit a milestone that is not delivered", owner, milestoneVisible,
-			projections.Milestone{}, command(editMilestone)),
+			api.Milestone{}, command(editMilestone)),
 		readRoute("getMilestoneDates", milestonePathTemplate+"/dates", "The milestone's proposed, agreed, planned, forecast and actual dates side by side, each with its moves and their reasons",
-			anyParticipant, milestoneVisible, projections.Dates{}, getMilestoneDates),
+			anyParticipant, milestoneVisible, api.Dates{}, getMilestoneDates),
 		{
 			method: http.MethodGet, operationID: "getMilestoneHistory", path: milestonePathTemplate + "/history",
 			summary: "Every event about the milestone that the caller may see, oldest first", callers: anyParticipant,
-			visibleTo: milestoneVisible, responseBody: projections.Events{}, query: feedParameters(), feed: true, handle: computed(milestoneHistory),
+			visibleTo: milestoneVisible, responseBody: api.Events{}, query: feedParameters(), feed: true, handle: computed(milestoneHistory),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 	}
@@ -88,7 +89,7 @@ func listPartnerMilestones(req *call, view *projections.View) (projections.Answe
 	}
 	list, next, err := view.Milestones(query)
 	return projections.Answer{
-		Version: view.Version(), Body: projections.Milestones{Partner: req.caller.Partner, Milestones: list, NextCursor: next},
+		Version: view.Version(), Body: api.Milestones{Partner: req.caller.Partner, Milestones: list, NextCursor: next},
 	}, err
 }
 
@@ -101,7 +102,7 @@ func listMilestones(req *call, view *projections.View) (projections.Answer, erro
 	list, next, err := view.Milestones(query)
 	return projections.Answer{
 		Version: view.AgreementVersion(query.Agreement), Agreement: query.Agreement,
-		Body: projections.Milestones{Partner: req.caller.Partner, Milestones: list, NextCursor: next},
+		Body: api.Milestones{Partner: req.caller.Partner, Milestones: list, NextCursor: next},
 	}, err
 }
 
@@ -130,7 +131,7 @@ func getTrend(req *call, view *projections.View) (projections.Answer, error) {
 	list, next, err := view.Trend(query)
 	return projections.Answer{
 		Version: view.AgreementVersion(query.Agreement), Agreement: query.Agreement,
-		Body: projections.Trend{Agreement: query.Agreement, Project: query.Project, Milestones: list, NextCursor: next},
+		Body: api.Trend{Agreement: query.Agreement, Project: query.Project, Milestones: list, NextCursor: next},
 	}, err
 }
 
@@ -144,22 +145,7 @@ func readMilestone(ref domain.MilestoneRef) resourceReader {
 	}
 }
 
-// NewMilestone is the body that plans a milestone.
-type NewMilestone struct {
-	ID           domain.MilestoneID  `json:"id,omitempty" doc:"Derived from the title unless given."`
-	Title        string              `json:"title" maxLength:"200"`
-	Description  string              `json:"description,omitempty" maxLength:"10000"`
-	Owner        domain.PartnerID    `json:"owner"`
-	Acceptors    *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1" doc:"All other participants unless given; a private milestone has none."`
-	DueOn        domain.Date         `json:"due_on"`
-	Criteria     []string            `json:"criteria,omitempty" maxItems:"100"`
-	Audience     domain.Audience     `json:"audience,omitempty" doc:"shared unless given, or private for one's own partner."`
-	Instrument   domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
-	ScheduleItem domain.ItemID       `json:"schedule_item,omitempty" nullable:"true"`
-	Clause       string              `json:"clause,omitempty" nullable:"true" maxLength:"50" doc:"Of the instrument: the obligation that it serves."`
-}
-
-func planMilestone(req *writeCall, body *NewMilestone) (*intent, error) {
+func planMilestone(req *writeCall, body *api.NewMilestone) (*intent, error) {
 	private, err := req.isPrivate(body.Audience)
 	if err != nil {
 		return nil, err
@@ -195,21 +181,8 @@ func chosenAcceptors(named *[]domain.PartnerID, private bool) ([]domain.PartnerI
 	return *named, nil
 }
 
-// MilestoneChange is the body that edits a milestone; what is absent stays.
-type MilestoneChange struct {
-	Title        *string              `json:"title,omitempty" maxLength:"200"`
-	Description  *string              `json:"description,omitempty" maxLength:"10000"`
-	Owner        *domain.PartnerID    `json:"owner,omitempty"`
-	Acceptors    *[]domain.PartnerID  `json:"acceptors,omitempty" minItems:"1"`
-	DueOn        *domain.Date         `json:"due_on,omitempty"`
-	Criteria     *[]string            `json:"criteria,omitempty" maxItems:"100"`
-	Instrument   *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
-	ScheduleItem *domain.ItemID       `json:"schedule_item,omitempty" nullable:"true"`
-	Clause       *string              `json:"clause,omitempty" nullable:"true" maxLength:"50"`
-}
-
-func editMilestone(req *writeCall, body *MilestoneChange) (*intent, error) {
-	if *body == (MilestoneChange{}) {
+func editMilestone(req *writeCall, body *api.MilestoneChange) (*intent, error) {
+	if *body == (api.MilestoneChange{}) {
 		return nil, errNothingToChange
 	}
 	return req.milestoneIntent(domain.EditMilestone{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tandem/api"
 	"tandem/eventlog"
 )
 
@@ -306,12 +307,12 @@ func (d *document) componentResponses() map[string]*huma.Response {
 			Description: "Refused or failed; code says why.",
 			Headers: headerRefs("Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "Tandem-Position",
 				"WWW-Authenticate", "X-Request-Id"),
-			Content: map[string]*huma.MediaType{problemMedia: {Schema: d.answers.Schema(reflect.TypeFor[Problem](), true, "")}},
+			Content: map[string]*huma.MediaType{problemMedia: {Schema: d.answers.Schema(reflect.TypeFor[api.Problem](), true, "")}},
 		},
 		"Accepted": {
 			Description: "The outcome is not known yet, but the command will be decided; Location tells where to ask.",
 			Headers:     headerRefs("Location", "Preference-Applied", "Tandem-Position"),
-			Content:     map[string]*huma.MediaType{jsonMedia: {Schema: d.answers.Schema(reflect.TypeFor[Command](), true, "")}},
+			Content:     map[string]*huma.MediaType{jsonMedia: {Schema: d.answers.Schema(reflect.TypeFor[api.Command](), true, "")}},
 		},
 	}
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tandem/api"
 	"tandem/domain"
-	"tandem/projections"
 )
 
 const (
@@ -93,7 +93,7 @@ func (s *schemas) reference(typ reflect.Type) string {
 		return schemaPrefix + name
 	}
 	s.goTypes[name] = typ
-	if typ == reflect.TypeFor[projections.Event]() {
+	if typ == reflect.TypeFor[api.Event]() {
 		s.named[name] = s.events()
 	} else {
 		s.named[name] = s.object(typ)
@@ -106,7 +106,7 @@ func (s *schemas) reference(typ reflect.Type) string {
 func (s *schemas) nameOf(typ reflect.Type) string {
 	switch {
 	case s.request:
-		return typ.Name() + "Input"
+		return strings.TrimSuffix(typ.Name(), "Input") + "Input"
 	case typ.PkgPath() == reflect.TypeFor[domain.Date]().PkgPath() && typ != reflect.TypeFor[domain.FieldError]():
 		return typ.Name() + "Data"
 	}
@@ -128,7 +128,7 @@ func (s *schemas) object(typ reflect.Type) *huma.Schema {
 
 // events describes an event as one of all types, each with its own data.
 func (s *schemas) events() *huma.Schema {
-	base := s.object(reflect.TypeFor[projections.Event]())
+	base := s.object(reflect.TypeFor[api.Event]())
 	union := &huma.Schema{
 		Description:   "One fact of the history; type says which data it has.",
 		Discriminator: &huma.Discriminator{PropertyName: "type", Mapping: make(map[string]string)},

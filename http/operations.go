@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tandem/api"
 )
 
 // docs is what the documentation page is made of. It loads nothing from anywhere else.
@@ -22,18 +24,13 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 // media is the answer of a route that does not answer JSON: its media type.
 type media string
 
-// Probe is the answer to a probe that found nothing wrong.
-type Probe struct {
-	Status string `json:"status" enum:"ok"`
-}
-
 func operationRoutes() []*route {
 	ok := []int{http.StatusOK}
 	return []*route{
 		{
 			method: http.MethodGet, operationID: "getCommand", path: "/v1/commands/{id}",
 			summary: "What became of a write that was answered before its outcome was known",
-			callers: "the member who sent the command", visibleTo: commandVisible, responseBody: Command{}, handle: computed(getCommand),
+			callers: "the member who sent the command", visibleTo: commandVisible, responseBody: api.Command{}, handle: computed(getCommand),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		{
@@ -50,11 +47,11 @@ func operationRoutes() []*route {
 		},
 		{
 			method: http.MethodGet, operationID: "isLive", path: "/livez", summary: "Whether the process runs",
-			callers: anyone, responseBody: Probe{}, handle: getLive, success: ok, anonymous: true, admin: true,
+			callers: anyone, responseBody: api.Probe{}, handle: getLive, success: ok, anonymous: true, admin: true,
 		},
 		{
 			method: http.MethodGet, operationID: "isReady", path: "/readyz", summary: "Whether the node can serve; 503 with the reason if not",
-			callers: anyone, responseBody: Probe{}, handle: getReady, success: ok, anonymous: true, admin: true,
+			callers: anyone, responseBody: api.Probe{}, handle: getReady, success: ok, anonymous: true, admin: true,
 		},
 		{
 			method: http.MethodGet, operationID: "getMetrics", path: metricsPath, summary: "Metrics for Prometheus",
@@ -96,7 +93,7 @@ func (c *call) sendDocsFile(name string) error {
 	return nil
 }
 
-func getLive(req *call) error { return req.writeJSON(http.StatusOK, Probe{"ok"}) }
+func getLive(req *call) error { return req.writeJSON(http.StatusOK, api.Probe{Status: "ok"}) }
 
 func getReady(req *call) error {
 	select {
@@ -107,7 +104,7 @@ func getReady(req *call) error {
 	if why := req.readiness(); why != "" {
 		return unavailable("not_ready", why, nil) // no cause: a probe comes every second, and the answer says it all
 	}
-	return req.writeJSON(http.StatusOK, Probe{"ok"})
+	return req.writeJSON(http.StatusOK, api.Probe{Status: "ok"})
 }
 
 func getMetrics(req *call) error {

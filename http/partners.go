@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -12,21 +13,21 @@ func partnerRoutes() []*route {
 	return []*route{
 		{
 			method: http.MethodGet, operationID: "getMe", path: "/v1/me", summary: "Who the token belongs to", callers: anyMember,
-			responseBody: Me{}, handle: computed(getMe), success: []int{http.StatusOK, http.StatusNotModified},
+			responseBody: api.Me{}, handle: computed(getMe), success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		readRoute("listPartners", "/v1/partners", "Oneself and the counterparties; for the operator all partners", anyMember,
-			nil, projections.Partners{}, listPartners, listParameters()...).withDependency((*projections.View).IntactPartners),
-		createRoute("createPartner", "/v1/partners", "Create a partner", "the operator", nil, projections.Partner{}, command(createPartner)),
-		readRoute("getPartner", "/v1/partners/{partner}", "One partner", anyMember, partnerVisible, projections.Partner{}, getPartner),
+			nil, api.Partners{}, listPartners, listParameters()...).withDependency((*projections.View).IntactPartners),
+		createRoute("createPartner", "/v1/partners", "Create a partner", "the operator", nil, api.Partner{}, command(createPartner)),
+		readRoute("getPartner", "/v1/partners/{partner}", "One partner", anyMember, partnerVisible, api.Partner{}, getPartner),
 		changeRoute(http.MethodPatch, "editPartner", "/v1/partners/{partner}", "Change what a partner says of itself",
-			directoryWrite, partnerVisible, projections.Partner{}, command(editPartner)),
+			directoryWrite, partnerVisible, api.Partner{}, command(editPartner)),
 		readRoute("listPartnerMilestones", "/v1/partners/{partner}/milestones",
 			"All milestones that the partner may see, by due date, agreement, project and id", anyOfPartner,
-			ownPartner, projections.Milestones{}, listPartnerMilestones, listParameters(milestoneFilters()...)...).withDependency((*projections.View).Intact),
+			ownPartner, api.Milestones{}, listPartnerMilestones, listParameters(milestoneFilters()...)...).withDependency((*projections.View).Intact),
 		readRoute("getPartnerStatus", "/v1/partners/{partner}/status", "Counts over all that the partner may see",
-			anyOfPartner, ownPartner, projections.Status{}, getPartnerStatus).withDependency((*projections.View).Intact),
+			anyOfPartner, ownPartner, api.Status{}, getPartnerStatus).withDependency((*projections.View).Intact),
 		readRoute("getInbox", "/v1/partners/{partner}/inbox", "What waits for the partner, oldest first", anyOfPartner,
-			ownPartner, projections.Inbox{}, getInbox, listParameters()...).withDependency((*projections.View).Intact),
+			ownPartner, api.Inbox{}, getInbox, listParameters()...).withDependency((*projections.View).Intact),
 		{
 			method: http.MethodPost, operationID: "dismissNotice", path: "/v1/partners/{partner}/notices/{notice}/dismiss",
 			summary: "Take a notice out of the inbox before its cause has gone", callers: "managers of the partner", visibleTo: noticeVisible,
@@ -35,20 +36,10 @@ func partnerRoutes() []*route {
 		{
 			method: http.MethodGet, operationID: "listPartnerEvents", path: "/v1/partners/{partner}/events",
 			summary: "The feed over all of the partner's agreements, oldest first", callers: anyOfPartner, visibleTo: ownPartner,
-			dependsOn: (*projections.View).Intact, responseBody: projections.Events{}, query: feedParameters(), feed: true, handle: computed(listPartnerEvents),
+			dependsOn: (*projections.View).Intact, responseBody: api.Events{}, query: feedParameters(), feed: true, handle: computed(listPartnerEvents),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 	}
-}
-
-// Me is who the caller is.
-type Me struct {
-	Partner     *domain.PartnerID    `json:"partner" doc:"Null for the operator."`
-	Role        domain.Role          `json:"role" enum:"manager,viewer,operator"`
-	Member      domain.MemberID      `json:"member"`
-	Token       *domain.TokenID      `json:"token" doc:"The token's id; null for the operator."`
-	Agreements  []domain.AgreementID `json:"agreements" doc:"Those that the token is limited to; empty: all of the partner's."`
-	ViaOperator bool                 `json:"via_operator" doc:"The operator issued the token."`
 }
 
 // getMe differs between the members of a partner, so it cannot be a page: they share pages.
@@ -56,7 +47,7 @@ func getMe(req *call) (projections.Answer, error) {
 	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	me := Me{Role: req.caller.Role, Member: req.caller.Member, Agreements: req.scopeAgreements(), ViaOperator: req.caller.ViaOperator}
+	me := api.Me{Role: req.caller.Role, Member: req.caller.Member, Agreements: req.scopeAgreements(), ViaOperator: req.caller.ViaOperator}
 	if !req.caller.Operator {
 		me.Partner, me.Token = &req.caller.Partner, &req.caller.Token
 	}
@@ -68,8 +59,8 @@ func listPartners(req *call, view *projections.View) (projections.Answer, error)
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := paginate(query, view.Partners(), func(partner projections.Partner) string { return string(partner.ID) })
-	return projections.Answer{Version: view.Version(), Body: projections.Partners{Partners: list, NextCursor: next}}, query.err()
+	list, next := paginate(query, view.Partners(), func(partner api.Partner) string { return string(partner.ID) })
+	return projections.Answer{Version: view.Version(), Body: api.Partners{Partners: list, NextCursor: next}}, query.err()
 }
 
 func getPartner(req *call, view *projections.View) (projections.Answer, error) {
@@ -89,16 +80,7 @@ func readPartner(id domain.PartnerID) resourceReader {
 	}
 }
 
-// NewPartner is the body that creates a partner.
-type NewPartner struct {
-	ID       domain.PartnerID `json:"id"`
-	Name     string           `json:"name" maxLength:"200"`
-	Country  string           `json:"country" doc:"ISO 3166-1 alpha-2, such as FI."`
-	TimeZone string           `json:"time_zone" doc:"IANA name, such as Europe/Helsinki."`
-	Holidays []domain.Date    `json:"holidays,omitempty" doc:"Own days off, beside the country's."`
-}
-
-func createPartner(req *writeCall, body *NewPartner) (*intent, error) {
+func createPartner(req *writeCall, body *api.NewPartner) (*intent, error) {
 	if err := req.setCommandID(domain.Stream{Partner: body.ID}.Root()); err != nil {
 		return nil, err
 	}
@@ -124,16 +106,8 @@ func checkTimeZone(name string) error {
 	return nil
 }
 
-// PartnerChange is the body that changes a partner; what is absent stays.
-type PartnerChange struct {
-	Name     *string        `json:"name,omitempty" maxLength:"200"`
-	Country  *string        `json:"country,omitempty"`
-	TimeZone *string        `json:"time_zone,omitempty"`
-	Holidays *[]domain.Date `json:"holidays,omitempty"`
-}
-
-func editPartner(req *writeCall, body *PartnerChange) (*intent, error) {
-	if *body == (PartnerChange{}) {
+func editPartner(req *writeCall, body *api.PartnerChange) (*intent, error) {
+	if *body == (api.PartnerChange{}) {
 		return nil, errNothingToChange
 	}
 	if body.TimeZone != nil {
@@ -176,13 +150,13 @@ func getInbox(req *call, view *projections.View) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	items, next := paginate(query, view.Inbox(), projections.InboxItem.Key)
+	items, next := paginate(query, view.Inbox(), projections.InboxItemKey)
 	return projections.Answer{
-		Version: view.Version(), Body: projections.Inbox{Partner: req.partner(), Items: items, NextCursor: next},
+		Version: view.Version(), Body: api.Inbox{Partner: req.partner(), Items: items, NextCursor: next},
 	}, query.err()
 }
 
-func dismissNotice(req *writeCall, _ *Nothing) (*intent, error) {
+func dismissNotice(req *writeCall, _ *api.Nothing) (*intent, error) {
 	return &intent{
 		command: domain.DismissNotice{PartnerID: req.partner(), Notice: req.notice()},
 		status:  http.StatusNoContent, path: partnerPath(req.partner()) + "/inbox", mapRejection: req.explainTokenLimit,

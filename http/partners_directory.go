@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/mail"
-	"time"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
@@ -17,24 +17,24 @@ func directoryRoutes() []*route {
 	return []*route{
 		{
 			method: http.MethodGet, operationID: "listMembers", path: members, summary: "The partner's members", callers: directoryRead,
-			visibleTo: directoryVisible, responseBody: projections.Members{}, query: listParameters(), handle: computed(listMembers),
+			visibleTo: directoryVisible, responseBody: api.Members{}, query: listParameters(), handle: computed(listMembers),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
-		createRoute("addMember", members, "Add a member", directoryWrite, directoryVisible, projections.Member{}, command(addMember)),
+		createRoute("addMember", members, "Add a member", directoryWrite, directoryVisible, api.Member{}, command(addMember)),
 		{
 			method: http.MethodGet, operationID: "getMember", path: members + "/{member}", summary: "One member", callers: directoryRead,
-			visibleTo: memberVisible, responseBody: projections.Member{}, handle: computed(getMember),
+			visibleTo: memberVisible, responseBody: api.Member{}, handle: computed(getMember),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		changeRoute(http.MethodPatch, "editMember", members+"/{member}", "Change a member's role, name or address",
-			directoryWrite, memberVisible, projections.Member{}, command(editMember)),
+			directoryWrite, memberVisible, api.Member{}, command(editMember)),
 		removeRoute("removeMember", members+"/{member}", "Remove a member and erase name and address; tokens in the member's name stop working",
 			directoryWrite, memberVisibleOrRepeat, deletion(removeMember)),
 		readRoute("listTokens", tokens, "The partner's tokens, without their secrets", directoryRead, directoryVisible,
-			projections.Tokens{}, listTokens, listParameters()...),
+			api.Tokens{}, listTokens, listParameters()...),
 		createRoute("issueToken", tokens, "Issue a token; the answer is the only one that shows it", directoryWrite, directoryVisible,
-			IssuedToken{}, command(issueToken)),
-		readRoute("getToken", tokens+"/{token}", "One token, without its secret", directoryRead, tokenVisible, projections.Token{}, getToken),
+			api.IssuedToken{}, command(issueToken)),
+		readRoute("getToken", tokens+"/{token}", "One token, without its secret", directoryRead, tokenVisible, api.Token{}, getToken),
 		removeRoute("revokeToken", tokens+"/{token}", "Revoke a token at once", directoryWrite, tokenVisible, deletion(revokeToken)),
 	}
 }
@@ -52,11 +52,11 @@ func listMembers(req *call) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	out := projections.Members{Partner: req.partner()}
+	out := api.Members{Partner: req.partner()}
 	var version uint64
 	err = req.ReadModel.View(req.caller.Viewer, func(view *projections.View) error {
 		version = view.Version()
-		out.Members, out.NextCursor = paginate(query, view.Members(req.partner()), func(member projections.Member) string { return string(member.ID) })
+		out.Members, out.NextCursor = paginate(query, view.Members(req.partner()), func(member api.Member) string { return string(member.ID) })
 		return query.err()
 	})
 	if err == nil {
@@ -91,20 +91,13 @@ func readMember(partner domain.PartnerID, id domain.MemberID) resourceReader {
 
 // withProfile fills in what is kept outside the chain.
 func (c *call) withProfile(ctx context.Context, body any) (any, error) {
-	member, ok := body.(projections.Member)
+	member, ok := body.(api.Member)
 	if !ok {
 		return body, nil
 	}
 	var err error
 	member.Name, member.Email, err = c.ReadModel.Profile(ctx, member.Partner, member.ID)
 	return member, err
-}
-
-// NewMember is the body that adds a member.
-type NewMember struct {
-	Name  string      `json:"name" maxLength:"200"`
-	Email string      `json:"email" format:"email" maxLength:"320"`
-	Role  domain.Role `json:"role" enum:"manager,viewer"`
 }
 
 // memberProfile is what a request says of a member and the key–value space keeps; nil: nothing.
@@ -132,7 +125,7 @@ func (p memberProfile) validate() error {
 func (p memberProfile) completeMember(req *call) func(context.Context, any) (any, error) {
 	return func(ctx context.Context, body any) (any, error) {
 		body, err := req.withProfile(ctx, body)
-		if member, ok := body.(projections.Member); ok && err == nil {
+		if member, ok := body.(api.Member); ok && err == nil {
 			setIfGiven(&member.Name, p.name)
 			setIfGiven(&member.Email, p.email)
 			return member, nil
@@ -168,7 +161,7 @@ func (p memberProfile) replacements(id domain.PartnerID, member domain.MemberID)
 	return entries
 }
 
-func addMember(req *writeCall, body *NewMember) (*intent, error) {
+func addMember(req *writeCall, body *api.NewMember) (*intent, error) {
 	profile := memberProfile{&body.Name, &body.Email}
 	if err := profile.validate(); err != nil {
 		return nil, err
@@ -181,15 +174,8 @@ func addMember(req *writeCall, body *NewMember) (*intent, error) {
 	}, nil
 }
 
-// MemberChange is the body that changes a member; what is absent stays.
-type MemberChange struct {
-	Name  *string      `json:"name,omitempty" maxLength:"200"`
-	Email *string      `json:"email,omitempty" format:"email" maxLength:"320"`
-	Role  *domain.Role `json:"role,omitempty" enum:"manager,viewer"`
-}
-
-func editMember(req *writeCall, body *MemberChange) (*intent, error) {
-	if *body == (MemberChange{}) {
+func editMember(req *writeCall, body *api.MemberChange) (*intent, error) {
+	if *body == (api.MemberChange{}) {
 		return nil, errNothingToChange
 	}
 	profile := memberProfile{body.Name, body.Email}
@@ -216,9 +202,9 @@ func listTokens(req *call, view *projections.View) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := paginate(query, view.Tokens(req.partner()), func(token projections.Token) string { return string(token.ID) })
+	list, next := paginate(query, view.Tokens(req.partner()), func(token api.Token) string { return string(token.ID) })
 	return projections.Answer{
-		Version: view.Version(), Body: projections.Tokens{Partner: req.partner(), Tokens: list, NextCursor: next},
+		Version: view.Version(), Body: api.Tokens{Partner: req.partner(), Tokens: list, NextCursor: next},
 	}, query.err()
 }
 
@@ -239,23 +225,7 @@ func readToken(partner domain.PartnerID, id domain.TokenID) resourceReader {
 	}
 }
 
-// NewToken is the body that issues a token.
-type NewToken struct {
-	ID         domain.TokenID       `json:"id,omitempty" doc:"Derived from the name unless given."`
-	Name       string               `json:"name" maxLength:"200" doc:"Stays in the history: name the device or the program, not the person."`
-	Member     domain.MemberID      `json:"member,omitempty" doc:"In whose name it acts; without one it stands for a program of its own."`
-	Role       domain.Role          `json:"role" enum:"manager,viewer"`
-	ExpiresAt  time.Time            `json:"expires_at,omitzero" doc:"Never unless given."`
-	Agreements []domain.AgreementID `json:"agreements,omitempty" doc:"What it is limited to; all of the partner's unless given."`
-}
-
-// IssuedToken is a token with its secret.
-type IssuedToken struct {
-	projections.Token
-	Secret string `json:"token" doc:"Shown this once."`
-}
-
-func issueToken(req *writeCall, body *NewToken) (*intent, error) {
+func issueToken(req *writeCall, body *api.NewToken) (*intent, error) {
 	partner, secret := req.partner(), req.derive.token(req.commandID)
 	id := domain.TokenID(req.derive.resourceID(string(body.ID), body.Name, "token", req.commandID))
 	hash := sha256.Sum256([]byte(secret))
@@ -269,8 +239,8 @@ func issueToken(req *writeCall, body *NewToken) (*intent, error) {
 		},
 		status: http.StatusCreated, path: joinPath(partnerPath(partner)+"/tokens", id), read: readToken(partner, id),
 		complete: func(_ context.Context, body any) (any, error) {
-			token, _ := body.(projections.Token)
-			return IssuedToken{token, secret}, nil
+			token, _ := body.(api.Token)
+			return api.IssuedToken{Token: token, Secret: secret}, nil
 		},
 		mapRejection: req.explainTokenLimit,
 	}, nil

@@ -14,21 +14,11 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
+	"tandem/api"
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/projections"
 )
-
-// Problem is the answer to a request that was refused or failed (RFC 9457).
-type Problem struct {
-	Type      string              `json:"type" format:"uri-reference" doc:"Names the rule, like code."`
-	Title     string              `json:"title"`
-	Status    int                 `json:"status"`
-	Detail    string              `json:"detail"`
-	Code      string              `json:"code" doc:"Stable, for programs."`
-	Errors    []domain.FieldError `json:"errors" doc:"What is wrong with which field; empty unless fields are."`
-	RequestID string              `json:"request_id" doc:"The log has it beside the cause."`
-}
 
 // refusal is an error with its answer.
 type refusal struct {
@@ -182,9 +172,9 @@ func (c *call) writeProblem(err error) {
 	c.write(refusal.status, problemType, body)
 }
 
-func (e *refusal) problem(id string) Problem {
+func (e *refusal) problem(id string) api.Problem {
 	title := strings.ToUpper(e.code[:1]) + strings.ReplaceAll(e.code[1:], "_", " ")
-	return Problem{
+	return api.Problem{
 		Type: "/docs#" + e.code, Title: title, Status: e.status, Detail: e.detail, Code: e.code,
 		Errors: e.fields, RequestID: id,
 	}

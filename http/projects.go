@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -13,14 +14,14 @@ func projectRoutes() []*route {
 	const one = all + "/{project}"
 	routes := []*route{
 		readRoute("listProjects", all, "The projects that one's partner takes part in", anyParty, agreementVisible,
-			projections.Projects{}, listProjects, listParameters()...),
-		createRoute("createProject", all, "Begin a project; its id gets a suffix when a party does not take part, or the caller joined the agreement by an amendment", "a manager of a participant", agreementVisible, projections.Project{}, command(createProject)),
-		readRoute("getProject", one, "One project; pending shows who has called what", anyParticipant, projectVisible, projections.Project{}, getProject),
+			api.Projects{}, listProjects, listParameters()...),
+		createRoute("createProject", all, "Begin a project; its id gets a suffix when a party does not take part, or the caller joined the agreement by an amendment", "a manager of a participant", agreementVisible, api.Project{}, command(createProject)),
+		readRoute("getProject", one, "One project; pending shows who has called what", anyParticipant, projectVisible, api.Project{}, getProject),
 		changeRoute(http.MethodPatch, "editProject", one, "Edit a project (the lead), or call a new decide_by or more participants (every participant)",
-			participants, projectVisible, projections.Project{}, command(editProject)),
-		readRoute("getProjectStatus", one+"/status", "Counts over the project", anyParticipant, projectVisible, projections.ProjectStatus{}, getProjectStatus),
+			participants, projectVisible, api.Project{}, command(editProject)),
+		readRoute("getProjectStatus", one+"/status", "Counts over the project", anyParticipant, projectVisible, api.ProjectStatus{}, getProjectStatus),
 		readRoute("getTrend", one+"/trend", "The dates of the project's milestones side by side, each with its moves and their reasons", anyParticipant, projectVisible,
-			projections.Trend{}, getTrend, listParameters(stateFilters()...)...),
+			api.Trend{}, getTrend, listParameters(stateFilters()...)...),
 	}
 	for _, row := range []struct {
 		move             domain.StageMove
@@ -34,7 +35,7 @@ func projectRoutes() []*route {
 		{domain.MoveStop, "Call a stop, with a reason; an exploration is stopped by the lead alone", participants},
 	} {
 		routes = append(routes, changeRoute(http.MethodPost, string(row.move)+"Project", one+"/"+string(row.move), row.summary, row.callers,
-			projectVisible, projections.Project{}, command(moveProject(row.move))))
+			projectVisible, api.Project{}, command(moveProject(row.move))))
 	}
 	return routes
 }
@@ -44,10 +45,10 @@ func listProjects(req *call, view *projections.View) (projections.Answer, error)
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := paginate(query, view.Projects(req.agreement()), func(project projections.Project) string { return string(project.ID) })
+	list, next := paginate(query, view.Projects(req.agreement()), func(project api.Project) string { return string(project.ID) })
 	return projections.Answer{
 		Version: view.AgreementVersion(req.agreement()), Agreement: req.agreement(),
-		Body: projections.Projects{Agreement: req.agreement(), Projects: list, NextCursor: next},
+		Body: api.Projects{Agreement: req.agreement(), Projects: list, NextCursor: next},
 	}, query.err()
 }
 
@@ -76,20 +77,7 @@ func getProjectStatus(req *call, view *projections.View) (projections.Answer, er
 	return projections.Answer{Version: view.AgreementVersion(req.agreement()), Body: status, Agreement: req.agreement()}, nil
 }
 
-// NewProject is the body that begins a project.
-type NewProject struct {
-	ID           domain.ProjectID    `json:"id,omitempty" doc:"Derived from the title unless given."`
-	Title        string              `json:"title" maxLength:"200"`
-	Description  string              `json:"description,omitempty" maxLength:"10000"`
-	Area         string              `json:"area,omitempty" maxLength:"200"`
-	Stage        domain.Stage        `json:"stage" enum:"exploring,committed"`
-	Lead         domain.PartnerID    `json:"lead"`
-	Participants []domain.PartnerID  `json:"participants" minItems:"2"`
-	Instrument   domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
-	DecideBy     domain.Date         `json:"decide_by,omitzero" nullable:"true" doc:"An exploration needs one."`
-}
-
-func createProject(req *writeCall, body *NewProject) (*intent, error) {
+func createProject(req *writeCall, body *api.NewProject) (*intent, error) {
 	id := req.derive.resourceID(string(body.ID), body.Title, "project", req.commandID)
 	if req.mustHideID(body.Participants) && domain.ValidSlug(id) {
 		id = withSuffix(id, req.derive.suffix("project", req.commandID, 0))
@@ -117,18 +105,8 @@ func (c *writeCall) mustHideID(participants []domain.PartnerID) (must bool) {
 	return must
 }
 
-// ProjectChange is the body that edits a project; what is absent stays.
-type ProjectChange struct {
-	Title        *string              `json:"title,omitempty" maxLength:"200"`
-	Description  *string              `json:"description,omitempty" maxLength:"10000"`
-	Area         *string              `json:"area,omitempty" maxLength:"200"`
-	Instrument   *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
-	DecideBy     *domain.Date         `json:"decide_by,omitempty" doc:"Takes every participant's call, and goes alone."`
-	Participants *[]domain.PartnerID  `json:"participants,omitempty" minItems:"2" doc:"The present ones and who joins. Takes every participant's call, and goes alone."`
-}
-
-func editProject(req *writeCall, body *ProjectChange) (*intent, error) {
-	if *body == (ProjectChange{}) {
+func editProject(req *writeCall, body *api.ProjectChange) (*intent, error) {
+	if *body == (api.ProjectChange{}) {
 		return nil, errNothingToChange
 	}
 	ref := req.project()
@@ -141,14 +119,8 @@ func editProject(req *writeCall, body *ProjectChange) (*intent, error) {
 	}, nil
 }
 
-// Moving is the body that calls a move of a project.
-type Moving struct {
-	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"Needed to pause and to stop."`
-	Withdraw bool   `json:"withdraw,omitempty" doc:"Takes one's own open call of this back."`
-}
-
-func moveProject(move domain.StageMove) func(*writeCall, *Moving) (*intent, error) {
-	return func(req *writeCall, body *Moving) (*intent, error) {
+func moveProject(move domain.StageMove) func(*writeCall, *api.Moving) (*intent, error) {
+	return func(req *writeCall, body *api.Moving) (*intent, error) {
 		ref := req.project()
 		return &intent{
 			command: domain.CallStage{ProjectRef: ref, Move: move, Reason: body.Reason, Withdraw: body.Withdraw},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -32,7 +33,7 @@ var publicTemplates = template.Must(template.New("").Funcs(template.FuncMap{
 }).ParseFS(publicFiles, "public/*"))
 
 func publicRoutes() []*route {
-	show := func(name, path, summary string, answer any, contentType string, render func(projections.PublicStatus) ([]byte, error)) *route {
+	show := func(name, path, summary string, answer any, contentType string, render func(api.PublicStatus) ([]byte, error)) *route {
 		return &route{
 			method: http.MethodGet, operationID: name, path: "/public/{agreement}" + path, summary: summary, callers: anyone, responseBody: answer,
 			handle: public(contentType, render), success: []int{http.StatusOK, http.StatusNotModified}, anonymous: true, public: true,
@@ -42,7 +43,7 @@ func publicRoutes() []*route {
 		show("getPublicPage", "", "What is public of the agreement, as a page; 404 if nothing is", media("text/html"),
 			"text/html; charset=utf-8", publicPage),
 		show("getPublicStatus", "/status", "What is public of the agreement: milestones that every participant approved to publish, as they are now; 404 if nothing is",
-			projections.PublicStatus{}, jsonMedia, func(status projections.PublicStatus) ([]byte, error) {
+			api.PublicStatus{}, jsonMedia, func(status api.PublicStatus) ([]byte, error) {
 				return json.Marshal(status, json.Deterministic(true))
 			}),
 		show("getPublicBadge", "/badge.svg", "How many of the public milestones are accepted, as a small picture; 404 if nothing is public",
@@ -52,12 +53,12 @@ func publicRoutes() []*route {
 
 // public makes a handler of what is rendered from the public's view. The query does not matter: links are
 // passed on with marks of who did so.
-func public(contentType string, render func(projections.PublicStatus) ([]byte, error)) func(*call) error {
+func public(contentType string, render func(api.PublicStatus) ([]byte, error)) func(*call) error {
 	return func(req *call) error {
 		if stale, err := req.checkFresh(); stale != nil || err != nil {
 			return cmp.Or(err, stale)
 		}
-		var status projections.PublicStatus
+		var status api.PublicStatus
 		err := req.ReadModel.View(projections.Viewer{}, func(view *projections.View) error {
 			seen := false
 			switch status, seen = view.Public(req.agreement()); {
@@ -99,7 +100,7 @@ func (c *call) sendPublic(contentType string, body []byte) {
 	c.write(http.StatusOK, []string{contentType}, body)
 }
 
-func publicPage(status projections.PublicStatus) ([]byte, error) {
+func publicPage(status api.PublicStatus) ([]byte, error) {
 	return renderTemplate("page.html", status)
 }
 
@@ -111,7 +112,7 @@ type badge struct {
 	LabelLength, TextLength int
 }
 
-func publicBadge(status projections.PublicStatus) ([]byte, error) {
+func publicBadge(status api.PublicStatus) ([]byte, error) {
 	const character, margin = 6, 8
 	picture := badge{Label: "joint milestones", Text: strconv.Itoa(status.Accepted) + " of " + strconv.Itoa(status.Expected) + " accepted", Tone: "open"}
 	if status.Expected > 0 && status.Accepted == status.Expected {
@@ -150,7 +151,7 @@ func stateWords(state domain.MilestoneState) string {
 }
 
 // tone is the colour beside the word for a state.
-func tone(milestone projections.PublicMilestone) string {
+func tone(milestone api.PublicMilestone) string {
 	switch {
 	case milestone.State == domain.Waived || milestone.State == domain.Cancelled:
 		return "gone"

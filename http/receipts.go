@@ -7,18 +7,11 @@ import (
 	"net/http"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
 )
-
-// Command is what became of a write whose outcome was open when it was answered.
-type Command struct {
-	ID       string   `json:"id"`
-	State    string   `json:"state" enum:"pending,done,rejected"`
-	Resource *string  `json:"resource" doc:"The path of what it made or changed, once done."`
-	Problem  *Problem `json:"problem" doc:"Why it was rejected."`
-}
 
 // pendingFor is for how long a command without an outcome counts as pending. What is not decided by then
 // was decided, and its outcome has been forgotten.
@@ -84,7 +77,7 @@ func getCommand(req *call) (projections.Answer, error) {
 	if req.ReadModel.OpenLossIn(ticket.root) != nil {
 		return projections.Answer{}, errHistoryLost // and whatever is told of it may not be so
 	}
-	body := Command{ID: given, State: "pending"}
+	body := api.Command{ID: given, State: "pending"}
 	result, decided := req.Commands.Lookup(ticket.id)
 	switch {
 	case decided && result.Rejection != nil:
@@ -100,7 +93,7 @@ func getCommand(req *call) (projections.Answer, error) {
 
 // rejectionProblem is the problem that the command's own answer would have been. Its request_id is the
 // command's id, so that two answers to the same question are the same.
-func rejectionProblem(id string, rejection *domain.Error) *Problem {
+func rejectionProblem(id string, rejection *domain.Error) *api.Problem {
 	problem := toRefusal(rejection).problem(id)
 	return &problem
 }

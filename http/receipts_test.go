@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/eventlog"
@@ -90,11 +91,11 @@ func (e *edge) send() (location string) {
 	return w.Header().Get("Location")
 }
 
-func (e *edge) command(location string) Command {
+func (e *edge) command(location string) api.Command {
 	e.t.Helper()
 	w := e.get(location)
 	require.Equal(e.t, http.StatusOK, w.Code, w.Body)
-	var c Command
+	var c api.Command
 	require.NoError(e.t, json.Unmarshal(w.Body.Bytes(), &c))
 	require.Equal(e.t, location, "/v1/commands/"+c.ID)
 	return c

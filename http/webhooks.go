@@ -2,8 +2,8 @@ package http
 
 import (
 	"net/http"
-	"time"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 	"tandem/projections/feed"
@@ -17,22 +17,22 @@ const (
 // Webhooks are for the partner alone, and for tokens that all of its agreements are open to: what is
 // delivered may be of any of them. To the operator there are none.
 func webhookRoutes() []*route {
-	one := projections.Webhook{}
+	one := api.Webhook{}
 	act := func(name, action, summary string, answer any, handler *bodyHandler) *route {
 		return changeRoute(http.MethodPost, name, webhookPath+action, summary, webhookWrite, webhookVisible, answer, handler)
 	}
 	return []*route{
 		readRoute("listWebhooks", webhooksPath, "The partner's webhooks, by id, without their addresses and secrets", webhookRead,
-			webhooksVisible, projections.Webhooks{}, listWebhooks, listParameters()...),
+			webhooksVisible, api.Webhooks{}, listWebhooks, listParameters()...),
 		createRoute("addWebhook", webhooksPath, "Add a webhook; the answer is the only one that shows a secret made for it", webhookWrite,
-			webhooksVisible, IssuedWebhook{}, command(addWebhook)),
+			webhooksVisible, api.IssuedWebhook{}, command(addWebhook)),
 		readRoute("getWebhook", webhookPath, "One webhook, without its address and secret", webhookRead, webhookVisible, one, getWebhook),
 		changeRoute(http.MethodPatch, "editWebhook", webhookPath, "Change a webhook; its format stays", webhookWrite, webhookVisible, one,
 			command(editWebhook)),
 		removeRoute("removeWebhook", webhookPath, "Remove a webhook", webhookWrite, webhookVisibleOrRepeat, deletion(removeWebhook)),
 		act("testWebhook", "/test", "Send a message that says it is a test, on the way that all take; see its deliveries", one,
 			deletion(testWebhook)),
-		act("rotateWebhookSecret", "/rotate-secret", "Put another secret in place; the old one signs for a day longer", IssuedWebhook{},
+		act("rotateWebhookSecret", "/rotate-secret", "Put another secret in place; the old one signs for a day longer", api.IssuedWebhook{},
 			command(rotateWebhookSecret)),
 		act("enableWebhook", "/enable", "Let a disabled webhook go on where it stopped", one, deletion(enableWebhook)),
 		act("replayWebhook", "/replay", "Deliver again what came after a position, or was recorded since a time", one,
@@ -69,9 +69,9 @@ func listWebhooks(req *call, view *projections.View) (projections.Answer, error)
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list, next := paginate(query, view.Webhooks(req.partner()), func(webhook projections.Webhook) string { return string(webhook.ID) })
+	list, next := paginate(query, view.Webhooks(req.partner()), func(webhook api.Webhook) string { return string(webhook.ID) })
 	return projections.Answer{
-		Version: view.Version(), Body: projections.Webhooks{Partner: req.partner(), Webhooks: list, NextCursor: next},
+		Version: view.Version(), Body: api.Webhooks{Partner: req.partner(), Webhooks: list, NextCursor: next},
 	}, query.err()
 }
 
@@ -113,13 +113,7 @@ func enableWebhook(req *writeCall) (*intent, error) {
 	return req.webhookIntent(domain.EnableWebhook{WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}}), nil
 }
 
-// WebhookReplay is the body that says from where on to deliver again: one of the two.
-type WebhookReplay struct {
-	After string     `json:"after,omitempty" doc:"A position: what came after it is delivered again."`
-	Since *time.Time `json:"since,omitempty" doc:"What was recorded since is delivered again."`
-}
-
-func replayWebhook(req *writeCall, body *WebhookReplay) (*intent, error) {
+func replayWebhook(req *writeCall, body *api.WebhookReplay) (*intent, error) {
 	command := domain.ReplayWebhook{WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}, After: body.After}
 	if body.Since != nil {
 		command.Since = body.Since.UTC()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 	"tandem/webhooks"
@@ -22,18 +23,8 @@ type AttemptHistory interface {
 	Standing(ctx context.Context, webhook *domain.Webhook) (webhooks.DeliveryStatus, error)
 }
 
-// DeliveryStanding is how a webhook's deliveries stand, as of a moment ago.
-type DeliveryStanding struct {
-	Delivered     uint64     `json:"delivered" doc:"Deliveries that were taken, since the webhook was added."`
-	Failed        uint64     `json:"failed" doc:"Attempts that were not."`
-	Behind        uint64     `json:"behind" doc:"Events that the partner may see and the deliveries have not reached, wanted or not."`
-	Retrying      int        `json:"retrying" doc:"Events that failed and are tried again while later ones go ahead."`
-	FailingSince  *time.Time `json:"failing_since" doc:"Nothing was taken since; null: the last attempt was, or there was none."`
-	NextAttemptAt *time.Time `json:"next_attempt_at" doc:"Nothing is sent before; null: at once, when there is something."`
-}
-
-func newDeliveryStanding(status webhooks.DeliveryStatus) DeliveryStanding {
-	return DeliveryStanding{
+func newDeliveryStanding(status webhooks.DeliveryStatus) api.DeliveryStanding {
+	return api.DeliveryStanding{
 		Delivered: status.Sent, Failed: status.Failed, Behind: status.Behind, Retrying: status.Skipped,
 		FailingSince: nilIfZero(status.FailingSince.UTC()), NextAttemptAt: nilIfZero(status.NextAttemptAt.UTC()),
 	}
@@ -51,64 +42,8 @@ type Attempt struct {
 	Reason   string    // decoded, for a person; empty if OK
 	Note     string    // what a success leaves open
 	Next     time.Time // of the next attempt; zero: there is none
-	Request  DeliveryRequest
-	Response DeliveryResponse
-}
-
-// DeliveryRequest is what was sent. What in it is secret is an ellipsis.
-type DeliveryRequest struct {
-	Method  string            `json:"method"`
-	URL     string            `json:"url" doc:"… stands for what is secret in it."`
-	Headers map[string]string `json:"headers"`
-	Body    string            `json:"body"`
-}
-
-// DeliveryResponse is the answer.
-type DeliveryResponse struct {
-	Headers map[string]string `json:"headers"`
-	Body    string            `json:"body" doc:"Its first 4 KiB."`
-}
-
-// WebhookDelivery is something that was to be told to a webhook's endpoint.
-type WebhookDelivery struct {
-	ID       string     `json:"id" doc:"Stable: the event's where it is about one, and the same on every attempt."`
-	Type     string     `json:"type" doc:"Of the event; webhook.test, webhook.digest."`
-	State    string     `json:"state" enum:"delivered,retrying,failed"`
-	Attempts int        `json:"attempts" doc:"How many there were so far."`
-	FirstAt  time.Time  `json:"first_at" doc:"Of the attempts that are remembered."`
-	LastAt   time.Time  `json:"last_at"`
-	NextAt   *time.Time `json:"next_at" doc:"When it is tried again; null: not by itself."`
-	Status   *int       `json:"status" doc:"Of the last answer; null if there was none."`
-	Reason   string     `json:"reason" doc:"What went wrong last; empty if nothing did."`
-	Note     string     `json:"note" doc:"What a success leaves open."`
-}
-
-// DeliveryAttempt is one of its attempts.
-type DeliveryAttempt struct {
-	Number   int               `json:"number"`
-	At       time.Time         `json:"at"`
-	TookMS   int64             `json:"took_ms"`
-	OK       bool              `json:"ok"`
-	Status   *int              `json:"status"`
-	Reason   string            `json:"reason"`
-	Note     string            `json:"note"`
-	Request  DeliveryRequest   `json:"request"`
-	Response *DeliveryResponse `json:"response" doc:"Null if nothing answered."`
-}
-
-// DeliveryList is a part of a webhook's deliveries.
-type DeliveryList struct {
-	Partner    domain.PartnerID  `json:"partner"`
-	Webhook    domain.WebhookID  `json:"webhook"`
-	Standing   DeliveryStanding  `json:"standing"`
-	Deliveries []WebhookDelivery `json:"deliveries" doc:"The latest first."`
-	NextCursor *string           `json:"next_cursor"`
-}
-
-// OneDelivery is a delivery with its attempts.
-type OneDelivery struct {
-	WebhookDelivery
-	Log []DeliveryAttempt `json:"log" doc:"The attempts that are remembered, oldest first."`
+	Request  api.DeliveryRequest
+	Response api.DeliveryResponse
 }
 
 func deliveryRoutes() []*route {
@@ -117,15 +52,15 @@ func deliveryRoutes() []*route {
 	return []*route{
 		{
 			method: http.MethodGet, operationID: "listDeliveries", path: list, summary: "What was delivered to a webhook lately, and what was not",
-			callers: webhookRead, visibleTo: webhookVisible, responseBody: DeliveryList{}, query: listParameters(), handle: computed(listDeliveries),
+			callers: webhookRead, visibleTo: webhookVisible, responseBody: api.DeliveryList{}, query: listParameters(), handle: computed(listDeliveries),
 			noWait: true, success: read,
 		},
 		{
 			method: http.MethodGet, operationID: "getDelivery", path: one, summary: "One delivery: what was sent and answered",
-			callers: webhookRead, visibleTo: webhookVisible, responseBody: OneDelivery{}, handle: computed(getDelivery), noWait: true, success: read,
+			callers: webhookRead, visibleTo: webhookVisible, responseBody: api.OneDelivery{}, handle: computed(getDelivery), noWait: true, success: read,
 		},
 		changeRoute(http.MethodPost, "redeliver", one+"/redeliver", "Deliver it again, beside what else is delivered", webhookWrite,
-			webhookVisible, projections.Webhook{}, deletion(redeliver)),
+			webhookVisible, api.Webhook{}, deletion(redeliver)),
 	}
 }
 
@@ -155,24 +90,24 @@ func (c *call) attemptsByDelivery() (map[string][]Attempt, error) {
 }
 
 // deliveryStanding returns how the deliveries of the webhook in the path stand.
-func (c *call) deliveryStanding() (DeliveryStanding, error) {
+func (c *call) deliveryStanding() (api.DeliveryStanding, error) {
 	webhook, err := c.storedWebhook()
 	if err != nil || c.Attempts == nil {
-		return DeliveryStanding{}, err
+		return api.DeliveryStanding{}, err
 	}
 	ctx, cancel := context.WithTimeout(c.request.Context(), attemptsTimeout)
 	defer cancel()
 	status, err := c.Attempts.Standing(ctx, webhook)
 	if err != nil {
-		return DeliveryStanding{}, c.logUnreachable(err)
+		return api.DeliveryStanding{}, c.logUnreachable(err)
 	}
 	return newDeliveryStanding(status), nil
 }
 
 // summarizeAttempts sums the attempts of a delivery up; there is one at least.
-func summarizeAttempts(attempts []Attempt) WebhookDelivery {
+func summarizeAttempts(attempts []Attempt) api.WebhookDelivery {
 	first, last := attempts[0], attempts[len(attempts)-1]
-	delivery := WebhookDelivery{
+	delivery := api.WebhookDelivery{
 		ID: last.Delivery, Type: last.Type, State: "failed", Attempts: last.Number, FirstAt: first.At.UTC(), LastAt: last.At.UTC(),
 		NextAt: nilIfZero(last.Next.UTC()), Status: nilIfZero(last.Status), Reason: last.Reason, Note: last.Note,
 	}
@@ -186,8 +121,8 @@ func summarizeAttempts(attempts []Attempt) WebhookDelivery {
 }
 
 // latestFirst is a key that sorts deliveries so.
-func (d WebhookDelivery) latestFirst() string {
-	return fmt.Sprintf("%020d %s", math.MaxInt64-d.LastAt.UnixMicro(), d.ID)
+func latestFirst(delivery api.WebhookDelivery) string {
+	return fmt.Sprintf("%020d %s", math.MaxInt64-delivery.LastAt.UnixMicro(), delivery.ID)
 }
 
 func listDeliveries(req *call) (projections.Answer, error) {
@@ -199,17 +134,17 @@ func listDeliveries(req *call) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	list := []WebhookDelivery{}
+	list := []api.WebhookDelivery{}
 	for _, attempts := range found {
 		list = append(list, summarizeAttempts(attempts))
 	}
-	slices.SortFunc(list, func(a, b WebhookDelivery) int { return cmp.Compare(a.latestFirst(), b.latestFirst()) })
+	slices.SortFunc(list, func(a, b api.WebhookDelivery) int { return cmp.Compare(latestFirst(a), latestFirst(b)) })
 	standing, err := req.deliveryStanding()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	out := DeliveryList{Partner: req.partner(), Webhook: req.webhook(), Standing: standing}
-	out.Deliveries, out.NextCursor = paginate(query, list, WebhookDelivery.latestFirst)
+	out := api.DeliveryList{Partner: req.partner(), Webhook: req.webhook(), Standing: standing}
+	out.Deliveries, out.NextCursor = paginate(query, list, latestFirst)
 	return projections.Answer{Body: out}, query.err()
 }
 
@@ -221,9 +156,9 @@ func getDelivery(req *call) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	out := OneDelivery{WebhookDelivery: summarizeAttempts(attempts), Log: []DeliveryAttempt{}}
+	out := api.OneDelivery{WebhookDelivery: summarizeAttempts(attempts), Log: []api.DeliveryAttempt{}}
 	for _, attempt := range attempts {
-		shown := DeliveryAttempt{
+		shown := api.DeliveryAttempt{
 			Number: attempt.Number, At: attempt.At.UTC(), TookMS: attempt.Took.Milliseconds(), OK: attempt.OK, Status: nilIfZero(attempt.Status),
 			Reason: attempt.Reason, Note: attempt.Note, Request: attempt.Request,
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 	"tandem/projections/sentences"
@@ -15,34 +16,11 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// WebhookPreview is what a webhook's endpoint would be sent.
-type WebhookPreview struct {
-	About   string          `json:"about" enum:"event,test" doc:"The latest event that the webhook asks for; a test where there is none yet."`
-	Type    string          `json:"type" doc:"Of the event; webhook.test."`
-	Request DeliveryRequest `json:"request"`
-	Message PreviewMessage  `json:"message" doc:"What formats for people say."`
-}
-
-// PreviewMessage is a message without the form that a format gives it.
-type PreviewMessage struct {
-	Headline string        `json:"headline"`
-	Facts    []PreviewFact `json:"facts"`
-	State    string        `json:"state"`
-	Tone     formats.Tone  `json:"tone" enum:"neutral,good,warning,bad"`
-	Link     string        `json:"link" format:"uri"`
-}
-
-// PreviewFact is a named value.
-type PreviewFact struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
 func previewRoute() *route {
 	return &route{
 		method: http.MethodGet, operationID: "previewWebhook", path: webhookPath + "/preview", callers: webhookRead, visibleTo: webhookVisible,
 		summary:      "What its endpoint would be sent of the latest event, or of a test: nothing is sent",
-		responseBody: WebhookPreview{}, handle: computed(previewWebhook), success: []int{http.StatusOK, http.StatusNotModified}, noWait: true,
+		responseBody: api.WebhookPreview{}, handle: computed(previewWebhook), success: []int{http.StatusOK, http.StatusNotModified}, noWait: true,
 		query: []parameter{{name: "language", kind: "string", values: sentences.Languages(), doc: "Another than the webhook's."}},
 	}
 }
@@ -111,19 +89,19 @@ func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message for
 	}, err
 }
 
-func newWebhookPreview(about string, message formats.Message, shown formats.RedactedRequest) WebhookPreview {
-	preview := WebhookPreview{
+func newWebhookPreview(about string, message formats.Message, shown formats.RedactedRequest) api.WebhookPreview {
+	preview := api.WebhookPreview{
 		About: about, Type: message.Type,
-		Request: DeliveryRequest{Method: shown.Method, URL: shown.URL, Headers: map[string]string{}, Body: shown.Body},
-		Message: PreviewMessage{
-			Headline: message.Content.Headline, Facts: []PreviewFact{}, State: message.Content.State.Word, Tone: message.Content.State.Tone, Link: message.Content.Link,
+		Request: api.DeliveryRequest{Method: shown.Method, URL: shown.URL, Headers: map[string]string{}, Body: shown.Body},
+		Message: api.PreviewMessage{
+			Headline: message.Content.Headline, Facts: []api.PreviewFact{}, State: message.Content.State.Word, Tone: string(message.Content.State.Tone), Link: message.Content.Link,
 		},
 	}
 	for name, values := range shown.Header {
 		preview.Request.Headers[name] = strings.Join(values, ", ")
 	}
 	for _, fact := range message.Content.Facts {
-		preview.Message.Facts = append(preview.Message.Facts, PreviewFact(fact))
+		preview.Message.Facts = append(preview.Message.Facts, api.PreviewFact(fact))
 	}
 	return preview
 }

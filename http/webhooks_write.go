@@ -8,32 +8,11 @@ import (
 	"reflect"
 	"strings"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/eventlog"
-	"tandem/projections"
 	"tandem/webhooks/formats"
 )
-
-// NewWebhook is the body that adds a webhook.
-type NewWebhook struct {
-	ID             domain.WebhookID     `json:"id,omitempty" doc:"Derived from the title unless given."`
-	URL            string               `json:"url" maxLength:"2000" doc:"Never shown again: chat tools put their secrets into it."`
-	Format         string               `json:"format" enum:"standard,cloudevents,slack,teams,feishu,lark,dingtalk,wecom,discord,mattermost,google-chat,telegram,matrix,rocketchat,zulip"`
-	Events         []string             `json:"events" minItems:"1" doc:"Types of events, with * for all of an area or simply all: milestone.*, change.proposed, *."`
-	Agreements     []domain.AgreementID `json:"agreements,omitempty" doc:"All of the partner's unless given."`
-	Language       string               `json:"language,omitempty" enum:"en,zh,fi" doc:"Of the messages; English unless given."`
-	IncludePrivate bool                 `json:"include_private,omitempty" doc:"Also what only the partner itself may see. Think of who else reads in the room."`
-	Title          string               `json:"title,omitempty" maxLength:"200"`
-	Secret         string               `json:"secret,omitempty" maxLength:"1000" doc:"The tool's own, where it has one. For standard and cloudevents one is made unless given."`
-	Digest         domain.Digest        `json:"digest,omitempty" enum:"daily,weekly" doc:"Sum up, at 08:00 in the partner's zone. Every event has its own message unless given."`
-	Order          domain.WebhookOrder  `json:"order,omitempty" enum:"ordered,skip_ahead" doc:"What happens behind an event that cannot be delivered: the rest waits, or goes ahead and is summed up. Programs are served in order and rooms ahead unless given."`
-}
-
-// IssuedWebhook is a webhook with the secret that was made for it.
-type IssuedWebhook struct {
-	projections.Webhook
-	Secret *string `json:"secret" doc:"Shown this once; null if none was made."`
-}
 
 // secretSize is the length of the secrets that are made, in bytes; Standard Webhooks takes 24 to 64.
 const secretSize = 32
@@ -49,7 +28,7 @@ func (c *writeCall) signingSecret(format formats.Format, given string) (secret s
 	return secret, &secret
 }
 
-func addWebhook(req *writeCall, body *NewWebhook) (*intent, error) {
+func addWebhook(req *writeCall, body *api.NewWebhook) (*intent, error) {
 	ref := domain.WebhookRef{Partner: req.partner(), Webhook: domain.WebhookID(req.derive.resourceID(string(body.ID), body.Title, "webhook", req.commandID))}
 	format, known := formats.ByName(body.Format)
 	if !known {
@@ -94,24 +73,12 @@ func defaultOrder(format formats.Format) domain.WebhookOrder {
 // withSecret adds the secret that was made to a webhook.
 func withSecret(generated *string) func(context.Context, any) (any, error) {
 	return func(_ context.Context, body any) (any, error) {
-		webhook, _ := body.(projections.Webhook)
-		return IssuedWebhook{webhook, generated}, nil
+		webhook, _ := body.(api.Webhook)
+		return api.IssuedWebhook{Webhook: webhook, Secret: generated}, nil
 	}
 }
 
-// WebhookChange is the body that changes a webhook; what is absent stays.
-type WebhookChange struct {
-	URL            *string               `json:"url,omitempty" maxLength:"2000"`
-	Events         *[]string             `json:"events,omitempty" minItems:"1"`
-	Agreements     *[]domain.AgreementID `json:"agreements,omitempty" doc:"Empty: all of the partner's."`
-	Language       *string               `json:"language,omitempty" enum:"en,zh,fi"`
-	IncludePrivate *bool                 `json:"include_private,omitempty"`
-	Title          *string               `json:"title,omitempty" maxLength:"200"`
-	Digest         *domain.Digest        `json:"digest,omitempty" enum:"daily,weekly" nullable:"true" doc:"Null: every event has its own message."`
-	Order          *domain.WebhookOrder  `json:"order,omitempty" enum:"ordered,skip_ahead"`
-}
-
-func editWebhook(req *writeCall, body *WebhookChange) (*intent, error) {
+func editWebhook(req *writeCall, body *api.WebhookChange) (*intent, error) {
 	if reflect.ValueOf(*body).IsZero() {
 		return nil, errNothingToChange
 	}
@@ -161,12 +128,7 @@ func (c *call) openTarget() (format formats.Format, target formats.Target, err e
 	return format, target, err
 }
 
-// NewSecret is the body that may name the secret to rotate to.
-type NewSecret struct {
-	Secret string `json:"secret,omitempty" maxLength:"1000" doc:"The tool's own, needed for chat tools. For standard and cloudevents one is made unless given."`
-}
-
-func rotateWebhookSecret(req *writeCall, body *NewSecret) (*intent, error) {
+func rotateWebhookSecret(req *writeCall, body *api.NewSecret) (*intent, error) {
 	format, target, err := req.openTarget()
 	if err != nil {
 		return nil, err

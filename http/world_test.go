@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 )
 
@@ -127,8 +128,8 @@ func (w *world) subscribe(p string) {
 	delivery := w.canaryID(allAgreements, p+"-first", p)
 	w.history.add(domain.WebhookRef{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id)}, Attempt{
 		Delivery: delivery, Type: "milestone.delivered", Number: 1, At: w.clock.Now(), Took: time.Second, Status: 500, Reason: said(),
-		Request:  DeliveryRequest{Method: "POST", URL: "https://ops.example/…", Headers: map[string]string{"Webhook-Id": delivery}, Body: said()},
-		Response: DeliveryResponse{Headers: map[string]string{"Server": said()}, Body: said()},
+		Request:  api.DeliveryRequest{Method: "POST", URL: "https://ops.example/…", Headers: map[string]string{"Webhook-Id": delivery}, Body: said()},
+		Response: api.DeliveryResponse{Headers: map[string]string{"Server": said()}, Body: said()},
 	})
 	w.place(place{params: map[string]string{"partner": p, "webhook": id}, readers: []string{p}})
 	w.place(place{params: map[string]string{"partner": p, "webhook": id, "delivery": delivery}, readers: []string{p}})

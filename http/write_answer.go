@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"tandem/api"
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/eventlog"
@@ -28,7 +29,7 @@ func (c *writeCall) answerUnknownOutcome(intent *intent, err error) error {
 		return err
 	}
 	c.setPosition()
-	return c.writeJSON(http.StatusAccepted, Command{ID: id, State: "pending"})
+	return c.writeJSON(http.StatusAccepted, api.Command{ID: id, State: "pending"})
 }
 
 func (in *intent) refusal(rejection *domain.Error) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/eventlog/sqlite"
@@ -228,7 +229,7 @@ func BenchmarkMemory(b *testing.B) {
 
 func pageOf50(view *projections.View) (projections.Answer, error) {
 	list, next, err := view.Milestones(projections.MilestoneQuery{Limit: 50})
-	return projections.Answer{Version: view.Version(), Body: projections.Milestones{Partner: "xiaomi", Milestones: list, NextCursor: next}}, err
+	return projections.Answer{Version: view.Version(), Body: api.Milestones{Partner: "xiaomi", Milestones: list, NextCursor: next}}, err
 }
 
 func imageOf50(b *testing.B) *runningModel {

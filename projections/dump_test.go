@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -34,7 +35,7 @@ func dump(t require.TestingT, model *projections.ReadModel, viewer projections.V
 	d.add("position", model.Position(viewer, ""))
 	page, err := model.Page(viewer, "dump", func(view *projections.View) (projections.Answer, error) {
 		list, next, err := view.Milestones(projections.MilestoneQuery{Limit: 200})
-		return projections.Answer{Version: view.Version(), Body: projections.Milestones{Milestones: list, NextCursor: next}}, err
+		return projections.Answer{Version: view.Version(), Body: api.Milestones{Milestones: list, NextCursor: next}}, err
 	})
 	require.NoError(t, err)
 	d.add("page", page.ETag, page.Position)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 	eventfeed "tandem/projections/feed"
@@ -36,20 +37,20 @@ func TestPagesOfAFeedAddUpToTheWhole(t *testing.T) {
 	ctx := context.Background()
 	for _, who := range []domain.PartnerID{"nokia", "xiaomi"} {
 		viewer := viewerOf(who)
-		readers := map[string]func(after string, limit int) projections.Events{
-			"agreement": func(after string, limit int) projections.Events {
+		readers := map[string]func(after string, limit int) api.Events{
+			"agreement": func(after string, limit int) api.Events {
 				e, ok, err := model.agreementEvents(ctx, viewer, agreementID, after, limit)
 				require.True(t, ok)
 				require.NoError(t, err)
 				return e
 			},
-			"history": func(after string, limit int) projections.Events {
+			"history": func(after string, limit int) api.Events {
 				e, ok, err := model.history(ctx, viewer, milestoneRef("fp4"), after, limit)
 				require.True(t, ok)
 				require.NoError(t, err)
 				return e
 			},
-			"partner": func(after string, limit int) projections.Events {
+			"partner": func(after string, limit int) api.Events {
 				e, err := model.partnerEvents(ctx, viewer, after, limit)
 				require.NoError(t, err)
 				return e
@@ -58,7 +59,7 @@ func TestPagesOfAFeedAddUpToTheWhole(t *testing.T) {
 		for name, read := range readers {
 			whole := read("", 10_000)
 			require.NotEmpty(t, whole.Events)
-			var pages []projections.Event
+			var pages []api.Event
 			for after := ""; ; {
 				page := read(after, 97)
 				if len(page.Events) == 0 {

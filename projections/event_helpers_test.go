@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 	"tandem/projections/feed"
@@ -11,33 +12,33 @@ import (
 )
 
 // readFeed returns a page of a feed as the HTTP API does; false if the viewer may not see what the scope names.
-func readFeed(ctx context.Context, model *projections.ReadModel, viewer projections.Viewer, scope projections.EventScope, after string, limit int) (projections.Events, bool, error) {
+func readFeed(ctx context.Context, model *projections.ReadModel, viewer projections.Viewer, scope projections.EventScope, after string, limit int) (api.Events, bool, error) {
 	reader, query := feed.NewReader(model), feed.EventQuery{EventScope: scope}
 	if _, err := reader.Next(ctx, viewer, feed.Cursor{}, query, 0); errors.Is(err, feed.ErrNotVisible) {
-		return projections.Events{}, false, nil
+		return api.Events{}, false, nil
 	}
 	cursor, err := feed.ParseCursor(after)
 	if err != nil {
-		return projections.Events{}, true, err
+		return api.Events{}, true, err
 	}
 	page, err := reader.Next(ctx, viewer, cursor, query, limit)
 	if err != nil {
-		return projections.Events{}, true, err
+		return api.Events{}, true, err
 	}
 	position := page.Position()
 	events, err := model.RenderEvents(viewer, page.Events, sentences.English)
-	return projections.Events{Events: events, NextCursor: &position}, true, err
+	return api.Events{Events: events, NextCursor: &position}, true, err
 }
 
-func (m *runningModel) agreementEvents(ctx context.Context, viewer projections.Viewer, agreement domain.AgreementID, after string, limit int) (projections.Events, bool, error) {
+func (m *runningModel) agreementEvents(ctx context.Context, viewer projections.Viewer, agreement domain.AgreementID, after string, limit int) (api.Events, bool, error) {
 	return readFeed(ctx, m.ReadModel, viewer, projections.EventScope{Agreement: agreement}, after, limit)
 }
 
-func (m *runningModel) history(ctx context.Context, viewer projections.Viewer, milestone domain.MilestoneRef, after string, limit int) (projections.Events, bool, error) {
+func (m *runningModel) history(ctx context.Context, viewer projections.Viewer, milestone domain.MilestoneRef, after string, limit int) (api.Events, bool, error) {
 	return readFeed(ctx, m.ReadModel, viewer, projections.EventScope{Milestone: milestone}, after, limit)
 }
 
-func (m *runningModel) partnerEvents(ctx context.Context, viewer projections.Viewer, after string, limit int) (projections.Events, error) {
+func (m *runningModel) partnerEvents(ctx context.Context, viewer projections.Viewer, after string, limit int) (api.Events, error) {
 	events, _, err := readFeed(ctx, m.ReadModel, viewer, projections.EventScope{}, after, limit)
 	return events, err
 }

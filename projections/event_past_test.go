@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
@@ -107,7 +108,7 @@ func TestProfilesComeFromOutsideTheChain(t *testing.T) {
 		},
 	}))
 	model := h.follow(t, h.config())
-	members := viewed(model, viewerOf("nokia"), func(view *projections.View) []projections.Member { return view.Members("nokia") })
+	members := viewed(model, viewerOf("nokia"), func(view *projections.View) []api.Member { return view.Members("nokia") })
 	require.NoError(t, model.FillProfiles(context.Background(), "nokia", members))
 	require.Equal(t, "Anna", members[0].Name)
 	require.Empty(t, members[1].Name)

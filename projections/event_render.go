@@ -5,14 +5,15 @@ import (
 	"context"
 	"encoding/json"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections/sentences"
 )
 
 // RenderEvents returns events as the viewer's feeds show them, with sentences in a language of package sentences (any
 // other is English). Names and titles are the present ones.
-func (s *events) RenderEvents(viewer Viewer, events []VisibleEvent, language string) ([]Event, error) {
-	rendered := make([]Event, len(events))
+func (s *events) RenderEvents(viewer Viewer, events []VisibleEvent, language string) ([]api.Event, error) {
+	rendered := make([]api.Event, len(events))
 	err := s.views.View(viewer, func(view *View) error {
 		for i := range events {
 			event, err := events[i].decode()
@@ -28,9 +29,9 @@ func (s *events) RenderEvents(viewer Viewer, events []VisibleEvent, language str
 
 // RenderedEvent is an event with all that a webhook message needs.
 type RenderedEvent struct {
-	Event     Event          // exactly as in the feed, in English
+	Event     api.Event      // exactly as in the feed, in English
 	Previous  map[string]any // the former values of the fields that the event has changed
-	Milestone *Milestone     // as the event's commit left it; nil if the event is about none
+	Milestone *api.Milestone // as the event's commit left it; nil if the event is about none
 	Sentence  string         // in the language asked for
 	Payload   domain.Payload
 	Names     map[domain.PartnerID]string // of the partners that the reader may know
@@ -100,9 +101,9 @@ func (e decodedEvent) milestone() domain.MilestoneRef {
 }
 
 // shape returns the event as feeds show it.
-func (e decodedEvent) shape(sentence string) Event {
+func (e decodedEvent) shape(sentence string) api.Event {
 	member, viaOperator := domain.ParseActorName(e.commit.Actor)
-	shape := Event{
+	shape := api.Event{
 		ID: e.ID, Position: e.Position.String(), RecordedAt: e.RecordedAt, Type: e.Type, Audience: e.Audience,
 		Partner: nilIfZero(domain.PartnerID(e.commit.Partner)), Member: string(member), ViaOperator: viaOperator,
 		Agreement: e.stream.Agreement, Project: nilIfZero(e.stream.Project), Data: json.RawMessage(e.stored().Data), Sentence: sentence,
@@ -161,7 +162,7 @@ func (v *View) projectTitle(stream domain.Stream) string {
 
 // milestoneAfter returns an event's milestone as the event's commit left it; false if that is not in memory. It is if the
 // commit is a recent one or the last one that concerned the milestone.
-func (v *View) milestoneAfter(event decodedEvent, private bool) (*Milestone, bool) {
+func (v *View) milestoneAfter(event decodedEvent, private bool) (*api.Milestone, bool) {
 	if recent := v.store.postStates.get(event.ref.commit()); recent != nil {
 		milestone := recent.milestones[event.ref.entry.Index]
 		if milestone == nil || recent.project == nil || !milestone.VisibleTo(v.viewer.Partner, recent.project) {
@@ -179,7 +180,7 @@ func (v *View) milestoneAfter(event decodedEvent, private bool) (*Milestone, boo
 }
 
 // messageMilestone returns the shape of a milestone in a webhook message.
-func (v *View) messageMilestone(node *milestoneNode, private bool) *Milestone {
+func (v *View) messageMilestone(node *milestoneNode, private bool) *api.Milestone {
 	if !private {
 		shared := *node
 		shared.entity = node.entity.WithoutPrivate()

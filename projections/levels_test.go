@@ -15,7 +15,6 @@ import (
 // levels are the prefixes of the package's file names from the bottom to the top, each with the reason why a
 // file must not refer to a declaration of a level above its own.
 var levels = []struct{ prefix, reason string }{
-	{"shape", "shapes are plain data that answers are made of"},
 	{"index", "indexes are data structures that do not depend on entities or views"},
 	{"fold", "the fold follows from the events alone; it does not depend on who reads it or how it is locked"},
 	{"state", "the parts that share the store do not depend on what is rendered from it"},

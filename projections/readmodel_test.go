@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -42,7 +43,7 @@ func TestTheLifeOfAMilestone(t *testing.T) {
 	require.Equal(t, "Nokia expects Title of fp4 on 15 April 2018", events.Events[2].Sentence)
 	page, err := model.Page(viewerOf("xiaomi"), "milestones", func(view *projections.View) (projections.Answer, error) {
 		list, next, err := view.Milestones(projections.MilestoneQuery{Limit: 50})
-		return projections.Answer{Version: view.Version(), Body: projections.Milestones{Partner: "xiaomi", Milestones: list, NextCursor: next}}, err
+		return projections.Answer{Version: view.Version(), Body: api.Milestones{Partner: "xiaomi", Milestones: list, NextCursor: next}}, err
 	})
 	require.NoError(t, err)
 	t.Log(string(page.Body), page.ETag, page.Position)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/eventlog"
 )
@@ -32,17 +33,17 @@ type profiles struct{ log eventlog.Log }
 
 // Profile returns a member's name and address; both are empty when they were erased.
 func (p *profiles) Profile(ctx context.Context, partner domain.PartnerID, member domain.MemberID) (name, email string, err error) {
-	one := []Member{{ID: member}}
+	one := []api.Member{{ID: member}}
 	err = p.fill(ctx, partner, profilePrefix(partner, member), one)
 	return one[0].Name, one[0].Email, err
 }
 
 // FillProfiles sets the names and addresses of a partner's members.
-func (p *profiles) FillProfiles(ctx context.Context, partner domain.PartnerID, members []Member) error {
+func (p *profiles) FillProfiles(ctx context.Context, partner domain.PartnerID, members []api.Member) error {
 	return p.fill(ctx, partner, "profile/"+string(partner)+"/", members)
 }
 
-func (p *profiles) fill(ctx context.Context, partner domain.PartnerID, prefix string, members []Member) error {
+func (p *profiles) fill(ctx context.Context, partner domain.PartnerID, prefix string, members []api.Member) error {
 	entries, err := p.log.Scan(ctx, DirectoryOf(partner), prefix)
 	if err != nil {
 		return fmt.Errorf("read the profiles: %w", unreadable(err))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -17,9 +18,9 @@ func trial(t *testing.T) (*fixture, *runningModel) {
 	return h, model
 }
 
-func (i *runningModel) acceptance(t *testing.T, partner domain.PartnerID) (domain.MilestoneState, projections.Acceptance) {
+func (i *runningModel) acceptance(t *testing.T, partner domain.PartnerID) (domain.MilestoneState, api.Acceptance) {
 	i.caughtUp(t)
-	m := viewed(i, viewerOf(partner), func(view *projections.View) projections.Milestone {
+	m := viewed(i, viewerOf(partner), func(view *projections.View) api.Milestone {
 		m, _ := view.Milestone(milestoneRef("b"))
 		return m
 	})
@@ -34,7 +35,7 @@ func (i *runningModel) kinds(t *testing.T, partner domain.PartnerID) (kinds []st
 	return kinds
 }
 
-func (i *runningModel) inbox(t *testing.T, partner domain.PartnerID) []projections.InboxItem {
+func (i *runningModel) inbox(t *testing.T, partner domain.PartnerID) []api.InboxItem {
 	i.caughtUp(t)
 	return viewed(i, viewerOf(partner), (*projections.View).Inbox)
 }
@@ -48,7 +49,7 @@ func TestConditionsAreShownUntilTheNextRound(t *testing.T) {
 	state, a := model.acceptance(t, "nokia")
 	require.Equal(t, domain.ConditionallyAccepted, state)
 	require.Equal(t, "conditional", a.Decisions["xiaomi"].State)
-	require.Equal(t, []projections.Condition{
+	require.Equal(t, []api.Condition{
 		{Number: 1, Text: "Signed report", DueOn: 20170720, Author: "xiaomi"},
 		{Number: 2, Text: "Two spare optics", DueOn: 20170731, Author: "xiaomi"},
 	}, a.Conditions)
@@ -88,7 +89,7 @@ func TestTheLastClosingAccepts(t *testing.T) {
 	commit := h.do("xiaomi", domain.CloseCondition{MilestoneRef: milestoneRef("b"), Number: 1})
 	require.Len(t, commit.Events, 2)
 	model.caughtUp(t)
-	m := viewed(model, viewerOf("nokia"), func(view *projections.View) projections.Milestone {
+	m := viewed(model, viewerOf("nokia"), func(view *projections.View) api.Milestone {
 		m, _ := view.Milestone(milestoneRef("b"))
 		return m
 	})
@@ -105,7 +106,7 @@ func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
 	state, a := model.acceptance(t, "xiaomi")
 	require.Equal(t, domain.InProgress, state)
 	by := domain.NewDate(2017, 7, 15)
-	require.Equal(t, &projections.Rejection{
+	require.Equal(t, &api.Rejection{
 		Partner: "xiaomi", On: 20170705, Reasons: []string{"41 h only"}, Disputable: true, DisputeBy: &by,
 	}, a.Rejection)
 	require.Nil(t, a.Dispute)
@@ -115,7 +116,7 @@ func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
 	state, a = model.acceptance(t, "xiaomi")
 	require.Equal(t, domain.Disputed, state)
 	require.False(t, a.Rejection.Disputable)
-	require.Equal(t, &projections.Dispute{
+	require.Equal(t, &api.Dispute{
 		By: "nokia", On: 20170705, Reason: "The generator failed", Named: map[domain.PartnerID]*domain.Settlement{"nokia": nil, "xiaomi": nil},
 	}, a.Dispute)
 	require.Equal(t, []string{"dispute"}, model.kinds(t, "xiaomi"))

@@ -6,12 +6,13 @@ import (
 	"strconv"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 )
 
 // Amendments returns the amendments of an agreement that the viewer may see, by number.
-func (v *View) Amendments(id domain.AgreementID) []Amendment {
-	shapes := []Amendment{}
+func (v *View) Amendments(id domain.AgreementID) []api.Amendment {
+	shapes := []api.Amendment{}
 	if agreement := v.agreement(id); agreement != nil {
 		for _, amendment := range agreement.entity.Amendments {
 			if agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
@@ -23,14 +24,14 @@ func (v *View) Amendments(id domain.AgreementID) []Amendment {
 }
 
 // Amendment returns an amendment.
-func (v *View) Amendment(id domain.AgreementID, number int) (Amendment, bool) {
+func (v *View) Amendment(id domain.AgreementID, number int) (api.Amendment, bool) {
 	agreement := v.agreement(id)
 	if agreement == nil {
-		return Amendment{}, false
+		return api.Amendment{}, false
 	}
 	amendment := agreement.entity.Amendment(number)
 	if amendment == nil || !agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
-		return Amendment{}, false
+		return api.Amendment{}, false
 	}
 	return v.amendmentShape(agreement.entity, amendment), true
 }
@@ -53,38 +54,38 @@ func (v *View) Joined(id domain.AgreementID) bool {
 	return agreement != nil && agreement.entity.JoinedByAmendment(v.viewer.Partner)
 }
 
-func (v *View) amendmentShape(agreement *domain.Agreement, amendment *domain.Amendment) Amendment {
-	shape := Amendment{
+func (v *View) amendmentShape(agreement *domain.Agreement, amendment *domain.Amendment) api.Amendment {
+	shape := api.Amendment{
 		Agreement: agreement.ID, Number: amendment.Number, Title: amendment.Title, State: amendment.State, ProposedBy: amendment.ProposedBy,
 		ProposedAt: time.UnixMicro(amendment.ProposedAt).UTC(), Changes: termsChanges(amendment.Changes), From: termsFields(amendment.From),
-		Signatures: map[domain.PartnerID]*Signature{}, Invited: amendment.InvitedAt != 0, URL: v.amendmentURL(agreement.ID, amendment.Number),
+		Signatures: map[domain.PartnerID]*api.Signature{}, Invited: amendment.InvitedAt != 0, URL: v.amendmentURL(agreement.ID, amendment.Number),
 	}
 	for _, partner := range amendment.RequiredSigners() {
 		shape.Signatures[partner] = nil
 	}
 	for _, signature := range amendment.Signatures {
-		shape.Signatures[signature.Partner] = &Signature{signature.Signatory, signature.SignedOn}
+		shape.Signatures[signature.Partner] = &api.Signature{Signatory: signature.Signatory, SignedOn: signature.SignedOn}
 	}
 	if amendment.DecidedAt != 0 {
 		shape.DecidedAt = new(time.UnixMicro(amendment.DecidedAt).UTC())
 	}
 	switch amendment.State {
 	case domain.AmendmentStateRejected:
-		shape.Rejection = &AmendmentRejection{amendment.RejectedBy, amendment.RejectionReason}
+		shape.Rejection = &api.AmendmentRejection{Partner: amendment.RejectedBy, Reason: amendment.RejectionReason}
 	case domain.AmendmentStateVoid:
-		shape.Void = &AmendmentVoid{amendment.VoidGround.Field, nilIfZero(amendment.VoidGround.Instrument)}
+		shape.Void = &api.AmendmentVoid{Field: amendment.VoidGround.Field, Instrument: nilIfZero(amendment.VoidGround.Instrument)}
 	}
 	shape.Version, shape.UpdatedAt = amendment.Versions.For(v.viewer.Partner)
 	return shape
 }
 
-func termsFields(change domain.TermsChange) TermsFields {
-	return TermsFields{change.Title, nilIfZero(change.ExpiresOn), nilIfZero(change.NoEnd), change.AcceptanceDays, change.DeemedAcceptance, change.ForecastToleranceDays}
+func termsFields(change domain.TermsChange) api.TermsFields {
+	return api.TermsFields{Title: change.Title, ExpiresOn: nilIfZero(change.ExpiresOn), NoEnd: nilIfZero(change.NoEnd), AcceptanceDays: change.AcceptanceDays, DeemedAcceptance: change.DeemedAcceptance, ForecastToleranceDays: change.ForecastToleranceDays}
 }
 
-func termsChanges(changes domain.AmendmentChanges) TermsChanges {
+func termsChanges(changes domain.AmendmentChanges) api.TermsChanges {
 	fields := termsFields(changes.Terms)
-	shape := TermsChanges{
+	shape := api.TermsChanges{
 		Title: fields.Title, ExpiresOn: fields.ExpiresOn, NoEnd: fields.NoEnd, AcceptanceDays: fields.AcceptanceDays,
 		DeemedAcceptance: fields.DeemedAcceptance, ForecastToleranceDays: fields.ForecastToleranceDays,
 	}
@@ -92,23 +93,23 @@ func termsChanges(changes domain.AmendmentChanges) TermsChanges {
 		shape.AddInstruments = append(shape.AddInstruments, addedShape(&changes.AddInstruments[n]))
 	}
 	for _, end := range changes.EndInstruments {
-		shape.EndInstruments = append(shape.EndInstruments, EndedInstrument{end.ID, end.ExpiresOn, nilIfZero(end.From)})
+		shape.EndInstruments = append(shape.EndInstruments, api.EndedInstrument{ID: end.ID, ExpiresOn: end.ExpiresOn, From: nilIfZero(end.From)})
 	}
 	for _, joining := range changes.Join {
-		shape.Join = append(shape.Join, JoiningPartner{joining.Partner})
+		shape.Join = append(shape.Join, api.JoiningPartner{Partner: joining.Partner})
 	}
 	return shape
 }
 
-func addedShape(instrument *domain.Instrument) AddedInstrument {
-	shape := AddedInstrument{
-		instrument.ID, instrument.Kind, instrument.Title, rolesShape(instrument), instrument.EffectiveOn, nilIfZero(instrument.ExpiresOn), instrument.Disclosure, []AddedItem{}, []AddedObligation{},
+func addedShape(instrument *domain.Instrument) api.AddedInstrument {
+	shape := api.AddedInstrument{
+		ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: rolesShape(instrument), EffectiveOn: instrument.EffectiveOn, ExpiresOn: nilIfZero(instrument.ExpiresOn), Disclosure: instrument.Disclosure, Schedule: []api.AddedItem{}, Obligations: []api.AddedObligation{},
 	}
 	for _, item := range instrument.Schedule {
-		shape.Schedule = append(shape.Schedule, AddedItem{item.ID, item.Title, item.Kind, nilIfZero(item.Count), item.Note})
+		shape.Schedule = append(shape.Schedule, api.AddedItem{ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Count), Note: item.Note})
 	}
 	for _, obligation := range instrument.Obligations {
-		shape.Obligations = append(shape.Obligations, AddedObligation(obligation))
+		shape.Obligations = append(shape.Obligations, api.AddedObligation(obligation))
 	}
 	return shape
 }
@@ -118,7 +119,7 @@ func (v *View) amendmentURL(agreement domain.AgreementID, number int) string {
 }
 
 // amendmentItems returns the amendments that wait for the viewer's signature.
-func (v *View) amendmentItems(agreement *agreementNode) (items []InboxItem) {
+func (v *View) amendmentItems(agreement *agreementNode) (items []api.InboxItem) {
 	for _, amendment := range agreement.entity.Amendments {
 		if !amendment.Awaits(v.viewer.Partner) || !agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
 			continue
@@ -127,7 +128,7 @@ func (v *View) amendmentItems(agreement *agreementNode) (items []InboxItem) {
 		if !agreement.entity.Party(v.viewer.Partner) {
 			since, reason = amendment.InvitedAt, fmt.Sprintf("You are invited to join by amendment %d: %s", amendment.Number, amendment.Title)
 		}
-		items = append(items, InboxItem{
+		items = append(items, api.InboxItem{
 			Kind: "amendment", Agreement: &agreement.id, Amendment: &amendment.Number, Title: agreement.entity.Terms.Title, Reason: reason,
 			Since: time.UnixMicro(since).UTC(), URL: v.amendmentURL(agreement.id, amendment.Number),
 		})
@@ -136,15 +137,15 @@ func (v *View) amendmentItems(agreement *agreementNode) (items []InboxItem) {
 }
 
 // terminationShape tells of an end that is set, else of the one that was called first; nil: there is none.
-func terminationShape(agreement *domain.Agreement) *Termination {
+func terminationShape(agreement *domain.Agreement) *api.Termination {
 	if ending := agreement.Termination; ending.On != 0 {
-		return &Termination{ending.Mode, ending.On, ending.Reason, emptyIfNil(ending.CalledBy), true}
+		return &api.Termination{Mode: ending.Mode, EffectiveOn: ending.On, Reason: ending.Reason, CalledBy: emptyIfNil(ending.CalledBy), Settled: true}
 	}
 	if len(agreement.TerminationCalls) == 0 {
 		return nil
 	}
 	first := agreement.TerminationCalls[0]
-	shape := &Termination{domain.Mutual, first.On, first.Reason, []domain.PartnerID{}, false}
+	shape := &api.Termination{Mode: domain.Mutual, EffectiveOn: first.On, Reason: first.Reason, CalledBy: []domain.PartnerID{}, Settled: false}
 	for _, call := range agreement.TerminationCalls {
 		if call.On == first.On {
 			shape.CalledBy = append(shape.CalledBy, call.Partner)
@@ -155,10 +156,10 @@ func terminationShape(agreement *domain.Agreement) *Termination {
 
 // endItems returns the ends that others have called, which wait for the viewer's call, and the notices
 // that they have given, until they take effect.
-func (v *View) endItems(node *agreementNode) (items []InboxItem) {
+func (v *View) endItems(node *agreementNode) (items []api.InboxItem) {
 	agreement, me := v.agreementFor(node), v.viewer.Partner
 	add := func(kind, reason string, at int64) {
-		items = append(items, InboxItem{
+		items = append(items, api.InboxItem{
 			Kind: kind, Agreement: &node.id, Title: agreement.Terms.Title, Reason: reason,
 			Since: time.UnixMicro(at).UTC(), URL: v.url("agreements", string(node.id)),
 		})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -21,7 +22,7 @@ func (h *fixture) invite(number int) {
 	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: number}})
 }
 
-func (i *runningModel) feed(t *testing.T, partner domain.PartnerID) []projections.Event {
+func (i *runningModel) feed(t *testing.T, partner domain.PartnerID) []api.Event {
 	i.caughtUp(t)
 	events, ok, err := i.agreementEvents(context.Background(), viewerOf(partner), agreementID, "", 1000)
 	require.True(t, ok)
@@ -29,7 +30,7 @@ func (i *runningModel) feed(t *testing.T, partner domain.PartnerID) []projection
 	return events.Events
 }
 
-func types(events []projections.Event) (list []string) {
+func types(events []api.Event) (list []string) {
 	for _, event := range events {
 		list = append(list, event.Type)
 	}
@@ -58,13 +59,13 @@ func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
 	require.Equal(t, []string{"amendment"}, model.kinds(t, "zte"))
 
 	position := model.Position(viewer, "")
-	agreement := viewed(model, viewer, func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a })
+	agreement := viewed(model, viewer, func(view *projections.View) api.Agreement { a, _ := view.Agreement(agreementID); return a })
 	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("b"), Text: "among ourselves"})
 	h.do("nokia", domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Reason: "no"})
 	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "Newer", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
 	model.caughtUp(t)
 	require.Equal(t, position, model.Position(viewer, ""))
-	require.Equal(t, agreement, viewed(model, viewer, func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a }))
+	require.Equal(t, agreement, viewed(model, viewer, func(view *projections.View) api.Agreement { a, _ := view.Agreement(agreementID); return a }))
 
 	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}})
 	h.do("xiaomi", domain.CommentMilestone{MilestoneRef: milestoneRef("b"), Text: "among ourselves"})
@@ -80,7 +81,7 @@ func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
 		}
 		return numbers
 	}))
-	require.Empty(t, viewed(model, viewer, func(view *projections.View) []projections.Project { return view.Projects(agreementID) }))
+	require.Empty(t, viewed(model, viewer, func(view *projections.View) []api.Project { return view.Projects(agreementID) }))
 }
 
 // What came to nothing is gone for who was invited; another invitation goes on where it was.
@@ -151,7 +152,7 @@ func TestWhoHasLeftSeesWhatWasSoThen(t *testing.T) {
 	h.invite(1)
 	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}})
 	viewer := viewerOf("zte")
-	agreement := func(view *projections.View) projections.Agreement { a, _ := view.Agreement(agreementID); return a }
+	agreement := func(view *projections.View) api.Agreement { a, _ := view.Agreement(agreementID); return a }
 	h.do("zte", domain.TerminateAgreement{AgreementID: agreementID, Mode: domain.ByNotice, Reason: "new strategy", EffectiveOn: 20170705})
 	require.Contains(t, model.kinds(t, "nokia"), "notice")
 	require.Equal(t, domain.AgreementStateActive, viewed(model, viewer, agreement).State)
@@ -171,8 +172,8 @@ func TestWhoHasLeftSeesWhatWasSoThen(t *testing.T) {
 	model.caughtUp(t)
 	require.Equal(t, position, model.Position(viewer, ""))
 	require.Equal(t, left, viewed(model, viewer, agreement))
-	require.Len(t, viewed(model, viewer, func(view *projections.View) []projections.Amendment { return view.Amendments(agreementID) }), 1)
-	require.Empty(t, viewed(model, viewer, func(view *projections.View) []projections.Instrument { return view.Instruments(agreementID) }))
+	require.Len(t, viewed(model, viewer, func(view *projections.View) []api.Amendment { return view.Amendments(agreementID) }), 1)
+	require.Empty(t, viewed(model, viewer, func(view *projections.View) []api.Instrument { return view.Instruments(agreementID) }))
 	for _, event := range model.feed(t, "zte") {
 		require.NotContains(t, event.Sentence, "Two of us")
 	}

@@ -6,12 +6,13 @@ import (
 	"strconv"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 )
 
 // Changes returns the change requests of a project, by number.
-func (v *View) Changes(agreement domain.AgreementID, id domain.ProjectID) []Change {
-	shapes := []Change{}
+func (v *View) Changes(agreement domain.AgreementID, id domain.ProjectID) []api.Change {
+	shapes := []api.Change{}
 	if project := v.project(agreement, id); project != nil {
 		for _, request := range project.entity.Changes {
 			if request.VisibleTo(v.viewer.Partner) {
@@ -23,14 +24,14 @@ func (v *View) Changes(agreement domain.AgreementID, id domain.ProjectID) []Chan
 }
 
 // Change returns a change request.
-func (v *View) Change(agreement domain.AgreementID, id domain.ProjectID, number int) (Change, bool) {
+func (v *View) Change(agreement domain.AgreementID, id domain.ProjectID, number int) (api.Change, bool) {
 	project := v.project(agreement, id)
 	if project == nil {
-		return Change{}, false
+		return api.Change{}, false
 	}
 	request := project.entity.Change(number)
 	if request == nil || !request.VisibleTo(v.viewer.Partner) {
-		return Change{}, false
+		return api.Change{}, false
 	}
 	return v.changeShape(project.entity, request), true
 }
@@ -47,14 +48,14 @@ func (v *View) ChangeNumber(agreement domain.AgreementID, id domain.ProjectID, k
 	return 0
 }
 
-func (v *View) changeShape(project *domain.Project, request *domain.ChangeRequest) Change {
-	shape := Change{
+func (v *View) changeShape(project *domain.Project, request *domain.ChangeRequest) api.Change {
+	shape := api.Change{
 		Agreement: project.Ref.Agreement, Project: project.Ref.Project, Number: request.Number, Reason: request.Reason, State: request.State,
-		ProposedBy: request.ProposedBy, ProposedAt: time.UnixMicro(request.ProposedAt).UTC(), Milestones: []ChangedMilestone{}, Publish: emptyIfNil(request.Publish),
+		ProposedBy: request.ProposedBy, ProposedAt: time.UnixMicro(request.ProposedAt).UTC(), Milestones: []api.ChangedMilestone{}, Publish: emptyIfNil(request.Publish),
 		Approvals: map[domain.PartnerID]string{}, URL: v.changeURL(project.Ref, request.Number),
 	}
 	for _, proposed := range request.Milestones {
-		shape.Milestones = append(shape.Milestones, ChangedMilestone{proposed.Milestone, changeFields(proposed.From), changeFields(proposed.To), proposed.Cancel})
+		shape.Milestones = append(shape.Milestones, api.ChangedMilestone{ID: proposed.Milestone, From: changeFields(proposed.From), To: changeFields(proposed.To), Cancel: proposed.Cancel})
 	}
 	for _, party := range request.Parties(v.store, project.Ref) {
 		shape.Approvals[party] = approval(request, party)
@@ -64,9 +65,9 @@ func (v *View) changeShape(project *domain.Project, request *domain.ChangeReques
 	}
 	switch request.State {
 	case domain.ChangeStateRejected:
-		shape.Rejection = &ChangeRejection{request.RejectedBy, request.RejectionReason}
+		shape.Rejection = &api.ChangeRejection{Partner: request.RejectedBy, Reason: request.RejectionReason}
 	case domain.ChangeStateVoid:
-		shape.Void = &ChangeVoid{request.VoidGround.Milestone, request.VoidGround.Field, request.VoidGround.State}
+		shape.Void = &api.ChangeVoid{Milestone: request.VoidGround.Milestone, Field: request.VoidGround.Field, State: request.VoidGround.State}
 	}
 	shape.Version, shape.UpdatedAt = request.Versions.For(v.viewer.Partner)
 	return shape
@@ -97,8 +98,8 @@ func approval(request *domain.ChangeRequest, party domain.PartnerID) string {
 	return "none"
 }
 
-func changeFields(fields domain.ChangeFields) ChangeFields {
-	shape := ChangeFields{DueOn: nilIfZero(fields.DueOn), Owner: nilIfZero(fields.Owner)}
+func changeFields(fields domain.ChangeFields) api.ChangeFields {
+	shape := api.ChangeFields{DueOn: nilIfZero(fields.DueOn), Owner: nilIfZero(fields.Owner)}
 	if len(fields.Acceptors) > 0 {
 		shape.Acceptors = &fields.Acceptors
 	}
@@ -113,13 +114,13 @@ func (v *View) changeURL(ref domain.ProjectRef, number int) string {
 }
 
 // changeItems returns the open requests that wait for the viewer's approval.
-func (v *View) changeItems(node *projectNode) (items []InboxItem) {
+func (v *View) changeItems(node *projectNode) (items []api.InboxItem) {
 	project := node.entity
 	for _, request := range project.Changes {
 		if !request.Awaits(v.viewer.Partner, v.store, project.Ref) {
 			continue
 		}
-		item := InboxItem{
+		item := api.InboxItem{
 			Kind: "change", Agreement: &project.Ref.Agreement, Project: &project.Ref.Project, Change: &request.Number, Title: project.Title,
 			Reason: fmt.Sprintf("%s proposes change %d: %s", v.name(request.ProposedBy), request.Number, request.Reason),
 			Since:  time.UnixMicro(request.ProposedAt).UTC(), URL: v.changeURL(project.Ref, request.Number),

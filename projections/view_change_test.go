@@ -5,13 +5,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
 
-func (i *runningModel) change(t *testing.T, partner domain.PartnerID, number int) projections.Change {
+func (i *runningModel) change(t *testing.T, partner domain.PartnerID, number int) api.Change {
 	i.caughtUp(t)
-	return viewed(i, viewerOf(partner), func(view *projections.View) projections.Change {
+	return viewed(i, viewerOf(partner), func(view *projections.View) api.Change {
 		at := milestoneRef("b")
 		c, ok := view.Change(at.Agreement, at.Project, number)
 		require.True(t, ok)
@@ -19,9 +20,9 @@ func (i *runningModel) change(t *testing.T, partner domain.PartnerID, number int
 	})
 }
 
-func (i *runningModel) milestone(t *testing.T, partner domain.PartnerID) projections.Milestone {
+func (i *runningModel) milestone(t *testing.T, partner domain.PartnerID) api.Milestone {
 	i.caughtUp(t)
-	return viewed(i, viewerOf(partner), func(view *projections.View) projections.Milestone {
+	return viewed(i, viewerOf(partner), func(view *projections.View) api.Milestone {
 		m, _ := view.Milestone(milestoneRef("b"))
 		return m
 	})
@@ -77,7 +78,7 @@ func TestAClosedChangeSaysWhy(t *testing.T) {
 	propose()
 	h.do("xiaomi", domain.RejectChange{ChangeRef: domain.ChangeRef{ProjectRef: milestoneRef("b").ProjectRef(), Number: 1}, Reason: "too late"})
 	c := model.change(t, "nokia", 1)
-	require.Equal(t, &projections.ChangeRejection{Partner: "xiaomi", Reason: "too late"}, c.Rejection)
+	require.Equal(t, &api.ChangeRejection{Partner: "xiaomi", Reason: "too late"}, c.Rejection)
 	require.Equal(t, map[domain.PartnerID]string{"nokia": "approved", "xiaomi": "rejected"}, c.Approvals)
 
 	propose()

@@ -7,13 +7,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
 
-func (i *runningModel) dates(t *testing.T, partner domain.PartnerID, m domain.MilestoneID) projections.Dates {
+func (i *runningModel) dates(t *testing.T, partner domain.PartnerID, m domain.MilestoneID) api.Dates {
 	i.caughtUp(t)
-	return viewed(i, viewerOf(partner), func(view *projections.View) projections.Dates {
+	return viewed(i, viewerOf(partner), func(view *projections.View) api.Dates {
 		dates, ok := view.Dates(milestoneRef(m))
 		require.True(t, ok)
 		return dates
@@ -48,11 +49,11 @@ func TestDatesSideBySide(t *testing.T) {
 	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: milestoneRef("fp4"), Reasons: []string{"too slow", "too hot"}})
 
 	dates := model.dates(t, "xiaomi", "fp4")
-	require.Equal(t, []projections.PlannedDate{{On: march, At: planned}, {On: april, From: &march, At: edited}}, dates.Planned)
-	require.Equal(t, []projections.AgreedDate{{On: april, Change: 1, Reason: "our plan", AgreedAt: agreed}}, dates.Agreed)
-	require.Equal(t, []projections.ProposedDate{{Change: 2, By: "nokia", DueOn: may, Reason: "optics late", ProposedAt: proposed}}, dates.Proposed)
+	require.Equal(t, []api.PlannedDate{{On: march, At: planned}, {On: april, From: &march, At: edited}}, dates.Planned)
+	require.Equal(t, []api.AgreedDate{{On: april, Change: 1, Reason: "our plan", AgreedAt: agreed}}, dates.Agreed)
+	require.Equal(t, []api.ProposedDate{{Change: 2, By: "nokia", DueOn: may, Reason: "optics late", ProposedAt: proposed}}, dates.Proposed)
 	require.Len(t, dates.Forecasts, 3)
-	require.Equal(t, projections.ForecastDate{Partner: "xiaomi", On: may, At: secret, Private: true}, dates.Forecasts[1])
+	require.Equal(t, api.ForecastDate{Partner: "xiaomi", On: may, At: secret, Private: true}, dates.Forecasts[1])
 	require.Equal(t, "optics late", dates.Forecasts[2].Reason)
 	require.Equal(t, march, *dates.Forecasts[2].From)
 	require.Len(t, dates.Actual, 2)
@@ -87,8 +88,8 @@ func TestDatesOfAMilestoneThatWasShared(t *testing.T) {
 	own, other := model.dates(t, "nokia", "s"), model.dates(t, "xiaomi", "s")
 	require.Len(t, own.Planned, 2)
 	require.Len(t, own.Forecasts, 2)
-	require.Equal(t, []projections.PlannedDate{{On: april, At: shared}}, other.Planned)
-	require.Equal(t, []projections.ForecastDate{{Partner: "nokia", On: april, Reason: "optics late", At: shared}}, other.Forecasts)
+	require.Equal(t, []api.PlannedDate{{On: april, At: shared}}, other.Planned)
+	require.Equal(t, []api.ForecastDate{{Partner: "nokia", On: april, Reason: "optics late", At: shared}}, other.Forecasts)
 }
 
 func TestDatesAreBounded(t *testing.T) {
@@ -104,12 +105,12 @@ func TestDatesAreBounded(t *testing.T) {
 	require.Equal(t, "move 129", dates.Forecasts[99].Reason)
 	require.Equal(t, 30, dates.Omitted)
 	require.WithinDuration(t, h.clock.Now(), dates.Forecasts[99].At, time.Second)
-	trend := viewed(model, viewerOf("xiaomi"), func(view *projections.View) []projections.Dates {
+	trend := viewed(model, viewerOf("xiaomi"), func(view *projections.View) []api.Dates {
 		at := milestoneRef("fp4")
 		list, next, err := view.Trend(projections.MilestoneQuery{Agreement: at.Agreement, Project: at.Project, Limit: 10})
 		require.NoError(t, err)
 		require.Nil(t, next)
 		return list
 	})
-	require.Equal(t, []projections.Dates{dates}, trend)
+	require.Equal(t, []api.Dates{dates}, trend)
 }

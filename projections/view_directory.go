@@ -5,16 +5,17 @@ import (
 	"slices"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 )
 
 // Partner returns a partner; false for one that the viewer may not know.
-func (v *View) Partner(id domain.PartnerID) (Partner, bool) {
+func (v *View) Partner(id domain.PartnerID) (api.Partner, bool) {
 	partner := v.partner(id)
 	if partner == nil {
-		return Partner{}, false
+		return api.Partner{}, false
 	}
-	shape := Partner{
+	shape := api.Partner{
 		ID: partner.id, Name: partner.entity.Name, Country: partner.entity.Country, TimeZone: partner.entity.TimeZone,
 		Holidays: []domain.Date{}, Version: partner.profileMark.Events, UpdatedAt: time.UnixMicro(partner.profileMark.LastAt).UTC(),
 		URL: v.url("partners", string(partner.id)),
@@ -27,13 +28,13 @@ func (v *View) Partner(id domain.PartnerID) (Partner, bool) {
 }
 
 // Partners returns the viewer and its counterparties, all partners to the operator, sorted by id.
-func (v *View) Partners() []Partner {
+func (v *View) Partners() []api.Partner {
 	ids := append(v.counterparties(), v.viewer.Partner)
 	if v.viewer.Operator {
 		ids = slices.Collect(maps.Keys(v.store.partners))
 	}
 	slices.Sort(ids)
-	shapes := []Partner{}
+	shapes := []api.Partner{}
 	for _, id := range ids {
 		if partner, ok := v.Partner(id); ok {
 			shapes = append(shapes, partner)
@@ -44,20 +45,20 @@ func (v *View) Partners() []Partner {
 
 // Member returns a member, without name and address: see [Image.FillProfiles]. A removed one is
 // absent.
-func (v *View) Member(partner domain.PartnerID, id domain.MemberID) (Member, bool) {
+func (v *View) Member(partner domain.PartnerID, id domain.MemberID) (api.Member, bool) {
 	node := v.directory(partner)
 	if node == nil || node.members[id] == nil || node.members[id].Removed {
-		return Member{}, false
+		return api.Member{}, false
 	}
 	member := node.members[id]
-	shape := Member{Partner: partner, ID: id, Role: member.Role}
+	shape := api.Member{Partner: partner, ID: id, Role: member.Role}
 	shape.Version, shape.UpdatedAt = member.Versions.For(partner)
 	return shape, true
 }
 
 // Members returns the partner's members, without names and addresses, sorted by id.
-func (v *View) Members(partner domain.PartnerID) []Member {
-	shapes := []Member{}
+func (v *View) Members(partner domain.PartnerID) []api.Member {
+	shapes := []api.Member{}
 	if node := v.directory(partner); node != nil {
 		for _, id := range slices.Sorted(maps.Keys(node.members)) {
 			if member, ok := v.Member(partner, id); ok {
@@ -70,16 +71,16 @@ func (v *View) Members(partner domain.PartnerID) []Member {
 
 // Token returns a token, a revoked one too. Who holds one that is limited to some agreements does not see
 // those that name others.
-func (v *View) Token(partner domain.PartnerID, id domain.TokenID) (Token, bool) {
+func (v *View) Token(partner domain.PartnerID, id domain.TokenID) (api.Token, bool) {
 	node := v.directory(partner)
 	if node == nil || node.tokens[id] == nil {
-		return Token{}, false
+		return api.Token{}, false
 	}
 	token := node.tokens[id]
 	if slices.ContainsFunc(token.Agreements, func(agreement domain.AgreementID) bool { return !v.inScope(agreement) }) {
-		return Token{}, false
+		return api.Token{}, false
 	}
-	shape := Token{
+	shape := api.Token{
 		Partner: partner, ID: id, Name: token.Name, Member: token.Member, Role: token.Role,
 		Agreements: emptyIfNil(token.Agreements), ViaOperator: token.ViaOperator, Revoked: token.Revoked,
 	}
@@ -92,8 +93,8 @@ func (v *View) Token(partner domain.PartnerID, id domain.TokenID) (Token, bool) 
 }
 
 // Tokens returns the partner's tokens, sorted by id.
-func (v *View) Tokens(partner domain.PartnerID) []Token {
-	shapes := []Token{}
+func (v *View) Tokens(partner domain.PartnerID) []api.Token {
+	shapes := []api.Token{}
 	if node := v.directory(partner); node != nil {
 		for _, id := range slices.Sorted(maps.Keys(node.tokens)) {
 			if token, ok := v.Token(partner, id); ok {

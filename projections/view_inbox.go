@@ -6,12 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 )
 
 // Inbox returns what waits for the viewer, oldest first; in the order of their keys.
-func (v *View) Inbox() []InboxItem {
-	items := []InboxItem{}
+func (v *View) Inbox() []api.InboxItem {
+	items := []api.InboxItem{}
 	for _, node := range v.node.milestones {
 		if v.inScope(node.entity.Ref.Agreement) {
 			items = append(items, v.milestoneItems(node)...)
@@ -26,56 +27,56 @@ func (v *View) Inbox() []InboxItem {
 		}
 	}
 	items = append(items, v.noticeItems()...)
-	slices.SortFunc(items, func(one, other InboxItem) int { return strings.Compare(one.Key(), other.Key()) })
+	slices.SortFunc(items, func(one, other api.InboxItem) int { return strings.Compare(InboxItemKey(one), InboxItemKey(other)) })
 	return items
 }
 
 // projectItems returns what waits for the viewer in a project, beside its milestones.
-func (v *View) projectItems(project *projectNode) []InboxItem {
+func (v *View) projectItems(project *projectNode) []api.InboxItem {
 	return append(v.stageItems(project), v.changeItems(project)...)
 }
 
-// Decides reports whether the item waits for a decision of the viewer's: all do, but a notice, which is
+// needsDecision reports whether the item waits for a decision of the viewer's: all do, but a notice, which is
 // only to be read, and a condition that the viewer has to meet and somebody else decides on.
-func (i InboxItem) Decides() bool { return i.Kind != "notice" && !i.mustMeet }
+func needsDecision(item api.InboxItem) bool { return item.Kind != "notice" && !item.MustMeet }
 
 // countDecisions counts the items that wait for a decision.
-func countDecisions(items []InboxItem) (n int) {
+func countDecisions(items []api.InboxItem) (n int) {
 	for _, item := range items {
-		if item.Decides() {
+		if needsDecision(item) {
 			n++
 		}
 	}
 	return n
 }
 
-// Key is the item's place in the inbox; no other item has it.
-func (i InboxItem) Key() string {
-	key := i.Since.UTC().Format("2006-01-02T15:04:05.000000") + "/"
-	if i.Agreement != nil {
-		key += string(*i.Agreement)
+// InboxItemKey is the item's place in the inbox; no other item has it.
+func InboxItemKey(item api.InboxItem) string {
+	key := item.Since.UTC().Format("2006-01-02T15:04:05.000000") + "/"
+	if item.Agreement != nil {
+		key += string(*item.Agreement)
 	}
-	if i.Project != nil {
-		key += "/" + string(*i.Project)
+	if item.Project != nil {
+		key += "/" + string(*item.Project)
 	}
-	if i.Milestone != nil {
-		key += "/" + string(*i.Milestone)
+	if item.Milestone != nil {
+		key += "/" + string(*item.Milestone)
 	}
-	key += "/" + i.Kind
-	for _, number := range []*int{i.Amendment, i.Change, i.Condition} {
+	key += "/" + item.Kind
+	for _, number := range []*int{item.Amendment, item.Change, item.Condition} {
 		if number != nil {
 			key += fmt.Sprintf("/%09d", *number)
 		}
 	}
-	if i.Notice != nil {
-		key += "/" + string(*i.Notice)
+	if item.Notice != nil {
+		key += "/" + string(*item.Notice)
 	}
 	return key
 }
 
 // milestoneItems returns what a milestone waits for: the viewer's decision, a condition that it asks
 // for or has to meet, its word in a dispute.
-func (v *View) milestoneItems(node *milestoneNode) (items []InboxItem) {
+func (v *View) milestoneItems(node *milestoneNode) (items []api.InboxItem) {
 	milestone, me := node.entity, v.viewer.Partner
 	if milestone.Awaits(me) {
 		items = append(items, v.acceptanceItem(node))
@@ -92,31 +93,31 @@ func (v *View) milestoneItems(node *milestoneNode) (items []InboxItem) {
 }
 
 // milestoneItem is an item about a milestone, without what it is for.
-func (v *View) milestoneItem(milestone *domain.Milestone, kind string, since int64, reason string) InboxItem {
-	return InboxItem{
+func (v *View) milestoneItem(milestone *domain.Milestone, kind string, since int64, reason string) api.InboxItem {
+	return api.InboxItem{
 		Kind: kind, Agreement: &milestone.Ref.Agreement, Project: &milestone.Ref.Project, Milestone: &milestone.Ref.Milestone,
 		Title: milestone.Plan.Title, Reason: reason, Since: time.UnixMicro(since).UTC(), URL: v.milestoneURL(milestone.Ref),
 	}
 }
 
-func (v *View) acceptanceItem(node *milestoneNode) InboxItem {
+func (v *View) acceptanceItem(node *milestoneNode) api.InboxItem {
 	milestone := node.entity
 	return v.milestoneItem(milestone, "acceptance", node.deliveredAt,
 		fmt.Sprintf("Delivery %d by %s waits for your decision.", milestone.Round, v.name(milestone.Plan.Owner)))
 }
 
-func (v *View) conditionItem(milestone *domain.Milestone, condition domain.RoundCondition) InboxItem {
+func (v *View) conditionItem(milestone *domain.Milestone, condition domain.RoundCondition) api.InboxItem {
 	reason := fmt.Sprintf("%s accepts once condition %d is met: %s", v.name(condition.Author), condition.Number, condition.Text)
 	if condition.Author == v.viewer.Partner {
 		reason = fmt.Sprintf("Your condition %d is open: %s", condition.Number, condition.Text)
 	}
 	item := v.milestoneItem(milestone, "condition", condition.Since, reason)
-	item.mustMeet = condition.Author != v.viewer.Partner
+	item.MustMeet = condition.Author != v.viewer.Partner
 	item.Condition, item.DecideBy = &condition.Number, &condition.DueOn
 	return item
 }
 
-func (v *View) disputeItem(milestone *domain.Milestone) InboxItem {
+func (v *View) disputeItem(milestone *domain.Milestone) api.InboxItem {
 	dispute := milestone.Dispute
 	reason := fmt.Sprintf("%s disputes the rejection of delivery %d by %s: %s", v.name(dispute.By), milestone.Round, v.name(dispute.Acceptor), dispute.Reason)
 	for _, naming := range dispute.Choices {
@@ -125,10 +126,10 @@ func (v *View) disputeItem(milestone *domain.Milestone) InboxItem {
 	return v.milestoneItem(milestone, "dispute", dispute.Since, reason)
 }
 
-func (v *View) signatureItems(agreement *agreementNode) []InboxItem {
+func (v *View) signatureItems(agreement *agreementNode) []api.InboxItem {
 	for _, awaited := range agreement.awaitedSignatures {
 		if awaited.Partner == v.viewer.Partner {
-			return []InboxItem{{
+			return []api.InboxItem{{
 				Kind: "signature", Agreement: &agreement.id, Title: agreement.entity.Terms.Title, Reason: "The draft waits for your signature.",
 				Since: time.UnixMicro(awaited.At).UTC(), URL: v.url("agreements", string(agreement.id)),
 			}}
@@ -138,8 +139,8 @@ func (v *View) signatureItems(agreement *agreementNode) []InboxItem {
 }
 
 // stageItems returns the moves that others have called and the viewer has not.
-func (v *View) stageItems(project *projectNode) []InboxItem {
-	var items []InboxItem
+func (v *View) stageItems(project *projectNode) []api.InboxItem {
+	var items []api.InboxItem
 	for n, open := range project.calls {
 		same := func(other openCall) bool { return other.Call.SameAs(open.Call) }
 		mine := func(other openCall) bool { return same(other) && other.Call.Partner == v.viewer.Partner }
@@ -149,7 +150,7 @@ func (v *View) stageItems(project *projectNode) []InboxItem {
 		if !slices.Contains(project.entity.RequiredCallers(v.store, project.agreement.entity, open.Call.Move, v.now), v.viewer.Partner) {
 			continue // who left the agreement is not asked
 		}
-		items = append(items, InboxItem{
+		items = append(items, api.InboxItem{
 			Kind: "stage", Agreement: &project.agreement.id, Project: &project.entity.Ref.Project, Title: project.entity.Title,
 			Reason: v.callText(open.Call), Since: time.UnixMicro(open.At).UTC(),
 			URL: v.url("agreements", string(project.agreement.id), "projects", string(project.id)),

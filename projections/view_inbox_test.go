@@ -18,7 +18,7 @@ func (d *dumper) inbox(view *projections.View) {
 	var keys []string
 	decisions, within := 0, map[domain.ProjectRef]int{}
 	for _, item := range items {
-		keys = append(keys, item.Key())
+		keys = append(keys, projections.InboxItemKey(item))
 		require.NotEmpty(d.t, item.Title)
 		require.NotEmpty(d.t, item.Reason)
 		require.NotZero(d.t, item.Since)

@@ -1,6 +1,9 @@
 package projections
 
-import "tandem/domain"
+import (
+	"tandem/api"
+	"tandem/domain"
+)
 
 // InstrumentVisible reports whether the viewer may see the instrument.
 func (v *View) InstrumentVisible(agreement domain.AgreementID, instrument domain.InstrumentID) bool {
@@ -35,18 +38,18 @@ func (s servingMilestones) filter(fits func(domain.Plan) bool) (list servingMile
 	return list
 }
 
-func (s servingMilestones) shapes() []ServingMilestone {
-	shapes := []ServingMilestone{}
+func (s servingMilestones) shapes() []api.ServingMilestone {
+	shapes := []api.ServingMilestone{}
 	for _, milestone := range s {
-		shapes = append(shapes, ServingMilestone{milestone.Ref.Project, milestone.Ref.Milestone, milestone.State})
+		shapes = append(shapes, api.ServingMilestone{Project: milestone.Ref.Project, Milestone: milestone.Ref.Milestone, State: milestone.State})
 	}
 	return shapes
 }
 
-func (v *View) schedule(agreement *domain.Agreement, instrument *domain.Instrument, all servingMilestones) []ScheduleItem {
-	shapes := []ScheduleItem{}
+func (v *View) schedule(agreement *domain.Agreement, instrument *domain.Instrument, all servingMilestones) []api.ScheduleItem {
+	shapes := []api.ScheduleItem{}
 	for _, item := range instrument.Schedule {
-		shapes = append(shapes, ScheduleItem{
+		shapes = append(shapes, api.ScheduleItem{
 			ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Count), Note: item.Note,
 			State:      agreement.ItemState(instrument.ID, item.ID),
 			Milestones: all.filter(func(plan domain.Plan) bool { return plan.ScheduleItem == item.ID }).shapes(),
@@ -55,11 +58,11 @@ func (v *View) schedule(agreement *domain.Agreement, instrument *domain.Instrume
 	return shapes
 }
 
-func obligations(instrument *domain.Instrument, all servingMilestones) []Obligation {
-	shapes := []Obligation{}
+func obligations(instrument *domain.Instrument, all servingMilestones) []api.Obligation {
+	shapes := []api.Obligation{}
 	for _, obligation := range instrument.Obligations {
 		mine := all.filter(func(plan domain.Plan) bool { return plan.Clause == obligation.Clause })
-		shape := Obligation{Clause: obligation.Clause, Text: obligation.Text, Partner: obligation.Partner, State: "open", Milestones: mine.shapes()}
+		shape := api.Obligation{Clause: obligation.Clause, Text: obligation.Text, Partner: obligation.Partner, State: "open", Milestones: mine.shapes()}
 		if domain.Fulfilled(mine) {
 			shape.State = "fulfilled"
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -42,7 +43,7 @@ func (h *fixture) accept(m domain.MilestoneID) {
 }
 
 // served is what a partner reads of the instrument: its only item and obligation.
-func (i *runningModel) served(t *testing.T, partner domain.PartnerID) (item projections.ScheduleItem, owed projections.Obligation) {
+func (i *runningModel) served(t *testing.T, partner domain.PartnerID) (item api.ScheduleItem, owed api.Obligation) {
 	t.Helper()
 	i.caughtUp(t)
 	require.NoError(t, i.View(viewerOf(partner), func(view *projections.View) error {
@@ -62,9 +63,9 @@ func TestWhatServesAnInstrument(t *testing.T) {
 	h.serve("draft", false)
 	h.serve("secret", true)
 
-	draft := projections.ServingMilestone{Project: projectID, Milestone: "draft", State: domain.Planned}
-	secret := projections.ServingMilestone{Project: projectID, Milestone: "secret", State: domain.Planned}
-	for partner, want := range map[domain.PartnerID][]projections.ServingMilestone{"nokia": {draft, secret}, "xiaomi": {draft}, "sony": {}} {
+	draft := api.ServingMilestone{Project: projectID, Milestone: "draft", State: domain.Planned}
+	secret := api.ServingMilestone{Project: projectID, Milestone: "secret", State: domain.Planned}
+	for partner, want := range map[domain.PartnerID][]api.ServingMilestone{"nokia": {draft, secret}, "xiaomi": {draft}, "sony": {}} {
 		item, owed := model.served(t, partner)
 		require.Equal(t, want, item.Milestones, partner)
 		require.Equal(t, want, owed.Milestones, partner)

@@ -1,21 +1,22 @@
 package projections
 
 import (
+	"tandem/api"
 	"tandem/domain"
 )
 
 // Milestone returns a milestone.
-func (v *View) Milestone(ref domain.MilestoneRef) (Milestone, bool) {
+func (v *View) Milestone(ref domain.MilestoneRef) (api.Milestone, bool) {
 	milestone := v.milestone(ref)
 	if milestone == nil {
-		return Milestone{}, false
+		return api.Milestone{}, false
 	}
 	return v.milestoneShape(milestone), true
 }
 
-func (v *View) milestoneShape(node *milestoneNode) Milestone {
+func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 	milestone := node.entity
-	shape := Milestone{
+	shape := api.Milestone{
 		Agreement: milestone.Ref.Agreement, Project: milestone.Ref.Project, ID: milestone.Ref.Milestone,
 		Title: milestone.Plan.Title, Description: milestone.Plan.Description,
 		Owner: milestone.Plan.Owner, Acceptors: emptyIfNil(milestone.Plan.Acceptors),
@@ -27,7 +28,7 @@ func (v *View) milestoneShape(node *milestoneNode) Milestone {
 		Overdue:         v.overdue(milestone),
 		DeliveredOn:     nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
 		Acceptance: v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
-		DependsOn: []Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria),
+		DependsOn: []api.Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria),
 		Instrument: nilIfZero(milestone.Plan.Instrument), ScheduleItem: nilIfZero(milestone.Plan.ScheduleItem), Clause: nilIfZero(milestone.Plan.Clause),
 		Audience: audienceOf(milestone), URL: v.milestoneURL(milestone.Ref),
 	}
@@ -71,21 +72,21 @@ func forecasts(milestone *domain.Milestone) map[domain.PartnerID]domain.Date {
 	return shared
 }
 
-func (v *View) acceptance(milestone *domain.Milestone) Acceptance {
-	shape := Acceptance{
-		Round: milestone.Round, Evidence: v.evidence(milestone), Conditions: []Condition{}, Rejection: v.rejection(milestone), Dispute: dispute(milestone),
-		Decisions: make(map[domain.PartnerID]Decision, len(milestone.Plan.Acceptors)),
+func (v *View) acceptance(milestone *domain.Milestone) api.Acceptance {
+	shape := api.Acceptance{
+		Round: milestone.Round, Evidence: v.evidence(milestone), Conditions: []api.Condition{}, Rejection: v.rejection(milestone), Dispute: dispute(milestone),
+		Decisions: make(map[domain.PartnerID]api.Decision, len(milestone.Plan.Acceptors)),
 	}
 	for _, partner := range milestone.Plan.Acceptors {
-		shape.Decisions[partner] = Decision{State: "none"}
+		shape.Decisions[partner] = api.Decision{State: "none"}
 	}
 	for _, decision := range milestone.Decisions {
 		if _, acceptor := shape.Decisions[decision.Partner]; acceptor {
-			shape.Decisions[decision.Partner] = Decision{State: string(decision.State), DecidedOn: nilIfZero(decision.DecidedOn)}
+			shape.Decisions[decision.Partner] = api.Decision{State: string(decision.State), DecidedOn: nilIfZero(decision.DecidedOn)}
 		}
 	}
 	for _, condition := range milestone.Conditions {
-		shape.Conditions = append(shape.Conditions, Condition{
+		shape.Conditions = append(shape.Conditions, api.Condition{
 			Number: condition.Number, Text: condition.Text, DueOn: condition.DueOn, Author: condition.Author, Closed: condition.ClosedOn != 0, ClosedOn: nilIfZero(condition.ClosedOn),
 		})
 	}
@@ -93,32 +94,32 @@ func (v *View) acceptance(milestone *domain.Milestone) Acceptance {
 }
 
 // evidence tells what all may see of the last delivery, then what the viewer keeps for itself.
-func (v *View) evidence(milestone *domain.Milestone) []Evidence {
-	shapes := []Evidence{}
+func (v *View) evidence(milestone *domain.Milestone) []api.Evidence {
+	shapes := []api.Evidence{}
 	for _, evidence := range milestone.Evidence {
-		shapes = append(shapes, Evidence{evidence.Title, evidence.URL, nilIfZero(evidence.SHA256), domain.Shared})
+		shapes = append(shapes, api.Evidence{Title: evidence.Title, URL: evidence.URL, SHA256: nilIfZero(evidence.SHA256), Audience: domain.Shared})
 	}
 	for _, evidence := range milestone.PrivateEvidenceOf(v.viewer.Partner) {
-		shapes = append(shapes, Evidence{evidence.Title, evidence.URL, nilIfZero(evidence.SHA256), domain.PrivateTo(v.viewer.Partner)})
+		shapes = append(shapes, api.Evidence{Title: evidence.Title, URL: evidence.URL, SHA256: nilIfZero(evidence.SHA256), Audience: domain.PrivateTo(v.viewer.Partner)})
 	}
 	return shapes
 }
 
-func (v *View) rejection(milestone *domain.Milestone) *Rejection {
+func (v *View) rejection(milestone *domain.Milestone) *api.Rejection {
 	rejection := milestone.Rejection
 	if rejection == nil {
 		return nil
 	}
-	return &Rejection{
+	return &api.Rejection{
 		Partner: rejection.Acceptor, On: rejection.On, Reasons: emptyIfNil(rejection.Reasons), Disputable: milestone.DisputableRejection(v.now) != nil, DisputeBy: nilIfZero(rejection.DisputeBy),
 	}
 }
 
-func dispute(milestone *domain.Milestone) *Dispute {
+func dispute(milestone *domain.Milestone) *api.Dispute {
 	if milestone.Dispute == nil {
 		return nil
 	}
-	shape := &Dispute{By: milestone.Dispute.By, On: milestone.Dispute.On, Reason: milestone.Dispute.Reason, Named: map[domain.PartnerID]*domain.Settlement{}}
+	shape := &api.Dispute{By: milestone.Dispute.By, On: milestone.Dispute.On, Reason: milestone.Dispute.Reason, Named: map[domain.PartnerID]*domain.Settlement{}}
 	for _, partner := range milestone.DisputeParties() {
 		shape.Named[partner] = nilIfZero(milestone.Dispute.ChoiceOf(partner))
 	}

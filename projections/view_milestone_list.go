@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"tandem/api"
 	"tandem/domain"
 )
 
@@ -28,7 +29,7 @@ var ErrCursor = errors.New("the cursor is none of this list's")
 // Milestones returns a page of the milestones that the viewer may see, sorted by due date,
 // agreement, project and id, and the cursor of the next page, nil at the end. The error is
 // ErrCursor.
-func (v *View) Milestones(query MilestoneQuery) ([]Milestone, *string, error) {
+func (v *View) Milestones(query MilestoneQuery) ([]api.Milestone, *string, error) {
 	return milestonePage(v, query, v.milestoneShape)
 }
 

@@ -5,12 +5,13 @@ import (
 	"slices"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 )
 
 // noticeItems tells of what others did in the partner's own directory, until its cause has gone or a
 // manager has dismissed it. Who holds a token that is limited to some agreements is told of none.
-func (v *View) noticeItems() (items []InboxItem) {
+func (v *View) noticeItems() (items []api.InboxItem) {
 	partner := v.ownDirectory(v.viewer.Partner)
 	if partner == nil {
 		return nil
@@ -25,21 +26,21 @@ func (v *View) noticeItems() (items []InboxItem) {
 			items = append(items, v.webhookItem(webhook))
 		}
 	}
-	return slices.DeleteFunc(items, func(item InboxItem) bool { return !partner.entity.NoticeOpen(*item.Notice) })
+	return slices.DeleteFunc(items, func(item api.InboxItem) bool { return !partner.entity.NoticeOpen(*item.Notice) })
 }
 
-func (v *View) notice(id domain.NoticeID, title, reason string, since time.Time, url string) InboxItem {
-	return InboxItem{Kind: "notice", Notice: &id, Title: title, Reason: reason, Since: since.UTC(), URL: url}
+func (v *View) notice(id domain.NoticeID, title, reason string, since time.Time, url string) api.InboxItem {
+	return api.InboxItem{Kind: "notice", Notice: &id, Title: title, Reason: reason, Since: since.UTC(), URL: url}
 }
 
-func (v *View) tokenItem(token *domain.Token) InboxItem {
+func (v *View) tokenItem(token *domain.Token) api.InboxItem {
 	return v.notice(domain.NoticeOfToken(token.Ref.Token), token.Name,
 		"The operator issued the "+string(token.Role)+"'s token "+string(token.Ref.Token)+", with which one acts for "+v.name(token.Ref.Partner)+
 			". Revoke it unless you know who holds it.",
 		token.IssuedAt, v.url("partners", string(token.Ref.Partner), "tokens", string(token.Ref.Token)))
 }
 
-func (v *View) webhookItem(webhook *domain.Webhook) InboxItem {
+func (v *View) webhookItem(webhook *domain.Webhook) api.InboxItem {
 	title := webhook.Settings.Title
 	if title == "" {
 		title = string(webhook.Ref.Webhook)
@@ -50,5 +51,5 @@ func (v *View) webhookItem(webhook *domain.Webhook) InboxItem {
 
 // NoticeVisible reports whether the notice stands in the viewer's inbox.
 func (v *View) NoticeVisible(partner domain.PartnerID, id domain.NoticeID) bool {
-	return partner == v.viewer.Partner && slices.ContainsFunc(v.noticeItems(), func(item InboxItem) bool { return *item.Notice == id })
+	return partner == v.viewer.Partner && slices.ContainsFunc(v.noticeItems(), func(item api.InboxItem) bool { return *item.Notice == id })
 }

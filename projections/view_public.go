@@ -5,62 +5,30 @@ import (
 	"slices"
 	"strings"
 
+	"tandem/api"
 	"tandem/domain"
 )
 
-// PublicStatus is what everybody sees of an agreement (R17): what its partners made public, and nothing
-// that tells of the rest. So it counts public milestones only, has no version and no time of change, and names
-// things by their titles: an id can tell of a title that never was public.
-type PublicStatus struct {
-	Agreement domain.AgreementID            `json:"agreement"`
-	Title     *string                       `json:"title" doc:"null unless every party takes part below: the others never approved that it is public."`
-	Partners  []string                      `json:"partners" doc:"Names of those who take part in the projects below."`
-	Counts    map[domain.MilestoneState]int `json:"counts" doc:"Public milestones by state."`
-	Accepted  int                           `json:"accepted" doc:"How many of expected are accepted."`
-	Expected  int                           `json:"expected" doc:"How many are neither waived nor cancelled."`
-	Overdue   int                           `json:"overdue"`
-	Projects  []PublicProject               `json:"projects" doc:"Those that have something public."`
-}
-
-// PublicProject is what everybody sees of a project.
-type PublicProject struct {
-	Title      string            `json:"title"`
-	Milestones []PublicMilestone `json:"milestones" doc:"By due date."`
-}
-
-// PublicMilestone is what everybody sees of a milestone, as it is now.
-type PublicMilestone struct {
-	Title       string                `json:"title"`
-	Owner       string                `json:"owner" doc:"A partner's name; empty for one that has not approved that it is public."`
-	Acceptors   []string              `json:"acceptors" doc:"Partners' names."`
-	State       domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
-	DueOn       domain.Date           `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
-	BaselineOn  *domain.Date          `json:"baseline_on"`
-	DeliveredOn *domain.Date          `json:"delivered_on"`
-	AcceptedOn  *domain.Date          `json:"accepted_on"`
-	Overdue     bool                  `json:"overdue" doc:"Not delivered, and due before today in the owner's zone."`
-}
-
 // Public returns what everybody sees of an agreement, whoever the viewer is; false if nothing of it is
 // public.
-func (v *View) Public(id domain.AgreementID) (PublicStatus, bool) {
+func (v *View) Public(id domain.AgreementID) (api.PublicStatus, bool) {
 	agreement := v.store.agreements[id]
 	if agreement == nil || len(agreement.public) == 0 {
-		return PublicStatus{}, false
+		return api.PublicStatus{}, false
 	}
-	shape := PublicStatus{Agreement: id, Counts: map[domain.MilestoneState]int{}}
+	shape := api.PublicStatus{Agreement: id, Counts: map[domain.MilestoneState]int{}}
 	var approved, agreed []domain.PartnerID
 	var last *projectNode
 	for _, milestone := range slices.SortedFunc(slices.Values(agreement.public), comparePublic) {
 		if milestone.project != last {
 			last = milestone.project
-			shape.Projects = append(shape.Projects, PublicProject{Title: last.entity.Title})
+			shape.Projects = append(shape.Projects, api.PublicProject{Title: last.entity.Title})
 			agreed = last.agreedToPublic()
 			approved = append(approved, agreed...)
 		}
 		public := &shape.Projects[len(shape.Projects)-1]
 		public.Milestones = append(public.Milestones, v.publicMilestone(milestone.entity, agreed))
-		shape.count(public.Milestones[len(public.Milestones)-1])
+		countPublic(&shape, public.Milestones[len(public.Milestones)-1])
 	}
 	slices.Sort(approved)
 	approved = slices.Compact(approved)
@@ -95,13 +63,13 @@ func (p *projectNode) agreedToPublic() (agreed []domain.PartnerID) {
 }
 
 // publicMilestone names only those who agreed to be named.
-func (v *View) publicMilestone(milestone *domain.Milestone, agreed []domain.PartnerID) PublicMilestone {
+func (v *View) publicMilestone(milestone *domain.Milestone, agreed []domain.PartnerID) api.PublicMilestone {
 	silent := func(partner domain.PartnerID) bool { return !slices.Contains(agreed, partner) }
 	owner := ""
 	if !silent(milestone.Plan.Owner) {
 		owner = v.name(milestone.Plan.Owner)
 	}
-	return PublicMilestone{
+	return api.PublicMilestone{
 		Title: milestone.Plan.Title, Owner: owner, State: milestone.State,
 		Acceptors: v.namesOf(slices.DeleteFunc(slices.Clone(milestone.Plan.Acceptors), silent)),
 		DueOn:     milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), DeliveredOn: nilIfZero(milestone.DeliveredOn),
@@ -117,15 +85,15 @@ func (v *View) namesOf(ids []domain.PartnerID) []string {
 	return names
 }
 
-func (s *PublicStatus) count(milestone PublicMilestone) {
-	s.Counts[milestone.State]++
+func countPublic(status *api.PublicStatus, milestone api.PublicMilestone) {
+	status.Counts[milestone.State]++
 	if milestone.State != domain.Waived && milestone.State != domain.Cancelled {
-		s.Expected++
+		status.Expected++
 		if milestone.AcceptedOn != nil {
-			s.Accepted++
+			status.Accepted++
 		}
 	}
 	if milestone.Overdue {
-		s.Overdue++
+		status.Overdue++
 	}
 }

@@ -1,12 +1,13 @@
 package projections
 
 import (
+	"tandem/api"
 	"tandem/domain"
 )
 
 // Status returns the state of all that the viewer may see. What waits for a decision is counted in the
 // inbox, so that the two cannot differ, and a new kind of item counts by itself.
-func (v *View) Status() Status {
+func (v *View) Status() api.Status {
 	all, projects := newTally(), map[*projectNode]*tally{}
 	for _, node := range v.node.milestones {
 		if !v.inScope(node.entity.Ref.Agreement) {
@@ -20,9 +21,9 @@ func (v *View) Status() Status {
 		v.tallyMilestone(node, all, total)
 	}
 	inbox := v.Inbox()
-	status := Status{
+	status := api.Status{
 		Partner: v.viewer.Partner, Counts: all.counts, Overdue: all.overdue,
-		AwaitingMyDecision: countDecisions(inbox), NextDue: all.nextDue, Projects: []ProjectStatus{},
+		AwaitingMyDecision: countDecisions(inbox), NextDue: all.nextDue, Projects: []api.ProjectStatus{},
 	}
 	within := groupByProject(inbox)
 	for _, agreement := range v.agreements() {
@@ -37,8 +38,8 @@ func (v *View) Status() Status {
 	return status
 }
 
-func groupByProject(items []InboxItem) map[domain.ProjectRef][]InboxItem {
-	within := map[domain.ProjectRef][]InboxItem{}
+func groupByProject(items []api.InboxItem) map[domain.ProjectRef][]api.InboxItem {
+	within := map[domain.ProjectRef][]api.InboxItem{}
 	for _, item := range items {
 		if item.Project != nil {
 			ref := domain.ProjectRef{Agreement: *item.Agreement, Project: *item.Project}
@@ -49,10 +50,10 @@ func groupByProject(items []InboxItem) map[domain.ProjectRef][]InboxItem {
 }
 
 // ProjectStatus returns the state of one project.
-func (v *View) ProjectStatus(agreement domain.AgreementID, id domain.ProjectID) (ProjectStatus, bool) {
+func (v *View) ProjectStatus(agreement domain.AgreementID, id domain.ProjectID) (api.ProjectStatus, bool) {
 	project := v.project(agreement, id)
 	if project == nil {
-		return ProjectStatus{}, false
+		return api.ProjectStatus{}, false
 	}
 	total, items := newTally(), v.projectItems(project)
 	for _, node := range v.candidates(MilestoneQuery{Agreement: agreement, Project: id}) {
@@ -64,14 +65,14 @@ func (v *View) ProjectStatus(agreement domain.AgreementID, id domain.ProjectID) 
 
 // tally counts milestones that come in the order of lists.
 type tally struct {
-	counts  Counts
+	counts  api.Counts
 	overdue int
-	nextDue *MilestoneRef // of those that are neither late nor delivered
+	nextDue *api.MilestoneRef // of those that are neither late nor delivered
 }
 
 // newTally has every known state and health, so that a reader finds a zero instead of nothing.
 func newTally() *tally {
-	total := &tally{counts: Counts{State: map[domain.MilestoneState]int{}, Health: map[domain.Health]int{}}}
+	total := &tally{counts: api.Counts{State: map[domain.MilestoneState]int{}, Health: map[domain.Health]int{}}}
 	for _, milestoneState := range domain.MilestoneStates() {
 		total.counts.State[milestoneState] = 0
 	}
@@ -93,13 +94,13 @@ func (v *View) tallyMilestone(node *milestoneNode, tallies ...*tally) {
 		case overdue:
 			total.overdue++
 		case total.nextDue == nil && (milestone.State == domain.Planned || milestone.State == domain.InProgress):
-			total.nextDue = &MilestoneRef{milestone.Ref.Agreement, milestone.Ref.Project, milestone.Ref.Milestone, milestone.Plan.DueOn}
+			total.nextDue = &api.MilestoneRef{Agreement: milestone.Ref.Agreement, Project: milestone.Ref.Project, Milestone: milestone.Ref.Milestone, DueOn: milestone.Plan.DueOn}
 		}
 	}
 }
 
-func (t *tally) project(project *domain.Project, items []InboxItem) ProjectStatus {
-	return ProjectStatus{
+func (t *tally) project(project *domain.Project, items []api.InboxItem) api.ProjectStatus {
+	return api.ProjectStatus{
 		Agreement: project.Ref.Agreement, Project: project.Ref.Project, Title: project.Title, Stage: project.Stage,
 		Counts: t.counts, Overdue: t.overdue, AwaitingMyDecision: countDecisions(items), NextDue: t.nextDue,
 	}

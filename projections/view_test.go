@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 )
@@ -19,7 +20,7 @@ func viewed[T any](model *runningModel, viewer projections.Viewer, get func(*pro
 	return value
 }
 
-func ids(list []projections.Milestone) []domain.MilestoneID {
+func ids(list []api.Milestone) []domain.MilestoneID {
 	found := []domain.MilestoneID{}
 	for _, m := range list {
 		found = append(found, m.ID)
@@ -32,7 +33,7 @@ func queried(t *testing.T, model *runningModel, viewer projections.Viewer, query
 	if query.Limit == 0 {
 		query.Limit = 200
 	}
-	list, err := []projections.Milestone(nil), error(nil)
+	list, err := []api.Milestone(nil), error(nil)
 	_ = model.View(viewer, func(view *projections.View) error {
 		list, _, err = view.Milestones(query)
 		return err
@@ -145,8 +146,8 @@ func TestAPrivateForecastIsItsPartnersOnly(t *testing.T) {
 	h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("a"), On: 20170901, Private: true})
 	h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("a"), On: 20170801})
 	model.caughtUp(t)
-	read := func(viewer projections.Viewer) projections.Milestone {
-		return viewed(model, viewer, func(view *projections.View) projections.Milestone {
+	read := func(viewer projections.Viewer) api.Milestone {
+		return viewed(model, viewer, func(view *projections.View) api.Milestone {
 			m, _ := view.Milestone(milestoneRef("a"))
 			return m
 		})
@@ -161,9 +162,9 @@ func TestAPrivateForecastIsItsPartnersOnly(t *testing.T) {
 
 func TestARejectionStaysInTheDecisions(t *testing.T) {
 	h, model := portfolio(t)
-	decision := func() projections.Decision {
+	decision := func() api.Decision {
 		model.caughtUp(t)
-		return viewed(model, viewerOf("nokia"), func(view *projections.View) projections.Decision {
+		return viewed(model, viewerOf("nokia"), func(view *projections.View) api.Decision {
 			m, _ := view.Milestone(milestoneRef("b"))
 			return m.Acceptance.Decisions["xiaomi"]
 		})
@@ -182,7 +183,7 @@ func TestInbox(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())
-	inbox := func(partner domain.PartnerID) []projections.InboxItem {
+	inbox := func(partner domain.PartnerID) []api.InboxItem {
 		model.caughtUp(t)
 		return viewed(model, viewerOf(partner), (*projections.View).Inbox)
 	}

@@ -1,18 +1,19 @@
 package projections
 
 import (
+	"tandem/api"
 	"tandem/domain"
 )
 
 // Webhook returns a webhook that is not removed, to members of its partner. A token that is limited to
 // some agreements sees none: what is delivered may be of others.
-func (v *View) Webhook(partner domain.PartnerID, id domain.WebhookID) (Webhook, bool) {
+func (v *View) Webhook(partner domain.PartnerID, id domain.WebhookID) (api.Webhook, bool) {
 	webhook := v.webhook(partner, id)
 	if webhook == nil {
-		return Webhook{}, false
+		return api.Webhook{}, false
 	}
 	set := webhook.Settings
-	shape := Webhook{
+	shape := api.Webhook{
 		Partner: partner, ID: id, Title: set.Title, Format: set.Format, Place: set.DisplayAddress, Events: emptyIfNil(set.Events),
 		Agreements: emptyIfNil(set.Agreements), Language: set.Language, IncludePrivate: set.IncludePrivate,
 		Digest: nilIfZero(set.Digest), Order: set.Order, State: "enabled", Signed: len(webhook.Secret) > 0, CreatedAt: webhook.AddedAt.UTC(),
@@ -45,8 +46,8 @@ func (v *View) WebhookVisible(partner domain.PartnerID, id domain.WebhookID) boo
 }
 
 // Webhooks returns the partner's webhooks, sorted by id.
-func (v *View) Webhooks(partner domain.PartnerID) []Webhook {
-	shapes := []Webhook{}
+func (v *View) Webhooks(partner domain.PartnerID) []api.Webhook {
+	shapes := []api.Webhook{}
 	if node := v.ownDirectory(partner); node != nil {
 		for _, id := range node.entity.Webhooks {
 			if webhook, ok := v.Webhook(partner, id); ok {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 	"tandem/projections/sentences"
@@ -179,9 +180,9 @@ func TestNewContentInput(t *testing.T) {
 	book := newBook(t)
 	actor, red := domain.PartnerID("nokia"), domain.Red
 	rendered := &projections.RenderedEvent{
-		Event: projections.Event{Type: "milestone.progressed", Partner: &actor}, Sentence: "Nokia reports FP4 field trial red at 40 %",
+		Event: api.Event{Type: "milestone.progressed", Partner: &actor}, Sentence: "Nokia reports FP4 field trial red at 40 %",
 		Payload:   domain.MilestoneProgressed{To: domain.Report{Percent: 40, Health: red, Note: "optics late"}},
-		Milestone: &projections.Milestone{Title: "FP4 field trial", State: domain.InProgress, Health: &red, Owner: "nokia", DueOn: domain.DateOf(now)},
+		Milestone: &api.Milestone{Title: "FP4 field trial", State: domain.InProgress, Health: &red, Owner: "nokia", DueOn: domain.DateOf(now)},
 		Names:     map[domain.PartnerID]string{"nokia": "Nokia"}, Project: "IP routing on FP4", Agreement: "Nokia–Xiaomi 2017",
 	}
 	require.Equal(t, formats.Content{

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/projections"
@@ -38,9 +39,9 @@ type standardBody struct {
 // eventData is an event as in the feed, with the previous values of changed fields. The milestone, as the partner saw it
 // after the event, replaces its id.
 type eventData struct {
-	projections.Event
-	Previous  map[string]any         `json:"previous"`
-	Milestone *projections.Milestone `json:"milestone"`
+	api.Event
+	Previous  map[string]any `json:"previous"`
+	Milestone *api.Milestone `json:"milestone"`
 }
 
 // messageBuilder builds messages. It caches the latest ones, because the webhooks of a partner send the same events at the

@@ -16,7 +16,7 @@ import (
 	"tandem/bus"
 	"tandem/eventlog"
 	"tandem/eventlog/logcopy"
-	api "tandem/http"
+	httpapi "tandem/http"
 	"tandem/projections"
 	"tandem/projections/feed"
 	"tandem/webhooks"
@@ -38,7 +38,7 @@ type app struct {
 	readModel      *projections.ReadModel
 	bus            *bus.Bus
 	engine         *webhooks.Engine
-	server         *api.Server
+	server         *httpapi.Server
 	loadingExample atomic.Bool // the example is being loaded: commands may carry their own time
 
 	modelWorker, busWorker, engineWorker worker
@@ -171,8 +171,8 @@ func (a *app) wire(key []byte, operator [32]byte) (err error) {
 	return err
 }
 
-func (a *app) newAPI(key []byte, operator [32]byte) (*api.Server, error) {
-	return api.New(api.Config{
+func (a *app) newAPI(key []byte, operator [32]byte) (*httpapi.Server, error) {
+	return httpapi.New(httpapi.Config{
 		Commands: a.bus, ReadModel: a.readModel, InstallationKey: key, OperatorTokenHash: operator,
 		BaseURL: a.url, Now: a.cfg.clock(), Logger: a.logger, Ready: a.ready, Operations: operations{a.log, a.bus},
 		Attempts: webhookHistory{a.log, feed.NewReader(a.readModel)}, LatestMessage: a.engine.LatestMessage, Lanes: a.engine.Lanes,
@@ -348,10 +348,10 @@ func (a *app) start(front *startupHandler) servers {
 }
 
 func (s *servers) serve(listener net.Listener, handler http.Handler) {
-	server := api.Listener(handler)
+	server := httpapi.Listener(handler)
 	s.list = append(s.list, server)
 	go func() {
-		if err := server.Serve(api.Coarse(listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(httpapi.Coarse(listener)); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
 		}
 	}()

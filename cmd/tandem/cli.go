@@ -18,7 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	api "tandem/http"
+	"tandem/api"
 )
 
 // apiClient is a running server, as its operator reaches it, or a member of a partner.

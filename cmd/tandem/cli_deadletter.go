@@ -15,7 +15,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	api "tandem/http"
+	"tandem/api"
 )
 
 func deadLetterCommand(stdout io.Writer) *cobra.Command {

@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"tandem/api"
 	"tandem/eventlog"
-	api "tandem/http"
 )
 
 const missingLogState = "state of its log to tell; it may be older than this program"

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	api "tandem/http"
+	"tandem/api"
 )
 
 // memberCommand makes c a command that speaks to a server for a partner, with a token of the partner's.

@@ -18,10 +18,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/eventlog"
 	"tandem/eventlog/sqlite"
-	api "tandem/http"
 )
 
 // programResult is what a run of the program wrote, and its exit status.

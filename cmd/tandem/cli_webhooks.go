@@ -16,9 +16,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"tandem/api"
 	"tandem/domain"
-	api "tandem/http"
-	"tandem/projections"
 )
 
 func webhooksCommand(stdout io.Writer) *cobra.Command {
@@ -64,7 +63,7 @@ func listWebhooksCommand(stdout io.Writer) *cobra.Command {
 	cmd := webhookCommand(&cobra.Command{
 		Use: "list", Short: "List them", Args: cobra.NoArgs,
 	}, func(ctx context.Context, client *apiClient, path string, _ []string) error {
-		var all projections.Webhooks // 50 at most: one part
+		var all api.Webhooks // 50 at most: one part
 		answer, err := client.get(ctx, path+"?limit=200", &all, missingWebhooks)
 		switch {
 		case err != nil:
@@ -87,7 +86,7 @@ func listWebhooksCommand(stdout io.Writer) *cobra.Command {
 }
 
 // fetchStatuses returns how the deliveries of webhooks stand.
-func fetchStatuses(ctx context.Context, client *apiClient, path string, list []projections.Webhook) (map[domain.WebhookID]api.DeliveryStanding, error) {
+func fetchStatuses(ctx context.Context, client *apiClient, path string, list []api.Webhook) (map[domain.WebhookID]api.DeliveryStanding, error) {
 	statuses := map[domain.WebhookID]api.DeliveryStanding{}
 	for _, webhook := range list {
 		var page api.DeliveryList
@@ -100,7 +99,7 @@ func fetchStatuses(ctx context.Context, client *apiClient, path string, list []p
 }
 
 // webhookState says whether it is enabled, and if not all is well, what is not.
-func webhookState(webhook projections.Webhook, status api.DeliveryStanding) string {
+func webhookState(webhook api.Webhook, status api.DeliveryStanding) string {
 	switch {
 	case webhook.DisabledReason != nil:
 		return webhook.State + ": " + *webhook.DisabledReason
@@ -112,7 +111,7 @@ func webhookState(webhook projections.Webhook, status api.DeliveryStanding) stri
 	return webhook.State
 }
 
-func printWebhooks(out io.Writer, list []projections.Webhook, statuses map[domain.WebhookID]api.DeliveryStanding) {
+func printWebhooks(out io.Writer, list []api.Webhook, statuses map[domain.WebhookID]api.DeliveryStanding) {
 	tbl := newTable(out, "Delivered", "Behind")
 	tbl.AppendHeader(table.Row{"ID", "Format", "To", "Events", "Language", "Delivered", "Behind", "State", "Title"})
 	for _, webhook := range list {

@@ -14,8 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	api "tandem/http"
-	"tandem/projections"
+	"tandem/api"
 )
 
 // member runs a command of the program with a partner's token.
@@ -174,10 +173,10 @@ func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
 // Who looks at the list sees at once which webhook is not well, and since when.
 func TestStateOfWebhook(t *testing.T) {
 	at, next, gone := time.Date(2018, 3, 30, 9, 0, 0, 0, time.UTC), time.Date(2018, 3, 30, 9, 5, 0, 0, time.UTC), "It is gone."
-	well := projections.Webhook{State: "enabled"}
+	well := api.Webhook{State: "enabled"}
 	require.Equal(t, "enabled", webhookState(well, api.DeliveryStanding{NextAttemptAt: &next}))
 	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC", webhookState(well, api.DeliveryStanding{FailingSince: &at}))
 	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC, tried again at 2018-03-30 09:05:00 UTC",
 		webhookState(well, api.DeliveryStanding{FailingSince: &at, NextAttemptAt: &next}))
-	require.Equal(t, "disabled: It is gone.", webhookState(projections.Webhook{State: "disabled", DisabledReason: &gone}, api.DeliveryStanding{FailingSince: &at}))
+	require.Equal(t, "disabled: It is gone.", webhookState(api.Webhook{State: "disabled", DisabledReason: &gone}, api.DeliveryStanding{FailingSince: &at}))
 }

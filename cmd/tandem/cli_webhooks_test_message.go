@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	api "tandem/http"
+	"tandem/api"
 )
 
 // pollInterval is how often a test is looked for.

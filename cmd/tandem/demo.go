@@ -16,7 +16,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	api "tandem/http"
+	httpapi "tandem/http"
 )
 
 // demoInfo is what is known of the example: kept in the data directory, because tokens cannot be read
@@ -89,7 +89,7 @@ func (l *loader) send(ctx context.Context, key string, step scenarioStep) error 
 	if step.As == "operator" {
 		token = l.operator
 	}
-	request, err := http.NewRequestWithContext(api.WithRecordedAt(ctx, resolved.at), resolved.method, resolved.path, bytes.NewReader(resolved.body))
+	request, err := http.NewRequestWithContext(httpapi.WithRecordedAt(ctx, resolved.at), resolved.method, resolved.path, bytes.NewReader(resolved.body))
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 
 	"tandem/bus"
 	"tandem/eventlog"
-	api "tandem/http"
+	httpapi "tandem/http"
 )
 
 // operations joins the log and the bus to what the operator is served.
@@ -14,7 +14,7 @@ type operations struct {
 	bus *bus.Bus
 }
 
-var _ api.Operations = operations{}
+var _ httpapi.Operations = operations{}
 
 // Owns reports whether this node decides a partition's commands.
 func (o operations) Owns(partition eventlog.Partition) bool { return o.bus.Owns(partition) }

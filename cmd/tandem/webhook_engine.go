@@ -7,10 +7,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"tandem/api"
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/eventlog"
-	api "tandem/http"
+	httpapi "tandem/http"
 	"tandem/projections/feed"
 	"tandem/webhooks"
 )
@@ -54,14 +55,14 @@ type webhookHistory struct {
 	events *feed.Reader
 }
 
-var _ api.AttemptHistory = webhookHistory{}
+var _ httpapi.AttemptHistory = webhookHistory{}
 
 // Attempts returns the latest attempts of a webhook.
-func (d webhookHistory) Attempts(ctx context.Context, ref domain.WebhookRef) ([]api.Attempt, error) {
+func (d webhookHistory) Attempts(ctx context.Context, ref domain.WebhookRef) ([]httpapi.Attempt, error) {
 	attempts, err := webhooks.ReadAttempts(ctx, d.log, ref)
-	list := make([]api.Attempt, 0, len(attempts))
+	list := make([]httpapi.Attempt, 0, len(attempts))
 	for _, attempt := range attempts {
-		list = append(list, api.Attempt{
+		list = append(list, httpapi.Attempt{
 			Delivery: attempt.MessageID, Type: attempt.Type, Number: attempt.Number, At: attempt.StartedAt, Took: attempt.Duration, OK: attempt.OK, Status: attempt.Status,
 			Reason: attempt.Reason, Note: attempt.Note, Next: attempt.NextAt,
 			Request:  api.DeliveryRequest{Method: attempt.Method, URL: attempt.URL, Headers: attempt.RequestHeaders, Body: attempt.RequestBody},

@@ -1,4 +1,4 @@
-package projections
+package api
 
 import (
 	"time"
@@ -24,6 +24,14 @@ type Amendment struct {
 	Version    uint64                          `json:"version"`
 	UpdatedAt  time.Time                       `json:"updated_at"`
 	URL        string                          `json:"url" format:"uri"`
+}
+
+// Amendments is one page of an agreement's amendments, by number.
+type Amendments struct {
+	Agreement  domain.AgreementID `json:"agreement"`
+	AsOf       *time.Time         `json:"as_of"`
+	Amendments []Amendment        `json:"amendments"`
+	NextCursor *string            `json:"next_cursor"`
 }
 
 // TermsFields is a choice of an agreement's terms.
@@ -102,25 +110,51 @@ type AmendmentVoid struct {
 	Instrument *domain.InstrumentID `json:"instrument"`
 }
 
-// Amendments is one page of an agreement's amendments, by number.
-type Amendments struct {
-	Agreement  domain.AgreementID `json:"agreement"`
-	AsOf       *time.Time         `json:"as_of"`
-	Amendments []Amendment        `json:"amendments"`
-	NextCursor *string            `json:"next_cursor"`
+// NewAmendment is the body that proposes an amendment.
+type NewAmendment struct {
+	Title   string        `json:"title" maxLength:"200"`
+	Changes TermsProposal `json:"changes"`
 }
 
-// Termination is an agreement's end before its last day.
-type Termination struct {
-	Mode        domain.TerminationMode `json:"mode" enum:"mutual,notice"`
-	EffectiveOn domain.Date            `json:"effective_on" doc:"The agreement's last day, in UTC."`
-	Reason      string                 `json:"reason"`
-	CalledBy    []domain.PartnerID     `json:"called_by" doc:"Of a mutual one: who has called this day; it takes every party."`
-	Settled     bool                   `json:"settled" doc:"It is set, and not only called."`
+// TermsProposal says what an amendment changes; what is absent stays.
+type TermsProposal struct {
+	Title                 *string              `json:"title,omitempty" maxLength:"200" doc:"The agreement's own."`
+	ExpiresOn             domain.Date          `json:"expires_on,omitzero"`
+	NoEnd                 bool                 `json:"no_end,omitempty" doc:"The agreement has no last day any more."`
+	AcceptanceDays        *int                 `json:"acceptance_days,omitempty" minimum:"0" maximum:"365"`
+	DeemedAcceptance      *bool                `json:"deemed_acceptance,omitempty"`
+	ForecastToleranceDays *int                 `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
+	AddInstruments        []InstrumentProposal `json:"add_instruments,omitempty" maxItems:"50"`
+	EndInstruments        []InstrumentEnding   `json:"end_instruments,omitempty" maxItems:"50"`
+	Join                  []JoiningProposal    `json:"join,omitempty" maxItems:"20" doc:"Partners that are to become parties. They are let in when all present parties have signed."`
 }
 
-// GivenNotice is a party's word that it leaves.
-type GivenNotice struct {
-	EffectiveOn domain.Date `json:"effective_on" doc:"The last day on which it is a party, in UTC."`
-	Reason      string      `json:"reason"`
+// InstrumentProposal is a legal part that an amendment adds.
+type InstrumentProposal struct {
+	ID          domain.InstrumentID                    `json:"id"`
+	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
+	Title       string                                 `json:"title" maxLength:"200"`
+	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
+	EffectiveOn domain.Date                            `json:"effective_on"`
+	ExpiresOn   domain.Date                            `json:"expires_on,omitzero"`
+	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
+	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
+	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"What its clauses oblige whom to."`
+}
+
+// JoiningProposal is a partner that is to become a party.
+type JoiningProposal struct {
+	Partner   domain.PartnerID `json:"partner"`
+	SharePast bool             `json:"share_past,omitempty" doc:"Only false: a partner that joins sees from its invitation on."`
+}
+
+// InstrumentEnding moves the last day of a legal part.
+type InstrumentEnding struct {
+	ID        domain.InstrumentID `json:"id"`
+	ExpiresOn domain.Date         `json:"expires_on"`
+}
+
+// AmendmentRefusal is the body that rejects an amendment.
+type AmendmentRefusal struct {
+	Reason string `json:"reason" maxLength:"2000"`
 }

@@ -1,4 +1,4 @@
-package projections
+package api
 
 import (
 	"time"
@@ -24,6 +24,15 @@ type Change struct {
 	Version    uint64                      `json:"version"`
 	UpdatedAt  time.Time                   `json:"updated_at"`
 	URL        string                      `json:"url" format:"uri"`
+}
+
+// Changes is one page of a project's change requests, by number.
+type Changes struct {
+	Agreement  domain.AgreementID `json:"agreement"`
+	Project    domain.ProjectID   `json:"project"`
+	AsOf       *time.Time         `json:"as_of"`
+	Changes    []Change           `json:"changes"`
+	NextCursor *string            `json:"next_cursor"`
 }
 
 // ChangedMilestone is what a request wants of one milestone.
@@ -55,11 +64,25 @@ type ChangeVoid struct {
 	State     domain.MilestoneState `json:"state" doc:"Of the milestone at that moment."`
 }
 
-// Changes is one page of a project's change requests, by number.
-type Changes struct {
-	Agreement  domain.AgreementID `json:"agreement"`
-	Project    domain.ProjectID   `json:"project"`
-	AsOf       *time.Time         `json:"as_of"`
-	Changes    []Change           `json:"changes"`
-	NextCursor *string            `json:"next_cursor"`
+// NewChange is the body that proposes a change.
+type NewChange struct {
+	Reason     string               `json:"reason" maxLength:"2000"`
+	Milestones []MilestoneWanted    `json:"milestones,omitempty" maxItems:"100" doc:"Can be absent when something is published."`
+	Publish    []domain.MilestoneID `json:"publish,omitempty" maxItems:"100" doc:"Milestones that become public. It takes every participant, and nothing takes it back: from then on everybody sees their title, owner, acceptors, state and dates as they are and become."`
+}
+
+// MilestoneWanted says what a change request wants of one milestone; what is absent stays. With nothing
+// but an id the milestone's present plan is to be agreed.
+type MilestoneWanted struct {
+	ID        domain.MilestoneID  `json:"id"`
+	DueOn     domain.Date         `json:"due_on,omitzero"`
+	Owner     domain.PartnerID    `json:"owner,omitempty"`
+	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1"`
+	Criteria  *[]string           `json:"criteria,omitempty" maxItems:"100"`
+	Cancel    bool                `json:"cancel,omitempty" doc:"Goes without other fields."`
+}
+
+// ChangeRefusal is the body that rejects a change request.
+type ChangeRefusal struct {
+	Reason string `json:"reason" maxLength:"2000"`
 }

@@ -1,0 +1,79 @@
+package api
+
+import (
+	"tandem/domain"
+)
+
+// Instrument is one legal part of an agreement.
+type Instrument struct {
+	Agreement   domain.AgreementID                     `json:"agreement"`
+	ID          domain.InstrumentID                    `json:"id"`
+	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
+	Title       string                                 `json:"title"`
+	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles"`
+	EffectiveOn domain.Date                            `json:"effective_on"`
+	ExpiresOn   *domain.Date                           `json:"expires_on"`
+	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
+	Schedule    []ScheduleItem                         `json:"schedule"`
+	Obligations []Obligation                           `json:"obligations"`
+	PrivateNote string                                 `json:"private_note" doc:"The caller's own, seen by its partner only."`
+	URL         string                                 `json:"url" format:"uri"`
+}
+
+// Instruments lists an agreement's instruments in the order of adding.
+type Instruments struct {
+	Agreement   domain.AgreementID `json:"agreement"`
+	Instruments []Instrument       `json:"instruments"`
+	NextCursor  *string            `json:"next_cursor"`
+}
+
+// ScheduleItem is a line of an instrument's annex.
+type ScheduleItem struct {
+	ID         domain.ItemID      `json:"id"`
+	Title      string             `json:"title"`
+	Kind       string             `json:"kind"`
+	Count      *int               `json:"count" doc:"As reported; null if not known."`
+	Note       string             `json:"note"`
+	State      domain.ItemState   `json:"state" enum:"planned,delivered,recorded"`
+	Milestones []ServingMilestone `json:"milestones" doc:"Those that name the item, as far as the caller may see them."`
+}
+
+// ServingMilestone is a milestone that names a schedule item or a clause.
+type ServingMilestone struct {
+	Project   domain.ProjectID      `json:"project"`
+	Milestone domain.MilestoneID    `json:"milestone"`
+	State     domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
+}
+
+// Obligation is what one partner owes under a clause of an instrument.
+type Obligation struct {
+	Clause     string             `json:"clause"`
+	Text       string             `json:"text"`
+	Partner    domain.PartnerID   `json:"partner" doc:"Who owes it."`
+	State      string             `json:"state" enum:"open,fulfilled" doc:"fulfilled when one of the shared milestones that name it is accepted and none is open, of those that the caller may see."`
+	Milestones []ServingMilestone `json:"milestones" doc:"Those that name the clause, as far as the caller may see them."`
+}
+
+// NewInstrument is the body that adds a legal part.
+type NewInstrument struct {
+	ID          domain.InstrumentID                    `json:"id,omitempty" doc:"Derived from the title unless given."`
+	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
+	Title       string                                 `json:"title" maxLength:"200"`
+	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
+	EffectiveOn domain.Date                            `json:"effective_on"`
+	ExpiresOn   domain.Date                            `json:"expires_on,omitzero" nullable:"true"`
+	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
+	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
+	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"What its clauses oblige whom to."`
+}
+
+// InstrumentChange is the body that changes what one's own partner notes on a legal part; its terms change with
+// the agreement.
+type InstrumentChange struct {
+	PrivateNote string `json:"private_note" maxLength:"10000" doc:"An empty one removes it."`
+}
+
+// ItemChange is the body that moves a schedule item.
+type ItemChange struct {
+	State domain.ItemState `json:"state" enum:"delivered,recorded" doc:"recorded is for a patent_assignment; nothing goes back."`
+}

@@ -1,0 +1,155 @@
+package api
+
+import (
+	"time"
+
+	"tandem/domain"
+)
+
+// Milestone is a dated result that one partner owns and others accept.
+type Milestone struct {
+	Agreement         domain.AgreementID               `json:"agreement"`
+	Project           domain.ProjectID                 `json:"project"`
+	ID                domain.MilestoneID               `json:"id"`
+	Title             string                           `json:"title"`
+	Description       string                           `json:"description"`
+	Owner             domain.PartnerID                 `json:"owner"`
+	Acceptors         []domain.PartnerID               `json:"acceptors"`
+	State             domain.MilestoneState            `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
+	Health            *domain.Health                   `json:"health" enum:"green,amber,red" doc:"Declared by the owner; null before the first report."`
+	HealthNote        string                           `json:"health_note"`
+	PrivateHealth     *domain.Health                   `json:"private_health" enum:"green,amber,red" doc:"The caller's own assessment, seen by its partner only; null without one."`
+	PrivateHealthNote string                           `json:"private_health_note"`
+	Progress          int                              `json:"progress" minimum:"0" maximum:"100" doc:"Percent, as the owner reports it."`
+	DueOn             domain.Date                      `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
+	BaselineOn        *domain.Date                     `json:"baseline_on" doc:"The agreed date; null until one is agreed."`
+	Forecasts         map[domain.PartnerID]domain.Date `json:"forecasts" doc:"Each participant's shared forecast."`
+	PrivateForecast   *domain.Date                     `json:"private_forecast" doc:"The caller's own, seen by its partner only."`
+	Disagreement      bool                             `json:"disagreement" doc:"The forecasts are further apart than the agreement tolerates."`
+	VarianceDays      *int                             `json:"variance_days" doc:"Actual, else the owner's forecast, minus baseline, in days; null without a baseline."`
+	Overdue           bool                             `json:"overdue" doc:"Not delivered, and due before today in the owner's zone."`
+	DeliveredOn       *domain.Date                     `json:"delivered_on"`
+	AcceptedOn        *domain.Date                     `json:"accepted_on"`
+	Acceptance        Acceptance                       `json:"acceptance"`
+	WaivedBy          []domain.PartnerID               `json:"waived_by" doc:"The acceptors that have waived it so far."`
+	DependsOn         []Dependency                     `json:"depends_on"`
+	Criteria          []string                         `json:"criteria"`
+	Target            *Target                          `json:"target"`
+	Instrument        *domain.InstrumentID             `json:"instrument"`
+	ScheduleItem      *domain.ItemID                   `json:"schedule_item"`
+	Audience          domain.Audience                  `json:"audience" doc:"shared, private:<partner>, or public: everybody sees its title, owner, acceptors, state and dates."`
+	Clause            *string                          `json:"clause" doc:"Of the instrument: the obligation that it serves."`
+	Version           uint64                           `json:"version" doc:"Counts the events about it that the caller may see."`
+	UpdatedAt         time.Time                        `json:"updated_at"`
+	URL               string                           `json:"url" format:"uri"`
+}
+
+// Milestones is one page of a list of milestones, sorted by due date, agreement, project and id.
+type Milestones struct {
+	Partner    domain.PartnerID `json:"partner"`
+	AsOf       *time.Time       `json:"as_of"`
+	Milestones []Milestone      `json:"milestones"`
+	NextCursor *string          `json:"next_cursor"`
+}
+
+// Acceptance is the present round of a milestone.
+type Acceptance struct {
+	Round           int                           `json:"round" doc:"Deliveries so far."`
+	DecideBy        *domain.Date                  `json:"decide_by" doc:"The earliest deadline of those who still decide."`
+	WorkingDaysLeft *int                          `json:"working_days_left"`
+	Decisions       map[domain.PartnerID]Decision `json:"decisions"`
+	Evidence        []Evidence                    `json:"evidence" doc:"Of the last delivery, unless it was withdrawn, as far as the caller may see it."`
+	Conditions      []Condition                   `json:"conditions" doc:"Of this round; numbers are given once in a milestone's life."`
+	Rejection       *Rejection                    `json:"rejection" doc:"What ended the last round, until it is delivered again; null if no rejection did."`
+	Dispute         *Dispute                      `json:"dispute" doc:"null unless the milestone is disputed."`
+}
+
+// Evidence supports a delivery.
+type Evidence struct {
+	Title    string          `json:"title"`
+	URL      string          `json:"url" format:"uri"`
+	SHA256   *string         `json:"sha256" doc:"Lower-case hexadecimal."`
+	Audience domain.Audience `json:"audience" doc:"shared, or private:<partner>."`
+}
+
+// Decision is one acceptor's.
+type Decision struct {
+	State     string       `json:"state" enum:"none,pending,accepted,conditional,rejected,deemed"`
+	DecideBy  *domain.Date `json:"decide_by"`
+	DecidedOn *domain.Date `json:"decided_on"`
+}
+
+// Condition is what a conditional acceptance asks for.
+type Condition struct {
+	Number   int              `json:"number"`
+	Text     string           `json:"text"`
+	DueOn    domain.Date      `json:"due_on"`
+	Author   domain.PartnerID `json:"author" doc:"The acceptor that asks for it; it alone closes it."`
+	Closed   bool             `json:"closed"`
+	ClosedOn *domain.Date     `json:"closed_on"`
+}
+
+// Rejection is an acceptor's no.
+type Rejection struct {
+	Partner    domain.PartnerID `json:"partner"`
+	On         domain.Date      `json:"on"`
+	Reasons    []string         `json:"reasons"`
+	Disputable bool             `json:"disputable" doc:"The owner may dispute it now."`
+	DisputeBy  *domain.Date     `json:"dispute_by" doc:"The last day, in UTC, on which the owner may dispute it; null: no limit."`
+}
+
+// Dispute is the owner's word against a rejection.
+type Dispute struct {
+	By     domain.PartnerID                        `json:"by"`
+	On     domain.Date                             `json:"on"`
+	Reason string                                  `json:"reason"`
+	Named  map[domain.PartnerID]*domain.Settlement `json:"named" doc:"The outcome, accepted or rejected, that the owner and each acceptor wants; null for one that has named none."`
+}
+
+// Dependency names a milestone that must be accepted before.
+type Dependency struct {
+	Project   domain.ProjectID   `json:"project"`
+	Milestone domain.MilestoneID `json:"milestone"`
+}
+
+// Target is a measured value to reach.
+type Target struct {
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+}
+
+// MilestoneRef points to a milestone.
+type MilestoneRef struct {
+	Agreement domain.AgreementID `json:"agreement"`
+	Project   domain.ProjectID   `json:"project"`
+	Milestone domain.MilestoneID `json:"milestone"`
+	DueOn     domain.Date        `json:"due_on"`
+}
+
+// NewMilestone is the body that plans a milestone.
+type NewMilestone struct {
+	ID           domain.MilestoneID  `json:"id,omitempty" doc:"Derived from the title unless given."`
+	Title        string              `json:"title" maxLength:"200"`
+	Description  string              `json:"description,omitempty" maxLength:"10000"`
+	Owner        domain.PartnerID    `json:"owner"`
+	Acceptors    *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1" doc:"All other participants unless given; a private milestone has none."`
+	DueOn        domain.Date         `json:"due_on"`
+	Criteria     []string            `json:"criteria,omitempty" maxItems:"100"`
+	Audience     domain.Audience     `json:"audience,omitempty" doc:"shared unless given, or private for one's own partner."`
+	Instrument   domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
+	ScheduleItem domain.ItemID       `json:"schedule_item,omitempty" nullable:"true"`
+	Clause       string              `json:"clause,omitempty" nullable:"true" maxLength:"50" doc:"Of the instrument: the obligation that it serves."`
+}
+
+// MilestoneChange is the body that edits a milestone; what is absent stays.
+type MilestoneChange struct {
+	Title        *string              `json:"title,omitempty" maxLength:"200"`
+	Description  *string              `json:"description,omitempty" maxLength:"10000"`
+	Owner        *domain.PartnerID    `json:"owner,omitempty"`
+	Acceptors    *[]domain.PartnerID  `json:"acceptors,omitempty" minItems:"1"`
+	DueOn        *domain.Date         `json:"due_on,omitempty"`
+	Criteria     *[]string            `json:"criteria,omitempty" maxItems:"100"`
+	Instrument   *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
+	ScheduleItem *domain.ItemID       `json:"schedule_item,omitempty" nullable:"true"`
+	Clause       *string              `json:"clause,omitempty" nullable:"true" maxLength:"50"`
+}

@@ -1,0 +1,80 @@
+package api
+
+import (
+	"tandem/domain"
+)
+
+// Nothing is the body of an action that needs none.
+type Nothing struct{}
+
+// Progress is the body that reports progress; at least one field is given.
+type Progress struct {
+	Percent  *int            `json:"percent,omitempty" minimum:"0" maximum:"100"`
+	Health   *domain.Health  `json:"health,omitempty" enum:"green,amber,red"`
+	Note     *string         `json:"note,omitempty" maxLength:"2000" doc:"Belongs to the health; a new health without one has none."`
+	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given; a private assessment has no percent and stands beside the owner's report."`
+}
+
+// Forecast is the body that moves a forecast.
+type Forecast struct {
+	On       domain.Date     `json:"on"`
+	Reason   string          `json:"reason,omitempty" maxLength:"2000" doc:"Needed to move one that is there."`
+	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given; a private one stands beside it."`
+}
+
+// Delivery is the body that delivers.
+type Delivery struct {
+	On       domain.Date     `json:"on,omitzero" doc:"Not in the future; today in the partner's zone unless given."`
+	Evidence []EvidenceInput `json:"evidence,omitempty" maxItems:"50"`
+}
+
+// EvidenceInput supports a delivery.
+type EvidenceInput struct {
+	Title    string          `json:"title" maxLength:"200"`
+	URL      string          `json:"url" maxLength:"2000" doc:"An http or https address."`
+	SHA256   string          `json:"sha256,omitempty" doc:"Lower-case hexadecimal."`
+	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given; what is private stays with the owner's partner."`
+}
+
+// AcceptanceInput is the body that accepts.
+type AcceptanceInput struct {
+	Note       string               `json:"note,omitempty" maxLength:"2000"`
+	Conditions []domain.Requirement `json:"conditions,omitempty" maxItems:"50" doc:"What must be done, and by when, not before the delivery; none: a full yes, which closes one's open conditions."`
+}
+
+// Closing is the body that closes a condition.
+type Closing struct {
+	Number int `json:"number" minimum:"1" doc:"As acceptance.conditions tells it."`
+}
+
+// RejectionInput is the body that rejects.
+type RejectionInput struct {
+	Reasons []string `json:"reasons" minItems:"1" maxItems:"50"`
+}
+
+// Objection is the body that disputes.
+type Objection struct {
+	Reason string `json:"reason" maxLength:"2000"`
+}
+
+// Settlement is the body that names the outcome of a dispute.
+type Settlement struct {
+	Outcome domain.Settlement `json:"outcome" enum:"accepted,rejected" doc:"accepted: the delivery is; rejected: the rejection stands. A later one replaces an earlier one."`
+	Note    string            `json:"note,omitempty" maxLength:"2000"`
+}
+
+// Cancellation is the body that cancels.
+type Cancellation struct {
+	Reason string `json:"reason,omitempty" maxLength:"2000"`
+}
+
+// Sharing is the body that shares.
+type Sharing struct {
+	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1" doc:"All other participants unless given."`
+}
+
+// Comment is the body that comments.
+type Comment struct {
+	Text     string          `json:"text" maxLength:"10000"`
+	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given, or private for one's own partner."`
+}

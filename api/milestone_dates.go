@@ -1,0 +1,80 @@
+package api
+
+import (
+	"time"
+
+	"tandem/domain"
+)
+
+// Dates are a milestone's dates side by side, each with its moves, oldest first: what the viewer has seen
+// of them. Who joined, or was shown the milestone, sees the moves from then on.
+type Dates struct {
+	Milestone    domain.MilestoneID    `json:"milestone"`
+	Title        string                `json:"title"`
+	Owner        domain.PartnerID      `json:"owner"`
+	State        domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
+	DueOn        domain.Date           `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
+	BaselineOn   *domain.Date          `json:"baseline_on"`
+	VarianceDays *int                  `json:"variance_days" doc:"Actual, else the owner's forecast, minus baseline, in days; null without a baseline."`
+	Proposed     []ProposedDate        `json:"proposed" doc:"By change requests that are open."`
+	Agreed       []AgreedDate          `json:"agreed"`
+	Planned      []PlannedDate         `json:"planned" doc:"Before a baseline was agreed."`
+	Forecasts    []ForecastDate        `json:"forecasts"`
+	Actual       []ActualDate          `json:"actual" doc:"By round."`
+	Omitted      int                   `json:"omitted" doc:"Moves that are left out here because each list tells the last 100; the history has them."`
+}
+
+// ProposedDate is a due date that waits for approval.
+type ProposedDate struct {
+	Change     int              `json:"change"`
+	By         domain.PartnerID `json:"by"`
+	DueOn      domain.Date      `json:"due_on"`
+	Reason     string           `json:"reason"`
+	ProposedAt time.Time        `json:"proposed_at"`
+}
+
+// AgreedDate is a baseline that was set or moved.
+type AgreedDate struct {
+	On       domain.Date  `json:"on"`
+	From     *domain.Date `json:"from" doc:"null: it is the first."`
+	Change   int          `json:"change"`
+	Reason   string       `json:"reason"`
+	AgreedAt time.Time    `json:"agreed_at"`
+}
+
+// PlannedDate is a due date that the owner set.
+type PlannedDate struct {
+	On   domain.Date  `json:"on"`
+	From *domain.Date `json:"from" doc:"null: it is the first that the caller sees."`
+	At   time.Time    `json:"at"`
+}
+
+// ForecastDate is one partner's expectation.
+type ForecastDate struct {
+	Partner domain.PartnerID `json:"partner"`
+	On      domain.Date      `json:"on"`
+	From    *domain.Date     `json:"from"`
+	Reason  string           `json:"reason"`
+	At      time.Time        `json:"at"`
+	Private bool             `json:"private" doc:"The caller's own; only its partner sees it."`
+}
+
+// ActualDate is what became of a delivery.
+type ActualDate struct {
+	Round       int          `json:"round"`
+	DeliveredOn *domain.Date `json:"delivered_on" doc:"null: the caller sees the milestone only since later."`
+	AcceptedOn  *domain.Date `json:"accepted_on"`
+	RejectedOn  *domain.Date `json:"rejected_on"`
+	Reasons     []string     `json:"reasons" doc:"Of the rejection."`
+	Withdrawn   bool         `json:"withdrawn" doc:"The owner took the delivery back."`
+	At          time.Time    `json:"at" doc:"When the delivery was recorded."`
+}
+
+// Trend is one page of the dates of a project's milestones, sorted by due date and id.
+type Trend struct {
+	Agreement  domain.AgreementID `json:"agreement"`
+	Project    domain.ProjectID   `json:"project"`
+	AsOf       *time.Time         `json:"as_of"`
+	Milestones []Dates            `json:"milestones"`
+	NextCursor *string            `json:"next_cursor"`
+}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"time"
+
+	"tandem/domain"
+)
+
+// Me is who the caller is.
+type Me struct {
+	Partner     *domain.PartnerID    `json:"partner" doc:"Null for the operator."`
+	Role        domain.Role          `json:"role" enum:"manager,viewer,operator"`
+	Member      domain.MemberID      `json:"member"`
+	Token       *domain.TokenID      `json:"token" doc:"The token's id; null for the operator."`
+	Agreements  []domain.AgreementID `json:"agreements" doc:"Those that the token is limited to; empty: all of the partner's."`
+	ViaOperator bool                 `json:"via_operator" doc:"The operator issued the token."`
+}
+
+// Partner is an organisation that is party to agreements.
+type Partner struct {
+	ID        domain.PartnerID `json:"id"`
+	Name      string           `json:"name"`
+	Country   string           `json:"country"`
+	TimeZone  string           `json:"time_zone"`
+	Holidays  []domain.Date    `json:"holidays" doc:"Own days off; only the partner itself and the operator see them."`
+	Version   uint64           `json:"version"`
+	UpdatedAt time.Time        `json:"updated_at"`
+	URL       string           `json:"url" format:"uri"`
+}
+
+// Partners lists oneself and the counterparties, sorted by id.
+type Partners struct {
+	Partners   []Partner `json:"partners"`
+	NextCursor *string   `json:"next_cursor"`
+}
+
+// Status is the state of all that one partner may see.
+type Status struct {
+	Partner            domain.PartnerID `json:"partner"`
+	AsOf               *time.Time       `json:"as_of"`
+	Counts             Counts           `json:"counts"`
+	Overdue            int              `json:"overdue"`
+	AwaitingMyDecision int              `json:"awaiting_my_decision" doc:"Items of the inbox that wait for a decision of the partner's: all but notices, and conditions that it has to meet."`
+	NextDue            *MilestoneRef    `json:"next_due" doc:"The earliest milestone that is not delivered yet and not overdue."`
+	Projects           []ProjectStatus  `json:"projects"`
+}
+
+// Counts counts milestones by state and by declared health.
+type Counts struct {
+	State  map[domain.MilestoneState]int `json:"state"`
+	Health map[domain.Health]int         `json:"health"`
+}
+
+// Inbox is what waits for the partner, oldest first.
+type Inbox struct {
+	Partner    domain.PartnerID `json:"partner"`
+	Items      []InboxItem      `json:"items"`
+	NextCursor *string          `json:"next_cursor"`
+}
+
+// InboxItem is something that waits for the partner.
+type InboxItem struct {
+	Kind            string              `json:"kind" enum:"acceptance,change,signature,amendment,stage,condition,dispute,notice"`
+	Agreement       *domain.AgreementID `json:"agreement" doc:"Null with a notice, which is about the partner's own directory."`
+	Project         *domain.ProjectID   `json:"project"`
+	Milestone       *domain.MilestoneID `json:"milestone"`
+	Change          *int                `json:"change"`
+	Amendment       *int                `json:"amendment" doc:"The number of the amendment, with kind amendment."`
+	Condition       *int                `json:"condition" doc:"The number of the condition, with kind condition."`
+	Notice          *domain.NoticeID    `json:"notice" doc:"The id by which a manager dismisses it, with kind notice."`
+	Title           string              `json:"title"`
+	Reason          string              `json:"reason"`
+	Since           time.Time           `json:"since"`
+	DecideBy        *domain.Date        `json:"decide_by"`
+	WorkingDaysLeft *int                `json:"working_days_left"`
+	URL             string              `json:"url" format:"uri"`
+
+	MustMeet bool `json:"-"` // the condition is one that the viewer has to meet
+}
+
+// NewPartner is the body that creates a partner.
+type NewPartner struct {
+	ID       domain.PartnerID `json:"id"`
+	Name     string           `json:"name" maxLength:"200"`
+	Country  string           `json:"country" doc:"ISO 3166-1 alpha-2, such as FI."`
+	TimeZone string           `json:"time_zone" doc:"IANA name, such as Europe/Helsinki."`
+	Holidays []domain.Date    `json:"holidays,omitempty" doc:"Own days off, beside the country's."`
+}
+
+// PartnerChange is the body that changes a partner; what is absent stays.
+type PartnerChange struct {
+	Name     *string        `json:"name,omitempty" maxLength:"200"`
+	Country  *string        `json:"country,omitempty"`
+	TimeZone *string        `json:"time_zone,omitempty"`
+	Holidays *[]domain.Date `json:"holidays,omitempty"`
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"time"
+
+	"tandem/domain"
+)
+
+// Member is a person of a partner.
+type Member struct {
+	Partner   domain.PartnerID `json:"partner"`
+	ID        domain.MemberID  `json:"id"`
+	Name      string           `json:"name"`
+	Email     string           `json:"email"`
+	Role      domain.Role      `json:"role" enum:"manager,viewer"`
+	Version   uint64           `json:"version"`
+	UpdatedAt time.Time        `json:"updated_at"`
+}
+
+// Members is one page of a partner's members, sorted by id.
+type Members struct {
+	Partner    domain.PartnerID `json:"partner"`
+	Members    []Member         `json:"members"`
+	NextCursor *string          `json:"next_cursor"`
+}
+
+// Token is a bearer token; its secret is shown only once, when it is issued.
+type Token struct {
+	Partner     domain.PartnerID     `json:"partner"`
+	ID          domain.TokenID       `json:"id"`
+	Name        string               `json:"name"`
+	Member      domain.MemberID      `json:"member"`
+	Role        domain.Role          `json:"role" enum:"manager,viewer"`
+	ExpiresAt   *time.Time           `json:"expires_at"`
+	Agreements  []domain.AgreementID `json:"agreements" doc:"Empty: all of the partner's."`
+	ViaOperator bool                 `json:"via_operator" doc:"The operator issued it, or a token that the operator issued."`
+	Revoked     bool                 `json:"revoked"`
+	Version     uint64               `json:"version"`
+	UpdatedAt   time.Time            `json:"updated_at"`
+}
+
+// Tokens is one page of a partner's tokens, sorted by id.
+type Tokens struct {
+	Partner    domain.PartnerID `json:"partner"`
+	Tokens     []Token          `json:"tokens"`
+	NextCursor *string          `json:"next_cursor"`
+}
+
+// IssuedToken is a token with its secret.
+type IssuedToken struct {
+	Token
+	Secret string `json:"token" doc:"Shown this once."`
+}
+
+// NewMember is the body that adds a member.
+type NewMember struct {
+	Name  string      `json:"name" maxLength:"200"`
+	Email string      `json:"email" format:"email" maxLength:"320"`
+	Role  domain.Role `json:"role" enum:"manager,viewer"`
+}
+
+// MemberChange is the body that changes a member; what is absent stays.
+type MemberChange struct {
+	Name  *string      `json:"name,omitempty" maxLength:"200"`
+	Email *string      `json:"email,omitempty" format:"email" maxLength:"320"`
+	Role  *domain.Role `json:"role,omitempty" enum:"manager,viewer"`
+}
+
+// NewToken is the body that issues a token.
+type NewToken struct {
+	ID         domain.TokenID       `json:"id,omitempty" doc:"Derived from the name unless given."`
+	Name       string               `json:"name" maxLength:"200" doc:"Stays in the history: name the device or the program, not the person."`
+	Member     domain.MemberID      `json:"member,omitempty" doc:"In whose name it acts; without one it stands for a program of its own."`
+	Role       domain.Role          `json:"role" enum:"manager,viewer"`
+	ExpiresAt  time.Time            `json:"expires_at,omitzero" doc:"Never unless given."`
+	Agreements []domain.AgreementID `json:"agreements,omitempty" doc:"What it is limited to; all of the partner's unless given."`
+}
