@@ -4,10 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"time"
+
+	"tandem/eventlog/wire"
 )
 
 // Partitions is the number of partitions of every log. It is stored when a log is created, and a log with another
@@ -80,10 +81,10 @@ type Event struct {
 // the chain still verifies.
 func (e *Event) hash(scratch []byte) Hash {
 	b := append(scratch[:0], e.Salt[:]...)
-	b = appendString(b, e.Type)
-	b = appendString(b, e.Subject)
-	b = appendString(b, e.Audience)
-	b = appendBytes(b, e.Data)
+	b = wire.AppendBytes(b, e.Type)
+	b = wire.AppendBytes(b, e.Subject)
+	b = wire.AppendBytes(b, e.Audience)
+	b = wire.AppendBytes(b, e.Data)
 	return sha256.Sum256(b)
 }
 
@@ -140,12 +141,12 @@ func (c *Commit) computeHash() Hash {
 func (c *Commit) appendHeader(b []byte) []byte {
 	b = append(b, frameVersion, byte(c.Partition))
 	b = binary.AppendUvarint(b, c.Seq)
-	b = appendString(b, c.Stream)
+	b = wire.AppendBytes(b, c.Stream)
 	b = binary.AppendUvarint(b, c.Version)
 	b = append(b, c.Command[:]...)
 	b = append(b, c.Request[:]...)
-	b = appendString(b, c.Actor)
-	b = appendString(b, c.Partner)
+	b = wire.AppendBytes(b, c.Actor)
+	b = wire.AppendBytes(b, c.Partner)
 	b = binary.AppendVarint(b, c.RecordedAt.UnixMicro())
 	return binary.AppendUvarint(b, uint64(len(c.Events)))
 }
@@ -161,10 +162,10 @@ func (c *Commit) AppendFrame(b []byte) []byte {
 	for i := range c.Events {
 		event := &c.Events[i]
 		b = append(b, event.Salt[:]...)
-		b = appendString(b, event.Type)
-		b = appendString(b, event.Subject)
-		b = appendString(b, event.Audience)
-		b = appendBytes(b, event.Data)
+		b = wire.AppendBytes(b, event.Type)
+		b = wire.AppendBytes(b, event.Subject)
+		b = wire.AppendBytes(b, event.Audience)
+		b = wire.AppendBytes(b, event.Data)
 	}
 	return b
 }
@@ -173,89 +174,27 @@ func (c *Commit) AppendFrame(b []byte) []byte {
 // afterwards. ParseFrame does not check the hash; call Verify. Errors are ErrDamaged or, for a higher version,
 // ErrNewer.
 func ParseFrame(frame []byte) (Commit, error) {
-	reader := frameReader{rest: frame}
-	if version := reader.byte(); version != frameVersion && reader.err == nil {
+	reader := wire.NewReader(frame)
+	if version := reader.Byte(); version != frameVersion && reader.Err() == nil {
 		return Commit{}, fmt.Errorf("commit frame version %d is newer than this program: %w", version, ErrNewer)
 	}
-	commit := Commit{Partition: Partition(reader.byte()), Seq: reader.uvarint(), Stream: string(reader.bytes()), Version: reader.uvarint()}
-	reader.array(commit.Command[:])
-	reader.array(commit.Request[:])
-	commit.Actor, commit.Partner = string(reader.bytes()), string(reader.bytes())
-	commit.RecordedAt = time.UnixMicro(reader.varint()).UTC()
-	count := reader.uvarint()
-	if count > uint64(len(frame)) {
-		reader.fail()
-		count = 0
-	}
-	reader.array(commit.Prev[:])
-	reader.array(commit.Hash[:])
+	commit := Commit{Partition: Partition(reader.Byte()), Seq: reader.Uvarint(), Stream: reader.Text(), Version: reader.Uvarint()}
+	reader.Array(commit.Command[:])
+	reader.Array(commit.Request[:])
+	commit.Actor, commit.Partner = reader.Text(), reader.Text()
+	commit.RecordedAt = time.UnixMicro(reader.Varint()).UTC()
+	count := reader.Count(1)
+	reader.Array(commit.Prev[:])
+	reader.Array(commit.Hash[:])
 	commit.Events = make([]Event, count)
 	for i := range commit.Events {
 		event := &commit.Events[i]
-		reader.array(event.Salt[:])
-		event.Type, event.Subject = string(reader.bytes()), string(reader.bytes())
-		event.Audience, event.Data = string(reader.bytes()), reader.bytes()
+		reader.Array(event.Salt[:])
+		event.Type, event.Subject = reader.Text(), reader.Text()
+		event.Audience, event.Data = reader.Text(), reader.Bytes()
 	}
-	if reader.err != nil || len(reader.rest) != 0 {
-		return Commit{}, errors.Join(fmt.Errorf("commit frame of %d bytes: %w", len(frame), ErrDamaged), reader.err)
+	if err := reader.Close(); err != nil {
+		return Commit{}, fmt.Errorf("commit frame of %d bytes: %w: %w", len(frame), ErrDamaged, err)
 	}
 	return commit, nil
-}
-
-func appendBytes(b, value []byte) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(value))), value...)
-}
-
-func appendString(b []byte, text string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
-}
-
-// frameReader reads the fields of a frame. After the first error every read returns a zero value.
-type frameReader struct {
-	rest []byte
-	err  error
-}
-
-func (r *frameReader) fail() {
-	r.rest, r.err = nil, errors.New("the frame ends early or a length is wrong")
-}
-
-func (r *frameReader) take(size uint64) []byte {
-	if size > uint64(len(r.rest)) {
-		r.fail()
-		return nil
-	}
-	value := r.rest[:size:size]
-	r.rest = r.rest[size:]
-	return value
-}
-
-func (r *frameReader) array(dst []byte) { copy(dst, r.take(uint64(len(dst)))) }
-func (r *frameReader) bytes() []byte    { return r.take(r.uvarint()) }
-
-func (r *frameReader) byte() byte {
-	if value := r.take(1); value != nil {
-		return value[0]
-	}
-	return 0
-}
-
-func (r *frameReader) uvarint() uint64 {
-	value, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return value
-}
-
-func (r *frameReader) varint() int64 {
-	value, n := binary.Varint(r.rest)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return value
 }

@@ -30,8 +30,8 @@ func unpackReceipts(text string, add func(eventlog.Receipt)) error {
 	reader := newFieldReader(text)
 	for reader.Len() > 0 {
 		var receipt eventlog.Receipt
-		reader.array(receipt.Command[:])
-		reader.array(receipt.Request[:])
+		reader.Array(receipt.Command[:])
+		reader.Array(receipt.Request[:])
 		receipt.Seq, receipt.At, receipt.Rejection = reader.Uvarint(), reader.time(), bytes.Clone(reader.Nullable())
 		if reader.Err() == nil {
 			add(receipt)
@@ -57,9 +57,9 @@ func packOutcome(outcome *eventlog.Outcome) []byte {
 
 func unpackOutcome(text string) (outcome eventlog.Outcome, err error) {
 	reader := newFieldReader(text)
-	reader.array(outcome.Command[:])
-	reader.array(outcome.Request[:])
-	reader.array(outcome.Attempt[:])
+	reader.Array(outcome.Command[:])
+	reader.Array(outcome.Request[:])
+	reader.Array(outcome.Attempt[:])
 	outcome.Head, outcome.Seq, outcome.Repeat = reader.Uvarint(), reader.Uvarint(), reader.Byte() == 1
 	outcome.Rejection, outcome.At = reader.Nullable(), reader.time()
 	return outcome, reader.close("outcome")
@@ -93,5 +93,4 @@ func (r *fieldReader) close(kind string) error {
 	return nil
 }
 
-func (r *fieldReader) array(dst []byte) { copy(dst, r.Take(uint64(len(dst)))) }
-func (r *fieldReader) time() time.Time  { return time.UnixMicro(r.Varint()).UTC() }
+func (r *fieldReader) time() time.Time { return time.UnixMicro(r.Varint()).UTC() }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tandem/eventlog"
+	"tandem/eventlog/wire"
 )
 
 // packedReceipts is the stored form of the receipts of one transaction. Each has: partition, command, request,
@@ -28,41 +29,22 @@ func (p *packedReceipts) add(batch *eventlog.Batch) {
 		p.bytes = append(p.bytes, receipt.Request[:]...)
 		p.bytes = binary.AppendUvarint(p.bytes, receipt.Seq)
 		p.bytes = binary.AppendVarint(p.bytes, at)
-		if receipt.Rejection == nil {
-			p.bytes = append(p.bytes, 0)
-			continue
-		}
-		p.bytes = binary.AppendUvarint(p.bytes, uint64(len(receipt.Rejection))+1)
-		p.bytes = append(p.bytes, receipt.Rejection...)
+		p.bytes = wire.AppendNullable(p.bytes, receipt.Rejection)
 	}
 }
 
 // unpackReceipts calls add for each receipt of a stored row.
 func unpackReceipts(b []byte, add func(eventlog.Partition, eventlog.Receipt)) error {
-	const fixed = 1 + len(eventlog.CommandID{}) + len(eventlog.Fingerprint{})
-	for len(b) > 0 {
-		if len(b) < fixed || b[0] >= eventlog.Partitions {
-			return errDamagedReceipts()
-		}
+	for reader := wire.NewReader(b); reader.Len() > 0; {
 		var receipt eventlog.Receipt
-		partition := eventlog.Partition(b[0])
-		copy(receipt.Command[:], b[1:])
-		copy(receipt.Request[:], b[1+len(receipt.Command):])
-		seq, n := binary.Uvarint(b[fixed:])
-		at, atSize := binary.Varint(b[fixed+max(n, 0):])
-		if n <= 0 || atSize <= 0 {
+		partition := eventlog.Partition(reader.Byte())
+		reader.Array(receipt.Command[:])
+		reader.Array(receipt.Request[:])
+		receipt.Seq, receipt.At = reader.Uvarint(), time.UnixMicro(reader.Varint()).UTC()
+		receipt.Rejection = reader.Nullable()
+		if reader.Err() != nil || partition >= eventlog.Partitions {
 			return errDamagedReceipts()
 		}
-		b = b[fixed+n+atSize:]
-		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n)+1 {
-			return errDamagedReceipts()
-		}
-		b = b[n:]
-		if size > 0 {
-			receipt.Rejection, b = b[:size-1:size-1], b[size-1:]
-		}
-		receipt.Seq, receipt.At = seq, time.UnixMicro(at).UTC()
 		add(partition, receipt)
 	}
 	return nil

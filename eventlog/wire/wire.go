@@ -89,6 +89,9 @@ func (r *Reader) Byte() byte {
 	return 0
 }
 
+// Array fills dst with the next bytes.
+func (r *Reader) Array(dst []byte) { copy(dst, r.Take(uint64(len(dst)))) }
+
 // Bytes reads bytes after their length, as AppendBytes writes them.
 func (r *Reader) Bytes() []byte { return r.Take(r.Uvarint()) }
 
