@@ -106,7 +106,7 @@ func draftAgreement(req *writeCall, body *api.NewAgreement) (*intent, error) {
 
 // checkPartners refuses parties that do not exist or that the caller may not know; the two look the same.
 func (c *writeCall) checkPartners(field string, parties []domain.PartnerID) error {
-	return c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
+	return c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
 		for _, partner := range parties {
 			if partner != c.caller.Partner && !view.PartnerVisible(partner) {
 				return &refusal{

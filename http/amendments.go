@@ -130,7 +130,7 @@ func proposeAmendment(req *writeCall, body *api.NewAmendment) (*intent, error) {
 // amendmentIntent is the intent of a command on the amendment in the path, which there is.
 func (c *writeCall) amendmentIntent(commandOn func(number int) domain.Command) *intent {
 	var number int
-	_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
 		number = c.amendment(view)
 		return nil
 	})

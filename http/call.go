@@ -26,7 +26,7 @@ type call struct {
 // endpoint wraps a route's handler: token, answer to errors, panics, metrics.
 func (s *Server) endpoint(rt *route, counters *routeMetrics) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
-		req := &call{Server: s, echoCtx: ctx, request: ctx.Request(), route: rt, now: s.Now()}
+		req := &call{Server: s, echoCtx: ctx, request: ctx.Request(), route: rt, now: s.cfg.Now()}
 		defer req.finish(counters)
 		if err := req.serve(); err != nil {
 			req.writeProblem(err)
@@ -40,7 +40,7 @@ func (c *call) finish(counters *routeMetrics) {
 	if recovered := recover(); recovered != nil {
 		c.writeProblem(panicError(recovered))
 	}
-	counters.observe(c.echoCtx.Response().Status, c.Now().Sub(c.now))
+	counters.observe(c.echoCtx.Response().Status, c.cfg.Now().Sub(c.now))
 }
 
 func (c *call) serve() error {
@@ -55,7 +55,7 @@ func (c *call) serve() error {
 // serveUnrouted answers what no route matched: an unknown path or method. Under /v1 the token comes
 // first, so that without one every path looks the same.
 func (s *Server) serveUnrouted(err error, ctx echo.Context) {
-	req := &call{Server: s, echoCtx: ctx, request: ctx.Request(), now: s.Now()}
+	req := &call{Server: s, echoCtx: ctx, request: ctx.Request(), now: s.cfg.Now()}
 	defer req.finish(s.metrics.unrouted)
 	if strings.HasPrefix(req.request.URL.Path, "/v1/") {
 		if refusal := req.authenticate(); refusal != nil {
@@ -83,7 +83,7 @@ func (c *call) authenticate() error {
 		return stale
 	case !found:
 		return errBadToken
-	case !c.caller.Operator && !c.ReadModel.Intact(domain.Stream{Partner: c.caller.Partner}):
+	case !c.caller.Operator && !c.cfg.ReadModel.Intact(domain.Stream{Partner: c.caller.Partner}):
 		return errHistoryLost // and with it perhaps the end of the token
 	}
 	return nil
@@ -92,10 +92,10 @@ func (c *call) authenticate() error {
 // checkFresh refuses to tell the present when this node may not know it: old, when it has not heard of the
 // log lately; err, when it will not any more.
 func (c *call) checkFresh() (stale, err error) {
-	if why := c.Fresh(); why != nil {
+	if why := c.cfg.Fresh(); why != nil {
 		stale = unavailable("stale", "What this node knows may be out of date: "+why.Error()+".", nil)
 	}
-	if err := c.ReadModel.Health(); err != nil {
+	if err := c.cfg.ReadModel.Health(); err != nil {
 		return stale, unavailable("unavailable", "This node does not follow the log any more.", err)
 	}
 	return stale, nil
@@ -103,11 +103,11 @@ func (c *call) checkFresh() (stale, err error) {
 
 // lookUpToken finds out who holds the token, if anybody does.
 func (c *call) lookUpToken(hash [sha256.Size]byte) (known bool) {
-	if c.caller, known = c.ReadModel.Authenticate(hash, c.now); known {
+	if c.caller, known = c.cfg.ReadModel.Authenticate(hash, c.now); known {
 		return true
 	}
 	none := [sha256.Size]byte{}
-	if c.OperatorTokenHash != none && subtle.ConstantTimeCompare(hash[:], c.OperatorTokenHash[:]) == 1 {
+	if c.cfg.OperatorTokenHash != none && subtle.ConstantTimeCompare(hash[:], c.cfg.OperatorTokenHash[:]) == 1 {
 		c.caller = c.operator
 		return true
 	}

@@ -108,7 +108,7 @@ func proposeChange(req *writeCall, body *api.NewChange) (*intent, error) {
 // changeIntent is the intent of a command on the request in the path, which there is.
 func (c *writeCall) changeIntent(commandOn func(number int) domain.Command) *intent {
 	var number int
-	_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
 		number = c.change(view)
 		return nil
 	})

@@ -43,25 +43,25 @@ type env struct {
 // attempts stand for what the deliveries keep.
 type attempts struct {
 	mu sync.Mutex
-	by map[domain.WebhookRef][]Attempt
+	by map[domain.WebhookRef][]webhooks.Attempt
 
 	standing webhooks.DeliveryStatus
 }
 
-func (a *attempts) Standing(context.Context, *domain.Webhook) (webhooks.DeliveryStatus, error) {
+func (a *attempts) Status(context.Context, *domain.Webhook) (webhooks.DeliveryStatus, error) {
 	return a.standing, nil
 }
 
-func (a *attempts) add(ref domain.WebhookRef, attempt Attempt) {
+func (a *attempts) add(ref domain.WebhookRef, attempt webhooks.Attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.by == nil {
-		a.by = map[domain.WebhookRef][]Attempt{}
+		a.by = map[domain.WebhookRef][]webhooks.Attempt{}
 	}
 	a.by[ref] = append(a.by[ref], attempt)
 }
 
-func (a *attempts) Attempts(_ context.Context, ref domain.WebhookRef) ([]Attempt, error) {
+func (a *attempts) Attempts(_ context.Context, ref domain.WebhookRef) ([]webhooks.Attempt, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.by[ref]), nil

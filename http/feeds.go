@@ -67,7 +67,7 @@ func (c *call) readFeed(cursor feed.Cursor, scope projections.EventScope, langua
 	case err != nil:
 		return nil, page, err
 	}
-	events, err := c.ReadModel.RenderEvents(c.caller.Viewer, page.Events, language)
+	events, err := c.cfg.ReadModel.RenderEvents(c.caller.Viewer, page.Events, language)
 	return events, page, err
 }
 
@@ -99,7 +99,7 @@ func (c *call) stream() error {
 		return err
 	}
 	scope := projections.EventScope{Agreement: c.agreement()}
-	changed := c.ReadModel.Changed(c.caller.Viewer)
+	changed := c.cfg.ReadModel.Changed(c.caller.Viewer)
 	events, page, err := c.readFeed(cursor, scope, language, streamBatch)
 	if err != nil {
 		return err
@@ -113,8 +113,8 @@ func (c *call) stream() error {
 		if len(events) < streamBatch && !stream.waitForChange(changed) {
 			return nil
 		}
-		changed = c.ReadModel.Changed(c.caller.Viewer)
-		if c.now = c.Now(); c.authenticate() != nil || c.checkIntact() != nil {
+		changed = c.cfg.ReadModel.Changed(c.caller.Viewer)
+		if c.now = c.cfg.Now(); c.authenticate() != nil || c.checkIntact() != nil {
 			return nil // the client finds out when it connects again
 		}
 		if events, page, err = c.readFeed(page.Cursor, scope, language, streamBatch); err != nil {

@@ -46,7 +46,7 @@ func logRoutes() []*route {
 
 // operationsVisible is for the operator of a node that has them.
 func operationsVisible(req *call, _ *projections.View) bool {
-	return req.caller.Operator && req.Operations != nil
+	return req.caller.Operator && req.cfg.Operations != nil
 }
 
 // logTimeout is how long the log may take to answer its operator.
@@ -67,16 +67,16 @@ func getLog(req *call) (projections.Answer, error) {
 }
 
 func (c *call) logState(ctx context.Context) (api.LogState, error) {
-	status, err := c.Operations.Status(ctx)
+	status, err := c.cfg.Operations.Status(ctx)
 	if err != nil {
 		return api.LogState{}, c.logUnreachable(err)
 	}
 	state := api.LogState{
 		Kind: status.Kind, Place: status.Location, Durability: status.Durability, Bytes: status.Bytes, Limit: status.BytesLimit,
-		Node: nodeName(c.Operations, status), Nodes: append([]string{}, status.Nodes...),
+		Node: nodeName(c.cfg.Operations, status), Nodes: append([]string{}, status.Nodes...),
 	}
 	for i := range status.Partitions {
-		partition := partitionState(i, &status.Partitions[i], c.ReadModel.Head(eventlog.Partition(i)).Seq, c.now)
+		partition := partitionState(i, &status.Partitions[i], c.cfg.ReadModel.Head(eventlog.Partition(i)).Seq, c.now)
 		state.Partitions = append(state.Partitions, partition)
 		addToTotals(&state.Totals, partition)
 	}
@@ -189,7 +189,7 @@ func partitionsToAccept(body *api.AcceptLoss) ([]eventlog.Partition, error) {
 }
 
 func (c *call) acceptLosses(ctx context.Context, partitions []eventlog.Partition) error {
-	status, err := c.Operations.Status(ctx)
+	status, err := c.cfg.Operations.Status(ctx)
 	if err != nil {
 		return c.logUnreachable(err)
 	}
@@ -203,11 +203,11 @@ func (c *call) acceptLosses(ctx context.Context, partitions []eventlog.Partition
 		return refuse(http.StatusConflict, "no_open_loss", "No loss is open in partition %s. Nothing was accepted.", joinIDs(whole))
 	}
 	for _, partition := range partitions {
-		if err := c.Operations.AcceptLoss(ctx, partition); err != nil {
+		if err := c.cfg.Operations.AcceptLoss(ctx, partition); err != nil {
 			return unavailable("not_all_accepted", "Not every loss was accepted. Ask for the log's state and accept what is still open.", err)
 		}
 		loss := status.Partitions[partition].OpenLoss
-		c.Logger.Warn("the operator has accepted a loss", "partition", partition, "known", loss.Known.Seq, "stored", loss.Stored.Seq)
+		c.cfg.Logger.Warn("the operator has accepted a loss", "partition", partition, "known", loss.Known.Seq, "stored", loss.Stored.Seq)
 	}
 	return nil
 }

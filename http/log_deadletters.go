@@ -82,7 +82,7 @@ func listDeadLetters(req *call) (projections.Answer, error) {
 }
 
 func (c *call) deadLettersIn(ctx context.Context, partition eventlog.Partition) ([]deadLetter, error) {
-	stored, err := c.Operations.DeadLetters(ctx, partition)
+	stored, err := c.cfg.Operations.DeadLetters(ctx, partition)
 	if err != nil {
 		return nil, c.logUnreachable(err)
 	}
@@ -191,7 +191,7 @@ func replayDeadLetter(req *writeCall, read func() (any, error)) error {
 	prefer := req.parsePrefer()
 	ctx, cancel := context.WithTimeout(req.request.Context(), prefer.wait)
 	defer cancel()
-	id, result, err := req.Operations.Replay(ctx, letter.partition, letter.DeadLetter)
+	id, result, err := req.cfg.Operations.Replay(ctx, letter.partition, letter.DeadLetter)
 	prefer.setHeader(req)
 	if err != nil && !req.willBeDecided(err) {
 		return replayRefusal(err)
@@ -212,7 +212,7 @@ func replayDeadLetter(req *writeCall, read func() (any, error)) error {
 // willBeDecided reports whether a command that was waited for in vain will be decided: its inbox outlives
 // processes, or all that happened is that the time ran out.
 func (c *call) willBeDecided(err error) bool {
-	return errors.Is(err, bus.ErrPending) && (c.DurableQueue || errors.Is(err, context.DeadlineExceeded))
+	return errors.Is(err, bus.ErrPending) && (c.cfg.DurableQueue || errors.Is(err, context.DeadlineExceeded))
 }
 
 // replayRefusal is the refusal for what may have been sent again. It does not ask for a repeat, which would

@@ -23,14 +23,14 @@ var errOldIfMatch = refuse(http.StatusPreconditionFailed, "version_mismatch",
 // intact reports whether nothing is lost of what the route's answer is made of.
 func (c *call) intact(view *projections.View) bool {
 	switch agreement, partner := c.agreement(), c.partner(); {
-	case c.ReadModel.OpenLosses() == nil || c.route == nil:
+	case c.cfg.ReadModel.OpenLosses() == nil || c.route == nil:
 		return true
 	case c.route.dependsOn != nil:
 		return c.route.dependsOn(view)
 	case agreement != "":
-		return c.ReadModel.Intact(domain.Stream{Agreement: agreement})
+		return c.cfg.ReadModel.Intact(domain.Stream{Agreement: agreement})
 	case partner != "":
-		return c.ReadModel.Intact(domain.Stream{Partner: partner})
+		return c.cfg.ReadModel.Intact(domain.Stream{Partner: partner})
 	}
 	return true
 }
@@ -38,7 +38,7 @@ func (c *call) intact(view *projections.View) bool {
 // checkIntact is to be asked before something that was made earlier is served, and by those who wait: it
 // refuses what has been lost meanwhile. While nothing is lost it costs an atomic load.
 func (c *call) checkIntact() error {
-	if c.ReadModel.OpenLosses() == nil {
+	if c.cfg.ReadModel.OpenLosses() == nil {
 		return nil
 	}
 	return c.checkVisible()
@@ -46,7 +46,7 @@ func (c *call) checkIntact() error {
 
 // checkAcceptNew refuses to begin something when the log has no room for more. Why is for the operator.
 func (c *writeCall) checkAcceptNew() error {
-	err := c.AcceptNew()
+	err := c.cfg.AcceptNew()
 	if err == nil {
 		return nil
 	}
@@ -60,10 +60,10 @@ func (c *writeCall) checkAcceptNew() error {
 // readiness is why the node is not ready, empty if it is.
 func (c *call) readiness() string {
 	var reasons []string
-	if err := c.Ready(); err != nil {
+	if err := c.cfg.Ready(); err != nil {
 		reasons = append(reasons, err.Error())
 	}
-	for _, loss := range c.ReadModel.OpenLosses() {
+	for _, loss := range c.cfg.ReadModel.OpenLosses() {
 		reasons = append(reasons, loss.Error())
 	}
 	return strings.Join(reasons, "; ")

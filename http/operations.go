@@ -108,6 +108,6 @@ func getReady(req *call) error {
 }
 
 func getMetrics(req *call) error {
-	promhttp.HandlerFor(req.Metrics, promhttp.HandlerOpts{}).ServeHTTP(req.echoCtx.Response(), req.request)
+	promhttp.HandlerFor(req.cfg.Metrics, promhttp.HandlerOpts{}).ServeHTTP(req.echoCtx.Response(), req.request)
 	return nil
 }

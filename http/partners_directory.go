@@ -54,13 +54,13 @@ func listMembers(req *call) (projections.Answer, error) {
 	}
 	out := api.Members{Partner: req.partner()}
 	var version uint64
-	err = req.ReadModel.View(req.caller.Viewer, func(view *projections.View) error {
+	err = req.cfg.ReadModel.View(req.caller.Viewer, func(view *projections.View) error {
 		version = view.Version()
 		out.Members, out.NextCursor = paginate(query, view.Members(req.partner()), func(member api.Member) string { return string(member.ID) })
 		return query.err()
 	})
 	if err == nil {
-		err = req.ReadModel.FillProfiles(req.request.Context(), req.partner(), out.Members)
+		err = req.cfg.ReadModel.FillProfiles(req.request.Context(), req.partner(), out.Members)
 	}
 	return projections.Answer{Version: version, Body: out}, err
 }
@@ -69,7 +69,7 @@ func getMember(req *call) (answer projections.Answer, err error) {
 	if _, err := req.queryValues(); err != nil {
 		return answer, err
 	}
-	err = req.ReadModel.View(req.caller.Viewer, func(view *projections.View) error {
+	err = req.cfg.ReadModel.View(req.caller.Viewer, func(view *projections.View) error {
 		answer, err = readMember(req.partner(), req.member())(view)
 		return err
 	})
@@ -96,7 +96,7 @@ func (c *call) withProfile(ctx context.Context, body any) (any, error) {
 		return body, nil
 	}
 	var err error
-	member.Name, member.Email, err = c.ReadModel.Profile(ctx, member.Partner, member.ID)
+	member.Name, member.Email, err = c.cfg.ReadModel.Profile(ctx, member.Partner, member.ID)
 	return member, err
 }
 
@@ -257,7 +257,7 @@ func (c *writeCall) checkAgreements(ids []domain.AgreementID) error {
 		}
 		return nil
 	}
-	return c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
+	return c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
 		for _, id := range ids {
 			if !view.AgreementVisible(id) {
 				return invalid(domain.FieldError{Field: "agreements", Message: "has an agreement that you cannot see"})

@@ -149,7 +149,7 @@ func (c *call) writeProblem(err error) {
 	refusal := toRefusal(err)
 	id := c.requestID()
 	if refusal.status >= 500 && refusal.cause != nil {
-		c.Logger.Error("request failed", "request_id", id, "method", c.request.Method, "path", c.request.URL.Path,
+		c.cfg.Logger.Error("request failed", "request_id", id, "method", c.request.Method, "path", c.request.URL.Path,
 			"status", refusal.status, "code", refusal.code, "error", refusal.cause)
 	}
 	if c.echoCtx.Response().Committed {
@@ -167,7 +167,7 @@ func (c *call) writeProblem(err error) {
 	header["X-Request-Id"] = []string{id}
 	body, err := json.Marshal(refusal.problem(id))
 	if err != nil {
-		c.Logger.Error("problem not encoded", "request_id", id, "error", err)
+		c.cfg.Logger.Error("problem not encoded", "request_id", id, "error", err)
 	}
 	c.write(refusal.status, problemType, body)
 }
@@ -205,7 +205,7 @@ func (c *call) setPosition() {
 	if c.caller != nil {
 		header := c.echoCtx.Response().Header()
 		if header["Tandem-Position"] == nil {
-			header["Tandem-Position"] = []string{c.ReadModel.Position(c.caller.Viewer, c.agreement())}
+			header["Tandem-Position"] = []string{c.cfg.ReadModel.Position(c.caller.Viewer, c.agreement())}
 		}
 	}
 }

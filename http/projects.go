@@ -96,7 +96,7 @@ func createProject(req *writeCall, body *api.NewProject) (*intent, error) {
 // agreement that is not among the participants, or the caller itself, if it joined the agreement and
 // does not see what the others had begun before, whose ids have no suffix.
 func (c *writeCall) mustHideID(participants []domain.PartnerID) (must bool) {
-	_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
 		agreement, _ := view.Agreement(c.agreement())
 		must = view.Joined(c.agreement()) ||
 			slices.ContainsFunc(agreement.Parties, func(partner domain.PartnerID) bool { return !slices.Contains(participants, partner) })

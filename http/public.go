@@ -59,7 +59,7 @@ func public(contentType string, render func(api.PublicStatus) ([]byte, error)) f
 			return cmp.Or(err, stale)
 		}
 		var status api.PublicStatus
-		err := req.ReadModel.View(projections.Viewer{}, func(view *projections.View) error {
+		err := req.cfg.ReadModel.View(projections.Viewer{}, func(view *projections.View) error {
 			seen := false
 			switch status, seen = view.Public(req.agreement()); {
 			case !seen:

@@ -41,7 +41,7 @@ func (c *call) render(answer projections.Answer) (reply, error) {
 		return reply{}, err
 	}
 	return reply{
-		body, []string{c.ReadModel.ETag(answer.Version, body)}, []string{c.ReadModel.Position(c.caller.Viewer, answer.Agreement)}, []string{strconv.Itoa(len(body))},
+		body, []string{c.cfg.ReadModel.ETag(answer.Version, body)}, []string{c.cfg.ReadModel.Position(c.caller.Viewer, answer.Agreement)}, []string{strconv.Itoa(len(body))},
 	}, nil
 }
 
@@ -58,7 +58,7 @@ func (c *call) write(status int, contentType []string, body []byte) {
 	header["Content-Type"] = contentType
 	response.WriteHeader(status)
 	if _, err := response.Write(body); err != nil {
-		c.Logger.Debug("answer not delivered", "path", c.request.URL.Path, "error", err)
+		c.cfg.Logger.Debug("answer not delivered", "path", c.request.URL.Path, "error", err)
 	}
 }
 
@@ -87,7 +87,7 @@ func cachedPage(read func(req *call, view *projections.View) (projections.Answer
 			if err := req.checkIntact(); err != nil {
 				return err
 			}
-			page, err := req.ReadModel.Page(req.caller.Viewer, req.pageKey(), build)
+			page, err := req.cfg.ReadModel.Page(req.caller.Viewer, req.pageKey(), build)
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func cachedPage(read func(req *call, view *projections.View) (projections.Answer
 			if err := req.checkIntact(); err != nil {
 				return reply{}, err
 			}
-			page, err := req.ReadModel.Page(req.caller.Viewer, key, build)
+			page, err := req.cfg.ReadModel.Page(req.caller.Viewer, key, build)
 			if err != nil {
 				return reply{}, err
 			}
@@ -176,9 +176,9 @@ func (c *call) waitMinPosition() error {
 	defer cancel()
 	var err error
 	if position == "latest" {
-		err = c.ReadModel.WaitLatest(ctx)
+		err = c.cfg.ReadModel.WaitLatest(ctx)
 	} else {
-		err = c.ReadModel.WaitPosition(ctx, c.caller.Viewer, position)
+		err = c.cfg.ReadModel.WaitPosition(ctx, c.caller.Viewer, position)
 	}
 	if err == nil {
 		return nil
@@ -195,7 +195,7 @@ func (c *call) waitMinPosition() error {
 // longPoll answers at once, or, when the client holds the present state and asks to wait, at the
 // next change.
 func (c *call) longPoll(now renderFunc) error {
-	changed := c.ReadModel.Changed(c.caller.Viewer)
+	changed := c.cfg.ReadModel.Changed(c.caller.Viewer)
 	out, err := now()
 	if err != nil {
 		return err
@@ -210,8 +210,8 @@ func (c *call) longPoll(now renderFunc) error {
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	for c.matches(out) && c.waitForChange(changed, timeout) {
-		changed = c.ReadModel.Changed(c.caller.Viewer)
-		c.now = c.Now()
+		changed = c.cfg.ReadModel.Changed(c.caller.Viewer)
+		c.now = c.cfg.Now()
 		if err := c.authenticate(); err != nil {
 			return err
 		}

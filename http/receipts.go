@@ -74,11 +74,11 @@ func getCommand(req *call) (projections.Answer, error) {
 	}
 	given := req.echoCtx.Param("id")
 	ticket, _ := req.derive.openTicket(req.actor(), given) // seesCommand has seen that it is one
-	if req.ReadModel.OpenLossIn(ticket.root) != nil {
+	if req.cfg.ReadModel.OpenLossIn(ticket.root) != nil {
 		return projections.Answer{}, errHistoryLost // and whatever is told of it may not be so
 	}
 	body := api.Command{ID: given, State: "pending"}
-	result, decided := req.Commands.Lookup(ticket.id)
+	result, decided := req.cfg.Commands.Lookup(ticket.id)
 	switch {
 	case decided && result.Rejection != nil:
 		body.State, body.Problem = "rejected", rejectionProblem(given, result.Rejection)

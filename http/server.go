@@ -107,7 +107,7 @@ func (c *Config) validate() error {
 
 // Server is the HTTP edge. Its methods are safe for concurrent use.
 type Server struct {
-	Config
+	cfg         Config
 	echo        *echo.Echo
 	eventReader *feed.Reader
 	metrics     *metrics
@@ -126,7 +126,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("http: %w", err)
 	}
 	server := &Server{
-		Config:      cfg,
+		cfg:         cfg,
 		echo:        echo.New(),
 		eventReader: feed.NewReader(cfg.ReadModel),
 		derive:      deriver{secret: cfg.InstallationKey},

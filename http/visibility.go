@@ -13,7 +13,7 @@ type visibility func(req *call, view *projections.View) bool
 
 // checkVisible refuses what the caller may not see, and then what is made of lost history.
 func (c *call) checkVisible() error {
-	return c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
+	return c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
 		switch {
 		case !c.route.isVisible(c, view):
 			return errNotFound

@@ -41,7 +41,7 @@ func (c *writeCall) checkAddress(format formats.Format, address string, secrets 
 	case parsed.Scheme != "https" && (parsed.Scheme != "http" || !c.inPrivateNetwork(parsed.Hostname())):
 		addError("url", "must begin with https://")
 	default:
-		if err := webhooks.CheckHost(parsed, c.PrivateNetworks); err != nil {
+		if err := webhooks.CheckHost(parsed, c.cfg.PrivateNetworks); err != nil {
 			addError("url", err.Error())
 		}
 	}
@@ -67,7 +67,7 @@ func targetField(err error) string {
 func (c *call) inPrivateNetwork(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return len(c.PrivateNetworks) > 0
+		return len(c.cfg.PrivateNetworks) > 0
 	}
-	return slices.ContainsFunc(c.PrivateNetworks, func(network netip.Prefix) bool { return network.Contains(ip.Unmap()) })
+	return slices.ContainsFunc(c.cfg.PrivateNetworks, func(network netip.Prefix) bool { return network.Contains(ip.Unmap()) })
 }

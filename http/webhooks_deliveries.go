@@ -15,12 +15,12 @@ import (
 	"tandem/webhooks"
 )
 
-// AttemptHistory knows what became of the deliveries of webhooks.
+// AttemptHistory reads the attempts and the status of webhooks.
 type AttemptHistory interface {
 	// Attempts returns the latest attempts of a webhook, in any order.
-	Attempts(ctx context.Context, ref domain.WebhookRef) ([]Attempt, error)
-	// Standing returns how a webhook's deliveries stand, as of a moment ago.
-	Standing(ctx context.Context, webhook *domain.Webhook) (webhooks.DeliveryStatus, error)
+	Attempts(ctx context.Context, ref domain.WebhookRef) ([]webhooks.Attempt, error)
+	// Status returns the status of a webhook's lane. It may be some seconds old.
+	Status(ctx context.Context, webhook *domain.Webhook) (webhooks.DeliveryStatus, error)
 }
 
 func newDeliveryStanding(status webhooks.DeliveryStatus) api.DeliveryStanding {
@@ -28,22 +28,6 @@ func newDeliveryStanding(status webhooks.DeliveryStatus) api.DeliveryStanding {
 		Delivered: status.Sent, Failed: status.Failed, Behind: status.Behind, Retrying: status.Skipped,
 		FailingSince: nilIfZero(status.FailingSince.UTC()), NextAttemptAt: nilIfZero(status.NextAttemptAt.UTC()),
 	}
-}
-
-// Attempt is one try to deliver something. Nothing in it is secret.
-type Attempt struct {
-	Delivery string    // its stable id
-	Type     string    // of the event, or webhook.test, webhook.digest
-	Number   int       // from 1
-	At       time.Time // when it began
-	Took     time.Duration
-	OK       bool
-	Status   int       // 0: nothing answered
-	Reason   string    // decoded, for a person; empty if OK
-	Note     string    // what a success leaves open
-	Next     time.Time // of the next attempt; zero: there is none
-	Request  api.DeliveryRequest
-	Response api.DeliveryResponse
 }
 
 func deliveryRoutes() []*route {
@@ -71,20 +55,20 @@ const testEventType = "webhook.test"
 const attemptsTimeout = 5 * time.Second
 
 // attemptsByDelivery returns what is known of the deliveries of the webhook in the path: the attempts of each.
-func (c *call) attemptsByDelivery() (map[string][]Attempt, error) {
-	if c.Attempts == nil {
+func (c *call) attemptsByDelivery() (map[string][]webhooks.Attempt, error) {
+	if c.cfg.Attempts == nil {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(c.request.Context(), attemptsTimeout)
 	defer cancel()
-	all, err := c.Attempts.Attempts(ctx, c.webhookRef())
+	all, err := c.cfg.Attempts.Attempts(ctx, c.webhookRef())
 	if err != nil {
 		return nil, c.logUnreachable(err)
 	}
-	slices.SortStableFunc(all, func(a, b Attempt) int { return a.At.Compare(b.At) })
-	found := map[string][]Attempt{}
+	slices.SortStableFunc(all, func(a, b webhooks.Attempt) int { return a.StartedAt.Compare(b.StartedAt) })
+	found := map[string][]webhooks.Attempt{}
 	for _, attempt := range all {
-		found[attempt.Delivery] = append(found[attempt.Delivery], attempt)
+		found[attempt.MessageID] = append(found[attempt.MessageID], attempt)
 	}
 	return found, nil
 }
@@ -92,12 +76,12 @@ func (c *call) attemptsByDelivery() (map[string][]Attempt, error) {
 // deliveryStanding returns how the deliveries of the webhook in the path stand.
 func (c *call) deliveryStanding() (api.DeliveryStanding, error) {
 	webhook, err := c.storedWebhook()
-	if err != nil || c.Attempts == nil {
+	if err != nil || c.cfg.Attempts == nil {
 		return api.DeliveryStanding{}, err
 	}
 	ctx, cancel := context.WithTimeout(c.request.Context(), attemptsTimeout)
 	defer cancel()
-	status, err := c.Attempts.Standing(ctx, webhook)
+	status, err := c.cfg.Attempts.Status(ctx, webhook)
 	if err != nil {
 		return api.DeliveryStanding{}, c.logUnreachable(err)
 	}
@@ -105,11 +89,11 @@ func (c *call) deliveryStanding() (api.DeliveryStanding, error) {
 }
 
 // summarizeAttempts sums the attempts of a delivery up; there is one at least.
-func summarizeAttempts(attempts []Attempt) api.WebhookDelivery {
+func summarizeAttempts(attempts []webhooks.Attempt) api.WebhookDelivery {
 	first, last := attempts[0], attempts[len(attempts)-1]
 	delivery := api.WebhookDelivery{
-		ID: last.Delivery, Type: last.Type, State: "failed", Attempts: last.Number, FirstAt: first.At.UTC(), LastAt: last.At.UTC(),
-		NextAt: nilIfZero(last.Next.UTC()), Status: nilIfZero(last.Status), Reason: last.Reason, Note: last.Note,
+		ID: last.MessageID, Type: last.Type, State: "failed", Attempts: last.Number, FirstAt: first.StartedAt.UTC(), LastAt: last.StartedAt.UTC(),
+		NextAt: nilIfZero(last.NextAt.UTC()), Status: nilIfZero(last.Status), Reason: last.Reason, Note: last.Note,
 	}
 	switch {
 	case last.OK:
@@ -159,11 +143,12 @@ func getDelivery(req *call) (projections.Answer, error) {
 	out := api.OneDelivery{WebhookDelivery: summarizeAttempts(attempts), Log: []api.DeliveryAttempt{}}
 	for _, attempt := range attempts {
 		shown := api.DeliveryAttempt{
-			Number: attempt.Number, At: attempt.At.UTC(), TookMS: attempt.Took.Milliseconds(), OK: attempt.OK, Status: nilIfZero(attempt.Status),
-			Reason: attempt.Reason, Note: attempt.Note, Request: attempt.Request,
+			Number: attempt.Number, At: attempt.StartedAt.UTC(), TookMS: attempt.Duration.Milliseconds(), OK: attempt.OK, Status: nilIfZero(attempt.Status),
+			Reason: attempt.Reason, Note: attempt.Note,
+			Request: api.DeliveryRequest{Method: attempt.Method, URL: attempt.URL, Headers: attempt.RequestHeaders, Body: attempt.RequestBody},
 		}
 		if attempt.Status != 0 {
-			shown.Response = &attempt.Response
+			shown.Response = &api.DeliveryResponse{Headers: attempt.ResponseHeaders, Body: attempt.ResponseBody}
 		}
 		out.Log = append(out.Log, shown)
 	}
@@ -171,7 +156,7 @@ func getDelivery(req *call) (projections.Answer, error) {
 }
 
 // deliveryAttempts returns the attempts of the delivery in the path.
-func (c *call) deliveryAttempts() ([]Attempt, error) {
+func (c *call) deliveryAttempts() ([]webhooks.Attempt, error) {
 	found, err := c.attemptsByDelivery()
 	if err != nil {
 		return nil, err

@@ -63,8 +63,8 @@ var sentenceBook = sync.OnceValues(sentences.New)
 
 // sampleMessage returns the latest event as a delivery, or a test.
 func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message formats.Message, err error) {
-	if c.LatestMessage != nil {
-		message, found, err := c.LatestMessage(c.request.Context(), webhook)
+	if c.cfg.LatestMessage != nil {
+		message, found, err := c.cfg.LatestMessage(c.request.Context(), webhook)
 		if found || err != nil {
 			return "event", message, err
 		}
@@ -78,7 +78,7 @@ func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message for
 		"type": testEventType, "timestamp": at, "data": map[string]any{"partner": webhook.Ref.Partner, "webhook": webhook.Ref.Webhook},
 	})
 	var link string
-	_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
 		shape, _ := view.Webhook(webhook.Ref.Partner, webhook.Ref.Webhook)
 		link = shape.URL
 		return nil

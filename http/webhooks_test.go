@@ -140,16 +140,16 @@ func TestDeliveriesAreTheLatestFirst(t *testing.T) {
 	w := newWorld(t)
 	ref := domain.WebhookRef{Partner: "nokia", Webhook: "nokia-ops"}
 	at := w.clock.Now()
-	for n, attempt := range []Attempt{
-		{Delivery: "second", Number: 1, Reason: "The endpoint answers 500.", Status: 500, Next: at.Add(time.Hour)},
-		{Delivery: "third", Number: 1, Reason: "Nothing answers.", Next: at.Add(time.Hour)},
-		{Delivery: "second", Number: 2, OK: true, Status: 202, Note: "accepted"},
+	for n, attempt := range []webhooks.Attempt{
+		{MessageID: "second", Number: 1, Reason: "The endpoint answers 500.", Status: 500, NextAt: at.Add(time.Hour)},
+		{MessageID: "third", Number: 1, Reason: "Nothing answers.", NextAt: at.Add(time.Hour)},
+		{MessageID: "second", Number: 2, OK: true, Status: 202, Note: "accepted"},
 	} {
-		attempt.At, attempt.Type, attempt.Took = at.Add(time.Duration(n+1)*time.Minute), "milestone.delivered", 1500*time.Millisecond
+		attempt.StartedAt, attempt.Type, attempt.Duration = at.Add(time.Duration(n+1)*time.Minute), "milestone.delivered", 1500*time.Millisecond
 		w.history.add(ref, attempt)
 	}
 	const list = "/v1/partners/nokia/webhooks/nokia-ops/deliveries"
-	w.history.add(domain.WebhookRef{Partner: "nokia", Webhook: "nokia-ops"}, Attempt{Delivery: "trial", Type: "webhook.test", Number: 1, At: at.Add(-time.Hour), OK: true, Status: 200})
+	w.history.add(domain.WebhookRef{Partner: "nokia", Webhook: "nokia-ops"}, webhooks.Attempt{MessageID: "trial", Type: "webhook.test", Number: 1, StartedAt: at.Add(-time.Hour), OK: true, Status: 200})
 	w.As("nokia").POST(list+"/trial/redeliver", nil).Refused(409, "test_not_redelivered")
 	w.As("nokia-viewer").POST(list+"/trial/redeliver", nil).Refused(403, "manager_only")
 	told := w.As("nokia-viewer").GET(list).Want(200).list("deliveries")

@@ -107,7 +107,7 @@ func editWebhook(req *writeCall, body *api.WebhookChange) (*intent, error) {
 
 // storedWebhook returns the webhook in the path with all that is sealed in it.
 func (c *call) storedWebhook() (*domain.Webhook, error) {
-	webhook := c.ReadModel.State(eventlog.PartitionOf(domain.Stream{Partner: c.partner()}.Root())).Webhook(c.webhookRef())
+	webhook := c.cfg.ReadModel.State(eventlog.PartitionOf(domain.Stream{Partner: c.partner()}.Root())).Webhook(c.webhookRef())
 	if webhook == nil || webhook.Removed {
 		return nil, errNotFound
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tandem/api"
 	"tandem/domain"
+	"tandem/webhooks"
 )
 
 // world is an env in which four partners work together:
@@ -126,10 +126,10 @@ func (w *world) subscribe(p string) {
 	w.canaries = append(w.canaries, canary{text: secret})
 	said := func() string { return w.canary(allAgreements, p) }
 	delivery := w.canaryID(allAgreements, p+"-first", p)
-	w.history.add(domain.WebhookRef{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id)}, Attempt{
-		Delivery: delivery, Type: "milestone.delivered", Number: 1, At: w.clock.Now(), Took: time.Second, Status: 500, Reason: said(),
-		Request:  api.DeliveryRequest{Method: "POST", URL: "https://ops.example/…", Headers: map[string]string{"Webhook-Id": delivery}, Body: said()},
-		Response: api.DeliveryResponse{Headers: map[string]string{"Server": said()}, Body: said()},
+	w.history.add(domain.WebhookRef{Partner: domain.PartnerID(p), Webhook: domain.WebhookID(id)}, webhooks.Attempt{
+		MessageID: delivery, Type: "milestone.delivered", Number: 1, StartedAt: w.clock.Now(), Duration: time.Second, Status: 500, Reason: said(),
+		Method: "POST", URL: "https://ops.example/…", RequestHeaders: map[string]string{"Webhook-Id": delivery}, RequestBody: said(),
+		ResponseHeaders: map[string]string{"Server": said()}, ResponseBody: said(),
 	})
 	w.place(place{params: map[string]string{"partner": p, "webhook": id}, readers: []string{p}})
 	w.place(place{params: map[string]string{"partner": p, "webhook": id, "delivery": delivery}, readers: []string{p}})

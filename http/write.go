@@ -171,7 +171,7 @@ func (c *writeCall) readHeaders() error {
 	if err != nil {
 		return err
 	}
-	if losses != c.ReadModel.AcceptedLosses() {
+	if losses != c.cfg.ReadModel.AcceptedLosses() {
 		return errOldIfMatch
 	}
 	c.ifMatch = &version
@@ -215,13 +215,13 @@ func (c *writeCall) execute(handler *bodyHandler, body any) error {
 	if err != nil {
 		return c.storeRefusal(err)
 	}
-	if !c.ReadModel.Intact(intent.command.Stream()) {
+	if !c.cfg.ReadModel.Intact(intent.command.Stream()) {
 		return errHistoryLost // of what the path does not name
 	}
 	prefer := c.parsePrefer()
 	ctx, cancel := context.WithTimeout(c.request.Context(), prefer.wait)
 	defer cancel()
-	result, err := c.Commands.Do(ctx, c.busRequest(intent))
+	result, err := c.cfg.Commands.Do(ctx, c.busRequest(intent))
 	prefer.setHeader(c)
 	if err != nil {
 		return c.answerUnknownOutcome(intent, err)
@@ -249,7 +249,7 @@ func (c *writeCall) storeRefusal(found error) error {
 	prefer := c.parsePrefer()
 	ctx, cancel := context.WithTimeout(c.request.Context(), prefer.wait)
 	defer cancel()
-	result, err := c.Commands.Do(ctx, bus.Request{
+	result, err := c.cfg.Commands.Do(ctx, bus.Request{
 		ID: c.commandID, Fingerprint: c.fingerprint(), Actor: c.actor(), RequestedAt: c.now,
 		Refusal: &bus.Refusal{Root: c.root(), Error: domain.Error{Kind: domain.Invalid, Code: refusal.code, Detail: refusal.detail, Fields: refusal.fields}},
 	})

@@ -20,12 +20,12 @@ func (c *writeCall) answerUnknownOutcome(intent *intent, err error) error {
 	if !errors.Is(err, bus.ErrOutcomeUnknown) {
 		return err
 	}
-	if !c.ReadModel.Intact(intent.command.Stream()) {
+	if !c.cfg.ReadModel.Intact(intent.command.Stream()) {
 		return errHistoryLost // meanwhile; it is not sure that it will ever be decided
 	}
 	id := c.derive.sealTicket(c.actor(), ticket{c.commandID, eventlog.PartitionOf(intent.command.Stream().Root()), c.now, intent.path})
 	c.echoCtx.Response().Header()["Location"] = []string{"/v1/commands/" + id}
-	if !c.DurableQueue || !errors.Is(err, bus.ErrPending) {
+	if !c.cfg.DurableQueue || !errors.Is(err, bus.ErrPending) {
 		return err
 	}
 	c.setPosition()
@@ -47,7 +47,7 @@ func (c *writeCall) writeAnswer(intent *intent, result bus.Result) error {
 		return c.echoCtx.NoContent(intent.status)
 	}
 	if intent.findPath != nil {
-		_ = c.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+		_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
 			intent.path = intent.findPath(view)
 			return nil
 		})
@@ -70,7 +70,7 @@ func (c *writeCall) renderResource(intent *intent, result bus.Result) (reply, er
 		viewer = *intent.readAs
 	}
 	if !result.Repeat && intent.readAs == nil && intent.complete == nil {
-		page, err := c.ReadModel.Page(viewer, intent.path, intent.read)
+		page, err := c.cfg.ReadModel.Page(viewer, intent.path, intent.read)
 		if err != nil {
 			return reply{}, err
 		}
@@ -80,9 +80,9 @@ func (c *writeCall) renderResource(intent *intent, result bus.Result) (reply, er
 	read := func(view *projections.View) (err error) { answer, err = intent.read(view); return err }
 	var err error
 	if result.Repeat || intent.readAs != nil {
-		err = c.ReadModel.AsOf(c.request.Context(), viewer, intent.command.Stream(), result.Seq, read)
+		err = c.cfg.ReadModel.AsOf(c.request.Context(), viewer, intent.command.Stream(), result.Seq, read)
 	} else {
-		err = c.ReadModel.View(viewer, read)
+		err = c.cfg.ReadModel.View(viewer, read)
 	}
 	if err == nil && intent.complete != nil {
 		answer.Body, err = intent.complete(c.request.Context(), answer.Body)
@@ -121,7 +121,7 @@ func (c *writeCall) parsePrefer() preferences {
 					prefs.applied = "wait=" + strconv.Itoa(int(prefs.wait/time.Second))
 				}
 			case "respond-async":
-				if c.DurableQueue {
+				if c.cfg.DurableQueue {
 					return preferences{applied: "respond-async"}
 				}
 			}

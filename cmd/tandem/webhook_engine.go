@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"tandem/api"
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/eventlog"
@@ -49,7 +48,7 @@ func (a *app) disableWebhook(ctx context.Context, ref domain.WebhookRef, reason 
 	return nil
 }
 
-// webhookHistory reads the delivery log for those who ask over HTTP.
+// webhookHistory reads the attempt history of webhooks for the HTTP API.
 type webhookHistory struct {
 	log    eventlog.Log
 	events *feed.Reader
@@ -58,21 +57,11 @@ type webhookHistory struct {
 var _ httpapi.AttemptHistory = webhookHistory{}
 
 // Attempts returns the latest attempts of a webhook.
-func (d webhookHistory) Attempts(ctx context.Context, ref domain.WebhookRef) ([]httpapi.Attempt, error) {
-	attempts, err := webhooks.ReadAttempts(ctx, d.log, ref)
-	list := make([]httpapi.Attempt, 0, len(attempts))
-	for _, attempt := range attempts {
-		list = append(list, httpapi.Attempt{
-			Delivery: attempt.MessageID, Type: attempt.Type, Number: attempt.Number, At: attempt.StartedAt, Took: attempt.Duration, OK: attempt.OK, Status: attempt.Status,
-			Reason: attempt.Reason, Note: attempt.Note, Next: attempt.NextAt,
-			Request:  api.DeliveryRequest{Method: attempt.Method, URL: attempt.URL, Headers: attempt.RequestHeaders, Body: attempt.RequestBody},
-			Response: api.DeliveryResponse{Headers: attempt.ResponseHeaders, Body: attempt.ResponseBody},
-		})
-	}
-	return list, err
+func (h webhookHistory) Attempts(ctx context.Context, ref domain.WebhookRef) ([]webhooks.Attempt, error) {
+	return webhooks.ReadAttempts(ctx, h.log, ref)
 }
 
-// Standing returns how a webhook's deliveries stand, as of what its lane kept last.
-func (d webhookHistory) Standing(ctx context.Context, webhook *domain.Webhook) (webhooks.DeliveryStatus, error) {
-	return webhooks.ReadStatus(ctx, d.log, d.events, webhook)
+// Status returns the status of a webhook, as its lane stored it last.
+func (h webhookHistory) Status(ctx context.Context, webhook *domain.Webhook) (webhooks.DeliveryStatus, error) {
+	return webhooks.ReadStatus(ctx, h.log, h.events, webhook)
 }
