@@ -12,7 +12,7 @@ import (
 
 const slots = 16384
 
-// Cluster is a Redis Cluster of masters without replicas: while one of them is down, its nodes refuse all keys
+// Cluster is a Redis Cluster of masters without replicas. While one of them is down, the others refuse all keys
 // (cluster-require-full-coverage, the default), some 2 s after they have missed it.
 type Cluster struct {
 	Servers []*Server
@@ -20,15 +20,15 @@ type Cluster struct {
 	t testing.TB
 }
 
-// StartCluster runs a cluster of n durable masters that share all slots evenly, and waits until each of them
-// says that the cluster is whole. It takes about 2 s, which Redis lets pass before a new master serves.
+// StartCluster runs a cluster of n durable masters that share all slots evenly, and waits until each of them reports a
+// complete cluster. It takes about 2 s, because Redis waits that long before a new master serves keys.
 func StartCluster(t testing.TB, n int) *Cluster {
 	t.Helper()
 	cluster := &Cluster{t: t}
 	for i := range n {
 		server := Start(t, "cluster-enabled yes", "cluster-node-timeout 2000", "cluster-announce-ip 127.0.0.1")
 		require.NoError(t, server.client.ClusterAddSlotsRange(t.Context(), i*slots/n, (i+1)*slots/n-1).Err())
-		// Masters of one epoch would have to settle who gets another one.
+		// Masters with the same epoch would first have to agree on different ones.
 		require.NoError(t, server.client.Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
 		cluster.Servers = append(cluster.Servers, server)
 	}
@@ -51,7 +51,7 @@ func (c *Cluster) Addrs() []string {
 	return all
 }
 
-// AwaitOK waits until every node says that the cluster is whole, as after the restart of one.
+// AwaitOK waits until every node reports a complete cluster, for example after the restart of one.
 func (c *Cluster) AwaitOK() {
 	c.t.Helper()
 	var said string
@@ -64,7 +64,7 @@ func (c *Cluster) AwaitOK() {
 		}
 		return true
 	})
-	require.Truef(c.t, whole, "the cluster is not whole; one node says:\n%s", said)
+	require.Truef(c.t, whole, "the cluster is not complete; a node reports:\n%s", said)
 }
 
 // Owner returns the node that serves the slot of a key.
@@ -78,12 +78,12 @@ func (c *Cluster) Owner(key string) *Server {
 			return c.Servers[slices.IndexFunc(c.Servers, func(server *Server) bool { return int64(server.port) == shard.Nodes[0].Port })]
 		}
 	}
-	require.FailNowf(c.t, "no owner", "slot %d of %q is served by no node of %v", slot, key, shards)
+	require.FailNowf(c.t, "no owner", "no node serves slot %d of %q: %v", slot, key, shards)
 	return nil
 }
 
-// Move gives the slot of a key, with all keys in it, to another node, one key after the other and while
-// clients go on, as a resharding does.
+// Move moves the slot of a key, with all keys in it, to another node, one key after the other and while clients
+// continue, like a resharding.
 func (c *Cluster) Move(key string, to *Server) {
 	c.t.Helper()
 	from, slot := c.Owner(key), c.slot(key)
@@ -106,7 +106,7 @@ func (c *Cluster) Move(key string, to *Server) {
 			do(from, "MIGRATE", "127.0.0.1", to.port, movedKey, 0, Timeout.Milliseconds())
 		}
 	}
-	do(to, "CLUSTER", "SETSLOT", slot, "NODE", target) // the new owner first, or the slot is nobody's for a moment
+	do(to, "CLUSTER", "SETSLOT", slot, "NODE", target) // the new owner first, or the slot would have no owner for a moment
 	for _, server := range c.Servers {
 		do(server, "CLUSTER", "SETSLOT", slot, "NODE", target)
 	}

@@ -6,14 +6,14 @@ import (
 	"strconv"
 )
 
-// Client ports and, where a cluster talks over it, the bus port that Redis derives from each.
+// Client ports, and the distance to the port of the cluster bus, which Redis derives from the client port.
 const (
 	lowestPort = 11000
 	ports      = 10000
-	toBus      = 10000 // all of them are below 32768, where outgoing connections begin
+	toBus      = 10000 // all below 32768, where outgoing connections start
 )
 
-// freePort finds a port that is free at present, and whose bus port is. Another process may still be faster.
+// freePort returns a port that is free at present together with its bus port. Another process may still take it.
 func freePort() int {
 	for {
 		port := lowestPort + rand.IntN(ports)

@@ -7,22 +7,22 @@ import (
 	"syscall"
 )
 
-// serverProcess is a running program and all that it forks: a process group of its own.
+// serverProcess is a running program with its child processes, in a process group of its own.
 type serverProcess struct {
 	pid  int
 	gone chan struct{} // closed when the program has ended
 }
 
-// runProcess starts a program whose output goes to the file.
+// runProcess starts a program that writes its output to the file.
 func runProcess(output *os.File, name string, args ...string) (*serverProcess, error) {
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C") // Redis refuses to start under a locale that is not installed
+	cmd.Env = append(os.Environ(), "LC_ALL=C") // Redis does not start under a locale that is not installed
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = attributes()
 	process := &serverProcess{gone: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// The signal that ends a child with its parent comes with the end of the thread that started it.
+		// The death signal of a child follows the thread that started it.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -51,15 +51,15 @@ func (p *serverProcess) running() bool {
 	}
 }
 
-// kill ends the program and what it forked, and waits until both are gone. A child that writes a snapshot
-// or a new AOF would outlive its server otherwise, and write into a directory that is being removed.
+// kill kills the program and its children and waits for their end. A child that writes a snapshot or an AOF would
+// outlive the server and write to a directory that is being removed.
 func (p *serverProcess) kill() {
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	<-p.gone
-	waitUntil(func() bool { return !groupRuns(p.pid) }) // nothing tells of the end of a grandchild
+	waitUntil(func() bool { return !groupRuns(p.pid) }) // the end of a grandchild sends no signal
 }
 
-// pause returns when the program stands still; it tells whether it does.
+// pause stops the program and waits until it has stopped. It returns false if the program has ended.
 func (p *serverProcess) pause() bool {
 	_ = syscall.Kill(-p.pid, syscall.SIGSTOP)
 	return waitUntil(func() bool { return stopped(p.pid) || !p.running() }) && p.running()

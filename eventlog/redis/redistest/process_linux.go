@@ -12,13 +12,13 @@ import (
 	"syscall"
 )
 
-// attributes put a server into a group of its own, and end it when this program ends in
-// whatever way: a test that was killed leaves no server behind.
+// attributes put a server into its own process group and make the kernel end it with this program, so that a killed
+// test leaves no server behind.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// stopped tells whether all threads of a process stand still.
+// stopped reports whether all threads of a process are stopped.
 func stopped(pid int) bool {
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	for _, thread := range threads {
@@ -29,8 +29,8 @@ func stopped(pid int) bool {
 	return len(threads) > 0
 }
 
-// groupRuns tells whether a process of the group still runs. One that has ended and that nobody has asked
-// for its result yet does not: who collects orphans, and when, depends on the machine.
+// groupRuns reports whether a process of the group is running. A zombie is not: the time at which orphans are reaped
+// depends on the machine.
 func groupRuns(group int) bool {
 	if errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) {
 		return false
@@ -42,8 +42,8 @@ func groupRuns(group int) bool {
 	})
 }
 
-// statOf reads state, parent and group of "pid (name) state parent group …"; the name may hold anything. It
-// returns nil when there is no such process or thread.
+// statOf parses state, parent and group of "pid (name) state parent group …", where the name may contain any
+// characters. It returns nil if the process or thread does not exist.
 func statOf(file string) []string {
 	stat, _ := os.ReadFile(file)
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))

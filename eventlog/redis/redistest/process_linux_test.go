@@ -13,7 +13,7 @@ import (
 
 const holdServer = "REDISTEST_HOLD"
 
-// TestHold is a test that is killed by TestKilledTestLeavesNoServer; otherwise it does nothing.
+// TestHold is the program that TestKilledTestLeavesNoServer kills. Without its environment variable it does nothing.
 func TestHold(t *testing.T) {
 	if os.Getenv(holdServer) != "" {
 		fmt.Println(Start(t).Pid())

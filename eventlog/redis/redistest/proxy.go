@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy forwards TCP connections to a target on loopback and breaks them when told to. Its methods
-// may be called by several goroutines at once.
+// Proxy forwards TCP connections to a target on loopback and interrupts them on demand. Its methods may be called
+// concurrently.
 type Proxy struct {
 	listener net.Listener
 	work     sync.WaitGroup
@@ -17,7 +17,7 @@ type Proxy struct {
 	mu      sync.Mutex
 	target  string
 	state   proxyState
-	changed chan struct{} // closed and made anew when the state changes
+	changed chan struct{} // closed and replaced when the state changes
 	links   map[*proxyLink]struct{}
 }
 
@@ -26,8 +26,8 @@ type proxyState int
 const (
 	forwarding proxyState = iota
 	cut
-	hanging        // nothing is forwarded
-	holdingReplies // requests are forwarded, answers are not
+	hanging        // forwards nothing
+	holdingReplies // forwards requests only
 )
 
 // NewProxy listens on a free port and forwards to the target, a host and port. It ends with the test.
@@ -48,7 +48,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 // Addr returns the host and port that clients dial.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Cut breaks all connections, and closes new ones at once, until Mend.
+// Cut breaks all connections and closes new ones at once, until Resume.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,18 +56,18 @@ func (p *Proxy) Cut() {
 	p.breakAll()
 }
 
-// Hang keeps the connections, takes new ones, and forwards nothing that arrives after its return, not even
-// that one side has hung up, until Mend: then all of it is forwarded.
+// Hang keeps the connections and accepts new ones, but forwards nothing that arrives later, not even the end of a
+// connection, until Resume.
 func (p *Proxy) Hang() { p.change(hanging) }
 
-// HoldReplies forwards requests and holds the answers back until Mend: commands are executed, and nobody
-// learns of it.
+// HoldReplies forwards requests and holds the replies back until Resume: commands run, and their clients do not learn
+// it.
 func (p *Proxy) HoldReplies() { p.change(holdingReplies) }
 
-// Resume forwards again, what was held back first.
+// Resume forwards again, starting with the data that was held back.
 func (p *Proxy) Resume() { p.change(forwarding) }
 
-// Retarget breaks all connections and sends new ones to another target.
+// Retarget breaks all connections and forwards new ones to another target.
 func (p *Proxy) Retarget(target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +113,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// serve dials the target and forwards both ways until one side hangs up or the link is broken.
+// serve connects to the target and forwards both ways until one side closes its connection or the link is broken.
 func (p *Proxy) serve(link *proxyLink, target string) {
 	defer p.drop(link)
 	if !p.waitWhile(link, hanging) {
@@ -130,7 +130,7 @@ func (p *Proxy) serve(link *proxyLink, target string) {
 	p.forward(link, server, link.client, hanging)
 }
 
-// forward copies from one side to the other, except in the given states.
+// forward copies data from one side to the other, except in the given states.
 func (p *Proxy) forward(link *proxyLink, to, from net.Conn, except ...proxyState) {
 	buffer := make([]byte, 32<<10)
 	for {
@@ -144,13 +144,13 @@ func (p *Proxy) forward(link *proxyLink, to, from net.Conn, except ...proxyState
 	}
 }
 
-// waitWhile waits until the proxy is in none of the given states; it tells whether the link is still whole.
+// waitWhile waits until the proxy is in none of the given states. It returns false if the link was broken.
 func (p *Proxy) waitWhile(link *proxyLink, except ...proxyState) bool {
 	for {
 		p.mu.Lock()
 		held, changed := false, p.changed
-		for _, s := range except {
-			held = held || p.state == s
+		for _, state := range except {
+			held = held || p.state == state
 		}
 		p.mu.Unlock()
 		if !held {
@@ -171,7 +171,7 @@ func (p *Proxy) drop(link *proxyLink) {
 	delete(p.links, link)
 }
 
-// proxyLink is a client's connection and, once dialled, the one to the target.
+// proxyLink is a client's connection with its connection to the target.
 type proxyLink struct {
 	client net.Conn
 	broken chan struct{}
@@ -181,7 +181,7 @@ type proxyLink struct {
 	closed bool
 }
 
-// connect gives the link its second connection, unless it was broken meanwhile.
+// connect sets the connection to the target. It returns false if the link was broken meanwhile.
 func (l *proxyLink) connect(server net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

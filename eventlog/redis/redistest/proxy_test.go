@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// throughProxy is a server, a proxy before it and a client of the proxy.
+// throughProxy returns a server, a proxy in front of it and a client of the proxy.
 func throughProxy(t *testing.T) (*Server, *Proxy, *redis.Client) {
 	server := Start(t)
 	proxy := NewProxy(t, server.Addr())

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// StartReplica runs a durable replica of a server, with further options as Start takes them, and waits until
-// it has the data, on its disk too. It dials its master through the proxy; with nil directly.
+// StartReplica runs a durable replica of a server, with options as for Start, and waits until it has the data on its
+// disk. It connects to its master through the proxy, or directly if the proxy is nil.
 func StartReplica(t testing.TB, master *Server, proxy *Proxy, options ...string) *Server {
 	t.Helper()
 	server := Start(t, options...)
@@ -24,8 +24,8 @@ func StartReplica(t testing.TB, master *Server, proxy *Proxy, options ...string)
 	return server
 }
 
-// ReplicaOf makes the server a replica of the one at an address, which may be a proxy's, and waits until
-// it has the data, on its disk too. What it held itself is lost. It stays a replica when it is started again.
+// ReplicaOf makes the server a replica of the one at an address, which may be that of a proxy, and waits until it has
+// the data on its disk. Its own data is lost. It stays a replica when it is restarted.
 func (s *Server) ReplicaOf(addr string) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -37,7 +37,7 @@ func (s *Server) ReplicaOf(addr string) {
 	s.awaitSync()
 }
 
-// Promote makes a replica a master with the data that it has. It stays one when it is started again.
+// Promote makes a replica a master with its present data. It stays a master when it is restarted.
 func (s *Server) Promote() {
 	s.t.Helper()
 	s.mu.Lock()
@@ -46,17 +46,17 @@ func (s *Server) Promote() {
 	s.master = ""
 }
 
-// AwaitSync waits until a replica's link is up, its master counts it among its replicas, and it has
-// all that its master had when AwaitSync was called, on its disk too.
+// AwaitSync waits until a replica's link is up, its master lists it as online, and it has on its disk everything that
+// the master had when AwaitSync was called.
 func (s *Server) AwaitSync() {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	require.NotEmptyf(s.t, s.master, "AwaitSync: the redis-server at %s was told of no master", s.Addr())
+	require.NotEmptyf(s.t, s.master, "AwaitSync: the redis-server at %s is not a replica", s.Addr())
 	s.awaitSync()
 }
 
-// follow sends REPLICAOF and has the server write it into its redis.conf.
+// follow sends REPLICAOF and makes the server write it to its redis.conf.
 func (s *Server) follow(host, port string) {
 	s.t.Helper()
 	require.NoError(s.t, s.client.ReplicaOf(s.t.Context(), host, port).Err())
@@ -76,22 +76,22 @@ func (s *Server) awaitSync() {
 		}
 		return mine["master_link_status"] == "up" && online(its, s.port) && atLeast(mine["slave_repl_offset"], goal) && s.aofComplete()
 	})
-	require.Truef(s.t, synced, "the replica at %s is not in step with %s: it says %v, its master %v", s.Addr(), s.master, mine, its)
+	require.Truef(s.t, synced, "the replica at %s is not synchronised with %s: it reports %v, its master %v", s.Addr(), s.master, mine, its)
 }
 
-// aofComplete tells whether the AOF goes with the data. A replica that has taken a whole copy writes a new AOF in the
-// background; until that is done, it would come up empty after a crash, even when it was promoted meanwhile.
+// aofComplete reports whether the append-only file has the data. A replica that received a full copy rewrites the file
+// in the background; until that is complete, it would restart empty after a crash, also after a promotion.
 func (s *Server) aofComplete() bool {
 	said := s.client.InfoMap(s.t.Context(), "persistence").Val()["Persistence"]
 	return said["aof_enabled"] == "0" || said["aof_rewrite_in_progress"] == "0" && said["aof_rewrite_scheduled"] == "0"
 }
 
-// replication returns what a server says of its replication, nothing when it does not answer.
+// replication returns the replication section of INFO. It is nil if the server does not reply.
 func replication(t testing.TB, client *redis.Client) map[string]string {
 	return client.InfoMap(t.Context(), "replication").Val()["Replication"]
 }
 
-// online tells whether a master counts the replica on a port among those that have the data.
+// online reports whether a master lists the replica on a port as online.
 func online(master map[string]string, port int) bool {
 	want := fmt.Sprintf(",port=%d,state=online,", port)
 	for name, value := range master {

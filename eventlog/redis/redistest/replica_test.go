@@ -26,7 +26,7 @@ func TestReplicaHasTheDataAndKeepsItsRole(t *testing.T) {
 	require.NoError(t, replica.Client().Set(t.Context(), "k", "x", 0).Err())
 }
 
-// TestReplicaCountsAtOnce asks for what a writer asks for: the replica answers a WAIT that follows.
+// TestReplicaCountsAtOnce: a new replica confirms the next WAIT.
 func TestReplicaCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	master := Start(t)

@@ -13,29 +13,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serverKind is what the program runs as.
+// serverKind is a mode of the redis-server program.
 type serverKind struct {
 	config string   // lines of redis.conf
-	args   []string // after the name of that file
-	ready  string   // what it writes when it serves commands
+	args   []string // after the name of the file
+	ready  string   // line that it writes when it accepts commands
 }
 
-// databaseKind is what Start runs.
+// databaseKind is the mode of Start.
 var databaseKind = serverKind{config: durableConfig, ready: "Ready to accept connections"}
 
-// errPortTaken says that somebody else listens on the port.
+// errPortTaken: another process listens on the port.
 var errPortTaken = errors.New("the port is taken")
 
 const (
 	portTries = 20
-	logLines  = 20 // shown of a server when its test has failed
+	logLines  = 20 // lines of the server's log that a failed test shows
 
 	notInstalled = `redis-server is not on the PATH, and this test runs a real one. To install it:
   Debian, Ubuntu, macOS   go run github.com/go-task/task/v3/cmd/task@v3.53.1 setup
   elsewhere               the system's package of Redis 7 or newer`
 )
 
-// start runs a server on a port of choose, and on the next one where somebody else was faster.
+// start runs a server on a port of choose, and on the next one if another process took it.
 func start(t testing.TB, kind serverKind, choose func() int, options []string) *Server {
 	t.Helper()
 	server := &Server{t: t, kind: kind, dir: t.TempDir()}
@@ -54,7 +54,8 @@ func start(t testing.TB, kind serverKind, choose func() int, options []string) *
 	return server
 }
 
-// begin starts the server on its old port. Whoever tries whether a port is free holds it for an instant.
+// begin starts the server on its old port. It retries, because freePort in another process may hold the port for an
+// instant.
 func (s *Server) begin() {
 	s.t.Helper()
 	var err error
@@ -65,7 +66,7 @@ func (s *Server) begin() {
 	require.NoError(s.t, err)
 }
 
-// launch runs the program once, until it serves commands.
+// launch runs the program once, until it accepts commands.
 func (s *Server) launch() error {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -88,13 +89,13 @@ func (s *Server) launch() error {
 	return s.awaitReady(int(before.Size()))
 }
 
-// awaitReady reads what the server has written from the offset on. The log is sure to be of this
-// server; an answer on the port might be another one's.
+// awaitReady waits for the line in the log, from the offset on, that the server is ready. The log belongs to this
+// server, whereas another one might reply on the port.
 func (s *Server) awaitReady(offset int) error {
 	var written []byte
 	ready := false
 	late := !waitUntil(func() bool {
-		running := s.proc.running() // asked first: what it wrote before its end is read below
+		running := s.proc.running() // checked first: output before its end is read below
 		all, _ := os.ReadFile(s.logFile())
 		written = all[min(offset, len(all)):]
 		ready = bytes.Contains(written, []byte(s.kind.ready))
@@ -108,7 +109,7 @@ func (s *Server) awaitReady(offset int) error {
 		return errPortTaken
 	case late:
 		s.kill()
-		return fmt.Errorf("redis-server did not get ready within %v:\n%s", Timeout, lastLines(written))
+		return fmt.Errorf("redis-server was not ready within %v:\n%s", Timeout, lastLines(written))
 	default:
 		return fmt.Errorf("redis-server does not start:\n%s", lastLines(written))
 	}
@@ -123,7 +124,7 @@ func (s *Server) kill() {
 
 func (s *Server) pause() {
 	s.t.Helper()
-	require.Truef(s.t, s.proc.running(), "the redis-server at %s does not run", s.Addr())
+	require.Truef(s.t, s.proc.running(), "the redis-server at %s is not running", s.Addr())
 	require.Truef(s.t, s.proc.pause(), "the redis-server at %s does not stop", s.Addr())
 	s.paused = true
 }
@@ -133,7 +134,7 @@ func (s *Server) resume() {
 	s.paused = false
 }
 
-// end is called after the test.
+// end runs after the test.
 func (s *Server) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

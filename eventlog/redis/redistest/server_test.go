@@ -49,9 +49,9 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 	require.NotEqual(t, pid, server.Pid())
 }
 
-// TestBeginWaitsForLoading fills a log whose loading takes a while; without the wait the first
-// command would be answered with LOADING.
-func TestBeginWaitsForLoading(t *testing.T) {
+// TestStartWaitsForLoading fills a log that takes a while to load. Without the wait the first command would fail with
+// LOADING.
+func TestStartWaitsForLoading(t *testing.T) {
 	t.Parallel()
 	server := Start(t, "appendfsync no", "key-load-delay 100", "loading-process-events-interval-bytes 1024")
 	fill := redis.NewScript(`for i = 1, 2000 do redis.call('SET', i, i) end`)
@@ -115,8 +115,8 @@ func TestTakenPortIsTriedElsewhere(t *testing.T) {
 	require.NoError(t, server.Client().Ping(t.Context()).Err())
 }
 
-// TestBeginWaitsForItsPort shows that a port which somebody holds for a moment fails no test.
-func TestBeginWaitsForItsPort(t *testing.T) {
+// TestStartWaitsForItsPort: a port that another process holds for a moment fails no test.
+func TestStartWaitsForItsPort(t *testing.T) {
 	t.Parallel()
 	server := Start(t)
 	server.Kill()
@@ -139,7 +139,7 @@ func TestServerAndItsChildrenEndWithTheTest(t *testing.T) {
 	var server *Server
 	var group int
 	t.Run("inner", func(t *testing.T) {
-		server = Start(t, "rdb-key-save-delay 1000000") // a child that writes a snapshot for ever
+		server = Start(t, "rdb-key-save-delay 1000000") // a child process that never finishes its snapshot
 		group = server.Pid()
 		require.NoError(t, server.Client().MSet(t.Context(), "a", 1, "b", 2).Err())
 		require.NoError(t, server.Client().BgSave(t.Context()).Err())
@@ -169,7 +169,7 @@ func TestFailureNamesItsCause(t *testing.T) {
 	})
 }
 
-// failure runs a test that is to fail and returns what it said.
+// failure runs a test that must fail and returns its messages.
 func failure(t *testing.T, test func(testing.TB)) string {
 	t.Helper()
 	r := &recorder{TB: t}
@@ -186,7 +186,7 @@ func failure(t *testing.T, test func(testing.TB)) string {
 	return r.said.String()
 }
 
-// recorder takes a test's failure for itself.
+// recorder records a test's failure instead of failing.
 type recorder struct {
 	testing.TB
 	failed   bool

@@ -2,14 +2,13 @@ package redistest
 
 import "time"
 
-// Timeout is how long a verb waits for what it promises before it fails the test. It is generous: a
-// slow machine must not fail a test.
+// Timeout is the time limit of every method. It is generous, so that no test fails on a slow machine.
 const Timeout = 30 * time.Second
 
-// pollEvery is the pause between two looks at something that nobody tells of.
+// pollEvery is the interval of checks for conditions without a signal.
 const pollEvery = 2 * time.Millisecond
 
-// waitUntil waits for a condition and tells whether it came true.
+// waitUntil waits for a condition. It returns false if the condition does not hold within Timeout.
 func waitUntil(met func() bool) bool {
 	for end := time.Now().Add(Timeout); ; time.Sleep(pollEvery) {
 		if met() {
