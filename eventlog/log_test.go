@@ -11,7 +11,7 @@ import (
 )
 
 func TestLostTails(t *testing.T) {
-	a, b := &eventlog.LostTailError{Partition: 4}, &eventlog.LostTailError{Partition: 5}
+	first, second := &eventlog.LostTailError{Partition: 4}, &eventlog.LostTailError{Partition: 5}
 	broken := errors.New("broken")
 	for name, test := range map[string]struct {
 		err  error
@@ -19,12 +19,12 @@ func TestLostTails(t *testing.T) {
 	}{
 		"nothing":     {nil, nil},
 		"another":     {broken, nil},
-		"one":         {a, []*eventlog.LostTailError{a}},
-		"wrapped":     {fmt.Errorf("follow: %w", a), []*eventlog.LostTailError{a}},
-		"joined":      {errors.Join(a, broken, b), []*eventlog.LostTailError{a, b}},
-		"both":        {fmt.Errorf("follow: %w: %w", broken, errors.Join(b, fmt.Errorf("and: %w", a))), []*eventlog.LostTailError{b, a}},
-		"all wrapped": {fmt.Errorf("start: %w", errors.Join(a, b)), []*eventlog.LostTailError{a, b}},
+		"one":         {first, []*eventlog.LostTailError{first}},
+		"wrapped":     {fmt.Errorf("follow: %w", first), []*eventlog.LostTailError{first}},
+		"joined":      {errors.Join(first, broken, second), []*eventlog.LostTailError{first, second}},
+		"both":        {fmt.Errorf("follow: %w: %w", broken, errors.Join(second, fmt.Errorf("and: %w", first))), []*eventlog.LostTailError{second, first}},
+		"all wrapped": {fmt.Errorf("start: %w", errors.Join(first, second)), []*eventlog.LostTailError{first, second}},
 	} {
-		require.Equal(t, test.want, eventlog.LostTails(test.err), name)
+		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, eventlog.LostTails(test.err)) })
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 const unmistakable = "Unmistakable Person"
 
-// filesWith returns how many files of a server hold the text.
+// filesWith returns the number of files of a server that contain the text.
 func filesWith(t *testing.T, server *redistest.Server, text string) (n int) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(server.Backup(), func(path string, d os.DirEntry, err error) error {
@@ -39,7 +39,7 @@ func (o *testOwner) put(kv eventlog.KV) {
 	o.head = headAfter(&batch)
 }
 
-// erasing puts a value and erases it again.
+// erasing puts a value and erases it.
 func erasing(t *testing.T, log *Log) {
 	t.Helper()
 	owner := own(t, log, 3)
@@ -47,7 +47,7 @@ func erasing(t *testing.T, log *Log) {
 	owner.put(eventlog.KV{Key: "profile/a", Erase: true})
 }
 
-// TestErase: the server's file holds what was put, and after the erasure it does not.
+// TestErase: the server's file contains the value, and after the erasure it does not.
 func TestErase(t *testing.T) {
 	t.Parallel()
 	server, logged := redistest.Start(t), newLogLines()
@@ -61,8 +61,8 @@ func TestErase(t *testing.T) {
 	require.Empty(t, server.Client().Get(t.Context(), erasureKey).Val())
 }
 
-// TestEraseRefused: a server that refuses to write its file anew is no fault of the log. A node with
-// the right to it does what is left to do when it starts.
+// TestEraseRefused: a server that refuses to rewrite its file does not affect the log's health. A node with the
+// permission makes it up when it starts.
 func TestEraseRefused(t *testing.T) {
 	t.Parallel()
 	server, logged := redistest.Start(t), newLogLines()
@@ -80,7 +80,7 @@ func TestEraseRefused(t *testing.T) {
 	require.Zero(t, filesWith(t, server, unmistakable))
 }
 
-// TestEraseOnACluster: every server writes its file anew.
+// TestEraseOnACluster: every server rewrites its file.
 func TestEraseOnACluster(t *testing.T) {
 	t.Parallel()
 	cluster, logged := redistest.StartCluster(t, 3), newLogLines()

@@ -15,8 +15,8 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// TestWrongSettingsAreNamed: every setting on which the promise rests is looked at when the log is opened.
-// Each wrong one is named together with the command that mends it, and several are named together.
+// TestWrongSettingsAreNamed: Open checks every required setting. The error has all wrong ones, each with the command
+// that corrects it.
 func TestWrongSettingsAreNamed(t *testing.T) {
 	server := redistest.Start(t)
 	set := func(name, value string) {
@@ -58,7 +58,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	open(t, Config{URL: server.URL()})
 }
 
-// TestEveryServerOfAClusterIsNamed: one wrong server among others is found, and all that are wrong are named.
+// TestEveryServerOfAClusterIsNamed: the error has all servers of a cluster with wrong settings.
 func TestEveryServerOfAClusterIsNamed(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3)
 	for _, server := range cluster.Servers[1:] {
@@ -70,7 +70,7 @@ func TestEveryServerOfAClusterIsNamed(t *testing.T) {
 	require.NotContains(t, err.Error(), cluster.Servers[0].Addr()+": ")
 }
 
-// TestReplicaIsRefused: a log is not opened on a replica; its master is named.
+// TestReplicaIsRefused: a replica is refused, and the error names its master.
 func TestReplicaIsRefused(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.StartReplica(t, master, nil)
@@ -80,22 +80,24 @@ func TestReplicaIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "appendfsync is no", "what else is wrong is named too")
 }
 
-// TestOldVersionIsRefused: servers before 7.0 lack what the scripts need.
+// TestOldVersionIsRefused: servers before 7.0 lack commands of the scripts.
 func TestOldVersionIsRefused(t *testing.T) {
 	for version, fit := range map[string]bool{
 		"2.8.1": false, "6.2.14": false, "7.0.0": true, "7.0.15": true, "8.2.1": true, "10.0.0": true, "": true, "unstable": true,
 	} {
-		err := checkVersion(map[string]map[string]string{"Server": {"redis_version": version}})
-		if fit {
-			require.NoError(t, err, version)
-			continue
-		}
-		require.EqualError(t, err, "the server is Redis "+version+"; 7.0 or newer is needed: upgrade it")
+		t.Run("version "+version, func(t *testing.T) {
+			err := checkVersion(map[string]map[string]string{"Server": {"redis_version": version}})
+			if fit {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, "the server is Redis "+version+"; 7.0 or newer is needed: upgrade it")
+		})
 	}
 }
 
-// TestCONFIGNotPermitted: many hosted servers forbid CONFIG. With Disk the log cannot know whether its promise
-// holds and is not opened; with Replicated INFO says enough.
+// TestCONFIGNotPermitted: many managed servers forbid CONFIG. With Disk the log cannot check its settings and does not
+// open; with Replicated INFO is enough.
 func TestCONFIGNotPermitted(t *testing.T) {
 	server := redistest.Start(t)
 	require.NoError(t, server.Client().ACLSetUser(t.Context(), "tandem", "on", ">secret", "~*", "&*", "+@all", "-config").Err())
@@ -113,7 +115,7 @@ func TestCONFIGNotPermitted(t *testing.T) {
 	require.ErrorContains(t, err, "maxmemory-policy is volatile-ttl, but must be noeviction")
 }
 
-// TestWAITNotPermitted: with Replicated a user that may not WAIT is found at the start, not at the first append.
+// TestWAITNotPermitted: with Replicated Open fails for a user without the permission for WAIT.
 func TestWAITNotPermitted(t *testing.T) {
 	server := redistest.Start(t)
 	require.NoError(t, server.Client().ACLSetUser(t.Context(), "tandem", "on", ">secret", "~*", "&*", "+@all", "-wait").Err())
@@ -123,7 +125,7 @@ func TestWAITNotPermitted(t *testing.T) {
 	open(t, Config{URL: withUser})
 }
 
-// TestWrongPassword: the error says what to do and does not repeat the password.
+// TestWrongPassword: the error has a remedy and does not repeat the password.
 func TestWrongPassword(t *testing.T) {
 	server := redistest.Start(t, "requirepass correct-horse")
 	_, err := Open(t.Context(), Config{URL: server.URL()})
@@ -134,7 +136,7 @@ func TestWrongPassword(t *testing.T) {
 	require.NotContains(t, err.Error(), "battery-staple")
 }
 
-// TestUnreachableServer: Open fails when nobody answers, and says where.
+// TestUnreachableServer: Open fails and names the server.
 func TestUnreachableServer(t *testing.T) {
 	server := redistest.Start(t)
 	server.Kill()
@@ -143,13 +145,13 @@ func TestUnreachableServer(t *testing.T) {
 	require.ErrorContains(t, err, "connection refused")
 }
 
-// TestPromotedReplicaIsWaitedFor: after a full copy a replica writes a new append-only file in the background.
-// Promoted before that is done it would come up empty after a crash, whatever appendfsync says. Open waits
-// for it and says so in the log; when that takes too long it fails.
+// TestPromotedReplicaIsWaitedFor: after a full copy a replica rewrites its append-only file in the background. If it
+// is promoted and crashes before, it restarts empty, whatever appendfsync is. Open waits for it, logs that, and fails
+// after a limit.
 func TestPromotedReplicaIsWaitedFor(t *testing.T) {
 	master := redistest.Start(t)
 	require.NoError(t, open(t, Config{URL: master.URL()}).Close())
-	replica := redistest.Start(t, "rdb-key-save-delay 20000000") // its files are never done
+	replica := redistest.Start(t, "rdb-key-save-delay 20000000") // its snapshots never finish
 	host, port, _ := strings.Cut(master.Addr(), ":")
 	require.NoError(t, replica.Client().ReplicaOf(t.Context(), host, port).Err())
 	info := func(section, name string) string {
@@ -185,11 +187,11 @@ func TestPromotedReplicaIsWaitedFor(t *testing.T) {
 	require.Equal(t, "0", info("Persistence", "aof_rewrite_in_progress"))
 }
 
-// leastRights are those of the manual.
+// leastRights are the permissions in the package comment.
 const leastRights = "~tandem:* &tandem:* +@stream +@hash +get +set +exists +evalsha +eval +script|load " +
 	"+publish +subscribe +info +time +client|id +client|unblock"
 
-// TestLeastRights: these are all the rights that a user of the log needs.
+// TestLeastRights: a user with these permissions can use all methods.
 func TestLeastRights(t *testing.T) {
 	t.Parallel()
 	servers := startPair(t)
@@ -222,7 +224,7 @@ func TestLeastRights(t *testing.T) {
 	require.Equal(t, "config|get", refused[0].Object)
 }
 
-// TestLeastRightsOnACluster: there a user needs two more.
+// TestLeastRightsOnACluster: on a cluster a user needs two more.
 func TestLeastRightsOnACluster(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3)

@@ -9,9 +9,8 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// TestHealthComesBackByItself: as long as Health tells of a fault nothing is sent, so that no write of somebody
-// else's ends the fault.
-func TestHealthComesBackByItself(t *testing.T) {
+// TestHealthRecovers: while Health reports a fault no command is sent, so that no other write ends the fault.
+func TestHealthRecovers(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	log := open(t, Config{URL: server.URL()})

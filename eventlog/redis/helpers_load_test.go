@@ -14,10 +14,10 @@ import (
 	"tandem/eventlog"
 )
 
-// testLoad sends commands and has them handled, as the product does, and remembers what it was told.
+// testLoad sends commands and handles them, as the product does, and remembers every result.
 type testLoad struct {
 	t           *testing.T
-	partitions  int // partitions, from the first one on
+	partitions  int // number of partitions with load, from 0 on
 	stop        context.CancelFunc
 	running     sync.WaitGroup
 	sending     sync.WaitGroup
@@ -27,11 +27,11 @@ type testLoad struct {
 	sent    map[string]eventlog.Partition // acknowledged
 	unknown map[string]eventlog.Partition
 	refused map[string]eventlog.Partition
-	acked   map[eventlog.Partition][]eventlog.Commit // whose append was acknowledged
+	acked   map[eventlog.Partition][]eventlog.Commit // with an acknowledged append
 	handled atomic.Int64
 }
 
-// startLoad sends commands to the partitions through the first log and has all logs own them.
+// startLoad sends commands to the partitions through the first log and handles them in all logs.
 func startLoad(t *testing.T, partitions int, logs ...*Log) *testLoad {
 	ctx, stop := context.WithCancel(context.Background())
 	sending, halt := context.WithCancel(ctx)
@@ -91,8 +91,7 @@ func (w *testLoad) own(ctx context.Context, log *Log, partition eventlog.Partiti
 	}
 }
 
-// serve begins at what is stored and handles commands until something fails. It reports whether the lease
-// is still there.
+// serve starts from the stored state and handles commands until an error. It reports whether the lease still holds.
 func (w *testLoad) serve(ctx context.Context, log *Log, partition eventlog.Partition, lease eventlog.Lease) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -136,9 +135,9 @@ func (w *testLoad) progress(n int64) {
 	eventually(w.t, "handled commands", func() bool { return w.handled.Load() >= goal })
 }
 
-// check ends the load, when all that was sent is handled, and compares what the log holds with what was
-// said: every acknowledged command exactly once, refused ones not at all, others at most once; every
-// acknowledged commit in its place.
+// check ends the load when every command is handled, and compares the log with the results: every acknowledged command
+// is there exactly once, refused ones are missing, others are there at most once, and every acknowledged commit is in
+// its place.
 func (w *testLoad) check(log *Log) {
 	w.t.Helper()
 	w.stopSending()
@@ -184,7 +183,7 @@ func (w *testLoad) compare(log *Log, partition eventlog.Partition, times map[str
 	}
 }
 
-// chain reads a partition and checks that it is one.
+// chain reads a partition and verifies its chain.
 func chain(t *testing.T, log *Log, partition eventlog.Partition) []eventlog.Commit {
 	t.Helper()
 	head, err := log.Head(t.Context(), partition)

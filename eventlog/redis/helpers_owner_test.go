@@ -15,7 +15,7 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// testOwner has a partition and knows its end.
+// testOwner owns a partition and knows its head.
 type testOwner struct {
 	t          *testing.T
 	log        *Log
@@ -25,7 +25,7 @@ type testOwner struct {
 	checkpoint eventlog.Offset
 }
 
-// own takes a partition over at its present end.
+// own becomes the owner of a partition at its present head.
 func own(t *testing.T, log *Log, partition eventlog.Partition) *testOwner {
 	t.Helper()
 	lease, err := log.Own(t.Context(), partition)
@@ -38,7 +38,7 @@ func own(t *testing.T, log *Log, partition eventlog.Partition) *testOwner {
 	return owner
 }
 
-// batch returns n commits on the head.
+// batch returns a batch of n commits on the head.
 func (o *testOwner) batch(n int) eventlog.Batch {
 	batch := eventlog.Batch{Partition: o.partition, Fence: o.lease.Fence(), Head: o.head, From: o.checkpoint, To: o.checkpoint}
 	head := o.head
@@ -76,14 +76,14 @@ func (o *testOwner) mustAppend(n int) *testOwner {
 	return o
 }
 
-// async runs f on its own goroutine and returns the channel of its result.
+// async calls a function on another goroutine and returns a channel with its result.
 func async(f func() error) <-chan error {
 	ch := make(chan error, 1)
 	go func() { ch <- f() }()
 	return ch
 }
 
-// receive waits for what must come soon; slow machines get their time.
+// receive waits for a value. Its time limit is generous for slow machines.
 func receive[T any](t *testing.T, ch <-chan T, what string) (got T) {
 	t.Helper()
 	select {
@@ -94,13 +94,13 @@ func receive[T any](t *testing.T, ch <-chan T, what string) (got T) {
 	return got
 }
 
-// eventually waits for what nobody tells of.
+// eventually polls a condition that has no signal.
 func eventually(t *testing.T, what string, met func() bool) {
 	t.Helper()
 	require.Eventually(t, met, redistest.Timeout, 2*time.Millisecond, what)
 }
 
-// testFollower follows a log and checks that what it gets is each partition's chain.
+// testFollower follows a log and verifies the chain of every partition.
 type testFollower struct {
 	t     *testing.T
 	ended <-chan error
@@ -112,7 +112,7 @@ type testFollower struct {
 	more  chan struct{}
 }
 
-// follow follows from the positions and returns when the past is delivered.
+// follow follows from the positions and returns when the stored commits are handled.
 func follow(t *testing.T, log *Log, from eventlog.Positions) *testFollower {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -158,7 +158,7 @@ func (r *testFollower) at(partition eventlog.Partition) eventlog.Head {
 	return r.positions()[partition]
 }
 
-// await waits until the reader is where the owner is.
+// await waits until the follower has the owner's head.
 func (r *testFollower) await(owner *testOwner) {
 	r.t.Helper()
 	for r.at(owner.partition) != owner.head {
@@ -172,7 +172,7 @@ func (r *testFollower) await(owner *testOwner) {
 	}
 }
 
-// end stops following; it must not have ended before.
+// end stops following, which must not have ended before.
 func (r *testFollower) end() {
 	r.t.Helper()
 	r.stop()
@@ -180,7 +180,7 @@ func (r *testFollower) end() {
 	require.NoError(r.t, r.fault)
 }
 
-// lost returns the losses with which following ends, by partition.
+// lost returns the losses with which Follow ends, by partition.
 func (r *testFollower) lost() []eventlog.LostTailError {
 	r.t.Helper()
 	var lost []eventlog.LostTailError

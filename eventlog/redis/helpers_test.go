@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -21,7 +22,26 @@ func open(t *testing.T, cfg Config) *Log {
 	return log
 }
 
-// logLines collects what is logged.
+// awaitHeartbeats waits until the node has sent n more heartbeats. The server stores the end of its lease.
+func awaitHeartbeats(t *testing.T, server *redistest.Server, log *Log, n int) {
+	t.Helper()
+	leaseEnd := func() string { return server.Client().HGet(t.Context(), nodesKey, log.coordinator.node).Val() }
+	last := leaseEnd()
+	for range n {
+		eventually(t, "a heartbeat", func() bool { return leaseEnd() != last && leaseEnd() != "" })
+		last = leaseEnd()
+	}
+}
+
+// calls returns how many times the server has run a command since its start.
+func calls(t *testing.T, server *redistest.Server, command string) (n int) {
+	t.Helper()
+	stat := server.Client().InfoMap(t.Context(), "commandstats").Item("Commandstats", "cmdstat_"+command)
+	_, _ = fmt.Sscanf(stat, "calls=%d", &n) // missing: 0
+	return n
+}
+
+// logLines collects log lines.
 type logLines struct {
 	mu   sync.Mutex
 	all  []string
@@ -43,7 +63,7 @@ func (l *logLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// await waits for a line that holds the text and returns it.
+// await waits for a line that contains the text and returns it.
 func (l *logLines) await(t *testing.T, text string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), redistest.Timeout)

@@ -11,10 +11,10 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// TestFlushedServer: after a FLUSHALL nothing is begun over what was there. A Send is ErrNotSent and an Append
-// fails, both with a clear reason; Health says so, and keeps saying so; Follow ends with the losses of all
-// partitions that had commits. The losses are kept, also for nodes that start later, until a person accepts
-// them; then the log begins anew, and with it the partitions of which nobody missed anything.
+// TestFlushedServer: after FLUSHALL no partition is created again over lost commits. Send is ErrNotSent and Append
+// fails, both with a clear reason; Health reports it as long as it lasts; Follow ends with the losses of all
+// partitions that had commits. The losses stay recorded, also for nodes that start later, until an operator accepts
+// them. Then the log starts again, with the partitions that lost no commits.
 func TestFlushedServer(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -37,8 +37,9 @@ func TestFlushedServer(t *testing.T) {
 	require.ErrorIs(t, err, eventlog.ErrConflict)
 	require.Equal(t, want, follower.lost())
 	require.ErrorContains(t, log.Health(), "the log is gone from the server")
-	for end := time.Now().Add(600 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		require.Error(t, log.Health(), "more than two beats")
+	for range 3 {
+		awaitHeartbeats(t, server, log, 1)
+		require.Error(t, log.Health(), "successful heartbeats do not end the fault")
 	}
 	require.Equal(t, 1, logged.count("the log is gone"))
 	for _, owner := range owners {
@@ -65,9 +66,9 @@ func TestFlushedServer(t *testing.T) {
 	eventually(t, "health", func() bool { return log.Health() == nil })
 }
 
-// TestPartIsGone: of a log of which one part was removed the rest goes on. What is gone without anybody
-// missing a commit is named by Health, is not begun anew by a node that starts, and can be accepted.
-func TestPartIsGone(t *testing.T) {
+// TestPartitionsAreMissing: when some partitions were deleted, the others continue. Health names missing partitions
+// without known losses; a node that starts does not create them again; an operator can accept their loss.
+func TestPartitionsAreMissing(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	log := open(t, Config{URL: server.URL()})
@@ -91,8 +92,8 @@ func TestPartIsGone(t *testing.T) {
 	eventually(t, "health", func() bool { return log.Health() == nil })
 }
 
-// TestRestoredBackup: whoever follows, and whoever knows more from before, is told which partitions have lost
-// which commits; what the backup holds is left.
+// TestRestoredBackup: followers, also new ones with later positions, get the partitions and commits that are lost. The
+// rest of the backup can be read.
 func TestRestoredBackup(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -123,8 +124,8 @@ func TestRestoredBackup(t *testing.T) {
 	follow(t, log, before).end()
 }
 
-// TestOtherHistory: a server that was restored and went on elsewhere has as many commits again, or more, but
-// others. That is found by their hashes.
+// TestOtherHistory: a server that was restored and went on has at least as many commits, but other ones. Their hashes
+// reveal it.
 func TestOtherHistory(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -149,9 +150,9 @@ func TestOtherHistory(t *testing.T) {
 	require.ErrorContains(t, lost[0], "partition 1 has another history: commit 6 has hash")
 }
 
-// TestFenceOfALostServer: a server that has lost its latest writes gives a fence out again that somebody else
-// still holds. Only one of the two can append, because the owner is compared as well.
-func TestFenceOfALostServer(t *testing.T) {
+// TestFenceOfARestoredServer: a server that lost its latest writes hands out a fencing token that another lease still
+// has. Only one of the two owners can append, because the script compares the owner too.
+func TestFenceOfARestoredServer(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	unaware := defaultLimits()
@@ -172,8 +173,8 @@ func TestFenceOfALostServer(t *testing.T) {
 	second.mustAppend(1)
 }
 
-// lostCommand is an owner that has read a command which the server then lost, by restoring a backup of before.
-// The next command that comes has a smaller id, as on a server whose clock is behind.
+// lostCommand returns an owner that has received a command which the server then lost to a restored backup. The next
+// command has a smaller id, as on a server with a late clock.
 func lostCommand(t *testing.T) (log *Log, owner *testOwner, lost eventlog.Message) {
 	server := redistest.Start(t)
 	logged := newLogLines()
@@ -191,8 +192,8 @@ func lostCommand(t *testing.T) (log *Log, owner *testOwner, lost eventlog.Messag
 	return log, owner, got[0]
 }
 
-// TestLostCommand: an owner that had read a command which is gone from the server now begins again at its
-// checkpoint, so that no other one is passed over.
+// TestLostCommand: an owner that received a command which the server lost restarts from its checkpoint and skips no
+// other command.
 func TestLostCommand(t *testing.T) {
 	t.Parallel()
 	log, owner, lost := lostCommand(t)
@@ -206,8 +207,8 @@ func TestLostCommand(t *testing.T) {
 	require.Equal(t, []string{"next", "last"}, []string{got[0].ID, got[1].ID})
 }
 
-// TestLostCommandIsNotAppended: an append that handles a command which the inbox does not hold writes nothing,
-// even before anybody has noticed.
+// TestLostCommandIsNotAppended: an append that handles a command which the queue does not have writes nothing, even
+// before the owner has noticed.
 func TestLostCommandIsNotAppended(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

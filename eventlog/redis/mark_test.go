@@ -9,8 +9,8 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// TestMarkStaysOnTheChain: after a failover the same node can get the same fence once more, while a lease of
-// before still wants to make durable what the new server never had. Nobody is told of that.
+// TestMarkStaysOnTheChain: after a failover a node can get the same fencing token again while an older lease still
+// wants to mark commits that the new server never had. The mark does not move.
 func TestMarkStaysOnTheChain(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -27,8 +27,8 @@ func TestMarkStaysOnTheChain(t *testing.T) {
 	owner.mustAppend(1)
 }
 
-// TestBatchNames: two leases with the same fence never give two batches one name: the second one would count as
-// stored.
+// TestBatchNames: two leases with the same fencing token never give two batches the same name: the second one would
+// count as stored.
 func TestBatchNames(t *testing.T) {
 	t.Parallel()
 	log := open(t, Config{URL: redistest.Start(t).URL()})

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func anyTime(t *rapid.T) time.Time {
 	return time.UnixMicro(rapid.Int64Range(-1e16, 1e16).Draw(t, "time")).UTC()
 }
 
-// anyBytes draws nil too, which is something else than empty.
+// anyBytes also draws nil, which differs from an empty slice.
 func anyBytes(t *rapid.T, name string) []byte {
 	if rapid.Bool().Draw(t, name+" is nil") {
 		return nil
@@ -36,7 +37,7 @@ func anyRecord(t *rapid.T) (receipt eventlog.Receipt) {
 	return receipt
 }
 
-// TestPackedIsUnpacked: records, outcomes and dead letters come back as they were, be they strange.
+// TestPackedIsUnpacked: receipts, outcomes and dead letters survive packing.
 func TestPackedIsUnpacked(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := make([]eventlog.Receipt, rapid.IntRange(0, 5).Draw(t, "records"))
@@ -47,30 +48,29 @@ func TestPackedIsUnpacked(t *testing.T) {
 		require.NoError(t, unpackReceipts(string(packReceipts(records)), func(receipt eventlog.Receipt) { read = append(read, receipt) }))
 		require.Empty(t, cmp.Diff(records, read))
 
-		o := eventlog.Outcome{
+		wantOutcome := eventlog.Outcome{
 			Head: rapid.Uint64().Draw(t, "head"), Seq: rapid.Uint64().Draw(t, "seq"), Repeat: rapid.Bool().Draw(t, "repeat"),
 			Rejection: anyBytes(t, "rejection"), At: anyTime(t),
 		}
-		anyArray(t, o.Command[:], "command")
-		anyArray(t, o.Request[:], "request")
-		anyArray(t, o.Attempt[:], "attempt")
-		outcome, err := unpackOutcome(string(packOutcome(&o)))
+		anyArray(t, wantOutcome.Command[:], "command")
+		anyArray(t, wantOutcome.Request[:], "request")
+		anyArray(t, wantOutcome.Attempt[:], "attempt")
+		outcome, err := unpackOutcome(string(packOutcome(&wantOutcome)))
 		require.NoError(t, err)
-		require.Empty(t, cmp.Diff(o, outcome))
+		require.Empty(t, cmp.Diff(wantOutcome, outcome))
 
-		d := eventlog.DeadLetter{
+		wantLetter := eventlog.DeadLetter{
 			ID: string(anyBytes(t, "id")), Reason: rapid.String().Draw(t, "reason"), At: anyTime(t),
 			Payload: append([]byte{}, anyBytes(t, "payload")...),
 		}
-		letter, err := unpackDeadLetter(string(packDeadLetter(&d)))
+		letter, err := unpackDeadLetter(string(packDeadLetter(&wantLetter)))
 		require.NoError(t, err)
-		require.Empty(t, cmp.Diff(d, letter))
+		require.Empty(t, cmp.Diff(wantLetter, letter))
 	})
 }
 
-// TestCutIsDamaged: what was cut short anywhere is damage, never something else. A list of records may end
-// behind any of them.
-func TestCutIsDamaged(t *testing.T) {
+// TestTruncatedIsDamaged: truncated bytes are damage. A list of receipts may end after any of them.
+func TestTruncatedIsDamaged(t *testing.T) {
 	outcome := string(packOutcome(&eventlog.Outcome{Head: 300, Seq: 7, Rejection: []byte("no"), At: time.UnixMicro(1e15)}))
 	for n := range len(outcome) {
 		_, err := unpackOutcome(outcome[:n])
@@ -95,16 +95,15 @@ func TestCutIsDamaged(t *testing.T) {
 	}
 }
 
-// TestMoreIsDamaged: bytes behind the end are damage too.
-func TestMoreIsDamaged(t *testing.T) {
+// TestTrailingIsDamaged: bytes after the end are damage.
+func TestTrailingIsDamaged(t *testing.T) {
 	_, err := unpackOutcome(string(packOutcome(&eventlog.Outcome{})) + "x")
 	require.ErrorIs(t, err, eventlog.ErrDamaged)
 	_, err = unpackDeadLetter(string(packDeadLetter(&eventlog.DeadLetter{})) + "x")
 	require.ErrorIs(t, err, eventlog.ErrDamaged)
 }
 
-// FuzzUnpack: whatever stands in a stream, it is read or it is damage; and what was read is stored as the
-// same again.
+// FuzzUnpack: any bytes are either read or damage, and unpacked values are packed to equal ones.
 func FuzzUnpack(f *testing.F) {
 	f.Add("")
 	f.Add(string(packReceipts([]eventlog.Receipt{{Seq: 1, Rejection: []byte{}}, {}})))
@@ -137,7 +136,7 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
-// TestIDs: offsets are stream ids, and next is the smallest id after one.
+// TestIDs: offsets are stream ids, and nextID returns the smallest id after an offset.
 func TestIDs(t *testing.T) {
 	for _, offset := range []eventlog.Offset{{}, {0, 1}, {1700000000000, 3}, {1<<64 - 1, 1<<64 - 2}} {
 		read, err := parseID(formatID(offset))
@@ -152,7 +151,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// FuzzParseID: an id that is read is written as the same.
+// FuzzParseID: a parsed id is formatted to an equal one.
 func FuzzParseID(f *testing.F) {
 	f.Add("1700000000000-3")
 	f.Add("1-")
@@ -168,7 +167,7 @@ func FuzzParseID(f *testing.F) {
 	})
 }
 
-// TestLosses: a reported loss comes back as it was, and anything else in its place is damage.
+// TestLosses: a stored loss is parsed, and any other text is damage.
 func TestLosses(t *testing.T) {
 	known, left := eventlog.Head{Seq: 9, Hash: eventlog.Hash{1, 31: 2}}, eventlog.Head{Seq: 4, Hash: eventlog.Hash{3}}
 	text := "9 " + known.Hash.String() + " 4 " + left.Hash.String()
@@ -181,7 +180,7 @@ func TestLosses(t *testing.T) {
 	}
 }
 
-// FuzzParseLoss: no text is a panic.
+// FuzzParseLoss: no text causes a panic.
 func FuzzParseLoss(f *testing.F) {
 	f.Add("9 " + strings.Repeat("0a", 32) + " 4 " + strings.Repeat("00", 32))
 	f.Fuzz(func(t *testing.T, text string) {
@@ -193,14 +192,14 @@ func FuzzParseLoss(f *testing.F) {
 	})
 }
 
-// TestMalformedEntries: what somebody else put into an inbox becomes a message that can be looked at, with an id
-// made of its place; it ends as a dead letter, and those behind it are handled.
+// TestMalformedEntries: an entry of another program becomes a message with an id from its position. It ends as a dead
+// letter, and later messages are handled.
 func TestMalformedEntries(t *testing.T) {
 	full := parseMessage(redis.XMessage{ID: "5-1", Values: map[string]any{"id": "a", "payload": "b", "meta:actor": "mei", "meta:": "x", "other": "y"}})
 	require.Equal(t, eventlog.Message{
 		Offset: eventlog.Offset{5, 1}, ID: "a", Payload: []byte("b"), Metadata: map[string]string{"actor": "mei", "": "x"},
 	}, full)
-	for name, e := range map[string]struct {
+	for name, test := range map[string]struct {
 		values map[string]any
 		want   string
 	}{
@@ -212,29 +211,55 @@ func TestMalformedEntries(t *testing.T) {
 		"not a string":  {map[string]any{"id": 1, "payload": nil}, `["id",1,"payload",null]`},
 		"unmarshalable": {map[string]any{"id": make(chan int)}, `json: unsupported type: chan int`},
 	} {
-		message := parseMessage(redis.XMessage{ID: "7-2", Values: e.values})
-		require.Equal(t, eventlog.Message{Offset: eventlog.Offset{7, 2}, ID: "unnamed-7-2", Payload: []byte(e.want)}, message, name)
+		t.Run(name, func(t *testing.T) {
+			message := parseMessage(redis.XMessage{ID: "7-2", Values: test.values})
+			require.Equal(t, eventlog.Message{Offset: eventlog.Offset{7, 2}, ID: "unnamed-7-2", Payload: []byte(test.want)}, message)
+		})
 	}
 	require.Zero(t, parseMessage(redis.XMessage{ID: "no id at all"}).Offset)
 }
 
-// FuzzMessage: no entry is a panic, and all that it says is kept.
+// FuzzMessage: no entry causes a panic, and a message keeps the fields of its entry.
 func FuzzMessage(f *testing.F) {
 	f.Add("id", "a", "payload", "b")
 	f.Add("meta:x", "", "", "")
-	f.Fuzz(func(t *testing.T, k1, v1, k2, v2 string) {
-		message := parseMessage(redis.XMessage{ID: "7-2", Values: map[string]any{k1: v1, k2: v2}})
+	f.Fuzz(func(t *testing.T, firstName, firstValue, secondName, secondValue string) {
+		values := map[string]any{firstName: firstValue, secondName: secondValue}
+		message := parseMessage(redis.XMessage{ID: "7-2", Values: values})
 		require.Equal(t, eventlog.Offset{7, 2}, message.Offset)
-		require.True(t, message.ID != "" || k1 == "id" && v1 == "" || k2 == "id" && v2 == "")
+		id, hasID := values["id"]
+		payload, hasPayload := values["payload"]
+		if hasID && hasPayload {
+			require.Equal(t, id, message.ID)
+			require.Equal(t, payload, string(message.Payload))
+			return // two fields leave no room for metadata
+		}
+		require.Equal(t, "unnamed-7-2", message.ID)
+		var fields []string
+		require.NoError(t, json.Unmarshal(message.Payload, &fields))
+		require.Len(t, fields, 2*len(values))
+		names := map[string]bool{throughJSON(t, firstName): true, throughJSON(t, secondName): true}
+		for i := 0; i < len(fields); i += 2 {
+			require.Contains(t, names, fields[i])
+		}
 	})
 }
 
-// TestPatterns: a prefix is looked for as it is, whatever it means to Redis.
+// throughJSON returns the text as JSON stores it, which replaces invalid UTF-8.
+func throughJSON(t *testing.T, text string) (stored string) {
+	t.Helper()
+	encoded, err := json.Marshal(text)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(encoded, &stored))
+	return stored
+}
+
+// TestPatterns: a prefix matches literally, whatever its characters mean to Redis.
 func TestPatterns(t *testing.T) {
 	require.Equal(t, `lane/\*\?\[a\]\\*`, prefixPattern(`lane/*?[a]\`))
 }
 
-// TestTopics: only the very names of the partitions' topics are those.
+// TestTopics: only the exact names of partitions' topics belong to partitions.
 func TestTopics(t *testing.T) {
 	for partition := range eventlog.Partition(eventlog.Partitions) {
 		got, ok := partitionOf(eventlog.Topic(partition))

@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
 	"tandem/eventlog/redis/redistest"
 )
 
-// pair is a master and its replica, each behind a proxy: one between the two, one before whoever holds
-// the log.
+// pair is a master and its replica with two proxies: one between them, and one in front of the present master.
 type pair struct {
 	master, replica       *redistest.Server
 	linkProxy, frontProxy *redistest.Proxy
@@ -26,7 +26,7 @@ func startPair(t *testing.T) *pair {
 	return servers
 }
 
-// awaitConfirming waits until so many replicas answer a WAIT. One that has just come does so after a second only.
+// awaitConfirming waits until the given number of replicas confirm a WAIT. A new replica needs up to a second.
 func awaitConfirming(t *testing.T, server *redistest.Server, replicas int) {
 	t.Helper()
 	conn := server.Client().Conn()
@@ -42,16 +42,16 @@ func (p *pair) config(durability Durability) Config {
 	return Config{URL: "redis://" + p.frontProxy.Addr(), Durability: durability}
 }
 
-// metaNumber reads a number of a partition from a server.
+// metaNumber reads a number from a partition's meta hash.
 func metaNumber(t *testing.T, server *redistest.Server, partition eventlog.Partition, field string) uint64 {
 	t.Helper()
-	n, _ := strconv.ParseUint(server.Client().HGet(t.Context(), keysOf(partition).meta, field).Val(), 10, 64) // empty: 0
+	n, _ := strconv.ParseUint(server.Client().HGet(t.Context(), keysOf(partition).meta, field).Val(), 10, 64) // 0 without the field
 	return n
 }
 
-// TestReplicaIsCutOff: with Replicated an append that the replica does not confirm is an error, which leaves the
-// outcome open, and nobody sees the commit. The owner has lost the partition, and nobody owns it before the
-// replica has all that is stored. Then everybody sees exactly that.
+// TestReplicaIsCutOff: with Replicated an append that the replica does not confirm fails with an unknown outcome, and
+// no reader sees the commit. The owner loses the partition, which has no owner until the replica has everything that
+// is stored. Then all readers see exactly that.
 func TestReplicaIsCutOff(t *testing.T) {
 	t.Parallel()
 	for name, cut := range map[string]func(*redistest.Proxy){
@@ -80,7 +80,8 @@ func TestReplicaIsCutOff(t *testing.T) {
 			err = log.Send(t.Context(), eventlog.Topic(3), eventlog.Message{ID: "a"})
 			require.ErrorIs(t, err, errTooFewReplicas)
 			require.NotErrorIs(t, err, eventlog.ErrNotSent)
-			time.Sleep(2 * defaultLimits().replicaWait)
+			waits := calls(t, servers.master, "wait")
+			eventually(t, "attempts to own the partition", func() bool { return calls(t, servers.master, "wait") >= waits+2 })
 			require.Empty(t, owned, "a partition has an owner before its state is confirmed")
 			for _, log := range []*Log{log, reading} {
 				head, err := log.Head(t.Context(), 3)
@@ -112,8 +113,8 @@ func TestReplicaIsCutOff(t *testing.T) {
 	}
 }
 
-// TestMarkNeverPassesTheReplica: while the link breaks again and again under load, the mark is never ahead of
-// what the replica has, and so nobody sees what a promoted replica would not have.
+// TestMarkNeverPassesTheReplica: while the link breaks repeatedly under load, the durable mark is never ahead of the
+// replica, and so no reader sees a commit that a promoted replica would lack.
 func TestMarkNeverPassesTheReplica(t *testing.T) {
 	t.Parallel()
 	servers := startPair(t)
@@ -137,10 +138,10 @@ func TestMarkNeverPassesTheReplica(t *testing.T) {
 			}
 		}
 	}()
-	for range 4 {
+	for range eventlogtest.Rounds(2, 4) {
 		load.progress(50)
 		servers.linkProxy.Cut()
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // for commits that only the master gets
 		servers.linkProxy.Resume()
 	}
 	load.progress(50)
@@ -150,8 +151,8 @@ func TestMarkNeverPassesTheReplica(t *testing.T) {
 	follower.end()
 }
 
-// TestPromotedReplica: with Replicated a replica that is promoted has all that was acknowledged and all that
-// anybody has seen, also when it was cut off from its master before.
+// TestPromotedReplica: with Replicated a promoted replica has every acknowledged commit and every commit that was
+// read, also when it was disconnected from its master before.
 func TestPromotedReplica(t *testing.T) {
 	t.Parallel()
 	servers := startPair(t)
@@ -159,14 +160,14 @@ func TestPromotedReplica(t *testing.T) {
 	follower := follow(t, log, eventlog.Positions{})
 	load := startLoad(t, 6, log)
 	master, replica := servers.master, servers.replica
-	for range 3 {
+	for range eventlogtest.Rounds(2, 3) {
 		load.progress(100)
 		servers.linkProxy.Cut()
-		time.Sleep(20 * time.Millisecond) // the master takes what nobody else has
+		time.Sleep(20 * time.Millisecond) // for commits that only the master gets
 		replica.Promote()
 		servers.frontProxy.Retarget(replica.Addr())
 		servers.linkProxy = redistest.NewProxy(t, replica.Addr())
-		master.ReplicaOf(servers.linkProxy.Addr()) // what it alone had is gone
+		master.ReplicaOf(servers.linkProxy.Addr()) // it drops the commits that only it had
 		master, replica = replica, master
 	}
 	load.progress(100)
@@ -179,9 +180,9 @@ func TestPromotedReplica(t *testing.T) {
 	follower.end()
 }
 
-// TestPromotedStaleReplica: when a replica is promoted that lacks acknowledged commits, because Disk does not wait
-// for it, or because it is another one than that which confirmed, every partition that has lost some is named
-// to everybody who has seen them, and the others go on.
+// TestPromotedStaleReplica: a promoted replica may lack acknowledged commits, because Disk does not wait for it, or
+// because another replica confirmed them. Followers get every partition that lost some, and the other partitions
+// continue.
 func TestPromotedStaleReplica(t *testing.T) {
 	t.Parallel()
 	for _, durability := range []Durability{Disk, Replicated} {
@@ -225,8 +226,8 @@ func TestPromotedStaleReplica(t *testing.T) {
 	}
 }
 
-// TestMarkBehindTheChain: a replica may be promoted that has commits but not the mark of the last ones, which
-// somebody has seen. Nothing is lost then, and the next owner moves the mark.
+// TestMarkBehindTheChain: a promoted replica may have commits that were read, but not their durable mark. That is no
+// loss, and the next owner moves the mark.
 func TestMarkBehindTheChain(t *testing.T) {
 	t.Parallel()
 	servers := startPair(t)
@@ -241,7 +242,8 @@ func TestMarkBehindTheChain(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 2, head.Seq)
 	late := follow(t, log, known)
-	time.Sleep(2 * defaultLimits().compareInterval)
+	compared := time.Now()
+	eventually(t, "a comparison", func() bool { return log.Staleness() < time.Since(compared) })
 	require.NoError(t, owner.lease.Release(t.Context()))
 	owner = own(t, log, 3)
 	require.Equal(t, known[3], owner.head)
@@ -252,7 +254,7 @@ func TestMarkBehindTheChain(t *testing.T) {
 	}
 }
 
-// TestMarkMovesForward: marks that come in another order than they were sent never move it back.
+// TestMarkMovesForward: marks that arrive out of order never move it back.
 func TestMarkMovesForward(t *testing.T) {
 	t.Parallel()
 	servers := startPair(t)
@@ -273,8 +275,8 @@ func TestMarkMovesForward(t *testing.T) {
 	require.Equal(t, "3-1", at()[2])
 }
 
-// TestWAITRefusedLater: an answer of the server to WAIT says nothing of the writes before it. A message that was
-// written then is not called unsent.
+// TestWAITRefusedLater: an error reply to WAIT says nothing about the writes before it. A message that was written
+// does not count as unsent.
 func TestWAITRefusedLater(t *testing.T) {
 	t.Parallel()
 	servers := startPair(t)
@@ -290,9 +292,9 @@ func TestWAITRefusedLater(t *testing.T) {
 	require.EqualValues(t, 1, servers.master.Client().XLen(t.Context(), keysOf(3).commands).Val())
 }
 
-// TestSecondSendingIsWaitedFor: when the answer to an append got lost, the replica is waited for again, although
-// the second sending changes nothing.
-func TestSecondSendingIsWaitedFor(t *testing.T) {
+// TestSecondSendingWaitsForTheReplica: when the reply to an append was lost, the second sending waits for the replica
+// again, although it changes nothing.
+func TestSecondSendingWaitsForTheReplica(t *testing.T) {
 	t.Parallel()
 	servers := startPair(t)
 	log := open(t, servers.config(Replicated))

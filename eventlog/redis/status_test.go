@@ -10,9 +10,9 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// TestRoom: from 70 % of the server's memory limit on there is a warning, once; from 90 % on nothing new is to
-// begin, and the reason is given, until there is room again or no limit.
-func TestRoom(t *testing.T) {
+// TestCapacity: above 70 % of the server's memory limit a warning is logged once. Above 90 % CheckCapacity returns an
+// error, until memory is free again or the limit is removed.
+func TestCapacity(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	logged := newLogLines()
@@ -37,12 +37,12 @@ func TestRoom(t *testing.T) {
 	require.NoError(t, log.CheckCapacity())
 }
 
-// TestStatusOfARefusingServer: the status can be asked for while a server takes nothing, when it is needed.
+// TestStatusOfARefusingServer: Status works while a server refuses writes.
 func TestStatusOfARefusingServer(t *testing.T) {
 	t.Parallel()
 	for name, fault := range writeFaults {
 		if name == "BUSY" || name == "LOADING" || name == "connection refused" {
-			continue // they answer nothing at all
+			continue // they reply to no command
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

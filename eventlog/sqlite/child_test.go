@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
 )
 
 const childWriters = 8
@@ -190,7 +191,7 @@ func (c *child) requireKept(dir string) {
 // TestKilled kills a writing process. The file has every acknowledged commit.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
-	for range 5 {
+	for range eventlogtest.Rounds(2, 5) {
 		c := startChild(t, killedRole, dir)
 		select {
 		case <-c.many:

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
 )
 
 // filesWith returns the files of a directory that contain the text.
@@ -39,7 +40,7 @@ func TestErase(t *testing.T) {
 	owner := newTestOwner(t, log, 7)
 	random := rand.New(rand.NewPCG(1, 2))
 	kept := map[string]string{}
-	for round := range 60 {
+	for round := range eventlogtest.Rounds(20, 60) {
 		batch := owner.batch(1)
 		for n := range 20 {
 			key := fmt.Sprintf("profile/%d/%d", random.IntN(1000), n)

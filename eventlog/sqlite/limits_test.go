@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
 )
 
 func TestReceiptsAreTrimmed(t *testing.T) {
@@ -156,7 +157,7 @@ func TestWriteAheadFileIsBounded(t *testing.T) {
 	cfg.limits.walBytes, cfg.limits.walFrames = 64<<10, 128
 	log := mustOpen(t, cfg)
 	defer log.Close()
-	fill(t, log, 2000)
+	fill(t, log, 500)
 	ctx, cancel := context.WithCancel(t.Context())
 	var readers sync.WaitGroup
 	var rounds atomic.Int64
@@ -176,7 +177,7 @@ func TestWriteAheadFileIsBounded(t *testing.T) {
 		chains[i] = newTestOwner(t, log, eventlog.Partition(i))
 	}
 	largest, written := int64(0), 0
-	for i := range 800 {
+	for i := range eventlogtest.Rounds(400, 800) {
 		batch := chains[i%8].batch(10)
 		require.NoError(t, log.Append(t.Context(), batch))
 		written += 10 * 500
@@ -225,7 +226,7 @@ func TestCloseWhileAppending(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	cfg := Config{Dir: t.TempDir()}
 	var acknowledged [childWriters]atomic.Uint64
-	for range 20 {
+	for range eventlogtest.Rounds(5, 20) {
 		log := mustOpen(t, cfg)
 		var writers sync.WaitGroup
 		enough := make(chan struct{}, 1)

@@ -62,8 +62,11 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
-func TestAfterPrefix(t *testing.T) {
-	for prefix, want := range map[string]string{"": "", "a": "b", "lane/": "lane0", "a\xff": "b", "\xff\xff": "", "a\xfe": "a\xff", "ä": "\xc3\xa5"} {
-		require.Equal(t, want, prefixEnd(prefix), "%q", prefix)
+func TestPrefixEnd(t *testing.T) {
+	for _, test := range []struct{ name, prefix, want string }{
+		{"no prefix", "", ""}, {"a letter", "a", "b"}, {"a path", "lane/", "lane0"}, {"a last byte of 255", "a\xff", "b"},
+		{"only bytes of 255", "\xff\xff", ""}, {"a last byte of 254", "a\xfe", "a\xff"}, {"two bytes of one letter", "ä", "\xc3\xa5"},
+	} {
+		t.Run(test.name, func(t *testing.T) { require.Equal(t, test.want, prefixEnd(test.prefix)) })
 	}
 }
