@@ -185,9 +185,9 @@ type httpResponse struct {
 	truncated bool // the body did not end in time, or is longer than maxResponseBytes
 }
 
-// doRequest sends a request and reads the response, its body up to maxResponseBytes and a quarter of the time limit. A body
-// that does not end counts as a response with a truncated body.
-func doRequest(ctx context.Context, client *http.Client, request *http.Request, limit time.Duration) (httpResponse, error) {
+// doRequest sends a request and reads the response within limit, its body up to maxResponseBytes and for at most bodyLimit.
+// A body that does not end counts as a response with a truncated body.
+func doRequest(ctx context.Context, client *http.Client, request *http.Request, limit, bodyLimit time.Duration) (httpResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if request.Header.Get("User-Agent") == "" {
@@ -201,7 +201,7 @@ func doRequest(ctx context.Context, client *http.Client, request *http.Request, 
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return httpResponse{status: response.StatusCode, header: response.Header}, nil // the body would be another protocol, without a timeout
 	}
-	bodyTimer := time.AfterFunc(limit/4, cancel)
+	bodyTimer := time.AfterFunc(bodyLimit, cancel)
 	defer bodyTimer.Stop()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
 	result := httpResponse{response.StatusCode, response.Header, body, err != nil}

@@ -30,7 +30,7 @@ func newBook(t testing.TB) *sentences.Book {
 	return book
 }
 
-// stored are the payloads of the domain's examples: each stored type there is.
+// stored returns the payloads of the domain's example events, one of each stored type.
 func stored(t testing.TB) map[string]domain.Payload {
 	files, err := filepath.Glob("../domain/testdata/events/*.json")
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func contentInput(kind string, payload domain.Payload, book *sentences.Book, lan
 	return input
 }
 
-// Every event type has a sentence, a headline, a state as word and as tone, in each language.
+// Every event type has a sentence, a headline and a state in each language.
 func TestEveryEventIsWorded(t *testing.T) {
 	book := newBook(t)
 	payloads := stored(t)
@@ -93,7 +93,7 @@ func TestEveryEventIsWorded(t *testing.T) {
 			words[content.State.Word] = true
 		}
 		require.Len(t, words, len(sentences.Languages()), "%s has the same state word in two languages: %v", kind, words)
-		require.True(t, webhooks.HasStateStyle(kind), "%s: say in webhooks/content_state.go how its state is shown", kind)
+		require.True(t, webhooks.HasStateStyle(kind), "%s: add it to eventStyles in webhooks/content_state.go", kind)
 	}
 }
 
@@ -114,7 +114,7 @@ func TestHeadlines(t *testing.T) {
 	}
 }
 
-// The facts: dates old and new, the owner, who acted and why, but not what the headline says in full.
+// Facts contain the old and new dates, the owner, the acting partner and the reason, unless the headline contains them.
 func TestFacts(t *testing.T) {
 	book := newBook(t)
 	moved, err := domain.DecodeEvent("milestone.edited.v1", []byte(`{"to":{"title":"T","owner":"nokia","due_on":"2018-04-30"},"from":{"title":"T","owner":"nokia","due_on":"2018-03-30"}}`))
@@ -132,7 +132,7 @@ func TestFacts(t *testing.T) {
 	input = contentInput("milestone.rejected.v1", rejected, book, "en")
 	content = webhooks.EventContent(book, input)
 	require.True(t, strings.HasSuffix(content.Headline, "…"))
-	require.Equal(t, formats.Fact{Name: "Reason", Value: why}, content.Facts[len(content.Facts)-1], "the headline had no room for it")
+	require.Equal(t, formats.Fact{Name: "Reason", Value: why}, content.Facts[len(content.Facts)-1], "the headline is cut")
 }
 
 func TestStates(t *testing.T) {
@@ -156,7 +156,7 @@ func TestStates(t *testing.T) {
 	}
 	for _, state := range domain.MilestoneStates() {
 		input := webhooks.ContentInput{Type: "milestone.progressed", State: state, Language: "en"}
-		require.NotEqual(t, "notice", webhooks.EventContent(book, input).State.Word, "%s: say in webhooks/content_state.go how it is shown", state)
+		require.NotEqual(t, "notice", webhooks.EventContent(book, input).State.Word, "%s: add it to milestoneStyles in webhooks/content_state.go", state)
 	}
 }
 
@@ -175,7 +175,7 @@ func TestDigestAndTest(t *testing.T) {
 	}
 }
 
-// What the image tells of an event has all that a message is made of.
+// A rendered event contains all data of a message.
 func TestNewContentInput(t *testing.T) {
 	book := newBook(t)
 	actor, red := domain.PartnerID("nokia"), domain.Red

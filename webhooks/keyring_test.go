@@ -24,21 +24,21 @@ func TestKeyring(t *testing.T) {
 		Secret: keys.SealSecret(ref, "new"), PreviousSecret: keys.SealSecret(ref, "old"), PreviousUntil: at,
 	}
 	require.NotContains(t, string(webhook.Settings.Address), "s3cret")
-	require.Equal(t, webhook.Settings.Address, keys.SealAddress(ref, address), "a repeated command seals the same")
+	require.Equal(t, webhook.Settings.Address, keys.SealAddress(ref, address), "sealing is deterministic")
 
 	target, err := keys.Target(webhook, at.Add(-time.Microsecond))
 	require.NoError(t, err)
 	require.Equal(t, formats.Target{URL: address, Secrets: []string{"new", "old"}}, target)
 	target, err = keys.Target(webhook, at)
 	require.NoError(t, err)
-	require.Equal(t, []string{"new"}, target.Secrets, "the overlap is over")
+	require.Equal(t, []string{"new"}, target.Secrets, "after the overlap")
 
 	_, err = others.Target(webhook, at)
 	require.ErrorIs(t, err, ErrSealed)
 	moved := *webhook
 	moved.Ref.Partner = "xiaomi"
 	_, err = keys.Target(&moved, at)
-	require.ErrorIs(t, err, ErrSealed, "what was sealed for one webhook is good for no other")
+	require.ErrorIs(t, err, ErrSealed, "the address of another webhook")
 	swapped := *webhook
 	swapped.Settings.Address = webhook.Secret
 	_, err = keys.Target(&swapped, at)

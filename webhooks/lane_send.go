@@ -62,7 +62,7 @@ func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *forma
 		return formats.Result{Permanent: true, Reason: formats.NewRedactor(target, nil).Text([]byte("The request could not be built: " + err.Error()))}
 	}
 	defer l.engine.acquireSlot()()
-	response, err := doRequest(ctx, l.engine.cfg.Client, request, l.engine.cfg.AttemptTimeout)
+	response, err := doRequest(ctx, l.engine.cfg.Client, request, l.engine.cfg.AttemptTimeout, l.engine.cfg.AttemptTimeout/4)
 	attempt.Status, attempt.fillDetails = response.status, exchangeDetails(target, request, response)
 	if err != nil {
 		return formats.Result{Reason: formats.NewRedactor(target, request).Text([]byte(capitalize(err.Error())))}

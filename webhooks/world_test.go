@@ -89,7 +89,7 @@ func (c *clock) set(now time.Time) {
 	c.now, c.pending = now, nil
 }
 
-// world is a node with everything but HTTP.
+// world is a node without its HTTP API.
 type world struct {
 	t         testing.TB
 	log       eventlog.Log
@@ -101,7 +101,7 @@ type world struct {
 	stop      func()
 
 	sending *process // nil: not yet
-	ending  bool     // the image ends by itself
+	ending  bool     // the read model stops with an error
 }
 
 var (
@@ -153,7 +153,7 @@ func openWorld(t testing.TB, log eventlog.Log, clock *clock, change ...func(*Con
 	return world
 }
 
-// run starts all but the deliveries.
+// run starts everything except the engine.
 func (w *world) run() {
 	following := begin(w.readModel.Run)
 	<-w.readModel.Live()
@@ -203,7 +203,7 @@ func (w *world) do(who domain.Actor, command domain.Command) {
 	require.Nil(w.t, result.Rejection)
 }
 
-// agree makes two partners with an agreement and a committed project p.
+// agree adds an agreement with a committed project p between two partners.
 func (w *world) agree(id domain.AgreementID) {
 	w.t.Helper()
 	for _, partner := range []struct {
@@ -236,7 +236,7 @@ func (w *world) plan(names ...string) {
 	}
 }
 
-// hook adds a webhook of xiaomi's.
+// hook adds a webhook of xiaomi.
 func (w *world) hook(id, url string, change ...func(*domain.WebhookSettings)) domain.WebhookRef {
 	w.t.Helper()
 	return w.hookOf(xiaomi, id, url, change...)
@@ -342,13 +342,13 @@ type receivedMessage struct {
 	Header              http.Header
 }
 
-// testReceiver is a receiver that answers as it is told.
+// testReceiver is an endpoint that records the requests it gets.
 type testReceiver struct {
 	*httptest.Server
 	messages chan receivedMessage
 }
 
-// newReceiver answers 200 where answer is nil or writes nothing.
+// newReceiver starts a receiver. Without an answer function, and if the function writes nothing, it responds with 200.
 func newReceiver(t testing.TB, answer func(w http.ResponseWriter, message receivedMessage)) *testReceiver {
 	t.Helper()
 	receiver := &testReceiver{messages: make(chan receivedMessage, 20_000)}

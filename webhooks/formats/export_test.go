@@ -2,7 +2,7 @@ package formats
 
 import "strings"
 
-// RestoreLookAlikes takes look-alikes and invisible characters away again.
+// RestoreLookAlikes replaces look-alikes by the original characters and removes zero-width spaces.
 func RestoreLookAlikes(text string) string {
 	var pairs []string
 	for char, other := range lookAlikes {

@@ -20,14 +20,14 @@ import (
 	"tandem/webhooks/webhooktest"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files and the renderings; read the diff")
+var update = flag.Bool("update", false, "rewrite the golden files and the renderings; check the diff")
 
 var now = time.Date(2018, 3, 22, 9, 30, 0, 0, time.UTC)
 
 // secret is the example of the Standard Webhooks specification.
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// targets are an address and a secret of each format, all invented.
+// targets are invented addresses and secrets, one for each format.
 var targets = map[string]formats.Target{
 	"standard":    {URL: "https://hooks.example.com/in/7f3a", Secrets: []string{secret}},
 	"cloudevents": {URL: "https://hooks.example.com/in/7f3a", Secrets: []string{secret}},
@@ -93,7 +93,7 @@ func examples() map[string]formats.Content {
 	}
 }
 
-// hostile is what somebody could type to be seen, or heard, by everybody.
+// hostile is user text with the markup, mentions and control characters of all services.
 const hostile = "<!channel> <!here|x> <@U1> <at id=all></at> <@all> <users/all> @all @here @everyone ＠channel @room @**all** @_**x|1** " +
 	"**bold** _it_ ~~s~~ `code` ```\nblock\n``` [link](https://evil.example) ![](https://evil.example/x.png) # h > q | t | $x$ " +
 	"<a href=\"https://evil.example\">x</a> <font color=red>x</font> <script>alert(1)</script> &lt;b&gt; :smile: \\*x\\* " +
@@ -109,7 +109,7 @@ func formatRequest(t require.TestingT, format formats.Format, message formats.Me
 	return request, body
 }
 
-// exchangeWithFake gives a request to a fake, and what it answered to the format.
+// exchangeWithFake sends a request to a fake, and returns the format's interpretation of the response.
 func exchangeWithFake(t require.TestingT, format formats.Format, fake *webhooktest.Fake, request *http.Request) formats.Result {
 	recorder := httptest.NewRecorder()
 	fake.ServeHTTP(recorder, request.WithContext(context.Background()))
@@ -118,7 +118,7 @@ func exchangeWithFake(t require.TestingT, format formats.Format, fake *webhookte
 	return format.Result(recorder.Code, recorder.Header(), body, now)
 }
 
-// knownSecrets is what each tool's endpoint knows.
+// knownSecrets returns the secrets that the fake of a service accepts.
 func knownSecrets(name string, target formats.Target) webhooktest.Option {
 	switch name {
 	case "telegram":
@@ -140,7 +140,7 @@ func TestGolden(t *testing.T) {
 			request, body := formatRequest(t, format, testMessage(content), targets[format.Name()])
 			golden := map[string]any{"method": request.Method, "url": request.URL.String(), "header": request.Header, "body": json.RawMessage(body)}
 			if format.Name() == "standard" || format.Name() == "cloudevents" || !json.Valid(body) {
-				golden["body"] = string(body) // signed, or a form: to the byte
+				golden["body"] = string(body) // byte for byte: it is signed, or a form
 			}
 			var buffer bytes.Buffer
 			encoder := json.NewEncoder(&buffer)
@@ -152,7 +152,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The same messages as each tool shows them. In [brackets] are buttons, and → goes to where a link leads.
+// TestRendered compares the messages as each service displays them: buttons are in [brackets], and → precedes the target of
+// a link.
 func TestRendered(t *testing.T) {
 	for _, format := range formats.All() {
 		var text strings.Builder

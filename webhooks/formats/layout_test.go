@@ -10,7 +10,7 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// A digest that is too long says how much of it is missing, in its language.
+// The last line of a long digest counts the omitted lines, in the language of the digest.
 func TestLongDigestCountsMissingLines(t *testing.T) {
 	var lines []string
 	for range 1000 {

@@ -9,7 +9,7 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// Whatever proves who sends is in no preview of any format; the rest of the request is.
+// A preview contains the whole request except for credentials and signatures.
 func TestPreviewShowsNoSecret(t *testing.T) {
 	for _, format := range formats.All() {
 		target := targets[format.Name()]

@@ -26,7 +26,7 @@ func TestRedactorHidesSecrets(t *testing.T) {
 	require.Equal(t, "a�b", redactor.Text([]byte("a\xffb")))
 }
 
-// Secrets are not kept in whatever form an endpoint says them again.
+// Secrets are redacted in every encoding in which a response may repeat them.
 func TestEchoesAreRedacted(t *testing.T) {
 	target := Target{URL: "https://chat.example/hooks/T0K%2FEN%20one?key=a%2Bb%2Bc%2Bd%2Be", Secrets: []string{"bot@chat.example:Zulip-Api-Key"}}
 	request := httptest.NewRequest(http.MethodPost, target.URL, strings.NewReader(`{"sign":"c2lnbmF0dXJl"}`))
@@ -44,5 +44,5 @@ func TestEchoesAreRedacted(t *testing.T) {
 	require.True(t, json.Valid([]byte(redacted)), redacted)
 
 	long := strings.Repeat(target.URL+" ", 3*MaxRedactedBytes/len(target.URL))
-	require.NotContains(t, redactor.Text([]byte(long[:2*MaxRedactedBytes])), "T0K", "a secret is not cut before it is looked for")
+	require.NotContains(t, redactor.Text([]byte(long[:2*MaxRedactedBytes])), "T0K", "a secret at the end is incomplete")
 }

@@ -12,8 +12,8 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// FuzzResult gives any answer to every format. A success has no reason and a failure has one, which is a line that
-// can be shown; nothing is waited for longer than a day.
+// FuzzResult passes any response to every format. A success has no reason. A failure has a reason that is one printable line.
+// RetryAfter is at most a day.
 func FuzzResult(f *testing.F) {
 	for _, body := range []string{
 		"ok", "", "<html>", "{}", "[]", "null", `{"code":0}`, `{"code":1e99}`, `{"errcode":0}`, `{"errcode":-1,"errmsg":"x\u0000y"}`,

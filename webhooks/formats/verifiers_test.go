@@ -17,7 +17,7 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// The specification's own library takes what is sent, while a secret is rotated too.
+// The library of the specification accepts the requests, during a rotation too.
 func TestStandardWebhooksLibrary(t *testing.T) {
 	next := "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
 	for _, name := range []string{"standard", "cloudevents"} {
@@ -43,7 +43,7 @@ func TestStandardWebhooksLibrary(t *testing.T) {
 	}
 }
 
-// The library's own signature of the same message is the same.
+// The signature equals the one of the library's own test.
 func TestStandardWebhooksSample(t *testing.T) {
 	format, _ := formats.ByName("standard")
 	message := formats.Message{ID: "msg_p5jXN8AQM9LWM0D4loKWxJek", Body: []byte(`{"test": 2432232314}`)}
@@ -52,7 +52,7 @@ func TestStandardWebhooksSample(t *testing.T) {
 	require.Equal(t, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", request.Header.Get("webhook-signature"))
 }
 
-// Slack's blocks decode into the types of a library that many use, and come out of it as they went in.
+// Slack's blocks decode into the types of a widely used library, and encode to the same JSON.
 func TestSlackLibrary(t *testing.T) {
 	format, _ := formats.ByName("slack")
 	for name, content := range examples() {
@@ -68,13 +68,13 @@ func TestSlackLibrary(t *testing.T) {
 		for _, block := range got.Blocks.BlockSet {
 			require.NotContains(t, []slack.MessageBlockType{"", "unknown"}, block.BlockType())
 			if _, unknown := block.(*slack.UnknownBlock); unknown {
-				t.Fatalf("%s: a block that the library does not know", name)
+				t.Fatalf("%s: a block unknown to the library", name)
 			}
 		}
 	}
 }
 
-// The two Chinese signatures are each other's opposite; the vendors' recipes, written down once more.
+// Feishu and DingTalk swap key and message. The test repeats the recipes of the vendors.
 func TestFeishuAndDingTalkSignatures(t *testing.T) {
 	mac := func(key, text string) string {
 		hash := hmac.New(sha256.New, []byte(key))
@@ -95,7 +95,7 @@ func TestFeishuAndDingTalkSignatures(t *testing.T) {
 	require.Equal(t, "invented", request.URL.Query().Get("access_token"))
 }
 
-// Without a secret nothing is signed, and nothing says so by half.
+// Without a secret, a request contains no signature.
 func TestUnsigned(t *testing.T) {
 	for _, name := range []string{"standard", "cloudevents", "feishu", "lark", "dingtalk"} {
 		format, _ := formats.ByName(name)
