@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Field errors beside those of the scenarios.
+// Field errors beside those of the scenarios. Each row begins with its field.
 func TestFieldErrors(t *testing.T) {
 	s := &scenario{t: t, ledger: newLedger(t), today: NewDate(2018, time.January, 8)}
 	s.given("a partner nokia")
@@ -21,6 +21,20 @@ func TestFieldErrors(t *testing.T) {
 	s.given("an exploring project p of nokia and xiaomi")
 	s.given("a started milestone p/m of nokia")
 	s.must("nokia", "propose-change p reason=agree milestones=m")
+	for name, command := range invalidCommands() {
+		t.Run(name, func(t *testing.T) {
+			events, err := Decide(s.ledger.plain, command, s.meta("nokia"))
+			var refusal *Error
+			require.True(t, errors.As(err, &refusal), "%v", events)
+			require.Equal(t, Invalid, refusal.Kind)
+			require.Equal(t, "invalid_field", refusal.Code)
+			field, _, _ := strings.Cut(name, ":")
+			require.Equal(t, field, refusal.Fields[0].Field)
+		})
+	}
+}
+
+func invalidCommands() map[string]Command {
 	item := func(i ScheduleItem) Command {
 		return AddInstrument{"draft", Instrument{
 			ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2017_07_05, Disclosure: Disclosed, Schedule: []ScheduleItem{i},
@@ -28,7 +42,7 @@ func TestFieldErrors(t *testing.T) {
 	}
 	m := MilestoneRef{"a", "p", "m"}
 	long := strings.Repeat("ä", 2001)
-	for name, command := range map[string]Command{
+	return map[string]Command{
 		"schedule: negative count":             item(ScheduleItem{ID: "i", Title: "I", Count: -1}),
 		"schedule: long kind":                  item(ScheduleItem{ID: "i", Title: "I", Kind: long}),
 		"schedule: upper-case id":              item(ScheduleItem{ID: "I", Title: "I"}),
@@ -57,16 +71,6 @@ func TestFieldErrors(t *testing.T) {
 		"note: too long in a report":           ReportProgress{MilestoneRef: m, Note: &long},
 		"text: too long in a comment":          CommentMilestone{MilestoneRef: m, Text: strings.Repeat(long, 6)},
 		"expires_at: after 9999":               IssueToken{TokenRef: TokenRef{Partner: "nokia", Token: "t"}, Name: "T", Role: Viewer, Hash: make([]byte, 32), ExpiresAt: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))},
-	} {
-		t.Run(name, func(t *testing.T) {
-			events, err := Decide(s.ledger.plain, command, s.meta("nokia"))
-			var refusal *Error
-			require.True(t, errors.As(err, &refusal), "%v", events)
-			require.Equal(t, Invalid, refusal.Kind)
-			require.Equal(t, "invalid_field", refusal.Code)
-			field, _, _ := strings.Cut(name, ":")
-			require.Equal(t, field, refusal.Fields[0].Field)
-		})
 	}
 }
 

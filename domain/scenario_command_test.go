@@ -184,81 +184,114 @@ func fillWith(t require.TestingT, value reflect.Value, values []string) {
 		value.Set(reflect.New(value.Type().Elem()))
 		value = value.Elem()
 	}
-	quotedValue, _ := json.Marshal(values[0])
+	if fillList(t, value.Addr().Interface(), values) {
+		return
+	}
 	var err error
-	switch x := value.Addr().Interface().(type) {
-	case *[]Evidence:
-		for _, one := range values {
-			i := strings.LastIndexByte(one, ' ')
-			*x = append(*x, Evidence{Title: one[:max(i, 0)], URL: one[i+1:]})
-		}
-	case *[]Requirement:
-		for _, one := range values {
-			i := strings.LastIndex(one, " by ")
-			requirement := Requirement{Text: one[:max(i, 0)]}
-			if day := one[i+len(" by "):]; day != "none" {
-				requirement.DueOn, err = ParseDate(day)
-			}
-			*x = append(*x, requirement)
-		}
-	case *[]WantedChange:
-		for _, one := range values {
-			*x = append(*x, wanted(t, one))
-		}
-	case *[]Instrument:
-		for _, one := range values {
-			*x = append(*x, instrument(one))
-		}
-	case *[]InstrumentEnd:
-		for _, one := range values {
-			id, day, _ := strings.Cut(one, " ")
-			end := InstrumentEnd{ID: InstrumentID(id)}
-			fillWith(t, reflect.ValueOf(&end.ExpiresOn).Elem(), []string{day})
-			*x = append(*x, end)
-		}
-	case *[]Joining:
-		for _, partner := range names(values[0]) {
-			*x = append(*x, Joining{partner})
-		}
-	case *[]ScheduleItem:
-		for _, one := range values {
-			id, title, _ := strings.Cut(one, " ")
-			*x = append(*x, ScheduleItem{ID: ItemID(id), Title: title})
-		}
-	case *[]Obligation:
-		for _, one := range values {
-			words := strings.SplitN(one, " ", 3)
-			*x = append(*x, Obligation{Clause: words[0], Partner: PartnerID(words[1]), Text: words[2]})
-		}
+	switch field := value.Addr().Interface().(type) {
 	case *map[RoleName][]PartnerID:
-		*x = map[RoleName][]PartnerID{}
-		for _, one := range values {
-			role, partners, _ := strings.Cut(one, ":")
-			(*x)[RoleName(role)] = names(partners)
+		*field = map[RoleName][]PartnerID{}
+		for _, text := range values {
+			role, partners, _ := strings.Cut(text, ":")
+			(*field)[RoleName(role)] = names(partners)
 		}
-	case *[]string:
-		*x = append([]string{}, values...)
 	case *int:
-		*x, err = strconv.Atoi(values[0])
+		*field, err = strconv.Atoi(values[0])
 	case *bool:
-		*x = values[0] == "yes"
-	case *[]PartnerID:
-		*x = append([]PartnerID{}, names(values[0])...)
+		*field = values[0] == "yes"
 	case *Date:
-		if *x = 0; values[0] != "none" {
-			*x, err = ParseDate(values[0])
-		}
+		*field = date(t, values[0])
 	default:
+		text, _ := json.Marshal(values[0])
 		if value.Kind() == reflect.Slice && value.Type().Elem().Kind() != reflect.Uint8 {
-			quotedValue, _ = json.Marshal(strings.Split(values[0], ","))
+			text, _ = json.Marshal(strings.Split(values[0], ","))
 		}
-		err = json.Unmarshal(quotedValue, x)
+		err = json.Unmarshal(text, field)
 	}
 	require.NoError(t, err, fmt.Sprint(values))
 }
 
+// fillList sets a list, and reports whether its type has a form of its own.
+func fillList(t require.TestingT, list any, values []string) bool {
+	switch field := list.(type) {
+	case *[]string:
+		*field = append([]string{}, values...)
+	case *[]PartnerID:
+		*field = append([]PartnerID{}, names(values[0])...)
+	case *[]Joining:
+		for _, partner := range names(values[0]) {
+			*field = append(*field, Joining{partner})
+		}
+	case *[]Evidence:
+		*field = each(t, values, evidence)
+	case *[]Requirement:
+		*field = each(t, values, requirement)
+	case *[]WantedChange:
+		*field = each(t, values, wanted)
+	case *[]Instrument:
+		*field = each(t, values, instrument)
+	case *[]InstrumentEnd:
+		*field = each(t, values, instrumentEnd)
+	case *[]ScheduleItem:
+		*field = each(t, values, scheduleItem)
+	case *[]Obligation:
+		*field = each(t, values, obligation)
+	default:
+		return false
+	}
+	return true
+}
+
+func each[T any](t require.TestingT, values []string, read func(t require.TestingT, text string) T) []T {
+	var list []T
+	for _, text := range values {
+		list = append(list, read(t, text))
+	}
+	return list
+}
+
+// date reads "2018-03-30" or "none".
+func date(t require.TestingT, text string) Date {
+	if text == "none" {
+		return 0
+	}
+	date, err := ParseDate(text)
+	require.NoError(t, err)
+	return date
+}
+
+// evidence reads "Trial report https://files.example/report".
+func evidence(_ require.TestingT, text string) Evidence {
+	i := strings.LastIndexByte(text, ' ')
+	return Evidence{Title: text[:max(i, 0)], URL: text[i+1:]}
+}
+
+// requirement reads "Signed report by 2018-04-13".
+func requirement(t require.TestingT, text string) Requirement {
+	i := strings.LastIndex(text, " by ")
+	return Requirement{text[:max(i, 0)], date(t, text[i+len(" by "):])}
+}
+
+// instrumentEnd reads "chips 2018-12-31".
+func instrumentEnd(t require.TestingT, text string) InstrumentEnd {
+	id, day, _ := strings.Cut(text, " ")
+	return InstrumentEnd{ID: InstrumentID(id), ExpiresOn: date(t, day)}
+}
+
+// scheduleItem reads "lot-1 First lot".
+func scheduleItem(_ require.TestingT, text string) ScheduleItem {
+	id, title, _ := strings.Cut(text, " ")
+	return ScheduleItem{ID: ItemID(id), Title: title}
+}
+
+// obligation reads "4.2 nokia Deliver the boards".
+func obligation(_ require.TestingT, text string) Obligation {
+	words := strings.SplitN(text, " ", 3)
+	return Obligation{Clause: words[0], Partner: PartnerID(words[1]), Text: words[2]}
+}
+
 // instrument reads "chips supply supplier:nokia customer:zte".
-func instrument(text string) Instrument {
+func instrument(_ require.TestingT, text string) Instrument {
 	words := strings.Fields(text)
 	instrument := Instrument{ID: InstrumentID(words[0]), Kind: InstrumentKind(words[1]), Title: "Instrument", EffectiveOn: 2017_07_05, Disclosure: Disclosed}
 	for _, word := range words[2:] {
@@ -279,7 +312,7 @@ func wanted(t require.TestingT, text string) WantedChange {
 		name, value, _ := strings.Cut(part, " ")
 		switch name {
 		case "due_on":
-			fillWith(t, reflect.ValueOf(&wanted.To.DueOn).Elem(), []string{value})
+			wanted.To.DueOn = date(t, value)
 		case "owner":
 			wanted.To.Owner = PartnerID(value)
 		case "acceptors":

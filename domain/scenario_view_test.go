@@ -318,13 +318,18 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	for _, w := range milestone.Waivers {
 		words = append(words, string(w)+" waived")
 	}
-	if milestone.Overdue(s.today) {
+	words = append(words, listingWords(milestone, s.today)...)
+	return strings.Join(append(words, version(milestone.Versions, partner)), ", ")
+}
+
+func listingWords(milestone *Milestone, today Date) (words []string) {
+	if milestone.Overdue(today) {
 		words = append(words, "overdue")
 	}
 	if milestone.Public {
 		words = append(words, "public")
 	}
-	return strings.Join(append(words, version(milestone.Versions, partner)), ", ")
+	return words
 }
 
 // roundWords lists conditions and disputes.
