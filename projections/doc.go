@@ -28,10 +28,10 @@
 //	state       the lock, the lifecycle, waiting, open losses, decisions' state
 //	fold        the store: entities and lists, changed by events only
 //	index       events by root and reader, moves of dates, tokens, waiting readers
-//	shape       plain data that answers consist of
 //
-// Package [tandem/projections/snapshot] encodes snapshots, [tandem/projections/sentences] renders events as
-// sentences.
+// Package [tandem/projections/feed] reads events with a cursor, [tandem/projections/snapshot]
+// encodes snapshots, [tandem/projections/sentences] renders events as sentences. The shapes of answers are in
+// [tandem/api].
 //
 // # Concurrency
 //

@@ -19,7 +19,7 @@ type events struct {
 	pasts pastCache
 }
 
-// pastState is the state of one root after one of its commits. Other partners are as they were when the past was begun.
+// pastState is the state of one root after one of its commits. Other partners are as they were when the fold of the past began.
 type pastState struct {
 	index *eventIndex
 	seq   uint64
@@ -33,7 +33,7 @@ func (s *events) AsOf(ctx context.Context, viewer Viewer, stream domain.Stream, 
 	err := s.views.View(viewer, func(view *View) error {
 		index := view.store.indexOf(stream)
 		if index == nil || index.lastSeq() <= seq {
-			return read(view) // nothing has changed since
+			return read(view) // the root has not changed since
 		}
 		past = &pastState{index: index, store: view.store.emptyPast(stream)}
 		return nil
@@ -96,10 +96,10 @@ const maxPasts = 16
 // pastCache holds the pasts that were used last. A goroutine that takes one owns it until it puts it back.
 type pastCache struct {
 	mu   sync.Mutex
-	list []*pastState // the one used last at the end
+	list []*pastState // least recently used first
 }
 
-// take removes and returns the latest past of a root that is not later than seq, nil if there is none.
+// take removes and returns the latest past of a root that is not later than seq, or nil.
 func (c *pastCache) take(index *eventIndex, seq uint64) *pastState {
 	c.mu.Lock()
 	defer c.mu.Unlock()

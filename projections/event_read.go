@@ -12,7 +12,7 @@ import (
 	"tandem/eventlog"
 )
 
-// VisibleEvent is a stored event that a partner may see.
+// VisibleEvent is a stored event that a partner can see.
 type VisibleEvent struct {
 	ID         string       // stable, as in feeds
 	Type       string       // without its version, as in feeds

@@ -27,20 +27,20 @@ func (s *events) RenderEvents(viewer Viewer, events []VisibleEvent, language str
 	return rendered, err
 }
 
-// RenderedEvent is an event with all that a webhook message needs.
+// RenderedEvent is an event with the data of a webhook message.
 type RenderedEvent struct {
 	Event     api.Event      // exactly as in the feed, in English
 	Previous  map[string]any // the former values of the fields that the event has changed
-	Milestone *api.Milestone // as the event's commit left it; nil if the event is about none
+	Milestone *api.Milestone // as the event's commit left it; nil if the event is not about a milestone
 	Sentence  string         // in the language asked for
 	Payload   domain.Payload
-	Names     map[domain.PartnerID]string // of the partners that the reader may know
+	Names     map[domain.PartnerID]string // of the partners that the reader can see
 	Project   string                      // title; empty: the event is about an agreement
 	Agreement string                      // title
 }
 
-// RenderEvent renders an event for a webhook of a partner. Without private, the state leaves out all that only this
-// partner may see. If the log cannot be read now, the error is an ErrUnreadable.
+// RenderEvent renders an event for a webhook of a partner. If private is false the
+// milestone has no values that only this partner can see. If the log cannot be read the error is an ErrUnreadable.
 func (s *events) RenderEvent(ctx context.Context, partner domain.PartnerID, visible VisibleEvent, private bool, language string) (*RenderedEvent, error) {
 	event, err := visible.decode()
 	if err != nil {
@@ -114,7 +114,7 @@ func (e decodedEvent) shape(sentence string) api.Event {
 	return shape
 }
 
-// fact returns what the sentence about an event is made of, with the present names and titles.
+// fact returns the data of an event's sentence, with the present names and titles.
 func (v *View) fact(event decodedEvent) sentences.Fact {
 	subject := event.stored().Subject
 	fact := sentences.Fact{
@@ -135,7 +135,7 @@ func (v *View) fact(event decodedEvent) sentences.Fact {
 	return fact
 }
 
-// knownNames returns the names of the viewer and of the partners that it may know.
+// knownNames returns the names of the viewer and of the partners that it can see.
 func (v *View) knownNames() map[domain.PartnerID]string {
 	names := map[domain.PartnerID]string{}
 	for _, id := range append(v.counterparties(), v.viewer.Partner) {
@@ -160,8 +160,8 @@ func (v *View) projectTitle(stream domain.Stream) string {
 	return ""
 }
 
-// milestoneAfter returns an event's milestone as the event's commit left it; false if that is not in memory. It is if the
-// commit is a recent one or the last one that concerned the milestone.
+// milestoneAfter returns an event's milestone as the event's commit left it; false if it is not in memory.
+// It is in memory if the commit is a recent one or the last one that concerned the milestone.
 func (v *View) milestoneAfter(event decodedEvent, private bool) (*api.Milestone, bool) {
 	if recent := v.store.postStates.get(event.ref.commit()); recent != nil {
 		milestone := recent.milestones[event.ref.entry.Index]

@@ -9,11 +9,6 @@ import (
 	"tandem/eventlog"
 )
 
-// What is known of a member beside its role is kept outside the chain, so that it can be erased: as
-// text under NameKey and EmailKey in the key–value space of its partner's directory partition. The
-// keys are two, so that changing one cannot undo a change of the other. They are read when they are
-// asked for and kept nowhere: not in the image, nor in snapshots, nor in pages.
-
 // NameKey returns the key of a member's name.
 func NameKey(partner domain.PartnerID, member domain.MemberID) string {
 	return profilePrefix(partner, member) + "name"
@@ -28,17 +23,21 @@ func profilePrefix(partner domain.PartnerID, member domain.MemberID) string {
 	return "profile/" + string(partner) + "/" + string(member) + "/"
 }
 
-// profiles reads names and addresses of members.
+// profiles reads the names and addresses of members. They are personal data that can be erased, so they are not part
+// of events but values in the key-value space of the directory's partition, under NameKey and EmailKey. Two keys
+// allow concurrent changes of both. Profiles are never cached: not in the store, in snapshots or in pages.
 type profiles struct{ log eventlog.Log }
 
-// Profile returns a member's name and address; both are empty when they were erased.
+// Profile returns a member's name and address; an erased one is empty. If the log
+// cannot be read the error is an ErrUnreadable.
 func (p *profiles) Profile(ctx context.Context, partner domain.PartnerID, member domain.MemberID) (name, email string, err error) {
 	one := []api.Member{{ID: member}}
 	err = p.fill(ctx, partner, profilePrefix(partner, member), one)
 	return one[0].Name, one[0].Email, err
 }
 
-// FillProfiles sets the names and addresses of a partner's members.
+// FillProfiles sets the names and addresses of a partner's members. If the log cannot be read the error is an
+// ErrUnreadable.
 func (p *profiles) FillProfiles(ctx context.Context, partner domain.PartnerID, members []api.Member) error {
 	return p.fill(ctx, partner, "profile/"+string(partner)+"/", members)
 }

@@ -1,16 +1,13 @@
 package projections
 
 import (
-	"fmt"
-	"slices"
-	"strconv"
 	"time"
 
 	"tandem/api"
 	"tandem/domain"
 )
 
-// Amendments returns the amendments of an agreement that the viewer may see, by number.
+// Amendments returns the visible amendments of an agreement, by number.
 func (v *View) Amendments(id domain.AgreementID) []api.Amendment {
 	shapes := []api.Amendment{}
 	if agreement := v.agreement(id); agreement != nil {
@@ -23,7 +20,7 @@ func (v *View) Amendments(id domain.AgreementID) []api.Amendment {
 	return shapes
 }
 
-// Amendment returns an amendment.
+// Amendment returns an amendment, or false if it is invisible.
 func (v *View) Amendment(id domain.AgreementID, number int) (api.Amendment, bool) {
 	agreement := v.agreement(id)
 	if agreement == nil {
@@ -36,7 +33,7 @@ func (v *View) Amendment(id domain.AgreementID, number int) (api.Amendment, bool
 	return v.amendmentShape(agreement.entity, amendment), true
 }
 
-// AmendmentNumber returns the number of the amendment that was proposed with the given key; 0: there is none.
+// AmendmentNumber returns the number of the amendment that was proposed with the given idempotency key, or 0.
 func (v *View) AmendmentNumber(id domain.AgreementID, key string) int {
 	if agreement := v.agreement(id); agreement != nil && key != "" {
 		for _, amendment := range agreement.entity.Amendments {
@@ -112,78 +109,4 @@ func addedShape(instrument *domain.Instrument) api.AddedInstrument {
 		shape.Obligations = append(shape.Obligations, api.AddedObligation(obligation))
 	}
 	return shape
-}
-
-func (v *View) amendmentURL(agreement domain.AgreementID, number int) string {
-	return v.url("agreements", string(agreement), "amendments", strconv.Itoa(number))
-}
-
-// amendmentItems returns the amendments that wait for the viewer's signature.
-func (v *View) amendmentItems(agreement *agreementNode) (items []api.InboxItem) {
-	for _, amendment := range agreement.entity.Amendments {
-		if !amendment.Awaits(v.viewer.Partner) || !agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
-			continue
-		}
-		since, reason := amendment.ProposedAt, fmt.Sprintf("%s proposes amendment %d: %s", v.name(amendment.ProposedBy), amendment.Number, amendment.Title)
-		if !agreement.entity.Party(v.viewer.Partner) {
-			since, reason = amendment.InvitedAt, fmt.Sprintf("You are invited to join by amendment %d: %s", amendment.Number, amendment.Title)
-		}
-		items = append(items, api.InboxItem{
-			Kind: "amendment", Agreement: &agreement.id, Amendment: &amendment.Number, Title: agreement.entity.Terms.Title, Reason: reason,
-			Since: time.UnixMicro(since).UTC(), URL: v.amendmentURL(agreement.id, amendment.Number),
-		})
-	}
-	return items
-}
-
-// terminationShape tells of an end that is set, else of the one that was called first; nil: there is none.
-func terminationShape(agreement *domain.Agreement) *api.Termination {
-	if ending := agreement.Termination; ending.On != 0 {
-		return &api.Termination{Mode: ending.Mode, EffectiveOn: ending.On, Reason: ending.Reason, CalledBy: emptyIfNil(ending.CalledBy), Settled: true}
-	}
-	if len(agreement.TerminationCalls) == 0 {
-		return nil
-	}
-	first := agreement.TerminationCalls[0]
-	shape := &api.Termination{Mode: domain.Mutual, EffectiveOn: first.On, Reason: first.Reason, CalledBy: []domain.PartnerID{}, Settled: false}
-	for _, call := range agreement.TerminationCalls {
-		if call.On == first.On {
-			shape.CalledBy = append(shape.CalledBy, call.Partner)
-		}
-	}
-	return shape
-}
-
-// endItems returns the ends that others have called, which wait for the viewer's call, and the notices
-// that they have given, until they take effect.
-func (v *View) endItems(node *agreementNode) (items []api.InboxItem) {
-	agreement, me := v.agreementFor(node), v.viewer.Partner
-	add := func(kind, reason string, at int64) {
-		items = append(items, api.InboxItem{
-			Kind: kind, Agreement: &node.id, Title: agreement.Terms.Title, Reason: reason,
-			Since: time.UnixMicro(at).UTC(), URL: v.url("agreements", string(node.id)),
-		})
-	}
-	if agreement.State(v.now) != domain.AgreementStateActive || !agreement.Party(me) {
-		return nil
-	}
-	today := domain.DateOf(v.now.UTC())
-	for _, notice := range agreement.TerminationNotices {
-		if notice.Partner != me && today <= notice.On {
-			add("notice", fmt.Sprintf("%s gave notice for %s: %s", v.name(notice.Partner), notice.On, notice.Reason), notice.At)
-		}
-	}
-	for i, call := range agreement.TerminationCalls {
-		same := func(other domain.TerminationCall) bool { return other.On == call.On }
-		mine := func(other domain.TerminationCall) bool { return same(other) && other.Partner == me }
-		if today > call.On || slices.ContainsFunc(agreement.TerminationCalls, mine) || slices.ContainsFunc(agreement.TerminationCalls[:i], same) {
-			continue // the first call stands for all
-		}
-		reason := fmt.Sprintf("%s called the agreement's end on %s", v.name(call.Partner), call.On)
-		if call.Reason != "" {
-			reason += ": " + call.Reason
-		}
-		add("stage", reason, call.At)
-	}
-	return items
 }

@@ -1,16 +1,14 @@
 package projections
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"tandem/api"
 	"tandem/domain"
 )
 
-// Changes returns the change requests of a project, by number.
+// Changes returns the visible change requests of a project, by number.
 func (v *View) Changes(agreement domain.AgreementID, id domain.ProjectID) []api.Change {
 	shapes := []api.Change{}
 	if project := v.project(agreement, id); project != nil {
@@ -23,7 +21,7 @@ func (v *View) Changes(agreement domain.AgreementID, id domain.ProjectID) []api.
 	return shapes
 }
 
-// Change returns a change request.
+// Change returns a change request, or false if it is invisible.
 func (v *View) Change(agreement domain.AgreementID, id domain.ProjectID, number int) (api.Change, bool) {
 	project := v.project(agreement, id)
 	if project == nil {
@@ -36,7 +34,7 @@ func (v *View) Change(agreement domain.AgreementID, id domain.ProjectID, number 
 	return v.changeShape(project.entity, request), true
 }
 
-// ChangeNumber returns the number of the request that was proposed with the given key; 0: there is none.
+// ChangeNumber returns the number of the change request that was proposed with the given idempotency key, or 0.
 func (v *View) ChangeNumber(agreement domain.AgreementID, id domain.ProjectID, key string) int {
 	if project := v.project(agreement, id); project != nil && key != "" {
 		for _, request := range project.entity.Changes {
@@ -73,7 +71,7 @@ func (v *View) changeShape(project *domain.Project, request *domain.ChangeReques
 	return shape
 }
 
-// onlyMilestone returns the milestone that the request is about, nil if there are several.
+// onlyMilestone returns the only milestone that the request changes or publishes, or nil if there are several.
 func onlyMilestone(request *domain.ChangeRequest) *domain.MilestoneID {
 	ids := slices.Clone(request.Publish)
 	for _, proposed := range request.Milestones {
@@ -107,26 +105,4 @@ func changeFields(fields domain.ChangeFields) api.ChangeFields {
 		shape.Criteria = new(emptyIfNil(*fields.Criteria))
 	}
 	return shape
-}
-
-func (v *View) changeURL(ref domain.ProjectRef, number int) string {
-	return v.url("agreements", string(ref.Agreement), "projects", string(ref.Project), "changes", strconv.Itoa(number))
-}
-
-// changeItems returns the open requests that wait for the viewer's approval.
-func (v *View) changeItems(node *projectNode) (items []api.InboxItem) {
-	project := node.entity
-	for _, request := range project.Changes {
-		if !request.Awaits(v.viewer.Partner, v.store, project.Ref) {
-			continue
-		}
-		item := api.InboxItem{
-			Kind: "change", Agreement: &project.Ref.Agreement, Project: &project.Ref.Project, Change: &request.Number, Title: project.Title,
-			Reason: fmt.Sprintf("%s proposes change %d: %s", v.name(request.ProposedBy), request.Number, request.Reason),
-			Since:  time.UnixMicro(request.ProposedAt).UTC(), URL: v.changeURL(project.Ref, request.Number),
-		}
-		item.Milestone = onlyMilestone(request)
-		items = append(items, item)
-	}
-	return items
 }

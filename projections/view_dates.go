@@ -9,7 +9,7 @@ import (
 	"tandem/domain"
 )
 
-// Dates returns the dates of a milestone.
+// Dates returns the dates of a milestone, or false if it is invisible.
 func (v *View) Dates(ref domain.MilestoneRef) (api.Dates, bool) {
 	milestone := v.milestone(ref)
 	if milestone == nil {
@@ -18,12 +18,12 @@ func (v *View) Dates(ref domain.MilestoneRef) (api.Dates, bool) {
 	return v.datesShape(milestone), true
 }
 
-// Trend returns a page of the dates of the milestones that the viewer may see, as Milestones does.
+// Trend returns a page of the dates of the visible milestones, selected and sorted as by Milestones.
 func (v *View) Trend(query MilestoneQuery) ([]api.Dates, *string, error) {
 	return milestonePage(v, query, v.datesShape)
 }
 
-// maxDateMoves is how many moves each list of a milestone tells.
+// maxDateMoves is the number of moves, the latest ones, that each list of a milestone shows.
 const maxDateMoves = 100
 
 func (v *View) datesShape(node *milestoneNode) api.Dates {
@@ -46,7 +46,7 @@ func (v *View) datesShape(node *milestoneNode) api.Dates {
 	return dates
 }
 
-// trimMoves returns the end of a list, and counts what is left out.
+// trimMoves returns the latest moves of a list and adds the number of omitted ones to omitted.
 func trimMoves[T any](all []T, omitted *int) []T {
 	n := max(0, len(all)-maxDateMoves)
 	*omitted += n
@@ -65,7 +65,7 @@ func proposedDates(milestone *domain.Milestone, project *domain.Project) []api.P
 	return dates
 }
 
-// addMove takes over a note that the viewer may see.
+// addMove adds a move that the viewer can see. A copy is added only if the viewer has not seen the original.
 func addMove(dates *api.Dates, move dateMove, at time.Time, project *domain.Project) {
 	switch move.kind {
 	case movePlanned, movePlannedCopy:
@@ -88,7 +88,7 @@ func addMove(dates *api.Dates, move dateMove, at time.Time, project *domain.Proj
 	}
 }
 
-// addRound takes over what became of a delivery.
+// addRound adds a delivery, or its end, to the delivery's round.
 func addRound(dates *api.Dates, move dateMove, at time.Time) {
 	if n := len(dates.Actual); n == 0 || dates.Actual[n-1].Round != move.number {
 		dates.Actual = append(dates.Actual, api.ActualDate{Round: move.number, Reasons: []string{}, At: at})

@@ -9,7 +9,7 @@ import (
 	"tandem/domain"
 )
 
-// Partner returns a partner; false for one that the viewer may not know.
+// Partner returns a partner, or false if it is invisible.
 func (v *View) Partner(id domain.PartnerID) (api.Partner, bool) {
 	partner := v.partner(id)
 	if partner == nil {
@@ -27,7 +27,7 @@ func (v *View) Partner(id domain.PartnerID) (api.Partner, bool) {
 	return shape, true
 }
 
-// Partners returns the viewer and its counterparties, all partners to the operator, sorted by id.
+// Partners returns the viewer and its counterparties, or all partners for the operator, sorted by id.
 func (v *View) Partners() []api.Partner {
 	ids := append(v.counterparties(), v.viewer.Partner)
 	if v.viewer.Operator {
@@ -43,8 +43,8 @@ func (v *View) Partners() []api.Partner {
 	return shapes
 }
 
-// Member returns a member, without name and address: see [Image.FillProfiles]. A removed one is
-// absent.
+// Member returns a member without name and address, which [ReadModel.FillProfiles] adds; false if it is
+// invisible or removed.
 func (v *View) Member(partner domain.PartnerID, id domain.MemberID) (api.Member, bool) {
 	node := v.directory(partner)
 	if node == nil || node.members[id] == nil || node.members[id].Removed {
@@ -56,7 +56,7 @@ func (v *View) Member(partner domain.PartnerID, id domain.MemberID) (api.Member,
 	return shape, true
 }
 
-// Members returns the partner's members, without names and addresses, sorted by id.
+// Members returns a partner's members without names and addresses, sorted by id.
 func (v *View) Members(partner domain.PartnerID) []api.Member {
 	shapes := []api.Member{}
 	if node := v.directory(partner); node != nil {
@@ -69,8 +69,8 @@ func (v *View) Members(partner domain.PartnerID) []api.Member {
 	return shapes
 }
 
-// Token returns a token, a revoked one too. Who holds one that is limited to some agreements does not see
-// those that name others.
+// Token returns a token, also a revoked one. A viewer whose own token is limited to some agreements does not
+// see tokens for other agreements.
 func (v *View) Token(partner domain.PartnerID, id domain.TokenID) (api.Token, bool) {
 	node := v.directory(partner)
 	if node == nil || node.tokens[id] == nil {
@@ -92,7 +92,7 @@ func (v *View) Token(partner domain.PartnerID, id domain.TokenID) (api.Token, bo
 	return shape, true
 }
 
-// Tokens returns the partner's tokens, sorted by id.
+// Tokens returns the partner's visible tokens, sorted by id.
 func (v *View) Tokens(partner domain.PartnerID) []api.Token {
 	shapes := []api.Token{}
 	if node := v.directory(partner); node != nil {
@@ -103,4 +103,20 @@ func (v *View) Tokens(partner domain.PartnerID) []api.Token {
 		}
 	}
 	return shapes
+}
+
+// name returns the name of a partner, or its id if it does not exist.
+func (v *View) name(partner domain.PartnerID) string {
+	if node := v.store.partners[partner]; node != nil && node.entity != nil {
+		return node.entity.Name
+	}
+	return string(partner)
+}
+
+func (v *View) namesOf(ids []domain.PartnerID) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = v.name(id)
+	}
+	return names
 }

@@ -6,27 +6,27 @@ import (
 	"tandem/domain"
 )
 
-// EventScope selects the events that a viewer reads. The zero EventScope selects all agreements that it may see.
+// EventScope selects the events that a viewer reads. The zero EventScope selects all agreements that the viewer can see.
 type EventScope struct {
 	Agreement domain.AgreementID  // only this agreement
 	Milestone domain.MilestoneRef // only events about this milestone
-	Former    bool                // agreements, too, of which it has seen events and that it may not see any more
+	Former    bool                // includes agreements that the viewer can no longer see but whose events it has seen
 }
 
-// EventList is what one partner may see of an agreement's events, numbered from 1 in the order of the log. It is valid
+// EventList lists the events of an agreement that one partner can see, numbered from 1 in the order of the log. It is valid
 // as long as its View.
 type EventList struct {
 	Root  string // the agreement's name in positions
 	Epoch uint64
-	Lost  bool // history is lost and the loss not accepted
+	Lost  bool // the agreement's partition has an open loss
 
 	index     *eventIndex
 	reader    domain.PartnerID
 	milestone *milestoneNode // nil: all events
 }
 
-// EventLists returns the events in a scope, one list per agreement. It returns no list if the viewer may not see the
-// agreement or milestone that the scope names.
+// EventLists returns the events in a scope, one list per agreement. It returns no list if the scope names an
+// invisible agreement or milestone.
 func (v *View) EventLists(scope EventScope) (lists []EventList) {
 	add := func(index *eventIndex, milestone *milestoneNode) {
 		lists = append(lists, EventList{
@@ -55,7 +55,7 @@ func (v *View) EventLists(scope EventScope) (lists []EventList) {
 	return lists
 }
 
-// Count returns the number of the agreement's events that the partner may see.
+// Count returns the number of the agreement's events that the partner can see.
 func (l EventList) Count() uint64 { return l.index.visibleCount(l.reader) }
 
 // Position returns the position after the first count events.
@@ -69,7 +69,7 @@ func (l EventList) After(number uint64, limit int) []EventRef {
 	return l.index.after(l.reader, number, limit)
 }
 
-// CountBefore returns how many of the agreement's events that the partner may see were recorded before a time.
+// CountBefore returns how many of the agreement's events that the partner can see and that were recorded before a time.
 func (l EventList) CountBefore(at time.Time) uint64 {
 	return l.index.countBefore(l.reader, at.UnixMicro())
 }

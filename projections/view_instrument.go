@@ -5,18 +5,45 @@ import (
 	"tandem/domain"
 )
 
-// InstrumentVisible reports whether the viewer may see the instrument.
-func (v *View) InstrumentVisible(agreement domain.AgreementID, instrument domain.InstrumentID) bool {
+// Instrument returns an instrument of an agreement, or false if it is invisible.
+func (v *View) Instrument(agreement domain.AgreementID, id domain.InstrumentID) (api.Instrument, bool) {
 	node := v.agreement(agreement)
-	return node != nil && v.agreementFor(node).Instrument(instrument) != nil
+	if node == nil || v.agreementFor(node).Instrument(id) == nil {
+		return api.Instrument{}, false
+	}
+	return v.instrumentShape(v.agreementFor(node), v.agreementFor(node).Instrument(id)), true
 }
 
-// ScheduleItemVisible reports whether the viewer may see the schedule item.
-func (v *View) ScheduleItemVisible(agreement domain.AgreementID, instrument domain.InstrumentID, item domain.ItemID) bool {
-	return v.InstrumentVisible(agreement, instrument) && v.store.Agreement(agreement).Instrument(instrument).Item(item) != nil
+// Instruments returns an agreement's instruments in the order in which they were added.
+func (v *View) Instruments(agreement domain.AgreementID) []api.Instrument {
+	shapes := []api.Instrument{}
+	if node := v.agreement(agreement); node != nil {
+		agreement := v.agreementFor(node)
+		for i := range agreement.Instruments {
+			shapes = append(shapes, v.instrumentShape(agreement, &agreement.Instruments[i]))
+		}
+	}
+	return shapes
 }
 
-// servingMilestones are the milestones that name an instrument, as far as the viewer may see them.
+func (v *View) instrumentShape(agreement *domain.Agreement, instrument *domain.Instrument) api.Instrument {
+	all := v.servingMilestones(agreement.ID, instrument.ID)
+	return api.Instrument{
+		Agreement: agreement.ID, ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: rolesShape(instrument),
+		EffectiveOn: instrument.EffectiveOn, ExpiresOn: nilIfZero(instrument.ExpiresOn), Disclosure: instrument.Disclosure,
+		Schedule: v.schedule(agreement, instrument, all), Obligations: obligations(instrument, all), PrivateNote: agreement.Note(instrument.ID, v.viewer.Partner),
+		URL: v.url("agreements", string(agreement.ID), "instruments", string(instrument.ID)),
+	}
+}
+
+func rolesShape(instrument *domain.Instrument) map[domain.RoleName][]domain.PartnerID {
+	if instrument.Roles == nil {
+		return map[domain.RoleName][]domain.PartnerID{}
+	}
+	return instrument.Roles
+}
+
+// servingMilestones are the visible milestones that name an instrument.
 type servingMilestones []*domain.Milestone
 
 func (v *View) servingMilestones(agreement domain.AgreementID, instrument domain.InstrumentID) (list servingMilestones) {
@@ -28,7 +55,7 @@ func (v *View) servingMilestones(agreement domain.AgreementID, instrument domain
 	return list
 }
 
-// filter returns those that the plan fits.
+// filter returns the milestones whose plan matches.
 func (s servingMilestones) filter(fits func(domain.Plan) bool) (list servingMilestones) {
 	for _, milestone := range s {
 		if fits(milestone.Plan) {

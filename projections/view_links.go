@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"strconv"
 	"strings"
 
 	"tandem/domain"
@@ -22,4 +23,12 @@ func (l links) url(segments ...string) string {
 
 func (l links) milestoneURL(ref domain.MilestoneRef) string {
 	return l.url("agreements", string(ref.Agreement), "projects", string(ref.Project), "milestones", string(ref.Milestone))
+}
+
+func (l links) amendmentURL(agreement domain.AgreementID, number int) string {
+	return l.url("agreements", string(agreement), "amendments", strconv.Itoa(number))
+}
+
+func (l links) changeURL(ref domain.ProjectRef, number int) string {
+	return l.url("agreements", string(ref.Agreement), "projects", string(ref.Project), "changes", strconv.Itoa(number))
 }

@@ -5,7 +5,7 @@ import (
 	"tandem/domain"
 )
 
-// Milestone returns a milestone.
+// Milestone returns a milestone, or false if it is invisible.
 func (v *View) Milestone(ref domain.MilestoneRef) (api.Milestone, bool) {
 	milestone := v.milestone(ref)
 	if milestone == nil {
@@ -36,7 +36,7 @@ func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 	return shape
 }
 
-// audienceOf returns who sees that there is the milestone.
+// audienceOf returns the audience of a milestone in shapes, which is public once it is published.
 func audienceOf(milestone *domain.Milestone) domain.Audience {
 	if milestone.Public {
 		return domain.Public
@@ -59,7 +59,7 @@ func (v *View) tolerance(agreement *agreementNode) int {
 	return v.agreementFor(agreement).Terms.ForecastToleranceDays
 }
 
-// overdue follows the owner's calendar.
+// overdue compares with the date in the owner's zone.
 func (v *View) overdue(milestone *domain.Milestone) bool {
 	return milestone.Overdue(v.todayOf(milestone.Plan.Owner))
 }
@@ -93,7 +93,7 @@ func (v *View) acceptance(milestone *domain.Milestone) api.Acceptance {
 	return shape
 }
 
-// evidence tells what all may see of the last delivery, then what the viewer keeps for itself.
+// evidence returns the shared evidence of the last delivery, then the viewer's private evidence.
 func (v *View) evidence(milestone *domain.Milestone) []api.Evidence {
 	shapes := []api.Evidence{}
 	for _, evidence := range milestone.Evidence {

@@ -10,30 +10,29 @@ import (
 	"tandem/domain"
 )
 
-// MilestoneQuery says which milestones are wanted; empty fields do not matter.
+// MilestoneQuery selects milestones. An empty field selects all.
 type MilestoneQuery struct {
 	Agreement           domain.AgreementID
-	Project             domain.ProjectID // needs Agreement to name one project
+	Project             domain.ProjectID // selects one project only together with Agreement
 	State               domain.MilestoneState
 	Health              domain.Health
-	Role                string      // "owner" or "acceptor": the viewer's part
-	DueBefore, DueAfter domain.Date // both exclusive
+	Role                string      // "owner" or "acceptor": the viewer's role in the milestone
+	DueBefore, DueAfter domain.Date // exclusive
 	Overdue             *bool
 	Limit               int    // 1 to 200
-	Cursor              string // where the page before ended
+	Cursor              string // next_cursor of the page before
 }
 
-// ErrCursor says that a cursor is not one that a list has given.
-var ErrCursor = errors.New("the cursor is none of this list's")
+// ErrCursor means that a cursor was not returned by a list of milestones.
+var ErrCursor = errors.New("the cursor was not returned by this list")
 
-// Milestones returns a page of the milestones that the viewer may see, sorted by due date,
-// agreement, project and id, and the cursor of the next page, nil at the end. The error is
-// ErrCursor.
+// Milestones returns a page of the visible milestones that match the query, sorted by due date, agreement,
+// project and id, and the cursor of the next page, or nil at the end. The error is ErrCursor.
 func (v *View) Milestones(query MilestoneQuery) ([]api.Milestone, *string, error) {
 	return milestonePage(v, query, v.milestoneShape)
 }
 
-// milestonePage returns a page of what shape makes of the milestones that are wanted.
+// milestonePage returns a page of shapes of the milestones that match the query.
 func milestonePage[T any](view *View, query MilestoneQuery, shape func(*milestoneNode) T) ([]T, *string, error) {
 	nodes := view.candidates(query)
 	if query.Cursor != "" {
@@ -63,7 +62,7 @@ func milestonePage[T any](view *View, query MilestoneQuery, shape func(*mileston
 	return shapes, nil, nil
 }
 
-// candidates returns the viewer's milestones in order, narrowed to the project when there is one.
+// candidates returns the visible milestones, of one project if the query names one, in the order of lists.
 func (v *View) candidates(query MilestoneQuery) []*milestoneNode {
 	if query.Agreement == "" || query.Project == "" {
 		return v.node.milestones
@@ -100,7 +99,7 @@ func (v *View) matches(node *milestoneNode, query MilestoneQuery) bool {
 	return true
 }
 
-// cursor returns the key as opaque text.
+// cursor returns the key as an opaque text.
 func (k milestoneKey) cursor() string {
 	text := strings.Join([]string{k.due.String(), string(k.ref.Agreement), string(k.ref.Project), string(k.ref.Milestone)}, "/")
 	return base64.RawURLEncoding.EncodeToString([]byte(text))

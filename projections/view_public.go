@@ -9,8 +9,8 @@ import (
 	"tandem/domain"
 )
 
-// Public returns what everybody sees of an agreement, whoever the viewer is; false if nothing of it is
-// public.
+// Public returns the public view of an agreement, which is the same for every viewer; false if it has no public
+// milestone.
 func (v *View) Public(id domain.AgreementID) (api.PublicStatus, bool) {
 	agreement := v.store.agreements[id]
 	if agreement == nil || len(agreement.public) == 0 {
@@ -39,7 +39,7 @@ func (v *View) Public(id domain.AgreementID) (api.PublicStatus, bool) {
 	return shape, true
 }
 
-// comparePublic puts the milestones of a project together. Ids decide last, and are not told.
+// comparePublic keeps the milestones of a project together. Ids decide last and are not shown.
 func comparePublic(one, other *milestoneNode) int {
 	return cmp.Or(
 		strings.Compare(one.project.entity.Title, other.project.entity.Title),
@@ -50,8 +50,8 @@ func comparePublic(one, other *milestoneNode) int {
 	)
 }
 
-// agreedToPublic returns who has approved that something of the project is public, or a change of what was
-// public by then. Who was taken in later, or is named as owner or acceptor by another, has not by that.
+// agreedToPublic returns the partners that have approved the publication of a milestone of the project, or a
+// change of one that was public by then. A later participant, owner or acceptor has not approved by that alone.
 func (p *projectNode) agreedToPublic() (agreed []domain.PartnerID) {
 	for _, request := range p.entity.Changes {
 		public := func(proposed domain.ProposedChange) bool { return p.milestones[proposed.Milestone].entity.Public }
@@ -62,7 +62,7 @@ func (p *projectNode) agreedToPublic() (agreed []domain.PartnerID) {
 	return agreed
 }
 
-// publicMilestone names only those who agreed to be named.
+// publicMilestone names only partners that have approved to be named.
 func (v *View) publicMilestone(milestone *domain.Milestone, agreed []domain.PartnerID) api.PublicMilestone {
 	silent := func(partner domain.PartnerID) bool { return !slices.Contains(agreed, partner) }
 	owner := ""
@@ -75,14 +75,6 @@ func (v *View) publicMilestone(milestone *domain.Milestone, agreed []domain.Part
 		DueOn:     milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), DeliveredOn: nilIfZero(milestone.DeliveredOn),
 		AcceptedOn: nilIfZero(milestone.AcceptedOn), Overdue: v.overdue(milestone),
 	}
-}
-
-func (v *View) namesOf(ids []domain.PartnerID) []string {
-	names := make([]string, len(ids))
-	for i, id := range ids {
-		names[i] = v.name(id)
-	}
-	return names
 }
 
 func countPublic(status *api.PublicStatus, milestone api.PublicMilestone) {

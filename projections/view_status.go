@@ -5,8 +5,8 @@ import (
 	"tandem/domain"
 )
 
-// Status returns the state of all that the viewer may see. What waits for a decision is counted in the
-// inbox, so that the two cannot differ, and a new kind of item counts by itself.
+// Status returns the state of all visible projects. Decisions are counted in the inbox, so both always agree
+// and a new kind of item needs no code here.
 func (v *View) Status() api.Status {
 	all, projects := newTally(), map[*projectNode]*tally{}
 	for _, node := range v.node.milestones {
@@ -49,28 +49,28 @@ func groupByProject(items []api.InboxItem) map[domain.ProjectRef][]api.InboxItem
 	return within
 }
 
-// ProjectStatus returns the state of one project.
+// ProjectStatus returns the state of one project, or false if it is invisible.
 func (v *View) ProjectStatus(agreement domain.AgreementID, id domain.ProjectID) (api.ProjectStatus, bool) {
 	project := v.project(agreement, id)
 	if project == nil {
 		return api.ProjectStatus{}, false
 	}
-	total, items := newTally(), v.projectItems(project)
+	total, items := newTally(), inbox{v}.projectItems(project)
 	for _, node := range v.candidates(MilestoneQuery{Agreement: agreement, Project: id}) {
 		v.tallyMilestone(node, total)
-		items = append(items, v.milestoneItems(node)...)
+		items = append(items, inbox{v}.milestoneItems(node)...)
 	}
 	return total.project(project.entity, items), true
 }
 
-// tally counts milestones that come in the order of lists.
+// tally counts milestones, which are added in the order of lists.
 type tally struct {
 	counts  api.Counts
 	overdue int
-	nextDue *api.MilestoneRef // of those that are neither late nor delivered
+	nextDue *api.MilestoneRef // the first that is neither overdue nor delivered
 }
 
-// newTally has every known state and health, so that a reader finds a zero instead of nothing.
+// newTally returns a tally with a zero for every state and health.
 func newTally() *tally {
 	total := &tally{counts: api.Counts{State: map[domain.MilestoneState]int{}, Health: map[domain.Health]int{}}}
 	for _, milestoneState := range domain.MilestoneStates() {

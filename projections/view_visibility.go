@@ -168,3 +168,32 @@ func (v *visibility) ownDirectory(partner domain.PartnerID) *partnerNode {
 	}
 	return v.directory(partner)
 }
+
+// InstrumentVisible reports whether the viewer can see the instrument.
+func (v *visibility) InstrumentVisible(agreement domain.AgreementID, instrument domain.InstrumentID) bool {
+	node := v.agreement(agreement)
+	return node != nil && v.agreementFor(node).Instrument(instrument) != nil
+}
+
+// ScheduleItemVisible reports whether the viewer can see the schedule item.
+func (v *visibility) ScheduleItemVisible(agreement domain.AgreementID, instrument domain.InstrumentID, item domain.ItemID) bool {
+	return v.InstrumentVisible(agreement, instrument) && v.store.Agreement(agreement).Instrument(instrument).Item(item) != nil
+}
+
+// WebhooksVisible reports whether the viewer can see the partner's webhooks.
+func (v *visibility) WebhooksVisible(partner domain.PartnerID) bool {
+	return v.ownDirectory(partner) != nil
+}
+
+// WebhookVisible reports whether the viewer can see the webhook.
+func (v *visibility) WebhookVisible(partner domain.PartnerID, id domain.WebhookID) bool {
+	return v.webhook(partner, id) != nil
+}
+
+func (v *visibility) webhook(partner domain.PartnerID, id domain.WebhookID) *domain.Webhook {
+	node := v.ownDirectory(partner)
+	if node == nil || node.webhooks[id] == nil || node.webhooks[id].Removed {
+		return nil
+	}
+	return node.webhooks[id]
+}

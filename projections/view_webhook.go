@@ -5,8 +5,8 @@ import (
 	"tandem/domain"
 )
 
-// Webhook returns a webhook that is not removed, to members of its partner. A token that is limited to
-// some agreements sees none: what is delivered may be of others.
+// Webhook returns a webhook of the viewer's partner, or false if it is removed. A token that is limited to some
+// agreements sees no webhook, because its messages can be about other agreements.
 func (v *View) Webhook(partner domain.PartnerID, id domain.WebhookID) (api.Webhook, bool) {
 	webhook := v.webhook(partner, id)
 	if webhook == nil {
@@ -27,22 +27,6 @@ func (v *View) Webhook(partner domain.PartnerID, id domain.WebhookID) (api.Webho
 	}
 	shape.Version, shape.UpdatedAt = webhook.Versions.For(partner)
 	return shape, true
-}
-
-func (v *View) webhook(partner domain.PartnerID, id domain.WebhookID) *domain.Webhook {
-	node := v.ownDirectory(partner)
-	if node == nil || node.webhooks[id] == nil || node.webhooks[id].Removed {
-		return nil
-	}
-	return node.webhooks[id]
-}
-
-// WebhooksVisible reports whether the viewer may see the partner's webhooks.
-func (v *View) WebhooksVisible(partner domain.PartnerID) bool { return v.ownDirectory(partner) != nil }
-
-// WebhookVisible reports whether the viewer may see the webhook.
-func (v *View) WebhookVisible(partner domain.PartnerID, id domain.WebhookID) bool {
-	return v.webhook(partner, id) != nil
 }
 
 // Webhooks returns the partner's webhooks, sorted by id.

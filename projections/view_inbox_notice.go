@@ -9,9 +9,9 @@ import (
 	"tandem/domain"
 )
 
-// noticeItems tells of what others did in the partner's own directory, until its cause has gone or a
-// manager has dismissed it. Who holds a token that is limited to some agreements is told of none.
-func (v *View) noticeItems() (items []api.InboxItem) {
+// noticeItems returns notices of changes in the partner's own directory, until the cause is gone or a manager
+// has dismissed them. A token that is limited to some agreements sees none.
+func (v inbox) noticeItems() (items []api.InboxItem) {
 	partner := v.ownDirectory(v.viewer.Partner)
 	if partner == nil {
 		return nil
@@ -29,27 +29,27 @@ func (v *View) noticeItems() (items []api.InboxItem) {
 	return slices.DeleteFunc(items, func(item api.InboxItem) bool { return !partner.entity.NoticeOpen(*item.Notice) })
 }
 
-func (v *View) notice(id domain.NoticeID, title, reason string, since time.Time, url string) api.InboxItem {
+func (v inbox) notice(id domain.NoticeID, title, reason string, since time.Time, url string) api.InboxItem {
 	return api.InboxItem{Kind: "notice", Notice: &id, Title: title, Reason: reason, Since: since.UTC(), URL: url}
 }
 
-func (v *View) tokenItem(token *domain.Token) api.InboxItem {
+func (v inbox) tokenItem(token *domain.Token) api.InboxItem {
 	return v.notice(domain.NoticeOfToken(token.Ref.Token), token.Name,
-		"The operator issued the "+string(token.Role)+"'s token "+string(token.Ref.Token)+", with which one acts for "+v.name(token.Ref.Partner)+
-			". Revoke it unless you know who holds it.",
+		"The operator issued the "+string(token.Role)+"'s token "+string(token.Ref.Token)+", which acts for "+v.name(token.Ref.Partner)+
+			". Revoke it unless you know its holder.",
 		token.IssuedAt, v.url("partners", string(token.Ref.Partner), "tokens", string(token.Ref.Token)))
 }
 
-func (v *View) webhookItem(webhook *domain.Webhook) api.InboxItem {
+func (v inbox) webhookItem(webhook *domain.Webhook) api.InboxItem {
 	title := webhook.Settings.Title
 	if title == "" {
 		title = string(webhook.Ref.Webhook)
 	}
-	return v.notice(domain.NoticeOfWebhook(webhook.Ref.Webhook), title, "Nothing is delivered to "+webhook.Settings.DisplayAddress+" any more: "+webhook.DisabledReason,
+	return v.notice(domain.NoticeOfWebhook(webhook.Ref.Webhook), title, "Messages to "+webhook.Settings.DisplayAddress+" have stopped: "+webhook.DisabledReason,
 		webhook.DisabledAt, v.url("partners", string(webhook.Ref.Partner), "webhooks", string(webhook.Ref.Webhook)))
 }
 
-// NoticeVisible reports whether the notice stands in the viewer's inbox.
+// NoticeVisible reports whether the notice is in the viewer's inbox.
 func (v *View) NoticeVisible(partner domain.PartnerID, id domain.NoticeID) bool {
-	return partner == v.viewer.Partner && slices.ContainsFunc(v.noticeItems(), func(item api.InboxItem) bool { return *item.Notice == id })
+	return partner == v.viewer.Partner && slices.ContainsFunc(inbox{v}.noticeItems(), func(item api.InboxItem) bool { return *item.Notice == id })
 }

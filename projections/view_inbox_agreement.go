@@ -1,0 +1,74 @@
+package projections
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"tandem/api"
+	"tandem/domain"
+)
+
+func (v inbox) signatureItems(agreement *agreementNode) []api.InboxItem {
+	for _, awaited := range agreement.awaitedSignatures {
+		if awaited.Partner == v.viewer.Partner {
+			return []api.InboxItem{{
+				Kind: "signature", Agreement: &agreement.id, Title: agreement.entity.Terms.Title, Reason: "The draft waits for your signature.",
+				Since: time.UnixMicro(awaited.At).UTC(), URL: v.url("agreements", string(agreement.id)),
+			}}
+		}
+	}
+	return nil
+}
+
+// amendmentItems returns the open amendments that need the viewer's signature.
+func (v inbox) amendmentItems(agreement *agreementNode) (items []api.InboxItem) {
+	for _, amendment := range agreement.entity.Amendments {
+		if !amendment.Awaits(v.viewer.Partner) || !agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
+			continue
+		}
+		since, reason := amendment.ProposedAt, fmt.Sprintf("%s proposes amendment %d: %s", v.name(amendment.ProposedBy), amendment.Number, amendment.Title)
+		if !agreement.entity.Party(v.viewer.Partner) {
+			since, reason = amendment.InvitedAt, fmt.Sprintf("You are invited to join by amendment %d: %s", amendment.Number, amendment.Title)
+		}
+		items = append(items, api.InboxItem{
+			Kind: "amendment", Agreement: &agreement.id, Amendment: &amendment.Number, Title: agreement.entity.Terms.Title, Reason: reason,
+			Since: time.UnixMicro(since).UTC(), URL: v.amendmentURL(agreement.id, amendment.Number),
+		})
+	}
+	return items
+}
+
+// endItems returns the mutual ends that need the viewer's call, and the termination notices of other parties
+// until they take effect.
+func (v inbox) endItems(node *agreementNode) (items []api.InboxItem) {
+	agreement, me := v.agreementFor(node), v.viewer.Partner
+	add := func(kind, reason string, at int64) {
+		items = append(items, api.InboxItem{
+			Kind: kind, Agreement: &node.id, Title: agreement.Terms.Title, Reason: reason,
+			Since: time.UnixMicro(at).UTC(), URL: v.url("agreements", string(node.id)),
+		})
+	}
+	if agreement.State(v.now) != domain.AgreementStateActive || !agreement.Party(me) {
+		return nil
+	}
+	today := domain.DateOf(v.now.UTC())
+	for _, notice := range agreement.TerminationNotices {
+		if notice.Partner != me && today <= notice.On {
+			add("notice", fmt.Sprintf("%s gave notice for %s: %s", v.name(notice.Partner), notice.On, notice.Reason), notice.At)
+		}
+	}
+	for i, call := range agreement.TerminationCalls {
+		same := func(other domain.TerminationCall) bool { return other.On == call.On }
+		mine := func(other domain.TerminationCall) bool { return same(other) && other.Partner == me }
+		if today > call.On || slices.ContainsFunc(agreement.TerminationCalls, mine) || slices.ContainsFunc(agreement.TerminationCalls[:i], same) {
+			continue // one item per date, for its first call
+		}
+		reason := fmt.Sprintf("%s called the agreement's end on %s", v.name(call.Partner), call.On)
+		if call.Reason != "" {
+			reason += ": " + call.Reason
+		}
+		add("stage", reason, call.At)
+	}
+	return items
+}

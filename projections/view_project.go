@@ -1,0 +1,39 @@
+package projections
+
+import (
+	"tandem/api"
+	"tandem/domain"
+)
+
+// Project returns a project, or false if it is invisible.
+func (v *View) Project(agreement domain.AgreementID, id domain.ProjectID) (api.Project, bool) {
+	project := v.project(agreement, id)
+	if project == nil {
+		return api.Project{}, false
+	}
+	return v.projectShape(project.entity), true
+}
+
+// Projects returns the visible projects of an agreement, sorted by id.
+func (v *View) Projects(agreement domain.AgreementID) []api.Project {
+	shapes := []api.Project{}
+	for _, project := range v.projectsOf(v.agreement(agreement)) {
+		shapes = append(shapes, v.projectShape(project.entity))
+	}
+	return shapes
+}
+
+func (v *View) projectShape(project *domain.Project) api.Project {
+	shape := api.Project{
+		Agreement: project.Ref.Agreement, ID: project.Ref.Project, Title: project.Title, Description: project.Description,
+		Area: project.Area, Stage: project.Stage, Lead: project.Lead, Participants: project.Participants,
+		Instrument: nilIfZero(project.Instrument), DecideBy: nilIfZero(project.DecideBy),
+		Pending: map[domain.StageMove][]domain.PartnerID{},
+		URL:     v.url("agreements", string(project.Ref.Agreement), "projects", string(project.Ref.Project)),
+	}
+	for _, call := range project.Calls {
+		shape.Pending[call.Move] = append(shape.Pending[call.Move], call.Partner)
+	}
+	shape.Version, shape.UpdatedAt = project.Versions.For(v.viewer.Partner)
+	return shape
+}
