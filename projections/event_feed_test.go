@@ -136,7 +136,7 @@ func TestTheMergedFeedIsInTheOrderOfRecording(t *testing.T) {
 		page, err := eventfeed.NewReader(model.ReadModel).Next(context.Background(), viewerOf("xiaomi"), eventfeed.Cursor{}, eventfeed.EventQuery{Since: at}, 200)
 		require.NoError(t, err)
 		for _, event := range page.Events {
-			ids = append(ids, event.ID)
+			ids = append(ids, event.ID())
 		}
 		return ids
 	}

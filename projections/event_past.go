@@ -54,7 +54,7 @@ func (s *events) withPast(ctx context.Context, event VisibleEvent, read func(*st
 	past := s.pasts.take(event.ref.index, seq)
 	if past == nil {
 		s.views.present.mu.RLock()
-		past = &pastState{index: event.ref.index, store: s.views.present.store.emptyPast(domain.Stream{Agreement: event.Agreement})}
+		past = &pastState{index: event.ref.index, store: s.views.present.store.emptyPast(domain.Stream{Agreement: event.Agreement()})}
 		s.views.present.mu.RUnlock()
 	}
 	if err := s.advancePast(ctx, past, seq); err != nil {

@@ -14,16 +14,39 @@ import (
 
 // VisibleEvent is a stored event that a partner can see.
 type VisibleEvent struct {
-	ID         string       // stable, as in feeds
-	Type       string       // without its version, as in feeds
-	Position   RootPosition // after the event
-	Agreement  domain.AgreementID
-	Audience   domain.Audience
-	RecordedAt time.Time
-
 	ref    EventRef
+	epoch  uint64
 	commit *eventlog.Commit
 }
+
+// ID returns the event's public id. It is derived from the id of the command that caused the event, which is never
+// reused, so it is stable and does not reveal the event's place in the log.
+func (e VisibleEvent) ID() string {
+	index := e.ref.entry.Index
+	b := append(e.commit.Command[:len(e.commit.Command):len(e.commit.Command)], e.commit.Stream...)
+	sum := sha256.Sum256(append(b, byte(index>>8), byte(index)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Type returns the event's type without its version.
+func (e VisibleEvent) Type() string { return domain.PublicType(e.stored().Type) }
+
+// Agreement returns the agreement that the event belongs to.
+func (e VisibleEvent) Agreement() domain.AgreementID { return domain.AgreementID(e.ref.index.name) }
+
+// Audience returns the partners that may see the event.
+func (e VisibleEvent) Audience() domain.Audience { return domain.Audience(e.stored().Audience) }
+
+// RecordedAt returns when the event was recorded.
+func (e VisibleEvent) RecordedAt() time.Time { return e.commit.RecordedAt }
+
+// Position returns the partner's position after the event.
+func (e VisibleEvent) Position() RootPosition {
+	return RootPosition{e.epoch, e.ref.index.name, e.ref.Number}
+}
+
+// stored returns the event as it is in the log.
+func (e VisibleEvent) stored() *eventlog.Event { return &e.commit.Events[e.ref.entry.Index] }
 
 // ReadEvents reads events, recent ones from memory and the others from the log. If the log cannot be read now, the error
 // is an ErrUnreadable.
@@ -32,7 +55,7 @@ func (s *events) ReadEvents(ctx context.Context, refs []EventRef) ([]VisibleEven
 	s.views.present.mu.RLock()
 	state := s.views.present.store
 	for i, ref := range refs {
-		events[i] = VisibleEvent{Position: state.positionAt(ref.index, ref.Number), ref: ref}
+		events[i] = VisibleEvent{ref: ref, epoch: state.epoch(ref.index.partition)}
 		if recent := state.postStates.get(ref.commit()); recent != nil {
 			events[i].commit = recent.commit
 		} else {
@@ -40,30 +63,23 @@ func (s *events) ReadEvents(ctx context.Context, refs []EventRef) ([]VisibleEven
 		}
 	}
 	s.views.present.mu.RUnlock()
-	commits, err := s.readCommits(ctx, older)
+	commits, err := s.readCommits(ctx, older, len(refs))
 	if err != nil {
 		return nil, err
 	}
 	for i := range events {
-		event := &events[i]
-		if event.commit == nil {
-			event.commit = commits[event.ref.commit()]
+		if events[i].commit == nil {
+			events[i].commit = commits[events[i].ref.commit()]
 		}
-		stored := event.stored()
-		event.ID, event.Agreement, event.RecordedAt = eventID(event.commit, event.ref.entry.Index), domain.AgreementID(event.Position.Name), event.commit.RecordedAt
-		event.Type, event.Audience = domain.PublicType(stored.Type), domain.Audience(stored.Audience)
 	}
 	return events, nil
 }
 
 func (r EventRef) commit() commitKey { return commitKey{r.index.partition, uint64(r.entry.Seq)} }
 
-// stored returns the event as it is in the log.
-func (e *VisibleEvent) stored() *eventlog.Event { return &e.commit.Events[e.ref.entry.Index] }
-
-// readCommits reads commits from the log, each once.
-func (s *events) readCommits(ctx context.Context, wanted map[eventlog.Partition][]uint64) (map[commitKey]*eventlog.Commit, error) {
-	found := map[commitKey]*eventlog.Commit{}
+// readCommits reads commits from the log, each once. They are count at most.
+func (s *events) readCommits(ctx context.Context, wanted map[eventlog.Partition][]uint64, count int) (map[commitKey]*eventlog.Commit, error) {
+	found := make(map[commitKey]*eventlog.Commit, count)
 	for partition, seqs := range wanted {
 		slices.Sort(seqs)
 		commits, err := s.log.Read(ctx, partition, slices.Compact(seqs))
@@ -75,12 +91,4 @@ func (s *events) readCommits(ctx context.Context, wanted map[eventlog.Partition]
 		}
 	}
 	return found, nil
-}
-
-// eventID returns an event's public id. It is derived from the id of the command that caused the event, which is never
-// reused, so it is stable and does not reveal the event's place in the log.
-func eventID(commit *eventlog.Commit, index uint16) string {
-	b := append(commit.Command[:len(commit.Command):len(commit.Command)], commit.Stream...)
-	sum := sha256.Sum256(append(b, byte(index>>8), byte(index)))
-	return hex.EncodeToString(sum[:16])
 }

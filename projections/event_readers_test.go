@@ -43,14 +43,14 @@ func TestAllReadersReturnTheSameEvents(t *testing.T) {
 			lane.read(t, after)
 			requireNoRepeats(t, lane.events)
 			kept := slices.DeleteFunc(slices.Clone(lane.events), func(event projections.VisibleEvent) bool {
-				return event.Position.Partition() == lost && !event.RecordedAt.After(lossAt)
+				return event.Position().Partition() == lost && !event.RecordedAt().After(lossAt)
 			})
 			for _, event := range readAll(t, after, lane.partner, projections.EventScope{}) {
-				if event.Position.Partition() == lost && !event.RecordedAt.After(lossAt) {
+				if event.Position().Partition() == lost && !event.RecordedAt().After(lossAt) {
 					kept = append(kept, event) // was read in the ended epoch
 				}
 			}
-			slices.SortStableFunc(kept, func(one, other projections.VisibleEvent) int { return one.RecordedAt.Compare(other.RecordedAt) })
+			slices.SortStableFunc(kept, func(one, other projections.VisibleEvent) int { return one.RecordedAt().Compare(other.RecordedAt()) })
 			requireSameEvents(t, after, lane.partner, kept)
 		}
 		require.NoError(t, after.stop())
@@ -101,7 +101,7 @@ func requireSameEvents(t *rapid.T, model *runningModel, partner domain.PartnerID
 		agreements = append(agreements, agreement.ID)
 	}
 	lane = slices.DeleteFunc(slices.Clone(lane), func(event projections.VisibleEvent) bool {
-		return !slices.Contains(agreements, event.Agreement) // the partner does not see it any more
+		return !slices.Contains(agreements, event.Agreement()) // the partner does not see it any more
 	})
 	require.Equal(t, positionsOf(all), positionsOf(lane), "the lane of %s", partner)
 	for _, agreement := range agreements {
@@ -128,14 +128,14 @@ func requireSameEvents(t *rapid.T, model *runningModel, partner domain.PartnerID
 func requireNoRepeats(t *rapid.T, events []projections.VisibleEvent) {
 	ids := map[string]bool{}
 	for _, event := range events {
-		require.False(t, ids[event.ID], "%s is read twice", event.Position)
-		ids[event.ID] = true
+		require.False(t, ids[event.ID()], "%s is read twice", event.Position())
+		ids[event.ID()] = true
 	}
 }
 
 func eventsOf(events []projections.VisibleEvent, agreement domain.AgreementID) (some []projections.VisibleEvent) {
 	for _, event := range events {
-		if event.Agreement == agreement {
+		if event.Agreement() == agreement {
 			some = append(some, event)
 		}
 	}
@@ -144,7 +144,7 @@ func eventsOf(events []projections.VisibleEvent, agreement domain.AgreementID) (
 
 func positionsOf(events []projections.VisibleEvent) (lines []string) {
 	for _, event := range events {
-		lines = append(lines, event.ID+" "+event.Position.String())
+		lines = append(lines, event.ID()+" "+event.Position().String())
 	}
 	return lines
 }
@@ -163,7 +163,7 @@ func readAll(t *rapid.T, model *runningModel, partner domain.PartnerID, scope pr
 			return events
 		}
 		if position = page.Position(); scope.Agreement != "" {
-			require.Equal(t, events[len(events)-1].Position.String(), position)
+			require.Equal(t, events[len(events)-1].Position().String(), position)
 		}
 	}
 }

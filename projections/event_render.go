@@ -58,7 +58,7 @@ func (s *events) RenderEvent(ctx context.Context, partner domain.PartnerID, visi
 		rendered.Names = view.knownNames()
 		rendered.Agreement, rendered.Project = view.agreementTitle(event.stream), view.projectTitle(event.stream)
 		if known = rendered.Event.Milestone == nil; !known {
-			rendered.Milestone, known = s.views.viewAt(view.store, viewer, visible.RecordedAt).milestoneAfter(event, private)
+			rendered.Milestone, known = s.views.viewAt(view.store, viewer, visible.RecordedAt()).milestoneAfter(event, private)
 		}
 		return nil
 	})
@@ -66,7 +66,7 @@ func (s *events) RenderEvent(ctx context.Context, partner domain.PartnerID, visi
 		return rendered, err
 	}
 	err = s.withPast(ctx, visible, func(past *store) {
-		view := s.views.viewAt(past, viewer, visible.RecordedAt)
+		view := s.views.viewAt(past, viewer, visible.RecordedAt())
 		if node := view.milestone(event.milestone()); node != nil {
 			rendered.Milestone = view.messageMilestone(node, private)
 		}
@@ -104,7 +104,7 @@ func (e decodedEvent) milestone() domain.MilestoneRef {
 func (e decodedEvent) shape(sentence string) api.Event {
 	member, viaOperator := domain.ParseActorName(e.commit.Actor)
 	shape := api.Event{
-		ID: e.ID, Position: e.Position.String(), RecordedAt: e.RecordedAt, Type: e.Type, Audience: e.Audience,
+		ID: e.ID(), Position: e.Position().String(), RecordedAt: e.RecordedAt(), Type: e.Type(), Audience: e.Audience(),
 		Partner: nilIfZero(domain.PartnerID(e.commit.Partner)), Member: string(member), ViaOperator: viaOperator,
 		Agreement: e.stream.Agreement, Project: nilIfZero(e.stream.Project), Data: json.RawMessage(e.stored().Data), Sentence: sentence,
 	}
@@ -121,7 +121,7 @@ func (v *View) fact(event decodedEvent) sentences.Fact {
 		Payload: event.payload, Partner: domain.PartnerID(event.commit.Partner), System: event.commit.Actor == string(domain.System),
 		Name: v.name, Title: subject,
 	}
-	_, fact.Private = event.Audience.Private()
+	_, fact.Private = event.Audience().Private()
 	switch {
 	case event.stream.Project == "":
 		fact.Title = cmp.Or(v.agreementTitle(event.stream), string(event.stream.Agreement))

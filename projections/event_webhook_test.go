@@ -111,8 +111,8 @@ func TestToldLikeTheFeedWithWhatChanged(t *testing.T) {
 		rendered, err := model.RenderEvent(context.Background(), "nokia", event, false, "fi")
 		require.NoError(t, err)
 		require.Equal(t, feed.Events[n], rendered.Event)
-		require.Equal(t, feed.Events[n].ID, event.ID)
-		require.Equal(t, feed.Events[n].Position, event.Position.String())
+		require.Equal(t, feed.Events[n].ID, event.ID())
+		require.Equal(t, feed.Events[n].Position, event.Position().String())
 		require.Equal(t, feed.Events[n].Milestone == nil, rendered.Milestone == nil)
 	}
 	last, err := model.RenderEvent(context.Background(), "nokia", list[len(list)-1], false, "fi")
@@ -214,7 +214,7 @@ func TestProgressBeginsRewindsAndSkips(t *testing.T) {
 
 	event, err := reader.EventAt(context.Background(), viewer, feed.Events[3].Position)
 	require.NoError(t, err)
-	require.Equal(t, feed.Events[3].ID, event.ID)
+	require.Equal(t, feed.Events[3].ID, event.ID())
 	_, err = reader.EventAt(context.Background(), viewerOf("sony"), feed.Events[3].Position)
 	require.ErrorIs(t, err, eventfeed.ErrNotVisible)
 	require.ElementsMatch(t, []domain.PartnerID{"nokia", "xiaomi"}, model.ReadersOf(agreementID))

@@ -269,10 +269,10 @@ func (l *lane) fillQueue(ctx context.Context, webhook *domain.Webhook) error {
 
 // wants reports whether a webhook asks for an event.
 func wants(webhook *domain.Webhook, event *projections.VisibleEvent) bool {
-	if _, private := event.Audience.Private(); private && !webhook.Settings.IncludePrivate {
+	if _, private := event.Audience().Private(); private && !webhook.Settings.IncludePrivate {
 		return false
 	}
-	return webhook.Settings.Subscribes(event.Type, event.Agreement)
+	return webhook.Settings.Subscribes(event.Type(), event.Agreement())
 }
 
 // recordLostHistory adds a note to the attempt history: events that were sent may no longer exist.
@@ -292,7 +292,7 @@ func (l *lane) eventJob(ctx context.Context, webhook *domain.Webhook, kind jobKi
 	if err != nil {
 		return nil, err
 	}
-	return &job{kind: kind, message: message, event: event, positions: []string{event.Position.String()}}, nil
+	return &job{kind: kind, message: message, event: event, positions: []string{event.Position().String()}}, nil
 }
 
 // skippedJob returns a job for the first skipped event that is due. While the circuit breaker is open, the oldest skipped
@@ -316,7 +316,7 @@ func (l *lane) skippedJob(ctx context.Context, webhook *domain.Webhook, now time
 		case err != nil:
 			return nil, err
 		case !wants(webhook, &event):
-			l.addAttempt(Attempt{MessageID: event.ID, Type: event.Type, StartedAt: now.UTC(), Reason: "The webhook no longer asks for this skipped event, so it is not retried."})
+			l.addAttempt(Attempt{MessageID: event.ID(), Type: event.Type(), StartedAt: now.UTC(), Reason: "The webhook no longer asks for this skipped event, so it is not retried."})
 			l.state.Skipped = slices.Delete(l.state.Skipped, i, i+1)
 			i--
 			continue

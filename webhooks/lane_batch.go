@@ -40,7 +40,7 @@ func (l *lane) startBatch(ctx context.Context, webhook *domain.Webhook, until ti
 		l.state.Cursor, l.state.DigestedUntil = page.Cursor, until
 		return nil, nil
 	}
-	l.state.Batch = &batch{ID: digestID(page.Events), UpTo: page.Cursor, LastRecordedAt: page.Events[len(page.Events)-1].RecordedAt}
+	l.state.Batch = &batch{ID: digestID(page.Events), UpTo: page.Cursor, LastRecordedAt: page.Events[len(page.Events)-1].RecordedAt()}
 	if len(page.Events) < maxBatchEvents {
 		l.state.Batch.DigestEnd = until
 	}
@@ -73,7 +73,7 @@ func (l *lane) batchJob(ctx context.Context, webhook *domain.Webhook, list []pro
 	}
 	job := &job{kind: jobBatch, message: message}
 	for _, event := range list {
-		job.positions = append(job.positions, event.Position.String())
+		job.positions = append(job.positions, event.Position().String())
 	}
 	return job, nil
 }
@@ -193,7 +193,7 @@ func (l *lane) resendJob(ctx context.Context, webhook *domain.Webhook, request d
 	if original.Type != digestType {
 		return l.eventJob(ctx, webhook, jobRequest, list[0])
 	}
-	message, err := l.engine.messages.digestMessage(ctx, webhook, &batch{ID: request.Message, LastRecordedAt: list[len(list)-1].RecordedAt}, list)
+	message, err := l.engine.messages.digestMessage(ctx, webhook, &batch{ID: request.Message, LastRecordedAt: list[len(list)-1].RecordedAt()}, list)
 	return &job{message: message, positions: original.Events}, err
 }
 

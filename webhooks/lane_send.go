@@ -156,7 +156,7 @@ func (l *lane) advancePast(job *job) {
 	case jobNextEvent:
 		l.state.HeadAttempts = 0
 		l.state.Cursor.Advance(job.event)
-		if len(l.queue) > 0 && l.queue[0].ID == job.event.ID {
+		if len(l.queue) > 0 && l.queue[0].Position() == job.event.Position() {
 			if l.queue = l.queue[1:]; len(l.queue) == 0 {
 				l.state.Cursor = l.queueEnd
 			}

@@ -71,7 +71,7 @@ func newMessageBuilder(events *feed.Reader, book *sentences.Book, base string) *
 
 // eventMessage returns the message about one event. Callers must not modify it.
 func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webhook, event projections.VisibleEvent) (*formats.Message, error) {
-	key := messageKey{webhook.Ref.Partner, event.ID, webhook.Settings.IncludePrivate, webhook.Settings.Language}
+	key := messageKey{webhook.Ref.Partner, event.ID(), webhook.Settings.IncludePrivate, webhook.Settings.Language}
 	b.mu.Lock()
 	message := b.cached[key]
 	b.mu.Unlock()
@@ -82,11 +82,11 @@ func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webho
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(standardBody{event.Type, event.RecordedAt, eventData{rendered.Event, rendered.Previous, rendered.Milestone}})
+	body, err := json.Marshal(standardBody{event.Type(), event.RecordedAt(), eventData{rendered.Event, rendered.Previous, rendered.Milestone}})
 	if err != nil {
-		return nil, fmt.Errorf("write event %s: %w", event.ID, err)
+		return nil, fmt.Errorf("write event %s: %w", event.ID(), err)
 	}
-	message = &formats.Message{ID: event.ID, Type: event.Type, RecordedAt: event.RecordedAt, Body: body, Content: b.content(rendered, webhook.Settings.Language)}
+	message = &formats.Message{ID: event.ID(), Type: event.Type(), RecordedAt: event.RecordedAt(), Body: body, Content: b.content(rendered, webhook.Settings.Language)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.cached) >= maxCachedMessages {
@@ -170,7 +170,7 @@ const (
 func digestID(list []projections.VisibleEvent) string {
 	hash := sha256.New()
 	for _, event := range list {
-		hash.Write([]byte(event.ID))
+		hash.Write([]byte(event.ID()))
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:16])
 }

@@ -76,7 +76,7 @@ func (c Cursor) Clone() Cursor { return Cursor{slices.Clone(c.roots)} }
 
 // Advance moves the cursor past an event.
 func (c *Cursor) Advance(event projections.VisibleEvent) {
-	c.set(rootCursor{event.Position, event.RecordedAt.UnixMicro()})
+	c.set(rootCursor{event.Position(), event.RecordedAt().UnixMicro()})
 }
 
 func (c *Cursor) find(root string) (int, bool) {
