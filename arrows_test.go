@@ -25,6 +25,7 @@ var layout = map[string]struct {
 	"eventlog/sqlite":          {[]string{"eventlog", "internal/wakeup"}, "a store depends on the contract, never on another store"},
 	"eventlog/redis":           {[]string{"eventlog", "internal/wakeup"}, "a store depends on the contract, never on another store"},
 	"eventlog/redis/redistest": {nil, "it runs Redis servers and does not depend on Tandem"},
+	"internal/torture":         {nil, "it only reads an environment variable"},
 	"internal/wakeup":          {nil, "a wake-up channel has no dependencies"},
 	"projections":              {[]string{"api", "domain", "eventlog", "internal/wakeup", "projections/sentences"}, "views are folded from the log, independently of its writers"},
 	"projections/feed":         {[]string{"api", "domain", "eventlog", "projections"}, "the event reader uses the read model, which does not depend on cursors"},

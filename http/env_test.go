@@ -113,11 +113,19 @@ type node struct {
 // newEnv starts a node on an empty log. It ends with the test.
 func newEnv(t testing.TB, change ...func(*Config)) *env {
 	t.Helper()
-	e := &env{t: t, dir: t.TempDir(), clock: &clock{}, tokens: map[string]string{
+	e := unstartedEnv(t)
+	e.start(change...)
+	return e
+}
+
+// unstartedEnv returns a node that does not run yet, on an empty log. It ends with the test.
+func unstartedEnv(t testing.TB) *env {
+	t.Helper()
+	e := &env{node: &node{}, t: t, dir: t.TempDir(), clock: &clock{}, tokens: map[string]string{
 		"operator": operatorSecret, "nobody": "", "stranger": "tdm_nobody-ever-issued-this",
 	}}
 	e.clock.at.Store(time.Date(2017, 9, 4, 8, 0, 0, 0, time.UTC).UnixMicro())
-	e.start(change...)
+	e.store = newStore(e)
 	t.Cleanup(func() { e.stop() })
 	return e
 }
@@ -126,9 +134,6 @@ func (e *env) start(change ...func(*Config)) {
 	e.t.Helper()
 	n := &node{}
 	e.node = n
-	if e.store == nil {
-		e.store = newStore(e)
-	}
 	log := e.store.open()
 	n.log = log
 	n.stops = append(n.stops, func() { require.NoError(e.t, log.Close()) })

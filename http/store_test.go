@@ -12,20 +12,28 @@ import (
 	"tandem/eventlog/redis"
 	"tandem/eventlog/redis/redistest"
 	"tandem/eventlog/sqlite"
+	"tandem/internal/torture"
 )
 
 // onRedis makes this package's tests run on real Redis servers instead of the embedded log.
 const onRedis = "TANDEM_TEST_HTTP_ON_REDIS"
 
-// TestOnRedis runs all tests of this package a second time, unchanged, each environment on a Redis
-// server of its own.
+// dependsOnStore matches the tests whose result can depend on the kind of the log.
+const dependsOnStore = "^Test(.*(Loss|Lost|Log|Key|Feed|Stream|Poll|Command|MinPosition|DeadLetter|Replay).*|Operations|Prefer|Paging)$"
+
+// TestOnRedis runs the tests of this package a second time, unchanged, each environment on a Redis server of its own:
+// those that depend on the store, and in task torture all.
 func TestOnRedis(t *testing.T) {
 	if os.Getenv(onRedis) != "" {
 		return // this is the second time
 	}
+	tests := dependsOnStore
+	if torture.On() {
+		tests = "."
+	}
 	self, err := os.Executable()
 	require.NoError(t, err)
-	again := exec.Command(self, "-test.timeout=15m", "-rapid.checks=20") // random histories: each takes two servers
+	again := exec.Command(self, "-test.timeout=0", "-test.run="+tests)
 	again.Env = append(os.Environ(), onRedis+"=1")
 	out, err := again.CombinedOutput()
 	require.NoErrorf(t, err, "%s", out)

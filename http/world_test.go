@@ -2,8 +2,12 @@ package http
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,9 +54,48 @@ type place struct {
 	member    string // only the token with this name may see it
 }
 
+// newWorld starts a node on a copy of the world that the first test has built.
 func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{env: newEnv(t, change...), members: map[string]string{}, secret: map[string]string{}}
+	original.once.Do(func() { original.save(t) })
+	require.NotNil(t, original.world, "the first test could not build the world")
+	e := unstartedEnv(t)
+	e.store.restore(original.backup)
+	e.clock.at.Store(original.clock.at.Load())
+	e.tokens = maps.Clone(original.tokens)
+	e.history.by = maps.Clone(original.history.by)
+	e.start(change...)
+	w := *original.world
+	w.env, w.members, w.secret = e, maps.Clone(w.members), maps.Clone(w.secret)
+	w.canaries, w.places = slices.Clone(w.canaries), slices.Clone(w.places)
+	return &w
+}
+
+// original is the world whose log every test gets a copy of: building one takes ten times as long as starting on it.
+var original originalWorld
+
+type originalWorld struct {
+	*world
+	once   sync.Once
+	dir    string
+	backup string
+}
+
+// save builds the world, ends its node and keeps its log for all tests of this run.
+func (o *originalWorld) save(t testing.TB) {
+	t.Helper()
+	w := buildWorld(t)
+	w.stop()
+	dir, err := os.MkdirTemp("", "tandem-http-world-")
+	require.NoError(t, err)
+	o.dir, o.backup = dir, filepath.Join(dir, "log")
+	require.NoError(t, os.Rename(w.store.backup(), o.backup))
+	o.world = w
+}
+
+func buildWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{env: newEnv(t), members: map[string]string{}, secret: map[string]string{}}
 	for _, p := range []string{"nokia", "xiaomi", "zte", "acme"} {
 		w.addPartner(p)
 	}

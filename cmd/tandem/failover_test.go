@@ -13,9 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog/redis/redistest"
+	"tandem/internal/torture"
 )
 
-const failovers = 10
+var failovers = torture.Rounds(3, 10)
 
 // TestFailover loses the master under load, again and again: the link to its one replica breaks, so that
 // it can acknowledge nothing more, and then the replica is promoted. Every acknowledged command is in

@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog/redis/redistest"
+	"tandem/internal/torture"
 )
 
 // TestHandover stops one of two nodes with SIGTERM under load, in turns. No write at the other node fails;
 // those that go to the stopping one end well or find it gone. The pause is short.
 func TestHandover(t *testing.T) {
-	const rounds = 6
+	rounds := torture.Rounds(2, 6)
 	server := redistest.Start(t)
 	nodes := startNodes(t, 2, server.URL())
 	world := arrangeAgreements(nodes.at(0), trafficWriters)

@@ -11,12 +11,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tandem/internal/torture"
 )
 
-const (
-	kills       = 32
-	killWriters = 12
-)
+const killWriters = 12
+
+var kills = torture.Rounds(5, 32)
 
 // TestKill ends the real program with SIGKILL again and again while writers send commands. In the
 // end every acknowledged command is in the history exactly once, every unanswered one at most

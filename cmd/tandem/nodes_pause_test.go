@@ -17,12 +17,12 @@ import (
 
 	"tandem/eventlog"
 	"tandem/eventlog/redis/redistest"
+	"tandem/internal/torture"
 )
 
-const (
-	nodePauses = 10
-	pauseTime  = 3 * time.Second // twice as long as a lease lasts
-)
+const pauseTime = 3 * time.Second // twice as long as a lease lasts
+
+var nodePauses = torture.Rounds(2, 10)
 
 // TestNodesPaused stops the owner of a partition with SIGSTOP past its lease, under load. Another node
 // takes over; after SIGCONT the old owner goes on where it stood, and nothing that it appends under its
@@ -56,7 +56,9 @@ func TestNodesPaused(t *testing.T) {
 	t.Logf("%d pauses of an owner of %v: %d comments acknowledged, 0 lost, 0 doubled, 0 out of order; %d appends in the log, %d refused, %d by an old owner; takeover median %v, worst %v",
 		nodePauses, pauseTime, comments, appended, refused, len(stale), median(takeovers).Round(time.Millisecond), slices.Max(takeovers).Round(time.Millisecond))
 	require.Empty(t, stale)
-	require.Less(t, median(takeovers), takeoverGoal)
+	if torture.On() {
+		require.Less(t, median(takeovers), takeoverGoal)
+	}
 	nodes.stop()
 }
 

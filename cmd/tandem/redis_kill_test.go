@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"tandem/eventlog/redis/redistest"
+	"tandem/internal/torture"
 )
 
-const serverKills = 10
+var serverKills = torture.Rounds(3, 10)
 
 // TestRedisKilled ends the log's server with SIGKILL under load and starts it again. What was
 // acknowledged is there, once, and the service goes on by itself.

@@ -15,12 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog/redis/redistest"
+	"tandem/internal/torture"
 )
 
 // TestKilledSender ends the program with SIGKILL again and again while it delivers thousands of events to an ordered
 // webhook. In the end the receiver has every event, each agreement's in order; what came twice came under the same id.
 func TestKilledSender(t *testing.T) {
-	const kills, events = 30, 5000
+	kills, events := torture.Rounds(4, 30), torture.Rounds(600, 5000)
 	inbox := newWebhookReceiver(t)
 	data := t.TempDir()
 	serve := []string{"serve", "--allow-private-webhooks", "127.0.0.0/8"}
@@ -146,7 +147,7 @@ func (b *webhookReceiver) wait(t testing.TB, n int) {
 // TestKilledSendersOfOneLog ends random nodes of a shared log with SIGKILL. Whoever takes the partition over goes on
 // where its lanes were kept.
 func TestKilledSendersOfOneLog(t *testing.T) {
-	const kills = 12
+	kills := torture.Rounds(3, 12)
 	inbox := newWebhookReceiver(t)
 	server := redistest.Start(t)
 	nodes := startNodes(t, 3, server.URL(), "--allow-private-webhooks", "127.0.0.0/8")
