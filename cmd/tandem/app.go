@@ -22,30 +22,30 @@ import (
 	"tandem/webhooks"
 )
 
-// drainTime is how long requests under way may take after SIGTERM.
+// drainTime limits how long requests in progress may take after SIGTERM.
 const drainTime = 20 * time.Second
 
-// app is the joined rooms, in the order in which they are opened.
+// app is a running node: its parts, in the order in which they are opened.
 type app struct {
 	cfg             config
 	logger          *slog.Logger
 	listener        net.Listener
-	adminListener   net.Listener // nil: metrics are served with the rest
+	adminListener   net.Listener // nil: listener serves the metrics too
 	url             string
-	installationKey []byte // of the installation
+	installationKey []byte
 
 	log            eventlog.Log
 	readModel      *projections.ReadModel
 	bus            *bus.Bus
 	engine         *webhooks.Engine
 	server         *httpapi.Server
-	loadingExample atomic.Bool // the example is being loaded: commands may carry their own time
+	loadingExample atomic.Bool // requests may set the time at which they are recorded
 
 	modelWorker, busWorker, engineWorker worker
 }
 
-// serve runs everything until ctx ends. When a loss was accepted it begins again, on the same
-// addresses: what was folded from the log is no longer what the log says.
+// serve runs a node until ctx ends. After the operator accepts a loss, it restarts the node on the same
+// addresses, because the read model was folded from commits that are no longer in the log.
 func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	logger := newLogger(stderr)
 	for {
@@ -57,15 +57,15 @@ func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		logger.Info("beginning again", "reason", err)
-		cfg.listen = application.listener.Addr().String() // the port was perhaps any
+		logger.Info("restarting", "reason", err)
+		cfg.listen = application.listener.Addr().String() // the port may have been 0
 		if application.adminListener != nil {
 			cfg.adminListen = application.adminListener.Addr().String()
 		}
 	}
 }
 
-// run opens everything, runs until ctx ends, and closes everything.
+// run opens the parts of the node, runs it until ctx ends, and closes them.
 func (a *app) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	logger := a.logger
 	defer func() { err = errors.Join(err, a.close()) }()
@@ -87,12 +87,12 @@ func (a *app) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	}
 	servers.stop(logger)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil // told to stop in the middle of the start
+		return nil // stopped during start-up
 	}
 	return err
 }
 
-// open takes the address first, so that a busy port is told before anything else happens.
+// open opens the parts of the node. It listens first, so that a port in use has no other effects.
 func (a *app) open(ctx context.Context, stdout io.Writer) error {
 	if err := a.listen(); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (a *app) open(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	if fresh != "" {
-		fmt.Fprintf(stdout, "The operator's token, shown this once: %s\n", fresh)
+		fmt.Fprintf(stdout, "The operator's token, which is shown only once: %s\n", fresh)
 	}
 	return a.wire(key, hash)
 }
@@ -145,7 +145,7 @@ func (a *app) listen() (err error) {
 	return err
 }
 
-// wire makes the rooms know each other. Nothing runs yet.
+// wire creates the parts of the node and connects them. It starts none of them.
 func (a *app) wire(key []byte, operator [32]byte) (err error) {
 	a.readModel, err = projections.New(projections.Config{
 		Log: a.log, Dir: a.cfg.data, BaseURL: a.url, Now: a.cfg.clock(), Logger: a.logger,
@@ -181,21 +181,21 @@ func (a *app) newAPI(key []byte, operator [32]byte) (*httpapi.Server, error) {
 	})
 }
 
-// ready says whether the node can do all it is there for.
+// ready returns an error while the node cannot serve every request.
 func (a *app) ready() error { return errors.Join(a.readModel.Health(), a.bus.Health(), a.fresh()) }
 
-// fresh returns an error while the node's state may be too old to serve.
+// fresh returns an error while the read model may be too old to serve.
 func (a *app) fresh() error { return checkFresh(a.log) }
 
-// startWorkers starts the image, and the bus once all that was durable is applied: owners decide on
-// entities that a replay changes in place. It returns when every partition has its owner, or one has
-// lost commits and can have none, or ctx ends.
+// startWorkers starts the read model and, once it has applied all durable commits, the bus and the
+// webhook engine. The bus must wait because the replay modifies entities in place. startWorkers returns when
+// every partition has an owner, or one has lost commits and so can have none, or ctx ends.
 func (a *app) startWorkers(ctx context.Context) error {
 	a.modelWorker.start(a.readModel.Run)
 	select {
 	case <-a.readModel.Live():
 	case <-a.modelWorker.done:
-		return a.modelWorker.stopError("the image")
+		return a.modelWorker.stopError("the read model")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -208,10 +208,10 @@ func (a *app) startWorkers(ctx context.Context) error {
 	select {
 	case <-a.bus.Ready():
 		return nil
-	case <-halting: // or a partner was created on another node; commands wait for their owners anyway
+	case <-halting: // also when another node creates a partner, which does no harm: commands wait for their owners
 		return nil
 	case <-a.modelWorker.done:
-		return a.modelWorker.stopError("the image")
+		return a.modelWorker.stopError("the read model")
 	case <-a.busWorker.done:
 		return a.busWorker.stopError("the bus")
 	case <-ctx.Done():
@@ -219,7 +219,7 @@ func (a *app) startWorkers(ctx context.Context) error {
 	}
 }
 
-// prepareDemo loads the example where it is due, and says how to use it.
+// prepareDemo loads the example if it is not loaded yet, and prints how to use it.
 func (a *app) prepareDemo(ctx context.Context, stdout, stderr io.Writer) error {
 	if !a.cfg.demo {
 		return nil
@@ -230,11 +230,11 @@ func (a *app) prepareDemo(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	if load {
 		if info, err = a.loadDemo(ctx, info, stderr); err != nil {
-			return fmt.Errorf("the example could not be loaded (remove %s to begin again): %w", a.cfg.data, err)
+			return fmt.Errorf("the example could not be loaded (remove %s to start over): %w", a.cfg.data, err)
 		}
 	}
 	if !info.Complete {
-		fmt.Fprintf(stdout, "The log under %s has a history of its own, so the example is not loaded.\n", a.cfg.data)
+		fmt.Fprintf(stdout, "The log under %s is not empty, so the example is not loaded.\n", a.cfg.data)
 		return nil
 	}
 	info.guide(stdout, a.url)
@@ -256,7 +256,7 @@ func (a *app) loadDemo(ctx context.Context, info demoInfo, stderr io.Writer) (de
 	if isTerminal(stderr) {
 		progress = stderr
 	}
-	token := rand.Text() // the operator's for this load; nobody else knows it
+	token := rand.Text() // a temporary operator's token
 	door, err := a.newAPI(a.installationKey, sha256.Sum256([]byte(token)))
 	if err != nil {
 		return info, err
@@ -271,7 +271,7 @@ func (a *app) loadDemo(ctx context.Context, info demoInfo, stderr io.Writer) (de
 	return info, info.write(a.cfg.data)
 }
 
-// wait returns when ctx ends, or with the error of the part that ended before.
+// wait returns nil when ctx ends, or the error of a part that ended earlier.
 func (a *app) wait(ctx context.Context, servers servers) error {
 	select {
 	case <-ctx.Done():
@@ -280,15 +280,15 @@ func (a *app) wait(ctx context.Context, servers servers) error {
 	case err := <-servers.failed:
 		return err
 	case <-a.modelWorker.done:
-		return a.modelWorker.stopError("the image")
+		return a.modelWorker.stopError("the read model")
 	case <-a.busWorker.done:
 		return a.busWorker.stopError("the bus")
 	}
 }
 
-// close ends what is open in the opposite order: the deliveries keep how far they came while this node still
-// owns their partitions, the bus appends what is decided while the image
-// still follows, the image writes its snapshot, the log closes last.
+// close closes the open parts in reverse order. The webhook engine stores its lane states while this node
+// still owns their partitions, the bus appends the decided commands while the read model still follows,
+// the read model writes its snapshot, and the log is closed last.
 func (a *app) close() error {
 	err := errors.Join(a.engineWorker.stop(), a.busWorker.stop(), a.modelWorker.stop())
 	if a.log != nil {
@@ -296,13 +296,13 @@ func (a *app) close() error {
 	}
 	for _, listener := range []net.Listener{a.listener, a.adminListener} {
 		if listener != nil {
-			_ = listener.Close() // a server has closed it already, unless the start failed
+			_ = listener.Close() // already closed by its server, unless start-up failed
 		}
 	}
 	return err
 }
 
-// worker is something that runs in a goroutine of its own until it is told to stop.
+// worker runs a function in its own goroutine until stop is called.
 type worker struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -318,7 +318,7 @@ func (w *worker) start(run func(context.Context) error) {
 	}()
 }
 
-// stopError says that the worker ended by itself, and why.
+// stopError returns the error for a worker that ended before stop was called.
 func (w *worker) stopError(name string) error {
 	return fmt.Errorf("%s has stopped: %w", name, w.err)
 }
@@ -332,7 +332,7 @@ func (w *worker) stop() error {
 	return w.err
 }
 
-// servers are the running HTTP servers.
+// servers is the set of running HTTP servers.
 type servers struct {
 	list   []*http.Server
 	failed chan error
@@ -357,18 +357,18 @@ func (s *servers) serve(listener net.Listener, handler http.Handler) {
 	}()
 }
 
-// stop lets the requests under way finish, and cuts off those that take too long.
+// stop waits for the requests in progress, and closes the connections of those that exceed drainTime.
 func (s *servers) stop(logger *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	for _, server := range s.list {
 		if err := server.Shutdown(ctx); err != nil {
-			logger.Warn("requests were cut off", "error", errors.Join(err, server.Close()))
+			logger.Warn("requests were interrupted by the shutdown", "error", errors.Join(err, server.Close()))
 		}
 	}
 }
 
-// startupHandler answers before the API is ready and after it is not: alive, but not ready.
+// startupHandler serves the API between enable and disable. At other times it answers that the node is alive but not ready.
 type startupHandler struct{ handler atomic.Pointer[http.Handler] }
 
 func (f *startupHandler) enable(handler http.Handler) { f.handler.Store(&handler) }

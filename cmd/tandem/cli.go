@@ -21,7 +21,7 @@ import (
 	"tandem/api"
 )
 
-// apiClient is a running server, as its operator reaches it, or a member of a partner.
+// apiClient sends requests to a running server, as the operator or as a member of a partner.
 type apiClient struct {
 	baseURL    string
 	asMember   bool // a member of a partner, with a token of that partner
@@ -47,15 +47,15 @@ func bindOperator(flags *pflag.FlagSet) *apiClient {
 }
 
 // load reads the environment and validates the settings. The error lists every invalid value.
-func (r *apiClient) load(bound *settings, env lookupEnv) error {
+func (c *apiClient) load(bound *settings, env lookupEnv) error {
 	errs := bound.load(env)
-	if err := validateBaseURL(r.baseURL); err != nil {
-		errs = append(errs, bound.invalid("url", r.baseURL, err))
+	if err := validateBaseURL(c.baseURL); err != nil {
+		errs = append(errs, bound.invalid("url", c.baseURL, err))
 	}
-	r.baseURL = strings.TrimRight(r.baseURL, "/")
-	loadToken := r.loadOperatorToken
-	if r.asMember {
-		loadToken = r.loadMemberToken
+	c.baseURL = strings.TrimRight(c.baseURL, "/")
+	loadToken := c.loadOperatorToken
+	if c.asMember {
+		loadToken = c.loadMemberToken
 	}
 	if err := errors.Join(append(errs, loadToken(bound, env))...); err != nil {
 		return &usageError{err}
@@ -63,17 +63,17 @@ func (r *apiClient) load(bound *settings, env lookupEnv) error {
 	return nil
 }
 
-func (r *apiClient) loadOperatorToken(bound *settings, env lookupEnv) (err error) {
-	if r.token, err = operatorTokenOf(bound, env); err == nil && r.token == "" {
+func (c *apiClient) loadOperatorToken(bound *settings, env lookupEnv) (err error) {
+	if c.token, err = operatorTokenOf(bound, env); err == nil && c.token == "" {
 		err = errors.New("the operator's token is required: set TANDEM_OPERATOR_TOKEN, or name a file with --operator-token-file")
 	}
 	return err
 }
 
-// call sends a request and returns the body of a good answer. What the path names is told when it is
-// not there. The error says what to do about it.
-func (r *apiClient) call(ctx context.Context, method, path string, body any, missing string) ([]byte, error) {
-	status, answer, err := r.send(ctx, method, path, body)
+// call sends a request and returns the body of a 200 answer. The missing text describes the requested
+// resource in the error for a 404 answer.
+func (c *apiClient) call(ctx context.Context, method, path string, body any, missing string) ([]byte, error) {
+	status, answer, err := c.send(ctx, method, path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -82,25 +82,26 @@ func (r *apiClient) call(ctx context.Context, method, path string, body any, mis
 	}
 	var problem api.Problem
 	if err := json.Unmarshal(answer, &problem); err != nil || problem.Code == "" {
-		return nil, r.notTandem(status)
+		return nil, c.notTandem(status)
 	}
 	switch status {
 	case http.StatusUnauthorized:
-		if r.asMember {
-			return nil, fmt.Errorf("%s does not know this token; perhaps it was revoked or has expired", r.baseURL)
+		if c.asMember {
+			return nil, fmt.Errorf("%s does not accept this token: it may be revoked or expired", c.baseURL)
 		}
-		return nil, fmt.Errorf("%s does not know this token. It is the one in TANDEM_OPERATOR_TOKEN when the server was started, "+
-			"or the one that its first start showed", r.baseURL)
+		return nil, fmt.Errorf("%s does not accept this token: use the TANDEM_OPERATOR_TOKEN with which the server was started, "+
+			"or the token that its first start printed", c.baseURL)
 	case http.StatusNotFound:
-		return nil, r.notFound(ctx, missing)
+		return nil, c.notFound(ctx, missing)
 	}
 	if status < http.StatusInternalServerError {
 		return nil, fmt.Errorf("%s (%s)", printable(problem.Detail), printable(problem.Code))
 	}
-	return nil, fmt.Errorf("%s (%s; the server's log has more under request_id %s)", printable(problem.Detail), printable(problem.Code), printable(problem.RequestID))
+	return nil, fmt.Errorf("%s (%s; see request_id %s in the server's log lines)", printable(problem.Detail), printable(problem.Code), printable(problem.RequestID))
 }
 
-func (r *apiClient) send(ctx context.Context, method, path string, body any) (status int, answer []byte, err error) {
+// send sends a request and returns the status and the body of an answer in JSON.
+func (c *apiClient) send(ctx context.Context, method, path string, body any) (status int, answer []byte, err error) {
 	var content io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -109,53 +110,54 @@ func (r *apiClient) send(ctx context.Context, method, path string, body any) (st
 		}
 		content = bytes.NewReader(b)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, r.baseURL+path, content)
+	request, err := http.NewRequestWithContext(ctx, method, c.baseURL+path, content)
 	if err != nil {
 		return 0, nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+r.token)
+	request.Header.Set("Authorization", "Bearer "+c.token)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response, err := r.httpClient.Do(request)
+	response, err := c.httpClient.Do(request)
 	if err != nil {
 		if cause := new(url.Error); errors.As(err, &cause) {
-			err = cause.Err // without the method and the address, which is told once
+			err = cause.Err // url.Error repeats the method and the URL
 		}
-		return 0, nil, fmt.Errorf("cannot reach %s: %w. Is Tandem running there? Another address goes into --url or TANDEM_URL", r.baseURL, err)
+		return 0, nil, fmt.Errorf("cannot reach %s: %w. Is Tandem running there? Set another URL with --url or TANDEM_URL", c.baseURL, err)
 	}
 	defer response.Body.Close()
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if kind != "application/json" && kind != "application/problem+json" {
-		return 0, nil, r.notTandem(response.StatusCode)
+		return 0, nil, c.notTandem(response.StatusCode)
 	}
 	answer, err = io.ReadAll(response.Body)
 	if err != nil {
-		return 0, nil, fmt.Errorf("the answer of %s broke off: %w", r.baseURL, err)
+		return 0, nil, fmt.Errorf("the answer of %s is incomplete: %w", c.baseURL, err)
 	}
 	return response.StatusCode, answer, nil
 }
 
-func (r *apiClient) notTandem(status int) error {
-	return fmt.Errorf("%s answers with status %d, but not as Tandem does. Another address goes into --url or TANDEM_URL", r.baseURL, status)
+// notTandem returns the error for an answer that Tandem would not give.
+func (c *apiClient) notTandem(status int) error {
+	return fmt.Errorf("%s answers with status %d, but is not Tandem. Set another URL with --url or TANDEM_URL", c.baseURL, status)
 }
 
-// notFound finds out whether nothing is there or the caller is nobody who may see it.
-func (r *apiClient) notFound(ctx context.Context, missing string) error {
-	if r.asMember {
-		return fmt.Errorf("%s has no %s", r.baseURL, missing)
+// notFound returns the error for a 404 answer, which the server also gives to callers without access.
+func (c *apiClient) notFound(ctx context.Context, missing string) error {
+	if c.asMember {
+		return fmt.Errorf("%s has no %s", c.baseURL, missing)
 	}
-	status, answer, err := r.send(ctx, http.MethodGet, "/v1/me", nil)
+	status, answer, err := c.send(ctx, http.MethodGet, "/v1/me", nil)
 	var me api.Me
 	if err == nil && status == http.StatusOK && json.Unmarshal(answer, &me) == nil && me.Role != "operator" {
-		return fmt.Errorf("this is for the operator only, and the token is a %s's of %s", me.Role, *me.Partner)
+		return fmt.Errorf("this command is for the operator, and the token belongs to a %s of %s", me.Role, *me.Partner)
 	}
-	return fmt.Errorf("%s has no %s", r.baseURL, missing)
+	return fmt.Errorf("%s has no %s", c.baseURL, missing)
 }
 
-// get asks for what is decoded into v, and returns it as it came, too.
-func (r *apiClient) get(ctx context.Context, path string, target any, missing string) ([]byte, error) {
-	answer, err := r.call(ctx, http.MethodGet, path, nil, missing)
+// get decodes the answer to a GET request into target, and returns its body too.
+func (c *apiClient) get(ctx context.Context, path string, target any, missing string) ([]byte, error) {
+	answer, err := c.call(ctx, http.MethodGet, path, nil, missing)
 	if err != nil {
 		return nil, err
 	}
@@ -164,12 +166,12 @@ func (r *apiClient) get(ctx context.Context, path string, target any, missing st
 
 func decode(answer []byte, target any) error {
 	if err := json.Unmarshal(answer, target); err != nil {
-		return fmt.Errorf("the answer is not understood; is this program as new as the server? %w", err)
+		return fmt.Errorf("the answer cannot be decoded; is this program older than the server? %w", err)
 	}
 	return nil
 }
 
-// printable takes out of a text what could move a terminal's cursor or change its colours.
+// printable replaces the characters of a text that are not printable, such as those of terminal escape sequences.
 func printable(text string) string {
 	return strings.Map(func(char rune) rune {
 		if unicode.IsPrint(char) {
@@ -179,7 +181,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// shellQuoted writes an argument as a shell takes it.
+// shellQuoted quotes an argument for a shell, if necessary.
 func shellQuoted(argument string) string {
 	plain := func(char rune) bool {
 		return char < unicode.MaxASCII && (unicode.IsLetter(char) || unicode.IsDigit(char) || strings.ContainsRune("%+,-./:=@_~", char))
@@ -190,16 +192,17 @@ func shellQuoted(argument string) string {
 	return "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
 }
 
-// operatorCommand makes c a command of the operator's that speaks to a server.
+// operatorCommand makes cmd a client command with the operator's token.
 func operatorCommand(cmd *cobra.Command, run func(ctx context.Context, client *apiClient, args []string) error) *cobra.Command {
 	return clientCommand(cmd, bindOperator(cmd.Flags()), run)
 }
 
+// clientCommand makes cmd a command that sends requests to a running server.
 func clientCommand(cmd *cobra.Command, client *apiClient, run func(ctx context.Context, client *apiClient, args []string) error) *cobra.Command {
 	check := cmd.Args
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return &usageError{fmt.Errorf("%w: want %s", err, cmd.UseLine())}
+			return &usageError{fmt.Errorf("%w: usage is %s", err, cmd.UseLine())}
 		}
 		return nil
 	}

@@ -19,18 +19,18 @@ import (
 )
 
 func deadLetterCommand(stdout io.Writer) *cobra.Command {
-	cmd := groupCommand("deadletter", "See the messages that could not be read as commands, and send them again")
+	cmd := groupCommand("deadletter", "Inspect and replay unreadable command messages")
 	cmd.AddCommand(
 		deadLetterSubcommand(stdout, listDeadLetters, &cobra.Command{
-			Use: "list", Short: "List them, the newest last", Args: cobra.NoArgs,
+			Use: "list", Short: "List all dead letters, the newest last", Args: cobra.NoArgs,
 		}),
 		deadLetterSubcommand(stdout, showDeadLetter, &cobra.Command{
-			Use: "show PARTITION ID", Short: "Show one: who sent it, and where reading it failed", Args: cobra.ExactArgs(2),
+			Use: "show PARTITION ID", Short: "Show the sender of a dead letter, and where decoding it failed", Args: cobra.ExactArgs(2),
 		}),
 		deadLetterSubcommand(stdout, replayDeadLetter, &cobra.Command{
-			Use: "replay PARTITION ID", Short: "Send one again as a new command, every time that it is asked for", Args: cobra.ExactArgs(2),
-			Long: "Send one again as a new command, for when the program can read it now. It is done every time that it is asked\n" +
-				"for, and once more if its sender has repeated it meanwhile. The exit status is 0 only when it is done.",
+			Use: "replay PARTITION ID", Short: "Resubmit a dead letter as a new command (not idempotent)", Args: cobra.ExactArgs(2),
+			Long: "Resubmit a dead letter as a new command, after the program has been updated to read it. This is not idempotent: every\n" +
+				"replay is another command, and so is a repeat by the sender. The exit status is 0 only if the command is committed.",
 		}),
 	)
 	return cmd
@@ -43,13 +43,13 @@ func deadLetterSubcommand(stdout io.Writer, run deadLetterRun, cmd *cobra.Comman
 	operatorCommand(cmd, func(ctx context.Context, client *apiClient, args []string) error {
 		return run(ctx, client, stdout, args, asJSON)
 	})
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the server's answer as it is")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the server's answer unchanged")
 	return cmd
 }
 
-const missingDeadLetters = "dead letters to tell; it may be older than this program"
+const missingDeadLetters = "dead letters resource; it may be older than this program"
 
-// reasonWidth is how much of a reason stands in the list.
+// reasonWidth is the maximum width of reasons in tables, in characters.
 const reasonWidth = 80
 
 func listDeadLetters(ctx context.Context, client *apiClient, stdout io.Writer, _ []string, asJSON bool) error {
@@ -76,12 +76,12 @@ func listDeadLetters(ctx context.Context, client *apiClient, stdout io.Writer, _
 	}
 	tbl.Render()
 	last := all.DeadLetters[len(all.DeadLetters)-1]
-	fmt.Fprintf(stdout, "\n%s. See the newest with:\n\n    tandem deadletter show %d %s\n",
+	fmt.Fprintf(stdout, "\n%s. Show the newest with:\n\n    tandem deadletter show %d %s\n",
 		countOf(uint64(len(all.DeadLetters)), "dead letter", "dead letters"), last.Partition, shellQuoted(last.ID))
 	return nil
 }
 
-// fetchDeadLetters gets all parts of the list.
+// fetchDeadLetters fetches all pages of the list.
 func fetchDeadLetters(ctx context.Context, client *apiClient) (all api.DeadLetters, err error) {
 	all.DeadLetters = []api.DeadLetter{}
 	for cursor := ""; ; {
@@ -97,7 +97,7 @@ func fetchDeadLetters(ctx context.Context, client *apiClient) (all api.DeadLette
 	}
 }
 
-// deadLetterPath takes the id as list tells it, encoded; one that is not is encoded here.
+// deadLetterPath returns the path of a dead letter. The id may be percent-encoded, as list prints it.
 func deadLetterPath(args []string) (string, error) {
 	partitions, err := parsePartitions(args[:1])
 	if err != nil {
@@ -111,7 +111,7 @@ func deadLetterPath(args []string) (string, error) {
 }
 
 func missingDeadLetter(args []string) string {
-	return fmt.Sprintf("dead letter %s in partition %s; tandem deadletter list tells which there are", printable(args[1]), args[0])
+	return fmt.Sprintf("dead letter %s in partition %s; tandem deadletter list shows all", printable(args[1]), args[0])
 }
 
 func showDeadLetter(ctx context.Context, client *apiClient, stdout io.Writer, args []string, asJSON bool) error {
@@ -132,20 +132,20 @@ func showDeadLetter(ctx context.Context, client *apiClient, stdout io.Writer, ar
 		"Dead letter", printable(letter.ID), "Partition", strconv.Itoa(letter.Partition), "At", formatTime(letter.At), "Size", formatSize(uint64(letter.Size)),
 	}
 	printPairs(stdout, append(append(pairs, payloadPairs(letter.Payload)...), "Reason", printableLines(letter.Reason))...)
-	fmt.Fprintf(stdout, "\nWhat the command says belongs to the partners and is not shown.\n"+
-		"When the program can read it now, and nobody has sent it again since, send it with:\n\n    tandem deadletter replay %d %s\n", letter.Partition, shellQuoted(letter.ID))
+	fmt.Fprintf(stdout, "\nThe content of the command belongs to the partners and is not shown.\n"+
+		"If this version of the program can read it and the sender has not repeated it, replay it with:\n\n    tandem deadletter replay %d %s\n", letter.Partition, shellQuoted(letter.ID))
 	return nil
 }
 
-// payloadPairs says what is known of the envelope.
+// payloadPairs describes the envelope of the payload.
 func payloadPairs(payload api.DeadLetterPayload) (pairs []string) {
 	if !payload.Envelope {
 		if payload.SHA256 == nil {
 			return nil
 		}
-		return []string{"Payload", "is not as commands are sent; SHA-256 " + printable(*payload.SHA256)}
+		return []string{"Payload", "is not a command envelope; SHA-256 " + printable(*payload.SHA256)}
 	}
-	name, command := "no name that could be told", ""
+	name, command := "without a valid name", ""
 	if payload.Command != nil {
 		name = printable(*payload.Command)
 	}
@@ -192,31 +192,31 @@ func replayDeadLetter(ctx context.Context, client *apiClient, stdout io.Writer, 
 	if asJSON {
 		fmt.Fprintf(stdout, "%s\n", answer)
 	} else if sent.State == "done" {
-		fmt.Fprintf(stdout, "Done, as command %s. The dead letter is kept.\n", printable(sent.Command))
+		fmt.Fprintf(stdout, "Committed as command %s. The dead letter is kept.\n", printable(sent.Command))
 	}
 	return replayError(sent)
 }
 
-// replayError is an error for everything but a command that is done.
+// replayError returns an error unless the replayed command is committed.
 func replayError(sent api.Replayed) error {
 	switch sent.State {
 	case "done":
 		return nil
 	case "pending":
-		return fmt.Errorf("it was sent again as command %s, but is not decided yet; tandem log status tells whether its partition has an owner", printable(sent.Command))
+		return fmt.Errorf("command %s is sent, but not decided yet; tandem log status shows whether its partition has an owner", printable(sent.Command))
 	case "dead":
-		return fmt.Errorf("it still cannot be read, and is one more dead letter now: %s", printable(sent.Command))
+		return fmt.Errorf("the payload is still unreadable and became another dead letter: %s", printable(sent.Command))
 	}
 	why := ""
 	if sent.Problem != nil {
 		why = " by the rule " + printable(sent.Problem.Code)
 	}
-	return fmt.Errorf("command %s was %s%s; it changed nothing", printable(sent.Command), printable(sent.State), why)
+	return fmt.Errorf("command %s was %s%s and has no effect", printable(sent.Command), printable(sent.State), why)
 }
 
 func formatTime(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// printableLines is printable for a text of several lines.
+// printableLines is like printable for a text of several lines.
 func printableLines(text string) string {
 	var out []string
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {

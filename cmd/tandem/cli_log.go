@@ -19,10 +19,10 @@ import (
 	"tandem/eventlog"
 )
 
-const missingLogState = "state of its log to tell; it may be older than this program"
+const missingLogState = "log resource; it may be older than this program"
 
 func logCommand(stdout io.Writer) *cobra.Command {
-	cmd := groupCommand("log", "See how a server's log is getting on, and decide what only a person can")
+	cmd := groupCommand("log", "Inspect, repair and copy the event log")
 	cmd.AddCommand(statusCommand(stdout), acceptLossCommand(stdout), copyCommand(stdout))
 	return cmd
 }
@@ -30,7 +30,7 @@ func logCommand(stdout io.Writer) *cobra.Command {
 func statusCommand(stdout io.Writer) *cobra.Command {
 	var all, asJSON bool
 	cmd := operatorCommand(&cobra.Command{
-		Use: "status", Short: "Partitions, heads, owners, lag, inbox, memory", Args: cobra.NoArgs,
+		Use: "status", Short: "Show partitions, heads, owners, lag, command queues and memory", Args: cobra.NoArgs,
 	}, func(ctx context.Context, client *apiClient, _ []string) error {
 		var state api.LogState
 		answer, err := client.get(ctx, "/v1/log", &state, missingLogState)
@@ -44,8 +44,8 @@ func statusCommand(stdout io.Writer) *cobra.Command {
 		}
 		return nil
 	})
-	cmd.Flags().BoolVar(&all, "all", false, "show empty partitions too")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the server's answer as it is")
+	cmd.Flags().BoolVar(&all, "all", false, "include empty partitions")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the server's answer unchanged")
 	return cmd
 }
 
@@ -83,12 +83,12 @@ func printLog(out io.Writer, state *api.LogState, all bool) {
 	}
 	for _, partition := range state.Partitions {
 		if partition.Loss != nil {
-			fmt.Fprintf(out, "\n%s\nNothing is read or written there until the commits are restored, or given up with:\n\n    tandem log accept-loss %d\n", lossText(partition), partition.Partition)
+			fmt.Fprintf(out, "\n%s\nThe partition is unavailable until the commits are restored, or the loss is accepted with:\n\n    tandem log accept-loss %d\n", lossText(partition), partition.Partition)
 		}
 	}
 }
 
-// inUse reports whether there is anything to tell of a partition.
+// inUse reports whether a partition has commits, commands, dead letters or losses.
 func inUse(partition api.LogPartition) bool {
 	return partition.Head > 0 || partition.Applied > 0 || partition.Waiting > 0 || partition.DeadLetters > 0 || partition.Epoch > 0 || partition.Loss != nil
 }
@@ -97,7 +97,7 @@ func partitionRow(partition api.LogPartition) table.Row {
 	owner := printable(partition.Owner)
 	switch {
 	case partition.Loss != nil:
-		owner = "none: it has lost commits"
+		owner = "none: lost commits"
 	case owner == "":
 		owner = "none"
 	}
@@ -125,17 +125,17 @@ func nodesText(state *api.LogState) string {
 		}
 		text := fmt.Sprintf("%s owns %d", printable(node), owned)
 		if node == state.Node && len(state.Nodes) > 1 {
-			text += ", answers here"
+			text += ", answers this request"
 		}
 		list = append(list, text)
 	}
 	if len(list) == 0 {
-		return "none is known"
+		return "none"
 	}
 	return strings.Join(list, "\n")
 }
 
-// sizeLabel names what bytes is: a server's memory, or a file's size.
+// sizeLabel returns the label for the bytes of the log: memory of a server, or size of a file.
 func sizeLabel(state *api.LogState) string {
 	if state.Kind == "redis" {
 		return "Memory"
@@ -153,14 +153,14 @@ func sizeText(state *api.LogState) string {
 func commitsText(state *api.LogState) string {
 	text := formatCount(state.Totals.Commits)
 	if state.Totals.Lag == 0 {
-		return text + ", all of them applied"
+		return text + ", all applied"
 	}
-	return text + ", " + formatCount(state.Totals.Lag) + " not applied yet on the node that answers"
+	return text + ", " + formatCount(state.Totals.Lag) + " not yet applied on the answering node"
 }
 
 func waitingText(state *api.LogState) string {
 	if state.Totals.Waiting == 0 {
-		return "nothing"
+		return "no commands"
 	}
 	text := countOf(state.Totals.Waiting, "command", "commands")
 	if oldest := oldestText(state.Totals.Waiting, state.Totals.OldestSeconds); oldest != "" {
@@ -178,13 +178,13 @@ func ownersText(state *api.LogState) string {
 	}
 	switch len(without) {
 	case 0:
-		return "every partition has one"
+		return "every partition has an owner"
 	case 1:
-		return "partition " + without[0] + " has none"
+		return "partition " + without[0] + " has no owner"
 	case len(state.Partitions):
-		return "no partition has one"
+		return "no partition has an owner"
 	}
-	return fmt.Sprintf("%d partitions have none: %s", len(without), strings.Join(without, " "))
+	return fmt.Sprintf("%d partitions have no owner: %s", len(without), strings.Join(without, " "))
 }
 
 func deadLettersText(state *api.LogState) string {
@@ -201,24 +201,24 @@ func lossesText(state *api.LogState) string {
 	return countOf(uint64(state.Totals.Losses), "partition has", "partitions have") + " lost commits; see below"
 }
 
-// lossText says what is lost in a partition.
+// lossText describes the loss of a partition.
 func lossText(partition api.LogPartition) string {
 	switch known, stored := partition.Loss.Known, partition.Loss.Stored; {
 	case stored >= known:
-		return fmt.Sprintf("Partition %d has another history: commit %s is not the one that was seen before.", partition.Partition, formatCount(known))
+		return fmt.Sprintf("Partition %d has a different history: commit %s differs from the commit that was read before.", partition.Partition, formatCount(known))
 	case stored+1 == known:
-		return fmt.Sprintf("Partition %d lost commit %s: it was seen before and is gone.", partition.Partition, formatCount(known))
+		return fmt.Sprintf("Partition %d lost commit %s, which was read before.", partition.Partition, formatCount(known))
 	default:
-		return fmt.Sprintf("Partition %d lost commits %s to %s: they were seen before and are gone.", partition.Partition, formatCount(stored+1), formatCount(known))
+		return fmt.Sprintf("Partition %d lost commits %s to %s, which were read before.", partition.Partition, formatCount(stored+1), formatCount(known))
 	}
 }
 
 func acceptLossCommand(stdout io.Writer) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "accept-loss PARTITION...", Short: "Give lost commits up and go on with what is left", Args: cobra.MinimumNArgs(1),
-		Long: "Give lost commits up and go on with what is left. Restore them instead if you can: this cannot be undone.\n" +
-			"Positions that were given out before get 410 position_lost afterwards, so that every reader learns of it.",
+		Use: "accept-loss PARTITION...", Short: "Accept the loss of commits and continue without them", Args: cobra.MinimumNArgs(1),
+		Long: "Accept the loss of commits and continue without them. This cannot be undone: restore the commits instead if possible.\n" +
+			"Positions from before the loss get 410 position_lost afterwards, so that every client notices.",
 	}
 	operatorCommand(cmd, func(ctx context.Context, client *apiClient, args []string) error {
 		partitions, err := parsePartitions(args)
@@ -227,7 +227,7 @@ func acceptLossCommand(stdout io.Writer) *cobra.Command {
 		}
 		return acceptLoss(ctx, client, partitions, yes, cmd.InOrStdin(), stdout)
 	})
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	return cmd
 }
 
@@ -244,7 +244,7 @@ func parsePartitions(args []string) (list []int, err error) {
 
 func acceptLoss(ctx context.Context, client *apiClient, partitions []int, yes bool, in io.Reader, stdout io.Writer) error {
 	if !yes && !isInteractive(in) {
-		return &usageError{errors.New("this cannot be undone, and there is nobody to ask: add --yes if it is meant")}
+		return &usageError{errors.New("this cannot be undone and needs a confirmation: run it on a terminal, or add --yes")}
 	}
 	var state api.LogState
 	if _, err := client.get(ctx, "/v1/log", &state, missingLogState); err != nil {
@@ -252,12 +252,12 @@ func acceptLoss(ctx context.Context, client *apiClient, partitions []int, yes bo
 	}
 	for _, partition := range partitions {
 		if partition >= len(state.Partitions) || state.Partitions[partition].Loss == nil {
-			return fmt.Errorf("partition %d has lost nothing; nothing was accepted", partition)
+			return fmt.Errorf("partition %d has no loss; no loss was accepted", partition)
 		}
 		fmt.Fprintln(stdout, lossText(state.Partitions[partition]))
 	}
 	if !yes && !confirm(in, stdout) {
-		return errors.New("nothing was accepted")
+		return errors.New("no loss was accepted")
 	}
 	answer, err := client.call(ctx, http.MethodPost, "/v1/log/accept-loss", api.AcceptLoss{Partitions: partitions}, missingLogState)
 	if err != nil {
@@ -267,19 +267,19 @@ func acceptLoss(ctx context.Context, client *apiClient, partitions []int, yes bo
 		return err
 	}
 	for _, partition := range partitions {
-		fmt.Fprintf(stdout, "Partition %d goes on after commit %s, in epoch %d.\n", partition, formatCount(state.Partitions[partition].Head), state.Partitions[partition].Epoch)
+		fmt.Fprintf(stdout, "Partition %d continues after commit %s, in epoch %d.\n", partition, formatCount(state.Partitions[partition].Head), state.Partitions[partition].Epoch)
 	}
 	return nil
 }
 
-// isInteractive reports whether somebody can answer.
+// isInteractive reports whether in is a terminal.
 func isInteractive(in io.Reader) bool {
 	file, ok := in.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 func confirm(in io.Reader, out io.Writer) bool {
-	fmt.Fprint(out, "This cannot be undone. Type yes to give them up: ")
-	line, _ := bufio.NewReader(in).ReadString('\n') // what ends early is no yes
+	fmt.Fprint(out, "This cannot be undone. Type yes to accept the loss: ")
+	line, _ := bufio.NewReader(in).ReadString('\n') // an incomplete line is not a confirmation
 	return strings.TrimSpace(line) == "yes"
 }

@@ -11,11 +11,12 @@ import (
 	"tandem/api"
 )
 
-// memberCommand makes c a command that speaks to a server for a partner, with a token of the partner's.
+// memberCommand makes cmd a client command with a token of a partner.
 func memberCommand(cmd *cobra.Command, run func(ctx context.Context, client *apiClient, args []string) error) *cobra.Command {
 	return clientCommand(cmd, bindMember(cmd.Flags()), run)
 }
 
+// bindMember binds the flags that the commands of partners have.
 func bindMember(flags *pflag.FlagSet) *apiClient {
 	client := newAPIClient(flags)
 	client.asMember = true
@@ -23,21 +24,21 @@ func bindMember(flags *pflag.FlagSet) *apiClient {
 	return client
 }
 
-func (r *apiClient) loadMemberToken(bound *settings, env lookupEnv) (err error) {
-	if r.token, _, err = bound.token("TANDEM_TOKEN", "token-file", env); err == nil && r.token == "" {
+func (c *apiClient) loadMemberToken(bound *settings, env lookupEnv) (err error) {
+	if c.token, _, err = bound.token("TANDEM_TOKEN", "token-file", env); err == nil && c.token == "" {
 		err = errors.New("a token of the partner is required: set TANDEM_TOKEN, or name a file with --token-file")
 	}
 	return err
 }
 
-// partnerPath asks whose token it is and returns the path of that partner.
-func (r *apiClient) partnerPath(ctx context.Context) (string, error) {
+// partnerPath returns the path of the partner to which the token belongs.
+func (c *apiClient) partnerPath(ctx context.Context) (string, error) {
 	var me api.Me
-	if _, err := r.get(ctx, "/v1/me", &me, "such user"); err != nil {
+	if _, err := c.get(ctx, "/v1/me", &me, "such user"); err != nil {
 		return "", err
 	}
 	if me.Partner == nil {
-		return "", errors.New("this is for partners, and the token is the operator's")
+		return "", errors.New("this command is for partners, and the token is the operator's")
 	}
 	return "/v1/partners/" + url.PathEscape(string(*me.Partner)), nil
 }

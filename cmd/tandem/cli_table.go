@@ -11,8 +11,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// newTable returns a table without borders, which reads as well in a file as on a terminal. Columns
-// that are named have numbers.
+// newTable returns a table without borders, which is readable in a file as well as on a terminal. The
+// named columns are right-aligned.
 func newTable(out io.Writer, numbers ...string) table.Writer {
 	tbl := table.NewWriter()
 	tbl.SetOutputMirror(out)
@@ -30,7 +30,7 @@ func newTable(out io.Writer, numbers ...string) table.Writer {
 	return tbl
 }
 
-// printPairs prints names and what is to be said of them, one below the other.
+// printPairs prints pairs of a label and a value, one per line, with aligned values.
 func printPairs(out io.Writer, pairs ...string) {
 	width := 0
 	for i := 0; i < len(pairs); i += 2 {
@@ -45,7 +45,7 @@ func printPairs(out io.Writer, pairs ...string) {
 	}
 }
 
-// formatCount writes a number in groups of three digits.
+// formatCount formats a number with commas between groups of three digits.
 func formatCount(n uint64) string {
 	digits := strconv.FormatUint(n, 10)
 	for i := len(digits) - 3; i > 0; i -= 3 {
@@ -54,7 +54,7 @@ func formatCount(n uint64) string {
 	return digits
 }
 
-// countOf writes how many there are of something.
+// countOf formats a number with the singular or plural of a noun.
 func countOf(n uint64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -62,7 +62,7 @@ func countOf(n uint64, one, many string) string {
 	return formatCount(n) + " " + many
 }
 
-// formatSize writes a number of bytes.
+// formatSize formats a number of bytes.
 func formatSize(n uint64) string {
 	if n < 1<<10 {
 		return countOf(n, "byte", "bytes")
@@ -75,7 +75,7 @@ func formatSize(n uint64) string {
 	return fmt.Sprintf("%.1f %ciB", value, " KMGT"[unit])
 }
 
-// formatAge writes how long something has lasted.
+// formatAge formats a duration.
 func formatAge(seconds float64) string {
 	duration := time.Duration(seconds * float64(time.Second))
 	switch {

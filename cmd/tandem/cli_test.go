@@ -80,20 +80,20 @@ func TestLogStatus(t *testing.T) {
 Durability    disk
 Nodes         NODE owns 64
 Size          SIZE
-Commits       0, all of them applied
-Waiting       nothing
-Owners        every partition has one
+Commits       0, all applied
+Waiting       no commands
+Owners        every partition has an owner
 Dead letters  none
 Losses        none
-`, program.text("log", "status"), "there is nothing to put into a table")
+`, program.text("log", "status"), "no table without commits")
 	program.do(201, operatorSecret, "POST", "/v1/partners", sony)
 	require.Equal(t, `Log           sqlite at DATA/tandem.db
 Durability    disk
 Nodes         NODE owns 64
 Size          SIZE
-Commits       1, all of them applied
-Waiting       nothing
-Owners        every partition has one
+Commits       1, all applied
+Waiting       no commands
+Owners        every partition has an owner
 Dead letters  none
 Losses        none
 
@@ -128,29 +128,29 @@ func TestLogStatusOfManyNodes(t *testing.T) {
 	require.Equal(t, `Log           redis at redis://127.0.0.1:6379
 Durability    replicated
 Nodes         a:1 owns 1
-              b:2 owns 1, answers here
+              b:2 owns 1, answers this request
 Memory        750.0 MiB of 1.0 GiB (73 %)
-Commits       1,234,567, 3 not applied yet on the node that answers
+Commits       1,234,567, 3 not yet applied on the answering node
 Waiting       1 command, the oldest for 1m15s
-Owners        2 partitions have none: 2 3
+Owners        2 partitions have no owner: 2 3
 Dead letters  2; see tandem deadletter list
 Losses        2 partitions have lost commits; see below
 
 Partition       Head    Durable    Applied  Lag  Waiting  Oldest  Dead  Epoch  Owner
 ──
         0  1,234,560  1,234,559  1,234,556    3        1   1m15s     2      0  a:1
-        2          5          5          8    0        0             0      0  none: it has lost commits
-        3          2          2          2    0        0             0      1  none: it has lost commits
+        2          5          5          8    0        0             0      0  none: lost commits
+        3          2          2          2    0        0             0      1  none: lost commits
 ──
    3 of 4  1,234,567                          3        1   1m15s     2
 
-Partition 2 lost commits 6 to 8: they were seen before and are gone.
-Nothing is read or written there until the commits are restored, or given up with:
+Partition 2 lost commits 6 to 8, which were read before.
+The partition is unavailable until the commits are restored, or the loss is accepted with:
 
     tandem log accept-loss 2
 
-Partition 3 has another history: commit 2 is not the one that was seen before.
-Nothing is read or written there until the commits are restored, or given up with:
+Partition 3 has a different history: commit 2 differs from the commit that was read before.
+The partition is unavailable until the commits are restored, or the loss is accepted with:
 
     tandem log accept-loss 3
 `, regexp.MustCompile(`─+`).ReplaceAllString(out.String(), "──"))
@@ -167,12 +167,12 @@ func TestAcceptLossOfAServer(t *testing.T) {
 	program = start(t, data, "serve")
 	require.Contains(t, program.text("log", "status"), "\n    tandem log accept-loss 53\n")
 	result := program.cli("log", "accept-loss", "53")
-	require.Equal(t, programResult{"", "tandem: this cannot be undone, and there is nobody to ask: add --yes if it is meant\n", exitUsage}, result)
+	require.Equal(t, programResult{"", "tandem: this cannot be undone and needs a confirmation: run it on a terminal, or add --yes\n", exitUsage}, result)
 	result = program.cli("log", "accept-loss", "53", "7", "--yes")
 	require.Equal(t, exitError, result.status)
-	require.Equal(t, "tandem: partition 7 has lost nothing; nothing was accepted\n", result.stderr)
-	require.Equal(t, `Partition 53 lost commits 2 to 3: they were seen before and are gone.
-Partition 53 goes on after commit 1, in epoch 1.
+	require.Equal(t, "tandem: partition 7 has no loss; no loss was accepted\n", result.stderr)
+	require.Equal(t, `Partition 53 lost commits 2 to 3, which were read before.
+Partition 53 continues after commit 1, in epoch 1.
 `, program.text("log", "accept-loss", "53", "--yes"))
 	program.stop()
 }
@@ -185,7 +185,7 @@ func TestConfirmed(t *testing.T) {
 	}
 }
 
-// mistake is how the program is started wrongly, and what it says.
+// mistake is an invalid call of the program and the expected error.
 type mistake struct {
 	env    []string
 	args   string
@@ -193,8 +193,8 @@ type mistake struct {
 	stderr string
 }
 
-// TestCLITellsWhatIsWrong checks that every mistake gets its own words, and the exit status.
-func TestCLITellsWhatIsWrong(t *testing.T) {
+// TestCLIErrors checks the error and the exit status of each mistake.
+func TestCLIErrors(t *testing.T) {
 	program := start(t, t.TempDir(), "serve")
 	program.do(201, operatorSecret, "POST", "/v1/partners", sony)
 	for name, tc := range program.mistakes() {
@@ -230,19 +230,19 @@ func (p *program) mistakes() map[string]mistake {
 		"no token":                  {[]string{none}, "log status", exitUsage, "set TANDEM_OPERATOR_TOKEN"},
 		"no file":                   {[]string{none}, "log status --operator-token-file " + file + "x", exitUsage, "no such file"},
 		"short token":               {[]string{none + "short"}, "log status", exitUsage, "at least 16"},
-		"wrong token":               {[]string{none + "0123456789abcdef"}, "log status", exitError, "does not know this token"},
-		"a partner's token":         {[]string{none + token}, "log status", exitError, "for the operator only, and the token is a manager's of sony"},
-		"a partner's, for a letter": {[]string{none + token}, "deadletter replay 7 x", exitError, "for the operator only"},
+		"wrong token":               {[]string{none + "0123456789abcdef"}, "log status", exitError, "does not accept this token"},
+		"a partner's token":         {[]string{none + token}, "log status", exitError, "for the operator, and the token belongs to a manager of sony"},
+		"a partner's, for a letter": {[]string{none + token}, "deadletter replay 7 x", exitError, "for the operator, and the token"},
 		"nobody there":              {nil, "log status --url http://127.0.0.1:1", exitError, "cannot reach http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused. Is Tandem running there?"},
-		"somebody else there":       {nil, "log status --url " + other.URL, exitError, "but not as Tandem does"},
-		"sent elsewhere":            {nil, "log status --url " + elsewhere.URL, exitError, "status 302, but not as Tandem does"},
-		"a path too much":           {nil, "log status --url " + p.url + "/more", exitError, "has no state of its log"},
+		"somebody else there":       {nil, "log status --url " + other.URL, exitError, "but is not Tandem"},
+		"sent elsewhere":            {nil, "log status --url " + elsewhere.URL, exitError, "status 302, but is not Tandem"},
+		"a path too much":           {nil, "log status --url " + p.url + "/more", exitError, "has no log resource"},
 		"no URL":                    {nil, "log status --url 127.0.0.1:8080", exitUsage, "want http:// or https://"},
 		"two mistakes":              {[]string{none, "TANDEM_URL=x"}, "log status", exitUsage, "\nthe operator's token is required"},
-		"no partition":              {nil, "log accept-loss --yes", exitUsage, "want tandem log accept-loss PARTITION..."},
+		"no partition":              {nil, "log accept-loss --yes", exitUsage, "usage is tandem log accept-loss PARTITION..."},
 		"wrong partition":           {nil, "log accept-loss 64 --yes", exitUsage, `"64" is not a partition: want 0 to 63`},
-		"no such letter":            {nil, "deadletter show 7 x", exitError, "has no dead letter x in partition 7; tandem deadletter list tells"},
-		"no letter":                 {nil, "deadletter show 7", exitUsage, "want tandem deadletter show PARTITION ID"},
+		"no such letter":            {nil, "deadletter show 7 x", exitError, "has no dead letter x in partition 7; tandem deadletter list shows all"},
+		"no letter":                 {nil, "deadletter show 7", exitUsage, "usage is tandem deadletter show PARTITION ID"},
 		"too much":                  {nil, "deadletter list 7", exitUsage, "tandem deadletter list"},
 		"no command":                {nil, "deadletter lst", exitUsage, `tandem deadletter has no command "lst"`},
 		"no flag":                   {nil, "deadletter list --all", exitUsage, "unknown flag --all; see tandem deadletter list --help"},
@@ -291,7 +291,7 @@ func (p *program) lists(size int) {
        53  2026-11-20 09:30:00 UTC  %[1]d bytes  00aa                   command "partner.create" is not known
        53  2026-11-20 10:30:00 UTC   10 bytes  %[2]s  panic: long long long long long long long long long long long long long long lo…
 
-2 dead letters. See the newest with:
+2 dead letters. Show the newest with:
 
     tandem deadletter show 53 %[2]s
 `, size, oddPathID), p.text("deadletter", "list"))
@@ -309,13 +309,13 @@ Sender       member operator, operator
 Requested    2018-03-30 07:00:00 UTC
 Reason       command "partner.create" is not known
 
-What the command says belongs to the partners and is not shown.
-When the program can read it now, and nobody has sent it again since, send it with:
+The content of the command belongs to the partners and is not shown.
+If this version of the program can read it and the sender has not repeated it, replay it with:
 
     tandem deadletter replay 53 00aa
 `, size), p.text("deadletter", "show", "53", "00aa"))
 	odd := p.text("deadletter", "show", "53", oddPathID)
-	require.Contains(t, odd, "\nPayload      is not as commands are sent; SHA-256 ")
+	require.Contains(t, odd, "\nPayload      is not a command envelope; SHA-256 ")
 	require.Contains(t, odd, "long long\n             goroutine 7 [running]:\n                 tandem/bus\n")
 	require.Equal(t, odd, p.text("deadletter", "show", "53", oddID), "an id may be given as it is, too")
 	for _, text := range []string{odd, p.text("deadletter", "list", "--json"), p.text("deadletter", "show", "53", "00aa", "--json")} {
@@ -327,14 +327,14 @@ When the program can read it now, and nobody has sent it again since, send it wi
 // replays sends the letters again: one can be read now and is refused the second time, one cannot.
 func (p *program) replays() {
 	p.t.Helper()
-	require.Regexp(p.t, `^Done, as command [0-9a-f]{32}\. The dead letter is kept\.\n$`, p.text("deadletter", "replay", "53", "00aa"))
+	require.Regexp(p.t, `^Committed as command [0-9a-f]{32}\. The dead letter is kept\.\n$`, p.text("deadletter", "replay", "53", "00aa"))
 	p.do(200, operatorSecret, "GET", "/v1/partners/sony", "")
 	result := p.cli("deadletter", "replay", "53", "00aa")
 	require.Equal(p.t, exitError, result.status)
-	require.Regexp(p.t, `^tandem: command [0-9a-f]{32} was rejected by the rule \w+; it changed nothing\n$`, result.stderr)
+	require.Regexp(p.t, `^tandem: command [0-9a-f]{32} was rejected by the rule \w+ and has no effect\n$`, result.stderr)
 	result = p.cli("deadletter", "replay", "53", oddID, "--json")
 	require.Equal(p.t, exitError, result.status)
-	require.Regexp(p.t, `^tandem: it still cannot be read, and is one more dead letter now: [0-9a-f]{32}\n$`, result.stderr)
+	require.Regexp(p.t, `^tandem: the payload is still unreadable and became another dead letter: [0-9a-f]{32}\n$`, result.stderr)
 	var sent api.Replayed
 	require.NoError(p.t, json.Unmarshal([]byte(result.stdout), &sent))
 	require.Equal(p.t, "dead", sent.State)
@@ -342,9 +342,9 @@ func (p *program) replays() {
 	require.Contains(p.t, p.text("log", "status"), "Dead letters  3; see tandem deadletter list\n")
 }
 
-func TestBecameOf(t *testing.T) {
-	for state, tells := range map[string]string{"pending": "is not decided yet", "dead": "one more dead letter", "rejected": "was rejected; it changed nothing"} {
-		require.ErrorContains(t, replayError(api.Replayed{Command: "00aa", State: state}), tells)
+func TestReplayError(t *testing.T) {
+	for state, want := range map[string]string{"pending": "not decided yet", "dead": "became another dead letter", "rejected": "was rejected and has no effect"} {
+		require.ErrorContains(t, replayError(api.Replayed{Command: "00aa", State: state}), want)
 	}
 	require.NoError(t, replayError(api.Replayed{State: "done"}))
 }

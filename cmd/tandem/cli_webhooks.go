@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -21,7 +22,7 @@ import (
 )
 
 func webhooksCommand(stdout io.Writer) *cobra.Command {
-	cmd := groupCommand("webhooks", "See a partner's webhooks and what they delivered, test and replay them")
+	cmd := groupCommand("webhooks", "Inspect, test and replay the webhooks of a partner")
 	cmd.AddCommand(
 		listWebhooksCommand(stdout), webhookLogCommand(stdout), testWebhookCommand(stdout), redeliverCommand(stdout),
 		replayWebhookCommand(stdout), previewWebhookCommand(stdout),
@@ -29,7 +30,7 @@ func webhooksCommand(stdout io.Writer) *cobra.Command {
 	return cmd
 }
 
-// webhookCommand makes c a command about the partner's webhooks; the path is theirs.
+// webhookCommand makes cmd a client command about the partner's webhooks. The path is that of the webhook, or of all.
 func webhookCommand(cmd *cobra.Command, run func(ctx context.Context, client *apiClient, path string, args []string) error) *cobra.Command {
 	return memberCommand(cmd, func(ctx context.Context, client *apiClient, args []string) error {
 		home, err := client.partnerPath(ctx)
@@ -44,26 +45,26 @@ func webhookCommand(cmd *cobra.Command, run func(ctx context.Context, client *ap
 	})
 }
 
-const missingWebhooks = "webhooks that this token may see; one that is limited to some agreements sees none"
+const missingWebhooks = "webhooks that are visible to this token; tokens limited to some agreements see none"
 
 func missingWebhook(args []string) string {
-	return fmt.Sprintf("webhook %s that this token may see; tandem webhooks list tells which there are", printable(args[0]))
+	return fmt.Sprintf("webhook %s that is visible to this token; tandem webhooks list shows all", printable(args[0]))
 }
 
 func missingMessage(args []string) string {
-	return fmt.Sprintf("delivery %s of webhook %s; tandem webhooks log %s tells which it remembers", printable(args[1]), printable(args[0]), shellQuoted(printable(args[0])))
+	return fmt.Sprintf("message %s of webhook %s; tandem webhooks log %s shows the latest", printable(args[1]), printable(args[0]), shellQuoted(printable(args[0])))
 }
 
 func jsonFlag(cmd *cobra.Command, asJSON *bool) {
-	cmd.Flags().BoolVar(asJSON, "json", false, "print the server's answer as it is")
+	cmd.Flags().BoolVar(asJSON, "json", false, "print the server's answer unchanged")
 }
 
 func listWebhooksCommand(stdout io.Writer) *cobra.Command {
 	var asJSON bool
 	cmd := webhookCommand(&cobra.Command{
-		Use: "list", Short: "List them", Args: cobra.NoArgs,
+		Use: "list", Short: "List the webhooks", Args: cobra.NoArgs,
 	}, func(ctx context.Context, client *apiClient, path string, _ []string) error {
-		var all api.Webhooks // 50 at most: one part
+		var all api.Webhooks // at most 50, so one page
 		answer, err := client.get(ctx, path+"?limit=200", &all, missingWebhooks)
 		switch {
 		case err != nil:
@@ -85,7 +86,7 @@ func listWebhooksCommand(stdout io.Writer) *cobra.Command {
 	return cmd
 }
 
-// fetchStatuses returns how the deliveries of webhooks stand.
+// fetchStatuses returns the status of each webhook.
 func fetchStatuses(ctx context.Context, client *apiClient, path string, list []api.Webhook) (map[domain.WebhookID]api.DeliveryStanding, error) {
 	statuses := map[domain.WebhookID]api.DeliveryStanding{}
 	for _, webhook := range list {
@@ -98,13 +99,13 @@ func fetchStatuses(ctx context.Context, client *apiClient, path string, list []a
 	return statuses, nil
 }
 
-// webhookState says whether it is enabled, and if not all is well, what is not.
+// webhookState returns the state of a webhook, or its failure.
 func webhookState(webhook api.Webhook, status api.DeliveryStanding) string {
 	switch {
 	case webhook.DisabledReason != nil:
 		return webhook.State + ": " + *webhook.DisabledReason
 	case status.FailingSince != nil && status.NextAttemptAt != nil:
-		return "fails since " + formatTime(*status.FailingSince) + ", tried again at " + formatTime(*status.NextAttemptAt)
+		return "fails since " + formatTime(*status.FailingSince) + ", next attempt at " + formatTime(*status.NextAttemptAt)
 	case status.FailingSince != nil:
 		return "fails since " + formatTime(*status.FailingSince)
 	}
@@ -112,8 +113,8 @@ func webhookState(webhook api.Webhook, status api.DeliveryStanding) string {
 }
 
 func printWebhooks(out io.Writer, list []api.Webhook, statuses map[domain.WebhookID]api.DeliveryStanding) {
-	tbl := newTable(out, "Delivered", "Behind")
-	tbl.AppendHeader(table.Row{"ID", "Format", "To", "Events", "Language", "Delivered", "Behind", "State", "Title"})
+	tbl := newTable(out, "Sent", "Behind")
+	tbl.AppendHeader(table.Row{"ID", "Format", "To", "Events", "Language", "Sent", "Behind", "State", "Title"})
 	for _, webhook := range list {
 		status := statuses[webhook.ID]
 		state := webhookState(webhook, status)
@@ -128,12 +129,12 @@ func printWebhooks(out io.Writer, list []api.Webhook, statuses map[domain.Webhoo
 func webhookLogCommand(stdout io.Writer) *cobra.Command {
 	var asJSON bool
 	cmd := webhookCommand(&cobra.Command{
-		Use: "log WEBHOOK [DELIVERY]", Short: "List what was delivered lately and what was not, or show one of them", Args: cobra.RangeArgs(1, 2),
+		Use: "log WEBHOOK [MESSAGE]", Short: "List the latest messages of a webhook, or show the attempts of one", Args: cobra.RangeArgs(1, 2),
 	}, func(ctx context.Context, client *apiClient, path string, args []string) error {
 		if len(args) == 2 {
 			return showMessage(ctx, client, stdout, path, args, asJSON)
 		}
-		var list api.DeliveryList // of the last 50 attempts: one part
+		var list api.DeliveryList // of the last 50 attempts, so one page
 		answer, err := client.get(ctx, path+"/deliveries?limit=200", &list, missingWebhook(args))
 		switch {
 		case err != nil:
@@ -141,7 +142,7 @@ func webhookLogCommand(stdout io.Writer) *cobra.Command {
 		case asJSON:
 			fmt.Fprintf(stdout, "%s\n", answer)
 		case len(list.Deliveries) == 0:
-			fmt.Fprintln(stdout, "Nothing was delivered yet.")
+			fmt.Fprintln(stdout, "No message has been sent yet.")
 		default:
 			printMessages(stdout, list.Deliveries)
 		}
@@ -165,7 +166,7 @@ func printMessages(out io.Writer, list []api.WebhookDelivery) {
 
 func messageState(message api.WebhookDelivery) string {
 	if message.NextAt != nil && message.State == "retrying" {
-		return "again at " + formatTime(*message.NextAt)
+		return "retry at " + formatTime(*message.NextAt)
 	}
 	return printable(message.State)
 }
@@ -187,7 +188,7 @@ func showMessage(ctx context.Context, client *apiClient, out io.Writer, path str
 		fmt.Fprintf(out, "%s\n", answer)
 		return nil
 	}
-	printPairs(out, "Delivery", printable(message.ID), "Type", printable(message.Type), "State", messageState(message.WebhookDelivery), "Attempts", strconv.Itoa(message.Attempts))
+	printPairs(out, "Message", printable(message.ID), "Type", printable(message.Type), "State", messageState(message.WebhookDelivery), "Attempts", strconv.Itoa(message.Attempts))
 	for _, attempt := range message.Log {
 		fmt.Fprintln(out)
 		printAttempt(out, attempt)
@@ -196,7 +197,7 @@ func showMessage(ctx context.Context, client *apiClient, out io.Writer, path str
 }
 
 func printAttempt(out io.Writer, attempt api.DeliveryAttempt) {
-	result := "delivered"
+	result := "sent"
 	if !attempt.OK {
 		result = "failed"
 	}
@@ -232,17 +233,17 @@ func headerText(headers map[string]string) string {
 
 func redeliverCommand(stdout io.Writer) *cobra.Command {
 	return webhookCommand(&cobra.Command{
-		Use: "redeliver WEBHOOK DELIVERY", Short: "Deliver one again", Args: cobra.ExactArgs(2),
+		Use: "redeliver WEBHOOK MESSAGE", Short: "Send a message again", Args: cobra.ExactArgs(2),
 	}, func(ctx context.Context, client *apiClient, path string, args []string) error {
 		_, err := client.call(ctx, "POST", path+"/deliveries/"+url.PathEscape(args[1])+"/redeliver", nil, missingMessage(args))
 		return printAccepted(stdout, args, err)
 	})
 }
 
-// printAccepted says what follows on something that was asked of the deliveries.
+// printAccepted confirms a request that the webhook's lane carries out later.
 func printAccepted(out io.Writer, args []string, err error) error {
 	if err == nil {
-		fmt.Fprintf(out, "It is asked for. See what becomes of it with:\n\n    tandem webhooks log %s\n", shellQuoted(args[0]))
+		fmt.Fprintf(out, "Requested. Show the result with:\n\n    tandem webhooks log %s\n", shellQuoted(args[0]))
 	}
 	return err
 }
@@ -250,7 +251,7 @@ func printAccepted(out io.Writer, args []string, err error) error {
 func replayWebhookCommand(stdout io.Writer) *cobra.Command {
 	var after, since string
 	cmd := webhookCommand(&cobra.Command{
-		Use: "replay WEBHOOK", Short: "Deliver again what came after a position, or was recorded since a time", Args: cobra.ExactArgs(1),
+		Use: "replay WEBHOOK", Short: "Send the events after a position or since a time again", Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, client *apiClient, path string, args []string) error {
 		body, err := replayBody(after, since)
 		if err == nil {
@@ -258,14 +259,14 @@ func replayWebhookCommand(stdout io.Writer) *cobra.Command {
 		}
 		return printAccepted(stdout, args, err)
 	})
-	cmd.Flags().StringVar(&after, "after", "", "a position, as events and feeds tell it")
-	cmd.Flags().StringVar(&since, "since", "", "an instant such as 2018-03-30T09:00:00Z, or a date, which begins in UTC")
+	cmd.Flags().StringVar(&after, "after", "", "position of the last event to skip, as events and feeds have it")
+	cmd.Flags().StringVar(&since, "since", "", "time such as 2018-03-30T09:00:00Z, or a date, from its start in UTC")
 	return cmd
 }
 
 func replayBody(after, since string) (map[string]string, error) {
 	if (after == "") == (since == "") {
-		return nil, &usageError{fmt.Errorf("say from where on: --after or --since, and not both")}
+		return nil, &usageError{errors.New("the start is missing or ambiguous: set either --after or --since")}
 	}
 	if after != "" {
 		return map[string]string{"after": after}, nil
@@ -275,14 +276,14 @@ func replayBody(after, since string) (map[string]string, error) {
 			return map[string]string{"since": instant.UTC().Format(time.RFC3339Nano)}, nil
 		}
 	}
-	return nil, &usageError{fmt.Errorf("--since %q: want an instant such as 2018-03-30T09:00:00Z, or a date", since)}
+	return nil, &usageError{fmt.Errorf("--since %q: want a time such as 2018-03-30T09:00:00Z, or a date", since)}
 }
 
 func previewWebhookCommand(stdout io.Writer) *cobra.Command {
 	var asJSON bool
 	var language string
 	cmd := webhookCommand(&cobra.Command{
-		Use: "preview WEBHOOK", Short: "Show what it would be sent of the latest event; nothing is sent", Args: cobra.ExactArgs(1),
+		Use: "preview WEBHOOK", Short: "Show the message for the latest event without sending it", Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, client *apiClient, path string, args []string) error {
 		path += "/preview"
 		if language != "" {
@@ -301,12 +302,12 @@ func previewWebhookCommand(stdout io.Writer) *cobra.Command {
 		return nil
 	})
 	jsonFlag(cmd, &asJSON)
-	cmd.Flags().StringVar(&language, "language", "", "en, zh or fi instead of the webhook's")
+	cmd.Flags().StringVar(&language, "language", "", "language of the message: en, zh or fi (default: that of the webhook)")
 	return cmd
 }
 
 func printPreview(out io.Writer, preview api.WebhookPreview) {
-	pairs := []string{"Of", printable(preview.Type), "Headline", printable(preview.Message.Headline)}
+	pairs := []string{"Event", printable(preview.Type), "Headline", printable(preview.Message.Headline)}
 	for _, fact := range preview.Message.Facts {
 		pairs = append(pairs, printable(fact.Name), printable(fact.Value))
 	}

@@ -35,13 +35,13 @@ func TestWebhookCommands(t *testing.T) {
 	}
 	require.Equal(t, "There are no webhooks.\n", works("list"))
 	program.do(201, token, "POST", "/v1/partners/sony/webhooks", `{"id":"room","url":"https://slack-a.invalid/services/T0/B0/s3cr3t","format":"slack","events":["milestone.*","change.*"],"title":"Our room","language":"zh"}`)
-	require.Equal(t, `ID    Format  To                         Events                Language  Delivered  Behind  State    Title
+	require.Equal(t, `ID    Format  To                         Events                Language  Sent  Behind  State    Title
 ──
-room  slack   https://slack-a.invalid/…  milestone.* change.*  zh                0       0  enabled  Our room
+room  slack   https://slack-a.invalid/…  milestone.* change.*  zh           0       0  enabled  Our room
 `, works("list"))
-	require.Equal(t, "Nothing was delivered yet.\n", works("log", "room"))
+	require.Equal(t, "No message has been sent yet.\n", works("log", "room"))
 	require.Contains(t, works("test", "room", "--wait", "0"), "\n    tandem webhooks log room\n")
-	require.Contains(t, works("replay", "room", "--since", "2017-07-05"), "It is asked for.")
+	require.Contains(t, works("replay", "room", "--since", "2017-07-05"), "Requested.")
 	preview := works("preview", "room", "--language", "en")
 	require.Contains(t, preview, "\nHeadline  A test from Tandem: messages of “Our room” will look like this\n")
 	require.Contains(t, preview, "POST https://slack-a.invalid/services/…\n")
@@ -51,31 +51,33 @@ room  slack   https://slack-a.invalid/…  milestone.* change.*  zh             
 	for name, tc := range map[string]struct {
 		token, args string
 		status      int
-		tells       string
+		stderr      string
 	}{
-		"no token":       {"", "list", exitUsage, "set TANDEM_TOKEN"},
-		"wrong token":    {"0123456789abcdef", "list", exitError, "does not know this token"},
-		"the operator's": {operatorSecret, "list", exitError, "the token is the operator's"},
-		"a viewer's":     {viewer, "test room", exitError, "manager_only"},
-		"no webhook":     {token, "log", exitUsage, "want tandem webhooks log WEBHOOK [DELIVERY]"},
-		"no such":        {token, "log none", exitError, "has no webhook none that this token may see; tandem webhooks list tells"},
-		"no delivery":    {token, "log room none", exitError, "has no delivery none of webhook room"},
-		"redeliver none": {token, "redeliver room none", exitError, "has no delivery none"},
-		"no beginning":   {token, "replay room", exitUsage, "--after or --since"},
-		"two beginnings": {token, "replay room --after x --since 2017-07-05", exitUsage, "not both"},
-		"no instant":     {token, "replay room --since yesterday", exitUsage, `--since "yesterday"`},
-		"no position":    {token, "replay room --after yesterday", exitError, "invalid_position"},
-		"no language":    {token, "preview room --language sv", exitError, "is not one of en, zh, fi"},
+		"no token":        {"", "list", exitUsage, "set TANDEM_TOKEN"},
+		"wrong token":     {"0123456789abcdef", "list", exitError, "does not accept this token"},
+		"operator token":  {operatorSecret, "list", exitError, "the token is the operator's"},
+		"viewer token":    {viewer, "test room", exitError, "manager_only"},
+		"no webhook":      {token, "log", exitUsage, "usage is tandem webhooks log WEBHOOK [MESSAGE]"},
+		"other webhook":   {token, "log none", exitError, "has no webhook none that is visible to this token; tandem webhooks list shows all"},
+		"other message":   {token, "log room none", exitError, "has no message none of webhook room"},
+		"redeliver other": {token, "redeliver room none", exitError, "has no message none"},
+		"no start":        {token, "replay room", exitUsage, "--after or --since"},
+		"two starts":      {token, "replay room --after x --since 2017-07-05", exitUsage, "either --after or --since"},
+		"bad time":        {token, "replay room --since yesterday", exitUsage, `--since "yesterday"`},
+		"bad position":    {token, "replay room --after yesterday", exitError, "invalid_position"},
+		"bad language":    {token, "preview room --language sv", exitError, "is not one of en, zh, fi"},
 	} {
-		result := program.member(tc.token, append([]string{"webhooks"}, strings.Fields(tc.args)...)...)
-		require.Equal(t, tc.status, result.status, "%s: %s", name, result.stderr)
-		require.Contains(t, result.stderr, tc.tells, name)
+		t.Run(name, func(t *testing.T) {
+			result := program.member(tc.token, append([]string{"webhooks"}, strings.Fields(tc.args)...)...)
+			require.Equal(t, tc.status, result.status, result.stderr)
+			require.Contains(t, result.stderr, tc.stderr)
+		})
 	}
 	program.stop()
 }
 
-// TestWebhookDelivers tests, delivers, looks and delivers again, with a receiver that knows the secret.
-func TestWebhookDelivers(t *testing.T) {
+// TestWebhookMessages sends a test message to a receiver, shows it and sends it again. No output contains the secret.
+func TestWebhookMessages(t *testing.T) {
 	var received lockedBuffer
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		body, err := io.ReadAll(request.Body)
@@ -91,7 +93,7 @@ func TestWebhookDelivers(t *testing.T) {
 	token := program.do(201, operatorSecret, "POST", "/v1/partners/sony/tokens", `{"name":"M","role":"manager"}`).field(t, "token")
 	program.do(201, token, "POST", "/v1/partners/sony/webhooks", fmt.Sprintf(`{"id":"ops","url":"%s/s3cr3t-path","format":"standard","events":["*"]}`, receiver.URL))
 
-	require.Equal(t, programResult{"Delivered.\n", "", exitOK}, program.member(token, "webhooks", "test", "ops"))
+	require.Equal(t, programResult{"Sent.\n", "", exitOK}, program.member(token, "webhooks", "test", "ops"))
 	list := program.member(token, "webhooks", "log", "ops").stdout
 	id := regexp.MustCompile(`UTC  ([0-9a-f]{32})  webhook\.test  delivered         1     200\n`).FindStringSubmatch(list)
 	require.NotNil(t, id, list)
@@ -107,11 +109,11 @@ func TestWebhookDelivers(t *testing.T) {
 	receiver.Close()
 	result = program.member(token, "webhooks", "test", "ops")
 	require.Equal(t, exitError, result.status)
-	require.Contains(t, result.stderr, "tandem: it was not delivered: ")
+	require.Contains(t, result.stderr, "tandem: the test message was not sent: ")
 	program.stop()
 }
 
-func TestPrintDeliveries(t *testing.T) {
+func TestPrintMessages(t *testing.T) {
 	at := time.Date(2018, 3, 30, 9, 0, 0, 0, time.UTC)
 	status, next := 500, at.Add(time.Hour)
 	message := api.WebhookDelivery{ID: "0a1b", Type: "milestone.delivered", State: "retrying", Attempts: 2, LastAt: at, NextAt: &next, Status: &status, Reason: "The endpoint answers 500."}
@@ -120,7 +122,7 @@ func TestPrintDeliveries(t *testing.T) {
 	require.Equal(t, `Last attempt             ID    Type                 State                             Attempts  Status  Reason
 ──
 2018-03-30 08:00:00 UTC  00aa  webhook.test         delivered                                1          accepted
-2018-03-30 09:00:00 UTC  0a1b  milestone.delivered  again at 2018-03-30 10:00:00 UTC         2     500  The endpoint answers 500.
+2018-03-30 09:00:00 UTC  0a1b  milestone.delivered  retry at 2018-03-30 10:00:00 UTC         2     500  The endpoint answers 500.
 `, regexp.MustCompile(`─+`).ReplaceAllString(out.String(), "──"))
 
 	out.Reset()
@@ -142,7 +144,7 @@ Answer     Server: x·[31m
 `, out.String())
 }
 
-// A test is told of when it was tried for the first time, however it went.
+// The command returns after the first attempt of its test message, whatever the result.
 func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
 	var asked atomic.Int32
 	var outcome atomic.Value
@@ -164,19 +166,19 @@ func TestWebhookTestWaitsForItsAttempt(t *testing.T) {
 	}))
 	defer server.Close()
 	env := []string{"TANDEM_URL=" + server.URL, "TANDEM_TOKEN=0123456789abcdef"}
-	require.Equal(t, programResult{"Delivered: accepted.\n", "", exitOK}, runProgram(t, env, "webhooks", "test", "room"))
+	require.Equal(t, programResult{"Sent: accepted.\n", "", exitOK}, runProgram(t, env, "webhooks", "test", "room"))
 	asked.Store(0)
 	outcome.Store(`"state":"retrying","reason":"Nothing answers."`)
-	require.Equal(t, programResult{"", "tandem: it was not delivered: Nothing answers.\n", exitError}, runProgram(t, env, "webhooks", "test", "room"))
+	require.Equal(t, programResult{"", "tandem: the test message was not sent: Nothing answers.\n", exitError}, runProgram(t, env, "webhooks", "test", "room"))
 }
 
-// Who looks at the list sees at once which webhook is not well, and since when.
+// The list shows which webhooks fail, and since when.
 func TestStateOfWebhook(t *testing.T) {
 	at, next, gone := time.Date(2018, 3, 30, 9, 0, 0, 0, time.UTC), time.Date(2018, 3, 30, 9, 5, 0, 0, time.UTC), "It is gone."
 	well := api.Webhook{State: "enabled"}
 	require.Equal(t, "enabled", webhookState(well, api.DeliveryStanding{NextAttemptAt: &next}))
 	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC", webhookState(well, api.DeliveryStanding{FailingSince: &at}))
-	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC, tried again at 2018-03-30 09:05:00 UTC",
+	require.Equal(t, "fails since 2018-03-30 09:00:00 UTC, next attempt at 2018-03-30 09:05:00 UTC",
 		webhookState(well, api.DeliveryStanding{FailingSince: &at, NextAttemptAt: &next}))
 	require.Equal(t, "disabled: It is gone.", webhookState(api.Webhook{State: "disabled", DisabledReason: &gone}, api.DeliveryStanding{FailingSince: &at}))
 }

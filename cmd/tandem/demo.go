@@ -19,18 +19,18 @@ import (
 	httpapi "tandem/http"
 )
 
-// demoInfo is what is known of the example: kept in the data directory, because tokens cannot be read
-// out of the log.
+// demoInfo is the state of the example. It is stored in the data directory, because the log does not
+// contain tokens.
 type demoInfo struct {
-	Begun    time.Time         `json:"begun"` // its relative dates count from here, however often loading is begun again
+	Begun    time.Time         `json:"begun"` // the base of its relative dates, also when loading is resumed
 	Complete bool              `json:"complete"`
 	Tokens   map[string]string `json:"tokens"` // by name: nokia-manager, xiaomi-viewer, …
 }
 
 const demoFile = "demo.json"
 
-// readDemoInfo reads what is known of the example. It is to be loaded when the log is empty, and
-// loading is to be finished when it was begun and not completed.
+// readDemoInfo reads the state of the example and reports whether to load it: if the log is empty, or an
+// earlier load was interrupted.
 func readDemoInfo(data string, empty bool) (info demoInfo, load bool, err error) {
 	text, err := os.ReadFile(filepath.Join(data, demoFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -53,12 +53,12 @@ func (d demoInfo) write(data string) error {
 	return writeSecret(filepath.Join(data, demoFile), string(text)+"\n")
 }
 
-// loader sends a scenario through the same path as anybody's requests: authentication, decoding,
-// the bus, the log. What it alone may do, on an empty log, is to say when they were made. Every
-// request has an idempotency key, so an interrupted load is simply begun again.
+// loader sends a scenario as HTTP requests to a handler, on the path of all requests: authentication,
+// decoding, the bus, the log. Only a loader can set the time of its requests. Every request has an
+// idempotency key, so an interrupted load can be repeated.
 type loader struct {
 	handler  http.Handler
-	operator string // the operator's token for the time of loading
+	operator string // the temporary operator's token
 	today    time.Time
 	saved    map[string]string
 }
@@ -75,7 +75,7 @@ func (l *loader) load(ctx context.Context, steps []scenarioStep, progress io.Wri
 		if err := l.send(ctx, fmt.Sprintf("example-%d", i+1), steps[i]); err != nil {
 			return fmt.Errorf("example, step %d (%s): %w", i+1, steps[i].Do, err)
 		}
-		_ = bar.Add(1) // a progress bar that cannot be drawn is no reason to stop
+		_ = bar.Add(1) // a failure to draw the progress bar is harmless
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (l *loader) saveFields(step scenarioStep, body []byte) error {
 	return nil
 }
 
-// guide tells a newcomer what to do next. Every line after "Try" works when pasted.
+// guide prints the first steps with the example. Every line after "Try" works when pasted.
 func (d demoInfo) guide(out io.Writer, url string) {
 	fmt.Fprintf(out, `
 Tandem is listening on %[1]s with the Nokia–Xiaomi example.

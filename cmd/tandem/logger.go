@@ -8,7 +8,7 @@ import (
 	"golang.org/x/term"
 )
 
-// newLogger writes text to a terminal and JSON to anything else.
+// newLogger returns a logger that writes text to a terminal and JSON to anything else.
 func newLogger(stderr io.Writer) *slog.Logger {
 	if isTerminal(stderr) {
 		return slog.New(slog.NewTextHandler(stderr, nil))

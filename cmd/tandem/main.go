@@ -1,7 +1,8 @@
 // Command tandem tracks joint projects between companies.
 //
-// It is the only place where the rooms are joined: it reads the configuration, opens the log,
-// folds the image, runs the bus and serves HTTP, and ends them in the opposite order.
+// It wires the packages together: it reads the configuration, opens the event log, starts the read
+// model, the bus and the webhook engine, and serves HTTP. Shutdown is start-up in reverse. The other commands are
+// clients of a running server, and the copy of a log.
 package main
 
 import (
@@ -13,14 +14,14 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
-	_ "time/tzdata" // partners' zones work on machines without a zone database
+	_ "time/tzdata" // time zones of partners, for machines without a time zone database
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	context.AfterFunc(ctx, stop) // a second signal ends the program immediately
 	reserved := ballast()
 	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	runtime.KeepAlive(reserved)
@@ -76,8 +77,8 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		serveCommand("serve", "Serve the API on the log under --data", stdout, stderr, false),
-		serveCommand("demo", "Serve with the Nokia–Xiaomi example, loaded when the log is empty", stdout, stderr, true),
+		serveCommand("serve", "Serve the API on a log", stdout, stderr, false),
+		serveCommand("demo", "Serve with the Nokia–Xiaomi example, which is loaded into an empty log", stdout, stderr, true),
 		logCommand(stdout),
 		deadLetterCommand(stdout),
 		webhooksCommand(stdout),

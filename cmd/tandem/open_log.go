@@ -29,10 +29,10 @@ func openLog(ctx context.Context, cfg config, logger *slog.Logger) (eventlog.Log
 		return log, nil
 	}
 	if err := os.MkdirAll(cfg.data, 0o700); err != nil {
-		return nil, fmt.Errorf("the data directory cannot be made: %w", err)
+		return nil, fmt.Errorf("the data directory cannot be created: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(cfg.data, sqlite.FileName)); err == nil {
-		logger.Warn("the data directory has an embedded log too, which is not used; tandem log copy moves it", "data", cfg.data)
+		logger.Warn("the data directory also has an embedded log, which is not used; tandem log copy can copy it to Redis", "data", cfg.data)
 	}
 	log, err := redis.Open(ctx, redisConfig(cfg, logger))
 	if err != nil {

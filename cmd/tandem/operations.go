@@ -8,7 +8,7 @@ import (
 	httpapi "tandem/http"
 )
 
-// operations joins the log and the bus to what the operator is served.
+// operations is the log and the bus, for the requests of the operator.
 type operations struct {
 	eventlog.Log
 	bus *bus.Bus
@@ -16,10 +16,10 @@ type operations struct {
 
 var _ httpapi.Operations = operations{}
 
-// Owns reports whether this node decides a partition's commands.
+// Owns reports whether this node decides the partition's commands.
 func (o operations) Owns(partition eventlog.Partition) bool { return o.bus.Owns(partition) }
 
-// Replay sends a dead letter again.
+// Replay submits a dead letter as a new command.
 func (o operations) Replay(ctx context.Context, partition eventlog.Partition, letter eventlog.DeadLetter) (eventlog.CommandID, bus.Result, error) {
 	return o.bus.Replay(ctx, partition, letter)
 }

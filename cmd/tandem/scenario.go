@@ -23,11 +23,11 @@ type scenarioStep struct {
 	As      string            `yaml:"as"`
 	Do      string            `yaml:"do"`
 	Body    yaml.Node         `yaml:"body"`
-	Save    map[string]string `yaml:"save"`    // name → field of the answer
-	Refused int               `yaml:"refused"` // the status, if the step is there to be refused
+	Save    map[string]string `yaml:"save"`    // fields of the answer to save, by the name to save them under
+	Refused int               `yaml:"refused"` // expected status of a step that must be refused; 0: it must succeed
 }
 
-// scenarioRequest is a step with everything filled in.
+// scenarioRequest is a step with its dates and names resolved.
 type scenarioRequest struct {
 	at           time.Time
 	method, path string
@@ -42,7 +42,7 @@ func parseScenario(text []byte) ([]scenarioStep, error) {
 	return steps, nil
 }
 
-// resolve replaces dates relative to today and saved names.
+// resolve replaces relative dates and saved names.
 func (s scenarioStep) resolve(today time.Time, saved map[string]string) (resolved scenarioRequest, err error) {
 	expand := func(text string) string { return expandNames(expandDates(text, today), saved) }
 	if resolved.at, err = time.Parse(time.RFC3339, expand(s.At)); err != nil {
@@ -64,8 +64,8 @@ func (s scenarioStep) resolve(today time.Time, saved map[string]string) (resolve
 	return resolved, err
 }
 
-// chronologicalOrder returns the places of the steps in the order of their times. A scenario is told
-// project by project, but a log is written forwards.
+// chronologicalOrder returns the indices of the steps, sorted by time. A scenario lists its steps by
+// project, but the log records them in order of time.
 func chronologicalOrder(steps []scenarioStep, today time.Time) ([]int, error) {
 	times := make([]time.Time, len(steps))
 	order := make([]int, len(steps))
@@ -101,7 +101,7 @@ func expandNames(text string, saved map[string]string) string {
 	})
 }
 
-// yamlValue turns a YAML node into what encoding/json writes. Dates stay text.
+// yamlValue converts a YAML node to a value for encoding/json. Dates remain text.
 func yamlValue(node *yaml.Node, expand func(string) string) (any, error) {
 	switch node.Kind {
 	case yaml.MappingNode:
@@ -132,5 +132,5 @@ func yamlValue(node *yaml.Node, expand func(string) string) (any, error) {
 		err := node.Decode(&value)
 		return value, err
 	}
-	return nil, fmt.Errorf("line %d: a scenario holds only plain values", node.Line)
+	return nil, fmt.Errorf("line %d: a scenario must contain only plain values", node.Line)
 }

@@ -16,26 +16,27 @@ import (
 	"tandem/eventlog/sqlite"
 )
 
-// refuseLostLog refuses to begin a new log where there has been one: its key is there and it is not.
+// refuseLostLog returns an error if the data directory has an installation key but no log: creating a new
+// log there would hide the loss.
 func refuseLostLog(data string) error {
 	if _, err := os.Stat(filepath.Join(data, keyFile)); err != nil {
-		return nil // a new directory, or a key from the environment
+		return nil // a new directory, or TANDEM_KEY is set
 	}
 	path := filepath.Join(data, sqlite.FileName)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the log %s is lost: its installation key is here, but it is not. Restore it, or name another data directory to begin a new one", path)
+		return fmt.Errorf("the log %s is lost: the data directory has its installation key, but not the log. Restore it, or name another data directory for a new log", path)
 	}
 	return nil
 }
 
-// What --data holds beside the log and the snapshots.
+// Files in --data beside the log and the snapshots.
 const (
 	keyFile      = "key"
 	operatorFile = "operator-token.sha256"
 )
 
-// installationKey returns the configured key, else the one kept in the data directory, which it
-// makes for a log that is empty. With a new key over a known log, repeated requests would be new ones.
+// installationKey returns the configured key, or else the key in the data directory. It creates that key
+// only for an empty log: with a new key over an existing log, repeated requests would have a second effect.
 func installationKey(cfg config, empty bool) ([]byte, error) {
 	if cfg.key != nil {
 		return cfg.key, nil
@@ -53,16 +54,16 @@ func installationKey(cfg config, empty bool) ([]byte, error) {
 		return nil, err
 	}
 	if !empty {
-		return nil, fmt.Errorf("the log has a history, but its installation key %s is gone: restore it, or give it as TANDEM_KEY", path)
+		return nil, fmt.Errorf("the log is not empty, but its installation key %s is gone: restore it, or set TANDEM_KEY", path)
 	}
 	key := make([]byte, keySize)
-	rand.Read(key) // never fails: crypto/rand ends the program instead
+	rand.Read(key) // never fails
 	return key, writeSecret(path, hex.EncodeToString(key)+"\n")
 }
 
-// operatorToken returns the SHA-256 of the operator's token. The first start without a configured
-// one makes it and returns it as fresh, to be shown this once. On a shared log it derives from the
-// installation key, so that it is the same on every node.
+// operatorToken returns the SHA-256 of the operator's token. The first start without a configured token
+// creates one and returns it as fresh, to be shown once. On a shared log it derives from the
+// installation key, so that all nodes have the same token.
 func operatorToken(cfg config, key []byte) (hash [32]byte, fresh string, err error) {
 	if cfg.operatorToken != "" {
 		return sha256.Sum256([]byte(cfg.operatorToken)), "", nil
@@ -91,10 +92,9 @@ func operatorToken(cfg config, key []byte) (hash [32]byte, fresh string, err err
 	return hash, fresh, writeSecret(path, hex.EncodeToString(hash[:])+"\n")
 }
 
-// writeSecret writes a new file that only its owner can read, so that it is there whole or not at
-// all after a crash.
+// writeSecret writes a file that only its owner can read. After a crash the file is complete or absent.
 //
-// The directory is synced too: a key that a power cut took away would make repeated requests new ones.
+// The directory is synced too: after the loss of a key, repeated requests would have a second effect.
 func writeSecret(path, text string) error {
 	temp := path + ".new"
 	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

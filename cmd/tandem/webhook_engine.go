@@ -48,7 +48,7 @@ func (a *app) disableWebhook(ctx context.Context, ref domain.WebhookRef, reason 
 	return nil
 }
 
-// webhookHistory reads the attempt history of webhooks for the HTTP API.
+// webhookHistory serves the attempt history and the status of webhooks.
 type webhookHistory struct {
 	log    eventlog.Log
 	events *feed.Reader
@@ -56,7 +56,7 @@ type webhookHistory struct {
 
 var _ httpapi.AttemptHistory = webhookHistory{}
 
-// Attempts returns the latest attempts of a webhook.
+// Attempts returns the attempt history of a webhook.
 func (h webhookHistory) Attempts(ctx context.Context, ref domain.WebhookRef) ([]webhooks.Attempt, error) {
 	return webhooks.ReadAttempts(ctx, h.log, ref)
 }
