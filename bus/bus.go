@@ -14,7 +14,7 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 // ReadModel is the part of the node's read model on which owners decide.

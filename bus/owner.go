@@ -11,7 +11,7 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 const (

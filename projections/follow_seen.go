@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 const (

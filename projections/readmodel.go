@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 	"tandem/projections/sentences"
 )
 

@@ -16,7 +16,7 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog/sqlite"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 // countingReceiver counts requests and accepts them.

@@ -14,7 +14,7 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 	"tandem/projections/feed"
 	"tandem/projections/sentences"
 	"tandem/webhooks/formats"

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 var followTests = map[string]func(*suite){

@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 // The append-only file holds every writing command, so erased data stays in it until the file is rewritten. The node

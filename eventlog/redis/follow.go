@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 // followSession is one call of Follow. It receives batches that this node appended and positions up to which it may

@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 // coordinator shares the partitions among the nodes; this is the part of one node.

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 // followSession is one call of Follow. Its goroutine changes next and nextOutcome under Log.mu.

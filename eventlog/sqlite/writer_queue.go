@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"tandem/eventlog"
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 // writeRequest is a batch, or a change of table meta, in the writer's queue.

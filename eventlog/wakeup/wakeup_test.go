@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tandem/internal/wakeup"
+	"tandem/eventlog/wakeup"
 )
 
 func pending(signal wakeup.Signal) bool {
