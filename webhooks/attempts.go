@@ -66,8 +66,8 @@ func (a *Attempt) kvEntry(ref domain.WebhookRef) eventlog.KV {
 	return eventlog.KV{Key: fmt.Sprintf("%s%02d", attemptPrefix(ref), a.Sequence%AttemptHistorySize), Value: value}
 }
 
-// ReadAttempts returns the stored attempt history of a webhook, latest first. Attempts of the last moments may be missing,
-// and after a crash stay missing. It works on every node.
+// ReadAttempts returns the stored attempt history of a webhook, latest first. Attempts of the last moments may be
+// missing, and after a crash stay missing. It works on every node.
 func ReadAttempts(ctx context.Context, log eventlog.Log, ref domain.WebhookRef) ([]Attempt, error) {
 	entries, err := log.Scan(ctx, projections.DirectoryOf(ref.Partner), attemptPrefix(ref))
 	if err != nil {

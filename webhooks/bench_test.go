@@ -54,8 +54,8 @@ func benchWorld(b *testing.B) *world {
 	return openWorld(b, log, &clock{real: true}, func(cfg *Config) { cfg.FlushInterval, cfg.AttemptTimeout = 0, 0 })
 }
 
-// BenchmarkDeliveries measures the messages per second that a hundred lanes send to a local receiver, and the requests per
-// second of 64 workers with a plain Go client. Rounds are interleaved.
+// BenchmarkDeliveries measures the messages per second that a hundred lanes send to a local receiver, and the
+// requests per second of 64 workers with a plain Go client. Rounds are interleaved.
 func BenchmarkDeliveries(b *testing.B) {
 	const lanes, events, rounds, workers = 100, 100, 5, 64
 	var ours, theirs []float64
@@ -205,8 +205,8 @@ func (w *world) commandTimes(prefix string, n int, done func() bool) (times []ti
 	return times
 }
 
-// BenchmarkOneHangs measures the time from the recording of an event to its receipt by nineteen receivers, with and without
-// a twentieth receiver that hangs.
+// BenchmarkOneHangs measures the time from the recording of an event to its receipt by nineteen receivers, with and
+// without a twentieth receiver that hangs.
 func BenchmarkOneHangs(b *testing.B) {
 	p99 := func(hangs bool) float64 {
 		release := make(chan struct{})

@@ -34,10 +34,10 @@ var ErrForbiddenAddress = errors.New("connections to this address are blocked")
 // azureMetadata is a public address that serves secrets inside the Azure cloud.
 var azureMetadata = netip.MustParsePrefix("168.63.129.16/32")
 
-// NewClient returns an HTTP client for webhooks. It connects over https to ports 80 and 443 of public addresses, and over
-// http or https to any port of the given private networks. Connections to other addresses fail with [ErrForbiddenAddress].
-// The check follows name resolution, when connecting, so that DNS rebinding cannot bypass it. The client follows no
-// redirects and uses no proxy.
+// NewClient returns an HTTP client for webhooks. It connects over https to ports 80 and 443 of public addresses, and
+// over http or https to any port of the given private networks. Connections to other addresses fail with
+// [ErrForbiddenAddress]. The check follows name resolution, when connecting, so that DNS rebinding cannot bypass it.
+// The client follows no redirects and uses no proxy.
 func NewClient(allowed []netip.Prefix) *http.Client {
 	return &http.Client{
 		Transport: &schemeTransport{
@@ -185,8 +185,8 @@ type httpResponse struct {
 	truncated bool // the body did not end in time, or is longer than maxResponseBytes
 }
 
-// doRequest sends a request and reads the response within limit, its body up to maxResponseBytes and for at most bodyLimit.
-// A body that does not end counts as a response with a truncated body.
+// doRequest sends a request and reads the response within limit, its body up to maxResponseBytes and for at most
+// bodyLimit. A body that does not end counts as a response with a truncated body.
 func doRequest(ctx context.Context, client *http.Client, request *http.Request, limit, bodyLimit time.Duration) (httpResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

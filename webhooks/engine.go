@@ -38,8 +38,8 @@ type Config struct {
 	Owner     Owner
 	Keyring   *Keyring
 	BaseURL   string // prefix of links, without a trailing slash
-	// Disable disables a webhook by a command, with a reason that its partner can read. It returns nil if the webhook is
-	// already disabled or removed.
+	// Disable disables a webhook by a command, with a reason that its partner can read. It returns nil if the webhook
+	// is already disabled or removed.
 	Disable func(ctx context.Context, ref domain.WebhookRef, reason string) error
 
 	Client  *http.Client                        // default: NewClient without private networks
@@ -91,9 +91,9 @@ func orDefault[T comparable](value *T, or T) {
 
 // Engine sends the messages of the webhooks whose partners' directories this node owns.
 //
-// Every webhook has a lane. A lane with a due message gets a goroutine for one turn. Two worker pools limit the number of
-// turns: one for lanes that work, and one for lanes whose last attempt failed or was slow, so that hanging endpoints do not
-// delay the others. An idle lane costs only memory.
+// Every webhook has a lane. A lane with a due message gets a goroutine for one turn. Two worker pools limit the
+// number of turns: one for lanes that work, and one for lanes whose last attempt failed or was slow, so that hanging
+// endpoints do not delay the others. An idle lane costs only memory.
 type Engine struct {
 	cfg       Config
 	messages  *messageBuilder
@@ -151,7 +151,8 @@ func New(cfg Config) (*Engine, error) {
 	return engine, nil
 }
 
-// Applied notifies the engine of entries that the read model has applied. It does not block, and has no effect before Run.
+// Applied notifies the engine of entries that the read model has applied. It does not block, and has no effect before
+// Run.
 func (e *Engine) Applied(entries []eventlog.Entry) {
 	if !e.started.Load() {
 		return
@@ -189,9 +190,9 @@ func (e *Engine) LatestMessage(ctx context.Context, webhook *domain.Webhook) (fo
 	return *message, true, nil
 }
 
-// Run sends messages until ctx ends; it must be called at most once. The read model must be live before. During shutdown,
-// Run waits up to Config.DrainTimeout for attempts in progress, and flushes the lane states before it returns nil.
-// Therefore the owner must stop after the engine.
+// Run sends messages until ctx ends; it must be called at most once. The read model must be live before. During
+// shutdown, Run waits up to Config.DrainTimeout for attempts in progress, and flushes the lane states before it
+// returns nil. Therefore the owner must stop after the engine.
 func (e *Engine) Run(ctx context.Context) error {
 	workCtx, cancelWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelWork()
@@ -284,9 +285,9 @@ func (e *Engine) reconcileAll(workCtx context.Context) {
 	}
 }
 
-// acquireSlot waits for a busy slot and returns a function that releases it. A slot is released after busySlotTime at the
-// latest, because an attempt that waits for its receiver uses no CPU. The slots limit the CPU use of a burst of messages,
-// so that commands proceed.
+// acquireSlot waits for a busy slot and returns a function that releases it. A slot is released after busySlotTime at
+// the latest, because an attempt that waits for its receiver uses no CPU. The slots limit the CPU use of a burst of
+// messages, so that commands proceed.
 func (e *Engine) acquireSlot() func() {
 	e.busySlots <- struct{}{}
 	release := sync.OnceFunc(func() { <-e.busySlots })

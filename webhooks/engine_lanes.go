@@ -173,8 +173,8 @@ func (e *Engine) markDirty(lane *lane) {
 	}
 }
 
-// flushLoop flushes dirty lanes at most once per FlushInterval, so that many changes share an append. When end is closed, it
-// flushes the rest and returns.
+// flushLoop flushes dirty lanes at most once per FlushInterval, so that many changes share an append. When end is
+// closed, it flushes the rest and returns.
 func (e *Engine) flushLoop(ctx context.Context, end <-chan struct{}) {
 	for {
 		select {
@@ -193,8 +193,8 @@ func (e *Engine) flushLoop(ctx context.Context, end <-chan struct{}) {
 	}
 }
 
-// attemptFlushFactor is the minimum time between two flushes of attempts, in units of FlushInterval. A busy lane stores only
-// its latest attempts.
+// attemptFlushFactor is the minimum time between two flushes of attempts, in units of FlushInterval. A busy lane
+// stores only its latest attempts.
 const attemptFlushFactor = 20
 
 // lanesPerFlush limits how many lanes one append contains.
@@ -230,8 +230,8 @@ func (e *Engine) setFlushing(flushing bool) {
 	e.mu.Unlock()
 }
 
-// flush stores the states, and if asked the attempts, of some lanes of a partition. If it fails, the next flush retries;
-// a node that has lost the partition has dropped the lanes by then.
+// flush stores the states, and if asked the attempts, of some lanes of a partition. If it fails, the next flush
+// retries; a node that has lost the partition has dropped the lanes by then.
 func (e *Engine) flush(ctx context.Context, partition eventlog.Partition, lanes []*lane, attempts bool) {
 	var puts []eventlog.KV
 	takenAttempts := make([]map[int]Attempt, len(lanes))

@@ -40,37 +40,40 @@ func TestBadReceivers(t *testing.T) {
 		})
 	}
 	require.Empty(t, redirected.messages)
-	t.Run("hangs", func(t *testing.T) {
-		world := newWorld(t, func(cfg *Config) { cfg.AttemptTimeout = 50 * time.Millisecond })
-		release := make(chan struct{})
-		receiver := newReceiver(t, func(http.ResponseWriter, receivedMessage) { <-release })
-		t.Cleanup(func() { close(release) })
-		hook := world.hook("ops", receiver.URL)
-		world.plan("m1")
-		require.Contains(t, world.attempts(hook, 1)[0].Reason, "No response in time")
-	})
-	t.Run("streams without end", func(t *testing.T) {
-		world, receiver := newWorld(t), newReceiver(t, func(w http.ResponseWriter, _ receivedMessage) {
-			for i := 0; i < 1<<20; i++ {
-				if _, err := w.Write([]byte(strings.Repeat("x", 1024))); err != nil {
-					return
-				}
+}
+
+func TestHangingReceiver(t *testing.T) {
+	world := newWorld(t, func(cfg *Config) { cfg.AttemptTimeout = 50 * time.Millisecond })
+	release := make(chan struct{})
+	receiver := newReceiver(t, func(http.ResponseWriter, receivedMessage) { <-release })
+	t.Cleanup(func() { close(release) })
+	hook := world.hook("ops", receiver.URL)
+	world.plan("m1")
+	require.Contains(t, world.attempts(hook, 1)[0].Reason, "No response in time")
+}
+
+func TestEndlessResponse(t *testing.T) {
+	world, receiver := newWorld(t), newReceiver(t, func(w http.ResponseWriter, _ receivedMessage) {
+		for i := 0; i < 1<<20; i++ {
+			if _, err := w.Write([]byte(strings.Repeat("x", 1024))); err != nil {
+				return
 			}
-		})
-		hook := world.hook("ops", receiver.URL)
-		world.plan("m1")
-		attempt := world.attempts(hook, 1)[0]
-		require.True(t, attempt.OK, attempt.Reason)
-		require.Len(t, attempt.ResponseBody, formats.MaxRedactedBytes)
-		require.NotEmpty(t, attempt.Note)
+		}
 	})
-	t.Run("private address", func(t *testing.T) {
-		world, receiver := newWorld(t, func(cfg *Config) { cfg.Client = NewClient(nil) }), newReceiver(t, nil)
-		hook := world.hook("ops", receiver.URL)
-		world.plan("m1")
-		require.Contains(t, world.attempts(hook, 1)[0].Reason, "are blocked")
-		world.expectNothing(receiver)
-	})
+	hook := world.hook("ops", receiver.URL)
+	world.plan("m1")
+	attempt := world.attempts(hook, 1)[0]
+	require.True(t, attempt.OK, attempt.Reason)
+	require.Len(t, attempt.ResponseBody, formats.MaxRedactedBytes)
+	require.NotEmpty(t, attempt.Note)
+}
+
+func TestPrivateAddress(t *testing.T) {
+	world, receiver := newWorld(t, func(cfg *Config) { cfg.Client = NewClient(nil) }), newReceiver(t, nil)
+	hook := world.hook("ops", receiver.URL)
+	world.plan("m1")
+	require.Contains(t, world.attempts(hook, 1)[0].Reason, "are blocked")
+	world.expectNothing(receiver)
 }
 
 // P7: a hanging endpoint does not delay the others.

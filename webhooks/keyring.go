@@ -14,8 +14,8 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// Keyring encrypts the addresses and secrets of webhooks with a key derived from the installation key. The log contains them
-// only in this form.
+// Keyring encrypts the addresses and secrets of webhooks with a key derived from the installation key. The log
+// contains them only in this form.
 type Keyring struct {
 	aead     cipher.AEAD
 	nonceKey []byte // derives nonces from the plain text
@@ -80,8 +80,8 @@ func (k *Keyring) SealSecret(ref domain.WebhookRef, secret string) []byte {
 	return k.Seal(secretPurpose(ref), secret)
 }
 
-// Target decrypts the address of a webhook and the secrets that sign at a time: the current one, and after a rotation also
-// the previous one until its overlap ends.
+// Target decrypts the address of a webhook and the secrets that sign at a time: the current one, and after a rotation
+// also the previous one until its overlap ends.
 func (k *Keyring) Target(webhook *domain.Webhook, at time.Time) (target formats.Target, err error) {
 	if target.URL, err = k.Open(addressPurpose(webhook.Ref), webhook.Settings.Address); err != nil {
 		return formats.Target{}, fmt.Errorf("the address of webhook %s of %s: %w", webhook.Ref.Webhook, webhook.Ref.Partner, err)

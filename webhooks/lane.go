@@ -28,12 +28,12 @@ const (
 
 // lane sends the messages of one webhook, one at a time and in order.
 //
-// A lane is a cursor over the event log, which is the queue. The engine stores the lane state after each change; after a
-// crash, the messages sent since the last flush are sent again with the same ids.
+// A lane is a cursor over the event log, which is the queue. The engine stores the lane state after each change;
+// after a crash, the messages sent since the last flush are sent again with the same ids.
 //
-// An ordered lane blocks on an event that fails. An unordered lane skips the event, continues, and retries it when it is
-// due. After breakerThreshold consecutive failures it blocks too, because then the endpoint is down and not the message
-// invalid. In a chat, events that pile up become one message.
+// An ordered lane blocks on an event that fails. An unordered lane skips the event, continues, and retries it when it
+// is due. After breakerThreshold consecutive failures it blocks too, because then the endpoint is down and not the
+// message invalid. In a chat, events that pile up become one message.
 type lane struct {
 	engine    *Engine
 	ref       domain.WebhookRef
@@ -247,8 +247,8 @@ func (l *lane) rateLimitWait(now time.Time) time.Duration {
 	return max(time.Duration(missing*float64(l.limits.Every)), time.Millisecond)
 }
 
-// fillQueue reads the next events if the queue is empty or was read with other settings. The cursor moves past the events
-// before them that the webhook does not ask for.
+// fillQueue reads the next events if the queue is empty or was read with other settings. The cursor moves past the
+// events before them that the webhook does not ask for.
 func (l *lane) fillQueue(ctx context.Context, webhook *domain.Webhook) error {
 	if len(l.queue) > 0 && l.queuedFor == webhook {
 		return nil
@@ -295,8 +295,8 @@ func (l *lane) eventJob(ctx context.Context, webhook *domain.Webhook, kind jobKi
 	return &job{kind: kind, message: message, event: event, positions: []string{event.Position().String()}}, nil
 }
 
-// skippedJob returns a job for the first skipped event that is due. While the circuit breaker is open, the oldest skipped
-// event probes the endpoint.
+// skippedJob returns a job for the first skipped event that is due. While the circuit breaker is open, the oldest
+// skipped event probes the endpoint.
 func (l *lane) skippedJob(ctx context.Context, webhook *domain.Webhook, now time.Time) (*job, error) {
 	for i := 0; i < len(l.state.Skipped); i++ {
 		if probe := i == 0 && l.state.ConsecutiveFailures >= breakerThreshold; now.Before(l.state.Skipped[i].NextAttemptAt) && !probe {

@@ -88,8 +88,8 @@ func (l *lane) finishBatch() {
 	l.engine.markDirty(l)
 }
 
-// throttleWait returns how long the rate limit or a Retry-After blocks all messages. Failures do not block test messages:
-// they show whether the endpoint works again.
+// throttleWait returns how long the rate limit or a Retry-After blocks all messages. Failures do not block test
+// messages: they show whether the endpoint works again.
 func (l *lane) throttleWait(now time.Time) time.Duration {
 	wait := l.rateLimitWait(now)
 	if l.state.ConsecutiveFailures == 0 {

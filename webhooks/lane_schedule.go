@@ -7,8 +7,8 @@ import (
 	"tandem/domain"
 )
 
-// retrySchedule is the backoff after consecutive failures, from the example of Standard Webhooks. After its end, the last
-// step repeats.
+// retrySchedule is the backoff after consecutive failures, from the example of Standard Webhooks. After its end, the
+// last step repeats.
 var retrySchedule = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
 	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,

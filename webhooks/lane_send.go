@@ -78,8 +78,8 @@ func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *forma
 	return result
 }
 
-// exchangeDetails returns a function that adds request and response to an attempt, without secrets. Most attempts of a busy
-// lane are never stored, so the work is deferred.
+// exchangeDetails returns a function that adds request and response to an attempt, without secrets. Most attempts of
+// a busy lane are never stored, so the work is deferred.
 func exchangeDetails(target formats.Target, request *http.Request, response httpResponse) func(*Attempt) {
 	if len(response.body) > formats.MaxScannedBytes {
 		response.body = bytes.Clone(response.body[:formats.MaxScannedBytes])
@@ -180,8 +180,8 @@ func (l *lane) countAttempt(job *job) {
 	l.state.HeadAttempts++
 }
 
-// scheduleRetry decides when a failed message is retried, and whether the lane blocks until then. It returns the time of the
-// next attempt; zero if there is none.
+// scheduleRetry decides when a failed message is retried, and whether the lane blocks until then. It returns the time
+// of the next attempt; zero if there is none.
 func (l *lane) scheduleRetry(webhook *domain.Webhook, job *job, result formats.Result, now time.Time) time.Time {
 	l.state.FailedCount++
 	l.state.ConsecutiveFailures++

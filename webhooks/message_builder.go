@@ -36,16 +36,16 @@ type standardBody struct {
 	Data      any       `json:"data"`
 }
 
-// eventData is an event as in the feed, with the previous values of changed fields. The milestone, as the partner saw it
-// after the event, replaces its id.
+// eventData is an event as in the feed, with the previous values of changed fields. The milestone, as the partner saw
+// it after the event, replaces its id.
 type eventData struct {
 	api.Event
 	Previous  map[string]any `json:"previous"`
 	Milestone *api.Milestone `json:"milestone"`
 }
 
-// messageBuilder builds messages. It caches the latest ones, because the webhooks of a partner send the same events at the
-// same time.
+// messageBuilder builds messages. It caches the latest ones, because the webhooks of a partner send the same events
+// at the same time.
 type messageBuilder struct {
 	events  *feed.Reader
 	book    *sentences.Book

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
 	"tandem/projections/feed"
@@ -23,6 +24,7 @@ func slackUnordered(settings *domain.WebhookSettings) {
 
 func answerOK(w http.ResponseWriter, _ receivedMessage) { _, _ = w.Write([]byte("ok")) }
 
+// The messages of an ordered lane are the events of the feed, in order, with the state after each event.
 func TestEventsAreSentInFeedOrder(t *testing.T) {
 	world, receiver := newWorld(t), newReceiver(t, nil)
 	world.plan("before")
@@ -30,52 +32,71 @@ func TestEventsAreSentInFeedOrder(t *testing.T) {
 	world.plan("m1", "m2", "m3")
 	world.do(nokia, domain.StartMilestone{MilestoneRef: ref("m1")})
 	world.do(nokia, domain.EditMilestone{MilestoneRef: ref("m1"), DueOn: new(domain.Date(20180415))})
-	var hits []receivedMessage
+	var messages []receivedMessage
 	for range 5 {
-		hits = append(hits, receiver.next(t))
+		messages = append(messages, receiver.next(t))
 	}
-	scope := projections.EventScope{Agreement: "a"}
-	page, err := world.engine.cfg.Events.Next(t.Context(), projections.Viewer{Partner: "xiaomi"}, feed.Cursor{}, feed.EventQuery{EventScope: scope}, 100)
-	require.NoError(t, err)
-	events, err := world.readModel.RenderEvents(projections.Viewer{Partner: "xiaomi"}, page.Events[len(page.Events)-5:], "en")
-	require.NoError(t, err)
-	for i, message := range hits {
-		require.Equal(t, events[i].ID, message.ID)
-		require.Equal(t, events[i].Type, message.Type)
-		require.Contains(t, message.Header.Get("Webhook-Signature"), "v1,")
-		var body struct {
-			Timestamp time.Time
-			Data      map[string]any
-		}
-		require.NoError(t, json.Unmarshal([]byte(message.Raw), &body))
-		require.Equal(t, events[i].RecordedAt, body.Timestamp)
-		want, err := json.Marshal(events[i])
-		require.NoError(t, err)
-		var fields map[string]any
-		require.NoError(t, json.Unmarshal(want, &fields))
-		delete(fields, "milestone")
-		require.Subset(t, body.Data, fields)
+
+	// Each message contains the event as the feed shows it.
+	events := world.lastEvents(5)
+	for i, message := range messages {
+		requireEvent(t, events[i], message)
 	}
-	last := hits[4].Body["data"].(map[string]any)
+	first, last := messages[0].Body["data"].(map[string]any), messages[4].Body["data"].(map[string]any)
 	require.Equal(t, map[string]any{"due_on": "2018-03-30"}, last["previous"])
 	require.Equal(t, "in_progress", last["milestone"].(map[string]any)["state"])
 	require.Equal(t, "2018-04-15", last["milestone"].(map[string]any)["due_on"])
-	require.Equal(t, "planned", hits[0].Body["data"].(map[string]any)["milestone"].(map[string]any)["state"], "as it was then")
+	require.Equal(t, "planned", first["milestone"].(map[string]any)["state"], "the state after the first event")
+
+	// The attempt history contains the request and the response without secrets.
 	attempt := world.attempts(hook, 5)[4]
-	require.Equal(t, hits[4].ID, attempt.MessageID)
 	require.Equal(t, Attempt{
-		Sequence: 5, MessageID: hits[4].ID, Type: "milestone.edited", Number: 1, StartedAt: attempt.StartedAt, OK: true, Status: 200,
-		Method: "POST", URL: attempt.URL, RequestHeaders: attempt.RequestHeaders, ResponseHeaders: attempt.ResponseHeaders, RequestBody: hits[4].Raw, Events: []string{events[4].Position},
+		Sequence: 5, MessageID: messages[4].ID, Type: "milestone.edited", Number: 1, StartedAt: attempt.StartedAt, OK: true, Status: 200,
+		Method: "POST", URL: attempt.URL, RequestHeaders: attempt.RequestHeaders, ResponseHeaders: attempt.ResponseHeaders,
+		RequestBody: messages[4].Raw, Events: []string{events[4].Position},
 	}, attempt)
 	require.Equal(t, "…", attempt.RequestHeaders["Webhook-Signature"])
 	require.Contains(t, attempt.URL, "/…?key=…")
 	require.Equal(t, "0", attempt.ResponseHeaders["Content-Length"])
+
+	// The latest message and the status agree.
 	message, found, err := world.engine.LatestMessage(t.Context(), world.webhook(hook))
 	require.NoError(t, err)
 	require.True(t, found)
-	require.Equal(t, hits[4].Raw, string(message.Body))
+	require.Equal(t, messages[4].Raw, string(message.Body))
 	require.EqualValues(t, 5, world.settledStatus(hook).Sent)
 	require.Zero(t, world.status(hook).Behind)
+}
+
+// lastEvents returns the last n events of agreement a, as the feed shows them to xiaomi.
+func (w *world) lastEvents(n int) []api.Event {
+	w.t.Helper()
+	viewer, scope := projections.Viewer{Partner: "xiaomi"}, projections.EventScope{Agreement: "a"}
+	page, err := w.engine.cfg.Events.Next(w.t.Context(), viewer, feed.Cursor{}, feed.EventQuery{EventScope: scope}, 100)
+	require.NoError(w.t, err)
+	events, err := w.readModel.RenderEvents(viewer, page.Events[len(page.Events)-n:], "en")
+	require.NoError(w.t, err)
+	return events
+}
+
+// requireEvent checks that a message contains an event, except for its milestone.
+func requireEvent(t *testing.T, event api.Event, message receivedMessage) {
+	t.Helper()
+	require.Equal(t, event.ID, message.ID)
+	require.Equal(t, event.Type, message.Type)
+	require.Contains(t, message.Header.Get("Webhook-Signature"), "v1,")
+	var body struct {
+		Timestamp time.Time
+		Data      map[string]any
+	}
+	require.NoError(t, json.Unmarshal([]byte(message.Raw), &body))
+	require.Equal(t, event.RecordedAt, body.Timestamp)
+	want, err := json.Marshal(event)
+	require.NoError(t, err)
+	var fields map[string]any
+	require.NoError(t, json.Unmarshal(want, &fields))
+	delete(fields, "milestone")
+	require.Subset(t, body.Data, fields)
 }
 
 func TestFilters(t *testing.T) {
@@ -127,7 +148,8 @@ func TestEditedAndRemovedWebhooks(t *testing.T) {
 	require.Empty(t, world.engine.Lanes())
 }
 
-// An agreement that an edit adds to the filter is sent from the time of the edit, even if the lane is busy at that time.
+// An agreement that an edit adds to the filter is sent from the time of the edit, even if the lane is busy at that
+// time.
 func TestAddedAgreementStartsAtTheEdit(t *testing.T) {
 	entered, release := make(chan struct{}, 10), make(chan struct{})
 	world, receiver := newWorld(t), newReceiver(t, func(http.ResponseWriter, receivedMessage) {

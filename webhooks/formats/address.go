@@ -22,8 +22,8 @@ var vendorHosts = []struct{ suffix, format, service string }{
 	{"api.telegram.org", "telegram", "Telegram"},
 }
 
-// parseAddress parses a target's URL. It rejects URLs that no format can use, URLs of a service with another format, and
-// plain http to the hosts of a vendor.
+// parseAddress parses a target's URL. It rejects URLs that no format can use, URLs of a service with another format,
+// and plain http to the hosts of a vendor.
 func parseAddress(target Target, format string) (*url.URL, error) {
 	parsed, err := url.Parse(strings.TrimSpace(target.URL))
 	switch {

@@ -40,8 +40,8 @@ func (cloudEvents) Request(message Message, target Target, now time.Time) (*http
 	return signedRequest(message.ID, target, "application/cloudevents+json; charset=utf-8", encodeJSON(event), now)
 }
 
-// eventLocation returns the source and subject of an event. The source contains the host of the link, so that the sources
-// of two installations differ.
+// eventLocation returns the source and subject of an event. The source contains the host of the link, so that the
+// sources of two installations differ.
 func eventLocation(data json.RawMessage, link string) (source, subject string) {
 	var at struct {
 		Agreement, Project string

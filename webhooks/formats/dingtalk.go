@@ -19,7 +19,8 @@ type dingTalk struct{}
 // Name implements [Format].
 func (dingTalk) Name() string { return "dingtalk" }
 
-// Limits implements [Format]. DingTalk accepts 20 messages a minute, and blocks a robot that exceeds this for ten minutes.
+// Limits implements [Format]. DingTalk accepts 20 messages a minute, and blocks a robot that exceeds this for ten
+// minutes.
 func (dingTalk) Limits() Limits { return Limits{Every: 4 * time.Second, Burst: 4, Chat: true} }
 
 // Check implements [Format].

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// feishu is a custom bot of Feishu, or of Lark, its international edition. All texts are plain_text elements, which have
-// no markup and no mentions. Every message contains the word Tandem, for bots that require a keyword.
+// feishu is a custom bot of Feishu, or of Lark, its international edition. All texts are plain_text elements, which
+// have no markup and no mentions. Every message contains the word Tandem, for bots that require a keyword.
 type feishu struct{ name, service, host string }
 
 // Name implements [Format].

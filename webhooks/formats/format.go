@@ -1,4 +1,5 @@
-// Package formats turns webhook messages into HTTP requests of the receiving services, and their responses into results.
+// Package formats turns webhook messages into HTTP requests of the receiving services, and their responses into
+// results.
 //
 // A [Format] exists for each kind of receiver: Standard Webhooks and CloudEvents for programs, and one for each chat
 // service. Formats are stateless and make no calls; package webhooks sends the requests. Text that users typed is

@@ -243,53 +243,56 @@ func TestCheckIsNotStrictAboutHosts(t *testing.T) {
 	})
 }
 
+// resultTests are responses of the services and their results.
+var resultTests = []struct {
+	format string
+	status int
+	header string // at most one, "name: value"
+	body   string
+	want   formats.Result
+}{
+	{"standard", 204, "", "", formats.Result{OK: true}},
+	{"standard", 302, "", "", formats.Result{Reason: "The endpoint answered 302: redirects are not followed; enter the new address"}},
+	{"standard", 410, "", "", formats.Result{Gone: true, Reason: "The endpoint answered 410: the endpoint was removed"}},
+	{"standard", 413, "", "", formats.Result{Permanent: true, Reason: "The endpoint answered 413: the message is too large"}},
+	{"standard", 429, "Retry-After: 120", "", formats.Result{RateLimited: true, RetryAfter: 2 * time.Minute, Reason: "The endpoint answered 429: too many messages"}},
+	{"standard", 503, "Retry-After: Thu, 22 Mar 2018 09:31:00 GMT", "<html>", formats.Result{RetryAfter: time.Minute, Reason: "The endpoint answered 503: service unavailable"}},
+	{"standard", 500, "Retry-After: -1", "no\x00 \xff", formats.Result{Reason: "The endpoint answered 500: internal server error (no �)"}},
+	{"cloudevents", 500, "Retry-After: 1e300", "", formats.Result{RetryAfter: 24 * time.Hour, Reason: "The endpoint answered 500: internal server error"}},
+	{"slack", 200, "", "ok", formats.Result{OK: true}},
+	{"slack", 200, "", "<html>", formats.Result{Reason: `Slack answered 200: the response is not "ok": this is not a Slack webhook`}},
+	{"slack", 404, "", "no_service", formats.Result{Gone: true, Reason: "Slack code no_service: the webhook was removed or disabled"}},
+	{"slack", 410, "", "channel_is_archived", formats.Result{Gone: true, Reason: "Slack code channel_is_archived: the channel was archived"}},
+	{"slack", 400, "", "invalid_blocks", formats.Result{Permanent: true, Reason: "Slack code invalid_blocks: the blocks are not valid"}},
+	{"slack", 403, "", "action_prohibited", formats.Result{Reason: "Slack code action_prohibited: an administrator of the workspace forbids it"}},
+	{"teams", 202, "", "", formats.Result{OK: true, Note: "accepted; Teams validates the card later and does not report errors"}},
+	{"teams", 404, "", `{"error":{"code":"WorkflowNotFound","message":"x"}}`, formats.Result{Gone: true, Reason: "Teams code WorkflowNotFound: the Workflow was deleted, possibly because its owner left (x)"}},
+	{"feishu", 200, "", `{"code":0,"msg":"success"}`, formats.Result{OK: true}},
+	{"feishu", 200, "", `{"code":11232,"msg":"frequency limited"}`, formats.Result{RateLimited: true, RetryAfter: time.Minute, Reason: "Feishu code 11232: too many messages, or Feishu is overloaded, as at the full and half hour (frequency limited)"}},
+	{"feishu", 400, "", `{"code":9499,"msg":"Bad Request"}`, formats.Result{Permanent: true, Reason: "Feishu code 9499: the message is not valid (Bad Request)"}},
+	{"feishu", 200, "", `{}`, formats.Result{Reason: "Feishu answered 200: no code in the response: this is not Feishu ({})"}},
+	{"lark", 200, "", `{"code":19022,"msg":"Ip Not Allowed"}`, formats.Result{Reason: "Lark code 19022: the sender's IP address is not on the bot's allowlist (Ip Not Allowed)"}},
+	{"dingtalk", 200, "", `{"errcode":130101,"errmsg":"send too fast"}`, formats.Result{RateLimited: true, RetryAfter: 10 * time.Minute, Reason: "DingTalk code 130101: too many messages; DingTalk blocks the robot for ten minutes (send too fast)"}},
+	{"wecom", 200, "", `{"errcode":45009,"errmsg":"freq"}`, formats.Result{RateLimited: true, RetryAfter: time.Minute, Reason: "WeCom code 45009: too many messages (freq)"}},
+	{"discord", 200, "X-RateLimit-Remaining: 3", `{"id":"1"}`, formats.Result{OK: true}},
+	{"discord", 429, "", `{"message":"slow down","retry_after":0.5}`, formats.Result{RateLimited: true, RetryAfter: 500 * time.Millisecond, Reason: `Discord answered 429: too many messages ({"message":"slow down","retry_after":0.5})`}},
+	{"discord", 404, "", `{"code":10015,"message":"Unknown Webhook"}`, formats.Result{Gone: true, Reason: "Discord code 10015: the webhook was deleted (Unknown Webhook)"}},
+	{"mattermost", 400, "", `{"id":"web.incoming_webhook.invalid.app_error","message":"Invalid webhook"}`, formats.Result{Reason: "Mattermost code web.incoming_webhook.invalid.app_error: the webhook was removed, or the address is wrong (Invalid webhook)"}},
+	{"google-chat", 400, "", `{"error":{"status":"INVALID_ARGUMENT","message":"API key not valid"}}`, formats.Result{Reason: "Google Chat code INVALID_ARGUMENT (API key not valid)"}},
+	{"telegram", 200, "", `{"ok":true}`, formats.Result{OK: true}},
+	{"telegram", 429, "", `{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":7}}`, formats.Result{RateLimited: true, RetryAfter: 7 * time.Second, Reason: "Telegram answered 429: too many messages (Too Many Requests)"}},
+	{"telegram", 400, "", `{"ok":false,"error_code":400,"description":"group upgraded","parameters":{"migrate_to_chat_id":-1001}}`, formats.Result{Reason: "Telegram answered 400: the group became a supergroup: use chat_id=-1001 in the address (group upgraded)"}},
+	{"telegram", 403, "", `{"ok":false,"error_code":403,"description":"Forbidden: bot was kicked from the group chat"}`, formats.Result{Gone: true, Reason: "Telegram answered 403: the bot was removed from the group (Forbidden: bot was kicked from the group chat)"}},
+	{"matrix", 429, "", `{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":1500}`, formats.Result{RateLimited: true, RetryAfter: 1500 * time.Millisecond, Reason: "Matrix code M_LIMIT_EXCEEDED: too many messages"}},
+	{"matrix", 200, "", `<html>`, formats.Result{Reason: "Matrix answered 200: no event_id in the response: this is not a Matrix server"}},
+	{"rocketchat", 200, "", `{"success":true}`, formats.Result{OK: true}},
+	{"rocketchat", 200, "", `{"success":false,"error":"invalid"}`, formats.Result{Reason: "Rocket.Chat code invalid"}},
+	{"zulip", 400, "", `{"result":"error","code":"STREAM_DOES_NOT_EXIST","msg":"no"}`, formats.Result{Reason: "Zulip code STREAM_DOES_NOT_EXIST: the channel does not exist (no)"}},
+	{"zulip", 502, "", `<html>`, formats.Result{Reason: "Zulip answered 502: bad gateway"}},
+}
+
 func TestResults(t *testing.T) {
-	for _, test := range []struct {
-		format string
-		status int
-		header string // at most one, "name: value"
-		body   string
-		want   formats.Result
-	}{
-		{"standard", 204, "", "", formats.Result{OK: true}},
-		{"standard", 302, "", "", formats.Result{Reason: "The endpoint answered 302: redirects are not followed; enter the new address"}},
-		{"standard", 410, "", "", formats.Result{Gone: true, Reason: "The endpoint answered 410: the endpoint was removed"}},
-		{"standard", 413, "", "", formats.Result{Permanent: true, Reason: "The endpoint answered 413: the message is too large"}},
-		{"standard", 429, "Retry-After: 120", "", formats.Result{RateLimited: true, RetryAfter: 2 * time.Minute, Reason: "The endpoint answered 429: too many messages"}},
-		{"standard", 503, "Retry-After: Thu, 22 Mar 2018 09:31:00 GMT", "<html>", formats.Result{RetryAfter: time.Minute, Reason: "The endpoint answered 503: service unavailable"}},
-		{"standard", 500, "Retry-After: -1", "no\x00 \xff", formats.Result{Reason: "The endpoint answered 500: internal server error (no �)"}},
-		{"cloudevents", 500, "Retry-After: 1e300", "", formats.Result{RetryAfter: 24 * time.Hour, Reason: "The endpoint answered 500: internal server error"}},
-		{"slack", 200, "", "ok", formats.Result{OK: true}},
-		{"slack", 200, "", "<html>", formats.Result{Reason: `Slack answered 200: the response is not "ok": this is not a Slack webhook`}},
-		{"slack", 404, "", "no_service", formats.Result{Gone: true, Reason: "Slack code no_service: the webhook was removed or disabled"}},
-		{"slack", 410, "", "channel_is_archived", formats.Result{Gone: true, Reason: "Slack code channel_is_archived: the channel was archived"}},
-		{"slack", 400, "", "invalid_blocks", formats.Result{Permanent: true, Reason: "Slack code invalid_blocks: the blocks are not valid"}},
-		{"slack", 403, "", "action_prohibited", formats.Result{Reason: "Slack code action_prohibited: an administrator of the workspace forbids it"}},
-		{"teams", 202, "", "", formats.Result{OK: true, Note: "accepted; Teams validates the card later and does not report errors"}},
-		{"teams", 404, "", `{"error":{"code":"WorkflowNotFound","message":"x"}}`, formats.Result{Gone: true, Reason: "Teams code WorkflowNotFound: the Workflow was deleted, possibly because its owner left (x)"}},
-		{"feishu", 200, "", `{"code":0,"msg":"success"}`, formats.Result{OK: true}},
-		{"feishu", 200, "", `{"code":11232,"msg":"frequency limited"}`, formats.Result{RateLimited: true, RetryAfter: time.Minute, Reason: "Feishu code 11232: too many messages, or Feishu is overloaded, as at the full and half hour (frequency limited)"}},
-		{"feishu", 400, "", `{"code":9499,"msg":"Bad Request"}`, formats.Result{Permanent: true, Reason: "Feishu code 9499: the message is not valid (Bad Request)"}},
-		{"feishu", 200, "", `{}`, formats.Result{Reason: "Feishu answered 200: no code in the response: this is not Feishu ({})"}},
-		{"lark", 200, "", `{"code":19022,"msg":"Ip Not Allowed"}`, formats.Result{Reason: "Lark code 19022: the sender's IP address is not on the bot's allowlist (Ip Not Allowed)"}},
-		{"dingtalk", 200, "", `{"errcode":130101,"errmsg":"send too fast"}`, formats.Result{RateLimited: true, RetryAfter: 10 * time.Minute, Reason: "DingTalk code 130101: too many messages; DingTalk blocks the robot for ten minutes (send too fast)"}},
-		{"wecom", 200, "", `{"errcode":45009,"errmsg":"freq"}`, formats.Result{RateLimited: true, RetryAfter: time.Minute, Reason: "WeCom code 45009: too many messages (freq)"}},
-		{"discord", 200, "X-RateLimit-Remaining: 3", `{"id":"1"}`, formats.Result{OK: true}},
-		{"discord", 429, "", `{"message":"slow down","retry_after":0.5}`, formats.Result{RateLimited: true, RetryAfter: 500 * time.Millisecond, Reason: `Discord answered 429: too many messages ({"message":"slow down","retry_after":0.5})`}},
-		{"discord", 404, "", `{"code":10015,"message":"Unknown Webhook"}`, formats.Result{Gone: true, Reason: "Discord code 10015: the webhook was deleted (Unknown Webhook)"}},
-		{"mattermost", 400, "", `{"id":"web.incoming_webhook.invalid.app_error","message":"Invalid webhook"}`, formats.Result{Reason: "Mattermost code web.incoming_webhook.invalid.app_error: the webhook was removed, or the address is wrong (Invalid webhook)"}},
-		{"google-chat", 400, "", `{"error":{"status":"INVALID_ARGUMENT","message":"API key not valid"}}`, formats.Result{Reason: "Google Chat code INVALID_ARGUMENT (API key not valid)"}},
-		{"telegram", 200, "", `{"ok":true}`, formats.Result{OK: true}},
-		{"telegram", 429, "", `{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":7}}`, formats.Result{RateLimited: true, RetryAfter: 7 * time.Second, Reason: "Telegram answered 429: too many messages (Too Many Requests)"}},
-		{"telegram", 400, "", `{"ok":false,"error_code":400,"description":"group upgraded","parameters":{"migrate_to_chat_id":-1001}}`, formats.Result{Reason: "Telegram answered 400: the group became a supergroup: use chat_id=-1001 in the address (group upgraded)"}},
-		{"telegram", 403, "", `{"ok":false,"error_code":403,"description":"Forbidden: bot was kicked from the group chat"}`, formats.Result{Gone: true, Reason: "Telegram answered 403: the bot was removed from the group (Forbidden: bot was kicked from the group chat)"}},
-		{"matrix", 429, "", `{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":1500}`, formats.Result{RateLimited: true, RetryAfter: 1500 * time.Millisecond, Reason: "Matrix code M_LIMIT_EXCEEDED: too many messages"}},
-		{"matrix", 200, "", `<html>`, formats.Result{Reason: "Matrix answered 200: no event_id in the response: this is not a Matrix server"}},
-		{"rocketchat", 200, "", `{"success":true}`, formats.Result{OK: true}},
-		{"rocketchat", 200, "", `{"success":false,"error":"invalid"}`, formats.Result{Reason: "Rocket.Chat code invalid"}},
-		{"zulip", 400, "", `{"result":"error","code":"STREAM_DOES_NOT_EXIST","msg":"no"}`, formats.Result{Reason: "Zulip code STREAM_DOES_NOT_EXIST: the channel does not exist (no)"}},
-		{"zulip", 502, "", `<html>`, formats.Result{Reason: "Zulip answered 502: bad gateway"}},
-	} {
+	for _, test := range resultTests {
 		t.Run(fmt.Sprintf("%s %d %s", test.format, test.status, test.body), func(t *testing.T) {
 			format, ok := formats.ByName(test.format)
 			require.True(t, ok)

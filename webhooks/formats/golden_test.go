@@ -152,8 +152,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestRendered compares the messages as each service displays them: buttons are in [brackets], and → precedes the target of
-// a link.
+// TestRendered compares the messages as each service displays them: buttons are in [brackets], and → precedes the
+// target of a link.
 func TestRendered(t *testing.T) {
 	for _, format := range formats.All() {
 		var text strings.Builder

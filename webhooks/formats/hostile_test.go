@@ -69,8 +69,8 @@ func checkText(t require.TestingT, text string) {
 	}
 }
 
-// renderEverywhere sends a message with a text in six visible places: headline, state, two values, a digest line, and the
-// name of a fact or the button. Without a button, a third value replaces it.
+// renderEverywhere sends a message with a text in six visible places: headline, state, two values, a digest line, and
+// the name of a fact or the button. Without a button, a third value replaces it.
 func renderEverywhere(t require.TestingT, format formats.Format, text string) webhooktest.Rendered {
 	content := formats.Content{
 		Headline: text, State: formats.State{Word: text, Tone: formats.Good}, Thread: "x", Language: "en",

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// matrix is a room of Matrix. The address is the room's send method, and the secret a bot's access token. The transaction
-// id is the message id, so that the server shows a repeated message once. m.mentions is empty: no one is notified.
+// matrix is a room of Matrix. The address is the room's send method, and the secret a bot's access token. The
+// transaction id is the message id, so that the server shows a repeated message once. m.mentions is empty: no one is
+// notified.
 type matrix struct{}
 
 // Name implements [Format].

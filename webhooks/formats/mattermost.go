@@ -68,8 +68,8 @@ func (mattermost) Request(message Message, target Target, _ time.Time) (*http.Re
 	return newJSONRequest(target.URL, mattermostMessage{"**" + layout.Headline + "**", []mattermostAttachment{attachment}})
 }
 
-// escapeMattermost escapes for Mattermost's Markdown. Mattermost detects hashtags, channels and emoji after it has removed
-// escapes, so a zero-width space breaks them; formulas have no escape, so $ is replaced.
+// escapeMattermost escapes for Mattermost's Markdown. Mattermost detects hashtags, channels and emoji after it has
+// removed escapes, so a zero-width space breaks them; formulas have no escape, so $ is replaced.
 func escapeMattermost(char rune) string {
 	switch {
 	case char == '$':

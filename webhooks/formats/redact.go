@@ -154,8 +154,8 @@ var publicPathWords = []string{
 // publicParameters are the query parameters whose values are not secret.
 var publicParameters = []string{"wait", "messageReplyOption", "timestamp", "to", "api-version", "message_thread_id"}
 
-// Redact returns an address with an ellipsis for every path segment and parameter that may be a secret. Chat services put
-// their secrets there.
+// Redact returns an address with an ellipsis for every path segment and parameter that may be a secret. Chat services
+// put their secrets there.
 func Redact(address string) string {
 	parsed, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || parsed.Host == "" {

@@ -12,8 +12,8 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// FuzzResult passes any response to every format. A success has no reason. A failure has a reason that is one printable line.
-// RetryAfter is at most a day.
+// FuzzResult passes any response to every format. A success has no reason. A failure has a reason that is one
+// printable line. RetryAfter is at most a day.
 func FuzzResult(f *testing.F) {
 	for _, body := range []string{
 		"ok", "", "<html>", "{}", "[]", "null", `{"code":0}`, `{"code":1e99}`, `{"errcode":0}`, `{"errcode":-1,"errmsg":"x\u0000y"}`,

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// slack is an incoming webhook of Slack. All texts are plain_text objects, which have no markup; & < > are escaped, so that
-// <!channel> is not a mention. Facts have two columns: names and values.
+// slack is an incoming webhook of Slack. All texts are plain_text objects, which have no markup; & < > are escaped,
+// so that <!channel> is not a mention. Facts have two columns: names and values.
 type slack struct{}
 
 // Name implements [Format].

@@ -44,8 +44,9 @@ func (standard) Result(status int, header http.Header, body []byte, now time.Tim
 	return httpResult("The endpoint", status, header, body, now)
 }
 
-// signedRequest returns a request with the headers of Standard Webhooks. The timestamp is the time of the attempt. There is
-// one signature for each secret, so that a receiver can switch to a new secret at any time during a rotation.
+// signedRequest returns a request with the headers of Standard Webhooks. The timestamp is the time of the attempt.
+// There is one signature for each secret, so that a receiver can switch to a new secret at any time during a
+// rotation.
 func signedRequest(id string, target Target, contentType string, body []byte, now time.Time) (*http.Request, error) {
 	request, err := newRequest(http.MethodPost, target.URL, contentType, body)
 	if err != nil {

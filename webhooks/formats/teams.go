@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// teams is a Workflow of Microsoft Teams that accepts an Adaptive Card. User text is in text runs, which have no Markdown.
-// Mentions need entities, and the card has none.
+// teams is a Workflow of Microsoft Teams that accepts an Adaptive Card. User text is in text runs, which have no
+// Markdown. Mentions need entities, and the card has none.
 type teams struct{}
 
 // Name implements [Format].

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// telegram is a bot of Telegram. The address is its sendMessage method with the chat_id, and the message_thread_id for a
-// forum topic; both are sent in the body.
+// telegram is a bot of Telegram. The address is its sendMessage method with the chat_id, and the message_thread_id
+// for a forum topic; both are sent in the body.
 type telegram struct{}
 
 // Name implements [Format].

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// At every limit, a text is cut between grapheme clusters, never inside an escape, a surrogate pair or an emoji sequence. A
-// cut text ends in an ellipsis and is within the limit.
+// At every limit, a text is cut between grapheme clusters, never inside an escape, a surrogate pair or an emoji
+// sequence. A cut text ends in an ellipsis and is within the limit.
 func TestRender(t *testing.T) {
 	const text = `a<b> & "c" @all 字字 👩‍👩‍👧 é é 𝄞𝄞 *x* \ [y](z) 🇫🇮🇨🇳 end`
 	escapes := map[string]func(rune) string{

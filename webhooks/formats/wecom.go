@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// weCom is a group bot of WeCom. Its Markdown has no escapes, so user text is written with look-alikes. A message has at
-// most 4096 bytes, which is a third as many Chinese characters.
+// weCom is a group bot of WeCom. Its Markdown has no escapes, so user text is written with look-alikes. A message has
+// at most 4096 bytes, which is a third as many Chinese characters.
 type weCom struct{}
 
 // Name implements [Format].

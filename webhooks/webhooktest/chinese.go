@@ -83,7 +83,8 @@ type feishuMessage struct {
 	} `json:"card"`
 }
 
-// verifyFeishu wants the key to be time and secret, and the message to be empty; an hour either way.
+// verifyFeishu checks an HMAC of the empty message, with timestamp and secret as the key. The clock may differ by an
+// hour.
 func verifyFeishu(fake *Fake, at, sign string) bool {
 	if len(fake.secrets) == 0 {
 		return true
@@ -146,10 +147,10 @@ func (r *Rendered) addFeishuCard(payload feishuMessage) error {
 	return wrong
 }
 
-// mentionTag is how Feishu and WeCom call people.
+// mentionTag matches mentions of Feishu and WeCom.
 var mentionTag = regexp.MustCompile(`<(at\b|@)`)
 
-// dingTalkMarkup are the characters of the markdown of DingTalk and WeCom.
+// dingTalkMarkup contains the markup characters of DingTalk and WeCom.
 const dingTalkMarkup = "*_`[]#<>~|\\"
 
 func readDingTalk(fake *Fake, r *http.Request, body []byte) (Message, *response) {
@@ -185,7 +186,7 @@ func readDingTalk(fake *Fake, r *http.Request, body []byte) (Message, *response)
 	return message, nil
 }
 
-// verifyDingTalk wants the key to be the secret, and the message time and secret; an hour either way.
+// verifyDingTalk checks an HMAC of timestamp and secret, with the secret as the key. The clock may differ by an hour.
 func verifyDingTalk(fake *Fake, at, sign string) bool {
 	milliseconds, err := strconv.ParseInt(at, 10, 64)
 	if err != nil || fake.now().Sub(time.UnixMilli(milliseconds)).Abs() > time.Hour {

@@ -1,8 +1,8 @@
-// Package webhooktest has strict fakes of the tools that webhooks talk to: each is an [http.Handler] that
-// refuses what the real one refuses (size, signature, clock, rate, shape), answers as it answers, errors inside
-// a 200 too, and keeps what it took, rendered as people would see it.
+// Package webhooktest provides strict fakes of the services that receive webhooks. Each fake is an [http.Handler]
+// that rejects the requests that the service rejects (by size, signature, clock, rate and shape), sends the service's
+// responses, including errors with status 200, and records accepted messages as people see them.
 //
-// The readers know the tools' markup and nothing of how a message was made. What they find alive in a message, marks
-// and mentions, is what a test compares. They were written from the vendors' documentation, not from the
-// tools, and check more than those do: they take no field that Tandem has no use for.
+// The fakes parse the markup of a service independently of package formats. Tests compare the markup and the mentions
+// that they find. The fakes follow the vendors' documentation and are stricter than the services: they reject JSON
+// members that Tandem does not send.
 package webhooktest

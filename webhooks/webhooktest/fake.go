@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Names returns the tools that there are fakes of: one for each format.
+// Names returns the names of the formats with a fake.
 func Names() []string {
 	names := make([]string, 0, len(services()))
 	for _, service := range services() {
@@ -18,7 +18,7 @@ func Names() []string {
 	return names
 }
 
-// Fake is one endpoint of a tool. It is safe for concurrent use.
+// Fake is one endpoint of a service. It is safe for concurrent use.
 type Fake struct {
 	service service
 	secrets []string
@@ -27,44 +27,44 @@ type Fake struct {
 	rates   []rateLimit
 
 	mu           sync.Mutex
-	requestTimes []time.Time // of requests, as far back as a rate goes
+	requestTimes []time.Time // recent accepted requests, for the rate limits
 	blockedUntil time.Time
 	messages     []Message
 	received     chan Message
 	seenIDs      map[string]bool
 }
 
-// Message is one that a tool took.
+// Message is an accepted message.
 type Message struct {
 	Rendered
 
-	ID         string // of the delivery, where the tool is told one
+	ID         string // the message id, if the request contains it
 	Header     http.Header
 	Body       []byte
 	ReceivedAt time.Time
 }
 
-// Rendered is a message as people see it, and what in it is alive.
+// Rendered is a message as people see it, with the markup and mentions in it.
 type Rendered struct {
-	Lines    []string // of text, without the markup
-	Mentions []string // mentions that would call somebody
-	Markup   []string // all markup, in its order
+	Lines    []string // the text without markup
+	Mentions []string // mentions that would notify people
+	Markup   []string // all markup, in order
 }
 
-// Option changes an endpoint.
+// Option configures a Fake.
 type Option func(*Fake)
 
-// Secrets sets what the endpoint knows: signing secrets, an access token, or a bot's address and key. Without any it
-// checks no signature.
+// Secrets sets the accepted secrets: signing secrets, an access token, or the name and key of a bot. Without secrets,
+// the fake accepts every request.
 func Secrets(secrets ...string) Option { return func(fake *Fake) { fake.secrets = secrets } }
 
-// Clock replaces the system's.
+// Clock replaces the system clock.
 func Clock(now func() time.Time) Option { return func(fake *Fake) { fake.now = now } }
 
-// Keyword makes the endpoint refuse messages without a word, where the tool can do that.
+// Keyword makes the fake reject messages without a word, if the service has this option.
 func Keyword(word string) Option { return func(fake *Fake) { fake.keyword = word } }
 
-// Rate replaces the tool's own: n messages in a time. Zero: as many as there come.
+// Rate replaces the rate limits of the service by n messages per period. With n = 0 the rate is unlimited.
 func Rate(n int, in time.Duration) Option {
 	return func(fake *Fake) {
 		var block time.Duration
@@ -78,30 +78,30 @@ func Rate(n int, in time.Duration) Option {
 	}
 }
 
-// rateLimit is how many messages a tool takes in a time, and for how long it takes none from who sent more.
+// rateLimit allows count messages per period. After an excess message, the service rejects all messages during lockout.
 type rateLimit struct {
 	count   int
 	period  time.Duration
 	lockout time.Duration
 }
 
-// response is what a tool answers.
+// response is the response of a service.
 type response struct {
 	status int
 	header map[string]string
-	body   any // a string as it is, all else as JSON
+	body   any // a string is sent unchanged, other values as JSON
 }
 
-// service is how one tool reads and answers.
+// service parses the requests of one service and builds its responses.
 type service struct {
 	name        string
 	rates       []rateLimit
-	read        func(fake *Fake, r *http.Request, body []byte) (Message, *response) // an answer: it refuses
+	read        func(fake *Fake, r *http.Request, body []byte) (Message, *response) // a non-nil response rejects the request
 	accept      func(fake *Fake, message Message) response
 	rateLimited func(after time.Duration) response
 }
 
-// NewFake returns an endpoint of a tool, by its format's name.
+// NewFake returns an endpoint of the service with the given format name. It panics if there is no such fake.
 func NewFake(name string, options ...Option) *Fake {
 	for _, service := range services() {
 		if service.name != name {
@@ -113,7 +113,7 @@ func NewFake(name string, options ...Option) *Fake {
 		}
 		return fake
 	}
-	panic(fmt.Sprintf("webhooktest: there is no fake of %q", name))
+	panic(fmt.Sprintf("webhooktest: no fake for format %q", name))
 }
 
 // ServeHTTP implements [http.Handler].
@@ -147,10 +147,10 @@ func (f *Fake) respond(r *http.Request, body []byte) response {
 	return f.service.accept(f, message)
 }
 
-// deduplicating are the tools that show a message with a known id once.
+// deduplicating are the services that show a message with a known id only once.
 var deduplicating = map[string]bool{"matrix": true, "google-chat": true}
 
-// checkRate counts a request and returns for how long to wait if there were too many.
+// checkRate counts a request. If a rate limit is exceeded, it returns how long the sender must wait.
 func (f *Fake) checkRate() time.Duration {
 	now := f.now()
 	if f.blockedUntil.After(now) {
@@ -174,14 +174,14 @@ func (f *Fake) checkRate() time.Duration {
 	return 0
 }
 
-// Messages returns what was taken so far, in order.
+// Messages returns the accepted messages, in order.
 func (f *Fake) Messages() []Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]Message(nil), f.messages...)
 }
 
-// Received gives each message once when it is taken, those from before the first call too.
+// Received returns a channel that receives each accepted message once, including those before the first call.
 func (f *Fake) Received() <-chan Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -22,15 +22,15 @@ func post(t *testing.T, url, body string) string {
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(body))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer func() { _ = answer.Body.Close() }()
-	reply, err := io.ReadAll(answer.Body)
+	defer func() { _ = response.Body.Close() }()
+	reply, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return fmt.Sprint(answer.StatusCode, " ", string(reply))
+	return fmt.Sprint(response.StatusCode, " ", string(reply))
 }
 
-// DingTalk takes twenty a minute; who sends one more is shut out for ten, however quiet meanwhile.
+// DingTalk accepts twenty messages a minute. One more message locks the robot out for ten minutes.
 func TestDingTalkLockout(t *testing.T) {
 	now := time.Date(2018, 3, 22, 9, 30, 0, 0, time.UTC)
 	fake := webhooktest.NewFake("dingtalk", webhooktest.Clock(func() time.Time { return now }))
@@ -47,7 +47,7 @@ func TestDingTalkLockout(t *testing.T) {
 	require.Len(t, fake.Messages(), 21)
 }
 
-// Many may send at once, and each message is told once.
+// Concurrent requests are safe, and Received returns each message once.
 func TestConcurrent(t *testing.T) {
 	fake := webhooktest.NewFake("dingtalk", webhooktest.Rate(0, 0))
 	server := httptest.NewServer(fake)
@@ -69,7 +69,7 @@ func TestConcurrent(t *testing.T) {
 	require.Empty(t, fake.Received())
 }
 
-// What would call somebody, or is markup that somebody typed, is found.
+// Fakes find mentions and markup.
 func TestFakesReportMarkupAndMentions(t *testing.T) {
 	for _, test := range []struct{ tool, text, call, mark string }{
 		{"dingtalk", `hello @all`, "@all", ""},
@@ -95,7 +95,7 @@ func TestFakesReportMarkupAndMentions(t *testing.T) {
 	}
 }
 
-// Every fake refuses what is no message of its tool, with its tool's words and not with a crash.
+// Every fake rejects requests that are not messages of its service, without a panic.
 func TestFakesRefuseInvalidMessages(t *testing.T) {
 	for _, name := range webhooktest.Names() {
 		fake := webhooktest.NewFake(name)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// rawList is a list of things of several kinds.
+// rawList is a JSON array of elements of different types.
 type rawList []json.RawMessage
 
 func services() []service {
@@ -55,7 +55,7 @@ func otherServices() []service {
 	}
 }
 
-// with adds a member to an answer in JSON.
+// with adds a member to a JSON response.
 func (attachment *response) with(name string, value any) response {
 	attachment.body.(map[string]any)[name] = value
 	return *attachment
@@ -209,7 +209,7 @@ func readMatrix(fake *Fake, r *http.Request, body []byte) (Message, *response) {
 	if err := decodeStrict(body, &payload); err != nil || payload.Type != "m.notice" || payload.Body == "" || payload.Format != "org.matrix.custom.html" || payload.Mentions == nil {
 		return message, matrixResponse(http.StatusBadRequest, "M_BAD_JSON")
 	}
-	if len(body) > 64*1024-1000 { // the server adds what an event needs
+	if len(body) > 64*1024-1000 { // the server adds about 1000 bytes to an event
 		return message, matrixResponse(http.StatusRequestEntityTooLarge, "M_TOO_LARGE")
 	}
 	if len(*payload.Mentions) > 0 {

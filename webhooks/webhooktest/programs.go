@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// plainResponse answers with a status alone.
+// plainResponse returns a response with a plain-text body.
 func plainResponse(status int, text string) *response { return &response{status: status, body: text} }
 
 func tooManyRequests(after time.Duration) response {
 	return response{http.StatusTooManyRequests, map[string]string{"Retry-After": seconds(after)}, "too many requests"}
 }
 
-// seconds rounds up, as servers do.
+// seconds formats a duration for Retry-After, rounded up.
 func seconds(duration time.Duration) string {
 	return strconv.Itoa(int((duration + time.Second - 1) / time.Second))
 }
@@ -42,7 +42,7 @@ func programReceivers() []service {
 	}
 }
 
-// verifySignature checks the signature as a receiver of Standard Webhooks does: five minutes either way.
+// verifySignature checks a signature of Standard Webhooks. The clock may differ by five minutes.
 func verifySignature(fake *Fake, r *http.Request, body []byte) *response {
 	if len(fake.secrets) == 0 {
 		return nil
@@ -50,12 +50,12 @@ func verifySignature(fake *Fake, r *http.Request, body []byte) *response {
 	id, at := r.Header.Get("webhook-id"), r.Header.Get("webhook-timestamp")
 	unix, err := strconv.ParseInt(at, 10, 64)
 	if err != nil || id == "" || fake.now().Sub(time.Unix(unix, 0)).Abs() > 5*time.Minute {
-		return plainResponse(http.StatusUnauthorized, "no id, or not the time")
+		return plainResponse(http.StatusUnauthorized, "no id, or wrong timestamp")
 	}
 	for _, secret := range fake.secrets {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 		if err != nil {
-			return plainResponse(http.StatusInternalServerError, "the fake's secret is no secret")
+			return plainResponse(http.StatusInternalServerError, "the secret of the fake is not valid")
 		}
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(id + "." + at + "." + string(body)))

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// decodeStrict reads JSON: known fields only, valid UTF-8, nothing behind.
+// decodeStrict decodes one JSON value in valid UTF-8. It rejects unknown members and trailing data.
 func decodeStrict(body []byte, value any) error {
 	if !utf8.Valid(body) {
 		return errors.New("not UTF-8")
@@ -23,32 +23,32 @@ func decodeStrict(body []byte, value any) error {
 		return err
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return errors.New("something behind the JSON")
+		return errors.New("trailing data after the JSON value")
 	}
 	return nil
 }
 
-// addText adds text, which may be several lines.
+// addText adds one or more lines of text.
 func (r *Rendered) addText(text string) {
 	if text != "" {
 		r.Lines = append(r.Lines, strings.Split(text, "\n")...)
 	}
 }
 
-// mentionPattern finds names after an @: what looks like a mention to any tool.
+// mentionPattern matches a name after an @, which every service could take for a mention.
 var mentionPattern = regexp.MustCompile(`[@＠][\p{L}\p{N}_*]+`)
 
-// addMentions adds what would call somebody.
+// addMentions adds the mentions in a text.
 func (r *Rendered) addMentions(text string, more ...*regexp.Regexp) {
 	for _, re := range append(more, mentionPattern) {
 		r.Mentions = append(r.Mentions, re.FindAllString(text, -1)...)
 	}
 }
 
-// Text returns the lines as one text.
+// Text returns the lines, each with a line break.
 func (r Rendered) Text() string { return strings.Join(r.Lines, "\n") + "\n" }
 
-// escapedBase begins the private runes that stand for escaped characters while markup is looked for.
+// escapedBase is the first of the private runes that replace escaped characters during the search for markup.
 const escapedBase = '\U0010f800'
 
 var (
@@ -58,8 +58,8 @@ var (
 	headingPattern = regexp.MustCompile(`(?m)^#+ `)
 )
 
-// addMarkdown adds a text of markdown: active are the characters that are markup unless, where the tool knows
-// it, a backslash stands before them.
+// addMarkdown adds Markdown text. The active characters are markup, except after a backslash if the service supports
+// backslash escapes.
 func (r *Rendered) addMarkdown(text, active string, backslash bool) {
 	var unescaped strings.Builder
 	rest := []rune(text)
@@ -73,7 +73,7 @@ func (r *Rendered) addMarkdown(text, active string, backslash bool) {
 		unescaped.WriteRune(char)
 	}
 	text = unescaped.String()
-	// Addresses are the format's own, and their characters are no markup.
+	// Links come from the format, and the characters of their URLs are not markup.
 	outside := linkPattern.ReplaceAllString(text, "[$1]()")
 	for _, char := range fontPattern.ReplaceAllString(outside, "<>") {
 		if strings.ContainsRune(active, char) {
@@ -93,7 +93,7 @@ func (r *Rendered) addMarkdown(text, active string, backslash bool) {
 	r.addText(text)
 }
 
-// addHTML adds a text of HTML in which only some tags may stand, each closed.
+// addHTML adds HTML text with balanced tags, of which only some are allowed.
 func (r *Rendered) addHTML(text string, allowed ...string) error {
 	decoder := xml.NewDecoder(strings.NewReader("<x>" + text + "</x>"))
 	var plain strings.Builder
@@ -149,7 +149,7 @@ func (r *Rendered) addTag(element xml.StartElement, text *strings.Builder, allow
 	return nil
 }
 
-// addSlackText adds a text in which Slack reads <…> and three entities.
+// addSlackText adds text of Slack, which interprets <…> and three entities.
 func (r *Rendered) addSlackText(text string) error {
 	if strings.ContainsAny(strings.NewReplacer("&amp;", "", "&lt;", "", "&gt;", "").Replace(text), "<>&") {
 		return fmt.Errorf("a control sequence in %q", text)

@@ -73,7 +73,7 @@ func readSlack(_ *Fake, r *http.Request, body []byte) (Message, *response) {
 	if payload.Text == "" || message.addSlackText(payload.Text) != nil {
 		return message, plainResponse(http.StatusBadRequest, "no_text")
 	}
-	message.Lines = nil // it is in the blocks too
+	message.Lines = nil // the blocks repeat it
 	sum := 0
 	for _, block := range payload.Blocks {
 		length, err := message.addSlackBlock(block)
@@ -88,7 +88,7 @@ func readSlack(_ *Fake, r *http.Request, body []byte) (Message, *response) {
 	return message, nil
 }
 
-// addSlackBlock shows a block and returns its length.
+// addSlackBlock adds a block and returns its length.
 func (r *Rendered) addSlackBlock(block slackBlock) (int, error) {
 	sum := 0
 	text := func(element slackText, most int) error {
@@ -162,7 +162,7 @@ type teamsCard struct {
 	} `json:"msteams"`
 }
 
-// teamsMaxBytes is what fits before Microsoft's own wrapping.
+// teamsMaxBytes is the limit before Microsoft wraps the card.
 const teamsMaxBytes = 18000
 
 func readTeams(_ *Fake, r *http.Request, body []byte) (Message, *response) {
@@ -182,7 +182,7 @@ func readTeams(_ *Fake, r *http.Request, body []byte) (Message, *response) {
 			Content     teamsCard `json:"content"`
 		} `json:"attachments"`
 	}
-	// The real one answers 202 and drops a bad card later; a test wants to know.
+	// Teams accepts an invalid card with 202 and drops it later. The fake rejects it.
 	if err := decodeStrict(body, &payload); err != nil || payload.Type != "message" || len(payload.Attachments) != 1 ||
 		payload.Attachments[0].ContentType != "application/vnd.microsoft.card.adaptive" || payload.Attachments[0].Content.Type != "AdaptiveCard" {
 		return message, &response{http.StatusBadRequest, nil, map[string]any{"error": map[string]any{"code": "TriggerInputSchemaMismatch"}}}
@@ -214,7 +214,7 @@ type discordEmbed struct {
 	} `json:"fields"`
 }
 
-// discordMarkup are the characters of Discord's markdown. A list or a heading must begin a line.
+// discordMarkup contains Discord's markup characters.
 const discordMarkup = "*_~|`#[]()<>:-"
 
 func readDiscord(_ *Fake, r *http.Request, body []byte) (Message, *response) {
@@ -222,8 +222,8 @@ func readDiscord(_ *Fake, r *http.Request, body []byte) (Message, *response) {
 	if refusal := requirePost(r, "application/json"); refusal != nil {
 		return message, refusal
 	}
-	bad := func(what string) (Message, *response) {
-		return message, &response{http.StatusBadRequest, nil, map[string]any{"code": 50035, "message": "Invalid Form Body: " + what}}
+	invalid := func(field string) (Message, *response) {
+		return message, &response{http.StatusBadRequest, nil, map[string]any{"code": 50035, "message": "Invalid Form Body: " + field}}
 	}
 	var payload struct {
 		Embeds  []discordEmbed `json:"embeds"`
@@ -232,12 +232,12 @@ func readDiscord(_ *Fake, r *http.Request, body []byte) (Message, *response) {
 		} `json:"allowed_mentions"`
 	}
 	if err := decodeStrict(body, &payload); err != nil || len(payload.Embeds) != 1 || payload.Allowed.Parse == nil || len(payload.Allowed.Parse) > 0 {
-		return bad("not one embed that calls nobody")
+		return invalid("want one embed without mentions")
 	}
 	embed := payload.Embeds[0]
 	sum := utf16Length(embed.Title) + utf16Length(embed.Description)
 	if utf16Length(embed.Title) > 256 || embed.Title == "" || utf16Length(embed.Description) > 4096 || len(embed.Fields) > 25 {
-		return bad("title or description")
+		return invalid("title or description")
 	}
 	message.addMarkdown(embed.Title, discordMarkup, true)
 	if embed.URL != "" {
@@ -247,17 +247,17 @@ func readDiscord(_ *Fake, r *http.Request, body []byte) (Message, *response) {
 	for _, field := range embed.Fields {
 		sum += utf16Length(field.Name) + utf16Length(field.Value)
 		if field.Name == "" || utf16Length(field.Name) > 256 || field.Value == "" || utf16Length(field.Value) > 1024 {
-			return bad("field")
+			return invalid("field")
 		}
 		message.addPair(field.Name, field.Value, discordMarkup, true)
 	}
 	if sum > 6000 {
-		return bad("more than 6000")
+		return invalid("more than 6000")
 	}
 	return message, nil
 }
 
-// addPair shows a name and its value in one line.
+// addPair adds a name and its value as one line.
 func (r *Rendered) addPair(name, value, active string, backslash bool) {
 	at := len(r.Lines)
 	r.addMarkdown(name, active, backslash)
@@ -295,7 +295,7 @@ type attachments struct {
 	} `json:"attachments"`
 }
 
-// addAttachments shows attachments as Mattermost and Rocket.Chat do.
+// addAttachments adds attachments of Mattermost and Rocket.Chat.
 func (r *Rendered) addAttachments(payload attachments, active string, backslash bool) {
 	r.addMarkdown(payload.Text, active, backslash)
 	for _, attachment := range payload.Attachments {
