@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -45,8 +46,8 @@ func renderJSON(t require.TestingT, model *projections.ReadModel, partner domain
 	return string(b)
 }
 
-// However far a lane is behind, it tells of an event what was true then.
-func TestWhatIsToldIsTheSameLiveAndLater(t *testing.T) {
+// However far a lane is behind, the state that it renders with an event is the one after the event.
+func TestRenderedStateIsTheSameLiveAndLater(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := newFixture(t)
 		live := start(t, h.config())
@@ -65,7 +66,7 @@ func TestWhatIsToldIsTheSameLiveAndLater(t *testing.T) {
 		}
 		later := start(t, h.config())
 		for _, partner := range partnerIDs() {
-			require.Equal(t, told[partner], titles(renderAll(t, live.ReadModel, partner, new(eventfeed.Cursor), true)), "from what is remembered")
+			require.Equal(t, told[partner], titles(renderAll(t, live.ReadModel, partner, new(eventfeed.Cursor), true)), "from memory")
 			require.Equal(t, told[partner], titles(renderAll(t, later.ReadModel, partner, new(eventfeed.Cursor), true)), "from the log")
 			require.Zero(t, eventfeed.NewReader(later.ReadModel).Behind(viewerOf(partner), *at[partner], laneQuery))
 		}
@@ -74,7 +75,7 @@ func TestWhatIsToldIsTheSameLiveAndLater(t *testing.T) {
 	})
 }
 
-// titles leaves out what is worded with the names and titles of the present.
+// titles leaves out the texts that contain present names and titles.
 func titles(lines []string) []string {
 	for n := range lines {
 		var told map[string]any
@@ -91,7 +92,7 @@ func titles(lines []string) []string {
 	return lines
 }
 
-func TestToldLikeTheFeedWithWhatChanged(t *testing.T) {
+func TestWebhooksRenderEventsLikeTheFeed(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())
@@ -121,19 +122,18 @@ func TestToldLikeTheFeedWithWhatChanged(t *testing.T) {
 	require.Equal(t, "IP routing", last.Project)
 	require.NotEqual(t, last.Event.Sentence, last.Sentence)
 	require.Equal(t, domain.Amber, *last.Milestone.Health)
-	require.Nil(t, last.Milestone.PrivateForecast, "not told where private events are not")
+	require.Nil(t, last.Milestone.PrivateForecast, "without private data")
 	require.EqualValues(t, 3, last.Milestone.Version)
 	whole, err := model.RenderEvent(context.Background(), "nokia", list[len(list)-1], true, "fi")
 	require.NoError(t, err)
 	require.EqualValues(t, 20180401, *whole.Milestone.PrivateForecast)
 	planned, err := model.RenderEvent(context.Background(), "nokia", list[len(list)-4], true, "en")
 	require.NoError(t, err)
-	require.Equal(t, domain.Planned, planned.Milestone.State, "as it was then")
+	require.Equal(t, domain.Planned, planned.Milestone.State, "the state after the event")
 }
 
-// R16: nothing that a partner keeps for itself leaves the house with a shared event, whatever kind of private
-// word it is.
-func TestPrivateWordsAreNotToldWithSharedEvents(t *testing.T) {
+// R16: a shared event does not carry private data of its milestone.
+func TestSharedEventsRevealNothingPrivate(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())
@@ -161,7 +161,19 @@ func TestPrivateWordsAreNotToldWithSharedEvents(t *testing.T) {
 	require.Nil(t, rendered.Milestone.PrivateHealth)
 }
 
-func TestProgressBeginsRewindsAndSkips(t *testing.T) {
+// laneReading is a lane's query of one partner, and what it reads with it.
+type laneReading struct {
+	t      *testing.T
+	model  *runningModel
+	reader *eventfeed.Reader
+	viewer projections.Viewer
+	query  eventfeed.EventQuery
+	cursor eventfeed.Cursor
+}
+
+// newLaneReading returns the reading of xiaomi, which sees three milestones planned one after the other, and the time of
+// the first of them.
+func newLaneReading(t *testing.T) (*laneReading, *fixture, time.Time) {
 	h := newFixture(t)
 	h.settle()
 	h.plan("early", 20180330)
@@ -169,75 +181,137 @@ func TestProgressBeginsRewindsAndSkips(t *testing.T) {
 	h.plan("late", 20180330)
 	h.plan("later", 20180330)
 	model := h.follow(t, h.config())
-	reader, viewer, query := eventfeed.NewReader(model.ReadModel), viewerOf("xiaomi"), laneQuery
-	query.Since = since
-	cursor := new(eventfeed.Cursor)
-	subjects := func() (ids []domain.MilestoneID) {
-		page, err := reader.Next(context.Background(), viewer, *cursor, query, 10)
-		require.NoError(t, err)
-		for _, event := range page.Events {
-			rendered, err := model.RenderEvent(context.Background(), "xiaomi", event, false, "en")
-			require.NoError(t, err)
-			if rendered.Event.Milestone != nil {
-				ids = append(ids, *rendered.Event.Milestone)
-			}
-		}
-		return ids
-	}
-	require.Equal(t, []domain.MilestoneID{"early", "late", "later"}, subjects(), "that very moment counts")
-	query.Since = since.Add(time.Microsecond)
-	require.Equal(t, []domain.MilestoneID{"late", "later"}, subjects())
-	require.EqualValues(t, 2, reader.Behind(viewer, *cursor, query))
-	reader.MoveTo(viewer, cursor, query, h.clock.Now().Add(time.Hour), func(agreement domain.AgreementID) bool { return agreement == agreementID })
-	require.Empty(t, subjects())
-
-	b, err := json.Marshal(cursor)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(b, cursor))
-	require.Empty(t, subjects(), "as it was stored")
-	back := cursor.Clone()
-	require.NoError(t, reader.Rewind(viewer, cursor, query, "", since))
-	require.Equal(t, []domain.MilestoneID{"early", "late", "later"}, subjects())
-	require.NoError(t, reader.Rewind(viewer, cursor, query, "", h.clock.Now().Add(time.Hour)))
-	require.Len(t, subjects(), 3, "never forward")
-
-	feed, _, err := model.agreementEvents(context.Background(), viewerOf("xiaomi"), agreementID, "", 100)
-	require.NoError(t, err)
-	cursor = &back
-	require.NoError(t, reader.Rewind(viewer, cursor, query, feed.Events[len(feed.Events)-2].Position, time.Time{}))
-	require.Equal(t, []domain.MilestoneID{"later"}, subjects())
-	require.ErrorIs(t, reader.Rewind(viewer, cursor, query, "nonsense", time.Time{}), projections.ErrPosition)
-
-	query.Until = h.clock.Now()
-	require.NoError(t, reader.Rewind(viewer, cursor, query, "", since))
-	require.Equal(t, []domain.MilestoneID{"early", "late"}, subjects(), "what is recorded then waits")
-
-	event, err := reader.EventAt(context.Background(), viewer, feed.Events[3].Position)
-	require.NoError(t, err)
-	require.Equal(t, feed.Events[3].ID, event.ID())
-	_, err = reader.EventAt(context.Background(), viewerOf("sony"), feed.Events[3].Position)
-	require.ErrorIs(t, err, eventfeed.ErrNotVisible)
-	require.ElementsMatch(t, []domain.PartnerID{"nokia", "xiaomi"}, model.ReadersOf(agreementID))
-	require.Empty(t, model.ReadersOf("unknown"))
-	require.Equal(t, "Asia/Shanghai", model.Zone("xiaomi").String())
-	require.Equal(t, time.UTC, model.Zone("unknown"))
+	reading := &laneReading{t: t, model: model, reader: eventfeed.NewReader(model.ReadModel), viewer: viewerOf("xiaomi"), query: laneQuery}
+	reading.query.Since = since
+	return reading, h, since
 }
 
-// After a loss was accepted, what is new is told although it stands where something else stood.
-func TestProgressAfterALoss(t *testing.T) {
+// milestones returns the milestones of the events after the cursor.
+func (r *laneReading) milestones() (ids []domain.MilestoneID) {
+	page, err := r.reader.Next(r.t.Context(), r.viewer, r.cursor, r.query, 10)
+	require.NoError(r.t, err)
+	events, err := r.model.RenderEvents(r.viewer, page.Events, "en")
+	require.NoError(r.t, err)
+	for _, event := range events {
+		if event.Milestone != nil {
+			ids = append(ids, *event.Milestone)
+		}
+	}
+	return ids
+}
+
+func (r *laneReading) rewind(position string, since time.Time) error {
+	return r.reader.Rewind(r.viewer, &r.cursor, r.query, position, since)
+}
+
+func TestAgreementsThatACursorDoesNotNameBeginAtSince(t *testing.T) {
+	reading, h, since := newLaneReading(t)
+	require.Equal(t, []domain.MilestoneID{"early", "late", "later"}, reading.milestones(), "including that moment")
+	reading.query.Since = since.Add(time.Microsecond)
+	require.Equal(t, []domain.MilestoneID{"late", "later"}, reading.milestones())
+	require.EqualValues(t, 2, reading.reader.Behind(reading.viewer, reading.cursor, reading.query))
+	reading.reader.MoveTo(reading.viewer, &reading.cursor, reading.query, h.clock.Now().Add(time.Hour), func(agreement domain.AgreementID) bool {
+		return agreement == agreementID
+	})
+	require.Empty(t, reading.milestones())
+	require.Zero(t, reading.reader.Behind(reading.viewer, reading.cursor, reading.query))
+
+	b, err := json.Marshal(reading.cursor)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, &reading.cursor))
+	require.Empty(t, reading.milestones(), "after the cursor was stored")
+}
+
+func TestRewindNeverMovesForward(t *testing.T) {
+	reading, h, since := newLaneReading(t)
+	all := []domain.MilestoneID{"early", "late", "later"}
+	page, err := reading.reader.Next(t.Context(), reading.viewer, reading.cursor, reading.query, 10)
+	require.NoError(t, err)
+	end := page.Cursor
+	reading.cursor = end.Clone()
+	require.Empty(t, reading.milestones())
+	require.NoError(t, reading.rewind("", since))
+	require.Equal(t, all, reading.milestones())
+	require.NoError(t, reading.rewind("", h.clock.Now().Add(time.Hour)))
+	require.Equal(t, all, reading.milestones())
+
+	reading.cursor = end.Clone()
+	require.NoError(t, reading.rewind(page.Events[len(page.Events)-2].Position().String(), time.Time{}))
+	require.Equal(t, []domain.MilestoneID{"later"}, reading.milestones())
+	require.ErrorIs(t, reading.rewind("nonsense", time.Time{}), projections.ErrPosition)
+
+	reading.query.Until = h.clock.Now()
+	require.NoError(t, reading.rewind("", since))
+	require.Equal(t, []domain.MilestoneID{"early", "late"}, reading.milestones(), "Until is exclusive")
+}
+
+func TestEventAtAPosition(t *testing.T) {
+	reading, _, _ := newLaneReading(t)
+	feed, _, err := reading.model.agreementEvents(t.Context(), reading.viewer, agreementID, "", 100)
+	require.NoError(t, err)
+	event, err := reading.reader.EventAt(t.Context(), reading.viewer, feed.Events[3].Position)
+	require.NoError(t, err)
+	require.Equal(t, feed.Events[3].ID, event.ID())
+	for _, position := range []string{"", "nonsense", "1." + agreementID + ".0", "1." + agreementID + ".99", "1.unknown.1"} {
+		_, err := reading.reader.EventAt(t.Context(), reading.viewer, position)
+		require.ErrorIs(t, err, eventfeed.ErrNotVisible, position)
+	}
+	_, err = reading.reader.EventAt(t.Context(), reading.viewer, "2."+agreementID+".1")
+	require.ErrorIs(t, err, projections.ErrUnreadable, "of an epoch that this node has not reached")
+	_, err = reading.reader.EventAt(t.Context(), viewerOf("sony"), feed.Events[3].Position)
+	require.ErrorIs(t, err, eventfeed.ErrNotVisible)
+}
+
+func TestReadersAndZones(t *testing.T) {
+	reading, _, _ := newLaneReading(t)
+	require.ElementsMatch(t, []domain.PartnerID{"nokia", "xiaomi"}, reading.model.ReadersOf(agreementID))
+	require.Empty(t, reading.model.ReadersOf("unknown"))
+	require.Equal(t, "Asia/Shanghai", reading.model.Zone("xiaomi").String())
+	require.Equal(t, time.UTC, reading.model.Zone("unknown"))
+}
+
+// After a loss is accepted, a lane reads what was recorded after the last event that it has passed, although the number
+// of that event now belongs to another one.
+func TestLaneCursorAfterAnAcceptedLoss(t *testing.T) {
 	h, cfg := seen(t)
 	whole := h.follow(t, h.config())
 	cursor := new(eventfeed.Cursor)
 	before := renderAll(t, whole.ReadModel, "nokia", cursor, true)
 	cfg.Log = h.truncated(t, map[eventlog.Partition]uint64{atAgreement: 1})
 	halting := h.follow(t, cfg)
-	require.Empty(t, renderAll(t, halting.ReadModel, "nokia", new(eventfeed.Cursor), true), "nothing is told while it is open")
+	kept := cursor.Clone()
+	require.Empty(t, renderAll(t, halting.ReadModel, "nokia", new(eventfeed.Cursor), true), "events before the loss is accepted")
+	require.Empty(t, renderAll(t, halting.ReadModel, "nokia", &kept, true))
+	require.True(t, kept.Equal(*cursor), "the cursor does not move where history is lost")
+	scope := projections.EventScope{Agreement: agreementID}
+	_, err := eventfeed.NewReader(halting.ReadModel).Next(t.Context(), viewerOf("nokia"), eventfeed.Cursor{}, eventfeed.EventQuery{EventScope: scope}, 10)
+	loss, ok := errors.AsType[*eventlog.LostTailError](err)
+	require.True(t, ok)
+	require.Equal(t, atAgreement, loss.Partition)
+
 	require.NoError(t, cfg.Log.AcceptLoss(t.Context(), atAgreement))
 	<-halted(halting)
 	model := h.follow(t, cfg)
-	behind := cursor.Clone()
-	require.Equal(t, []string{"lost " + agreementID}, renderAll(t, model.ReadModel, "nokia", &behind, true))
+	require.Equal(t, []string{"lost " + agreementID}, renderAll(t, model.ReadModel, "nokia", cursor, true))
 	require.Len(t, renderAll(t, model.ReadModel, "nokia", new(eventfeed.Cursor), true), len(before)-1)
+}
+
+// A lane sends what its partner could see when it happened, also if the partner does not see the agreement any more; the
+// feed does not show the agreement then.
+func TestLanesReadAgreementsThatTheirPartnerNoLongerSees(t *testing.T) {
+	h := newFixture(t)
+	for _, s := range openingSteps() {
+		h.do(s.who, s.command)
+	}
+	model := h.follow(t, h.config())
+	all := len(renderAll(t, model.ReadModel, "xiaomi", new(eventfeed.Cursor), true))
+	parties := []domain.PartnerID{"sony", "nokia"}
+	h.do("sony", domain.EditAgreement{AgreementID: "a2", Parties: &parties})
+	model.caughtUp(t)
+	require.Len(t, renderAll(t, model.ReadModel, "xiaomi", new(eventfeed.Cursor), true), all, "without the event that leaves xiaomi out")
+	feed, err := model.partnerEvents(t.Context(), viewerOf("xiaomi"), "", 200)
+	require.NoError(t, err)
+	require.Less(t, len(feed.Events), all)
 }
 
 func TestPreviousValues(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -57,6 +58,7 @@ type Page struct {
 	Lost   []domain.AgreementID // agreements where an accepted loss has ended the cursor's epoch; see EventQuery.Resume
 
 	single bool                       // the query names an agreement
+	ahead  bool                       // the cursor names an epoch that the read model has not reached
 	starts []projections.RootPosition // where the page begins in each visible agreement, sorted by name
 }
 
@@ -165,7 +167,11 @@ func (r *Reader) refsIn(list projections.EventList, query EventQuery, limit int,
 		page.Lost = append(page.Lost, domain.AgreementID(list.Root))
 	}
 	page.starts = append(page.starts, begin.RootPosition)
-	if list.Lost || begin.Epoch > list.Epoch {
+	if begin.Epoch > list.Epoch {
+		page.ahead = true
+		return nil, nil
+	}
+	if list.Lost {
 		return nil, nil
 	}
 	refs := list.After(begin.Count, limit)
@@ -212,7 +218,8 @@ func (h *mergeHeap) Pop() any {
 }
 
 // EventAt returns the event at a position in one agreement, which the viewer need not see any more. The error is
-// ErrNotVisible if there is no such event, or no longer one since a loss was accepted; otherwise it is one of Next.
+// ErrNotVisible if there is no such event, or no longer one since a loss was accepted, and projections.ErrUnreadable if
+// the read model has not reached the position's epoch; otherwise it is one of Next.
 func (r *Reader) EventAt(ctx context.Context, viewer projections.Viewer, position string) (event projections.VisibleEvent, err error) {
 	cursor, err := ParseCursor(position)
 	if err != nil || len(cursor.roots) != 1 || cursor.roots[0].Count == 0 {
@@ -221,10 +228,12 @@ func (r *Reader) EventAt(ctx context.Context, viewer projections.Viewer, positio
 	cursor.roots[0].Count--
 	scope := projections.EventScope{Agreement: domain.AgreementID(cursor.roots[0].Name), Former: true}
 	page, err := r.Next(ctx, viewer, cursor, EventQuery{EventScope: scope}, 1)
-	if errors.Is(err, projections.ErrPositionLost) || err == nil && len(page.Events) == 0 {
-		err = ErrNotVisible
-	}
-	if err != nil {
+	switch {
+	case err == nil && page.ahead:
+		return event, fmt.Errorf("position %s is of a later epoch: %w", position, projections.ErrUnreadable)
+	case errors.Is(err, projections.ErrPositionLost), err == nil && len(page.Events) == 0:
+		return event, ErrNotVisible
+	case err != nil:
 		return event, err
 	}
 	return page.Events[0], nil
