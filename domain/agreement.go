@@ -54,7 +54,7 @@ type Signature struct {
 	SignedOn  Date      `json:"signed_on"`
 }
 
-// AgreementState is the stage of an agreement's life.
+// AgreementState is the state of an agreement.
 type AgreementState string
 
 // The states of an agreement.
@@ -102,7 +102,7 @@ func (a *Agreement) requireOpen(dc DecisionContext) error {
 // requireNotLeft refuses a party that has left the agreement.
 func (a *Agreement) requireNotLeft(dc DecisionContext) error {
 	if partner := dc.Actor.Partner; a.HasLeft(partner, dc.At) {
-		return conflict("agreement_left", "%s left agreement %s on %s and cannot plan or start anything new.", partner, a.ID, a.TerminationNotice(partner).On)
+		return conflict("agreement_left", "%s left agreement %s on %s and cannot plan or start anything new.", partner, a.ID, a.terminationNotice(partner).On)
 	}
 	return nil
 }

@@ -62,8 +62,8 @@ type FrozenAgreement struct {
 	MovedItems  []MovedItem
 }
 
-// TerminationNotice returns the partner's notice, or nil.
-func (a *Agreement) TerminationNotice(partner PartnerID) *TerminationNotice {
+// terminationNotice returns the partner's notice, or nil.
+func (a *Agreement) terminationNotice(partner PartnerID) *TerminationNotice {
 	for i := range a.TerminationNotices {
 		if a.TerminationNotices[i].Partner == partner {
 			return &a.TerminationNotices[i]
@@ -74,7 +74,7 @@ func (a *Agreement) TerminationNotice(partner PartnerID) *TerminationNotice {
 
 // HasLeft reports whether the partner has left the agreement.
 func (a *Agreement) HasLeft(partner PartnerID, at time.Time) bool {
-	notice := a.TerminationNotice(partner)
+	notice := a.terminationNotice(partner)
 	return notice != nil && DateOf(at.UTC()) > notice.On
 }
 
@@ -92,7 +92,7 @@ func (a *Agreement) ViewFor(partner PartnerID, at time.Time) *Agreement {
 	if !a.HasLeft(partner, at) {
 		return a
 	}
-	notice, then := a.TerminationNotice(partner), *a
+	notice, then := a.terminationNotice(partner), *a
 	if frozen := notice.Frozen; frozen != nil {
 		then.Terms, then.Signatures, then.Instruments, then.MovedItems = frozen.Terms, frozen.Signatures, frozen.Instruments, frozen.MovedItems
 	}
@@ -219,7 +219,7 @@ func (c TerminateAgreement) call(agreement *Agreement, dc DecisionContext) ([]Ev
 
 func (c TerminateAgreement) notice(agreement *Agreement, dc DecisionContext) ([]Event, error) {
 	partner := dc.Actor.Partner
-	if notice := agreement.TerminationNotice(partner); notice != nil {
+	if notice := agreement.terminationNotice(partner); notice != nil {
 		return nil, conflict("notice_given", "%s has already given notice for %s, which cannot be changed.", partner, notice.On)
 	}
 	days := []Date{c.EffectiveOn}

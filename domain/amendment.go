@@ -43,7 +43,7 @@ type Amendment struct {
 	Versions        Versions
 }
 
-// AmendmentState is the stage of an amendment's life.
+// AmendmentState is the state of an amendment.
 type AmendmentState string
 
 // The states of an amendment.
@@ -142,8 +142,8 @@ func (c TermsChange) changedField(terms Terms) string {
 	return ""
 }
 
-// Joiners returns the partners that join with the amendment.
-func (a *Amendment) Joiners() []PartnerID {
+// joiners returns the partners that join with the amendment.
+func (a *Amendment) joiners() []PartnerID {
 	var ids []PartnerID
 	for _, joiner := range a.Changes.Join {
 		ids = append(ids, joiner.Partner)
@@ -152,23 +152,23 @@ func (a *Amendment) Joiners() []PartnerID {
 }
 
 // RequiredSigners returns the partners that have to sign, joining partners last.
-func (a *Amendment) RequiredSigners() []PartnerID { return slices.Concat(a.ProposedTo, a.Joiners()) }
+func (a *Amendment) RequiredSigners() []PartnerID { return slices.Concat(a.ProposedTo, a.joiners()) }
 
-// Signed reports whether the partner has signed.
-func (a *Amendment) Signed(partner PartnerID) bool {
+// signed reports whether the partner has signed.
+func (a *Amendment) signed(partner PartnerID) bool {
 	return slices.ContainsFunc(a.Signatures, func(signature Signature) bool { return signature.Partner == partner })
 }
 
 // JoinedByAmendment reports whether the partner became a party by an amendment. It does not see earlier history.
 func (a *Agreement) JoinedByAmendment(partner PartnerID) bool {
 	return slices.ContainsFunc(a.Amendments, func(amendment *Amendment) bool {
-		return amendment.State == AmendmentStateInForce && slices.Contains(amendment.Joiners(), partner)
+		return amendment.State == AmendmentStateInForce && slices.Contains(amendment.joiners(), partner)
 	})
 }
 
 // Awaits reports whether the amendment waits for the partner's signature.
 func (a *Amendment) Awaits(partner PartnerID) bool {
-	return a.State == AmendmentStateOpen && !a.Signed(partner) && slices.Contains(a.readers(), partner)
+	return a.State == AmendmentStateOpen && !a.signed(partner) && slices.Contains(a.readers(), partner)
 }
 
 // VisibleTo reports whether the partner may see the amendment: the parties at the time of the proposal, and
@@ -177,7 +177,7 @@ func (a *Amendment) VisibleTo(partner PartnerID) bool {
 	if slices.Contains(a.ProposedTo, partner) {
 		return true
 	}
-	return a.InvitedAt != 0 && (a.State == AmendmentStateOpen || a.State == AmendmentStateInForce) && slices.Contains(a.Joiners(), partner)
+	return a.InvitedAt != 0 && (a.State == AmendmentStateOpen || a.State == AmendmentStateInForce) && slices.Contains(a.joiners(), partner)
 }
 
 // readers returns the partners that see events about the amendment.
@@ -190,7 +190,7 @@ func (a *Amendment) readers() []PartnerID {
 
 // missingSigners returns the partners that have not signed yet.
 func (a *Amendment) missingSigners() []PartnerID {
-	return slices.DeleteFunc(a.RequiredSigners(), a.Signed)
+	return slices.DeleteFunc(a.RequiredSigners(), a.signed)
 }
 
 // Amendment returns the amendment with the given number, or nil.
@@ -206,7 +206,7 @@ func (a *Agreement) Amendment(number int) *Amendment {
 // AmendmentVisibleTo reports whether the partner may see the amendment. A party that has left sees only those
 // decided by its last day.
 func (a *Agreement) AmendmentVisibleTo(amendment *Amendment, partner PartnerID, at time.Time) bool {
-	if a.HasLeft(partner, at) && (amendment.DecidedAt == 0 || DateOf(time.UnixMicro(amendment.DecidedAt).UTC()) > a.TerminationNotice(partner).On) {
+	if a.HasLeft(partner, at) && (amendment.DecidedAt == 0 || DateOf(time.UnixMicro(amendment.DecidedAt).UTC()) > a.terminationNotice(partner).On) {
 		return false
 	}
 	return amendment.VisibleTo(partner)
@@ -225,7 +225,7 @@ func (a *Agreement) openInvitation() *Amendment {
 // Readers returns the partners that see the agreement: its parties, and partners invited to join.
 func (a *Agreement) Readers() []PartnerID {
 	if amendment := a.openInvitation(); amendment != nil {
-		return slices.Concat(a.Terms.Parties, amendment.Joiners())
+		return slices.Concat(a.Terms.Parties, amendment.joiners())
 	}
 	return a.Terms.Parties
 }

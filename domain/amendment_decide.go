@@ -198,7 +198,7 @@ func (h Header) editAmendmentUncounted(world *World, number int) *Amendment {
 func (a *Amendment) close(world *World, header Header, state AmendmentState) {
 	if a.State == AmendmentStateOpen && a.InvitedAt != 0 {
 		agreement := world.editAgreement(header.Stream.Agreement)
-		for _, partner := range a.Joiners() {
+		for _, partner := range a.joiners() {
 			agreement.Versions.leave(partner)
 		}
 	}

@@ -115,7 +115,7 @@ func (w *termsWatch) tookEffect(event AgreementAmended, before Agreement) {
 	require.Equal(w.t, before.present(before.Terms.Parties, w.ledger.at), amendment.ProposedTo)
 	require.Equal(w.t, amendment.RequiredSigners(), now.present(now.Terms.Parties, w.ledger.at))
 	for _, partner := range amendment.RequiredSigners() {
-		require.True(w.t, amendment.Signed(partner), "R3: every party signed, who joins too")
+		require.True(w.t, amendment.signed(partner), "R3: every party signed, who joins too")
 	}
 	require.Empty(w.t, amendment.Changes.Terms.changedField(now.Terms), "R3: all of it is in force")
 	for _, instrument := range amendment.Changes.AddInstruments {
@@ -141,7 +141,7 @@ func (w *termsWatch) holds(agreement *Agreement, amendment *Amendment) {
 	}
 	if amendment.InvitedAt != 0 {
 		for _, partner := range amendment.ProposedTo {
-			require.True(w.t, amendment.Signed(partner), "R17: the invitation follows the signatures of all parties")
+			require.True(w.t, amendment.signed(partner), "R17: the invitation follows the signatures of all parties")
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (w *termsWatch) onlyTheInvited(agreement *Agreement) {
 			continue
 		}
 		invited := slices.ContainsFunc(agreement.Amendments, func(amendment *Amendment) bool {
-			return amendment.State == AmendmentStateOpen && amendment.InvitedAt != 0 && slices.Contains(amendment.Joiners(), partner)
+			return amendment.State == AmendmentStateOpen && amendment.InvitedAt != 0 && slices.Contains(amendment.joiners(), partner)
 		})
 		require.Equal(w.t, invited, agreement.VisibleTo(partner), "R17")
 		for _, amendment := range agreement.Amendments {

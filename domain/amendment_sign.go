@@ -67,7 +67,7 @@ func (c SignAmendment) decide(state State, dc DecisionContext) ([]Event, error) 
 		return append(events, sharedEvents("", signed.effect(amendment.agreement))...), nil
 	case amendment.InvitedAt == 0 && len(remaining) == len(amendment.Changes.Join):
 		return append(events, sharedEvents("", PartyInvited{
-			amendment.Number, amendment.Title, amendment.ProposedBy, amendment.Joiners(), amendment.Changes, signed.Signatures, amendment.agreement.Terms, amendment.agreement.Instruments,
+			amendment.Number, amendment.Title, amendment.ProposedBy, amendment.joiners(), amendment.Changes, signed.Signatures, amendment.agreement.Terms, amendment.agreement.Instruments,
 		})...), nil
 	}
 	return events, nil
@@ -85,7 +85,7 @@ func (a amendmentContext) requireSignable(dc DecisionContext) error {
 	if err := a.agreement.requireOpen(dc); err != nil {
 		return err
 	}
-	if a.Signed(dc.Actor.Partner) {
+	if a.signed(dc.Actor.Partner) {
 		return conflict("already_signed", "%s has already signed amendment %d.", dc.Actor.Partner, a.Number)
 	}
 	if other := a.agreement.openInvitation(); other != nil && other.Number != a.Number {
@@ -112,7 +112,7 @@ func (a *Amendment) effect(agreement *Agreement) AgreementAmended {
 		Amendment: a.Number, To: a.Changes.Terms.applyTo(agreement.Terms), From: agreement.Terms,
 		Added: a.Changes.AddInstruments, Ended: a.Changes.EndInstruments,
 	}
-	event.To.Parties = slices.Concat(agreement.Terms.Parties, a.Joiners())
+	event.To.Parties = slices.Concat(agreement.Terms.Parties, a.joiners())
 	for _, signature := range a.Signatures {
 		if !agreement.Party(signature.Partner) {
 			event.Joined = append(event.Joined, signature)

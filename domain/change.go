@@ -43,7 +43,7 @@ type ChangeRequest struct {
 	Versions        Versions
 }
 
-// ChangeState is the stage of a change request's life.
+// ChangeState is the state of a change request.
 type ChangeState string
 
 // The states of a change request.

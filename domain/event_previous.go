@@ -42,7 +42,7 @@ func isEmptyJSON(value reflect.Value) bool {
 	return value.IsZero() || (value.Kind() == reflect.Slice && value.Len() == 0)
 }
 
-// unlessZero returns the value, or nothing if it is zero and thus left out of the stored event.
+// unlessZero returns the value, or no value if it is zero and thus left out of the stored event.
 func unlessZero[T comparable](field string, value T) []PreviousValue {
 	var zero T
 	if value == zero {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// ItemState is the stage of a schedule item.
+// ItemState is the state of a schedule item.
 type ItemState string
 
 // The states of a schedule item.

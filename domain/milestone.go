@@ -3,7 +3,6 @@ package domain
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
 // Milestone is a result with a due date, which one partner owns and others accept.
@@ -65,7 +64,7 @@ type Plan struct {
 	Clause       string       `json:"clause,omitempty"` // obligation of the instrument that the milestone serves
 }
 
-// MilestoneState is the stage of a milestone's life.
+// MilestoneState is the state of a milestone.
 type MilestoneState string
 
 // The states of a milestone.
@@ -324,10 +323,4 @@ func (h Header) editMilestone(world *World) *Milestone {
 	milestone := world.editMilestone(h.milestoneRef())
 	milestone.Versions.Count(h.Audience, h.RecordedAt)
 	return milestone
-}
-
-// LastChange returns the time of the last event about the milestone that the partner may see.
-func (m *Milestone) LastChange(partner PartnerID) time.Time {
-	_, at := m.Versions.For(partner)
-	return at
 }

@@ -97,7 +97,7 @@ func (m milestoneContext) requireUndecided(dc DecisionContext) (Decision, error)
 func (m milestoneContext) acceptEvents(note string, dc DecisionContext) []Event {
 	partner := dc.Actor.Partner
 	var events []Event
-	open := m.OpenConditions(partner)
+	open := m.openConditions(partner)
 	for i, condition := range open {
 		events = append(events, m.event(condition.closed(m.Round, len(open)-i-1, dc))...)
 	}

@@ -35,8 +35,8 @@ type RoundCondition struct {
 	ClosedOn Date  // zero: open
 }
 
-// OpenConditions returns the partner's open conditions.
-func (m *Milestone) OpenConditions(partner PartnerID) (open []RoundCondition) {
+// openConditions returns the partner's open conditions.
+func (m *Milestone) openConditions(partner PartnerID) (open []RoundCondition) {
 	for _, condition := range m.Conditions {
 		if condition.Author == partner && condition.ClosedOn == 0 {
 			open = append(open, condition)
@@ -81,7 +81,7 @@ func (c CloseCondition) decide(state State, dc DecisionContext) ([]Event, error)
 	if err != nil {
 		return nil, err
 	}
-	open := milestone.OpenConditions(asked.Author)
+	open := milestone.openConditions(asked.Author)
 	if len(open) == 1 {
 		return milestone.acceptEvents("", dc), nil
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Stage is the stage of a project's life.
+// Stage is the state of a project.
 type Stage string
 
 // The stages of a project.

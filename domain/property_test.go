@@ -178,7 +178,7 @@ func (w *watch) holds(ref MilestoneRef, milestone *Milestone) {
 // conditionsHold checks that an acceptance is conditional exactly while one of its conditions is open (R12).
 func (w *watch) conditionsHold(milestone *Milestone) {
 	for _, decision := range milestone.Decisions {
-		open := milestone.OpenConditions(decision.Partner)
+		open := milestone.openConditions(decision.Partner)
 		require.Equal(w.t, decision.State == DecisionConditional, len(open) > 0, "R12")
 		for _, condition := range open {
 			require.GreaterOrEqual(w.t, condition.DueOn, milestone.DeliveredOn, "R12")

@@ -96,9 +96,6 @@ func TestTokenValidity(t *testing.T) {
 	require.False(t, (&Token{ExpiresAt: now}).ValidAt(nil, now), "it expires at that instant")
 	require.False(t, (&Token{Revoked: true}).ValidAt(nil, now))
 	require.False(t, (&Token{}).ValidAt(&Member{Removed: true}, now))
-	require.True(t, (&Token{}).Covers("any"))
-	require.True(t, (&Token{Agreements: []AgreementID{"a", "b"}}).Covers("b"))
-	require.False(t, (&Token{Agreements: []AgreementID{"a", "b"}}).Covers("c"))
 }
 
 func TestFieldErrorsAreOrdered(t *testing.T) {

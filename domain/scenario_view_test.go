@@ -216,7 +216,7 @@ func (s *scenario) seesAmendment(partner PartnerID, path string) string {
 	words := []string{string(amendment.State), "proposed by " + string(amendment.ProposedBy)}
 	for _, signer := range amendment.RequiredSigners() {
 		switch {
-		case amendment.Signed(signer):
+		case amendment.signed(signer):
 			words = append(words, string(signer)+" signed")
 		case amendment.Awaits(signer):
 			words = append(words, string(signer)+" pending")

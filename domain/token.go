@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"slices"
 	"time"
 )
 
@@ -161,9 +160,4 @@ func (t *Token) RoleFor(member *Member) Role {
 		return Viewer
 	}
 	return t.Role
-}
-
-// Covers reports whether the token is valid for the agreement.
-func (t *Token) Covers(agreement AgreementID) bool {
-	return len(t.Agreements) == 0 || slices.Contains(t.Agreements, agreement)
 }
