@@ -15,7 +15,7 @@ import (
 	"tandem/webhooks"
 )
 
-// newEngine joins the deliveries to the log, the image and the owner of the partitions.
+// newEngine creates the webhook engine on the log, the read model and the bus.
 func (a *app) newEngine(key []byte) (*webhooks.Engine, error) {
 	keyring, err := webhooks.NewKeyring(key)
 	if err != nil {
@@ -27,8 +27,8 @@ func (a *app) newEngine(key []byte) (*webhooks.Engine, error) {
 	})
 }
 
-// disableWebhook has Tandem itself disable a webhook. One that a manager has removed or that is disabled
-// meanwhile needs no more.
+// disableWebhook disables a webhook as the system. A webhook that was removed or disabled in the meantime
+// is not an error.
 func (a *app) disableWebhook(ctx context.Context, ref domain.WebhookRef, reason string) error {
 	id, err := uuid.NewV7()
 	if err != nil {
