@@ -20,18 +20,18 @@ func closed(ch <-chan struct{}) bool {
 	}
 }
 
-func TestChangedWakesOnlyThoseWhoSeeTheChange(t *testing.T) {
+func TestChangedWakesOnlyReadersOfTheChange(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
 	model := h.follow(t, h.config())
 	xiaomi, nokia, operator := model.Changed(viewerOf("xiaomi")), model.Changed(viewerOf("nokia")), model.Changed(projections.Viewer{Operator: true})
 	scoped := model.Changed(projections.Viewer{Partner: "xiaomi", Scope: "another"})
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "a private thought", Private: true})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "a private comment", Private: true})
 	model.caughtUp(t)
 	<-nokia
 	require.False(t, closed(xiaomi))
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "aloud"})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "a shared comment"})
 	model.caughtUp(t)
 	<-xiaomi
 	require.False(t, closed(scoped), "outside of the token's agreements")

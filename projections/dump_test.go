@@ -25,7 +25,7 @@ func allViewers() []projections.Viewer {
 	}
 }
 
-// dump renders everything that a viewer can read, a line for each answer.
+// dump renders all views of a viewer, one line for each answer.
 func dump(t require.TestingT, model *projections.ReadModel, viewer projections.Viewer) string {
 	d := &dumper{t: t, i: model, v: viewer}
 	require.NoError(t, model.View(viewer, func(view *projections.View) error {

@@ -11,8 +11,8 @@ import (
 	"tandem/eventlog"
 )
 
-// P9: the image that grew with the log, one that was replayed, and one restored from a snapshot
-// and caught up show the same bytes to everybody.
+// P9: a read model that followed live, one that was replayed, and one restored from a snapshot and caught up return the
+// same bytes to every viewer.
 func TestLiveReplayedAndRestoredAreEqual(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := drawScript(rt, 60)
@@ -52,8 +52,8 @@ func TestLiveReplayedAndRestoredAreEqual(t *testing.T) {
 	})
 }
 
-// P10: what one partner does in private changes no byte of what the others read: not their views,
-// versions, positions, ETags, feeds.
+// P10: the private commands of one partner do not change a byte of views, versions, positions, ETags and feeds of
+// other partners.
 func TestTwoWorlds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := drawScript(rt, 80)
@@ -69,8 +69,8 @@ func TestTwoWorlds(t *testing.T) {
 	})
 }
 
-// worldOf plays the steps but those left out, and returns an image of it and the steps that only
-// nokia may ever know of.
+// worldOf plays the steps except those left out. It returns a read model of the result and the steps that only nokia can
+// ever see.
 func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*runningModel, map[int]bool) {
 	h := newFixture(t)
 	model := start(t, h.config())
@@ -83,7 +83,7 @@ func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*runningModel, ma
 		}
 		command := s.command
 		if delivery, ok := command.(domain.DeliverMilestone); ok && leaveOut != nil && s.who == "nokia" {
-			delivery.PrivateEvidence = nil // what the delivery shows stays
+			delivery.PrivateEvidence = nil // the shared evidence stays
 			command = delivery
 		}
 		commit, err := h.try(s.who, command)
@@ -111,7 +111,7 @@ func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*runningModel, ma
 	return model, secrets
 }
 
-// staysPrivate reports whether nothing of a command on a private milestone shows when it is shared (R17).
+// staysPrivate reports whether a command on a private milestone stays invisible when the milestone is shared (R17).
 func staysPrivate(c domain.Command) bool {
 	switch c := c.(type) {
 	case domain.CommentMilestone:

@@ -15,9 +15,9 @@ import (
 	"tandem/projections"
 )
 
-// An accepted loss ends the image; the next one reads the log anew, and positions of before are told
-// apart.
-func TestAnAcceptedLossBeginsAnEpoch(t *testing.T) {
+// TestAcceptedLossBeginsAnEpoch: an accepted loss ends the read model. The next one replays the log and refuses
+// positions from before.
+func TestAcceptedLossBeginsAnEpoch(t *testing.T) {
 	h, cfg := seen(t)
 	viewer := viewerOf("nokia")
 	cfg.Log = h.truncated(t, map[eventlog.Partition]uint64{atAgreement: 1})
@@ -45,15 +45,15 @@ func TestAnAcceptedLossBeginsAnEpoch(t *testing.T) {
 		require.ErrorIs(t, err, projections.ErrPositionLost, position)
 		_, seen, err = model.agreementEvents(t.Context(), viewerOf("sony"), agreementID, position, 10)
 		require.False(t, seen)
-		require.NoError(t, err, "what may not be seen is absent first")
+		require.NoError(t, err, "visibility is checked before the position")
 	}
 	require.NoError(t, model.WaitPosition(t.Context(), viewer, model.Position(viewer, "")))
 	require.NoError(t, model.WaitPosition(t.Context(), viewer, model.Position(viewer, agreementID)))
-	require.NoError(t, model.WaitPosition(t.Context(), viewer, "1.@nokia.1"), "that partition has lost nothing")
+	require.NoError(t, model.WaitPosition(t.Context(), viewer, "1.@nokia.1"), "that partition has no loss")
 }
 
-// A position of an epoch that this node has not heard of is one that it has not reached.
-func TestAPositionOfANewerEpoch(t *testing.T) {
+// TestPositionOfANewerEpoch: a position of an epoch that this node has not read yet is not reached yet.
+func TestPositionOfANewerEpoch(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())
@@ -74,8 +74,8 @@ func TestAPositionOfANewerEpoch(t *testing.T) {
 	require.Equal(t, events, again)
 }
 
-// While a loss is open, a position that names what is lost does not keep the rest from being read.
-func TestAPositionInAHaltedPartition(t *testing.T) {
+// TestPositionInAHaltedPartition: while a loss is open, a position does not wait for the lost commits.
+func TestPositionInAHaltedPartition(t *testing.T) {
 	h, cfg := seen(t)
 	whole := h.follow(t, h.config())
 	position := whole.Position(viewerOf("nokia"), "")
@@ -84,16 +84,16 @@ func TestAPositionInAHaltedPartition(t *testing.T) {
 	require.NoError(t, model.WaitPosition(t.Context(), viewerOf("nokia"), position))
 }
 
-// The snapshot of an image with a halted partition brings back what was lost, but only until the loss
-// is accepted.
-func TestASnapshotOfBeforeAnAcceptedLoss(t *testing.T) {
+// TestSnapshotFromBeforeAnAcceptedLoss: the snapshot of a read model with a halted partition holds the lost
+// commits until the loss is accepted.
+func TestSnapshotFromBeforeAnAcceptedLoss(t *testing.T) {
 	h, cfg := saved(t)
 	partition := eventlog.PartitionOf(domain.Stream{Agreement: "a0"}.Root())
 	known := h.heads[partition]
 	cfg.Log = h.truncated(t, map[eventlog.Partition]uint64{partition: 1})
 	model := h.follow(t, cfg)
 	require.Equal(t, []string{lostLine(partition, known.Seq, known.Seq)}, missing(model.OpenLosses()))
-	require.Equal(t, known, model.Head(partition), "nothing is undone")
+	require.Equal(t, known, model.Head(partition), "applied commits stay applied")
 	require.NoError(t, model.stop())
 	again := h.follow(t, cfg)
 	require.Equal(t, known, again.Head(partition))
@@ -107,11 +107,11 @@ func TestASnapshotOfBeforeAnAcceptedLoss(t *testing.T) {
 	require.Equal(t, known.Seq-1, after.Head(partition).Seq)
 	require.NoError(t, after.stop())
 	last := h.follow(t, cfg)
-	require.Empty(t, last.OpenLosses(), "marks and snapshot are of the new epoch")
+	require.Empty(t, last.OpenLosses(), "seen heads and snapshot are of the new epoch")
 }
 
-// An older copy that is put back after a loss was accepted is a loss again.
-func TestAnOlderLogAfterAnAcceptedLoss(t *testing.T) {
+// TestOlderLogAfterAnAcceptedLoss: restoring an older copy of the log after an accepted loss is another loss.
+func TestOlderLogAfterAnAcceptedLoss(t *testing.T) {
 	h, cfg := seen(t)
 	short := h.truncated(t, map[eventlog.Partition]uint64{atAgreement: 1})
 	cfg.Log = short
@@ -127,8 +127,8 @@ func TestAnOlderLogAfterAnAcceptedLoss(t *testing.T) {
 	require.Equal(t, []string{lostLine(atAgreement, 3, 4)}, missing(third.OpenLosses()))
 }
 
-// A node that has slept through a loss, its acceptance and what came instead reads anew.
-func TestANodeThatMissedALoss(t *testing.T) {
+// TestNodeThatMissedALoss: a node that learns of a loss after its acceptance replays the log.
+func TestNodeThatMissedALoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newFixture(t)
 		h.settle()

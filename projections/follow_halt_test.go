@@ -11,27 +11,27 @@ import (
 	"tandem/projections"
 )
 
-// unreadable returns commits that no image may pass over.
+// unreadable returns commits that a read model must not skip.
 func unreadable(h *fixture) map[string]*eventlog.Commit {
-	make := func(stream domain.Stream, stored, data string) *eventlog.Commit {
+	build := func(stream domain.Stream, stored, data string) *eventlog.Commit {
 		commit := h.commit(managerOf("nokia"), stream, h.clock.Now())
 		commit.Events = []eventlog.Event{{Type: stored, Subject: "fp4", Audience: "shared", Data: []byte(data)}}
 		return commit
 	}
 	project := domain.Stream{Agreement: agreementID, Project: projectID}
-	strange := make(project, "milestone.started.v1", "{}")
+	strange := build(project, "milestone.started.v1", "{}")
 	strange.Stream = "galaxy/far/away"
-	elsewhere := make(project, "milestone.started.v1", "{}")
+	elsewhere := build(project, "milestone.started.v1", "{}")
 	elsewhere.Stream = "agreement/of-another-partition"
 	return map[string]*eventlog.Commit{
-		"unknown type":      make(project, "milestone.teleported.v1", "{}"),
-		"not JSON":          make(project, "milestone.started.v1", "{"),
+		"unknown type":      build(project, "milestone.teleported.v1", "{}"),
+		"not JSON":          build(project, "milestone.started.v1", "{"),
 		"unknown stream":    strange,
 		"another partition": elsewhere,
 	}
 }
 
-func TestAnUnreadableEventHaltsLoudly(t *testing.T) {
+func TestUnreadableEventHalts(t *testing.T) {
 	for name := range unreadable(newFixture(t)) {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t)
@@ -45,7 +45,7 @@ func TestAnUnreadableEventHaltsLoudly(t *testing.T) {
 			require.ErrorContains(t, err, "commit 6")
 			require.ErrorContains(t, live.Health(), "commit 6")
 			require.ErrorContains(t, live.stop(), "partition")
-			require.EqualValues(t, 5, live.Head(bad.Partition).Seq, "all before it is applied")
+			require.EqualValues(t, 5, live.Head(bad.Partition).Seq, "the commits before it are applied")
 
 			replayed := start(t, h.config())
 			require.ErrorContains(t, replayed.Health(), "commit 6")
@@ -55,7 +55,7 @@ func TestAnUnreadableEventHaltsLoudly(t *testing.T) {
 	}
 }
 
-func TestHealthAfterAGracefulEnd(t *testing.T) {
+func TestHealthAfterRunEnds(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())
@@ -65,7 +65,7 @@ func TestHealthAfterAGracefulEnd(t *testing.T) {
 	require.ErrorIs(t, model.WaitHead(context.Background(), 0, 99), projections.ErrHalted)
 }
 
-func TestTheLogsFaultIsTheImages(t *testing.T) {
+func TestErrorOfTheLogHalts(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())
@@ -75,7 +75,7 @@ func TestTheLogsFaultIsTheImages(t *testing.T) {
 	require.ErrorIs(t, model.stop(), eventlog.ErrStopped)
 }
 
-// halted is closed when the image follows no longer.
+// halted returns a channel that is closed when the read model halts.
 func halted(model *runningModel) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
@@ -85,7 +85,7 @@ func halted(model *runningModel) <-chan struct{} {
 	return done
 }
 
-func TestConfigNeedsItsParts(t *testing.T) {
+func TestConfigRequiresFields(t *testing.T) {
 	_, err := projections.New(projections.Config{})
 	require.ErrorContains(t, err, "Config.Log")
 	require.ErrorContains(t, err, "Config.Now")

@@ -22,14 +22,14 @@ import (
 	"tandem/projections"
 )
 
-// The partitions of what settle makes.
+// Partitions of the streams that settle creates.
 var (
 	atAgreement = eventlog.PartitionOf(domain.Stream{Agreement: agreementID}.Root())
 	atNokia     = eventlog.PartitionOf(domain.Stream{Partner: "nokia"}.Root())
 	atXiaomi    = eventlog.PartitionOf(domain.Stream{Partner: "xiaomi"}.Root())
 )
 
-// truncated returns a log that holds what h's does, but for the last commits of some partitions.
+// truncated returns a copy of the log without the last commits of some partitions.
 func (h *fixture) truncated(t require.TestingT, missing map[eventlog.Partition]uint64) *eventlogtest.Memory {
 	short := eventlogtest.NewMemory()
 	for partition, head := range h.heads {
@@ -47,8 +47,8 @@ func (h *fixture) truncated(t require.TestingT, missing map[eventlog.Partition]u
 	return short
 }
 
-// seen returns a house with a milestone, and the configuration of an image that has seen all of it.
-// Only its marks are left.
+// seen returns a fixture with a milestone and the configuration of a read model that has applied all of it. Its
+// snapshot is removed; its seen heads remain.
 func seen(t *testing.T) (*fixture, projections.Config) {
 	h := newFixture(t)
 	h.settle()
@@ -72,8 +72,9 @@ func lostLine(partition eventlog.Partition, first, last uint64) string {
 	return loss.Error()
 }
 
-// What was lost while no image ran is found by the marks alone, or by the snapshot alone.
-func TestALossIsFoundAtTheStart(t *testing.T) {
+// TestLossIsDetectedAtTheStart: the seen heads or the snapshot are each enough to detect a loss that happened
+// while the node was down.
+func TestLossIsDetectedAtTheStart(t *testing.T) {
 	for _, kept := range []string{"marks", "image.snapshot"} {
 		t.Run(kept, func(t *testing.T) {
 			h := newFixture(t)
@@ -95,7 +96,7 @@ func TestALossIsFoundAtTheStart(t *testing.T) {
 			require.Equal(t, 1, strings.Count(lines.String(), "level=ERROR"))
 			reported, err := short.Losses(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, model.OpenLosses(), reported.Open, "and the log remembers")
+			require.Equal(t, model.OpenLosses(), reported.Open, "the log stores it")
 
 			require.False(t, model.Intact(domain.Stream{Agreement: agreementID}))
 			require.True(t, model.Intact(domain.Stream{Partner: "nokia"}))
@@ -103,7 +104,7 @@ func TestALossIsFoundAtTheStart(t *testing.T) {
 			require.True(t, viewed(model, viewerOf("sony"), (*projections.View).Intact))
 			require.True(t, viewed(model, projections.Viewer{Operator: true}, (*projections.View).IntactPartners))
 			require.True(t, viewed(model, viewerOf("nokia"), func(view *projections.View) bool { return view.AgreementVisible(agreementID) }),
-				"who may be told of the loss is known")
+				"the readers of the lost partition are known")
 			require.NoError(t, model.WaitLatest(t.Context()))
 			var loss *eventlog.LostTailError
 			require.ErrorAs(t, model.WaitHead(t.Context(), atAgreement, 9), &loss)
@@ -111,9 +112,8 @@ func TestALossIsFoundAtTheStart(t *testing.T) {
 	}
 }
 
-// Of a log that was emptied an image that starts anew knows nothing, not even whose loss it is. It does
-// not tell anybody that there is nothing.
-func TestALossOfEverything(t *testing.T) {
+// TestLossOfTheWholeLog: a read model without commits cannot tell whose history was lost, so no view is intact.
+func TestLossOfTheWholeLog(t *testing.T) {
 	h, cfg := seen(t)
 	cfg.Log = eventlogtest.NewMemory()
 	model := h.follow(t, cfg)
@@ -123,10 +123,10 @@ func TestALossOfEverything(t *testing.T) {
 	require.False(t, viewed(model, viewerOf("sony"), (*projections.View).IntactPartners))
 }
 
-func TestAnotherHistoryIsALoss(t *testing.T) {
+func TestDifferentHistoryIsALoss(t *testing.T) {
 	h, cfg := seen(t)
 	other := newFixture(t)
-	other.n = 500 // other commands
+	other.n = 500 // different command ids
 	other.settle()
 	other.plan("fp5", domain.NewDate(2018, 3, 30))
 	other.plan("fp6", domain.NewDate(2018, 3, 30))
@@ -138,7 +138,7 @@ func TestAnotherHistoryIsALoss(t *testing.T) {
 	}
 }
 
-func TestTwoPartitionsAreLostAtOnce(t *testing.T) {
+func TestLossOfTwoPartitions(t *testing.T) {
 	h, cfg := seen(t)
 	h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "ci"}, Role: domain.Viewer})
 	require.NoError(t, start(t, cfg).stop())
@@ -154,8 +154,9 @@ func TestTwoPartitionsAreLostAtOnce(t *testing.T) {
 	require.True(t, model.Intact(domain.Stream{Partner: "xiaomi"}))
 }
 
-// A loss that another node reports halts the partition; the others go on, and who waits is woken.
-func TestALossIsReportedMeanwhile(t *testing.T) {
+// TestLossReportedByAnotherNode: it halts the partition and wakes waiting goroutines; the other partitions go
+// on.
+func TestLossReportedByAnotherNode(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())
@@ -171,22 +172,22 @@ func TestALossIsReportedMeanwhile(t *testing.T) {
 	require.Equal(t, []string{lostLine(atAgreement, 5, 9)}, missing(model.OpenLosses()))
 	h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "ci"}, Role: domain.Viewer})
 	model.caughtUp(t)
-	require.EqualValues(t, 2, model.Head(atNokia).Seq, "the others go on")
+	require.EqualValues(t, 2, model.Head(atNokia).Seq, "other partitions go on")
 	require.NoError(t, model.Health())
 }
 
-// faulty is a log whose Follow can be ended, and whose reports can fail.
+// faulty is a log whose Follow can be ended with an error and whose reports can fail.
 type faulty struct {
 	eventlog.Log
-	fault  chan error
-	refuse atomic.Int32
-	before sync.Once
-	sneak  func() // done just before the first Follow
+	fault        chan error   // ends Follow
+	refuse       atomic.Int32 // number of reports to refuse
+	once         sync.Once
+	beforeFollow func() // called once, before the first Follow
 }
 
 func (f *faulty) Follow(ctx context.Context, from eventlog.Positions, deliver func([]eventlog.Entry) error, onLive func()) error {
-	if f.sneak != nil {
-		f.before.Do(f.sneak)
+	if f.beforeFollow != nil {
+		f.once.Do(f.beforeFollow)
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -206,14 +207,14 @@ func (f *faulty) Follow(ctx context.Context, from eventlog.Positions, deliver fu
 
 func (f *faulty) ReportLoss(ctx context.Context, loss eventlog.LostTailError) error {
 	if f.refuse.Add(-1) >= 0 {
-		return errors.New("the line is down")
+		return errors.New("connection refused")
 	}
 	return f.Log.ReportLoss(ctx, loss)
 }
 
-// What this node has seen counts, even if the one who found the loss had seen less, and the report is
-// repeated until the log takes it.
-func TestALossIsFoundWhileFollowing(t *testing.T) {
+// TestLossIsDetectedWhileFollowing: the head that this node has applied counts, even if the error names an
+// earlier one, and the report is repeated until the log accepts it.
+func TestLossIsDetectedWhileFollowing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newFixture(t)
 		h.settle()
@@ -227,7 +228,7 @@ func TestALossIsFoundWhileFollowing(t *testing.T) {
 			Partition: atAgreement, Known: eventlog.Head{Seq: 3}, Stored: eventlog.Head{Seq: 1},
 		})
 		synctest.Wait()
-		require.Equal(t, []string{lostLine(atAgreement, 2, 4)}, missing(model.OpenLosses()), "not served from at once")
+		require.Equal(t, []string{lostLine(atAgreement, 2, 4)}, missing(model.OpenLosses()), "halted before the report succeeds")
 		time.Sleep(5 * time.Second)
 		reported, err := h.log.Losses(t.Context())
 		require.NoError(t, err)
@@ -238,13 +239,13 @@ func TestALossIsFoundWhileFollowing(t *testing.T) {
 	})
 }
 
-// A partition that is halted between the look at the losses and Follow is left out by Follow without
-// a word.
-func TestALossIsReportedInTheWrongMoment(t *testing.T) {
+// TestLossReportedBeforeFollow: Follow skips a partition that another node reports between reading the losses
+// and the call, without naming it.
+func TestLossReportedBeforeFollow(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	loss := eventlog.LostTailError{Partition: atXiaomi, Known: eventlog.Head{Seq: 7}, Stored: h.heads[atXiaomi]}
-	log := &faulty{Log: h.log, fault: make(chan error), sneak: func() { _ = h.log.ReportLoss(context.Background(), loss) }}
+	log := &faulty{Log: h.log, fault: make(chan error), beforeFollow: func() { _ = h.log.ReportLoss(context.Background(), loss) }}
 	cfg := h.config()
 	cfg.Log = log
 	model := h.follow(t, cfg)

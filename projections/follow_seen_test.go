@@ -18,7 +18,7 @@ import (
 	"tandem/projections"
 )
 
-func TestMarksAreWrittenOnceASecondAtMost(t *testing.T) {
+func TestSeenHeadsAreWrittenAtMostOncePerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newFixture(t)
 		h.settle()
@@ -26,34 +26,35 @@ func TestMarksAreWrittenOnceASecondAtMost(t *testing.T) {
 		cfg.Dir = t.TempDir()
 		model := start(t, cfg)
 		synctest.Wait()
-		require.EqualValues(t, 4, markOf(t, cfg, atAgreement))
+		require.EqualValues(t, 4, seenSeq(t, cfg, atAgreement))
 		h.plan("fp4", domain.NewDate(2018, 3, 30))
 		model.caughtUp(t)
 		synctest.Wait()
-		require.EqualValues(t, 4, markOf(t, cfg, atAgreement), "the second is not over")
+		require.EqualValues(t, 4, seenSeq(t, cfg, atAgreement), "less than a second has passed")
 		time.Sleep(2 * time.Second)
-		require.EqualValues(t, 5, markOf(t, cfg, atAgreement))
+		require.EqualValues(t, 5, seenSeq(t, cfg, atAgreement))
 		h.plan("fp5", domain.NewDate(2018, 3, 30))
 		model.caughtUp(t)
 		require.NoError(t, model.stop())
-		require.EqualValues(t, 6, markOf(t, cfg, atAgreement), "written at the end")
+		require.EqualValues(t, 6, seenSeq(t, cfg, atAgreement), "written at the end")
 	})
 }
 
-func markOf(t *testing.T, cfg projections.Config, partition eventlog.Partition) (seq float64) {
+// seenSeq returns the number of a partition's seen head.
+func seenSeq(t *testing.T, cfg projections.Config, partition eventlog.Partition) (seq float64) {
 	b, err := os.ReadFile(filepath.Join(cfg.Dir, "marks"))
 	require.NoError(t, err)
 	var list []map[string]any
 	require.NoError(t, json.Unmarshal(b, &list))
-	for _, m := range list {
-		if m["partition"] == float64(partition) {
-			return m["seq"].(float64)
+	for _, saved := range list {
+		if saved["partition"] == float64(partition) {
+			return saved["seq"].(float64)
 		}
 	}
 	return 0
 }
 
-func TestBrokenMarksArePutAside(t *testing.T) {
+func TestMalformedSeenHeadsAreSetAside(t *testing.T) {
 	_, cfg := seen(t)
 	path := filepath.Join(cfg.Dir, "marks")
 	whole, err := os.ReadFile(path)
@@ -68,16 +69,18 @@ func TestBrokenMarksArePutAside(t *testing.T) {
 		"no hash":       `[{"partition":1,"seq":1,"hash":"` + strings.Repeat("x", 64) + `","epoch":0}]`,
 		"twice":         `[{"partition":1,"seq":1,"hash":"` + hash + `","epoch":0},{"partition":1,"seq":1,"hash":"` + hash + `","epoch":0}]`,
 	} {
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		var lines bytes.Buffer
-		cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-		model := start(t, cfg)
-		require.Contains(t, lines.String(), "put aside", name)
-		require.FileExists(t, path+".broken", name)
-		require.Empty(t, model.OpenLosses(), name)
-		require.NoError(t, model.stop())
-		now, err := os.ReadFile(path)
-		require.NoError(t, err)
-		require.Equal(t, string(whole), string(now), name)
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			var lines bytes.Buffer
+			cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+			model := start(t, cfg)
+			require.Contains(t, lines.String(), "put aside")
+			require.FileExists(t, path+".broken")
+			require.Empty(t, model.OpenLosses())
+			require.NoError(t, model.stop())
+			now, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, string(whole), string(now))
+		})
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"tandem/projections"
 )
 
-// unreadableLog is a log that is followed but answers no question any more.
+// unreadableLog is a log whose reads can be made to fail.
 type unreadableLog struct {
 	eventlog.Log
-	fault error // nil: it answers
+	fault error // returned by every read; nil: reads succeed
 }
 
 func (l *unreadableLog) Read(ctx context.Context, partition eventlog.Partition, seqs []uint64) ([]eventlog.Commit, error) {
@@ -39,8 +39,8 @@ func (l *unreadableLog) Scan(ctx context.Context, partition eventlog.Partition, 
 	return l.Log.Scan(ctx, partition, prefix)
 }
 
-// TestUnreadableLog: what cannot be read now is told apart from what can never be read.
-func TestUnreadableLog(t *testing.T) {
+// TestErrorsOfReadingTheLog: ErrUnreadable means that a repetition can succeed.
+func TestErrorsOfReadingTheLog(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
@@ -59,18 +59,20 @@ func TestUnreadableLog(t *testing.T) {
 			return model.AsOf(ctx, viewer, domain.Stream{Agreement: agreementID}, 1, func(*projections.View) error { return nil })
 		},
 		"profile": func() error {
-			_, _, err := model.Profile(ctx, "nokia", "somebody")
+			_, _, err := model.Profile(ctx, "nokia", "anna")
 			return err
 		},
 		"latest": func() error { return model.WaitLatest(ctx) },
 	} {
-		log.fault = nil
-		require.NoError(t, ask(), name)
-		log.fault = errors.New("connection refused")
-		err := ask()
-		require.ErrorIs(t, err, projections.ErrUnreadable, name)
-		require.ErrorIs(t, err, log.fault, name)
-		log.fault = eventlog.ErrDamaged
-		require.NotErrorIs(t, ask(), projections.ErrUnreadable, name)
+		t.Run(name, func(t *testing.T) {
+			log.fault = nil
+			require.NoError(t, ask())
+			log.fault = errors.New("connection refused")
+			err := ask()
+			require.ErrorIs(t, err, projections.ErrUnreadable)
+			require.ErrorIs(t, err, log.fault)
+			log.fault = eventlog.ErrDamaged
+			require.NotErrorIs(t, ask(), projections.ErrUnreadable, "a repetition cannot succeed")
+		})
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"tandem/projections"
 )
 
-// fixture is a log with a writer that decides as an owner does, and images that follow it.
+// fixture is a log and its writer, which decides commands like the owner of a partition.
 type fixture struct {
 	t      require.TestingT
 	log    eventlog.Log
@@ -29,7 +29,7 @@ type fixture struct {
 	n      int
 }
 
-// clock is moved by hand.
+// clock is set by the test.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -70,7 +70,7 @@ func managerOf(partner domain.PartnerID) domain.Actor {
 	return domain.Actor{Partner: partner, Member: domain.MemberID(partner) + "-manager", Role: domain.Manager}
 }
 
-// try decides and stores a command, or returns the refusal.
+// try decides a command and stores its events, or returns the refusal.
 func (h *fixture) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit, error) {
 	at := h.clock.advance(time.Second)
 	events, err := domain.Decide(h.state, c, domain.DecisionContext{Actor: managerOf(who), At: at, Today: domain.DateOf(at)})
@@ -115,7 +115,7 @@ func (h *fixture) commit(who domain.Actor, stream domain.Stream, at time.Time) *
 	return commit
 }
 
-// append stores the commits at the end of their partition.
+// append seals the commits and appends them to their partition.
 func (h *fixture) append(commits ...*eventlog.Commit) {
 	partition := commits[0].Partition
 	if h.leases[partition] == nil {
@@ -140,21 +140,24 @@ func (h *fixture) config() projections.Config {
 	}
 }
 
-// runningModel is a running Image.
+// runningModel is a read model whose Run was called.
 type runningModel struct {
 	*projections.ReadModel
-	stop func() error // ends it and returns what Run returned
+	applied *appliedHeads
+	stop    func() error // ends Run and returns its error
 }
 
-// follow starts an image and waits until it is live. It ends with the test.
+// follow starts a read model and waits until it is live. It ends with the test.
 func (h *fixture) follow(t testing.TB, cfg projections.Config) *runningModel {
 	model := start(t, cfg)
 	t.Cleanup(func() { _ = model.stop() })
 	return model
 }
 
-// start starts an image and waits until it is live or has failed.
+// start starts a read model and waits until it is live or has failed.
 func start(t require.TestingT, cfg projections.Config) *runningModel {
+	applied := &appliedHeads{changed: make(chan struct{})}
+	cfg.Applied = applied.record(cfg.Applied)
 	model, err := projections.New(cfg)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -169,14 +172,63 @@ func start(t require.TestingT, cfg projections.Config) *runningModel {
 	case err := <-ended:
 		ended <- err
 	}
-	return &runningModel{model, stop}
+	applied.start(model)
+	return &runningModel{model, applied, stop}
 }
 
-// caughtUp waits until the image has applied everything.
+// caughtUp waits until all stored commits are applied and the readers that can see them are woken.
 func (i *runningModel) caughtUp(t require.TestingT) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	require.NoError(t, i.WaitLatest(ctx))
+	for partition := range eventlog.Partition(eventlog.Partitions) {
+		i.applied.wait(partition, i.Head(partition).Seq)
+	}
+}
+
+// appliedHeads records for which commits Config.Applied was called, which is after readers are woken.
+type appliedHeads struct {
+	mu      sync.Mutex
+	seqs    [eventlog.Partitions]uint64
+	changed chan struct{} // closed and replaced by each call
+}
+
+func (a *appliedHeads) record(next func([]eventlog.Entry)) func([]eventlog.Entry) {
+	return func(entries []eventlog.Entry) {
+		a.mu.Lock()
+		for _, entry := range entries {
+			if entry.Commit != nil {
+				a.seqs[entry.Partition] = entry.Commit.Seq
+			}
+		}
+		close(a.changed)
+		a.changed = make(chan struct{})
+		a.mu.Unlock()
+		if next != nil {
+			next(entries)
+		}
+	}
+}
+
+// start counts the commits that a live read model has restored from a snapshot as recorded.
+func (a *appliedHeads) start(model *projections.ReadModel) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for partition := range a.seqs {
+		a.seqs[partition] = max(a.seqs[partition], model.Head(eventlog.Partition(partition)).Seq)
+	}
+}
+
+func (a *appliedHeads) wait(partition eventlog.Partition, seq uint64) {
+	for {
+		a.mu.Lock()
+		reached, changed := a.seqs[partition], a.changed
+		a.mu.Unlock()
+		if reached >= seq {
+			return
+		}
+		<-changed
+	}
 }
 
 const agreementID, projectID = "nokia-xiaomi-2017", "ip-routing"
@@ -189,7 +241,7 @@ func viewerOf(partner domain.PartnerID) projections.Viewer {
 	return projections.Viewer{Partner: partner}
 }
 
-// settle creates nokia, xiaomi and their signed agreement with a committed project.
+// settle creates the partners nokia and xiaomi, their active agreement and a committed project.
 func (h *fixture) settle() {
 	h.do("", domain.CreatePartner{PartnerID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
 	h.do("", domain.CreatePartner{PartnerID: "xiaomi", Profile: domain.PartnerProfile{Name: "Xiaomi", Country: "CN", TimeZone: "Asia/Shanghai"}})
@@ -205,6 +257,7 @@ func (h *fixture) settle() {
 	})
 }
 
+// plan plans a milestone of nokia.
 func (h *fixture) plan(m domain.MilestoneID, due domain.Date) {
 	h.do("nokia", domain.PlanMilestone{MilestoneRef: milestoneRef(m), Plan: domain.Plan{Title: "Title of " + string(m), Owner: "nokia", DueOn: due}})
 }

@@ -11,22 +11,22 @@ import (
 	"tandem/domain"
 )
 
-func keptPage(size int, changes *atomic.Uint64, used int64) *cachedPage {
+func newCachedPage(size int, changes *atomic.Uint64, used int64) *cachedPage {
 	cached := &cachedPage{page: newPage(make([]byte, size), "", 1, ""), changes: changes, expires: time.Unix(1<<40, 0)}
 	cached.lastUsed.Store(used)
 	return cached
 }
 
-func TestAFloodOfKeysCannotExhaustTheCache(t *testing.T) {
+func TestCacheIsBounded(t *testing.T) {
 	cache := newPageCache()
 	var changes atomic.Uint64
 	viewer := Viewer{Partner: "nokia"}
-	hot := cacheKey{viewer, "the page that everybody polls"}
+	hot := cacheKey{viewer, "a page that is polled"}
 	now := time.Unix(1_000_000, 0)
-	cache.put(hot, keptPage(20_000, &changes, now.Unix()))
+	cache.put(hot, newCachedPage(20_000, &changes, now.Unix()))
 	for n := range 30_000 {
 		now = now.Add(time.Second)
-		cache.put(cacheKey{viewer, fmt.Sprintf("?x=%d", n)}, keptPage(20_000, &changes, now.Unix()))
+		cache.put(cacheKey{viewer, fmt.Sprintf("?x=%d", n)}, newCachedPage(20_000, &changes, now.Unix()))
 		if n%10 == 0 && cache.get(hot) != nil {
 			require.True(t, cache.get(hot).fresh(now))
 		}
@@ -41,9 +41,9 @@ func TestAFloodOfKeysCannotExhaustTheCache(t *testing.T) {
 		require.LessOrEqual(t, shard.bytes, maxShardBytes)
 		require.LessOrEqual(t, len(shard.pages), maxShardPages)
 	}
-	require.NotNil(t, cache.get(hot), "what is in use stays")
-	cache.put(hot, keptPage(maxPageBytes, &changes, now.Unix()))
-	require.Nil(t, cache.get(hot), "a huge page is not kept")
+	require.NotNil(t, cache.get(hot), "a page in use stays")
+	cache.put(hot, newCachedPage(maxPageBytes, &changes, now.Unix()))
+	require.Nil(t, cache.get(hot), "a huge page is not cached")
 }
 
 func TestEvictionPrefersStalePages(t *testing.T) {
@@ -55,7 +55,7 @@ func TestEvictionPrefersStalePages(t *testing.T) {
 			changes = &old
 		}
 		at := cacheKey{Viewer{}, fmt.Sprint(n)}
-		shard.pages[at] = keptPage(10, changes, int64(n))
+		shard.pages[at] = newCachedPage(10, changes, int64(n))
 		shard.bytes += pageSize(at, shard.pages[at])
 	}
 	old.Add(1)
@@ -65,29 +65,34 @@ func TestEvictionPrefersStalePages(t *testing.T) {
 }
 
 func TestNextMidnight(t *testing.T) {
-	for _, c := range []struct{ zone, now, next string }{
-		{"UTC", "2017-07-05T23:59:59Z", "2017-07-06T00:00:00Z"},
-		{"UTC", "2017-07-05T00:00:00Z", "2017-07-06T00:00:00Z"},
-		{"Asia/Shanghai", "2017-07-05T15:59:00Z", "2017-07-05T16:00:00Z"},
-		{"Europe/Helsinki", "2017-03-25T22:30:00Z", "2017-03-26T21:00:00Z"},   // the short day of spring
-		{"America/Sao_Paulo", "2017-10-15T02:30:00Z", "2017-10-15T03:00:00Z"}, // midnight was left out
+	for name, row := range map[string]struct {
+		zone, now, next string
+		skipped         bool // clocks skip midnight, so next is a bound
+	}{
+		"the second before":           {"UTC", "2017-07-05T23:59:59Z", "2017-07-06T00:00:00Z", false},
+		"at midnight":                 {"UTC", "2017-07-05T00:00:00Z", "2017-07-06T00:00:00Z", false},
+		"ahead of UTC":                {"Asia/Shanghai", "2017-07-05T15:59:00Z", "2017-07-05T16:00:00Z", false},
+		"start of daylight saving":    {"Europe/Helsinki", "2017-03-25T22:30:00Z", "2017-03-26T21:00:00Z", false},
+		"daylight saving at midnight": {"America/Sao_Paulo", "2017-10-15T02:30:00Z", "2017-10-15T03:00:00Z", true},
 	} {
-		zone, err := time.LoadLocation(c.zone)
-		require.NoError(t, err)
-		now, err := time.Parse(time.RFC3339, c.now)
-		require.NoError(t, err)
-		next := nextMidnight(now, zone)
-		want, err := time.Parse(time.RFC3339, c.next)
-		require.NoError(t, err)
-		require.True(t, next.After(now))
-		require.False(t, next.After(want), "%s: %s", c.zone, next)
-		if c.zone != "America/Sao_Paulo" {
-			require.True(t, next.Equal(want), "%s: %s", c.zone, next)
-		}
+		t.Run(name, func(t *testing.T) {
+			zone, err := time.LoadLocation(row.zone)
+			require.NoError(t, err)
+			now, err := time.Parse(time.RFC3339, row.now)
+			require.NoError(t, err)
+			want, err := time.Parse(time.RFC3339, row.next)
+			require.NoError(t, err)
+			next := nextMidnight(now, zone)
+			require.True(t, next.After(now))
+			require.False(t, next.After(want), "%s", next)
+			if !row.skipped {
+				require.True(t, next.Equal(want), "%s", next)
+			}
+		})
 	}
 }
 
-// Clients hold positions for long: what was given out before any loss stays as it is.
+// TestPositionsOfTheFirstEpoch: clients store positions, so their text must not change.
 func TestPositionsOfTheFirstEpoch(t *testing.T) {
 	require.Equal(t, "1.a.7", RootPosition{1, "a", 7}.String())
 	require.Equal(t, "s1.AQ", EncodePositions(nil))
@@ -127,7 +132,7 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-func TestARootsCapacityIsGuarded(t *testing.T) {
+func TestEventIndexIsBounded(t *testing.T) {
 	state := newStore(newTokenIndex())
 	index := newEventIndex("agreement/a", "a")
 	index.readerSets = make([]readerSet, 1<<16)

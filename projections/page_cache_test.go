@@ -13,15 +13,15 @@ import (
 	"tandem/projections"
 )
 
-// page returns the kept page of all that a viewer sees.
+// page returns the page of 50 milestones.
 func (i *runningModel) page(t *testing.T, viewer projections.Viewer) *projections.Page {
 	t.Helper()
-	p, err := i.Page(viewer, "all", pageOf50)
+	page, err := i.Page(viewer, "all", pageOf50)
 	require.NoError(t, err)
-	return p
+	return page
 }
 
-func TestAPageIsKeptUntilItsViewerSeesAChange(t *testing.T) {
+func TestPageIsCachedUntilAVisibleChange(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
@@ -33,7 +33,7 @@ func TestAPageIsKeptUntilItsViewerSeesAChange(t *testing.T) {
 
 	own := model.page(t, viewerOf("nokia"))
 	h.do("nokia", domain.PlanMilestone{MilestoneRef: milestoneRef("secret-1"), Plan: domain.Plan{Title: "Secret", Owner: "nokia", DueOn: 20180101}, Private: true})
-	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "a private thought", Private: true})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "a private comment", Private: true})
 	h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: domain.Manager})
 	h.do("nokia", domain.EditPartner{PartnerID: "nokia", Holidays: &[]domain.Date{20171206}})
 	model.caughtUp(t)
@@ -48,7 +48,7 @@ func TestAPageIsKeptUntilItsViewerSeesAChange(t *testing.T) {
 	require.NotEqual(t, first.Position, second.Position)
 }
 
-func TestACounterpartysFaceIsAVisibleChange(t *testing.T) {
+func TestProfileOfACounterpartyIsAVisibleChange(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())
@@ -59,7 +59,7 @@ func TestACounterpartysFaceIsAVisibleChange(t *testing.T) {
 	require.NotSame(t, first, model.page(t, viewerOf("xiaomi")))
 }
 
-func TestAPageEndsAtMidnightInTheOwnersZone(t *testing.T) {
+func TestPageExpiresAtMidnightInTheOwnersZone(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	h.plan("fp4", domain.NewDate(2017, 7, 5))
@@ -73,21 +73,21 @@ func TestAPageEndsAtMidnightInTheOwnersZone(t *testing.T) {
 	require.Same(t, kept, model.page(t, viewerOf("xiaomi")))
 	h.clock.set(time.Date(2017, 7, 5, 21, 0, 0, 0, time.UTC)) // midnight in Helsinki
 	require.True(t, overdue())
-	require.Equal(t, kept.Version, model.page(t, viewerOf("xiaomi")).Version, "a new day is no event")
+	require.Equal(t, kept.Version, model.page(t, viewerOf("xiaomi")).Version, "the version counts events only")
 }
 
-func TestErrorsAreNotKept(t *testing.T) {
+func TestErrorsAreNotCached(t *testing.T) {
 	h := newFixture(t)
 	model := h.follow(t, h.config())
 	broken := errors.New("broken")
 	_, err := model.Page(viewerOf("nokia"), "k", func(*projections.View) (projections.Answer, error) { return projections.Answer{}, broken })
 	require.ErrorIs(t, err, broken)
-	p, err := model.Page(viewerOf("nokia"), "k", func(*projections.View) (projections.Answer, error) { return projections.Answer{Body: "fine"}, nil })
+	page, err := model.Page(viewerOf("nokia"), "k", func(*projections.View) (projections.Answer, error) { return projections.Answer{Body: "fine"}, nil })
 	require.NoError(t, err)
-	require.Equal(t, `"fine"`, string(p.Body))
+	require.Equal(t, `"fine"`, string(page.Body))
 }
 
-func TestAStrangersPageGrowsWithIt(t *testing.T) {
+func TestPageOfAnUnknownPartnerIsNotCached(t *testing.T) {
 	h := newFixture(t)
 	model := h.follow(t, h.config())
 	before := model.page(t, viewerOf("nokia"))
@@ -96,7 +96,7 @@ func TestAStrangersPageGrowsWithIt(t *testing.T) {
 	require.NotEqual(t, before.ETag, model.page(t, viewerOf("nokia")).ETag)
 }
 
-func TestAHitAllocatesNothing(t *testing.T) {
+func TestCachedPageDoesNotAllocate(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())

@@ -11,7 +11,7 @@ import (
 	"tandem/projections"
 )
 
-func TestTheLifeOfAMilestone(t *testing.T) {
+func TestMilestoneFromPlanToAcceptance(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())

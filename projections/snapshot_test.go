@@ -16,7 +16,7 @@ import (
 	"tandem/projections"
 )
 
-// saved returns a house with a snapshot, and its configuration.
+// saved returns a fixture with a snapshot and its configuration.
 func saved(t *testing.T) (*fixture, projections.Config) {
 	h := newFixture(t)
 	for _, s := range openingSteps() {
@@ -30,7 +30,7 @@ func saved(t *testing.T) (*fixture, projections.Config) {
 	return h, cfg
 }
 
-func TestADamagedSnapshotIsPutAside(t *testing.T) {
+func TestDamagedSnapshotIsNotUsed(t *testing.T) {
 	_, cfg := saved(t)
 	path := filepath.Join(cfg.Dir, "image.snapshot")
 	whole, err := os.ReadFile(path)
@@ -46,14 +46,16 @@ func TestADamagedSnapshotIsPutAside(t *testing.T) {
 		flipped[n] ^= 0x10
 		damaged["flipped at "+strconv.Itoa(n)] = flipped
 	}
-	for name, b := range damaged {
-		require.NoError(t, os.WriteFile(path, b, 0o600))
-		var lines bytes.Buffer
-		cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-		model := start(t, cfg)
-		require.Contains(t, lines.String(), "put aside", name)
-		require.Equal(t, want, dump(t, model.ReadModel, viewerOf("nokia")), name)
-		require.NoError(t, model.stop())
+	for name, file := range damaged {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(path, file, 0o600))
+			var lines bytes.Buffer
+			cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+			model := start(t, cfg)
+			require.Contains(t, lines.String(), "put aside")
+			require.Equal(t, want, dump(t, model.ReadModel, viewerOf("nokia")))
+			require.NoError(t, model.stop())
+		})
 	}
 }
 
@@ -71,12 +73,12 @@ func TestSnapshotsInTheBackground(t *testing.T) {
 	require.NoError(t, model.stop())
 	left, err := os.ReadDir(cfg.Dir)
 	require.NoError(t, err)
-	require.Len(t, left, 2, "the snapshot and the marks; no temporary file stays")
+	require.Len(t, left, 2, "the snapshot and the seen heads, no temporary file")
 	again := h.follow(t, cfg)
 	require.Equal(t, dump(t, model.ReadModel, viewerOf("xiaomi")), dump(t, again.ReadModel, viewerOf("xiaomi")))
 }
 
-func TestAFailedSnapshotHarmsNothing(t *testing.T) {
+func TestFailedSnapshotDoesNotHalt(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	cfg := h.config()
@@ -91,8 +93,8 @@ func TestAFailedSnapshotHarmsNothing(t *testing.T) {
 	require.Contains(t, lines.String(), "no snapshot could be written")
 }
 
-// Who waits for commits that come with the snapshot must be woken like anybody else.
-func TestWaitingForWhatTheSnapshotHolds(t *testing.T) {
+// TestWaitHeadForCommitsOfTheSnapshot: restoring a snapshot wakes goroutines that wait for its commits.
+func TestWaitHeadForCommitsOfTheSnapshot(t *testing.T) {
 	h, cfg := saved(t)
 	synctest.Test(t, func(t *testing.T) {
 		model, err := projections.New(cfg)

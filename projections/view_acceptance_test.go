@@ -82,7 +82,7 @@ func TestConditionsAreShownUntilTheNextRound(t *testing.T) {
 	require.Empty(t, model.kinds(t, "nokia"))
 }
 
-func TestTheLastClosingAccepts(t *testing.T) {
+func TestClosingTheLastConditionAccepts(t *testing.T) {
 	h, model := trial(t)
 	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: milestoneRef("b"), Conditions: []domain.Requirement{{Text: "Signed report", DueOn: 20170720}}})
 	h.clock.advance(48 * time.Hour)
@@ -99,7 +99,7 @@ func TestTheLastClosingAccepts(t *testing.T) {
 	require.Empty(t, model.kinds(t, "nokia"))
 }
 
-func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
+func TestDisputeIsShownUntilItsSettlement(t *testing.T) {
 	h, model := trial(t)
 	accepted, rejected := domain.SettledAccepted, domain.SettledRejected
 	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: milestoneRef("b"), Reasons: []string{"41 h only"}})
@@ -147,7 +147,7 @@ func TestADisputeIsShownUntilItIsSettled(t *testing.T) {
 }
 
 // A page says so when the last day of the period is over, in UTC.
-func TestADisputeHasItsTime(t *testing.T) {
+func TestDisputePeriodEnds(t *testing.T) {
 	h, model := trial(t)
 	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: milestoneRef("b"), Reasons: []string{"41 h only"}})
 	disputable := func() bool {

@@ -39,7 +39,7 @@ func types(events []api.Event) (list []string) {
 
 // R17: a joiner's feed is dense from its invitation on and shows nothing of before; what the others do
 // without it moves nothing of its own.
-func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
+func TestFeedOfAJoiningPartnerBeginsWithItsInvitation(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.do("xiaomi", domain.ProposeAmendment{AgreementID: agreementID, Title: "Older", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
@@ -85,7 +85,7 @@ func TestAJoinersFeedBeginsWithItsInvitation(t *testing.T) {
 }
 
 // What came to nothing is gone for who was invited; another invitation goes on where it was.
-func TestAnInvitationThatComesToNothing(t *testing.T) {
+func TestFailedInvitationIsInvisible(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.invite(1)
@@ -111,7 +111,7 @@ func TestAnInvitationThatComesToNothing(t *testing.T) {
 
 // R17: who joins a project finds its milestones as they are, and their history from then on. What it may
 // know of them is the same after a replay, and from a snapshot.
-func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
+func TestJoiningAProjectShowsItsPresentState(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.invite(1)
@@ -146,7 +146,7 @@ func TestWhoJoinsAProjectSeesItAsItIs(t *testing.T) {
 
 // R3, R4: who has withdrawn sees the agreement as it was then, whatever the others agree later, and of
 // that it is not told; the projects that it takes part in it goes on to see.
-func TestWhoHasLeftSeesWhatWasSoThen(t *testing.T) {
+func TestWithdrawnPartySeesTheStateAtItsWithdrawal(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.invite(1)

@@ -28,7 +28,7 @@ func (i *runningModel) milestone(t *testing.T, partner domain.PartnerID) api.Mil
 	})
 }
 
-func TestABaselineIsShownOnceItIsAgreed(t *testing.T) {
+func TestBaselineIsShownOnceAgreed(t *testing.T) {
 	h, model := portfolio(t)
 	before := model.milestone(t, "xiaomi")
 	require.Nil(t, before.BaselineOn)
@@ -70,7 +70,7 @@ func TestABaselineIsShownOnceItIsAgreed(t *testing.T) {
 	require.Len(t, model.inbox(t, "xiaomi"), waiting)
 }
 
-func TestAClosedChangeSaysWhy(t *testing.T) {
+func TestClosedChangeShowsItsReason(t *testing.T) {
 	h, model := portfolio(t)
 	propose := func() {
 		h.do("nokia", domain.ProposeChange{ProjectRef: milestoneRef("b").ProjectRef(), Reason: "our plan", Milestones: []domain.WantedChange{{Milestone: "b"}}})

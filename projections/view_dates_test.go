@@ -74,7 +74,7 @@ func TestDatesSideBySide(t *testing.T) {
 }
 
 // R17: who is shown a milestone sees its dates from then on; its owner sees nothing twice.
-func TestDatesOfAMilestoneThatWasShared(t *testing.T) {
+func TestDatesOfASharedPrivateMilestone(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())

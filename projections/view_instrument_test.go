@@ -56,7 +56,7 @@ func (i *runningModel) served(t *testing.T, partner domain.PartnerID) (item api.
 }
 
 // R16: each side sees of an item and of a clause the milestones that it may see, and derives from them.
-func TestWhatServesAnInstrument(t *testing.T) {
+func TestMilestonesServingAnInstrument(t *testing.T) {
 	h := newFixture(t)
 	model := h.follow(t, h.config())
 	h.research()

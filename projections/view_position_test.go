@@ -32,7 +32,7 @@ func TestWaitPosition(t *testing.T) {
 	require.Equal(t, "1."+agreementID+".6", model.Position(viewer, agreementID))
 }
 
-func TestWaitPositionForWhatNeverComes(t *testing.T) {
+func TestWaitPositionOfAnInvisibleRoot(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	model := h.follow(t, h.config())
@@ -43,7 +43,7 @@ func TestWaitPositionForWhatNeverComes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoPosition(t *testing.T) {
+func TestMalformedPositions(t *testing.T) {
 	h := newFixture(t)
 	model := h.follow(t, h.config())
 	for _, text := range []string{"", "1", "1.a", "1.a.", "1.a.x", "1.a.-1", "0.a.1", "01.a.1", "18446744073709551616.a.1", "1.A.1", "1..1", "1.a.1.2", "s1.", "s1.!", "s1.AgE", "s1.AQUBYQE", "s1.AA", "s1.AAFhAQE", "s1.AAFhAQA", "latest"} {
@@ -63,7 +63,7 @@ func TestWaitHeadEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestStateIsOfOnePartition(t *testing.T) {
+func TestStateOfOnePartition(t *testing.T) {
 	h := newFixture(t)
 	h.settle()
 	h.plan("fp4", domain.NewDate(2018, 3, 30))

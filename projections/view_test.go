@@ -124,7 +124,7 @@ func TestMilestonesPageByPage(t *testing.T) {
 	require.Equal(t, []domain.MilestoneID{"b", "late", "secret-1", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
 }
 
-func TestStatusCountsWhatItsViewerSees(t *testing.T) {
+func TestStatusCountsVisibleMilestones(t *testing.T) {
 	_, model := portfolio(t)
 	nokia := viewed(model, viewerOf("nokia"), (*projections.View).Status)
 	require.Equal(t, 4, nokia.Counts.State[domain.Planned])
@@ -141,7 +141,7 @@ func TestStatusCountsWhatItsViewerSees(t *testing.T) {
 	require.Empty(t, none.Projects)
 }
 
-func TestAPrivateForecastIsItsPartnersOnly(t *testing.T) {
+func TestPrivateForecastIsVisibleToItsPartnerOnly(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("a"), On: 20170901, Private: true})
 	h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("a"), On: 20170801})
@@ -160,7 +160,7 @@ func TestAPrivateForecastIsItsPartnersOnly(t *testing.T) {
 	require.Equal(t, map[domain.PartnerID]domain.Date{"nokia": 20170801}, xiaomi.Forecasts)
 }
 
-func TestARejectionStaysInTheDecisions(t *testing.T) {
+func TestRejectionStaysInTheDecisions(t *testing.T) {
 	h, model := portfolio(t)
 	decision := func() api.Decision {
 		model.caughtUp(t)
@@ -225,7 +225,7 @@ func TestInbox(t *testing.T) {
 	require.Empty(t, inbox("nokia"))
 }
 
-func TestTheOperatorSeesDirectoriesAndNoAgreement(t *testing.T) {
+func TestOperatorSeesDirectoriesOnly(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "anna"}, Role: domain.Manager})
 	model.caughtUp(t)
@@ -246,7 +246,7 @@ func TestTheOperatorSeesDirectoriesAndNoAgreement(t *testing.T) {
 	}))
 }
 
-func TestAnAgreementEndsWithItsLastDay(t *testing.T) {
+func TestAgreementEndsAfterItsLastDay(t *testing.T) {
 	h := newFixture(t)
 	for _, s := range openingSteps() {
 		h.do(s.who, s.command)
