@@ -27,7 +27,7 @@ func (m *Milestone) PrivateEvidenceOf(partner PartnerID) []Evidence {
 }
 
 // EvidenceKept carries the private evidence of a delivery. It is a separate event, because an event has one
-// audience, and the last of its commit, so that positions are the same for partners that do not see it.
+// audience, and the last of its commit, so that partners that do not see it count the same events.
 type EvidenceKept struct {
 	Round    int        `json:"round"`
 	Evidence []Evidence `json:"evidence"`

@@ -1,8 +1,6 @@
 package domain
 
-import (
-	"time"
-)
+import "time"
 
 // Token is a bearer token. Only the SHA-256 of its secret is stored.
 type Token struct {
