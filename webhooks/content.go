@@ -149,60 +149,60 @@ type contentDetails struct {
 
 // detailsOf returns the dates and the reason in a payload. Other payloads have none.
 func detailsOf(payload domain.Payload) contentDetails {
-	switch e := payload.(type) {
+	switch event := payload.(type) {
 	case domain.MilestonePlanned:
-		return contentDetails{"due", 0, e.Plan.DueOn, ""}
+		return contentDetails{"due", 0, event.Plan.DueOn, ""}
 	case domain.MilestoneEdited:
-		return contentDetails{"due", previousIfChanged(e.From.DueOn, e.To.DueOn), e.To.DueOn, ""}
+		return contentDetails{"due", previousIfChanged(event.From.DueOn, event.To.DueOn), event.To.DueOn, ""}
 	case domain.MilestoneAgreed:
-		return contentDetails{"due", previousIfChanged(e.BaselineFrom, e.To.DueOn), e.To.DueOn, e.Reason}
+		return contentDetails{"due", previousIfChanged(event.BaselineFrom, event.To.DueOn), event.To.DueOn, event.Reason}
 	case domain.DecideByMoved:
-		return contentDetails{"decide_by", e.From, e.To, ""}
+		return contentDetails{"decide_by", event.From, event.To, ""}
 	case domain.ForecastMoved:
-		return contentDetails{"forecast", e.From, e.To.On, e.To.Reason}
+		return contentDetails{"forecast", event.From, event.To.On, event.To.Reason}
 	case domain.StageCalled:
-		return contentDetails{"decide_by", 0, e.Call.DecideBy, e.Call.Reason}
+		return contentDetails{"decide_by", 0, event.Call.DecideBy, event.Call.Reason}
 	case domain.StageChanged:
-		return contentDetails{reason: e.Reason}
+		return contentDetails{reason: event.Reason}
 	case domain.ChangeProposed:
-		return contentDetails{reason: e.Reason}
+		return contentDetails{reason: event.Reason}
 	case domain.ChangeRejected:
-		return contentDetails{reason: e.Reason}
+		return contentDetails{reason: event.Reason}
 	case domain.AmendmentRejected:
-		return contentDetails{reason: e.Reason}
+		return contentDetails{reason: event.Reason}
 	case domain.TerminationCalled:
-		return contentDetails{reason: e.Reason}
+		return contentDetails{reason: event.Reason}
 	case domain.NoticeGiven:
-		return contentDetails{reason: e.Reason}
+		return contentDetails{reason: event.Reason}
 	case domain.AgreementTerminated:
-		return contentDetails{reason: e.Reason}
+		return contentDetails{reason: event.Reason}
 	}
 	return contentDetails{reason: commentOf(payload)}
 }
 
 // commentOf returns the note or reason of a milestone event.
 func commentOf(payload domain.Payload) string {
-	switch e := payload.(type) {
+	switch event := payload.(type) {
 	case domain.MilestoneProgressed:
-		return e.To.Note
+		return event.To.Note
 	case domain.MilestoneAssessed:
-		return e.To.Note
+		return event.To.Note
 	case domain.MilestoneAccepted:
-		return e.Note
+		return event.Note
 	case domain.MilestoneConditionallyAccepted:
-		return e.Note
+		return event.Note
 	case domain.MilestoneRejected:
-		return strings.Join(e.Reasons, "; ")
+		return strings.Join(event.Reasons, "; ")
 	case domain.MilestoneDisputed:
-		return e.Reason
+		return event.Reason
 	case domain.OutcomeNamed:
-		return e.Note
+		return event.Note
 	case domain.MilestoneCancelled:
-		return e.Reason
+		return event.Reason
 	case domain.MilestoneCommented:
-		return e.Text
+		return event.Text
 	case domain.WebhookDisabled:
-		return e.Reason
+		return event.Reason
 	}
 	return ""
 }

@@ -66,11 +66,11 @@ var milestoneStyles = map[domain.MilestoneState]stateStyle{
 // state returns the state after the event.
 func (in ContentInput) state(book *sentences.Book) formats.State {
 	style := eventStyles[in.Type]
-	switch e := in.Payload.(type) {
+	switch event := in.Payload.(type) {
 	case domain.ProjectCreated:
-		style = stageStyles[e.Stage]
+		style = stageStyles[event.Stage]
 	case domain.StageChanged:
-		style = stageStyles[e.To]
+		style = stageStyles[event.To]
 	}
 	translate := func(word string) string { return book.Text(in.Language, "state."+word, nil) }
 	if style != milestoneStyle {

@@ -229,7 +229,7 @@ func (l *lane) requestDisable(reason string) {
 // disableTimeout limits one try to disable a webhook, and is the time until the next try.
 const disableTimeout = 10 * time.Second
 
-// disableWebhook disables the webhook by a command. Until the command is applied, the lane sends nothing. The lane is
+// disableWebhook disables the webhook by a command. No message is sent until the command is applied. The lane is
 // unlocked during the command; no other turn can run.
 func (l *lane) disableWebhook(ctx context.Context) turnResult {
 	ctx, cancel := context.WithTimeout(ctx, disableTimeout)

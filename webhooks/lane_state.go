@@ -106,7 +106,8 @@ func (s *laneState) excludeDowntime(now time.Time) {
 }
 
 // applySettings updates the state after a change of the webhook. A webhook that is enabled again, or has a new
-// endpoint, is tried at once. Agreements that its filter newly includes start at the time of the edit.
+// endpoint, is tried at once. Agreements that its filter newly includes start at the time of the edit. A filter that is
+// edited before the first turn of its lane counts from the time at which the webhook was added.
 func (s *laneState) applySettings(events *feed.Reader, webhook *domain.Webhook) {
 	if !s.Since.Equal(webhook.AddedAt) {
 		*s = laneState{Since: webhook.AddedAt, EndpointKey: endpointKey(webhook), Agreements: webhook.Settings.Agreements}

@@ -25,7 +25,7 @@ func openSQLite(t *testing.T, dir string) eventlog.Log {
 	return log
 }
 
-// A restart continues at the cursors and sends nothing twice.
+// A restart continues at the cursors and repeats no message.
 func TestRestartResumes(t *testing.T) {
 	dir, clock := t.TempDir(), newClock()
 	var down atomic.Bool
@@ -84,7 +84,7 @@ func TestCrashResendsUnsavedMessages(t *testing.T) {
 	require.Equal(t, "m4", receiver.next(t).Milestone)
 }
 
-// failingOwner stores nothing, like an owner that is killed before its next append.
+// failingOwner fails to store anything, like an owner that is killed before its next append.
 type failingOwner struct{ Owner }
 
 func (failingOwner) PutKV(context.Context, eventlog.Partition, []eventlog.KV) error {

@@ -16,7 +16,7 @@ type RedactedRequest struct {
 	Body   string
 }
 
-// Preview returns the request that a format would send at the given time, without secrets. It sends nothing.
+// Preview returns the request that a format would send at the given time, without secrets. It makes no call.
 func Preview(format Format, message Message, target Target, at time.Time) (RedactedRequest, error) {
 	request, err := format.Request(message, target, at)
 	if err != nil {

@@ -105,19 +105,19 @@ func (r *Rendered) addHTML(text string, allowed ...string) error {
 		if err != nil {
 			return err
 		}
-		switch t := token.(type) {
+		switch part := token.(type) {
 		case xml.StartElement:
-			if err := r.addTag(t, &plain, allowed); err != nil {
+			if err := r.addTag(part, &plain, allowed); err != nil {
 				return err
 			}
 		case xml.EndElement:
-			if t.Name.Local == "a" && len(r.Markup) > 0 {
+			if part.Name.Local == "a" && len(r.Markup) > 0 {
 				plain.WriteString(" → " + strings.TrimPrefix(r.Markup[len(r.Markup)-1], "a href="))
 			}
 		case xml.CharData:
-			plain.Write(t)
+			plain.Write(part)
 		default:
-			return fmt.Errorf("%T in the markup", t)
+			return fmt.Errorf("%T in the markup", part)
 		}
 	}
 	r.addMentions(plain.String())

@@ -1,6 +1,7 @@
 package webhooktest
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -88,49 +89,69 @@ func readSlack(_ *Fake, r *http.Request, body []byte) (Message, *response) {
 	return message, nil
 }
 
-// addSlackBlock adds a block and returns its length.
+// addSlackBlock adds a block and returns the length of its texts in UTF-16 code units.
 func (r *Rendered) addSlackBlock(block slackBlock) (int, error) {
-	sum := 0
-	text := func(element slackText, most int) error {
-		sum += utf16Length(element.Text)
-		if element.Type != "plain_text" || element.Text == "" || utf16Length(element.Text) > most || element.Emoji == nil || *element.Emoji {
-			return fmt.Errorf("not plain text of 1 to %d: %q", most, element.Text)
-		}
-		return r.addSlackText(element.Text)
-	}
 	r.Markup = append(r.Markup, block.Type)
+	texts, fields, elements := block.Text != nil, len(block.Fields), len(block.Elements)
 	switch {
-	case block.Type == "header" && block.Text != nil && block.Fields == nil && block.Elements == nil:
-		return sum, text(*block.Text, 150)
-	case block.Type == "section" && block.Text != nil && block.Fields == nil && block.Elements == nil:
-		return sum, text(*block.Text, 3000)
-	case block.Type == "section" && block.Text == nil && len(block.Fields) > 0 && len(block.Fields) <= 10 && len(block.Fields)%2 == 0:
-		at := len(r.Lines)
-		for _, field := range block.Fields {
-			if err := text(field, 2000); err != nil {
-				return 0, err
-			}
-		}
-		for i := at; i < len(r.Lines); i++ { // two columns
-			r.Lines = append(r.Lines[:i], append([]string{r.Lines[i] + " | " + r.Lines[i+1]}, r.Lines[i+2:]...)...)
-		}
-		return sum, nil
-	case block.Type == "context" && len(block.Elements) == 1:
+	case block.Type == "header" && texts && fields == 0 && elements == 0:
+		return r.addSlackPlain(*block.Text, 150)
+	case block.Type == "section" && texts && fields == 0 && elements == 0:
+		return r.addSlackPlain(*block.Text, 3000)
+	case block.Type == "section" && !texts && fields > 0:
+		return r.addSlackFields(block.Fields)
+	case block.Type == "context" && elements == 1:
 		var element slackText
 		if err := decodeStrict(block.Elements[0], &element); err != nil {
 			return 0, err
 		}
-		return sum, text(element, 3000)
-	case block.Type == "actions" && len(block.Elements) == 1:
-		var button slackButton
-		if err := decodeStrict(block.Elements[0], &button); err != nil || button.Type != "button" || len(button.URL) > 3000 {
-			return 0, fmt.Errorf("not a button: %v", err)
-		}
-		err := text(button.Text, 75)
-		r.Lines[len(r.Lines)-1] = "[ " + r.Lines[len(r.Lines)-1] + " ] → " + button.URL
-		return sum, err
+		return r.addSlackPlain(element, 3000)
+	case block.Type == "actions" && elements == 1:
+		return r.addSlackButton(block.Elements[0])
 	}
 	return 0, fmt.Errorf("block %q", block.Type)
+}
+
+// addSlackPlain adds a plain_text object and returns its length.
+func (r *Rendered) addSlackPlain(element slackText, limit int) (int, error) {
+	length := utf16Length(element.Text)
+	if element.Type != "plain_text" || length == 0 || length > limit || element.Emoji == nil || *element.Emoji {
+		return 0, fmt.Errorf("not plain text of 1 to %d: %q", limit, element.Text)
+	}
+	return length, r.addSlackText(element.Text)
+}
+
+// addSlackFields adds the fields of a section, in two columns, and returns their length.
+func (r *Rendered) addSlackFields(fields []slackText) (sum int, err error) {
+	if len(fields) > 10 || len(fields)%2 != 0 {
+		return 0, fmt.Errorf("%d fields", len(fields))
+	}
+	at := len(r.Lines)
+	for _, field := range fields {
+		length, err := r.addSlackPlain(field, 2000)
+		if err != nil {
+			return 0, err
+		}
+		sum += length
+	}
+	for i := at; i < len(r.Lines); i++ {
+		r.Lines = append(r.Lines[:i], append([]string{r.Lines[i] + " | " + r.Lines[i+1]}, r.Lines[i+2:]...)...)
+	}
+	return sum, nil
+}
+
+// addSlackButton adds a button and returns the length of its text.
+func (r *Rendered) addSlackButton(element json.RawMessage) (int, error) {
+	var button slackButton
+	if err := decodeStrict(element, &button); err != nil || button.Type != "button" || len(button.URL) > 3000 {
+		return 0, fmt.Errorf("not a button: %v", err)
+	}
+	length, err := r.addSlackPlain(button.Text, 75)
+	if err != nil {
+		return 0, err
+	}
+	r.Lines[len(r.Lines)-1] = "[ " + r.Lines[len(r.Lines)-1] + " ] → " + button.URL
+	return length, nil
 }
 
 type teamsItem struct {
@@ -234,27 +255,34 @@ func readDiscord(_ *Fake, r *http.Request, body []byte) (Message, *response) {
 	if err := decodeStrict(body, &payload); err != nil || len(payload.Embeds) != 1 || payload.Allowed.Parse == nil || len(payload.Allowed.Parse) > 0 {
 		return invalid("want one embed without mentions")
 	}
-	embed := payload.Embeds[0]
+	if field := message.addDiscordEmbed(payload.Embeds[0]); field != "" {
+		return invalid(field)
+	}
+	return message, nil
+}
+
+// addDiscordEmbed adds an embed. It returns the part that exceeds a limit, if any.
+func (r *Rendered) addDiscordEmbed(embed discordEmbed) (invalid string) {
 	sum := utf16Length(embed.Title) + utf16Length(embed.Description)
 	if utf16Length(embed.Title) > 256 || embed.Title == "" || utf16Length(embed.Description) > 4096 || len(embed.Fields) > 25 {
-		return invalid("title or description")
+		return "title or description"
 	}
-	message.addMarkdown(embed.Title, discordMarkup, true)
+	r.addMarkdown(embed.Title, discordMarkup, true)
 	if embed.URL != "" {
-		message.addText("→ " + embed.URL)
+		r.addText("→ " + embed.URL)
 	}
-	message.addMarkdown(embed.Description, discordMarkup, true)
+	r.addMarkdown(embed.Description, discordMarkup, true)
 	for _, field := range embed.Fields {
 		sum += utf16Length(field.Name) + utf16Length(field.Value)
 		if field.Name == "" || utf16Length(field.Name) > 256 || field.Value == "" || utf16Length(field.Value) > 1024 {
-			return invalid("field")
+			return "field"
 		}
-		message.addPair(field.Name, field.Value, discordMarkup, true)
+		r.addPair(field.Name, field.Value, discordMarkup, true)
 	}
 	if sum > 6000 {
-		return invalid("more than 6000")
+		return "more than 6000"
 	}
-	return message, nil
+	return ""
 }
 
 // addPair adds a name and its value as one line.
