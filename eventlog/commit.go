@@ -74,7 +74,7 @@ type Event struct {
 	Subject  string   // part of the aggregate, such as a milestone's id; empty: the whole aggregate
 	Audience string   // "shared", "public" or "private:nokia"
 	Data     []byte   // JSON; hashed as stored, never encoded again
-	Salt     [16]byte // random, so that the hash reveals nothing about the data
+	Salt     [16]byte // random, so that the hash does not reveal the data
 }
 
 // hash covers the salt and the whole event. An event can therefore be withheld or redacted later: its hash stays, and

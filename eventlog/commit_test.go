@@ -169,7 +169,7 @@ func FuzzParseFrame(f *testing.F) {
 		again, err := eventlog.ParseFrame(read.AppendFrame(nil))
 		require.NoError(t, err)
 		require.Empty(t, cmp.Diff(read, again))
-		require.LessOrEqual(t, len(read.AppendFrame(nil)), len(b), "nothing is read that is not there")
+		require.LessOrEqual(t, len(read.AppendFrame(nil)), len(b), "no more bytes are read than exist")
 	})
 }
 

@@ -8,8 +8,8 @@
 // # Appending
 //
 // A process owns a partition while it holds a [Lease] from Log.Own. It appends a [Batch]: commits, outcomes, receipts,
-// dead letters, values, and the new checkpoint of the partition's command queue, all together. A batch names the
-// state that it continues: the lease's fencing token, the [Head] of the chain and the checkpoint.
+// dead letters, values, and the new checkpoint of the partition's command queue, all together. A batch names the state
+// that it continues: the lease's fencing token, the [Head] of the chain and the checkpoint.
 //
 // # Guarantees
 //
@@ -23,8 +23,8 @@
 // SHA-256 hash of its predecessor, so a reader that remembers a [Head] can check whether the log still holds the
 // history that it has read; see [LostTailError].
 //
-// Error semantics: [ErrConflict] and [ErrNotSent] mean that nothing was written. After [ErrStopped] and any other error
-// of Append or Send the outcome is unknown.
+// Error semantics: [ErrConflict] and [ErrNotSent] mean that the write did not happen. After [ErrStopped] and any other
+// error of Append or Send the outcome is unknown.
 //
 // # Reading
 //

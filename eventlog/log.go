@@ -221,7 +221,7 @@ type Log interface {
 
 	// Own waits until this process owns the partition, or until ctx ends. A partition with an open loss has no owner.
 	Own(ctx context.Context, partition Partition) (Lease, error)
-	// Append stores a batch atomically and durably. The error is ErrConflict if nothing was written; after any other
+	// Append stores a batch atomically and durably. The error is ErrConflict if the batch was not written; after any other
 	// error the outcome is unknown. Batches of different partitions may share one durable write. The log keeps the
 	// batch's slices.
 	Append(ctx context.Context, batch Batch) error
@@ -250,7 +250,7 @@ type Log interface {
 	// Losses returns the open losses and the number of accepted ones.
 	Losses(ctx context.Context) (Losses, error)
 	// AcceptLoss lets the partition continue with its remaining commits: it deletes the report and increments the
-	// epoch. It is an operator's decision. Without an open loss it returns an error and changes nothing.
+	// epoch. It is an operator's decision. Without an open loss it returns an error.
 	AcceptLoss(ctx context.Context, partition Partition) error
 	// Receipts returns the partition's receipts that are not older than since.
 	Receipts(ctx context.Context, partition Partition, since time.Time) ([]Receipt, error)
@@ -265,13 +265,13 @@ type Log interface {
 	// Capabilities returns the adapter's properties. They never change.
 	Capabilities() Capabilities
 	// ClaimInstallation stores a fingerprint of the installation's key, if the log has none yet. If it has another one,
-	// ClaimInstallation returns an error and changes nothing. A log that is not Shared accepts every fingerprint,
+	// ClaimInstallation returns an error and keeps it. A log that is not Shared accepts every fingerprint,
 	// because its key lies beside it.
 	ClaimInstallation(ctx context.Context, fingerprint string) error
 	// Staleness returns the age of the newest durable state that has reached every follower of this process. It is 0
 	// without followers and in a log that is not Shared.
 	Staleness() time.Duration
-	// CheckCapacity returns an error while the store is too full to begin anything new. Commands for what exists are
+	// CheckCapacity returns an error while the store is too full for new roots. Commands for existing roots are
 	// still accepted.
 	CheckCapacity() error
 	// Health returns nil while the log accepts appends, and otherwise the reason.

@@ -17,7 +17,7 @@ func TestLostTails(t *testing.T) {
 		err  error
 		want []*eventlog.LostTailError
 	}{
-		"nothing":     {nil, nil},
+		"no error":    {nil, nil},
 		"another":     {broken, nil},
 		"one":         {first, []*eventlog.LostTailError{first}},
 		"wrapped":     {fmt.Errorf("follow: %w", first), []*eventlog.LostTailError{first}},

@@ -55,7 +55,7 @@ func Contents(t testing.TB, log eventlog.Log, since time.Time) (all [eventlog.Pa
 const LargeCommit = 1 << 20
 
 // Fill appends commits to an empty log, with values, dead letters and receipts; half of the receipts are older than 24
-// hours. Partition 3 gets no commits, partition 4 nothing at all, and partition 5 one commit larger than LargeCommit.
+// hours. Partition 3 gets no commits, partition 4 stays empty, and partition 5 one commit larger than LargeCommit.
 func Fill(t testing.TB, log eventlog.Log, commits int) {
 	t.Helper()
 	for partition := range eventlog.Partition(eventlog.Partitions) {

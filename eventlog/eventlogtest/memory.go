@@ -34,7 +34,7 @@ type memoryStore struct {
 	entries    []eventlog.Entry // commits and outcomes in order of arrival
 	arrived    signal
 	topics     map[string]*memoryTopic
-	reported   []eventlog.LostTailError // losses in order of arrival, without reports that changed nothing
+	reported   []eventlog.LostTailError // losses in order of arrival, without ignored reports
 	partitions [eventlog.Partitions]memoryPartition
 }
 

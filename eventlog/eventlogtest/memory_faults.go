@@ -20,7 +20,7 @@ type failure struct {
 	beforeStore bool
 }
 
-// FailBefore makes the next valid append return err and store nothing. Another call schedules a failure of the append
+// FailBefore makes the next valid append return err without storing it. Another call schedules a failure of the append
 // after that.
 func (m *Memory) FailBefore(err error) { m.faults.schedule(failure{err, true}) }
 

@@ -99,7 +99,7 @@ func TestMemoryStops(t *testing.T) {
 	require.ErrorIs(t, log.Append(t.Context(), batch), cause)
 	require.ErrorIs(t, log.Health(), cause)
 	_, err := log.Own(t.Context(), 2)
-	require.ErrorIs(t, err, eventlog.ErrStopped, "an owner could do nothing")
+	require.ErrorIs(t, err, eventlog.ErrStopped, "an owner could not append")
 	require.Equal(t, "v", value(t, log), "reading goes on")
 	again := log.Reopen()
 	t.Cleanup(func() { again.Close() })

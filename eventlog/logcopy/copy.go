@@ -163,7 +163,7 @@ func (c *copier) openSource(ctx context.Context, cancel context.CancelCauseFunc)
 	return c.cfg.CheckSource(ctx, c.source.log)
 }
 
-// readSource notes the extent of the source, which nobody else can change any more.
+// readSource notes the extent of the source, which no other process can change now.
 func (c *copier) readSource(ctx context.Context) (err error) {
 	if err = c.source.checkCopyable(ctx); err != nil {
 		return err

@@ -6,7 +6,7 @@
 //
 // The target gets the same commits, byte for byte, in the same partitions, and the key–value entries, the dead
 // letters, the receipts of the last 24 hours and the number of accepted losses of every partition. Outcomes are not
-// copied: nobody waits for one while no node runs. A source with waiting commands or an open loss is refused, because
+// copied: no caller waits for one while no node runs. A source with waiting commands or an open loss is refused, because
 // the copy would leave them behind.
 //
 // # Exclusive use

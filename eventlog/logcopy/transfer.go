@@ -9,7 +9,7 @@ import (
 	"tandem/eventlog"
 )
 
-// Sizes of one read and one append, and the number of partitions that are copied at once. What is on its way at one
+// Sizes of one read and one append, and the number of partitions that are copied at once. The batches under way at one
 // time must fit into the time that a server has for its answer.
 const (
 	batchCommits       = 500
@@ -39,8 +39,8 @@ func (c *copier) transfer(ctx context.Context, _ context.CancelCauseFunc) error 
 	})
 }
 
-// transferRest writes what the target lacks beside commits. It reads the target first, so that an interrupted copy
-// neither doubles nor loses anything.
+// transferRest writes the missing values, dead letters and receipts. It reads the target first, so that an interrupted
+// copy neither doubles nor loses anything.
 func (c *copier) transferRest(ctx context.Context, writer *partitionWriter) error {
 	missing, _, err := c.compare(ctx, writer.partition)
 	if err != nil {

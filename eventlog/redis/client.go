@@ -21,7 +21,7 @@ const (
 type connectHook func(context.Context, *redis.Conn) error
 
 // dial returns a client with its own connections, at most the given number for each server, and buffers of the given
-// size for each. It retries nothing: callers decide which commands may be sent twice. Pipelines have no separate pool,
+// size for each. It never retries: callers decide which commands may be sent twice. Pipelines have no separate pool,
 // because the client would try that pool first and wait for an unresponsive server twice.
 func (a address) dial(connections, buffer int, greet connectHook) redis.UniversalClient {
 	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a handshake for the servers of one vendor

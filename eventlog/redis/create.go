@@ -49,7 +49,7 @@ func (l *Log) create(ctx context.Context) error {
 	return nil
 }
 
-// ClaimInstallation stores the fingerprint of the first caller; another one is an error and changes nothing.
+// ClaimInstallation stores the fingerprint of the first caller; another one is an error.
 func (l *Log) ClaimInstallation(ctx context.Context, fingerprint string) error {
 	if err := l.checkOpen(ctx); err != nil {
 		return err

@@ -16,7 +16,7 @@ func errClosed() error { return fmt.Errorf("the log is closed: %w", eventlog.Err
 // errGone: the server replies, but the log does not exist.
 var errGone = errors.New("the log is gone from the server: it was flushed or replaced")
 
-// dialError is an error of connecting: nothing was sent.
+// dialError is an error of connecting: no command was sent.
 type dialError struct{ error }
 
 func (e dialError) Unwrap() error { return e.error }

@@ -164,7 +164,8 @@ func (d *durableFeed) compareLoop() {
 }
 
 func (d *durableFeed) compare(ctx context.Context) error {
-	known := make(map[*followSession]eventlog.Positions) // read before the stored state, so that commits handled meanwhile do not count as lost
+	// Read before the stored state, so that commits handled meanwhile do not count as lost.
+	known := make(map[*followSession]eventlog.Positions)
 	d.each(func(follower *followSession) { known[follower] = follower.handledHeads() })
 	asked := time.Now()
 	stored, err := d.log.partitionStates(ctx)

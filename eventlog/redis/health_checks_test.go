@@ -51,7 +51,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	_, err = Open(t.Context(), Config{URL: server.URL(), Durability: Replicated})
 	named(err, "maxmemory-policy")
 	require.NotContains(t, err.Error(), "appendfsync", "replicas are what it rests on")
-	require.Zero(t, server.Client().DBSize(t.Context()).Val(), "nothing is written to a server that is not fit")
+	require.Zero(t, server.Client().DBSize(t.Context()).Val(), "an unfit server is not written to")
 	for name, value := range right {
 		set(name, value)
 	}

@@ -33,14 +33,14 @@ type coordinator struct {
 
 	mu           sync.Mutex
 	leases       [eventlog.Partitions]*partitionLease
-	storedFences [eventlog.Partitions]uint64                 // fencing tokens under which meta hashes name this node, as far as it knows; 0: none
+	storedFences [eventlog.Partitions]uint64                 // under which meta hashes name this node; 0: none
 	waiting      [eventlog.Partitions][]chan *partitionLease // callers of Own, in order
 	started      bool                                        // Own was called: this node wants partitions
 
 	// The following fields belong to run's goroutine.
 	clockCompared, clockWrong bool      // the node's clock with the server's
 	lastHeartbeat             time.Time // time of the last reply to a heartbeat
-	noTakeoverUntil           time.Time // until then other nodes' heartbeats may be missing because the server was unreachable
+	noTakeoverUntil           time.Time // until then missing heartbeats may be due to an outage
 }
 
 func newCoordinator(log *Log) *coordinator {

@@ -84,7 +84,7 @@ func (c *coordinator) compareClocks(server, sent, answered time.Time) {
 	c.log.health.set(faultSource{concern: concernClock}, fault)
 }
 
-// aliveNodes returns the living nodes and the server's clock. It writes nothing, so that a server that refuses writes
+// aliveNodes returns the living nodes and the server's clock. It does not write, so that a server that refuses writes
 // answers too.
 func (l *Log) aliveNodes(ctx context.Context) (names []string, now time.Time, err error) {
 	client, err := serverOf(ctx, l.client, nodesKey)

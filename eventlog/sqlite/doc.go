@@ -7,7 +7,7 @@
 // batches that queued during the last sync in one transaction (group commit), so that many callers share one sync.
 //
 // A write or sync error stops the log permanently: the batches of that transaction and all later ones fail with
-// eventlog.ErrStopped and the cause, Health reports it, and nothing is retried. Durable commits can still be read and
+// eventlog.ErrStopped and the cause, Health reports it, and the log does not retry. Durable commits can still be read and
 // followed. When the cause is removed and the log is opened again, it has all acknowledged batches, and either all or
 // none of the failed transaction.
 //
@@ -22,7 +22,7 @@
 //
 // The command queue is in memory. Messages and checkpoints, also those that Append moves, end with the process and
 // start again at the zero Offset. The sender of a command waits for its outcome, so no acknowledged command is lost. A
-// batch that changes nothing else is not written and needs no sync.
+// batch that changes only them is not written and needs no sync.
 //
 // # Receipts
 //

@@ -41,7 +41,7 @@ func TestReceiptsAreTrimmed(t *testing.T) {
 	write(30)
 	now = now.Add(24 * time.Hour)
 	write(10)
-	require.Equal(t, 40, count(), "nothing is too old yet")
+	require.Equal(t, 40, count(), "none is too old yet")
 	now = now.Add(time.Microsecond)
 	write(10)
 	require.Equal(t, 30, count(), "twenty rows at most for every ten")
@@ -216,7 +216,7 @@ func TestFullFile(t *testing.T) {
 	log = mustOpen(t, cfg)
 	defer log.Close()
 	owner = newTestOwner(t, log, 1)
-	require.Equal(t, stored, owner.head, "the failed transaction left nothing")
+	require.Equal(t, stored, owner.head, "the failed transaction is not stored")
 	require.NoError(t, log.Append(t.Context(), owner.batch(5)))
 }
 

@@ -133,7 +133,7 @@ func TestOpenFindsDamage(t *testing.T) {
 		"a loss is unreadable":           {"INSERT INTO meta VALUES ('loss 04', '{')", "'loss 04' of table meta"},
 		"a loss is of no partition":      {"INSERT INTO meta VALUES ('loss 64', '{}')", "'loss 64' of table meta"},
 		"a loss is a number":             {"INSERT INTO meta VALUES ('loss 04', 1)", "'loss 04' of table meta"},
-		"a loss knows nothing":           {"INSERT INTO meta VALUES ('loss 04', '{}')", "'loss 04' of table meta"},
+		"a loss is empty":                {"INSERT INTO meta VALUES ('loss 04', '{}')", "'loss 04' of table meta"},
 		"an epoch is a text":             {"INSERT INTO meta VALUES ('epoch 04', 'two')", "'epoch 04' of table meta"},
 		"a location was swapped":         {"UPDATE locations SET partitions = CAST(x'02' || substr(partitions, 2) AS BLOB)", "partition 0"},
 	} {

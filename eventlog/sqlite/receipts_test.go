@@ -58,7 +58,7 @@ func FuzzUnpack(f *testing.F) {
 			require.ErrorIs(t, err, eventlog.ErrDamaged)
 			return
 		}
-		require.LessOrEqual(t, len(again.bytes), len(b), "nothing is read that is not there")
+		require.LessOrEqual(t, len(again.bytes), len(b), "no more bytes are read than exist")
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 // formatVersion is the version of the file format. A file with a higher version is refused.
 const formatVersion = 1
 
-// pageSize of the file in bytes. Larger pages make single appends write more and speed nothing up.
+// pageSize of the file in bytes. Larger pages make single appends write more without a gain in speed.
 const pageSize = 4096
 
 // schema is stored in the file with its comments, for users of the sqlite3 shell.

@@ -164,7 +164,7 @@ func (w *fileWriter) checkBatch(batch *eventlog.Batch) error {
 	return nil
 }
 
-// writeGroup writes the group in one transaction, unless it has nothing durable.
+// writeGroup writes the group in one transaction, unless all of it is volatile.
 func (w *fileWriter) writeGroup(group []*writeRequest) error {
 	durable := false
 	for _, request := range group {

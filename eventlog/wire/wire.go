@@ -1,5 +1,5 @@
 // Package wire reads the module's stored binary forms: varints as encoding/binary writes them, and bytes
-// after their length. The append functions write what [Reader] reads.
+// after their length. The append functions write the forms that [Reader] reads.
 package wire
 
 import (

@@ -26,7 +26,7 @@ type proxyState int
 const (
 	forwarding proxyState = iota
 	cut
-	hanging        // forwards nothing
+	hanging        // forwards no data
 	holdingReplies // forwards requests only
 )
 
@@ -56,7 +56,7 @@ func (p *Proxy) Cut() {
 	p.breakAll()
 }
 
-// Hang keeps the connections and accepts new ones, but forwards nothing that arrives later, not even the end of a
+// Hang keeps the connections and accepts new ones, but forwards no data that arrives later, nor the end of a
 // connection, until Resume.
 func (p *Proxy) Hang() { p.change(hanging) }
 
