@@ -30,9 +30,20 @@ type ReadModel interface {
 	WaitHead(ctx context.Context, partition eventlog.Partition, seq uint64) error
 }
 
+// Log is the part of an eventlog.Log that the bus uses.
+type Log interface {
+	eventlog.CommandQueue
+	Own(ctx context.Context, partition eventlog.Partition) (eventlog.Lease, error)
+	Append(ctx context.Context, batch eventlog.Batch) error
+	Head(ctx context.Context, partition eventlog.Partition) (eventlog.Head, error)
+	Read(ctx context.Context, partition eventlog.Partition, seqs []uint64) ([]eventlog.Commit, error)
+	Receipts(ctx context.Context, partition eventlog.Partition, since time.Time) ([]eventlog.Receipt, error)
+	Health() error
+}
+
 // Config configures a Bus. Log and ReadModel are required.
 type Config struct {
-	Log       eventlog.Log
+	Log       Log
 	ReadModel ReadModel
 	Now       func() time.Time // default: time.Now
 	Logger    *slog.Logger     // default: discards all log lines

@@ -196,11 +196,12 @@ func BenchmarkRestart(b *testing.B) {
 	stat, err := os.Stat(filepath.Join(dir, "image.snapshot"))
 	require.NoError(b, err)
 	for b.Loop() {
-		cfg.Log = openLog(b, dir)
+		log := openLog(b, dir)
+		cfg.Log = log
 		model := start(b, cfg)
 		require.NoError(b, model.Health())
 		require.NoError(b, model.stop())
-		require.NoError(b, cfg.Log.Close())
+		require.NoError(b, log.Close())
 	}
 	b.ReportMetric(took.Seconds(), "s/write")
 	b.ReportMetric(float64(stat.Size())/1e6, "MB")

@@ -7,14 +7,13 @@ import (
 	"sync"
 
 	"tandem/domain"
-	"tandem/eventlog"
 	"tandem/projections/sentences"
 )
 
 // events reads single events and past states.
 type events struct {
 	views *views
-	log   eventlog.Log
+	log   Log
 	book  *sentences.Book
 	pasts pastCache
 }

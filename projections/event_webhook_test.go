@@ -277,7 +277,8 @@ func TestLaneCursorAfterAnAcceptedLoss(t *testing.T) {
 	whole := h.follow(t, h.config())
 	cursor := new(eventfeed.Cursor)
 	before := renderAll(t, whole.ReadModel, "nokia", cursor, true)
-	cfg.Log = h.truncated(t, map[eventlog.Partition]uint64{atAgreement: 1})
+	short := h.truncated(t, map[eventlog.Partition]uint64{atAgreement: 1})
+	cfg.Log = short
 	halting := h.follow(t, cfg)
 	kept := cursor.Clone()
 	require.Empty(t, renderAll(t, halting.ReadModel, "nokia", new(eventfeed.Cursor), true), "events before the loss is accepted")
@@ -289,7 +290,7 @@ func TestLaneCursorAfterAnAcceptedLoss(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, atAgreement, loss.Partition)
 
-	require.NoError(t, cfg.Log.AcceptLoss(t.Context(), atAgreement))
+	require.NoError(t, short.AcceptLoss(t.Context(), atAgreement))
 	<-halted(halting)
 	model := h.follow(t, cfg)
 	require.Equal(t, []string{"lost " + agreementID}, renderAll(t, model.ReadModel, "nokia", cursor, true))

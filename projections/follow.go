@@ -14,7 +14,7 @@ import (
 
 // follower keeps the store up to date with the log.
 type follower struct {
-	log       eventlog.Log
+	log       Log
 	logger    *slog.Logger
 	applied   func([]eventlog.Entry) // see Config
 	present   *present

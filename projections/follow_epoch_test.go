@@ -20,10 +20,11 @@ import (
 func TestAcceptedLossBeginsAnEpoch(t *testing.T) {
 	h, cfg := seen(t)
 	viewer := viewerOf("nokia")
-	cfg.Log = h.truncated(t, map[eventlog.Partition]uint64{atAgreement: 1})
+	short := h.truncated(t, map[eventlog.Partition]uint64{atAgreement: 1})
+	cfg.Log = short
 	first := h.follow(t, cfg)
 	old, oldSet := first.Position(viewer, agreementID), first.Position(viewer, "")
-	require.NoError(t, cfg.Log.AcceptLoss(t.Context(), atAgreement))
+	require.NoError(t, short.AcceptLoss(t.Context(), atAgreement))
 	<-halted(first)
 	require.ErrorIs(t, first.Health(), projections.ErrEpoch)
 	require.ErrorIs(t, first.stop(), projections.ErrEpoch)
@@ -90,14 +91,15 @@ func TestSnapshotFromBeforeAnAcceptedLoss(t *testing.T) {
 	h, cfg := saved(t)
 	partition := eventlog.PartitionOf(domain.Stream{Agreement: "a0"}.Root())
 	known := h.heads[partition]
-	cfg.Log = h.truncated(t, map[eventlog.Partition]uint64{partition: 1})
+	short := h.truncated(t, map[eventlog.Partition]uint64{partition: 1})
+	cfg.Log = short
 	model := h.follow(t, cfg)
 	require.Equal(t, []string{lostLine(partition, known.Seq, known.Seq)}, missing(model.OpenLosses()))
 	require.Equal(t, known, model.Head(partition), "applied commits stay applied")
 	require.NoError(t, model.stop())
 	again := h.follow(t, cfg)
 	require.Equal(t, known, again.Head(partition))
-	require.NoError(t, cfg.Log.AcceptLoss(t.Context(), partition))
+	require.NoError(t, short.AcceptLoss(t.Context(), partition))
 	<-halted(again)
 
 	var lines bytes.Buffer

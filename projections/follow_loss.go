@@ -14,7 +14,7 @@ import (
 
 // lossHandler halts partitions that have lost commits and reports the losses to the log.
 type lossHandler struct {
-	log     eventlog.Log
+	log     Log
 	logger  *slog.Logger
 	present *present
 	losses  *losses

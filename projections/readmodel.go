@@ -12,9 +12,19 @@ import (
 	"tandem/projections/sentences"
 )
 
+// Log is the part of an eventlog.Log that the read model uses.
+type Log interface {
+	Follow(ctx context.Context, from eventlog.Positions, handle func([]eventlog.Entry) error, onLive func()) error
+	Heads(ctx context.Context) (eventlog.Positions, error)
+	Read(ctx context.Context, partition eventlog.Partition, seqs []uint64) ([]eventlog.Commit, error)
+	Scan(ctx context.Context, partition eventlog.Partition, prefix string) ([]eventlog.KV, error)
+	Losses(ctx context.Context) (eventlog.Losses, error)
+	ReportLoss(ctx context.Context, loss eventlog.LostTailError) error
+}
+
 // Config configures a ReadModel. Log, Now and Logger are required.
 type Config struct {
-	Log     eventlog.Log
+	Log     Log
 	Dir     string // directory of the snapshot and the seen heads; empty: neither is written
 	BaseURL string // prefix of the url fields, such as "http://127.0.0.1:8080", without a slash at the end
 	Now     func() time.Time

@@ -39,7 +39,7 @@ type headWaits struct {
 	present   *present
 	lifecycle *lifecycle
 	losses    *losses
-	log       eventlog.Log
+	log       Log
 	signals   [eventlog.Partitions]signal
 	waiting   atomic.Int32 // goroutines in WaitHead
 }

@@ -26,7 +26,7 @@ func profilePrefix(partner domain.PartnerID, member domain.MemberID) string {
 // profiles reads the names and addresses of members. They are personal data that can be erased, so they are not part
 // of events but values in the key-value space of the directory's partition, under NameKey and EmailKey. Two keys
 // allow concurrent changes of both. Profiles are never cached: not in the store, in snapshots or in pages.
-type profiles struct{ log eventlog.Log }
+type profiles struct{ log Log }
 
 // Profile returns a member's name and address; an erased one is empty. If the log
 // cannot be read the error is an ErrUnreadable.

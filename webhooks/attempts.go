@@ -68,7 +68,7 @@ func (a *Attempt) kvEntry(ref domain.WebhookRef) eventlog.KV {
 
 // ReadAttempts returns the stored attempt history of a webhook, latest first. Attempts of the last moments may be
 // missing, and after a crash stay missing. It works on every node.
-func ReadAttempts(ctx context.Context, log eventlog.Log, ref domain.WebhookRef) ([]Attempt, error) {
+func ReadAttempts(ctx context.Context, log Log, ref domain.WebhookRef) ([]Attempt, error) {
 	entries, err := log.Scan(ctx, projections.DirectoryOf(ref.Partner), attemptPrefix(ref))
 	if err != nil {
 		return nil, fmt.Errorf("read the attempt history: %w", err)
@@ -96,7 +96,7 @@ type DeliveryStatus struct {
 }
 
 // ReadStatus returns the status of a webhook as of the last flush of its lane. It works on every node.
-func ReadStatus(ctx context.Context, log eventlog.Log, events *feed.Reader, webhook *domain.Webhook) (DeliveryStatus, error) {
+func ReadStatus(ctx context.Context, log Log, events *feed.Reader, webhook *domain.Webhook) (DeliveryStatus, error) {
 	value, err := log.Get(ctx, projections.DirectoryOf(webhook.Ref.Partner), laneKey(webhook.Ref))
 	if err != nil {
 		return DeliveryStatus{}, fmt.Errorf("read the status of webhook %s: %w", webhook.Ref.Webhook, err)

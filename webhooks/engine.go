@@ -30,9 +30,15 @@ type Owner interface {
 	OwnershipChanged() <-chan struct{}
 }
 
+// Log is the part of an eventlog.Log that the engine uses.
+type Log interface {
+	Get(ctx context.Context, partition eventlog.Partition, key string) ([]byte, error)
+	Scan(ctx context.Context, partition eventlog.Partition, prefix string) ([]eventlog.KV, error)
+}
+
 // Config configures an Engine. Fields without a default are required.
 type Config struct {
-	Log       eventlog.Log
+	Log       Log
 	ReadModel ReadModel
 	Events    *feed.Reader // of the same read model
 	Owner     Owner
