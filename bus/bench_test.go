@@ -11,8 +11,8 @@ import (
 	"tandem/eventlog"
 )
 
-// BenchmarkDo is a command from the call to the applied outcome, fsyncs included: one over SQLite, and
-// two over Redis, for the inbox and for the append.
+// BenchmarkDo measures a command from the call to the applied outcome. It includes one fsync on SQLite, and
+// two on Redis: one for the command queue and one for the append.
 func BenchmarkDo(b *testing.B) {
 	for _, name := range []string{"sqlite", "redis"} {
 		for _, callers := range []int{1, 32} {

@@ -19,7 +19,7 @@ import (
 	"tandem/eventlog/eventlogtest"
 )
 
-func TestAcceptedCommandIsInTheLogAndTheImage(t *testing.T) {
+func TestCommittedCommandIsLoggedAndApplied(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()
 	result := node.do(nokia, plan("m"))
@@ -33,7 +33,7 @@ func TestAcceptedCommandIsInTheLogAndTheImage(t *testing.T) {
 	require.Equal(t, "nokia", last.Partner)
 }
 
-func TestRejectedCommandIsAnAnswerAndNoEvent(t *testing.T) {
+func TestRefusedCommandHasNoEvent(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()
 	before := node.commits()
@@ -43,10 +43,10 @@ func TestRejectedCommandIsAnAnswerAndNoEvent(t *testing.T) {
 	require.Equal(t, before, node.commits())
 }
 
-func TestFailedAppendIsDecidedAgainOnce(t *testing.T) {
+func TestCommandsOfAFailedAppendAreCommittedOnce(t *testing.T) {
 	for name, fail := range map[string]func(*eventlogtest.Memory, error){
-		"nothing was stored":      (*eventlogtest.Memory).FailBefore,
-		"it was stored after all": (*eventlogtest.Memory).FailAfter,
+		"not stored": (*eventlogtest.Memory).FailBefore,
+		"stored":     (*eventlogtest.Memory).FailAfter,
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := eventlogtest.NewMemory()
@@ -82,9 +82,9 @@ func TestDecidesAheadOfTheAppend(t *testing.T) {
 	}
 	go do(plan("m"))
 	<-held.Arrived()
-	second := log.Hold() // whatever is decided meanwhile comes in the next append
+	second := log.Hold() // the next append has all that is decided in the meantime
 	for range callers {
-		go do(domain.CommentMilestone{MilestoneRef: ref("m"), Text: "seen before it is durable"})
+		go do(domain.CommentMilestone{MilestoneRef: ref("m"), Text: "decided before it is durable"})
 	}
 	held.Release()
 	<-second.Arrived()
@@ -124,7 +124,7 @@ func TestOfTwentyWritersOnOneVersionOneWins(t *testing.T) {
 	require.Equal(t, 19, lost)
 }
 
-func TestPoisonStopsNothingElse(t *testing.T) {
+func TestUnreadableMessageAndPanicDoNotStopTheOwner(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	node := startNode(t, log)
 	node.activateAgreement()
@@ -143,11 +143,11 @@ func TestPoisonStopsNothingElse(t *testing.T) {
 	result, err := node.bus.Do(t.Context(), newRequest(nokia, plan("poisoned")))
 	require.NoError(t, err)
 	require.Equal(t, domain.Internal, result.Rejection.Kind)
-	require.NotContains(t, result.Rejection.Detail, "poison", "what went wrong inside stays inside")
+	require.NotContains(t, result.Rejection.Detail, "poison", "internal details are hidden")
 	node.do(nokia, plan("after-the-panic"))
 }
 
-func TestStoppedLogAnswersAtOnce(t *testing.T) {
+func TestStoppedLogFailsCommandsImmediately(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	node := startNode(t, log)
 	node.activateAgreement()
@@ -159,7 +159,7 @@ func TestStoppedLogAnswersAtOnce(t *testing.T) {
 	require.Nil(t, node.model.world.Milestone(ref("m")))
 }
 
-func TestStopUnderWayLeavesTheOutcomeOpen(t *testing.T) {
+func TestStopDuringAppendLeavesTheOutcomeUnknown(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	node := startNode(t, log)
 	node.activateAgreement()
@@ -175,7 +175,7 @@ func TestStopUnderWayLeavesTheOutcomeOpen(t *testing.T) {
 	require.ErrorIs(t, <-done, bus.ErrOutcomeUnknown)
 }
 
-func TestWaitRunsOut(t *testing.T) {
+func TestContextEndsTheWait(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	node := startNode(t, log)
 	node.activateAgreement()
@@ -195,26 +195,26 @@ func TestWaitRunsOut(t *testing.T) {
 	first := node.send(keyed(1, 1, nokia, plan("m")))
 	again := node.send(keyed(1, 1, nokia, plan("m")))
 	require.True(t, again.Repeat)
-	require.Equal(t, first.Seq, again.Seq, "it had its effect all the same, once")
+	require.Equal(t, first.Seq, again.Seq, "the command has one effect, although the caller stopped waiting")
 }
 
-// badInbox is a log whose inbox takes nothing, as far as it knows.
-type badInbox struct {
+// failingQueue is a log whose command queue returns an error for every message.
+type failingQueue struct {
 	eventlog.Log
 	err error
 }
 
-func (l badInbox) Send(context.Context, string, eventlog.Message) error { return l.err }
+func (l failingQueue) Send(context.Context, string, eventlog.Message) error { return l.err }
 
 func TestFailedSend(t *testing.T) {
 	broken := errors.New("the connection broke")
 	for name, test := range map[string]struct{ failure, want, not error }{
-		"surely not sent": {fmt.Errorf("%w: %w", eventlog.ErrNotSent, broken), bus.ErrUnavailable, bus.ErrOutcomeUnknown},
-		"perhaps sent":    {broken, bus.ErrOutcomeUnknown, bus.ErrUnavailable},
-		"not known to be": {broken, bus.ErrOutcomeUnknown, bus.ErrPending},
+		"certainly not sent": {fmt.Errorf("%w: %w", eventlog.ErrNotSent, broken), bus.ErrUnavailable, bus.ErrOutcomeUnknown},
+		"possibly sent":      {broken, bus.ErrOutcomeUnknown, bus.ErrUnavailable},
+		"not pending":        {broken, bus.ErrOutcomeUnknown, bus.ErrPending},
 	} {
 		t.Run(name, func(t *testing.T) {
-			node := startNode(t, badInbox{eventlogtest.NewMemory(), test.failure})
+			node := startNode(t, failingQueue{eventlogtest.NewMemory(), test.failure})
 			_, err := node.bus.Do(t.Context(), newRequest(nokia, plan("m")))
 			require.ErrorIs(t, err, test.want)
 			require.NotErrorIs(t, err, test.not)
@@ -236,7 +236,7 @@ func TestTimeNeverRunsBackwards(t *testing.T) {
 	}
 }
 
-func TestOnlyALoaderWritesIntoThePast(t *testing.T) {
+func TestBackdatingMustBeAllowed(t *testing.T) {
 	loading := true
 	node := startNode(t, eventlogtest.NewMemory(), func(cfg *bus.Config) { cfg.AllowBackdating = func() bool { return loading } })
 	past := time.Date(2017, 7, 5, 6, 0, 0, 0, time.UTC)
@@ -255,17 +255,17 @@ func TestOnlyALoaderWritesIntoThePast(t *testing.T) {
 	require.Len(t, node.commits(), 1)
 }
 
-func TestPrivateFactsAreStoredWithTheCommit(t *testing.T) {
+func TestPrivateValuesAreStoredWithTheCommit(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	node := startNode(t, log)
 	node.do(operator, domain.CreatePartner{PartnerID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
 	request := newRequest(nokia, domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "m1"}, Role: domain.Viewer})
-	request.Private = []eventlog.KV{{Key: "member/nokia/m1", Value: []byte(`{"name":"somebody"}`)}}
+	request.Private = []eventlog.KV{{Key: "member/nokia/m1", Value: []byte(`{"name":"A Member"}`)}}
 	node.send(request)
 	partition := eventlog.PartitionOf("partner/nokia")
 	value, err := log.Get(t.Context(), partition, "member/nokia/m1")
 	require.NoError(t, err)
-	require.JSONEq(t, `{"name":"somebody"}`, string(value))
+	require.JSONEq(t, `{"name":"A Member"}`, string(value))
 	request = newRequest(nokia, domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "m1"}, Role: domain.Viewer})
 	request.Private = []eventlog.KV{{Key: "member/nokia/m1", Value: []byte(`{}`)}}
 	result, err := node.bus.Do(t.Context(), request)
@@ -273,17 +273,17 @@ func TestPrivateFactsAreStoredWithTheCommit(t *testing.T) {
 	require.Equal(t, "member_exists", result.Rejection.Code)
 	value, err = log.Get(t.Context(), partition, "member/nokia/m1")
 	require.NoError(t, err)
-	require.JSONEq(t, `{"name":"somebody"}`, string(value), "a refused command changes nothing")
+	require.JSONEq(t, `{"name":"A Member"}`, string(value), "a refused command has no effect")
 
 	request = newRequest(nokia, domain.RemoveMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: "m1"}})
 	request.Private = []eventlog.KV{{Key: "member/nokia/m1"}}
 	node.send(request)
 	left, err := log.Scan(t.Context(), partition, "member/")
 	require.NoError(t, err)
-	require.Empty(t, left, "what is erased is gone, not empty")
+	require.Empty(t, left, "an erased key is absent, not empty")
 }
 
-func TestNoWaitStillSends(t *testing.T) {
+func TestCanceledContextStillSends(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -303,14 +303,14 @@ func TestNoWaitStillSends(t *testing.T) {
 	require.Equal(t, 1, planned)
 }
 
-// damagedReceipts is a log whose records cannot be read.
+// damagedReceipts is a log whose receipts cannot be read.
 type damagedReceipts struct{ eventlog.Log }
 
 func (damagedReceipts) Receipts(context.Context, eventlog.Partition, time.Time) ([]eventlog.Receipt, error) {
 	return nil, eventlog.ErrDamaged
 }
 
-func TestDamagedLogEndsTheStart(t *testing.T) {
+func TestDamagedLogEndsRun(t *testing.T) {
 	log := damagedReceipts{eventlogtest.NewMemory()}
 	created, err := bus.New(bus.Config{Log: log, ReadModel: newTestModel()})
 	require.NoError(t, err)
@@ -318,12 +318,12 @@ func TestDamagedLogEndsTheStart(t *testing.T) {
 	require.ErrorIs(t, created.Health(), eventlog.ErrDamaged)
 }
 
-func TestReadyOnASharedLogWaitsForNoOwner(t *testing.T) {
+func TestReadyOnASharedLogDoesNotWaitForOwners(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	partition := eventlog.PartitionOf("agreement/a")
 	elsewhere, err := log.Own(t.Context(), partition)
 	require.NoError(t, err)
-	node := startNode(t, log, func(cfg *bus.Config) { cfg.SharedLog = true }) // it returns when the bus is ready
+	node := startNode(t, log, func(cfg *bus.Config) { cfg.SharedLog = true }) // returns when the bus is ready
 	sent := make(chan error, 1)
 	go func() {
 		_, err := node.bus.Do(t.Context(), newRequest(operator, domain.DraftAgreement{AgreementID: agreement, Terms: domain.Terms{
@@ -331,9 +331,9 @@ func TestReadyOnASharedLogWaitsForNoOwner(t *testing.T) {
 		}}))
 		sent <- err
 	}()
-	inbox, err := log.Receive(t.Context(), eventlog.Topic(partition), eventlog.Offset{}, 1)
+	queue, err := log.Receive(t.Context(), eventlog.Topic(partition), eventlog.Offset{}, 1)
 	require.NoError(t, err)
-	require.Len(t, inbox, 1, "the command waits for the owner, wherever that is")
+	require.Len(t, queue, 1, "the command waits for its owner on another node")
 	require.NoError(t, elsewhere.Release(t.Context()))
 	require.NoError(t, <-sent)
 }

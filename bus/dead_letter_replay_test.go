@@ -15,7 +15,7 @@ import (
 	"tandem/eventlog/eventlogtest"
 )
 
-// watchedLog is a log that shows what is sent to it and may change it on the way.
+// watchedLog is a log that records the last message and can change messages before they are sent.
 type watchedLog struct {
 	eventlog.Log
 	change func(*eventlog.Message)
@@ -30,7 +30,7 @@ func (w *watchedLog) Send(ctx context.Context, topic string, msg eventlog.Messag
 	return w.Log.Send(ctx, topic, msg)
 }
 
-// renameCommand makes the name of a command one that nobody knows.
+// renameCommand changes the name of a command to an unknown one.
 func renameCommand(received *eventlog.Message) {
 	received.Payload = []byte(strings.Replace(string(received.Payload), `"name":"`, `"name":"no.such.`, 1))
 }
@@ -43,7 +43,7 @@ func (n *node) letters() []eventlog.DeadLetter {
 	return letters
 }
 
-func TestReplayOfWhatCannotBeReadIsDeadAgain(t *testing.T) {
+func TestReplayOfAnUnreadablePayload(t *testing.T) {
 	partition := eventlog.PartitionOf("agreement/a")
 	for name, payload := range map[string]string{
 		"no JSON":         "{",
@@ -53,7 +53,7 @@ func TestReplayOfWhatCannotBeReadIsDeadAgain(t *testing.T) {
 			log := &watchedLog{Log: eventlogtest.NewMemory()}
 			node := startNode(t, log)
 			require.NoError(t, bus.NewPublisher(log).Publish(eventlog.Topic(partition), message.NewMessage("odd/id", []byte(payload))))
-			node.activateAgreement() // handled after it
+			node.activateAgreement() // its commands are handled after the unreadable message
 			require.Len(t, node.letters(), 1)
 
 			id, result, err := node.bus.Replay(t.Context(), partition, node.letters()[0])
@@ -72,7 +72,7 @@ func TestReplayOfWhatCannotBeReadIsDeadAgain(t *testing.T) {
 	}
 }
 
-// TestReplayDecides replays what could not be read when it came and can be read now, as after an
+// TestReplayDecides replays a command that was unreadable when it arrived and is readable now, as after an
 // update of the program.
 func TestReplayDecides(t *testing.T) {
 	log := &watchedLog{Log: eventlogtest.NewMemory()}
@@ -96,17 +96,17 @@ func TestReplayDecides(t *testing.T) {
 	last := commits[len(commits)-1]
 	require.Equal(t, result.Seq, last.Seq)
 	require.Equal(t, id, last.Command)
-	require.Equal(t, request.Fingerprint, last.Request, "it is the same request")
+	require.Equal(t, request.Fingerprint, last.Request, "the fingerprint is unchanged")
 	require.Equal(t, "nokia", last.Partner)
 
 	_, result, err = node.bus.Replay(t.Context(), eventlog.PartitionOf("agreement/a"), letter)
 	require.NoError(t, err)
-	require.Equal(t, domain.Conflict, result.Rejection.Kind, "a rule refuses it like any other command")
+	require.Equal(t, domain.Conflict, result.Rejection.Kind, "the second replay is refused by a rule")
 	require.False(t, result.IsDeadLetter())
 	require.Len(t, node.letters(), 1)
 }
 
-func TestReplayWaitsNoLongerThanItsContext(t *testing.T) {
+func TestContextEndsTheWaitOfReplay(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	node := startNode(t, log)
 	node.activateAgreement()
@@ -117,7 +117,7 @@ func TestReplayWaitsNoLongerThanItsContext(t *testing.T) {
 	id, _, err := node.bus.Replay(ctx, 1, eventlog.DeadLetter{ID: "x", Payload: []byte("{")})
 	require.ErrorIs(t, err, bus.ErrOutcomeUnknown)
 	require.ErrorIs(t, err, context.Canceled)
-	require.False(t, id.IsZero(), "so that its outcome can be looked up")
+	require.False(t, id.IsZero(), "the id is needed to look up the outcome")
 }
 
 func TestOwns(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 const sentAt = `"requested_at":"2018-03-30T07:00:00Z"`
 
-func TestOutlineTellsWhoAndNotWhat(t *testing.T) {
+func TestSummaryContainsNoValues(t *testing.T) {
 	at := time.Date(2018, 3, 30, 7, 0, 0, 0, time.UTC)
 	const actor = `"actor":{"partner":"nokia","member":"nokia-manager","role":"manager"}`
 	full := bus.DeadLetterSummary{
@@ -27,7 +27,7 @@ func TestOutlineTellsWhoAndNotWhat(t *testing.T) {
 	for name, tc := range map[string]struct {
 		payload, reason string
 		want            bus.DeadLetterSummary
-		told            string // the reason
+		wantReason      string
 	}{
 		"unknown command": {
 			`{"name":"milestone.comment","command":{"text":"secret","percent":40},` + actor + `,` + sentAt + `}`,
@@ -39,11 +39,11 @@ func TestOutlineTellsWhoAndNotWhat(t *testing.T) {
 			full,
 			`command milestone.comment: cannot read "…" or "…" or … as "…" within "/command/text" after offset 7, nor "…", unknown field "percent"`,
 		},
-		"a text where the name should be": {
+		"text in place of the name": {
 			`{"name":"our secret","command":{"text":"secret","percent":40},` + actor + `,` + sentAt + `}`,
 			`command "our secret" is not known`, renamed, `command "…" is not known`,
 		},
-		"nothing is what it should be": {
+		"every member malformed": {
 			`{"name":7,"command":"secret","actor":{"partner":"Our Secret","member":"","role":"king"},` + sentAt + `}`,
 			`envelope: 7`, bare, `envelope: …`,
 		},
@@ -54,17 +54,17 @@ func TestOutlineTellsWhoAndNotWhat(t *testing.T) {
 		"no JSON":         {`secret "secret`, `invalid character "s", then "secret`, bus.DeadLetterSummary{}, `invalid character "…", then "…"`},
 		"nothing":         {``, `the id "odd/id", and "other"`, bus.DeadLetterSummary{}, `the id "odd/id", and "…"`},
 		"invalid UTF-8":   {"\xff", "reason \xff", bus.DeadLetterSummary{}, "reason �"},
-		"names that hide": {`{"our secret":1}`, `unknown "our secret" in "/our secret"`, bus.DeadLetterSummary{Envelope: true}, `unknown "…" in "…"`},
+		"values as names": {`{"our secret":1}`, `unknown "our secret" in "/our secret"`, bus.DeadLetterSummary{Envelope: true}, `unknown "…" in "…"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tc.want.Reason = tc.told
+			tc.want.Reason = tc.wantReason
 			require.Equal(t, tc.want, bus.SummarizeDeadLetter(eventlog.DeadLetter{ID: "odd/id", Payload: []byte(tc.payload), Reason: tc.reason}))
 		})
 	}
 }
 
-// FuzzOutline quotes a text of the payload in the reason in the two ways in which errors do.
-func FuzzOutline(f *testing.F) {
+// FuzzSummary quotes a text in the reason, as decoding errors do.
+func FuzzSummary(f *testing.F) {
 	f.Add("secret", `{"name":"milestone.comment","actor":{},"command":{"text":"secret"}}`)
 	f.Add("/a/0", `{"a":["/a/0"]}`)
 	f.Add("\"", "{")
@@ -73,7 +73,7 @@ func FuzzOutline(f *testing.F) {
 		require.True(t, utf8.ValidString(summary.Reason))
 		require.Regexp(t, `^before ".*" after$`, summary.Reason)
 		if !strings.Contains(payload, text) && !strings.HasPrefix(text, "/") {
-			require.Equal(t, `before "…" after`, summary.Reason, "it is no name of the payload, and no path")
+			require.Equal(t, `before "…" after`, summary.Reason, "the text is neither a field name nor a pointer")
 		}
 	})
 }

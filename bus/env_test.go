@@ -14,7 +14,7 @@ import (
 	"tandem/eventlog"
 )
 
-// testModel is the least image there can be: one world behind a lock.
+// testModel is a minimal read model: one world behind a lock.
 type testModel struct {
 	mu               sync.Mutex
 	world            *domain.World
@@ -22,8 +22,8 @@ type testModel struct {
 	versions         map[string]uint64
 	changed          chan struct{}
 	applied          func([]eventlog.Entry)
-	panicOn          domain.MilestoneID // reading this milestone panics, as a fault in a rule would
-	readsBeforePanic int                // reads of it that still go well
+	panicOn          domain.MilestoneID // reading this milestone panics, like a faulty rule
+	readsBeforePanic int                // reads of it before the first panic
 	forks            [eventlog.Partitions]int
 }
 
@@ -31,23 +31,23 @@ func newTestModel() *testModel {
 	return &testModel{world: domain.NewWorld(), versions: make(map[string]uint64), changed: make(chan struct{})}
 }
 
-func (i *testModel) follow(ctx context.Context, log eventlog.Log) error {
+func (m *testModel) follow(ctx context.Context, log eventlog.Log) error {
 	return log.Follow(ctx, eventlog.Positions{}, func(entries []eventlog.Entry) error {
-		i.mu.Lock()
+		m.mu.Lock()
 		for _, entry := range entries {
 			if entry.Commit != nil {
-				i.apply(entry.Commit)
+				m.apply(entry.Commit)
 			}
 		}
-		close(i.changed)
-		i.changed = make(chan struct{})
-		i.mu.Unlock()
-		i.applied(entries)
+		close(m.changed)
+		m.changed = make(chan struct{})
+		m.mu.Unlock()
+		m.applied(entries)
 		return nil
 	}, nil)
 }
 
-func (i *testModel) apply(commit *eventlog.Commit) {
+func (m *testModel) apply(commit *eventlog.Commit) {
 	stream, err := domain.ParseStream(commit.Stream)
 	if err != nil {
 		panic(err)
@@ -57,45 +57,45 @@ func (i *testModel) apply(commit *eventlog.Commit) {
 		if err != nil {
 			panic(err)
 		}
-		i.world.Apply(domain.Header{
+		m.world.Apply(domain.Header{
 			Stream: stream, Commit: commit.Seq, Subject: e.Subject, Audience: domain.Audience(e.Audience),
 			Partner: domain.PartnerID(commit.Partner), RecordedAt: commit.RecordedAt,
 		}, payload)
 	}
-	i.heads[commit.Partition], i.versions[commit.Stream] = commit.Head(), commit.Version
+	m.heads[commit.Partition], m.versions[commit.Stream] = commit.Head(), commit.Version
 }
 
-func (i *testModel) State(partition eventlog.Partition) domain.State {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.forks[partition]++
-	return lockedWorld{i}
+func (m *testModel) State(partition eventlog.Partition) domain.State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forks[partition]++
+	return lockedWorld{m}
 }
 
-// setPanic makes reading a milestone panic, after the given number of reads that go well.
-func (i *testModel) setPanic(id domain.MilestoneID, spared int) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.panicOn, i.readsBeforePanic = id, spared
+// setPanic makes reading a milestone panic after the given number of reads.
+func (m *testModel) setPanic(id domain.MilestoneID, spared int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.panicOn, m.readsBeforePanic = id, spared
 }
 
-func (i *testModel) StreamVersion(_ eventlog.Partition, stream string) uint64 {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.versions[stream]
+func (m *testModel) StreamVersion(_ eventlog.Partition, stream string) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.versions[stream]
 }
 
-func (i *testModel) Head(partition eventlog.Partition) eventlog.Head {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.heads[partition]
+func (m *testModel) Head(partition eventlog.Partition) eventlog.Head {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.heads[partition]
 }
 
-func (i *testModel) WaitHead(ctx context.Context, partition eventlog.Partition, seq uint64) error {
+func (m *testModel) WaitHead(ctx context.Context, partition eventlog.Partition, seq uint64) error {
 	for {
-		i.mu.Lock()
-		at, changed := i.heads[partition].Seq, i.changed
-		i.mu.Unlock()
+		m.mu.Lock()
+		at, changed := m.heads[partition].Seq, m.changed
+		m.mu.Unlock()
 		if at >= seq {
 			return nil
 		}
@@ -158,7 +158,7 @@ func read[K, V any](locked lockedWorld, get func(K) V, key K) V {
 	return get(key)
 }
 
-// node is a bus with its image on a log.
+// node is a bus and a read model on a log.
 type node struct {
 	t     testing.TB
 	log   eventlog.Log
@@ -208,7 +208,7 @@ func newRequest(actor domain.Actor, command domain.Command) bus.Request {
 	return bus.Request{ID: eventlog.CommandID(uuid.Must(uuid.NewV7())), Command: command, Actor: actor, Today: today, RequestedAt: time.Now()}
 }
 
-// keyed is a request with an idempotency key; the same key and content make the same request.
+// keyed returns a request with an idempotency key. The content determines the fingerprint.
 func keyed(key byte, content byte, actor domain.Actor, command domain.Command) bus.Request {
 	request := newRequest(actor, command)
 	request.ID = eventlog.CommandID{key}
@@ -216,7 +216,7 @@ func keyed(key byte, content byte, actor domain.Actor, command domain.Command) b
 	return request
 }
 
-// do sends a command and requires it to be accepted.
+// do sends a command and requires that it is committed.
 func (n *node) do(actor domain.Actor, command domain.Command) bus.Result {
 	n.t.Helper()
 	return n.send(newRequest(actor, command))
@@ -230,7 +230,7 @@ func (n *node) send(request bus.Request) bus.Result {
 	return result
 }
 
-// activateAgreement makes an active agreement with an active project.
+// activateAgreement creates an active agreement with a committed project.
 func (n *node) activateAgreement() {
 	n.t.Helper()
 	n.do(operator, domain.DraftAgreement{AgreementID: agreement, Terms: domain.Terms{
@@ -252,7 +252,7 @@ func plan(id domain.MilestoneID) domain.PlanMilestone {
 	return domain.PlanMilestone{MilestoneRef: ref(id), Plan: domain.Plan{Title: "M", Owner: "nokia", DueOn: today}}
 }
 
-// commits returns the whole chain of the agreement's partition, verified.
+// commits returns all commits of the agreement's partition, after verifying their chain.
 func (n *node) commits() []eventlog.Commit {
 	n.t.Helper()
 	partition := eventlog.PartitionOf("agreement/" + string(agreement))

@@ -34,11 +34,11 @@ func TestRepeatedKeyHasOneEffect(t *testing.T) {
 	node.do(nokia, domain.CancelMilestone{MilestoneRef: ref("m")})
 	refusedAgain, err := node.bus.Do(t.Context(), keyed(2, 1, nokia, plan("m")))
 	require.NoError(t, err)
-	require.Equal(t, refused.Rejection, refusedAgain.Rejection, "a remembered refusal is not decided again")
+	require.Equal(t, refused.Rejection, refusedAgain.Rejection, "a refusal with a receipt is not decided again")
 	require.True(t, refusedAgain.Repeat)
 }
 
-func TestRefusalOfTheEdgeIsRemembered(t *testing.T) {
+func TestRefusalBeforeTheBusGetsAReceipt(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()
 	refused := keyed(3, 1, nokia, nil)
@@ -51,12 +51,12 @@ func TestRefusalOfTheEdgeIsRemembered(t *testing.T) {
 	}
 	result, err := node.bus.Do(t.Context(), keyed(3, 1, nokia, plan("m")))
 	require.NoError(t, err)
-	require.Equal(t, "unknown_partner", result.Rejection.Code, "the same request is not decided anew")
+	require.Equal(t, "unknown_partner", result.Rejection.Code, "the same request is not decided again")
 	_, err = node.bus.Do(t.Context(), keyed(3, 2, nokia, plan("m")))
 	require.ErrorIs(t, err, bus.ErrKeyReused)
 }
 
-func TestKeyIsForgottenAfterADay(t *testing.T) {
+func TestKeyExpiresAfterADay(t *testing.T) {
 	var hours atomic.Int64
 	begin := time.Date(2018, 3, 30, 12, 0, 0, 0, time.UTC)
 	node := startNode(t, eventlogtest.NewMemory(), func(cfg *bus.Config) {
@@ -70,7 +70,7 @@ func TestKeyIsForgottenAfterADay(t *testing.T) {
 	require.False(t, node.send(keyed(1, 2, nokia, plan("other"))).Repeat)
 }
 
-func TestForbiddenIsNotRemembered(t *testing.T) {
+func TestNotFoundGetsNoReceipt(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()
 	for range 2 {
@@ -108,7 +108,7 @@ func TestRepeatAfterRestart(t *testing.T) {
 	require.ErrorIs(t, err, bus.ErrKeyReused)
 }
 
-func TestSameKeyAtTheSameTime(t *testing.T) {
+func TestConcurrentRequestsWithOneKey(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	node := startNode(t, log)
 	node.activateAgreement()
@@ -120,7 +120,7 @@ func TestSameKeyAtTheSameTime(t *testing.T) {
 			results <- err
 		}()
 		if request.Fingerprint == (eventlog.Fingerprint{1}) {
-			<-held.Arrived() // the other request comes second
+			<-held.Arrived() // the different request comes second
 		}
 	}
 	held.Release()
@@ -135,7 +135,7 @@ func TestSameKeyAtTheSameTime(t *testing.T) {
 	require.Nil(t, node.model.world.Milestone(ref("x")))
 }
 
-// gatedLog is a log of which a test can hold the next append back.
+// gatedLog is a log whose next append a test can block.
 type gatedLog struct {
 	eventlog.Log
 
@@ -164,7 +164,7 @@ func (l *gatedLog) Append(ctx context.Context, batch eventlog.Batch) error {
 	return l.Log.Append(ctx, batch)
 }
 
-// logs opens each log.
+// logs returns functions that open each kind of log.
 func logs() map[string]func(testing.TB) eventlog.Log {
 	return map[string]func(testing.TB) eventlog.Log{
 		"memory": func(testing.TB) eventlog.Log { return eventlogtest.NewMemory() },
@@ -173,9 +173,9 @@ func logs() map[string]func(testing.TB) eventlog.Log {
 	}
 }
 
-// A client repeats a command while the first one is under way. What the first one waited for comes
-// true in between: each caller gets the answer to its own attempt.
-func TestOverlappingAttempts(t *testing.T) {
+// A client repeats a command before it has the first outcome, and the command's precondition becomes true
+// in between. Each call gets the answer to its own message.
+func TestOverlappingCalls(t *testing.T) {
 	for name, open := range logs() {
 		for where, together := range map[string]bool{"in one append": true, "in two": false} {
 			t.Run(name+"/"+where, func(t *testing.T) { overlap(t, &gatedLog{Log: open(t)}, together) })
@@ -226,13 +226,13 @@ func overlap(t *testing.T, log *gatedLog, together bool) {
 	accepted := <-second
 	require.Nil(t, accepted.Rejection)
 	require.False(t, accepted.Repeat)
-	require.Equal(t, accepted.Seq, (<-third).Seq, "once it had its effect, every attempt has")
+	require.Equal(t, accepted.Seq, (<-third).Seq, "after the commit every call gets it")
 	remembered, known := node.bus.Lookup(eventlog.CommandID{9})
 	require.True(t, known)
 	require.Equal(t, accepted.Seq, remembered.Seq)
 }
 
-// What somebody else sends under a used key says nothing about the command that has it.
+// A different request under a used key does not change the result that Lookup returns.
 func TestLookupIgnoresAReusedKey(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()

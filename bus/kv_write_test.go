@@ -20,17 +20,17 @@ func value(t *testing.T, log eventlog.Log, partition eventlog.Partition, key str
 	return string(content)
 }
 
-func TestKeepStoresWithoutACommand(t *testing.T) {
+func TestPutKVWithoutCommands(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	require.NoError(t, node.bus.PutKV(t.Context(), 7, []eventlog.KV{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte("2")}}))
 	require.Equal(t, "1", value(t, node.log, 7, "a"))
 	require.NoError(t, node.bus.PutKV(t.Context(), 7, []eventlog.KV{{Key: "a", Value: []byte("3")}, {Key: "b"}}))
 	require.Equal(t, "3", value(t, node.log, 7, "a"))
 	require.Empty(t, value(t, node.log, 7, "b"))
-	require.NoError(t, node.bus.PutKV(t.Context(), 7, nil), "nothing is kept at once")
+	require.NoError(t, node.bus.PutKV(t.Context(), 7, nil), "no entries, no append")
 }
 
-func TestKeepBesideCommands(t *testing.T) {
+func TestPutKVBesideCommands(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()
 	partition := eventlog.PartitionOf("agreement/" + string(agreement))
@@ -47,10 +47,10 @@ func TestKeepBesideCommands(t *testing.T) {
 	entries, err := node.log.Scan(t.Context(), partition, "k")
 	require.NoError(t, err)
 	require.Len(t, entries, 50)
-	require.NotEmpty(t, node.commits(), "and the chain holds")
+	require.NotEmpty(t, node.commits(), "the commits between the entries form a chain")
 }
 
-func TestKeepIsForTheOwner(t *testing.T) {
+func TestPutKVRequiresOwnership(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	<-node.bus.OwnershipChanged()
 	node.stop()
@@ -59,13 +59,13 @@ func TestKeepIsForTheOwner(t *testing.T) {
 	<-node.bus.OwnershipChanged()
 }
 
-// A failed append is told to those who kept something with it, and the partition goes on.
-func TestKeepTellsOfAFailedAppend(t *testing.T) {
+// PutKV returns the error of its append, and the partition recovers.
+func TestPutKVReturnsAnAppendError(t *testing.T) {
 	log := eventlogtest.NewMemory()
 	node := startNode(t, log)
-	log.FailBefore(errors.New("the disk is away"))
+	log.FailBefore(errors.New("the disk is unavailable"))
 	put := []eventlog.KV{{Key: "a", Value: []byte("1")}}
-	require.ErrorContains(t, node.bus.PutKV(t.Context(), 7, put), "the disk is away")
+	require.ErrorContains(t, node.bus.PutKV(t.Context(), 7, put), "the disk is unavailable")
 	for err := bus.ErrNotOwner; err != nil; err = node.bus.PutKV(t.Context(), 7, put) {
 		require.ErrorIs(t, err, bus.ErrNotOwner)
 		if !node.bus.Owns(7) {

@@ -15,11 +15,11 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// monitor returns a function that returns what the server has run since, one line per command:
+// monitor watches the commands of a server. The returned function returns those since the call, one line each:
 //
 //	1700000000.123456 [0 127.0.0.1:40000] "XADD" "tandem:{07}:inbox" …
 //
-// Commands of scripts have "lua" in the place of the address.
+// Commands of scripts have "lua" in place of the address.
 func monitor(t *testing.T, server *redistest.Server) (commands func() []string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Addr())
@@ -46,8 +46,8 @@ func monitor(t *testing.T, server *redistest.Server) (commands func() []string) 
 	}
 }
 
-// Every command passes the inbox stream, once: there is no way around it.
-func TestOneXADDToAnInboxPerCommand(t *testing.T) {
+// Every command is written once to the stream of its command queue.
+func TestOneXADDPerCommand(t *testing.T) {
 	server := redistest.Start(t)
 	node := startNode(t, openRedis(t, server))
 	defer node.stop()

@@ -20,33 +20,33 @@ import (
 	"tandem/eventlog/eventlogtest"
 )
 
-// divergedModel tells another end of one partition than it has applied, until it is mended.
+// divergedModel returns a wrong head for one partition while alterHead is set.
 type divergedModel struct {
 	*testModel
 	partition eventlog.Partition
-	alterHead func(eventlog.Head) eventlog.Head // guarded by image.mu; nil: mended
+	alterHead func(eventlog.Head) eventlog.Head // guarded by testModel.mu; nil: the right head
 	asked     chan struct{}
 }
 
-func (i *divergedModel) Head(partition eventlog.Partition) eventlog.Head {
-	head := i.testModel.Head(partition)
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if partition != i.partition || i.alterHead == nil {
+func (m *divergedModel) Head(partition eventlog.Partition) eventlog.Head {
+	head := m.testModel.Head(partition)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if partition != m.partition || m.alterHead == nil {
 		return head
 	}
 	select {
-	case i.asked <- struct{}{}:
+	case m.asked <- struct{}{}:
 	default:
 	}
-	return i.alterHead(head)
+	return m.alterHead(head)
 }
 
-func TestNothingIsDecidedOnAnImageOfAnotherHistory(t *testing.T) {
+func TestOwnerRequiresTheSameHeadInLogAndReadModel(t *testing.T) {
 	partition := eventlog.PartitionOf("agreement/a")
 	for name, bend := range map[string]func(eventlog.Head) eventlog.Head{
-		"it is ahead":           func(head eventlog.Head) eventlog.Head { head.Seq++; return head },
-		"it has another commit": func(head eventlog.Head) eventlog.Head { head.Hash[0]++; return head },
+		"the read model is ahead": func(head eventlog.Head) eventlog.Head { head.Seq++; return head },
+		"a different commit":      func(head eventlog.Head) eventlog.Head { head.Hash[0]++; return head },
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := eventlogtest.NewMemory()
@@ -65,12 +65,12 @@ func TestNothingIsDecidedOnAnImageOfAnotherHistory(t *testing.T) {
 				_, err := node.bus.Do(t.Context(), newRequest(nokia, plan("m")))
 				done <- err
 			}()
-			for range 3 { // it begins again and again
+			for range 3 { // it restarts repeatedly
 				<-diverged.asked
 			}
 			sent, err := log.Receive(t.Context(), eventlog.Topic(partition), eventlog.Offset{}, 9)
 			require.NoError(t, err)
-			require.Len(t, sent, 1, "the command is still in the inbox")
+			require.Len(t, sent, 1, "the command is still in the queue")
 			require.Equal(t, before, node.commits())
 			diverged.mu.Lock()
 			diverged.alterHead = nil
@@ -81,9 +81,9 @@ func TestNothingIsDecidedOnAnImageOfAnotherHistory(t *testing.T) {
 	}
 }
 
-// Whatever read of a command panics, also one in the fold, the command is refused, those before and
-// after it are decided, and a state that may be half changed is not decided on.
-func TestPanicInTheFoldBeginsAgain(t *testing.T) {
+// If any read of a command panics, in the decision or in the fold, the command is refused and the
+// commands before and after it are decided. No command is decided on an inconsistent state.
+func TestPanicRestartsTheOwner(t *testing.T) {
 	node := startNode(t, eventlogtest.NewMemory())
 	node.activateAgreement()
 	partition := eventlog.PartitionOf("agreement/a")
@@ -93,19 +93,19 @@ func TestPanicInTheFoldBeginsAgain(t *testing.T) {
 		result, err := node.bus.Do(t.Context(), newRequest(nokia, plan(id)))
 		require.NoError(t, err)
 		if result.Rejection == nil {
-			break // it reads no more than that
+			break // the command makes no more reads
 		}
 		require.Equal(t, domain.Internal, result.Rejection.Kind)
 		node.do(nokia, plan(id+"-after"))
 		node.model.setPanic("", 0)
 		node.do(nokia, plan(id))
 	}
-	require.Greater(t, node.model.forks[partition], 1, "a read of the fold panicked")
+	require.Greater(t, node.model.forks[partition], 1, "no read of the fold panicked")
 	require.Less(t, node.model.forks[partition], 9)
 	node.commits()
 }
 
-func TestPanicInTheFoldWithOthersUnderWay(t *testing.T) {
+func TestPanicInTheFoldWithCommandsInFlight(t *testing.T) {
 	for name, failed := range map[string]bool{"the append succeeds": false, "the append fails": true} {
 		t.Run(name, func(t *testing.T) {
 			log := eventlogtest.NewMemory()
@@ -135,7 +135,7 @@ func TestPanicInTheFoldWithOthersUnderWay(t *testing.T) {
 				}
 			}
 			if failed {
-				log.FailAfter(nil) // the append that is held does not
+				log.FailAfter(nil) // not the blocked append
 				log.FailBefore(errors.New("the connection broke"))
 			}
 			held.Release()
@@ -148,7 +148,7 @@ func TestPanicInTheFoldWithOthersUnderWay(t *testing.T) {
 	}
 }
 
-// foldReads returns how many reads of a new milestone its plan makes before it is folded.
+// foldReads returns the number of reads of a new milestone before the fold of its plan.
 func foldReads(t *testing.T) int {
 	node := startNode(t, eventlogtest.NewMemory())
 	defer node.stop()
@@ -158,10 +158,10 @@ func foldReads(t *testing.T) int {
 	node.do(nokia, plan("m"))
 	node.model.mu.Lock()
 	defer node.model.mu.Unlock()
-	return many - node.model.readsBeforePanic - 1 // the fold makes one
+	return many - node.model.readsBeforePanic - 1 // one read is by the fold
 }
 
-// failingLog is a log that fails one partition's owner as long as it is told to.
+// failingLog is a log that fails one method for one partition.
 type failingLog struct {
 	*eventlogtest.Memory
 	partition eventlog.Partition
@@ -214,7 +214,7 @@ func (l *failingLog) Append(ctx context.Context, batch eventlog.Batch) error {
 	return l.Memory.Append(ctx, batch)
 }
 
-// logBuffer collects what is logged.
+// logBuffer collects log lines.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -226,19 +226,19 @@ func (j *logBuffer) Write(b []byte) (int, error) {
 	return j.text.Write(b)
 }
 
-// linesAbout returns the lines that say something of a partition.
-func (j *logBuffer) linesAbout(partition eventlog.Partition, what string) (lines []string) {
+// linesAbout returns the log lines about a partition that contain a text.
+func (j *logBuffer) linesAbout(partition eventlog.Partition, text string) (lines []string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for line := range strings.Lines(j.text.String()) {
-		if strings.Contains(line, fmt.Sprintf("partition=%d", partition)) && strings.Contains(line, what) {
+		if strings.Contains(line, fmt.Sprintf("partition=%d", partition)) && strings.Contains(line, text) {
 			lines = append(lines, line)
 		}
 	}
 	return lines
 }
 
-func TestSetbacksShareALine(t *testing.T) {
+func TestFailuresShareALogLine(t *testing.T) {
 	for _, fault := range []string{"Own", "Head", "Append"} {
 		t.Run(fault, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { failForAWhile(t, fault) })
@@ -259,10 +259,10 @@ func failForAWhile(t *testing.T, fault string) {
 		node.do(operator, domain.CreatePartner{PartnerID: "nokia", Profile: domain.PartnerProfile{Name: "Nokia", Country: "FI", TimeZone: "Europe/Helsinki"}})
 	}()
 	time.Sleep(35 * time.Second)
-	require.Len(t, logged.linesAbout(log.partition, "restarts from"), 4, "one at once, and one in ten seconds")
+	require.Len(t, logged.linesAbout(log.partition, "restarts from"), 4, "the first at once, then one in ten seconds")
 	require.Contains(t, logged.linesAbout(log.partition, "restarts from")[3], "failures=10")
 	require.Greater(t, log.attempts(), 33)
-	require.Less(t, log.attempts(), 40, "ten times a second at first, and then once a second")
+	require.Less(t, log.attempts(), 40, "the delay doubles from 0.1 s to 1 s")
 	require.Empty(t, logged.linesAbout(log.partition, "has recovered"))
 	log.setFailing("")
 	<-done
@@ -271,7 +271,7 @@ func failForAWhile(t *testing.T, fault string) {
 	require.Len(t, logged.linesAbout(log.partition, ""), 5)
 }
 
-func TestPartitionThatKeepsFailingAndRecoveringFloodsNothing(t *testing.T) {
+func TestRepeatedRecoveriesShareALogLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := eventlogtest.NewMemory()
 		logged := new(logBuffer)
@@ -297,7 +297,7 @@ func TestPartitionThatKeepsFailingAndRecoveringFloodsNothing(t *testing.T) {
 	})
 }
 
-// stuckModel never gets as far as the log in one partition, until it is mended.
+// stuckModel does not apply the commits of one partition until it is released.
 type stuckModel struct {
 	*testModel
 	partition eventlog.Partition
@@ -305,22 +305,22 @@ type stuckModel struct {
 	asked     chan struct{}
 }
 
-func (i *stuckModel) WaitHead(ctx context.Context, partition eventlog.Partition, seq uint64) error {
-	if partition == i.partition {
+func (m *stuckModel) WaitHead(ctx context.Context, partition eventlog.Partition, seq uint64) error {
+	if partition == m.partition {
 		select {
-		case i.asked <- struct{}{}:
-		case <-i.released:
+		case m.asked <- struct{}{}:
+		case <-m.released:
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-i.released:
+		case <-m.released:
 		}
 	}
-	return i.testModel.WaitHead(ctx, partition, seq)
+	return m.testModel.WaitHead(ctx, partition, seq)
 }
 
-// leaseLog hands the leases of one partition to the test too, which can end them.
+// leaseLog passes the leases of one partition to the test, which can release them.
 type leaseLog struct {
 	*eventlogtest.Memory
 	partition eventlog.Partition
@@ -335,8 +335,8 @@ func (l leaseLog) Own(ctx context.Context, partition eventlog.Partition) (eventl
 	return lease, err
 }
 
-// An owner may wait for a commit that is lost: it must not miss that its lease ended over that.
-func TestWaitForTheImageEndsWithTheLease(t *testing.T) {
+// An owner that waits for a lost commit notices the end of its lease.
+func TestWaitForTheReadModelEndsWithTheLease(t *testing.T) {
 	partition := eventlog.PartitionOf("agreement/a")
 	log := leaseLog{eventlogtest.NewMemory(), partition, make(chan eventlog.Lease, 2)}
 	var stuck *stuckModel
@@ -347,7 +347,7 @@ func TestWaitForTheImageEndsWithTheLease(t *testing.T) {
 	<-stuck.asked
 	require.NoError(t, (<-log.leases).Release(t.Context()))
 	<-stuck.asked
-	require.Len(t, log.leases, 1, "it owns the partition anew")
+	require.Len(t, log.leases, 1, "the partition has an owner again")
 	close(stuck.released)
 	node.activateAgreement()
 }

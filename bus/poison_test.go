@@ -17,16 +17,16 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// poison is something that must stop nothing else.
+// poison is a message or command that must not stop others.
 type poison struct {
 	name   string
 	put    func(node *node, partition eventlog.Partition)
-	letter string // what the dead letter's reason says; empty: it is a refusal
+	letter string // part of the dead letter's reason; empty: the command is refused
 }
 
-// P8: one poison message stops nothing else. The time from the poison to the answer of the next
-// command of the partition is to be within 10 ms; it is only logged, because a test machine may be slow.
-func TestPoisonStopsNothing(t *testing.T) {
+// TestPoison sends poison to a partition (P8) and requires that the next command is committed. The goal of
+// 10 ms until its answer is logged, not asserted, because it depends on the machine.
+func TestPoison(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		survivePoison(t, startNode(t, openSQLite(t)), poisons(t))
 	})
@@ -46,16 +46,16 @@ func poisons(t *testing.T) []poison {
 		require.NoError(node.t, bus.NewPublisher(node.log).Publish(eventlog.Topic(partition), message.NewMessage(id, []byte(payload))))
 	}
 	return []poison{
-		{"a payload that is no JSON", func(node *node, partition eventlog.Partition) {
+		{"a payload that is not JSON", func(node *node, partition eventlog.Partition) {
 			publish(node, partition, eventlog.CommandID(uuid.New()).String(), "{")
 		}, "envelope"},
-		{"an id that is none", func(node *node, partition eventlog.Partition) { publish(node, partition, "not an id", "{}") }, "command id"},
+		{"an invalid id", func(node *node, partition eventlog.Partition) { publish(node, partition, "not an id", "{}") }, "command id"},
 		{"a panic in the decision", func(node *node, _ eventlog.Partition) { node.panics(0) }, ""},
 		{"a panic in the fold", func(node *node, _ eventlog.Partition) { node.panics(spared) }, ""},
 	}
 }
 
-// panics sends a command whose decision panics, or whose fold does after the decision's reads.
+// panics sends a command that panics after the given number of reads, and requires that it is refused.
 func (n *node) panics(spared int) {
 	n.t.Helper()
 	n.model.setPanic("poisoned", spared)
@@ -77,7 +77,7 @@ func survivePoison(t *testing.T, node *node, poisons []poison) {
 		for range rounds {
 			begin := time.Now()
 			poison.put(node, partition)
-			node.do(nokia, domain.CommentMilestone{MilestoneRef: ref("m"), Text: "goes on"})
+			node.do(nokia, domain.CommentMilestone{MilestoneRef: ref("m"), Text: "after the poison"})
 			took = append(took, time.Since(begin))
 		}
 		if poison.letter != "" {
@@ -88,8 +88,7 @@ func survivePoison(t *testing.T, node *node, poisons []poison) {
 			require.Contains(t, stored[letters-1].Reason, poison.letter)
 		}
 		slices.Sort(took)
-		t.Logf("%s: the next command was answered after %s, at worst %s", poison.name, took[rounds/2], took[rounds-1])
-		require.Less(t, took[rounds-1], 2*time.Second, poison.name)
+		t.Logf("%s: the next command was answered after %s (median), %s (longest)", poison.name, took[rounds/2], took[rounds-1])
 	}
 	node.commits()
 }

@@ -15,8 +15,8 @@ import (
 	"tandem/eventlog/eventlogtest"
 )
 
-// hookedInbox lets a test step into the calls of an inbox. A nil hook passes the call on.
-type hookedInbox struct {
+// hookedQueue calls hooks before or in place of a queue's methods. A nil hook has no effect.
+type hookedQueue struct {
 	eventlog.CommandQueue
 	send    func(context.Context, eventlog.Message) error
 	receive func(ctx context.Context, after eventlog.Offset, next receiveFunc) ([]eventlog.Message, error)
@@ -25,7 +25,7 @@ type hookedInbox struct {
 
 type receiveFunc func(context.Context) ([]eventlog.Message, error)
 
-func (h hookedInbox) Send(ctx context.Context, topic string, msg eventlog.Message) error {
+func (h hookedQueue) Send(ctx context.Context, topic string, msg eventlog.Message) error {
 	if h.send != nil {
 		if err := h.send(ctx, msg); err != nil {
 			return err
@@ -34,7 +34,7 @@ func (h hookedInbox) Send(ctx context.Context, topic string, msg eventlog.Messag
 	return h.CommandQueue.Send(ctx, topic, msg)
 }
 
-func (h hookedInbox) Receive(ctx context.Context, topic string, after eventlog.Offset, most int) ([]eventlog.Message, error) {
+func (h hookedQueue) Receive(ctx context.Context, topic string, after eventlog.Offset, most int) ([]eventlog.Message, error) {
 	next := func(ctx context.Context) ([]eventlog.Message, error) {
 		return h.CommandQueue.Receive(ctx, topic, after, most)
 	}
@@ -44,7 +44,7 @@ func (h hookedInbox) Receive(ctx context.Context, topic string, after eventlog.O
 	return next(ctx)
 }
 
-func (h hookedInbox) Advance(ctx context.Context, topic string, to eventlog.Offset) error {
+func (h hookedQueue) Advance(ctx context.Context, topic string, to eventlog.Offset) error {
 	if h.advance != nil {
 		if err := h.advance(to); err != nil {
 			return err
@@ -53,35 +53,35 @@ func (h hookedInbox) Advance(ctx context.Context, topic string, to eventlog.Offs
 	return h.CommandQueue.Advance(ctx, topic, to)
 }
 
-func publish(t *testing.T, inbox eventlog.CommandQueue, topic string, ids ...string) {
+func publish(t *testing.T, queue eventlog.CommandQueue, topic string, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		require.NoError(t, inbox.Send(t.Context(), topic, eventlog.Message{ID: id, Payload: []byte(id)}))
+		require.NoError(t, queue.Send(t.Context(), topic, eventlog.Message{ID: id, Payload: []byte(id)}))
 	}
 }
 
-func stored(t *testing.T, inbox eventlog.CommandQueue, topic string, n int) (all []eventlog.Message) {
+func stored(t *testing.T, queue eventlog.CommandQueue, topic string, n int) (all []eventlog.Message) {
 	t.Helper()
 	for len(all) < n {
 		var after eventlog.Offset
 		if len(all) > 0 {
 			after = all[len(all)-1].Offset
 		}
-		more, err := inbox.Receive(t.Context(), topic, after, n-len(all))
+		more, err := queue.Receive(t.Context(), topic, after, n-len(all))
 		require.NoError(t, err)
 		all = append(all, more...)
 	}
 	return all
 }
 
-func TestPublishHandsOverTheWholeMessage(t *testing.T) {
-	inbox := eventlogtest.NewMemory()
+func TestPublishSendsAllFields(t *testing.T) {
+	queue := eventlogtest.NewMemory()
 	msg := message.NewMessage("id-1", []byte("payload"))
 	msg.Metadata.Set("kind", "open")
-	require.NoError(t, bus.NewPublisher(inbox).Publish("t", msg))
+	require.NoError(t, bus.NewPublisher(queue).Publish("t", msg))
 	msg.Metadata.Set("kind", "changed afterwards")
 
-	got := stored(t, inbox, "t", 1)[0]
+	got := stored(t, queue, "t", 1)[0]
 	require.Equal(t, "id-1", got.ID)
 	require.Equal(t, "payload", string(got.Payload))
 	require.Equal(t, map[string]string{"kind": "open"}, got.Metadata)
@@ -89,8 +89,8 @@ func TestPublishHandsOverTheWholeMessage(t *testing.T) {
 
 func TestPublishKeepsTheOrderOfEachSender(t *testing.T) {
 	const senders, calls = 8, 60
-	inbox := eventlogtest.NewMemory()
-	pub := bus.NewPublisher(inbox)
+	queue := eventlogtest.NewMemory()
+	pub := bus.NewPublisher(queue)
 	var wg sync.WaitGroup
 	for sender := range senders {
 		wg.Go(func() {
@@ -108,7 +108,7 @@ func TestPublishKeepsTheOrderOfEachSender(t *testing.T) {
 	wg.Wait()
 
 	next := map[string]int{}
-	for _, msg := range stored(t, inbox, "t", senders*calls*3) {
+	for _, msg := range stored(t, queue, "t", senders*calls*3) {
 		require.Equal(t, strconv.Itoa(next[msg.ID]), string(msg.Payload), "sender %s", msg.ID)
 		next[msg.ID]++
 	}
@@ -118,7 +118,7 @@ func TestPublishStopsAtTheFirstFailure(t *testing.T) {
 	memory := eventlogtest.NewMemory()
 	broken := errors.New("broken")
 	var tried []string
-	inbox := hookedInbox{CommandQueue: memory, send: func(_ context.Context, msg eventlog.Message) error {
+	queue := hookedQueue{CommandQueue: memory, send: func(_ context.Context, msg eventlog.Message) error {
 		tried = append(tried, msg.ID)
 		if msg.ID == "b" {
 			return broken
@@ -129,7 +129,7 @@ func TestPublishStopsAtTheFirstFailure(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		batch = append(batch, message.NewMessage(id, nil))
 	}
-	require.ErrorIs(t, bus.NewPublisher(inbox).Publish("t", batch...), broken)
+	require.ErrorIs(t, bus.NewPublisher(queue).Publish("t", batch...), broken)
 	require.Equal(t, []string{"a", "b"}, tried)
 	require.Equal(t, "a", stored(t, memory, "t", 1)[0].ID)
 }
@@ -138,15 +138,15 @@ func TestPublishUsesTheContextOfEachMessage(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	first, second := message.NewMessage("a", nil), message.NewMessageWithContext(ctx, "b", nil)
-	inbox := eventlogtest.NewMemory()
-	require.ErrorIs(t, bus.NewPublisher(inbox).Publish("t", first, second), context.Canceled)
-	require.Equal(t, "a", stored(t, inbox, "t", 1)[0].ID)
+	queue := eventlogtest.NewMemory()
+	require.ErrorIs(t, bus.NewPublisher(queue).Publish("t", first, second), context.Canceled)
+	require.Equal(t, "a", stored(t, queue, "t", 1)[0].ID)
 }
 
 func TestPublisherCloseWaitsForSendsUnderWay(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	inbox := eventlogtest.NewMemory()
-	pub := bus.NewPublisher(hookedInbox{CommandQueue: inbox, send: func(context.Context, eventlog.Message) error {
+	queue := eventlogtest.NewMemory()
+	pub := bus.NewPublisher(hookedQueue{CommandQueue: queue, send: func(context.Context, eventlog.Message) error {
 		close(entered)
 		<-release
 		return nil
@@ -155,7 +155,7 @@ func TestPublisherCloseWaitsForSendsUnderWay(t *testing.T) {
 	go func() { published <- pub.Publish("t", message.NewMessage("a", nil)) }()
 	<-entered
 	go func() { defer close(closed); _ = pub.Close() }()
-	for !errors.Is(pub.Publish("t"), bus.ErrClosed) { // without messages: only asks whether Close has begun
+	for !errors.Is(pub.Publish("t"), bus.ErrClosed) { // without messages it only reports whether Close has started
 		continue
 	}
 	select {
@@ -168,5 +168,5 @@ func TestPublisherCloseWaitsForSendsUnderWay(t *testing.T) {
 	<-closed
 	require.ErrorIs(t, pub.Publish("t", message.NewMessage("late", nil)), bus.ErrClosed)
 	require.NoError(t, pub.Close(), "a second Close")
-	require.Len(t, stored(t, inbox, "t", 1), 1, "only the message of before Close")
+	require.Len(t, stored(t, queue, "t", 1), 1, "only the message that was sent before Close")
 }

@@ -15,8 +15,8 @@ import (
 	"tandem/eventlog/sqlite"
 )
 
-// inboxes opens the inbox of each log.
-func inboxes() map[string]func(*testing.T) eventlog.CommandQueue {
+// queues returns functions that open the command queue of each kind of log.
+func queues() map[string]func(*testing.T) eventlog.CommandQueue {
 	return map[string]func(*testing.T) eventlog.CommandQueue{
 		"memory": func(*testing.T) eventlog.CommandQueue { return eventlogtest.NewMemory() },
 		"sqlite": func(t *testing.T) eventlog.CommandQueue { return openSQLite(t) },
@@ -40,22 +40,21 @@ func openSQLite(t testing.TB) *sqlite.Log {
 	return log
 }
 
-// TestWatermillSuite runs Watermill's suite twice over each inbox. The first run has many
-// subscribers on a topic and closes them in the middle, where a message in flight may come again.
-// The second has one subscriber and forbids any repetition. Its test that restarts the server is
-// TestWatermillReconnect.
+// TestWatermillSuite runs Watermill's suite twice on each queue. The first run has several subscribers
+// per topic and closes them in use, when a message in flight may be repeated. The second run has one
+// subscriber and allows no repetition. TestWatermillReconnect is the suite's test that restarts the server.
 func TestWatermillSuite(t *testing.T) {
 	runs := map[string]tests.Features{
 		"at least once": {GuaranteedOrder: true, Persistent: true},
 		"exactly once":  {GuaranteedOrder: true, Persistent: true, ExactlyOnceDelivery: true, RequireSingleInstance: true},
 	}
-	for name, open := range inboxes() {
+	for name, open := range queues() {
 		for run, features := range runs {
 			features.ForceShort = name == "memory" // its Advance copies the whole topic
 			t.Run(name+"/"+run, func(t *testing.T) {
-				inbox := open(t)
+				queue := open(t)
 				construct := func(*testing.T) (message.Publisher, message.Subscriber) {
-					return bus.NewPublisher(inbox), bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+					return bus.NewPublisher(queue), bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 				}
 				tests.TestPubSub(t, features, construct, nil)
 			})

@@ -16,27 +16,27 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// TestWatermillReconnect is the part of Watermill's suite in which the server crashes twice while a
-// hundred publishers send ten thousand messages. Each must arrive, once and in order.
+// TestWatermillReconnect is the test of Watermill's suite in which the server crashes twice while a
+// hundred publishers send ten thousand messages. Each message must arrive once and in order.
 func TestWatermillReconnect(t *testing.T) {
 	server := redistest.Start(t, "enable-debug-command local")
 	_, port, err := net.SplitHostPort(server.Addr())
 	require.NoError(t, err)
-	inbox := openRedis(t, server)
+	queue := openRedis(t, server)
 	features := tests.Features{
 		GuaranteedOrder: true, Persistent: true, ExactlyOnceDelivery: true, RequireSingleInstance: true,
-		// The server comes back as the same process; the command's own connection breaks with it.
+		// The process survives; the connection of this command fails.
 		RestartServiceCommand: []string{"sh", "-c", "redis-cli -p " + port + " DEBUG CRASH-AND-RECOVER || true"},
 	}
 	tests.TestReconnect(t, tests.TestContext{TestID: tests.NewTestID(), Features: features}, func(t *testing.T) (message.Publisher, message.Subscriber) {
-		sub, err := delayLast(10_000)(bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil))
+		sub, err := delayLast(10_000)(bus.NewSubscriber(queue, bus.AdvanceOnAck, nil))
 		require.NoError(t, err)
-		return bus.NewPublisher(inbox), sub
+		return bus.NewPublisher(queue), sub
 	})
 }
 
-// delayLast holds the last message back for a moment. The suite compares what it received with what it
-// sent as soon as it has the last one, and notes without any lock, in another goroutine, what it sent.
+// delayLast delays the last message. When the suite receives it, it compares received and sent messages at once,
+// although another goroutine may still record the last sent one, without a lock.
 func delayLast(messages int) message.SubscriberDecorator {
 	var mu sync.Mutex
 	seen := make(map[string]bool, messages)

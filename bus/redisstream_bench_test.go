@@ -19,9 +19,9 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// BenchmarkRedisStream measures our Publisher and Subscriber beside Watermill's own for Redis streams,
-// on one server that syncs every write, in interleaved rounds, and prints the ratios. Ours acknowledges
-// as the product does: the append moves the checkpoint, not the ack.
+// BenchmarkRedisStream compares Publisher and Subscriber with those of watermill-redisstream, in interleaved
+// rounds on one server that syncs every write, and prints the ratios. Ours run as in production: the append
+// advances the checkpoint, not the ack.
 func BenchmarkRedisStream(b *testing.B) {
 	const (
 		rounds     = 7
@@ -49,21 +49,21 @@ func BenchmarkRedisStream(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// ratios are the times of both sides, round by round.
+// ratios has the durations of both sides, by round.
 type ratios struct{ ours, theirs []time.Duration }
 
 func (r *ratios) add(ours, theirs time.Duration) {
 	r.ours, r.theirs = append(r.ours, ours), append(r.theirs, theirs)
 }
 
-func (r *ratios) report(b *testing.B, what string, messages int) {
+func (r *ratios) report(b *testing.B, operation string, messages int) {
 	slices.Sort(r.ours)
 	slices.Sort(r.theirs)
 	own, other := r.ours[len(r.ours)/2], r.theirs[len(r.theirs)/2]
 	ratio := other.Seconds() / own.Seconds()
 	fmt.Printf("%s: ours %.0f/s, watermill-redisstream %.0f/s: %.1f times (medians of %d rounds)\n",
-		what, float64(messages)/own.Seconds(), float64(messages)/other.Seconds(), ratio, len(r.ours))
-	b.ReportMetric(ratio, what+"-ratio")
+		operation, float64(messages)/own.Seconds(), float64(messages)/other.Seconds(), ratio, len(r.ours))
+	b.ReportMetric(ratio, operation+"-ratio")
 }
 
 func publishAll(b *testing.B, to message.Publisher, topic string, publishers, messages int) time.Duration {
@@ -110,7 +110,7 @@ func consumeTheirs(b *testing.B, server *redistest.Server, topic string, message
 	return time.Since(begin)
 }
 
-// ownClient returns a client for theirs, which they close.
+// ownClient returns a client for watermill-redisstream, which closes it.
 func ownClient(server *redistest.Server) goredis.UniversalClient {
 	return goredis.NewClient(&goredis.Options{Addr: server.Addr(), PoolSize: 64})
 }

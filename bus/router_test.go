@@ -14,18 +14,18 @@ import (
 	"tandem/eventlog/eventlogtest"
 )
 
-// All partitions of a node behind one router, most of them owned by other nodes.
+// A router has handlers for all partitions, of which other nodes own most.
 func TestRouterWithSilentTopics(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	inbox := eventlogtest.NewMemory()
-	sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+	queue := eventlogtest.NewMemory()
+	sub := bus.NewSubscriber(queue, bus.AdvanceOnAppend, nil)
 	router := newRouter(t)
 	var mu sync.Mutex
 	var handled []string
 	got := make(chan struct{}, 8)
 	for partition := range eventlog.Partition(eventlog.Partitions) {
 		topic := eventlog.Topic(partition)
-		publish(t, inbox, topic, topic)
+		publish(t, queue, topic, topic)
 		router.AddConsumerHandler(topic, topic, sub, func(msg *message.Message) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -45,19 +45,19 @@ func TestRouterWithSilentTopics(t *testing.T) {
 	require.ErrorIs(t, err, bus.ErrClosed, "closing the router closes its subscriber")
 }
 
-// The router waits for a handler that is at work when it closes, and nothing comes after it.
+// Closing the router waits for a running handler, and no other message is handled after it.
 func TestRouterCloseWaitsForTheHandler(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	inbox := eventlogtest.NewMemory()
-	publish(t, inbox, "t", "a", "b")
-	sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+	queue := eventlogtest.NewMemory()
+	publish(t, queue, "t", "a", "b")
+	sub := bus.NewSubscriber(queue, bus.AdvanceOnAppend, nil)
 	sub.Resume("t", eventlog.Offset{})
 	router := newRouter(t)
 	entered, release := make(chan struct{}), make(chan struct{})
 	var handled []string
 	router.AddConsumerHandler("t", "t", sub, func(msg *message.Message) error {
 		close(entered)
-		<-msg.Context().Done() // the end of the subscription reaches a handler at work
+		<-msg.Context().Done() // the end of the subscription cancels the context of a running handler
 		<-release
 		handled = append(handled, msg.UUID)
 		return nil
@@ -71,8 +71,8 @@ func TestRouterCloseWaitsForTheHandler(t *testing.T) {
 	require.Equal(t, []string{"a"}, handled)
 }
 
-// BenchmarkRouter is the way of one command, without its decision: publish, route, handle, ack. The
-// topics share the messages.
+// BenchmarkRouter measures the path of a command without its decision: publish, route, handle, ack. The
+// messages are spread over the topics.
 func BenchmarkRouter(b *testing.B) {
 	for _, topics := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("topics=%d", topics), func(b *testing.B) { benchmarkRouter(b, topics) })
@@ -80,8 +80,8 @@ func BenchmarkRouter(b *testing.B) {
 }
 
 func benchmarkRouter(b *testing.B, topics int) {
-	inbox := openSQLite(b)
-	pub, sub := bus.NewPublisher(inbox), bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+	queue := openSQLite(b)
+	pub, sub := bus.NewPublisher(queue), bus.NewSubscriber(queue, bus.AdvanceOnAppend, nil)
 	router := newRouter(b)
 	names := make([]string, topics)
 	var wg sync.WaitGroup
@@ -109,13 +109,13 @@ func benchmarkRouter(b *testing.B, topics int) {
 	stop()
 }
 
-// BenchmarkSubscriber is delivery and ack without a router.
+// BenchmarkSubscriber measures dispatch and ack without a router.
 func BenchmarkSubscriber(b *testing.B) {
-	inbox := openSQLite(b)
+	queue := openSQLite(b)
 	for range b.N {
-		require.NoError(b, inbox.Send(b.Context(), "t", eventlog.Message{ID: "id"}))
+		require.NoError(b, queue.Send(b.Context(), "t", eventlog.Message{ID: "id"}))
 	}
-	sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+	sub := bus.NewSubscriber(queue, bus.AdvanceOnAppend, nil)
 	sub.Resume("t", eventlog.Offset{})
 	messages, err := sub.Subscribe(b.Context(), "t")
 	require.NoError(b, err)

@@ -24,22 +24,22 @@ import (
 
 func TestTopicIsSilentUntilResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inbox := eventlogtest.NewMemory()
-		publish(t, inbox, "t", "a", "b", "c")
-		publish(t, inbox, "early", "a")
-		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+		queue := eventlogtest.NewMemory()
+		publish(t, queue, "t", "a", "b", "c")
+		publish(t, queue, "early", "a")
+		sub := bus.NewSubscriber(queue, bus.AdvanceOnAppend, nil)
 		sub.Resume("early", eventlog.Offset{})
 		messages := subscribe(t, sub, "t")
 		require.Nil(t, nextMessage(messages))
 		require.Equal(t, "a", nextMessage(subscribe(t, sub, "early")).UUID, "resumed before the subscription")
 
-		second := stored(t, inbox, "t", 2)[1].Offset
+		second := stored(t, queue, "t", 2)[1].Offset
 		sub.Resume("t", second)
 		third := nextMessage(messages)
 		require.Equal(t, "c", third.UUID)
 		sub.Pause("t")
 		third.Ack()
-		publish(t, inbox, "t", "d")
+		publish(t, queue, "t", "d")
 		require.Nil(t, nextMessage(messages))
 		sub.Resume("t", second)
 		require.Equal(t, "c", nextMessage(messages).UUID)
@@ -64,9 +64,9 @@ func TestTopicWithAGateHasOneSubscription(t *testing.T) {
 
 func TestGateHasNoEffectOnAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inbox := eventlogtest.NewMemory()
-		publish(t, inbox, "t", "a")
-		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		queue := eventlogtest.NewMemory()
+		publish(t, queue, "t", "a")
+		sub := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 		sub.Pause("t")
 		require.Zero(t, sub.Resume("t", eventlog.Offset{9}))
 		require.Equal(t, "a", nextMessage(subscribe(t, sub, "t")).UUID)
@@ -74,18 +74,18 @@ func TestGateHasNoEffectOnAck(t *testing.T) {
 	})
 }
 
-// Resume interrupts a Receive under way; what the Receive returns nevertheless is not delivered.
+// Resume interrupts a Receive in progress. Messages that it returns nevertheless are not dispatched.
 func TestResumeDuringReceive(t *testing.T) {
 	for name, late := range map[string]func(receiveFunc) ([]eventlog.Message, error){
-		"it fails":            func(receiveFunc) ([]eventlog.Message, error) { return nil, context.Canceled },
-		"it returns messages": func(next receiveFunc) ([]eventlog.Message, error) { return next(context.Background()) },
+		"an error": func(receiveFunc) ([]eventlog.Message, error) { return nil, context.Canceled },
+		"messages": func(next receiveFunc) ([]eventlog.Message, error) { return next(context.Background()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				memory := eventlogtest.NewMemory()
 				publish(t, memory, "t", "a", "b")
 				first := true
-				inbox := hookedInbox{CommandQueue: memory, receive: func(ctx context.Context, _ eventlog.Offset, next receiveFunc) ([]eventlog.Message, error) {
+				queue := hookedQueue{CommandQueue: memory, receive: func(ctx context.Context, _ eventlog.Offset, next receiveFunc) ([]eventlog.Message, error) {
 					if first {
 						first = false
 						<-ctx.Done()
@@ -93,7 +93,7 @@ func TestResumeDuringReceive(t *testing.T) {
 					}
 					return next(ctx)
 				}}
-				sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+				sub := bus.NewSubscriber(queue, bus.AdvanceOnAppend, nil)
 				messages := subscribe(t, sub, "t")
 				sub.Resume("t", eventlog.Offset{})
 				require.Nil(t, nextMessage(messages))
@@ -108,15 +108,15 @@ func TestResumeDuringReceive(t *testing.T) {
 	}
 }
 
-// TestGateModel compares a subscription with a model of the state machine in Subscriber's comment,
-// at rest after each of many random steps.
+// TestGateModel compares a subscription with a model of the state machine that Subscriber documents, after
+// each of many random steps.
 func TestGateModel(t *testing.T) {
 	steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 		return step{
 			action: rapid.SampledFrom([]string{"send", "take", "take", "ack", "ack", "nack", "resume", "pause", "restart"}).Draw(t, "action"),
 			from:   rapid.Uint64Range(0, 6).Draw(t, "from"),
 		}
-	}), 60, 90) // enough steps for a whole life; rapid prefers the lower bound
+	}), 60, 90) // enough steps to reach all states; rapid prefers the lower bound
 	rapid.Check(t, func(rt *rapid.T) {
 		drawn := steps.Draw(rt, "steps")
 		var err error
@@ -132,21 +132,21 @@ type step struct {
 	from   uint64
 }
 
-// gateModel counts messages from 1, as Memory does.
+// gateModel is the model of a gate and its subscription. It numbers messages from 1, as Memory does.
 type gateModel struct {
 	sent, position, generation uint64
 	open                       bool
 
 	sub      *bus.Subscriber
-	inbox    *eventlogtest.Memory
+	queue    *eventlogtest.Memory
 	stop     context.CancelFunc
 	messages <-chan *message.Message
 	inFlight *message.Message
 }
 
 func runModel(ctx context.Context, steps []step) error {
-	model := &gateModel{inbox: eventlogtest.NewMemory()}
-	model.sub = bus.NewSubscriber(model.inbox, bus.AdvanceOnAppend, nil)
+	model := &gateModel{queue: eventlogtest.NewMemory()}
+	model.sub = bus.NewSubscriber(model.queue, bus.AdvanceOnAppend, nil)
 	defer model.sub.Close()
 	if err := model.subscribe(ctx); err != nil {
 		return err
@@ -169,7 +169,7 @@ func (m *gateModel) do(ctx context.Context, step step) error {
 	switch step.action {
 	case "send":
 		m.sent++
-		return m.inbox.Send(ctx, "t", eventlog.Message{ID: strconv.FormatUint(m.sent, 10)})
+		return m.queue.Send(ctx, "t", eventlog.Message{ID: strconv.FormatUint(m.sent, 10)})
 	case "take":
 		return m.take()
 	case "ack", "nack":
@@ -186,7 +186,7 @@ func (m *gateModel) do(ctx context.Context, step step) error {
 		m.sub.Pause("t")
 	case "restart":
 		m.stop()
-		synctest.Wait() // without it a last message may come before the end
+		synctest.Wait() // otherwise a last message may precede the end
 		for range m.messages {
 			return errors.New("a message instead of the end")
 		}
@@ -230,12 +230,12 @@ func (m *gateModel) take() error {
 	return nil
 }
 
-// testOwner is a partition owner as Subscriber's comment wants it. What it handled since it was last
-// durable is lost at a rewind.
+// testOwner is a partition owner that follows the rules of Subscriber. A rewind drops the messages that it
+// has handled since the last durable one.
 type testOwner struct {
 	sub   *bus.Subscriber
 	topic string
-	all   int // messages to come
+	all   int // messages to expect
 
 	mu         sync.Mutex
 	progress   *sync.Cond
@@ -263,7 +263,7 @@ func (o *testOwner) handle(msg *message.Message) error {
 	return nil
 }
 
-// disturb rewinds and pauses the topic until all is handled.
+// disturb rewinds and pauses the topic until all messages are handled.
 func (o *testOwner) disturb(random *rand.Rand) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -281,7 +281,7 @@ func (o *testOwner) disturb(random *rand.Rand) {
 		if random.IntN(4) == 0 {
 			o.sub.Pause(o.topic)
 			o.generation = 0
-			o.mu.Unlock() // what is on its way may come now
+			o.mu.Unlock() // messages in flight may arrive now
 			runtime.Gosched()
 			o.mu.Lock()
 		}
@@ -297,21 +297,21 @@ func (o *testOwner) rewind() {
 	o.generation = o.sub.Resume(o.topic, from)
 }
 
-// Owners behind a router are paused and rewound at random while commands flow; in the end each has
-// handled every command once and in order.
+// Owners behind a router are paused and rewound at random while messages are published. In the end each has
+// handled every message once and in order.
 func TestRewindsLoseAndRepeatNothing(t *testing.T) {
-	for name, open := range inboxes() {
+	for name, open := range queues() {
 		t.Run(name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
-			t.Cleanup(func() { goleak.VerifyNone(t, before) }) // when the inbox is closed too
+			t.Cleanup(func() { goleak.VerifyNone(t, before) }) // after the queue is closed
 			runOwners(t, open(t))
 		})
 	}
 }
 
-func runOwners(t *testing.T, inbox eventlog.CommandQueue) {
+func runOwners(t *testing.T, queue eventlog.CommandQueue) {
 	const topics, perTopic = 4, 2000
-	pub, sub := bus.NewPublisher(inbox), bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+	pub, sub := bus.NewPublisher(queue), bus.NewSubscriber(queue, bus.AdvanceOnAppend, nil)
 	router := newRouter(t)
 	var owners []*testOwner
 	for i := range topics {
@@ -348,7 +348,7 @@ func newRouter(t testing.TB) *message.Router {
 	return router
 }
 
-// start runs the router and returns what stops it.
+// start runs the router. The returned function stops it.
 func start(t testing.TB, router *message.Router) (stop func()) {
 	t.Helper()
 	ended := make(chan error, 1)

@@ -25,8 +25,8 @@ func subscribe(t *testing.T, sub *bus.Subscriber, topic string) <-chan *message.
 	return messages
 }
 
-// nextMessage returns the message that the subscription offers once nothing moves any more, or nil.
-// Only inside a synctest bubble.
+// nextMessage returns the message that the subscription offers once all goroutines are blocked, or nil. It
+// requires a synctest bubble.
 func nextMessage(messages <-chan *message.Message) *message.Message {
 	synctest.Wait()
 	select {
@@ -37,18 +37,18 @@ func nextMessage(messages <-chan *message.Message) *message.Message {
 	}
 }
 
-func checkpoint(t *testing.T, inbox eventlog.CommandQueue, topic string) eventlog.Offset {
+func checkpoint(t *testing.T, queue eventlog.CommandQueue, topic string) eventlog.Offset {
 	t.Helper()
-	at, err := inbox.Checkpoint(t.Context(), topic)
+	at, err := queue.Checkpoint(t.Context(), topic)
 	require.NoError(t, err)
 	return at
 }
 
 func TestNextMessageComesOnlyAfterTheAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inbox := eventlogtest.NewMemory()
-		publish(t, inbox, "t", "a", "b")
-		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		queue := eventlogtest.NewMemory()
+		publish(t, queue, "t", "a", "b")
+		sub := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 		messages := subscribe(t, sub, "t")
 
 		first := nextMessage(messages)
@@ -62,13 +62,13 @@ func TestNextMessageComesOnlyAfterTheAck(t *testing.T) {
 	})
 }
 
-func TestNackBringsTheSameMessageBeforeAnyLaterOne(t *testing.T) {
+func TestNackRepeatsTheMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inbox := eventlogtest.NewMemory()
+		queue := eventlogtest.NewMemory()
 		sent := eventlog.Message{ID: "a", Metadata: map[string]string{"kind": "open"}, Payload: []byte("x")}
-		require.NoError(t, inbox.Send(t.Context(), "t", sent))
-		publish(t, inbox, "t", "b")
-		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		require.NoError(t, queue.Send(t.Context(), "t", sent))
+		publish(t, queue, "t", "b")
+		sub := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 		messages := subscribe(t, sub, "t")
 
 		for range 3 {
@@ -85,7 +85,7 @@ func TestNackBringsTheSameMessageBeforeAnyLaterOne(t *testing.T) {
 	})
 }
 
-func TestWhoMovesTheCheckpoint(t *testing.T) {
+func TestCheckpointing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		mode  bus.Checkpointing
 		moves bool
@@ -95,29 +95,29 @@ func TestWhoMovesTheCheckpoint(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				inbox := eventlogtest.NewMemory()
-				publish(t, inbox, "t", "a", "b")
-				sub := bus.NewSubscriber(inbox, tc.mode, nil)
+				queue := eventlogtest.NewMemory()
+				publish(t, queue, "t", "a", "b")
+				sub := bus.NewSubscriber(queue, tc.mode, nil)
 				sub.Resume("t", eventlog.Offset{})
 				messages := subscribe(t, sub, "t")
 				first := nextMessage(messages)
-				require.Zero(t, checkpoint(t, inbox, "t"))
+				require.Zero(t, checkpoint(t, queue, "t"))
 				first.Ack()
 				nextMessage(messages)
 				at, _ := bus.Origin(first)
-				require.Equal(t, tc.moves, checkpoint(t, inbox, "t") == at)
+				require.Equal(t, tc.moves, checkpoint(t, queue, "t") == at)
 				require.NoError(t, sub.Close())
 			})
 		})
 	}
 }
 
-func TestAckTogetherWithTheEndCounts(t *testing.T) {
+func TestAckAtTheEndOfTheSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inbox := eventlogtest.NewMemory()
+		queue := eventlogtest.NewMemory()
 		for i := range 200 {
-			publish(t, inbox, "t", strconv.Itoa(i))
-			sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+			publish(t, queue, "t", strconv.Itoa(i))
+			sub := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 			ctx, cancel := context.WithCancel(t.Context())
 			messages, err := sub.Subscribe(ctx, "t")
 			require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestAckTogetherWithTheEndCounts(t *testing.T) {
 			cancel()
 			at, _ := bus.Origin(msg)
 			require.NoError(t, sub.Close())
-			require.Equal(t, at, checkpoint(t, inbox, "t"))
+			require.Equal(t, at, checkpoint(t, queue, "t"))
 		}
 	})
 }
@@ -139,10 +139,10 @@ func TestEndOfSubscription(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				inbox := eventlogtest.NewMemory()
-				publish(t, inbox, "busy", "a", "b")
-				publish(t, inbox, "offered", "a")
-				sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+				queue := eventlogtest.NewMemory()
+				publish(t, queue, "busy", "a", "b")
+				publish(t, queue, "offered", "a")
+				sub := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				channels := map[string]<-chan *message.Message{}
@@ -160,9 +160,9 @@ func TestEndOfSubscription(t *testing.T) {
 					_, open := <-messages
 					require.False(t, open, topic)
 				}
-				again := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
-				require.Equal(t, "a", nextMessage(subscribe(t, again, "busy")).UUID, "what was in flight")
-				require.Equal(t, "a", nextMessage(subscribe(t, again, "offered")).UUID, "what nobody took")
+				again := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
+				require.Equal(t, "a", nextMessage(subscribe(t, again, "busy")).UUID, "the message in flight")
+				require.Equal(t, "a", nextMessage(subscribe(t, again, "offered")).UUID, "the message that was offered")
 				require.NoError(t, again.Close())
 			})
 		})
@@ -180,9 +180,9 @@ func TestSubscribeAfterClose(t *testing.T) {
 func TestMessageContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
-		inbox := eventlogtest.NewMemory()
-		publish(t, inbox, "t", "a")
-		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		queue := eventlogtest.NewMemory()
+		publish(t, queue, "t", "a")
+		sub := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 		messages, err := sub.Subscribe(context.WithValue(t.Context(), key{}, "value"), "t")
 		require.NoError(t, err)
 		msg := nextMessage(messages)
@@ -202,12 +202,12 @@ func TestMessageContext(t *testing.T) {
 
 func TestOrigin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inbox := eventlogtest.NewMemory()
-		publish(t, inbox, "t", "a")
-		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAppend, nil)
+		queue := eventlogtest.NewMemory()
+		publish(t, queue, "t", "a")
+		sub := bus.NewSubscriber(queue, bus.AdvanceOnAppend, nil)
 		generation := sub.Resume("t", eventlog.Offset{})
 		msg := nextMessage(subscribe(t, sub, "t"))
-		want := stored(t, inbox, "t", 1)[0].Offset
+		want := stored(t, queue, "t", 1)[0].Offset
 		check := func(msg *message.Message) {
 			at, gotGeneration := bus.Origin(msg)
 			require.Equal(t, want, at)
@@ -225,14 +225,14 @@ func TestOrigin(t *testing.T) {
 	})
 }
 
-// A failing inbox is asked again and again, less often with time; nothing is lost or repeated.
-func TestFailingInboxIsAskedAgain(t *testing.T) {
+// A failing queue is retried with increasing delays. No message is lost or repeated.
+func TestFailingQueueIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := eventlogtest.NewMemory()
 		publish(t, memory, "t", "a", "b")
 		broken := errors.New("broken")
 		receives, advances := 0, 0
-		inbox := hookedInbox{
+		queue := hookedQueue{
 			CommandQueue: memory,
 			receive: func(ctx context.Context, _ eventlog.Offset, next receiveFunc) ([]eventlog.Message, error) {
 				if receives++; receives <= 10 {
@@ -248,7 +248,7 @@ func TestFailingInboxIsAskedAgain(t *testing.T) {
 			},
 		}
 		start := time.Now()
-		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		sub := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 		messages := subscribe(t, sub, "t")
 		first := <-messages
 		require.Equal(t, "a", first.UUID)
@@ -261,15 +261,15 @@ func TestFailingInboxIsAskedAgain(t *testing.T) {
 	})
 }
 
-func TestFailingInboxDoesNotHoldUpClose(t *testing.T) {
+func TestFailingQueueDoesNotDelayClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inbox := hookedInbox{
+		queue := hookedQueue{
 			CommandQueue: eventlogtest.NewMemory(),
 			receive: func(context.Context, eventlog.Offset, receiveFunc) ([]eventlog.Message, error) {
 				return nil, errors.New("broken")
 			},
 		}
-		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		sub := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 		messages := subscribe(t, sub, "t")
 		time.Sleep(time.Hour)
 		require.NoError(t, sub.Close())
@@ -278,22 +278,22 @@ func TestFailingInboxDoesNotHoldUpClose(t *testing.T) {
 	})
 }
 
-// Subscriptions come and go while messages flow; none hangs, none leaks.
+// Subscriptions start and stop while messages are published. None hangs or leaks.
 func TestStartStopStress(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	inbox := eventlogtest.NewMemory()
+	queue := eventlogtest.NewMemory()
 	for range 20 {
-		sub := bus.NewSubscriber(inbox, bus.AdvanceOnAck, nil)
+		sub := bus.NewSubscriber(queue, bus.AdvanceOnAck, nil)
 		var wg sync.WaitGroup
 		for i := range 16 {
 			topic := strconv.Itoa(i % 4)
-			wg.Go(func() { publish(t, inbox, topic, "x", "y", "z") })
+			wg.Go(func() { publish(t, queue, topic, "x", "y", "z") })
 			wg.Go(func() {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
 				messages, err := sub.Subscribe(ctx, topic)
 				if err != nil {
-					return // closed already
+					return // already closed
 				}
 				for msg := range messages {
 					switch i % 4 {
