@@ -15,7 +15,7 @@ import (
 	eventfeed "tandem/projections/feed"
 )
 
-// A history in which many events are private to each side, so that positions and places differ.
+// mixedHistory returns a history in which many events are private to each side, so that positions and places differ.
 func mixedHistory(t *testing.T) (*fixture, *runningModel) {
 	h := newFixture(t)
 	h.settle()
@@ -148,7 +148,37 @@ func TestTheMergedFeedIsInTheOrderOfRecording(t *testing.T) {
 	require.Empty(t, since(h.clock.Now().Add(time.Hour)))
 }
 
-// R17: a party that joins a draft sees from its joining on; one that is left out sees nothing.
+// A clock that goes back does not change the order within an agreement, so a cursor never moves back.
+func TestTheOrderWithinAnAgreementIsThatOfTheLog(t *testing.T) {
+	h := newFixture(t)
+	for _, s := range openingSteps() {
+		h.do(s.who, s.command)
+	}
+	comment := func(agreement domain.AgreementID) {
+		h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneOf(agreement, "m0"), Text: "hm"})
+	}
+	for range 3 {
+		comment("a0")
+		h.clock.advance(-time.Hour)
+		comment("a1")
+	}
+	model := h.follow(t, h.config())
+	cursor, numbers := eventfeed.Cursor{}, map[domain.AgreementID]uint64{}
+	for {
+		page, err := eventfeed.NewReader(model.ReadModel).Next(t.Context(), viewerOf("xiaomi"), cursor, eventfeed.EventQuery{}, 3)
+		require.NoError(t, err)
+		for _, event := range page.Events {
+			numbers[event.Agreement()]++
+			require.Equal(t, numbers[event.Agreement()], event.Position().Count, "no gaps")
+		}
+		if cursor = page.Cursor; len(page.Events) == 0 {
+			break
+		}
+	}
+	require.Len(t, numbers, 3)
+}
+
+// R17: a party that joins a draft sees the events from then on; a party that is left out sees none.
 func TestPartiesOfADraftComeAndGo(t *testing.T) {
 	h := newFixture(t)
 	for _, s := range openingSteps() {

@@ -11,7 +11,7 @@ import (
 	"tandem/projections/sentences"
 )
 
-// readFeed returns a page of a feed as the HTTP API does; false if the viewer may not see what the scope names.
+// readFeed returns a page of a feed as the HTTP API does; false if the viewer may not see the agreement or milestone of the scope.
 func readFeed(ctx context.Context, model *projections.ReadModel, viewer projections.Viewer, scope projections.EventScope, after string, limit int) (api.Events, bool, error) {
 	reader, query := feed.NewReader(model), feed.EventQuery{EventScope: scope}
 	if _, err := reader.Next(ctx, viewer, feed.Cursor{}, query, 0); errors.Is(err, feed.ErrNotVisible) {

@@ -18,7 +18,8 @@ type events struct {
 	pasts pastCache
 }
 
-// pastState is the state of one root after one of its commits. Other partners are as they were when the fold of the past began.
+// pastState is the state of one root after one of its commits. Other partners are as they were when the fold of the past
+// began.
 type pastState struct {
 	index *eventIndex
 	seq   uint64

@@ -12,7 +12,7 @@ import (
 	"tandem/projections"
 )
 
-// what a root looked like right after one of its commits.
+// moment is the state of a root right after one of its commits.
 type moment struct {
 	stream domain.Stream
 	seq    uint64

@@ -48,8 +48,8 @@ func (e VisibleEvent) Position() RootPosition {
 // stored returns the event as it is in the log.
 func (e VisibleEvent) stored() *eventlog.Event { return &e.commit.Events[e.ref.entry.Index] }
 
-// ReadEvents reads events, recent ones from memory and the others from the log. If the log cannot be read now, the error
-// is an ErrUnreadable.
+// ReadEvents reads events, recent ones from memory and the others from the log. The error is an ErrUnreadable if the log
+// cannot be read now.
 func (s *events) ReadEvents(ctx context.Context, refs []EventRef) ([]VisibleEvent, error) {
 	events, older := make([]VisibleEvent, len(refs)), map[eventlog.Partition][]uint64{}
 	s.views.present.mu.RLock()

@@ -149,8 +149,8 @@ func positionsOf(events []projections.VisibleEvent) (lines []string) {
 	return lines
 }
 
-// readAll reads a feed page by page, as a client does that only has positions. A reader of one agreement continues after
-// the position of the last event, as an event stream does.
+// readAll reads a feed page by page, as a client does that only has positions. A reader of one agreement continues
+// after the position of the last event, as an event stream does.
 func readAll(t *rapid.T, model *runningModel, partner domain.PartnerID, scope projections.EventScope) (events []projections.VisibleEvent) {
 	position := ""
 	for {

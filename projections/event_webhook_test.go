@@ -16,7 +16,7 @@ import (
 	eventfeed "tandem/projections/feed"
 )
 
-// laneQuery is what a webhook lane asks for.
+// laneQuery is the query of a webhook lane that subscribes to all events.
 var laneQuery = eventfeed.EventQuery{EventScope: projections.EventScope{Former: true}, Resume: true}
 
 // renderAll reads all events of a partner from a cursor on, as a lane does. It returns them as JSON lines.
@@ -51,7 +51,7 @@ func TestRenderedStateIsTheSameLiveAndLater(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := newFixture(t)
 		live := start(t, h.config())
-		told, at := map[domain.PartnerID][]string{}, map[domain.PartnerID]*eventfeed.Cursor{}
+		seen, at := map[domain.PartnerID][]string{}, map[domain.PartnerID]*eventfeed.Cursor{}
 		for _, s := range append(openingSteps(), drawScript(t, 30)...) {
 			if _, err := h.try(s.who, s.command); err != nil {
 				continue
@@ -61,13 +61,13 @@ func TestRenderedStateIsTheSameLiveAndLater(t *testing.T) {
 				if at[partner] == nil {
 					at[partner] = new(eventfeed.Cursor)
 				}
-				told[partner] = append(told[partner], titles(renderAll(t, live.ReadModel, partner, at[partner], true))...)
+				seen[partner] = append(seen[partner], titles(renderAll(t, live.ReadModel, partner, at[partner], true))...)
 			}
 		}
 		later := start(t, h.config())
 		for _, partner := range partnerIDs() {
-			require.Equal(t, told[partner], titles(renderAll(t, live.ReadModel, partner, new(eventfeed.Cursor), true)), "from memory")
-			require.Equal(t, told[partner], titles(renderAll(t, later.ReadModel, partner, new(eventfeed.Cursor), true)), "from the log")
+			require.Equal(t, seen[partner], titles(renderAll(t, live.ReadModel, partner, new(eventfeed.Cursor), true)), "from memory")
+			require.Equal(t, seen[partner], titles(renderAll(t, later.ReadModel, partner, new(eventfeed.Cursor), true)), "from the log")
 			require.Zero(t, eventfeed.NewReader(later.ReadModel).Behind(viewerOf(partner), *at[partner], laneQuery))
 		}
 		require.NoError(t, live.stop())
@@ -78,15 +78,15 @@ func TestRenderedStateIsTheSameLiveAndLater(t *testing.T) {
 // titles leaves out the texts that contain present names and titles.
 func titles(lines []string) []string {
 	for n := range lines {
-		var told map[string]any
-		if json.Unmarshal([]byte(lines[n]), &told) != nil {
+		var rendered map[string]any
+		if json.Unmarshal([]byte(lines[n]), &rendered) != nil {
 			continue
 		}
 		for _, worded := range []string{"Sentence", "Names", "Project", "Agreement"} {
-			delete(told, worded)
+			delete(rendered, worded)
 		}
-		delete(told["Event"].(map[string]any), "sentence")
-		b, _ := json.Marshal(told)
+		delete(rendered["Event"].(map[string]any), "sentence")
+		b, _ := json.Marshal(rendered)
 		lines[n] = string(b)
 	}
 	return lines
@@ -161,7 +161,7 @@ func TestSharedEventsRevealNothingPrivate(t *testing.T) {
 	require.Nil(t, rendered.Milestone.PrivateHealth)
 }
 
-// laneReading is a lane's query of one partner, and what it reads with it.
+// laneReading is a lane's query of one partner, and its cursor.
 type laneReading struct {
 	t      *testing.T
 	model  *runningModel
@@ -171,8 +171,8 @@ type laneReading struct {
 	cursor eventfeed.Cursor
 }
 
-// newLaneReading returns the reading of xiaomi, which sees three milestones planned one after the other, and the time of
-// the first of them.
+// newLaneReading returns the reading of xiaomi, which sees three milestones planned one after the other, and the time
+// of the first of them.
 func newLaneReading(t *testing.T) (*laneReading, *fixture, time.Time) {
 	h := newFixture(t)
 	h.settle()
@@ -270,8 +270,8 @@ func TestReadersAndZones(t *testing.T) {
 	require.Equal(t, time.UTC, reading.model.Zone("unknown"))
 }
 
-// After a loss is accepted, a lane reads what was recorded after the last event that it has passed, although the number
-// of that event now belongs to another one.
+// After a loss is accepted, a lane continues with the events recorded after the last one that it has passed, although
+// the number of that event now belongs to another one.
 func TestLaneCursorAfterAnAcceptedLoss(t *testing.T) {
 	h, cfg := seen(t)
 	whole := h.follow(t, h.config())
@@ -297,8 +297,8 @@ func TestLaneCursorAfterAnAcceptedLoss(t *testing.T) {
 	require.Len(t, renderAll(t, model.ReadModel, "nokia", new(eventfeed.Cursor), true), len(before)-1)
 }
 
-// A lane sends what its partner could see when it happened, also if the partner does not see the agreement any more; the
-// feed does not show the agreement then.
+// A lane sends every event that its partner could see when it happened, also if the partner no longer sees the
+// agreement. The feed does not show the agreement then.
 func TestLanesReadAgreementsThatTheirPartnerNoLongerSees(t *testing.T) {
 	h := newFixture(t)
 	for _, s := range openingSteps() {

@@ -6,15 +6,15 @@ import (
 	"tandem/domain"
 )
 
-// EventScope selects the events that a viewer reads. The zero EventScope selects all agreements that the viewer can see.
+// EventScope selects the events that a viewer reads. The zero EventScope selects all agreements that it can see.
 type EventScope struct {
 	Agreement domain.AgreementID  // only this agreement
 	Milestone domain.MilestoneRef // only events about this milestone
 	Former    bool                // includes agreements that the viewer can no longer see but whose events it has seen
 }
 
-// EventList lists the events of an agreement that one partner can see, numbered from 1 in the order of the log. It is valid
-// as long as its View.
+// EventList lists the events of an agreement that one partner can see, numbered from 1 in the order of the log. It is
+// valid as long as its View.
 type EventList struct {
 	Root  string // the agreement's name in positions
 	Epoch uint64

@@ -10,7 +10,7 @@ import (
 	"tandem/projections/feed"
 )
 
-// Lane states that earlier versions have written stay readable, and what is written has the same bytes.
+// Lane states that earlier versions have written stay readable, and are written again with the same bytes.
 func TestCursorsKeepTheirStoredForm(t *testing.T) {
 	for name, stored := range map[string]string{
 		"no agreement":   `{}`,

@@ -3,11 +3,10 @@
 //
 // # Guarantees
 //
-// A reader that calls Next until there are no more events, each time with the cursor of the previous page, receives
-// every event that its partner may see exactly once. Within an agreement events come in log order; agreements are merged
-// by the time of recording. An event that is visible at a position stays at that position until a loss of history is
-// accepted, which begins a new epoch. An agreement whose history is lost and not yet accepted is left out; the cursor
-// does not move there.
+// A reader that calls Next until there are no more events, each time with the cursor of the previous page, receives every
+// visible event exactly once. Within an agreement events come in log order; agreements are merged by the time of
+// recording. An event keeps its position until a loss of history is accepted, which begins a new epoch. An agreement
+// whose history is lost is left out until the loss is accepted; the cursor does not move there.
 package feed
 
 import (
@@ -39,12 +38,12 @@ func NewReader(model *projections.ReadModel) *Reader { return &Reader{model} }
 type EventQuery struct {
 	projections.EventScope
 
-	Since time.Time // agreements that the cursor does not name begin with what was recorded at or after this time
+	Since time.Time // agreements that the cursor does not name begin with the first event recorded at or after this time
 	Until time.Time // events recorded at or after this time are left for later; zero: none are
 	UpTo  *Cursor   // events that this cursor has not passed are left for later; nil: none are
 
-	// Resume continues after an accepted loss with what was recorded after the last passed event. Without it, a cursor
-	// of an ended epoch is a projections.ErrPositionLost.
+	// Resume continues after an accepted loss with the events recorded after the last passed one. Without it, a cursor of
+	// an ended epoch is a projections.ErrPositionLost.
 	Resume bool
 	// Match selects events; the cursor moves past the others. nil selects all.
 	Match func(*projections.VisibleEvent) bool
