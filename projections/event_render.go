@@ -41,7 +41,9 @@ type RenderedEvent struct {
 
 // RenderEvent renders an event for a webhook of a partner. If private is false the
 // milestone has no values that only this partner can see. If the log cannot be read the error is an ErrUnreadable.
-func (s *events) RenderEvent(ctx context.Context, partner domain.PartnerID, visible VisibleEvent, private bool, language string) (*RenderedEvent, error) {
+func (s *events) RenderEvent(
+	ctx context.Context, partner domain.PartnerID, visible VisibleEvent, private bool, language string,
+) (*RenderedEvent, error) {
 	event, err := visible.decode()
 	if err != nil {
 		return nil, err

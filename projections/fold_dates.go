@@ -9,39 +9,51 @@ import (
 // addDateMoves appends the moves of an event. An acceptance is recognised by the entity, because several types
 // of events can complete one.
 func (m *milestoneNode) addDateMoves(place uint32, payload domain.Payload) {
-	switch e := payload.(type) {
+	add := func(move dateMove) {
+		move.place = place
+		m.moves = appendDateMove(m.moves, move)
+	}
+	switch event := payload.(type) {
 	case domain.MilestonePlanned:
-		m.moves = appendDateMove(m.moves, dateMove{place: place, kind: movePlanned, on: e.Plan.DueOn})
+		add(dateMove{kind: movePlanned, on: event.Plan.DueOn})
 	case domain.MilestoneEdited:
-		if e.To.DueOn != e.From.DueOn {
-			m.moves = appendDateMove(m.moves, dateMove{place: place, kind: movePlanned, on: e.To.DueOn, from: e.From.DueOn})
+		if event.To.DueOn != event.From.DueOn {
+			add(dateMove{kind: movePlanned, on: event.To.DueOn, from: event.From.DueOn})
 		}
 	case domain.MilestoneShared:
-		m.moves = appendDateMove(m.moves, dateMove{place: place, kind: movePlannedCopy, on: e.Plan.DueOn})
-		if forecast := e.Forecast; forecast != nil {
-			m.moves = appendDateMove(m.moves, dateMove{place: place, kind: moveForecastCopy, on: forecast.On, partner: forecast.Partner, reason: forecast.Reason})
+		add(dateMove{kind: movePlannedCopy, on: event.Plan.DueOn})
+		if forecast := event.Forecast; forecast != nil {
+			add(dateMove{
+				kind: moveForecastCopy, on: forecast.On, partner: forecast.Partner,
+				reason: forecast.Reason,
+			})
 		}
 	case domain.MilestoneAgreed:
-		if e.To.DueOn != e.BaselineFrom {
-			m.moves = appendDateMove(m.moves, dateMove{place: place, kind: moveAgreed, on: e.To.DueOn, from: e.BaselineFrom, number: e.Change})
+		if event.To.DueOn != event.BaselineFrom {
+			add(dateMove{kind: moveAgreed, on: event.To.DueOn, from: event.BaselineFrom, number: event.Change})
 		}
 	case domain.ForecastMoved:
 		kind := moveForecast
-		if e.Private {
+		if event.Private {
 			kind = movePrivateForecast
 		}
-		m.moves = appendDateMove(m.moves, dateMove{place: place, kind: kind, on: e.To.On, from: e.From, partner: e.To.Partner, reason: e.To.Reason})
+		add(dateMove{
+			kind: kind, on: event.To.On, from: event.From, partner: event.To.Partner, reason: event.To.Reason,
+		})
 	case domain.MilestoneDelivered:
-		m.moves = appendDateMove(m.moves, dateMove{place: place, kind: moveDelivered, on: e.On, number: e.Round})
+		add(dateMove{kind: moveDelivered, on: event.On, number: event.Round})
 	case domain.DeliveryWithdrawn:
-		m.moves = appendDateMove(m.moves, dateMove{place: place, kind: moveWithdrawn, number: e.Round})
+		add(dateMove{kind: moveWithdrawn, number: event.Round})
 	case domain.MilestoneRejected:
-		m.moves = appendDateMove(m.moves, dateMove{place: place, kind: moveRejected, on: e.On, number: e.Round, reason: strings.Join(e.Reasons, reasonSeparator)})
+		add(dateMove{
+			kind: moveRejected, on: event.On, number: event.Round,
+			reason: strings.Join(event.Reasons, reasonSeparator),
+		})
 	}
 	if accepted := m.entity.AcceptedOn != 0; accepted != m.accepted {
 		m.accepted = accepted
 		if accepted {
-			m.moves = appendDateMove(m.moves, dateMove{place: place, kind: moveAccepted, on: m.entity.AcceptedOn, number: m.entity.Round})
+			add(dateMove{kind: moveAccepted, on: m.entity.AcceptedOn, number: m.entity.Round})
 		}
 	}
 }

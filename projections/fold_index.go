@@ -172,7 +172,9 @@ func (a *agreementNode) updateServing(milestone *milestoneNode) {
 		return
 	}
 	if milestone.servesInstrument != "" {
-		a.serving[milestone.servesInstrument] = slices.DeleteFunc(a.serving[milestone.servesInstrument], func(listed *milestoneNode) bool { return listed == milestone })
+		listed := a.serving[milestone.servesInstrument]
+		i := slices.Index(listed, milestone)
+		a.serving[milestone.servesInstrument] = slices.Delete(listed, i, i+1)
 	}
 	if milestone.servesInstrument = instrument; instrument != "" {
 		a.serving[instrument] = append(a.serving[instrument], milestone)

@@ -11,7 +11,7 @@ import (
 // store is the fold of the log: the present entities and the indexes over them. It is not safe for concurrent
 // use.
 type store struct {
-	world      *domain.World // fork on the nodes; what an event changes in it is copied to them
+	world      *domain.World // fork on the nodes; entities that an event changes are copied to them
 	replay     bool          // sorted lists and tokens are not kept until endReplay
 	heads      eventlog.Positions
 	epochs     [eventlog.Partitions]uint64 // accepted losses, by partition

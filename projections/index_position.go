@@ -9,6 +9,7 @@ import (
 
 	"tandem/domain"
 	"tandem/eventlog"
+	"tandem/eventlog/wire"
 )
 
 // A position is the number of events that a reader has read, of those that it can see. For one root its text is
@@ -56,9 +57,7 @@ func EncodePositions(roots []RootPosition) string {
 	shared := commonEpoch(roots)
 	b := binary.AppendUvarint(nil, shared)
 	for _, root := range roots {
-		b = binary.AppendUvarint(b, uint64(len(root.Name)))
-		b = append(b, root.Name...)
-		b = binary.AppendUvarint(b, root.Count)
+		b = binary.AppendUvarint(wire.AppendBytes(b, root.Name), root.Count)
 		if shared == mixedEpochs {
 			b = binary.AppendUvarint(b, root.Epoch)
 		}
@@ -109,14 +108,15 @@ func parsePositions(set string) ([]RootPosition, error) {
 	if err != nil {
 		return nil, ErrPosition
 	}
-	shared, b, ok := cutUvarint(b)
-	if !ok {
-		return nil, ErrPosition
-	}
+	reader := wire.NewReader(b)
+	shared := reader.Uvarint()
 	var roots []RootPosition
-	for len(b) > 0 {
-		var root RootPosition
-		if root, b, ok = cutRoot(b, shared); !ok {
+	for reader.Len() > 0 {
+		root := RootPosition{Name: reader.Text(), Count: reader.Uvarint(), Epoch: shared}
+		if shared == mixedEpochs {
+			root.Epoch = reader.Uvarint()
+		}
+		if !validRoot(root.Name) || root.Epoch < firstEpoch {
 			return nil, ErrPosition
 		}
 		if n := len(roots); n > 0 && roots[n-1].Name >= root.Name {
@@ -124,32 +124,8 @@ func parsePositions(set string) ([]RootPosition, error) {
 		}
 		roots = append(roots, root)
 	}
-	if commonEpoch(roots) != shared {
+	if reader.Err() != nil || commonEpoch(roots) != shared {
 		return nil, ErrPosition // every set of positions has exactly one text
 	}
 	return roots, nil
-}
-
-// cutRoot parses the first root of a set and returns the rest.
-func cutRoot(b []byte, shared uint64) (root RootPosition, rest []byte, ok bool) {
-	length, b, ok := cutUvarint(b)
-	if !ok || length > uint64(len(b)) {
-		return root, nil, false
-	}
-	root.Name, root.Epoch = string(b[:length]), shared
-	if root.Count, b, ok = cutUvarint(b[length:]); !ok || !validRoot(root.Name) {
-		return root, nil, false
-	}
-	if shared == mixedEpochs {
-		root.Epoch, b, ok = cutUvarint(b)
-	}
-	return root, b, ok && root.Epoch >= firstEpoch
-}
-
-func cutUvarint(b []byte) (count uint64, rest []byte, ok bool) {
-	count, size := binary.Uvarint(b)
-	if size <= 0 {
-		return 0, nil, false
-	}
-	return count, b[size:], true
 }

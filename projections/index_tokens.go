@@ -7,7 +7,7 @@ import (
 	"tandem/domain"
 )
 
-// Viewer identifies the reader of a view. It alone determines what is visible.
+// Viewer identifies the reader of a view. Visibility depends on it alone.
 type Viewer struct {
 	Partner  domain.PartnerID // empty for the operator
 	Scope    string           // agreements that its token grants, sorted and separated by commas; empty: all

@@ -48,7 +48,7 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// ReadModel holds what every partner may read. All methods are safe for concurrent use. Most come from its
+// ReadModel holds the state of a node and renders it for each partner. All methods are safe for concurrent use. Most come from its
 // parts, each of which has one responsibility.
 type ReadModel struct {
 	*present    // the current entities

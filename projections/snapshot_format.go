@@ -22,7 +22,7 @@ const (
 	milestonesSection
 )
 
-// What the sections hold.
+// The contents of the sections.
 type (
 	savedHeads struct {
 		Heads  eventlog.Positions

@@ -48,7 +48,7 @@ func (p *present) Empty() bool {
 }
 
 // State returns the entities of one partition, on which its owner decides. For streams of other partitions
-// it returns nil. It is safe for concurrent use, and what it returns does not change once the read model is
+// it returns nil. It is safe for concurrent use, and the entities do not change once the read model is
 // live.
 func (p *present) State(partition eventlog.Partition) domain.State {
 	return partitionState{p, partition}

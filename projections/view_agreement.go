@@ -50,7 +50,10 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 // terminationShape returns the end that is set, otherwise the one that was called first, otherwise nil.
 func terminationShape(agreement *domain.Agreement) *api.Termination {
 	if ending := agreement.Termination; ending.On != 0 {
-		return &api.Termination{Mode: ending.Mode, EffectiveOn: ending.On, Reason: ending.Reason, CalledBy: emptyIfNil(ending.CalledBy), Settled: true}
+		return &api.Termination{
+			Mode: ending.Mode, EffectiveOn: ending.On, Reason: ending.Reason, CalledBy: emptyIfNil(ending.CalledBy),
+			Settled: true,
+		}
 	}
 	if len(agreement.TerminationCalls) == 0 {
 		return nil

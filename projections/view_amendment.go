@@ -77,7 +77,11 @@ func (v *View) amendmentShape(agreement *domain.Agreement, amendment *domain.Ame
 }
 
 func termsFields(change domain.TermsChange) api.TermsFields {
-	return api.TermsFields{Title: change.Title, ExpiresOn: nilIfZero(change.ExpiresOn), NoEnd: nilIfZero(change.NoEnd), AcceptanceDays: change.AcceptanceDays, DeemedAcceptance: change.DeemedAcceptance, ForecastToleranceDays: change.ForecastToleranceDays}
+	return api.TermsFields{
+		Title: change.Title, ExpiresOn: nilIfZero(change.ExpiresOn), NoEnd: nilIfZero(change.NoEnd),
+		AcceptanceDays: change.AcceptanceDays, DeemedAcceptance: change.DeemedAcceptance,
+		ForecastToleranceDays: change.ForecastToleranceDays,
+	}
 }
 
 func termsChanges(changes domain.AmendmentChanges) api.TermsChanges {
@@ -100,10 +104,14 @@ func termsChanges(changes domain.AmendmentChanges) api.TermsChanges {
 
 func addedShape(instrument *domain.Instrument) api.AddedInstrument {
 	shape := api.AddedInstrument{
-		ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: rolesShape(instrument), EffectiveOn: instrument.EffectiveOn, ExpiresOn: nilIfZero(instrument.ExpiresOn), Disclosure: instrument.Disclosure, Schedule: []api.AddedItem{}, Obligations: []api.AddedObligation{},
+		ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: rolesShape(instrument),
+		EffectiveOn: instrument.EffectiveOn, ExpiresOn: nilIfZero(instrument.ExpiresOn),
+		Disclosure: instrument.Disclosure, Schedule: []api.AddedItem{}, Obligations: []api.AddedObligation{},
 	}
 	for _, item := range instrument.Schedule {
-		shape.Schedule = append(shape.Schedule, api.AddedItem{ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Count), Note: item.Note})
+		shape.Schedule = append(shape.Schedule, api.AddedItem{
+			ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Count), Note: item.Note,
+		})
 	}
 	for _, obligation := range instrument.Obligations {
 		shape.Obligations = append(shape.Obligations, api.AddedObligation(obligation))

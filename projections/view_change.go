@@ -49,11 +49,15 @@ func (v *View) ChangeNumber(agreement domain.AgreementID, id domain.ProjectID, k
 func (v *View) changeShape(project *domain.Project, request *domain.ChangeRequest) api.Change {
 	shape := api.Change{
 		Agreement: project.Ref.Agreement, Project: project.Ref.Project, Number: request.Number, Reason: request.Reason, State: request.State,
-		ProposedBy: request.ProposedBy, ProposedAt: time.UnixMicro(request.ProposedAt).UTC(), Milestones: []api.ChangedMilestone{}, Publish: emptyIfNil(request.Publish),
+		ProposedBy: request.ProposedBy, ProposedAt: time.UnixMicro(request.ProposedAt).UTC(),
+		Milestones: []api.ChangedMilestone{}, Publish: emptyIfNil(request.Publish),
 		Approvals: map[domain.PartnerID]string{}, URL: v.changeURL(project.Ref, request.Number),
 	}
 	for _, proposed := range request.Milestones {
-		shape.Milestones = append(shape.Milestones, api.ChangedMilestone{ID: proposed.Milestone, From: changeFields(proposed.From), To: changeFields(proposed.To), Cancel: proposed.Cancel})
+		shape.Milestones = append(shape.Milestones, api.ChangedMilestone{
+			ID: proposed.Milestone, From: changeFields(proposed.From), To: changeFields(proposed.To),
+			Cancel: proposed.Cancel,
+		})
 	}
 	for _, party := range request.Parties(v.store, project.Ref) {
 		shape.Approvals[party] = approval(request, party)

@@ -30,7 +30,8 @@ func (v *View) datesShape(node *milestoneNode) api.Dates {
 	milestone, project := node.entity, node.project.entity
 	dates := api.Dates{
 		Milestone: milestone.Ref.Milestone, Title: milestone.Plan.Title, Owner: milestone.Plan.Owner, State: milestone.State,
-		DueOn: milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), VarianceDays: variance(milestone), Proposed: proposedDates(milestone, project),
+		DueOn: milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), VarianceDays: variance(milestone),
+		Proposed: proposedDates(milestone, project),
 	}
 	index := node.project.agreement.index
 	reader := index.readers[v.viewer.Partner]
@@ -58,7 +59,10 @@ func proposedDates(milestone *domain.Milestone, project *domain.Project) []api.P
 	for _, request := range project.Changes {
 		for _, proposed := range request.Milestones {
 			if request.State == domain.ChangeStateOpen && proposed.Milestone == milestone.Ref.Milestone && proposed.To.DueOn != 0 {
-				dates = append(dates, api.ProposedDate{Change: request.Number, By: request.ProposedBy, DueOn: proposed.To.DueOn, Reason: request.Reason, ProposedAt: time.UnixMicro(request.ProposedAt).UTC()})
+				dates = append(dates, api.ProposedDate{
+					Change: request.Number, By: request.ProposedBy, DueOn: proposed.To.DueOn, Reason: request.Reason,
+					ProposedAt: time.UnixMicro(request.ProposedAt).UTC(),
+				})
 			}
 		}
 	}
@@ -77,11 +81,18 @@ func addMove(dates *api.Dates, move dateMove, at time.Time, project *domain.Proj
 		if request := project.Change(move.number); request != nil {
 			reason = request.Reason
 		}
-		dates.Agreed = append(dates.Agreed, api.AgreedDate{On: move.on, From: nilIfZero(move.from), Change: move.number, Reason: reason, AgreedAt: at})
+		dates.Agreed = append(dates.Agreed, api.AgreedDate{
+			On: move.on, From: nilIfZero(move.from), Change: move.number, Reason: reason, AgreedAt: at,
+		})
 	case moveForecast, moveForecastCopy, movePrivateForecast:
-		known := move.kind == moveForecastCopy && slices.ContainsFunc(dates.Forecasts, func(forecast api.ForecastDate) bool { return forecast.Partner == move.partner && !forecast.Private })
+		known := move.kind == moveForecastCopy && slices.ContainsFunc(dates.Forecasts, func(forecast api.ForecastDate) bool {
+			return forecast.Partner == move.partner && !forecast.Private
+		})
 		if !known {
-			dates.Forecasts = append(dates.Forecasts, api.ForecastDate{Partner: move.partner, On: move.on, From: nilIfZero(move.from), Reason: move.reason, At: at, Private: move.kind == movePrivateForecast})
+			dates.Forecasts = append(dates.Forecasts, api.ForecastDate{
+				Partner: move.partner, On: move.on, From: nilIfZero(move.from), Reason: move.reason, At: at,
+				Private: move.kind == movePrivateForecast,
+			})
 		}
 	default:
 		addRound(dates, move, at)

@@ -53,7 +53,8 @@ func (v inbox) conditionItem(milestone *domain.Milestone, condition domain.Round
 
 func (v inbox) disputeItem(milestone *domain.Milestone) api.InboxItem {
 	dispute := milestone.Dispute
-	reason := fmt.Sprintf("%s disputes the rejection of delivery %d by %s: %s", v.name(dispute.By), milestone.Round, v.name(dispute.Acceptor), dispute.Reason)
+	reason := fmt.Sprintf("%s disputes the rejection of delivery %d by %s: %s",
+		v.name(dispute.By), milestone.Round, v.name(dispute.Acceptor), dispute.Reason)
 	for _, naming := range dispute.Choices {
 		reason += fmt.Sprintf("; %s names %s", v.name(naming.Partner), naming.Settlement)
 	}

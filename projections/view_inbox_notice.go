@@ -45,7 +45,8 @@ func (v inbox) webhookItem(webhook *domain.Webhook) api.InboxItem {
 	if title == "" {
 		title = string(webhook.Ref.Webhook)
 	}
-	return v.notice(domain.NoticeOfWebhook(webhook.Ref.Webhook), title, "Messages to "+webhook.Settings.DisplayAddress+" have stopped: "+webhook.DisabledReason,
+	return v.notice(domain.NoticeOfWebhook(webhook.Ref.Webhook), title,
+		"Messages to "+webhook.Settings.DisplayAddress+" have stopped: "+webhook.DisabledReason,
 		webhook.DisabledAt, v.url("partners", string(webhook.Ref.Partner), "webhooks", string(webhook.Ref.Webhook)))
 }
 

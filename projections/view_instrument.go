@@ -31,8 +31,9 @@ func (v *View) instrumentShape(agreement *domain.Agreement, instrument *domain.I
 	return api.Instrument{
 		Agreement: agreement.ID, ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: rolesShape(instrument),
 		EffectiveOn: instrument.EffectiveOn, ExpiresOn: nilIfZero(instrument.ExpiresOn), Disclosure: instrument.Disclosure,
-		Schedule: v.schedule(agreement, instrument, all), Obligations: obligations(instrument, all), PrivateNote: agreement.Note(instrument.ID, v.viewer.Partner),
-		URL: v.url("agreements", string(agreement.ID), "instruments", string(instrument.ID)),
+		Schedule: v.schedule(agreement, instrument, all), Obligations: obligations(instrument, all),
+		PrivateNote: agreement.Note(instrument.ID, v.viewer.Partner),
+		URL:         v.url("agreements", string(agreement.ID), "instruments", string(instrument.ID)),
 	}
 }
 
@@ -89,7 +90,10 @@ func obligations(instrument *domain.Instrument, all servingMilestones) []api.Obl
 	shapes := []api.Obligation{}
 	for _, obligation := range instrument.Obligations {
 		mine := all.filter(func(plan domain.Plan) bool { return plan.Clause == obligation.Clause })
-		shape := api.Obligation{Clause: obligation.Clause, Text: obligation.Text, Partner: obligation.Partner, State: "open", Milestones: mine.shapes()}
+		shape := api.Obligation{
+			Clause: obligation.Clause, Text: obligation.Text, Partner: obligation.Partner, State: "open",
+			Milestones: mine.shapes(),
+		}
 		if domain.Fulfilled(mine) {
 			shape.State = "fulfilled"
 		}

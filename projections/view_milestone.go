@@ -22,14 +22,16 @@ func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 		Owner: milestone.Plan.Owner, Acceptors: emptyIfNil(milestone.Plan.Acceptors),
 		State: milestone.State, Health: nilIfZero(milestone.Health), HealthNote: milestone.HealthNote, Progress: milestone.Progress,
 		PrivateHealth: nilIfZero(milestone.Assessment(v.viewer.Partner).Health), PrivateHealthNote: milestone.Assessment(v.viewer.Partner).Note,
-		DueOn: milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), VarianceDays: variance(milestone), Forecasts: forecasts(milestone),
+		DueOn: milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), VarianceDays: variance(milestone),
+		Forecasts:       forecasts(milestone),
 		PrivateForecast: nilIfZero(milestone.PrivateForecast(v.viewer.Partner).On),
 		Disagreement:    milestone.ForecastsDisagree(v.tolerance(node.project.agreement)),
 		Overdue:         v.overdue(milestone),
 		DeliveredOn:     nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
 		Acceptance: v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
 		DependsOn: []api.Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria),
-		Instrument: nilIfZero(milestone.Plan.Instrument), ScheduleItem: nilIfZero(milestone.Plan.ScheduleItem), Clause: nilIfZero(milestone.Plan.Clause),
+		Instrument: nilIfZero(milestone.Plan.Instrument), ScheduleItem: nilIfZero(milestone.Plan.ScheduleItem),
+		Clause:   nilIfZero(milestone.Plan.Clause),
 		Audience: audienceOf(milestone), URL: v.milestoneURL(milestone.Ref),
 	}
 	shape.Version, shape.UpdatedAt = milestone.Versions.For(v.viewer.Partner)
@@ -74,7 +76,8 @@ func forecasts(milestone *domain.Milestone) map[domain.PartnerID]domain.Date {
 
 func (v *View) acceptance(milestone *domain.Milestone) api.Acceptance {
 	shape := api.Acceptance{
-		Round: milestone.Round, Evidence: v.evidence(milestone), Conditions: []api.Condition{}, Rejection: v.rejection(milestone), Dispute: dispute(milestone),
+		Round: milestone.Round, Evidence: v.evidence(milestone), Conditions: []api.Condition{},
+		Rejection: v.rejection(milestone), Dispute: dispute(milestone),
 		Decisions: make(map[domain.PartnerID]api.Decision, len(milestone.Plan.Acceptors)),
 	}
 	for _, partner := range milestone.Plan.Acceptors {
@@ -87,7 +90,8 @@ func (v *View) acceptance(milestone *domain.Milestone) api.Acceptance {
 	}
 	for _, condition := range milestone.Conditions {
 		shape.Conditions = append(shape.Conditions, api.Condition{
-			Number: condition.Number, Text: condition.Text, DueOn: condition.DueOn, Author: condition.Author, Closed: condition.ClosedOn != 0, ClosedOn: nilIfZero(condition.ClosedOn),
+			Number: condition.Number, Text: condition.Text, DueOn: condition.DueOn, Author: condition.Author,
+			Closed: condition.ClosedOn != 0, ClosedOn: nilIfZero(condition.ClosedOn),
 		})
 	}
 	return shape
@@ -97,10 +101,15 @@ func (v *View) acceptance(milestone *domain.Milestone) api.Acceptance {
 func (v *View) evidence(milestone *domain.Milestone) []api.Evidence {
 	shapes := []api.Evidence{}
 	for _, evidence := range milestone.Evidence {
-		shapes = append(shapes, api.Evidence{Title: evidence.Title, URL: evidence.URL, SHA256: nilIfZero(evidence.SHA256), Audience: domain.Shared})
+		shapes = append(shapes, api.Evidence{
+			Title: evidence.Title, URL: evidence.URL, SHA256: nilIfZero(evidence.SHA256), Audience: domain.Shared,
+		})
 	}
 	for _, evidence := range milestone.PrivateEvidenceOf(v.viewer.Partner) {
-		shapes = append(shapes, api.Evidence{Title: evidence.Title, URL: evidence.URL, SHA256: nilIfZero(evidence.SHA256), Audience: domain.PrivateTo(v.viewer.Partner)})
+		shapes = append(shapes, api.Evidence{
+			Title: evidence.Title, URL: evidence.URL, SHA256: nilIfZero(evidence.SHA256),
+			Audience: domain.PrivateTo(v.viewer.Partner),
+		})
 	}
 	return shapes
 }
@@ -111,7 +120,8 @@ func (v *View) rejection(milestone *domain.Milestone) *api.Rejection {
 		return nil
 	}
 	return &api.Rejection{
-		Partner: rejection.Acceptor, On: rejection.On, Reasons: emptyIfNil(rejection.Reasons), Disputable: milestone.DisputableRejection(v.now) != nil, DisputeBy: nilIfZero(rejection.DisputeBy),
+		Partner: rejection.Acceptor, On: rejection.On, Reasons: emptyIfNil(rejection.Reasons),
+		Disputable: milestone.DisputableRejection(v.now) != nil, DisputeBy: nilIfZero(rejection.DisputeBy),
 	}
 }
 
@@ -119,7 +129,10 @@ func dispute(milestone *domain.Milestone) *api.Dispute {
 	if milestone.Dispute == nil {
 		return nil
 	}
-	shape := &api.Dispute{By: milestone.Dispute.By, On: milestone.Dispute.On, Reason: milestone.Dispute.Reason, Named: map[domain.PartnerID]*domain.Settlement{}}
+	shape := &api.Dispute{
+		By: milestone.Dispute.By, On: milestone.Dispute.On, Reason: milestone.Dispute.Reason,
+		Named: map[domain.PartnerID]*domain.Settlement{},
+	}
 	for _, partner := range milestone.DisputeParties() {
 		shape.Named[partner] = nilIfZero(milestone.Dispute.ChoiceOf(partner))
 	}

@@ -94,7 +94,10 @@ func (v *View) tallyMilestone(node *milestoneNode, tallies ...*tally) {
 		case overdue:
 			total.overdue++
 		case total.nextDue == nil && (milestone.State == domain.Planned || milestone.State == domain.InProgress):
-			total.nextDue = &api.MilestoneRef{Agreement: milestone.Ref.Agreement, Project: milestone.Ref.Project, Milestone: milestone.Ref.Milestone, DueOn: milestone.Plan.DueOn}
+			total.nextDue = &api.MilestoneRef{
+				Agreement: milestone.Ref.Agreement, Project: milestone.Ref.Project,
+				Milestone: milestone.Ref.Milestone, DueOn: milestone.Plan.DueOn,
+			}
 		}
 	}
 }

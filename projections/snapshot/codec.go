@@ -11,7 +11,7 @@ import (
 // Marshaler is implemented by pointers to types with a form of their own in a section.
 type Marshaler interface {
 	MarshalSection(w *Writer)
-	// UnmarshalSection reads what MarshalSection wrote. On malformed bytes it calls r.Fail or relies on the
+	// UnmarshalSection reads the output of MarshalSection. On malformed bytes it calls r.Fail or relies on the
 	// reads that fail.
 	UnmarshalSection(r *Reader)
 }
@@ -31,7 +31,7 @@ func (c codec) encode(value any) []byte {
 	return w.bytes()
 }
 
-// decode reads what encode wrote.
+// decode reverses encode.
 func (c codec) decode(typ reflect.Type, body []byte) (any, error) {
 	r := newReader(slices.Clip(body))
 	value := reflect.New(typ).Elem()
@@ -129,7 +129,7 @@ func writeLength(w *Writer, value reflect.Value) {
 	w.Uvarint(uint64(value.Len()) + 1)
 }
 
-// readLength reads what writeLength wrote. An element takes at least one byte, so a length that exceeds the
+// readLength reverses writeLength. An element takes at least one byte, so a length that exceeds the
 // unread bytes is malformed.
 func readLength(r *Reader) (length int, isNil bool) {
 	n := r.Uvarint()
