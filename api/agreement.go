@@ -6,7 +6,7 @@ import (
 	"tandem/domain"
 )
 
-// Agreement is the signed umbrella between partners.
+// Agreement is the signed umbrella contract between partners.
 type Agreement struct {
 	ID                    domain.AgreementID               `json:"id"`
 	Title                 string                           `json:"title"`
@@ -17,9 +17,9 @@ type Agreement struct {
 	AcceptanceDays        int                              `json:"acceptance_days"`
 	DeemedAcceptance      bool                             `json:"deemed_acceptance"`
 	ForecastToleranceDays int                              `json:"forecast_tolerance_days"`
-	Signatures            map[domain.PartnerID]*Signature  `json:"signatures" doc:"Every party; null for one that has not signed."`
-	Termination           *Termination                     `json:"termination" doc:"An end that is set, or is called and not by all yet; null if there is none."`
-	Notices               map[domain.PartnerID]GivenNotice `json:"notices" doc:"The parties that leave, or have left."`
+	Signatures            map[domain.PartnerID]*Signature  `json:"signatures" doc:"Every party; null for a party that has not signed."`
+	Termination           *Termination                     `json:"termination" doc:"A termination that is set, or called but not yet by all parties; null if there is none."`
+	Notices               map[domain.PartnerID]GivenNotice `json:"notices" doc:"Parties that have given notice, or have left."`
 	Version               uint64                           `json:"version"`
 	UpdatedAt             time.Time                        `json:"updated_at"`
 	URL                   string                           `json:"url" format:"uri"`
@@ -37,17 +37,17 @@ type Termination struct {
 	Mode        domain.TerminationMode `json:"mode" enum:"mutual,notice"`
 	EffectiveOn domain.Date            `json:"effective_on" doc:"The agreement's last day, in UTC."`
 	Reason      string                 `json:"reason"`
-	CalledBy    []domain.PartnerID     `json:"called_by" doc:"Of a mutual one: who has called this day; it takes every party."`
-	Settled     bool                   `json:"settled" doc:"It is set, and not only called."`
+	CalledBy    []domain.PartnerID     `json:"called_by" doc:"Mutual termination: the parties that have called this date; every party must."`
+	Settled     bool                   `json:"settled" doc:"Whether the termination is set, not only called."`
 }
 
-// GivenNotice is a party's word that it leaves.
+// GivenNotice is a party's termination notice.
 type GivenNotice struct {
-	EffectiveOn domain.Date `json:"effective_on" doc:"The last day on which it is a party, in UTC."`
+	EffectiveOn domain.Date `json:"effective_on" doc:"Its last day as a party, in UTC."`
 	Reason      string      `json:"reason"`
 }
 
-// Signature is one party's.
+// Signature is one party's signature.
 type Signature struct {
 	Signatory string      `json:"signatory"`
 	SignedOn  domain.Date `json:"signed_on"`
@@ -55,17 +55,17 @@ type Signature struct {
 
 // NewAgreement is the body that drafts an agreement.
 type NewAgreement struct {
-	ID                    domain.AgreementID `json:"id,omitempty" doc:"Derived from the title unless given."`
+	ID                    domain.AgreementID `json:"id,omitempty" doc:"Default: derived from the title."`
 	Title                 string             `json:"title" maxLength:"200"`
 	Parties               []domain.PartnerID `json:"parties" minItems:"2"`
 	EffectiveOn           domain.Date        `json:"effective_on"`
-	ExpiresOn             domain.Date        `json:"expires_on,omitzero" nullable:"true" doc:"Its last day; no end unless given."`
-	AcceptanceDays        int                `json:"acceptance_days" minimum:"0" maximum:"365" doc:"Working days in which a delivery is decided; 0: no limit."`
-	DeemedAcceptance      bool               `json:"deemed_acceptance" doc:"Whether silence becomes acceptance when they have run out."`
+	ExpiresOn             domain.Date        `json:"expires_on,omitzero" nullable:"true" doc:"The last day. Default: open-ended."`
+	AcceptanceDays        int                `json:"acceptance_days" minimum:"0" maximum:"365" doc:"Working days for the decision on a delivery; 0: no limit."`
+	DeemedAcceptance      bool               `json:"deemed_acceptance" doc:"Whether a delivery is deemed accepted when the acceptance period ends without a decision."`
 	ForecastToleranceDays int                `json:"forecast_tolerance_days" minimum:"0" maximum:"3650"`
 }
 
-// AgreementChange is the body that edits a draft; what is absent stays.
+// AgreementChange is the body that edits a draft; absent fields stay.
 type AgreementChange struct {
 	Title                 *string             `json:"title,omitempty" maxLength:"200"`
 	Parties               *[]domain.PartnerID `json:"parties,omitempty" minItems:"2"`
@@ -78,13 +78,13 @@ type AgreementChange struct {
 
 // Signing is the body that signs.
 type Signing struct {
-	Signatory string      `json:"signatory,omitempty" maxLength:"200" doc:"Who signed on paper."`
-	SignedOn  domain.Date `json:"signed_on,omitzero" doc:"Today in the partner's zone unless given."`
+	Signatory string      `json:"signatory,omitempty" maxLength:"200" doc:"Name of the person who signed on paper."`
+	SignedOn  domain.Date `json:"signed_on,omitzero" doc:"Default: today in the partner's time zone."`
 }
 
-// Terminating is the body that calls an agreement's end or gives notice.
+// Terminating is the body that calls a mutual termination or gives notice.
 type Terminating struct {
-	Mode        domain.TerminationMode `json:"mode" enum:"mutual,notice" doc:"mutual takes every party's call of the same day. notice ends the agreement of two; with three or more parties it withdraws only its giver."`
-	Reason      string                 `json:"reason,omitempty" maxLength:"2000" doc:"A notice needs one."`
+	Mode        domain.TerminationMode `json:"mode" enum:"mutual,notice" doc:"mutual requires every party's call of the same date. notice ends an agreement of two parties; with three or more it withdraws only the party that gives it."`
+	Reason      string                 `json:"reason,omitempty" maxLength:"2000" doc:"Required for a notice."`
 	EffectiveOn domain.Date            `json:"effective_on" doc:"The last day, in UTC."`
 }

@@ -6,21 +6,21 @@ import (
 	"tandem/domain"
 )
 
-// Amendment is a numbered change of signed terms: all of it with the last signature, or nothing of it.
+// Amendment is a numbered change of signed terms that takes effect as a whole with the last signature.
 type Amendment struct {
 	Agreement  domain.AgreementID              `json:"agreement"`
-	Number     int                             `json:"number" doc:"Counts the agreement's amendments, from 1."`
+	Number     int                             `json:"number" doc:"Numbered per agreement, from 1."`
 	Title      string                          `json:"title"`
 	State      domain.AmendmentState           `json:"state" enum:"open,in_force,rejected,withdrawn,void"`
 	ProposedBy domain.PartnerID                `json:"proposed_by"`
 	ProposedAt time.Time                       `json:"proposed_at"`
 	Changes    TermsChanges                    `json:"changes"`
-	From       TermsFields                     `json:"from" doc:"The terms that it changes, as they were when it was proposed."`
-	Signatures map[domain.PartnerID]*Signature `json:"signatures" doc:"Everybody whose signature it takes; null for one that has not signed."`
-	Invited    bool                            `json:"invited" doc:"All present parties have signed, so those who join were let in."`
-	Rejection  *AmendmentRejection             `json:"rejection" doc:"Who rejected it and why; null if nobody did."`
-	Void       *AmendmentVoid                  `json:"void" doc:"What changed since it was proposed and so made it void; null if nothing did."`
-	DecidedAt  *time.Time                      `json:"decided_at" doc:"When it came into force, was rejected, withdrawn or void; null while it is open."`
+	From       TermsFields                     `json:"from" doc:"The changed terms as they were at the time of the proposal."`
+	Signatures map[domain.PartnerID]*Signature `json:"signatures" doc:"Every party that must sign; null for a party that has not signed."`
+	Invited    bool                            `json:"invited" doc:"All present parties have signed, so the joining partners are invited."`
+	Rejection  *AmendmentRejection             `json:"rejection" doc:"The rejection with its reason; null if it was not rejected."`
+	Void       *AmendmentVoid                  `json:"void" doc:"The change that voided it; null if it is not void."`
+	DecidedAt  *time.Time                      `json:"decided_at" doc:"When it came into force, was rejected, withdrawn or voided; null while it is open."`
 	Version    uint64                          `json:"version"`
 	UpdatedAt  time.Time                       `json:"updated_at"`
 	URL        string                          `json:"url" format:"uri"`
@@ -34,21 +34,21 @@ type Amendments struct {
 	NextCursor *string            `json:"next_cursor"`
 }
 
-// TermsFields is a choice of an agreement's terms.
+// TermsFields contains some of an agreement's terms.
 type TermsFields struct {
 	Title                 *string      `json:"title,omitempty"`
 	ExpiresOn             *domain.Date `json:"expires_on,omitempty"`
-	NoEnd                 *bool        `json:"no_end,omitempty" doc:"true: no end, instead of expires_on."`
+	NoEnd                 *bool        `json:"no_end,omitempty" doc:"true: open-ended, instead of expires_on."`
 	AcceptanceDays        *int         `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool        `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int         `json:"forecast_tolerance_days,omitempty"`
 }
 
-// TermsChanges is what an amendment changes.
+// TermsChanges contains the changes of an amendment.
 type TermsChanges struct {
 	Title                 *string           `json:"title,omitempty"`
 	ExpiresOn             *domain.Date      `json:"expires_on,omitempty"`
-	NoEnd                 *bool             `json:"no_end,omitempty" doc:"true: no end, instead of expires_on."`
+	NoEnd                 *bool             `json:"no_end,omitempty" doc:"true: open-ended, instead of expires_on."`
 	AcceptanceDays        *int              `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool             `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int              `json:"forecast_tolerance_days,omitempty"`
@@ -57,7 +57,7 @@ type TermsChanges struct {
 	Join                  []JoiningPartner  `json:"join,omitempty"`
 }
 
-// AddedInstrument is a legal part that an amendment adds.
+// AddedInstrument is an instrument that an amendment adds.
 type AddedInstrument struct {
 	ID          domain.InstrumentID                    `json:"id"`
 	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
@@ -70,27 +70,27 @@ type AddedInstrument struct {
 	Obligations []AddedObligation                      `json:"obligations"`
 }
 
-// AddedItem is a line of its annex.
+// AddedItem is a line of an added instrument's annex.
 type AddedItem struct {
 	ID    domain.ItemID `json:"id"`
 	Title string        `json:"title"`
 	Kind  string        `json:"kind"`
-	Count *int          `json:"count" doc:"As reported; null if not known."`
+	Count *int          `json:"count" doc:"As reported; null if unknown."`
 	Note  string        `json:"note"`
 }
 
-// AddedObligation is what a partner will owe under one of its clauses.
+// AddedObligation is a duty under a clause of an added instrument.
 type AddedObligation struct {
 	Clause  string           `json:"clause"`
 	Text    string           `json:"text"`
 	Partner domain.PartnerID `json:"partner"`
 }
 
-// EndedInstrument is a legal part whose last day an amendment moves.
+// EndedInstrument is an instrument whose last day an amendment moves.
 type EndedInstrument struct {
 	ID        domain.InstrumentID `json:"id"`
 	ExpiresOn domain.Date         `json:"expires_on"`
-	From      *domain.Date        `json:"from" doc:"The last day before; null: none."`
+	From      *domain.Date        `json:"from" doc:"The previous last day; null: open-ended."`
 }
 
 // JoiningPartner is a partner that becomes a party.
@@ -98,13 +98,13 @@ type JoiningPartner struct {
 	Partner domain.PartnerID `json:"partner"`
 }
 
-// AmendmentRejection is a no.
+// AmendmentRejection is a party's rejection of an amendment.
 type AmendmentRejection struct {
 	Partner domain.PartnerID `json:"partner"`
 	Reason  string           `json:"reason"`
 }
 
-// AmendmentVoid is what made an amendment void.
+// AmendmentVoid names the change that voided an amendment.
 type AmendmentVoid struct {
 	Field      string               `json:"field" enum:"title,expires_on,acceptance_days,deemed_acceptance,forecast_tolerance_days,instrument,parties"`
 	Instrument *domain.InstrumentID `json:"instrument"`
@@ -116,20 +116,20 @@ type NewAmendment struct {
 	Changes TermsProposal `json:"changes"`
 }
 
-// TermsProposal says what an amendment changes; what is absent stays.
+// TermsProposal contains the changes proposed by an amendment; absent fields stay.
 type TermsProposal struct {
-	Title                 *string              `json:"title,omitempty" maxLength:"200" doc:"The agreement's own."`
+	Title                 *string              `json:"title,omitempty" maxLength:"200" doc:"The new title of the agreement."`
 	ExpiresOn             domain.Date          `json:"expires_on,omitzero"`
-	NoEnd                 bool                 `json:"no_end,omitempty" doc:"The agreement has no last day any more."`
+	NoEnd                 bool                 `json:"no_end,omitempty" doc:"The agreement becomes open-ended."`
 	AcceptanceDays        *int                 `json:"acceptance_days,omitempty" minimum:"0" maximum:"365"`
 	DeemedAcceptance      *bool                `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int                 `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
 	AddInstruments        []InstrumentProposal `json:"add_instruments,omitempty" maxItems:"50"`
 	EndInstruments        []InstrumentEnding   `json:"end_instruments,omitempty" maxItems:"50"`
-	Join                  []JoiningProposal    `json:"join,omitempty" maxItems:"20" doc:"Partners that are to become parties. They are let in when all present parties have signed."`
+	Join                  []JoiningProposal    `json:"join,omitempty" maxItems:"20" doc:"Partners that are to become parties. They are invited when all present parties have signed."`
 }
 
-// InstrumentProposal is a legal part that an amendment adds.
+// InstrumentProposal is an instrument that an amendment would add.
 type InstrumentProposal struct {
 	ID          domain.InstrumentID                    `json:"id"`
 	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
@@ -139,16 +139,16 @@ type InstrumentProposal struct {
 	ExpiresOn   domain.Date                            `json:"expires_on,omitzero"`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
-	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"What its clauses oblige whom to."`
+	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"Duties by clause and partner."`
 }
 
-// JoiningProposal is a partner that is to become a party.
+// JoiningProposal is a partner that would become a party.
 type JoiningProposal struct {
 	Partner   domain.PartnerID `json:"partner"`
-	SharePast bool             `json:"share_past,omitempty" doc:"Only false: a partner that joins sees from its invitation on."`
+	SharePast bool             `json:"share_past,omitempty" doc:"Only false is accepted: a joining partner sees events from its invitation on."`
 }
 
-// InstrumentEnding moves the last day of a legal part.
+// InstrumentEnding moves the last day of an instrument.
 type InstrumentEnding struct {
 	ID        domain.InstrumentID `json:"id"`
 	ExpiresOn domain.Date         `json:"expires_on"`

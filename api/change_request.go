@@ -6,21 +6,21 @@ import (
 	"tandem/domain"
 )
 
-// Change is a change request: what is to be agreed of milestones, all of it or nothing.
+// Change is a change request: proposed changes of milestones, which take effect together or not at all.
 type Change struct {
 	Agreement  domain.AgreementID          `json:"agreement"`
 	Project    domain.ProjectID            `json:"project"`
-	Number     int                         `json:"number" doc:"Counts the project's requests, from 1."`
+	Number     int                         `json:"number" doc:"Numbered per project, from 1."`
 	Reason     string                      `json:"reason"`
 	State      domain.ChangeState          `json:"state" enum:"open,approved,rejected,withdrawn,void"`
 	ProposedBy domain.PartnerID            `json:"proposed_by"`
 	ProposedAt time.Time                   `json:"proposed_at"`
 	Milestones []ChangedMilestone          `json:"milestones"`
-	Publish    []domain.MilestoneID        `json:"publish" doc:"Milestones that become public with it, which takes every participant: from then on everybody sees their title, owner, acceptors, state and dates as they are."`
-	Approvals  map[domain.PartnerID]string `json:"approvals" doc:"Every party: approved, pending, rejected, or none when it was closed without its word."`
-	Rejection  *ChangeRejection            `json:"rejection" doc:"Who rejected it and why; null if nobody did."`
-	Void       *ChangeVoid                 `json:"void" doc:"What changed since it was proposed and so made it void; null if nothing did."`
-	DecidedAt  *time.Time                  `json:"decided_at" doc:"When it was approved, rejected, withdrawn or void; null while it is open."`
+	Publish    []domain.MilestoneID        `json:"publish" doc:"Milestones that become public, which requires every participant's approval: title, owner, acceptors, state and dates are public from then on."`
+	Approvals  map[domain.PartnerID]string `json:"approvals" doc:"Every partner concerned: approved, pending, rejected, or none if the request was closed without its decision."`
+	Rejection  *ChangeRejection            `json:"rejection" doc:"The rejection with its reason; null if it was not rejected."`
+	Void       *ChangeVoid                 `json:"void" doc:"The change that voided it; null if it is not void."`
+	DecidedAt  *time.Time                  `json:"decided_at" doc:"When it was approved, rejected, withdrawn or voided; null while it is open."`
 	Version    uint64                      `json:"version"`
 	UpdatedAt  time.Time                   `json:"updated_at"`
 	URL        string                      `json:"url" format:"uri"`
@@ -35,15 +35,15 @@ type Changes struct {
 	NextCursor *string            `json:"next_cursor"`
 }
 
-// ChangedMilestone is what a request wants of one milestone.
+// ChangedMilestone contains the changes that a request proposes for one milestone.
 type ChangedMilestone struct {
 	ID     domain.MilestoneID `json:"id"`
-	From   ChangeFields       `json:"from" doc:"As it was when it was proposed; only fields that are in to."`
-	To     ChangeFields       `json:"to" doc:"What is to be agreed: of a milestone without a baseline its whole plan, else what changes."`
+	From   ChangeFields       `json:"from" doc:"The values at the time of the proposal, of the fields in to."`
+	To     ChangeFields       `json:"to" doc:"The proposed values: the whole plan of a milestone without a baseline, otherwise the changed fields."`
 	Cancel bool               `json:"cancel"`
 }
 
-// ChangeFields is a choice of what is agreed of a milestone.
+// ChangeFields contains agreed fields of a milestone; absent ones are not concerned.
 type ChangeFields struct {
 	DueOn     *domain.Date        `json:"due_on,omitempty"`
 	Owner     *domain.PartnerID   `json:"owner,omitempty"`
@@ -51,35 +51,35 @@ type ChangeFields struct {
 	Criteria  *[]string           `json:"criteria,omitempty"`
 }
 
-// ChangeRejection is a party's no.
+// ChangeRejection is a partner's rejection of a change request.
 type ChangeRejection struct {
 	Partner domain.PartnerID `json:"partner"`
 	Reason  string           `json:"reason"`
 }
 
-// ChangeVoid is what made a request void.
+// ChangeVoid names the change that voided a request.
 type ChangeVoid struct {
 	Milestone domain.MilestoneID    `json:"milestone"`
 	Field     string                `json:"field" enum:"due_on,owner,acceptors,criteria,state" doc:"state: the milestone is final."`
-	State     domain.MilestoneState `json:"state" doc:"Of the milestone at that moment."`
+	State     domain.MilestoneState `json:"state" doc:"The milestone's state at that time."`
 }
 
 // NewChange is the body that proposes a change.
 type NewChange struct {
 	Reason     string               `json:"reason" maxLength:"2000"`
-	Milestones []MilestoneWanted    `json:"milestones,omitempty" maxItems:"100" doc:"Can be absent when something is published."`
-	Publish    []domain.MilestoneID `json:"publish,omitempty" maxItems:"100" doc:"Milestones that become public. It takes every participant, and nothing takes it back: from then on everybody sees their title, owner, acceptors, state and dates as they are and become."`
+	Milestones []MilestoneWanted    `json:"milestones,omitempty" maxItems:"100" doc:"Optional when publish is given."`
+	Publish    []domain.MilestoneID `json:"publish,omitempty" maxItems:"100" doc:"Milestones to publish, which requires every participant's approval and cannot be undone: title, owner, acceptors, state and dates are public from then on."`
 }
 
-// MilestoneWanted says what a change request wants of one milestone; what is absent stays. With nothing
-// but an id the milestone's present plan is to be agreed.
+// MilestoneWanted contains the changes proposed for one milestone; absent fields stay. With only an id,
+// the milestone's current plan is proposed as its baseline.
 type MilestoneWanted struct {
 	ID        domain.MilestoneID  `json:"id"`
 	DueOn     domain.Date         `json:"due_on,omitzero"`
 	Owner     domain.PartnerID    `json:"owner,omitempty"`
 	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1"`
 	Criteria  *[]string           `json:"criteria,omitempty" maxItems:"100"`
-	Cancel    bool                `json:"cancel,omitempty" doc:"Goes without other fields."`
+	Cancel    bool                `json:"cancel,omitempty" doc:"Excludes other fields."`
 }
 
 // ChangeRefusal is the body that rejects a change request.

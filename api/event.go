@@ -7,14 +7,14 @@ import (
 	"tandem/domain"
 )
 
-// Event is one fact of the history.
+// Event is one event of the history.
 type Event struct {
 	ID          string              `json:"id" doc:"Stable; the same in feeds, history and webhooks."`
 	Position    string              `json:"position" doc:"Dense for its reader within one agreement."`
 	RecordedAt  time.Time           `json:"recorded_at"`
-	Partner     *domain.PartnerID   `json:"partner" doc:"Who acted; null for the system and the operator."`
+	Partner     *domain.PartnerID   `json:"partner" doc:"The acting member; null for the system and the operator."`
 	Member      string              `json:"member"`
-	ViaOperator bool                `json:"via_operator" doc:"Done with a token that the operator issued."`
+	ViaOperator bool                `json:"via_operator" doc:"The token of this action was issued by the operator."`
 	Type        string              `json:"type"`
 	Audience    domain.Audience     `json:"audience"`
 	Agreement   domain.AgreementID  `json:"agreement"`
@@ -24,8 +24,8 @@ type Event struct {
 	Sentence    string              `json:"sentence"`
 }
 
-// Events is one page of a feed or of a history, oldest first. NextCursor is the next after, never
-// null in a feed.
+// Events is one page of a feed or of a history, oldest first. NextCursor is the value of after for the next
+// page; in a feed it is never null.
 type Events struct {
 	Events     []Event `json:"events"`
 	NextCursor *string `json:"next_cursor"`

@@ -16,7 +16,7 @@ type Instrument struct {
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []ScheduleItem                         `json:"schedule"`
 	Obligations []Obligation                           `json:"obligations"`
-	PrivateNote string                                 `json:"private_note" doc:"The caller's own, seen by its partner only."`
+	PrivateNote string                                 `json:"private_note" doc:"The note of the caller's partner, visible to that partner only."`
 	URL         string                                 `json:"url" format:"uri"`
 }
 
@@ -32,10 +32,10 @@ type ScheduleItem struct {
 	ID         domain.ItemID      `json:"id"`
 	Title      string             `json:"title"`
 	Kind       string             `json:"kind"`
-	Count      *int               `json:"count" doc:"As reported; null if not known."`
+	Count      *int               `json:"count" doc:"As reported; null if unknown."`
 	Note       string             `json:"note"`
 	State      domain.ItemState   `json:"state" enum:"planned,delivered,recorded"`
-	Milestones []ServingMilestone `json:"milestones" doc:"Those that name the item, as far as the caller may see them."`
+	Milestones []ServingMilestone `json:"milestones" doc:"Milestones that name the item, as far as the caller may see them."`
 }
 
 // ServingMilestone is a milestone that names a schedule item or a clause.
@@ -45,18 +45,18 @@ type ServingMilestone struct {
 	State     domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
 }
 
-// Obligation is what one partner owes under a clause of an instrument.
+// Obligation is a duty of one partner under a clause of an instrument.
 type Obligation struct {
 	Clause     string             `json:"clause"`
 	Text       string             `json:"text"`
-	Partner    domain.PartnerID   `json:"partner" doc:"Who owes it."`
-	State      string             `json:"state" enum:"open,fulfilled" doc:"fulfilled when one of the shared milestones that name it is accepted and none is open, of those that the caller may see."`
-	Milestones []ServingMilestone `json:"milestones" doc:"Those that name the clause, as far as the caller may see them."`
+	Partner    domain.PartnerID   `json:"partner" doc:"The partner that owes it."`
+	State      string             `json:"state" enum:"open,fulfilled" doc:"fulfilled: at least one of the visible shared milestones that name it is accepted and none is open."`
+	Milestones []ServingMilestone `json:"milestones" doc:"Milestones that name the clause, as far as the caller may see them."`
 }
 
-// NewInstrument is the body that adds a legal part.
+// NewInstrument is the body that adds an instrument.
 type NewInstrument struct {
-	ID          domain.InstrumentID                    `json:"id,omitempty" doc:"Derived from the title unless given."`
+	ID          domain.InstrumentID                    `json:"id,omitempty" doc:"Default: derived from the title."`
 	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
 	Title       string                                 `json:"title" maxLength:"200"`
 	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
@@ -64,16 +64,16 @@ type NewInstrument struct {
 	ExpiresOn   domain.Date                            `json:"expires_on,omitzero" nullable:"true"`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
-	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"What its clauses oblige whom to."`
+	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"Duties by clause and partner."`
 }
 
-// InstrumentChange is the body that changes what one's own partner notes on a legal part; its terms change with
+// InstrumentChange is the body that changes the own partner's note on an instrument; its terms change with
 // the agreement.
 type InstrumentChange struct {
-	PrivateNote string `json:"private_note" maxLength:"10000" doc:"An empty one removes it."`
+	PrivateNote string `json:"private_note" maxLength:"10000" doc:"An empty note removes it."`
 }
 
 // ItemChange is the body that moves a schedule item.
 type ItemChange struct {
-	State domain.ItemState `json:"state" enum:"delivered,recorded" doc:"recorded is for a patent_assignment; nothing goes back."`
+	State domain.ItemState `json:"state" enum:"delivered,recorded" doc:"recorded applies to a patent_assignment; a state never goes back."`
 }

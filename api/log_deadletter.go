@@ -6,46 +6,46 @@ import (
 	"tandem/domain"
 )
 
-// DeadLetter is a message that could not be read as a command.
+// DeadLetter is a message that could not be decoded as a command.
 type DeadLetter struct {
 	Partition int       `json:"partition"`
-	ID        string    `json:"id" doc:"The message's id as it is written in a path: percent-encoded, or sha256- and its sum where it fits in no path. It need not be unique."`
+	ID        string    `json:"id" doc:"The message's id as used in a path: percent-encoded, or sha256- and its hash if it does not fit into a path. Not necessarily unique."`
 	At        time.Time `json:"at"`
-	Size      int       `json:"size" doc:"Of the payload, in bytes."`
-	Reason    string    `json:"reason" doc:"The first line of it, 200 characters at most; … stands for what may be a value of the payload."`
+	Size      int       `json:"size" doc:"Size of the payload in bytes."`
+	Reason    string    `json:"reason" doc:"Its first line, at most 200 characters; … replaces possible values of the payload."`
 }
 
-// DeadLetters is a part of the list of them.
+// DeadLetters is one page of the dead letters.
 type DeadLetters struct {
 	DeadLetters []DeadLetter `json:"dead_letters" doc:"Oldest first."`
 	NextCursor  *string      `json:"next_cursor"`
 }
 
-// OneDeadLetter is a dead letter with all that may be told of it.
+// OneDeadLetter is a dead letter with all details that may be disclosed.
 type OneDeadLetter struct {
 	Partition int               `json:"partition"`
 	ID        string            `json:"id"`
 	At        time.Time         `json:"at"`
-	Size      int               `json:"size" doc:"Of the payload, in bytes."`
-	Reason    string            `json:"reason" doc:"… stands for what may be a value of the payload."`
+	Size      int               `json:"size" doc:"Size of the payload in bytes."`
+	Reason    string            `json:"reason" doc:"… replaces possible values of the payload."`
 	Payload   DeadLetterPayload `json:"payload"`
 }
 
-// DeadLetterPayload is the envelope of a payload, without its content: see bus.Outline for why.
+// DeadLetterPayload is the envelope of a payload without its content; see bus.DeadLetterSummary for the reason.
 type DeadLetterPayload struct {
-	Envelope    bool              `json:"envelope" doc:"Whether the payload is JSON as commands are sent. What it does not say is null."`
-	Command     *string           `json:"command" doc:"Its name."`
-	Partner     *domain.PartnerID `json:"partner" doc:"That the sender acted for."`
+	Envelope    bool              `json:"envelope" doc:"Whether the payload is a command envelope. Missing values are null."`
+	Command     *string           `json:"command" doc:"The name of the command."`
+	Partner     *domain.PartnerID `json:"partner" doc:"The partner for which the sender acted."`
 	Member      *domain.MemberID  `json:"member"`
 	Role        *domain.Role      `json:"role" enum:"manager,viewer,operator"`
 	RequestedAt *time.Time        `json:"requested_at"`
 	CommandSize *int              `json:"command_size" doc:"In bytes."`
-	SHA256      *string           `json:"sha256" pattern:"^[0-9a-f]{64}$" doc:"Of a payload that is no envelope, to compare it with what somebody sent."`
+	SHA256      *string           `json:"sha256" pattern:"^[0-9a-f]{64}$" doc:"SHA-256 of a payload without an envelope, to compare it with a known message."`
 }
 
-// Replayed says what became of a dead letter that was sent again.
+// Replayed is the result of resubmitting a dead letter.
 type Replayed struct {
 	Command string   `json:"command" doc:"The new message's id."`
-	State   string   `json:"state" enum:"done,rejected,pending,dead" doc:"dead: it is another dead letter now. pending: it will be decided, but it took too long to wait for."`
-	Problem *Problem `json:"problem" doc:"Why it was rejected or is dead. Its code names the rule; the rest is the sender's."`
+	State   string   `json:"state" enum:"done,rejected,pending,dead" doc:"dead: it became another dead letter. pending: it will be decided later."`
+	Problem *Problem `json:"problem" doc:"The reason for the rejection or the new dead letter. The code identifies the rule; details are for the sender only."`
 }

@@ -18,28 +18,28 @@ type Milestone struct {
 	State             domain.MilestoneState            `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
 	Health            *domain.Health                   `json:"health" enum:"green,amber,red" doc:"Declared by the owner; null before the first report."`
 	HealthNote        string                           `json:"health_note"`
-	PrivateHealth     *domain.Health                   `json:"private_health" enum:"green,amber,red" doc:"The caller's own assessment, seen by its partner only; null without one."`
+	PrivateHealth     *domain.Health                   `json:"private_health" enum:"green,amber,red" doc:"The assessment of the caller's partner, visible to that partner only; null without one."`
 	PrivateHealthNote string                           `json:"private_health_note"`
-	Progress          int                              `json:"progress" minimum:"0" maximum:"100" doc:"Percent, as the owner reports it."`
-	DueOn             domain.Date                      `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
+	Progress          int                              `json:"progress" minimum:"0" maximum:"100" doc:"Percent, as reported by the owner."`
+	DueOn             domain.Date                      `json:"due_on" doc:"The baseline once agreed; the proposed date before that."`
 	BaselineOn        *domain.Date                     `json:"baseline_on" doc:"The agreed date; null until one is agreed."`
 	Forecasts         map[domain.PartnerID]domain.Date `json:"forecasts" doc:"Each participant's shared forecast."`
-	PrivateForecast   *domain.Date                     `json:"private_forecast" doc:"The caller's own, seen by its partner only."`
-	Disagreement      bool                             `json:"disagreement" doc:"The forecasts are further apart than the agreement tolerates."`
-	VarianceDays      *int                             `json:"variance_days" doc:"Actual, else the owner's forecast, minus baseline, in days; null without a baseline."`
-	Overdue           bool                             `json:"overdue" doc:"Not delivered, and due before today in the owner's zone."`
+	PrivateForecast   *domain.Date                     `json:"private_forecast" doc:"The private forecast of the caller's partner, visible to that partner only."`
+	Disagreement      bool                             `json:"disagreement" doc:"The forecasts differ by more than the agreement's tolerance."`
+	VarianceDays      *int                             `json:"variance_days" doc:"Actual date, else the owner's forecast, minus the baseline, in days; null without a baseline."`
+	Overdue           bool                             `json:"overdue" doc:"Not delivered, and due before today in the owner's time zone."`
 	DeliveredOn       *domain.Date                     `json:"delivered_on"`
 	AcceptedOn        *domain.Date                     `json:"accepted_on"`
 	Acceptance        Acceptance                       `json:"acceptance"`
-	WaivedBy          []domain.PartnerID               `json:"waived_by" doc:"The acceptors that have waived it so far."`
+	WaivedBy          []domain.PartnerID               `json:"waived_by" doc:"Acceptors that have waived it so far."`
 	DependsOn         []Dependency                     `json:"depends_on"`
 	Criteria          []string                         `json:"criteria"`
 	Target            *Target                          `json:"target"`
 	Instrument        *domain.InstrumentID             `json:"instrument"`
 	ScheduleItem      *domain.ItemID                   `json:"schedule_item"`
-	Audience          domain.Audience                  `json:"audience" doc:"shared, private:<partner>, or public: everybody sees its title, owner, acceptors, state and dates."`
-	Clause            *string                          `json:"clause" doc:"Of the instrument: the obligation that it serves."`
-	Version           uint64                           `json:"version" doc:"Counts the events about it that the caller may see."`
+	Audience          domain.Audience                  `json:"audience" doc:"shared, private:<partner>, or public: title, owner, acceptors, state and dates are public."`
+	Clause            *string                          `json:"clause" doc:"Clause of the instrument whose obligation it serves."`
+	Version           uint64                           `json:"version" doc:"The number of its events that the caller may see."`
 	UpdatedAt         time.Time                        `json:"updated_at"`
 	URL               string                           `json:"url" format:"uri"`
 }
@@ -52,15 +52,15 @@ type Milestones struct {
 	NextCursor *string          `json:"next_cursor"`
 }
 
-// Acceptance is the present round of a milestone.
+// Acceptance is the current round of a milestone.
 type Acceptance struct {
-	Round           int                           `json:"round" doc:"Deliveries so far."`
-	DecideBy        *domain.Date                  `json:"decide_by" doc:"The earliest deadline of those who still decide."`
+	Round           int                           `json:"round" doc:"The number of deliveries so far."`
+	DecideBy        *domain.Date                  `json:"decide_by" doc:"The earliest deadline of a pending decision."`
 	WorkingDaysLeft *int                          `json:"working_days_left"`
 	Decisions       map[domain.PartnerID]Decision `json:"decisions"`
-	Evidence        []Evidence                    `json:"evidence" doc:"Of the last delivery, unless it was withdrawn, as far as the caller may see it."`
-	Conditions      []Condition                   `json:"conditions" doc:"Of this round; numbers are given once in a milestone's life."`
-	Rejection       *Rejection                    `json:"rejection" doc:"What ended the last round, until it is delivered again; null if no rejection did."`
+	Evidence        []Evidence                    `json:"evidence" doc:"Evidence of the last delivery unless it was withdrawn, as far as the caller may see it."`
+	Conditions      []Condition                   `json:"conditions" doc:"Conditions of this round; numbers are unique per milestone."`
+	Rejection       *Rejection                    `json:"rejection" doc:"The rejection that ended the last round, until the next delivery; null otherwise."`
 	Dispute         *Dispute                      `json:"dispute" doc:"null unless the milestone is disputed."`
 }
 
@@ -72,24 +72,24 @@ type Evidence struct {
 	Audience domain.Audience `json:"audience" doc:"shared, or private:<partner>."`
 }
 
-// Decision is one acceptor's.
+// Decision is one acceptor's decision.
 type Decision struct {
 	State     string       `json:"state" enum:"none,pending,accepted,conditional,rejected,deemed"`
 	DecideBy  *domain.Date `json:"decide_by"`
 	DecidedOn *domain.Date `json:"decided_on"`
 }
 
-// Condition is what a conditional acceptance asks for.
+// Condition is a requirement of a conditional acceptance.
 type Condition struct {
 	Number   int              `json:"number"`
 	Text     string           `json:"text"`
 	DueOn    domain.Date      `json:"due_on"`
-	Author   domain.PartnerID `json:"author" doc:"The acceptor that asks for it; it alone closes it."`
+	Author   domain.PartnerID `json:"author" doc:"The acceptor that requires it; only that partner closes it."`
 	Closed   bool             `json:"closed"`
 	ClosedOn *domain.Date     `json:"closed_on"`
 }
 
-// Rejection is an acceptor's no.
+// Rejection is an acceptor's rejection of a delivery.
 type Rejection struct {
 	Partner    domain.PartnerID `json:"partner"`
 	On         domain.Date      `json:"on"`
@@ -98,15 +98,15 @@ type Rejection struct {
 	DisputeBy  *domain.Date     `json:"dispute_by" doc:"The last day, in UTC, on which the owner may dispute it; null: no limit."`
 }
 
-// Dispute is the owner's word against a rejection.
+// Dispute is the owner's objection to a rejection.
 type Dispute struct {
 	By     domain.PartnerID                        `json:"by"`
 	On     domain.Date                             `json:"on"`
 	Reason string                                  `json:"reason"`
-	Named  map[domain.PartnerID]*domain.Settlement `json:"named" doc:"The outcome, accepted or rejected, that the owner and each acceptor wants; null for one that has named none."`
+	Named  map[domain.PartnerID]*domain.Settlement `json:"named" doc:"The outcome (accepted or rejected) named by the owner and each acceptor; null for a partner that has named none."`
 }
 
-// Dependency names a milestone that must be accepted before.
+// Dependency names a milestone that must be accepted first.
 type Dependency struct {
 	Project   domain.ProjectID   `json:"project"`
 	Milestone domain.MilestoneID `json:"milestone"`
@@ -118,7 +118,7 @@ type Target struct {
 	Unit  string  `json:"unit"`
 }
 
-// MilestoneRef points to a milestone.
+// MilestoneRef identifies a milestone.
 type MilestoneRef struct {
 	Agreement domain.AgreementID `json:"agreement"`
 	Project   domain.ProjectID   `json:"project"`
@@ -128,20 +128,20 @@ type MilestoneRef struct {
 
 // NewMilestone is the body that plans a milestone.
 type NewMilestone struct {
-	ID           domain.MilestoneID  `json:"id,omitempty" doc:"Derived from the title unless given."`
+	ID           domain.MilestoneID  `json:"id,omitempty" doc:"Default: derived from the title."`
 	Title        string              `json:"title" maxLength:"200"`
 	Description  string              `json:"description,omitempty" maxLength:"10000"`
 	Owner        domain.PartnerID    `json:"owner"`
-	Acceptors    *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1" doc:"All other participants unless given; a private milestone has none."`
+	Acceptors    *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1" doc:"Default: all other participants; a private milestone has none."`
 	DueOn        domain.Date         `json:"due_on"`
 	Criteria     []string            `json:"criteria,omitempty" maxItems:"100"`
-	Audience     domain.Audience     `json:"audience,omitempty" doc:"shared unless given, or private for one's own partner."`
+	Audience     domain.Audience     `json:"audience,omitempty" doc:"Default: shared. private: visible to the own partner only."`
 	Instrument   domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
 	ScheduleItem domain.ItemID       `json:"schedule_item,omitempty" nullable:"true"`
-	Clause       string              `json:"clause,omitempty" nullable:"true" maxLength:"50" doc:"Of the instrument: the obligation that it serves."`
+	Clause       string              `json:"clause,omitempty" nullable:"true" maxLength:"50" doc:"Clause of the instrument whose obligation it serves."`
 }
 
-// MilestoneChange is the body that edits a milestone; what is absent stays.
+// MilestoneChange is the body that edits a milestone; absent fields stay.
 type MilestoneChange struct {
 	Title        *string              `json:"title,omitempty" maxLength:"200"`
 	Description  *string              `json:"description,omitempty" maxLength:"10000"`

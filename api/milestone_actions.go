@@ -4,27 +4,27 @@ import (
 	"tandem/domain"
 )
 
-// Nothing is the body of an action that needs none.
+// Nothing is the body of an action without fields.
 type Nothing struct{}
 
 // Progress is the body that reports progress; at least one field is given.
 type Progress struct {
 	Percent  *int            `json:"percent,omitempty" minimum:"0" maximum:"100"`
 	Health   *domain.Health  `json:"health,omitempty" enum:"green,amber,red"`
-	Note     *string         `json:"note,omitempty" maxLength:"2000" doc:"Belongs to the health; a new health without one has none."`
-	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given; a private assessment has no percent and stands beside the owner's report."`
+	Note     *string         `json:"note,omitempty" maxLength:"2000" doc:"Belongs to the health; a new health without a note clears it."`
+	Audience domain.Audience `json:"audience,omitempty" doc:"Default: shared. A private assessment has no percent and does not replace the owner's report."`
 }
 
 // Forecast is the body that moves a forecast.
 type Forecast struct {
 	On       domain.Date     `json:"on"`
-	Reason   string          `json:"reason,omitempty" maxLength:"2000" doc:"Needed to move one that is there."`
-	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given; a private one stands beside it."`
+	Reason   string          `json:"reason,omitempty" maxLength:"2000" doc:"Required to move an existing forecast."`
+	Audience domain.Audience `json:"audience,omitempty" doc:"Default: shared. A private forecast does not replace the shared one."`
 }
 
 // Delivery is the body that delivers.
 type Delivery struct {
-	On       domain.Date     `json:"on,omitzero" doc:"Not in the future; today in the partner's zone unless given."`
+	On       domain.Date     `json:"on,omitzero" doc:"Not in the future. Default: today in the partner's time zone."`
 	Evidence []EvidenceInput `json:"evidence,omitempty" maxItems:"50"`
 }
 
@@ -33,18 +33,18 @@ type EvidenceInput struct {
 	Title    string          `json:"title" maxLength:"200"`
 	URL      string          `json:"url" maxLength:"2000" doc:"An http or https address."`
 	SHA256   string          `json:"sha256,omitempty" doc:"Lower-case hexadecimal."`
-	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given; what is private stays with the owner's partner."`
+	Audience domain.Audience `json:"audience,omitempty" doc:"Default: shared. Private evidence is visible to the owner's partner only."`
 }
 
 // AcceptanceInput is the body that accepts.
 type AcceptanceInput struct {
 	Note       string               `json:"note,omitempty" maxLength:"2000"`
-	Conditions []domain.Requirement `json:"conditions,omitempty" maxItems:"50" doc:"What must be done, and by when, not before the delivery; none: a full yes, which closes one's open conditions."`
+	Conditions []domain.Requirement `json:"conditions,omitempty" maxItems:"50" doc:"Requirements with due dates not before the delivery. None: unconditional acceptance, which closes the acceptor's open conditions."`
 }
 
 // Closing is the body that closes a condition.
 type Closing struct {
-	Number int `json:"number" minimum:"1" doc:"As acceptance.conditions tells it."`
+	Number int `json:"number" minimum:"1" doc:"A number of acceptance.conditions."`
 }
 
 // RejectionInput is the body that rejects.
@@ -57,9 +57,9 @@ type Objection struct {
 	Reason string `json:"reason" maxLength:"2000"`
 }
 
-// Settlement is the body that names the outcome of a dispute.
+// Settlement is the body that names an outcome for a dispute.
 type Settlement struct {
-	Outcome domain.Settlement `json:"outcome" enum:"accepted,rejected" doc:"accepted: the delivery is; rejected: the rejection stands. A later one replaces an earlier one."`
+	Outcome domain.Settlement `json:"outcome" enum:"accepted,rejected" doc:"accepted: the delivery is accepted; rejected: the rejection stands. A later choice replaces an earlier one."`
 	Note    string            `json:"note,omitempty" maxLength:"2000"`
 }
 
@@ -70,11 +70,11 @@ type Cancellation struct {
 
 // Sharing is the body that shares.
 type Sharing struct {
-	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1" doc:"All other participants unless given."`
+	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1" doc:"Default: all other participants."`
 }
 
 // Comment is the body that comments.
 type Comment struct {
 	Text     string          `json:"text" maxLength:"10000"`
-	Audience domain.Audience `json:"audience,omitempty" doc:"shared unless given, or private for one's own partner."`
+	Audience domain.Audience `json:"audience,omitempty" doc:"Default: shared. private: visible to the own partner only."`
 }

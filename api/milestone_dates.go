@@ -6,22 +6,22 @@ import (
 	"tandem/domain"
 )
 
-// Dates are a milestone's dates side by side, each with its moves, oldest first: what the viewer has seen
-// of them. Who joined, or was shown the milestone, sees the moves from then on.
+// Dates are a milestone's dates side by side, each with its moves, oldest first, as far as the viewer has seen
+// them. A partner that joined, or to which the milestone was shared, sees later moves only.
 type Dates struct {
 	Milestone    domain.MilestoneID    `json:"milestone"`
 	Title        string                `json:"title"`
 	Owner        domain.PartnerID      `json:"owner"`
 	State        domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
-	DueOn        domain.Date           `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
+	DueOn        domain.Date           `json:"due_on" doc:"The baseline once agreed; the proposed date before that."`
 	BaselineOn   *domain.Date          `json:"baseline_on"`
-	VarianceDays *int                  `json:"variance_days" doc:"Actual, else the owner's forecast, minus baseline, in days; null without a baseline."`
-	Proposed     []ProposedDate        `json:"proposed" doc:"By change requests that are open."`
+	VarianceDays *int                  `json:"variance_days" doc:"Actual date, else the owner's forecast, minus the baseline, in days; null without a baseline."`
+	Proposed     []ProposedDate        `json:"proposed" doc:"Dates proposed by open change requests."`
 	Agreed       []AgreedDate          `json:"agreed"`
 	Planned      []PlannedDate         `json:"planned" doc:"Before a baseline was agreed."`
 	Forecasts    []ForecastDate        `json:"forecasts"`
-	Actual       []ActualDate          `json:"actual" doc:"By round."`
-	Omitted      int                   `json:"omitted" doc:"Moves that are left out here because each list tells the last 100; the history has them."`
+	Actual       []ActualDate          `json:"actual" doc:"Sorted by round."`
+	Omitted      int                   `json:"omitted" doc:"The number of omitted moves; each list shows the last 100, the history shows all."`
 }
 
 // ProposedDate is a due date that waits for approval.
@@ -36,7 +36,7 @@ type ProposedDate struct {
 // AgreedDate is a baseline that was set or moved.
 type AgreedDate struct {
 	On       domain.Date  `json:"on"`
-	From     *domain.Date `json:"from" doc:"null: it is the first."`
+	From     *domain.Date `json:"from" doc:"null: the first one."`
 	Change   int          `json:"change"`
 	Reason   string       `json:"reason"`
 	AgreedAt time.Time    `json:"agreed_at"`
@@ -45,28 +45,28 @@ type AgreedDate struct {
 // PlannedDate is a due date that the owner set.
 type PlannedDate struct {
 	On   domain.Date  `json:"on"`
-	From *domain.Date `json:"from" doc:"null: it is the first that the caller sees."`
+	From *domain.Date `json:"from" doc:"null: the first one that the caller sees."`
 	At   time.Time    `json:"at"`
 }
 
-// ForecastDate is one partner's expectation.
+// ForecastDate is one partner's forecast.
 type ForecastDate struct {
 	Partner domain.PartnerID `json:"partner"`
 	On      domain.Date      `json:"on"`
 	From    *domain.Date     `json:"from"`
 	Reason  string           `json:"reason"`
 	At      time.Time        `json:"at"`
-	Private bool             `json:"private" doc:"The caller's own; only its partner sees it."`
+	Private bool             `json:"private" doc:"The private forecast of the caller's partner, visible to that partner only."`
 }
 
-// ActualDate is what became of a delivery.
+// ActualDate is a delivery and its decision.
 type ActualDate struct {
 	Round       int          `json:"round"`
-	DeliveredOn *domain.Date `json:"delivered_on" doc:"null: the caller sees the milestone only since later."`
+	DeliveredOn *domain.Date `json:"delivered_on" doc:"null: recorded before the caller could see the milestone."`
 	AcceptedOn  *domain.Date `json:"accepted_on"`
 	RejectedOn  *domain.Date `json:"rejected_on"`
-	Reasons     []string     `json:"reasons" doc:"Of the rejection."`
-	Withdrawn   bool         `json:"withdrawn" doc:"The owner took the delivery back."`
+	Reasons     []string     `json:"reasons" doc:"Reasons of the rejection."`
+	Withdrawn   bool         `json:"withdrawn" doc:"The owner withdrew the delivery."`
 	At          time.Time    `json:"at" doc:"When the delivery was recorded."`
 }
 

@@ -6,14 +6,14 @@ import (
 	"tandem/domain"
 )
 
-// Me is who the caller is.
+// Me identifies the caller.
 type Me struct {
 	Partner     *domain.PartnerID    `json:"partner" doc:"Null for the operator."`
 	Role        domain.Role          `json:"role" enum:"manager,viewer,operator"`
 	Member      domain.MemberID      `json:"member"`
 	Token       *domain.TokenID      `json:"token" doc:"The token's id; null for the operator."`
-	Agreements  []domain.AgreementID `json:"agreements" doc:"Those that the token is limited to; empty: all of the partner's."`
-	ViaOperator bool                 `json:"via_operator" doc:"The operator issued the token."`
+	Agreements  []domain.AgreementID `json:"agreements" doc:"Agreements to which the token is limited; empty: all agreements of the partner."`
+	ViaOperator bool                 `json:"via_operator" doc:"The token was issued by the operator."`
 }
 
 // Partner is an organisation that is party to agreements.
@@ -22,26 +22,26 @@ type Partner struct {
 	Name      string           `json:"name"`
 	Country   string           `json:"country"`
 	TimeZone  string           `json:"time_zone"`
-	Holidays  []domain.Date    `json:"holidays" doc:"Own days off; only the partner itself and the operator see them."`
+	Holidays  []domain.Date    `json:"holidays" doc:"The partner's own days off; visible to the partner and the operator."`
 	Version   uint64           `json:"version"`
 	UpdatedAt time.Time        `json:"updated_at"`
 	URL       string           `json:"url" format:"uri"`
 }
 
-// Partners lists oneself and the counterparties, sorted by id.
+// Partners lists the caller's partner and its counterparties, sorted by id.
 type Partners struct {
 	Partners   []Partner `json:"partners"`
 	NextCursor *string   `json:"next_cursor"`
 }
 
-// Status is the state of all that one partner may see.
+// Status summarises everything that one partner may see.
 type Status struct {
 	Partner            domain.PartnerID `json:"partner"`
 	AsOf               *time.Time       `json:"as_of"`
 	Counts             Counts           `json:"counts"`
 	Overdue            int              `json:"overdue"`
-	AwaitingMyDecision int              `json:"awaiting_my_decision" doc:"Items of the inbox that wait for a decision of the partner's: all but notices, and conditions that it has to meet."`
-	NextDue            *MilestoneRef    `json:"next_due" doc:"The earliest milestone that is not delivered yet and not overdue."`
+	AwaitingMyDecision int              `json:"awaiting_my_decision" doc:"The number of inbox items that wait for the partner's decision: all but notices and conditions that it has to meet."`
+	NextDue            *MilestoneRef    `json:"next_due" doc:"The earliest milestone that is neither delivered nor overdue."`
 	Projects           []ProjectStatus  `json:"projects"`
 }
 
@@ -51,23 +51,23 @@ type Counts struct {
 	Health map[domain.Health]int         `json:"health"`
 }
 
-// Inbox is what waits for the partner, oldest first.
+// Inbox lists the items that wait for a partner, oldest first.
 type Inbox struct {
 	Partner    domain.PartnerID `json:"partner"`
 	Items      []InboxItem      `json:"items"`
 	NextCursor *string          `json:"next_cursor"`
 }
 
-// InboxItem is something that waits for the partner.
+// InboxItem is a decision that waits for the partner, or a notice.
 type InboxItem struct {
 	Kind            string              `json:"kind" enum:"acceptance,change,signature,amendment,stage,condition,dispute,notice"`
-	Agreement       *domain.AgreementID `json:"agreement" doc:"Null with a notice, which is about the partner's own directory."`
+	Agreement       *domain.AgreementID `json:"agreement" doc:"Null for a notice, which concerns the partner's own directory."`
 	Project         *domain.ProjectID   `json:"project"`
 	Milestone       *domain.MilestoneID `json:"milestone"`
 	Change          *int                `json:"change"`
-	Amendment       *int                `json:"amendment" doc:"The number of the amendment, with kind amendment."`
-	Condition       *int                `json:"condition" doc:"The number of the condition, with kind condition."`
-	Notice          *domain.NoticeID    `json:"notice" doc:"The id by which a manager dismisses it, with kind notice."`
+	Amendment       *int                `json:"amendment" doc:"With kind amendment: its number."`
+	Condition       *int                `json:"condition" doc:"With kind condition: its number."`
+	Notice          *domain.NoticeID    `json:"notice" doc:"With kind notice: the id by which a manager dismisses it."`
 	Title           string              `json:"title"`
 	Reason          string              `json:"reason"`
 	Since           time.Time           `json:"since"`
@@ -84,10 +84,10 @@ type NewPartner struct {
 	Name     string           `json:"name" maxLength:"200"`
 	Country  string           `json:"country" doc:"ISO 3166-1 alpha-2, such as FI."`
 	TimeZone string           `json:"time_zone" doc:"IANA name, such as Europe/Helsinki."`
-	Holidays []domain.Date    `json:"holidays,omitempty" doc:"Own days off, beside the country's."`
+	Holidays []domain.Date    `json:"holidays,omitempty" doc:"The partner's own days off, in addition to the country's."`
 }
 
-// PartnerChange is the body that changes a partner; what is absent stays.
+// PartnerChange is the body that changes a partner; absent fields stay.
 type PartnerChange struct {
 	Name     *string        `json:"name,omitempty" maxLength:"200"`
 	Country  *string        `json:"country,omitempty"`

@@ -32,8 +32,8 @@ type Token struct {
 	Member      domain.MemberID      `json:"member"`
 	Role        domain.Role          `json:"role" enum:"manager,viewer"`
 	ExpiresAt   *time.Time           `json:"expires_at"`
-	Agreements  []domain.AgreementID `json:"agreements" doc:"Empty: all of the partner's."`
-	ViaOperator bool                 `json:"via_operator" doc:"The operator issued it, or a token that the operator issued."`
+	Agreements  []domain.AgreementID `json:"agreements" doc:"Empty: all agreements of the partner."`
+	ViaOperator bool                 `json:"via_operator" doc:"Issued by the operator, or with a token issued by the operator."`
 	Revoked     bool                 `json:"revoked"`
 	Version     uint64               `json:"version"`
 	UpdatedAt   time.Time            `json:"updated_at"`
@@ -49,7 +49,7 @@ type Tokens struct {
 // IssuedToken is a token with its secret.
 type IssuedToken struct {
 	Token
-	Secret string `json:"token" doc:"Shown this once."`
+	Secret string `json:"token" doc:"Shown only in this response."`
 }
 
 // NewMember is the body that adds a member.
@@ -59,7 +59,7 @@ type NewMember struct {
 	Role  domain.Role `json:"role" enum:"manager,viewer"`
 }
 
-// MemberChange is the body that changes a member; what is absent stays.
+// MemberChange is the body that changes a member; absent fields stay.
 type MemberChange struct {
 	Name  *string      `json:"name,omitempty" maxLength:"200"`
 	Email *string      `json:"email,omitempty" format:"email" maxLength:"320"`
@@ -68,10 +68,10 @@ type MemberChange struct {
 
 // NewToken is the body that issues a token.
 type NewToken struct {
-	ID         domain.TokenID       `json:"id,omitempty" doc:"Derived from the name unless given."`
-	Name       string               `json:"name" maxLength:"200" doc:"Stays in the history: name the device or the program, not the person."`
-	Member     domain.MemberID      `json:"member,omitempty" doc:"In whose name it acts; without one it stands for a program of its own."`
+	ID         domain.TokenID       `json:"id,omitempty" doc:"Default: derived from the name."`
+	Name       string               `json:"name" maxLength:"200" doc:"Stored in the history for ever: name the device or the program, not a person."`
+	Member     domain.MemberID      `json:"member,omitempty" doc:"The member for whom the token acts; without one it represents a program."`
 	Role       domain.Role          `json:"role" enum:"manager,viewer"`
-	ExpiresAt  time.Time            `json:"expires_at,omitzero" doc:"Never unless given."`
-	Agreements []domain.AgreementID `json:"agreements,omitempty" doc:"What it is limited to; all of the partner's unless given."`
+	ExpiresAt  time.Time            `json:"expires_at,omitzero" doc:"Default: never."`
+	Agreements []domain.AgreementID `json:"agreements,omitempty" doc:"Agreements to which the token is limited. Default: all agreements of the partner."`
 }

@@ -4,26 +4,26 @@ import (
 	"tandem/domain"
 )
 
-// Problem is the answer to a request that was refused or failed (RFC 9457).
+// Problem is the response to a request that was refused or failed (RFC 9457).
 type Problem struct {
-	Type      string              `json:"type" format:"uri-reference" doc:"Names the rule, like code."`
+	Type      string              `json:"type" format:"uri-reference" doc:"Identifies the rule, like code."`
 	Title     string              `json:"title"`
 	Status    int                 `json:"status"`
 	Detail    string              `json:"detail"`
-	Code      string              `json:"code" doc:"Stable, for programs."`
-	Errors    []domain.FieldError `json:"errors" doc:"What is wrong with which field; empty unless fields are."`
-	RequestID string              `json:"request_id" doc:"The log has it beside the cause."`
+	Code      string              `json:"code" doc:"A stable code for programs."`
+	Errors    []domain.FieldError `json:"errors" doc:"Errors by field; empty if no field is invalid."`
+	RequestID string              `json:"request_id" doc:"The server's log line contains it with the cause."`
 }
 
-// Command is what became of a write whose outcome was open when it was answered.
+// Command is the state of a command that was pending when its request was answered.
 type Command struct {
 	ID       string   `json:"id"`
 	State    string   `json:"state" enum:"pending,done,rejected"`
-	Resource *string  `json:"resource" doc:"The path of what it made or changed, once done."`
+	Resource *string  `json:"resource" doc:"Path of the created or changed resource, once done."`
 	Problem  *Problem `json:"problem" doc:"Why it was rejected."`
 }
 
-// Probe is the answer to a probe that found nothing wrong.
+// Probe is the response of a successful probe.
 type Probe struct {
 	Status string `json:"status" enum:"ok"`
 }

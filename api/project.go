@@ -18,7 +18,7 @@ type Project struct {
 	Participants []domain.PartnerID                      `json:"participants"`
 	Instrument   *domain.InstrumentID                    `json:"instrument"`
 	DecideBy     *domain.Date                            `json:"decide_by"`
-	Pending      map[domain.StageMove][]domain.PartnerID `json:"pending" doc:"Who has called what, of the moves that take every participant."`
+	Pending      map[domain.StageMove][]domain.PartnerID `json:"pending" doc:"Open calls by move and partner, for moves that require every participant."`
 	Version      uint64                                  `json:"version"`
 	UpdatedAt    time.Time                               `json:"updated_at"`
 	URL          string                                  `json:"url" format:"uri"`
@@ -40,13 +40,13 @@ type ProjectStatus struct {
 	Stage              domain.Stage       `json:"stage"`
 	Counts             Counts             `json:"counts"`
 	Overdue            int                `json:"overdue"`
-	AwaitingMyDecision int                `json:"awaiting_my_decision" doc:"Items of the inbox that wait for a decision of the partner's: all but notices, and conditions that it has to meet."`
+	AwaitingMyDecision int                `json:"awaiting_my_decision" doc:"The number of inbox items that wait for the partner's decision: all but notices and conditions that it has to meet."`
 	NextDue            *MilestoneRef      `json:"next_due"`
 }
 
-// NewProject is the body that begins a project.
+// NewProject is the body that creates a project.
 type NewProject struct {
-	ID           domain.ProjectID    `json:"id,omitempty" doc:"Derived from the title unless given."`
+	ID           domain.ProjectID    `json:"id,omitempty" doc:"Default: derived from the title."`
 	Title        string              `json:"title" maxLength:"200"`
 	Description  string              `json:"description,omitempty" maxLength:"10000"`
 	Area         string              `json:"area,omitempty" maxLength:"200"`
@@ -54,21 +54,21 @@ type NewProject struct {
 	Lead         domain.PartnerID    `json:"lead"`
 	Participants []domain.PartnerID  `json:"participants" minItems:"2"`
 	Instrument   domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
-	DecideBy     domain.Date         `json:"decide_by,omitzero" nullable:"true" doc:"An exploration needs one."`
+	DecideBy     domain.Date         `json:"decide_by,omitzero" nullable:"true" doc:"Required for an exploration."`
 }
 
-// ProjectChange is the body that edits a project; what is absent stays.
+// ProjectChange is the body that edits a project; absent fields stay.
 type ProjectChange struct {
 	Title        *string              `json:"title,omitempty" maxLength:"200"`
 	Description  *string              `json:"description,omitempty" maxLength:"10000"`
 	Area         *string              `json:"area,omitempty" maxLength:"200"`
 	Instrument   *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
-	DecideBy     *domain.Date         `json:"decide_by,omitempty" doc:"Takes every participant's call, and goes alone."`
-	Participants *[]domain.PartnerID  `json:"participants,omitempty" minItems:"2" doc:"The present ones and who joins. Takes every participant's call, and goes alone."`
+	DecideBy     *domain.Date         `json:"decide_by,omitempty" doc:"Requires every participant's call; excludes other fields."`
+	Participants *[]domain.PartnerID  `json:"participants,omitempty" minItems:"2" doc:"The current participants and those that join. Requires every participant's call; excludes other fields."`
 }
 
-// Moving is the body that calls a move of a project.
+// Moving is the body that calls a stage move of a project.
 type Moving struct {
-	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"Needed to pause and to stop."`
-	Withdraw bool   `json:"withdraw,omitempty" doc:"Takes one's own open call of this back."`
+	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"Required to pause and to stop."`
+	Withdraw bool   `json:"withdraw,omitempty" doc:"Withdraws the caller's own open call of this move."`
 }

@@ -4,35 +4,35 @@ import (
 	"tandem/domain"
 )
 
-// PublicStatus is what everybody sees of an agreement (R17): what its partners made public, and nothing
-// that tells of the rest. So it counts public milestones only, has no version and no time of change, and names
-// things by their titles: an id can tell of a title that never was public.
+// PublicStatus is the public state of an agreement (R17): the data that its partners have published. It
+// counts public milestones only, has no version and no time of change, and names projects and milestones
+// by title, because an id can disclose a former title.
 type PublicStatus struct {
 	Agreement domain.AgreementID            `json:"agreement"`
-	Title     *string                       `json:"title" doc:"null unless every party takes part below: the others never approved that it is public."`
-	Partners  []string                      `json:"partners" doc:"Names of those who take part in the projects below."`
+	Title     *string                       `json:"title" doc:"null unless every party takes part in the projects below, because the other parties have not approved the publication."`
+	Partners  []string                      `json:"partners" doc:"Names of the partners that take part in the projects below."`
 	Counts    map[domain.MilestoneState]int `json:"counts" doc:"Public milestones by state."`
-	Accepted  int                           `json:"accepted" doc:"How many of expected are accepted."`
-	Expected  int                           `json:"expected" doc:"How many are neither waived nor cancelled."`
+	Accepted  int                           `json:"accepted" doc:"The number of expected milestones that are accepted."`
+	Expected  int                           `json:"expected" doc:"The number of milestones neither waived nor cancelled."`
 	Overdue   int                           `json:"overdue"`
-	Projects  []PublicProject               `json:"projects" doc:"Those that have something public."`
+	Projects  []PublicProject               `json:"projects" doc:"Projects with published milestones."`
 }
 
-// PublicProject is what everybody sees of a project.
+// PublicProject is the public state of a project.
 type PublicProject struct {
 	Title      string            `json:"title"`
-	Milestones []PublicMilestone `json:"milestones" doc:"By due date."`
+	Milestones []PublicMilestone `json:"milestones" doc:"Sorted by due date."`
 }
 
-// PublicMilestone is what everybody sees of a milestone, as it is now.
+// PublicMilestone is the public state of a milestone.
 type PublicMilestone struct {
 	Title       string                `json:"title"`
-	Owner       string                `json:"owner" doc:"A partner's name; empty for one that has not approved that it is public."`
+	Owner       string                `json:"owner" doc:"A partner's name; empty if the partner has not approved the publication."`
 	Acceptors   []string              `json:"acceptors" doc:"Partners' names."`
 	State       domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
-	DueOn       domain.Date           `json:"due_on" doc:"The baseline once agreed, the proposed date before."`
+	DueOn       domain.Date           `json:"due_on" doc:"The baseline once agreed; the proposed date before that."`
 	BaselineOn  *domain.Date          `json:"baseline_on"`
 	DeliveredOn *domain.Date          `json:"delivered_on"`
 	AcceptedOn  *domain.Date          `json:"accepted_on"`
-	Overdue     bool                  `json:"overdue" doc:"Not delivered, and due before today in the owner's zone."`
+	Overdue     bool                  `json:"overdue" doc:"Not delivered, and due before today in the owner's time zone."`
 }

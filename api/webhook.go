@@ -6,26 +6,26 @@ import (
 	"tandem/domain"
 )
 
-// Webhook is a partner's subscription. Its address is never told, because it may hold a tool's secret.
+// Webhook is a partner's subscription. Its address is not shown, because it may contain a tool's secret.
 type Webhook struct {
 	Partner        domain.PartnerID     `json:"partner"`
 	ID             domain.WebhookID     `json:"id"`
 	Title          string               `json:"title"`
 	Format         string               `json:"format"`
-	Place          string               `json:"place" doc:"What may be shown of the address: https://hooks.slack.com/…"`
-	Events         []string             `json:"events" doc:"Types, with * for any rest."`
-	Agreements     []domain.AgreementID `json:"agreements" doc:"Empty: all of the partner's."`
+	Place          string               `json:"place" doc:"The part of the address that may be shown: https://hooks.slack.com/…"`
+	Events         []string             `json:"events" doc:"Event types; * matches the rest."`
+	Agreements     []domain.AgreementID `json:"agreements" doc:"Empty: all agreements of the partner."`
 	Language       string               `json:"language" enum:"en,zh,fi"`
 	IncludePrivate bool                 `json:"include_private"`
-	Digest         *domain.Digest       `json:"digest" enum:"daily,weekly" doc:"Null: every event has a message of its own."`
+	Digest         *domain.Digest       `json:"digest" enum:"daily,weekly" doc:"Null: one message per event."`
 	Order          domain.WebhookOrder  `json:"order" enum:"ordered,skip_ahead"`
 	State          string               `json:"state" enum:"enabled,disabled"`
 	DisabledReason *string              `json:"disabled_reason"`
 	DisabledAt     *time.Time           `json:"disabled_at"`
-	Signed         bool                 `json:"signed" doc:"There is a secret."`
-	OldSecretUntil *time.Time           `json:"old_secret_until" doc:"Until when the secret before the present one signs too, or did; null if there was none."`
+	Signed         bool                 `json:"signed" doc:"Whether a secret is set."`
+	OldSecretUntil *time.Time           `json:"old_secret_until" doc:"Until when the previous secret also signs; null if there is none."`
 	Version        uint64               `json:"version"`
-	CreatedAt      time.Time            `json:"created_at" doc:"What was recorded before is delivered only when it is replayed."`
+	CreatedAt      time.Time            `json:"created_at" doc:"Events recorded before this time are sent only by a replay."`
 	UpdatedAt      time.Time            `json:"updated_at"`
 	URL            string               `json:"url" format:"uri"`
 }
@@ -37,59 +37,59 @@ type Webhooks struct {
 	NextCursor *string          `json:"next_cursor"`
 }
 
-// IssuedWebhook is a webhook with the secret that was made for it.
+// IssuedWebhook is a webhook with its generated secret.
 type IssuedWebhook struct {
 	Webhook
-	Secret *string `json:"secret" doc:"Shown this once; null if none was made."`
+	Secret *string `json:"secret" doc:"Shown only in this response; null if none was generated."`
 }
 
 // NewWebhook is the body that adds a webhook.
 type NewWebhook struct {
-	ID             domain.WebhookID     `json:"id,omitempty" doc:"Derived from the title unless given."`
-	URL            string               `json:"url" maxLength:"2000" doc:"Never shown again: chat tools put their secrets into it."`
+	ID             domain.WebhookID     `json:"id,omitempty" doc:"Default: derived from the title."`
+	URL            string               `json:"url" maxLength:"2000" doc:"Not shown again, because chat tools put secrets into it."`
 	Format         string               `json:"format" enum:"standard,cloudevents,slack,teams,feishu,lark,dingtalk,wecom,discord,mattermost,google-chat,telegram,matrix,rocketchat,zulip"`
-	Events         []string             `json:"events" minItems:"1" doc:"Types of events, with * for all of an area or simply all: milestone.*, change.proposed, *."`
-	Agreements     []domain.AgreementID `json:"agreements,omitempty" doc:"All of the partner's unless given."`
-	Language       string               `json:"language,omitempty" enum:"en,zh,fi" doc:"Of the messages; English unless given."`
-	IncludePrivate bool                 `json:"include_private,omitempty" doc:"Also what only the partner itself may see. Think of who else reads in the room."`
+	Events         []string             `json:"events" minItems:"1" doc:"Event types; * matches the rest: milestone.*, change.proposed, *."`
+	Agreements     []domain.AgreementID `json:"agreements,omitempty" doc:"Default: all agreements of the partner."`
+	Language       string               `json:"language,omitempty" enum:"en,zh,fi" doc:"Language of the messages. Default: English."`
+	IncludePrivate bool                 `json:"include_private,omitempty" doc:"Also send events that only the partner may see. Consider who else reads the channel."`
 	Title          string               `json:"title,omitempty" maxLength:"200"`
-	Secret         string               `json:"secret,omitempty" maxLength:"1000" doc:"The tool's own, where it has one. For standard and cloudevents one is made unless given."`
-	Digest         domain.Digest        `json:"digest,omitempty" enum:"daily,weekly" doc:"Sum up, at 08:00 in the partner's zone. Every event has its own message unless given."`
-	Order          domain.WebhookOrder  `json:"order,omitempty" enum:"ordered,skip_ahead" doc:"What happens behind an event that cannot be delivered: the rest waits, or goes ahead and is summed up. Programs are served in order and rooms ahead unless given."`
+	Secret         string               `json:"secret,omitempty" maxLength:"1000" doc:"The tool's own secret, if it has one. Generated for standard and cloudevents unless given."`
+	Digest         domain.Digest        `json:"digest,omitempty" enum:"daily,weekly" doc:"Send a digest at 08:00 in the partner's time zone. Default: one message per event."`
+	Order          domain.WebhookOrder  `json:"order,omitempty" enum:"ordered,skip_ahead" doc:"ordered: later events wait behind a failing one. skip_ahead: they are sent, or summed up. Default: ordered for programs, skip_ahead for chat tools."`
 }
 
-// WebhookChange is the body that changes a webhook; what is absent stays.
+// WebhookChange is the body that changes a webhook; absent fields stay.
 type WebhookChange struct {
 	URL            *string               `json:"url,omitempty" maxLength:"2000"`
 	Events         *[]string             `json:"events,omitempty" minItems:"1"`
-	Agreements     *[]domain.AgreementID `json:"agreements,omitempty" doc:"Empty: all of the partner's."`
+	Agreements     *[]domain.AgreementID `json:"agreements,omitempty" doc:"Empty: all agreements of the partner."`
 	Language       *string               `json:"language,omitempty" enum:"en,zh,fi"`
 	IncludePrivate *bool                 `json:"include_private,omitempty"`
 	Title          *string               `json:"title,omitempty" maxLength:"200"`
-	Digest         *domain.Digest        `json:"digest,omitempty" enum:"daily,weekly" nullable:"true" doc:"Null: every event has its own message."`
+	Digest         *domain.Digest        `json:"digest,omitempty" enum:"daily,weekly" nullable:"true" doc:"Null: one message per event."`
 	Order          *domain.WebhookOrder  `json:"order,omitempty" enum:"ordered,skip_ahead"`
 }
 
-// NewSecret is the body that may name the secret to rotate to.
+// NewSecret is the body that rotates a secret, optionally to a given one.
 type NewSecret struct {
-	Secret string `json:"secret,omitempty" maxLength:"1000" doc:"The tool's own, needed for chat tools. For standard and cloudevents one is made unless given."`
+	Secret string `json:"secret,omitempty" maxLength:"1000" doc:"The tool's own secret, if the tool requires one. Generated for standard and cloudevents unless given."`
 }
 
-// WebhookReplay is the body that says from where on to deliver again: one of the two.
+// WebhookReplay is the body that starts a replay: exactly one field is given.
 type WebhookReplay struct {
-	After string     `json:"after,omitempty" doc:"A position: what came after it is delivered again."`
-	Since *time.Time `json:"since,omitempty" doc:"What was recorded since is delivered again."`
+	After string     `json:"after,omitempty" doc:"A position: events after it are sent again."`
+	Since *time.Time `json:"since,omitempty" doc:"Events recorded since this time are sent again."`
 }
 
-// WebhookPreview is what a webhook's endpoint would be sent.
+// WebhookPreview is the message that a webhook would send.
 type WebhookPreview struct {
-	About   string          `json:"about" enum:"event,test" doc:"The latest event that the webhook asks for; a test where there is none yet."`
-	Type    string          `json:"type" doc:"Of the event; webhook.test."`
+	About   string          `json:"about" enum:"event,test" doc:"The latest event that the webhook subscribes to; a test message if there is none."`
+	Type    string          `json:"type" doc:"The event's type, or webhook.test."`
 	Request DeliveryRequest `json:"request"`
-	Message PreviewMessage  `json:"message" doc:"What formats for people say."`
+	Message PreviewMessage  `json:"message" doc:"The content shown by formats for people."`
 }
 
-// PreviewMessage is a message without the form that a format gives it.
+// PreviewMessage is a message's content, independent of a format.
 type PreviewMessage struct {
 	Headline string        `json:"headline"`
 	Facts    []PreviewFact `json:"facts"`

@@ -6,36 +6,36 @@ import (
 	"tandem/domain"
 )
 
-// DeliveryList is a part of a webhook's deliveries.
+// DeliveryList is one page of a webhook's messages.
 type DeliveryList struct {
 	Partner    domain.PartnerID  `json:"partner"`
 	Webhook    domain.WebhookID  `json:"webhook"`
 	Standing   DeliveryStanding  `json:"standing"`
-	Deliveries []WebhookDelivery `json:"deliveries" doc:"The latest first."`
+	Deliveries []WebhookDelivery `json:"deliveries" doc:"Latest first."`
 	NextCursor *string           `json:"next_cursor"`
 }
 
 // OneDelivery is a delivery with its attempts.
 type OneDelivery struct {
 	WebhookDelivery
-	Log []DeliveryAttempt `json:"log" doc:"The attempts that are remembered, oldest first."`
+	Log []DeliveryAttempt `json:"log" doc:"The stored attempts, oldest first."`
 }
 
-// WebhookDelivery is something that was to be told to a webhook's endpoint.
+// WebhookDelivery is a message to a webhook's endpoint.
 type WebhookDelivery struct {
-	ID       string     `json:"id" doc:"Stable: the event's where it is about one, and the same on every attempt."`
-	Type     string     `json:"type" doc:"Of the event; webhook.test, webhook.digest."`
+	ID       string     `json:"id" doc:"Stable over all attempts: the event's id for a message about one event."`
+	Type     string     `json:"type" doc:"The event's type, webhook.test or webhook.digest."`
 	State    string     `json:"state" enum:"delivered,retrying,failed"`
-	Attempts int        `json:"attempts" doc:"How many there were so far."`
-	FirstAt  time.Time  `json:"first_at" doc:"Of the attempts that are remembered."`
+	Attempts int        `json:"attempts" doc:"The number of attempts so far."`
+	FirstAt  time.Time  `json:"first_at" doc:"Of the stored attempts."`
 	LastAt   time.Time  `json:"last_at"`
-	NextAt   *time.Time `json:"next_at" doc:"When it is tried again; null: not by itself."`
-	Status   *int       `json:"status" doc:"Of the last answer; null if there was none."`
-	Reason   string     `json:"reason" doc:"What went wrong last; empty if nothing did."`
-	Note     string     `json:"note" doc:"What a success leaves open."`
+	NextAt   *time.Time `json:"next_at" doc:"Time of the next attempt; null: none is scheduled."`
+	Status   *int       `json:"status" doc:"Status of the last response; null if there was none."`
+	Reason   string     `json:"reason" doc:"Error of the last attempt; empty after a success."`
+	Note     string     `json:"note" doc:"A remark on a successful attempt."`
 }
 
-// DeliveryAttempt is one of its attempts.
+// DeliveryAttempt is one attempt to send a message.
 type DeliveryAttempt struct {
 	Number   int               `json:"number"`
 	At       time.Time         `json:"at"`
@@ -45,29 +45,29 @@ type DeliveryAttempt struct {
 	Reason   string            `json:"reason"`
 	Note     string            `json:"note"`
 	Request  DeliveryRequest   `json:"request"`
-	Response *DeliveryResponse `json:"response" doc:"Null if nothing answered."`
+	Response *DeliveryResponse `json:"response" doc:"Null without a response."`
 }
 
-// DeliveryRequest is what was sent. What in it is secret is an ellipsis.
+// DeliveryRequest is the request of an attempt; an ellipsis replaces secrets.
 type DeliveryRequest struct {
 	Method  string            `json:"method"`
-	URL     string            `json:"url" doc:"… stands for what is secret in it."`
+	URL     string            `json:"url" doc:"… replaces secrets."`
 	Headers map[string]string `json:"headers"`
 	Body    string            `json:"body"`
 }
 
-// DeliveryResponse is the answer.
+// DeliveryResponse is the endpoint's response.
 type DeliveryResponse struct {
 	Headers map[string]string `json:"headers"`
-	Body    string            `json:"body" doc:"Its first 4 KiB."`
+	Body    string            `json:"body" doc:"The first 4 KiB."`
 }
 
-// DeliveryStanding is how a webhook's deliveries stand, as of a moment ago.
+// DeliveryStanding is the delivery status of a webhook as its lane last stored it.
 type DeliveryStanding struct {
-	Delivered     uint64     `json:"delivered" doc:"Deliveries that were taken, since the webhook was added."`
-	Failed        uint64     `json:"failed" doc:"Attempts that were not."`
-	Behind        uint64     `json:"behind" doc:"Events that the partner may see and the deliveries have not reached, wanted or not."`
-	Retrying      int        `json:"retrying" doc:"Events that failed and are tried again while later ones go ahead."`
-	FailingSince  *time.Time `json:"failing_since" doc:"Nothing was taken since; null: the last attempt was, or there was none."`
-	NextAttemptAt *time.Time `json:"next_attempt_at" doc:"Nothing is sent before; null: at once, when there is something."`
+	Delivered     uint64     `json:"delivered" doc:"Messages sent successfully since the webhook was added."`
+	Failed        uint64     `json:"failed" doc:"Failed attempts."`
+	Behind        uint64     `json:"behind" doc:"Visible events behind the lane's cursor, including those that the filter excludes."`
+	Retrying      int        `json:"retrying" doc:"Skipped events: their attempts failed and are retried while later events are sent."`
+	FailingSince  *time.Time `json:"failing_since" doc:"Time since which attempts have failed; null: the last attempt succeeded, or there was none."`
+	NextAttemptAt *time.Time `json:"next_attempt_at" doc:"Time of the next attempt; null: as soon as there is a message."`
 }
