@@ -18,14 +18,13 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// The benchmarks measure Tandem and a reference, each in a process of its own, in many interleaved
-// rounds, and print the ratio: other load on the machine meets both. Run them with
-// `task bench`; b.N has no part in it.
+// The benchmarks measure Tandem and a reference, each in its own process, in interleaved rounds, and print the
+// ratio, because other load on the machine affects both. Run them with `task bench`. They ignore b.N.
 
 const benchRounds = 15
 
-// BenchmarkPoll is the status poll, token check included, against a bare Echo handler that writes
-// the same bytes; both get the same headers.
+// BenchmarkPoll compares the status poll, token check included, with a bare Echo handler that writes the same
+// headers and bytes.
 func BenchmarkPoll(b *testing.B) {
 	program := start(b, b.TempDir(), "serve")
 	world := arrange(program)
@@ -53,8 +52,8 @@ func BenchmarkPoll(b *testing.B) {
 	}
 }
 
-// BenchmarkCommand is a progress report over HTTP, answered after its fsync, against a bare Echo
-// POST that group-commits the same bytes to SQLite.
+// BenchmarkCommand compares a progress report over HTTP, answered after its fsync, with a bare Echo POST handler
+// that group-commits the same bytes to SQLite.
 func BenchmarkCommand(b *testing.B) {
 	program := start(b, b.TempDir(), "serve")
 	world := arrange(program)
@@ -79,9 +78,9 @@ func BenchmarkCommand(b *testing.B) {
 	}
 }
 
-// BenchmarkRedisCommand is the same over a Redis server that syncs every write, against a bare Echo POST
-// that runs the append script alone on that server. A command takes two such writes: one into the
-// inbox, one into the log.
+// BenchmarkRedisCommand does the same on a Redis server that syncs every write. The reference is a bare Echo
+// POST handler that only runs the append script. A command takes two synced writes: one to the command queue,
+// one to the log.
 func BenchmarkRedisCommand(b *testing.B) {
 	server := redistest.Start(b)
 	program := start(b, b.TempDir(), "serve", "--redis", server.URL())
@@ -109,7 +108,8 @@ func BenchmarkRedisCommand(b *testing.B) {
 	}
 }
 
-// benchMilestones spreads milestones over agreements, and so over partitions.
+// benchMilestones creates milestones in several agreements, and so in several partitions. It returns their
+// paths.
 func benchMilestones(program *program, world world) []string {
 	var paths []string
 	for i := range 32 {
@@ -123,18 +123,18 @@ func benchMilestones(program *program, world world) []string {
 	return paths
 }
 
-// comparison is what two sides did in the same rounds.
+// comparison has the results of both sides.
 type comparison struct {
 	ours, theirs side
-	ratios       []float64 // of the rates, round by round
+	ratios       []float64 // of the rates, by round
 }
 
 type side struct {
-	rates     []float64 // requests per second, round by round
+	rates     []float64 // requests per second, by round
 	latencies []time.Duration
 }
 
-// run does one round and returns its rate.
+// run runs one round and returns its rate.
 func (s *side) run(round func() []time.Duration) float64 {
 	begin := time.Now()
 	latencies := round()
@@ -144,8 +144,7 @@ func (s *side) run(round func() []time.Duration) float64 {
 	return rate
 }
 
-// compare lets both sides run in turn, the first one changing, after a round of each that does not
-// count.
+// compare runs both sides in turn, with alternating order, after one warm-up round of each.
 func compare(b *testing.B, ours, theirs func() []time.Duration) comparison {
 	b.Helper()
 	ours()
@@ -185,9 +184,8 @@ func quantile[T float64 | time.Duration](values []T, fraction float64) T {
 	return sorted[min(int(fraction*float64(len(sorted))), len(sorted)-1)]
 }
 
-// storm sends requests over some connections, each one after the answer to the one before, and
-// returns how long each took. net/http's client would cost more than the servers; the requests are
-// written as they are.
+// storm sends requests over several connections, one at a time per connection, and returns their durations. It
+// writes the requests to the connections, because the client of net/http would cost more than the servers.
 func storm(b *testing.B, url string, connections, requests int, status string, request func(connection, n int) string) []time.Duration {
 	b.Helper()
 	each := requests / connections

@@ -24,13 +24,13 @@ import (
 	"tandem/eventlog/sqlite"
 )
 
-// programResult is what a run of the program wrote, and its exit status.
+// programResult is the output and the exit status of a run of the program.
 type programResult struct {
 	stdout, stderr string
 	status         int
 }
 
-// runProgram runs the program to its end, with more environment.
+// runProgram runs the program to its end, with additional environment variables.
 func runProgram(t testing.TB, env []string, args ...string) programResult {
 	t.Helper()
 	self, err := os.Executable()
@@ -45,13 +45,13 @@ func runProgram(t testing.TB, env []string, args ...string) programResult {
 	return programResult{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// cli runs a command of the program on a server.
+// cli runs a client command of the program on this server.
 func (p *program) cli(args ...string) programResult {
 	p.t.Helper()
 	return runProgram(p.t, []string{"TANDEM_URL=" + p.url}, args...)
 }
 
-// text is what the program wrote when it went well, without what differs from run to run.
+// text returns the output of a successful command, with placeholders for the parts that differ between runs.
 func (p *program) text(args ...string) string {
 	p.t.Helper()
 	result := p.cli(args...)
@@ -65,7 +65,7 @@ func (p *program) text(args ...string) string {
 
 const sony = `{"id":"sony","name":"Sony","country":"JP","time_zone":"Asia/Tokyo"}`
 
-// inTheLog changes the log of a server that is not running.
+// inTheLog changes the log of a stopped server.
 func inTheLog(t testing.TB, data string, change func(*sqlite.Log)) {
 	t.Helper()
 	log, err := sqlite.Open(t.Context(), sqlite.Config{Dir: data})
@@ -249,7 +249,7 @@ func (p *program) mistakes() map[string]mistake {
 	}
 }
 
-// readable is a command as it is sent.
+// readable returns the message payload of a command.
 func readable(t testing.TB, c domain.Command) []byte {
 	t.Helper()
 	name, command, err := domain.EncodeCommand(c)
@@ -257,7 +257,8 @@ func readable(t testing.TB, c domain.Command) []byte {
 	return fmt.Appendf(nil, `{"name":"%s","command":%s,"actor":{"member":"operator","role":"operator"},"today":"2018-03-30","requested_at":"2018-03-30T07:00:00Z"}`, name, command)
 }
 
-// TestDeadLetterCommands has one letter that can be read by now, and one that can hardly be named.
+// TestDeadLetterCommands has one letter that is readable by now, and one whose id contains a terminal escape
+// sequence.
 func TestDeadLetterCommands(t *testing.T) {
 	data := t.TempDir()
 	program := start(t, data, "serve")
@@ -281,7 +282,7 @@ func TestDeadLetterCommands(t *testing.T) {
 	program.stop()
 }
 
-// oddID is an id that would paint a terminal red.
+// oddID is an id that would turn a terminal red.
 const oddID, oddPathID = "it's\x1b[31m/odd", "it%27s%1B%5B31m%2Fodd"
 
 func (p *program) lists(size int) {
@@ -324,7 +325,8 @@ If this version of the program can read it and the sender has not repeated it, r
 	}
 }
 
-// replays sends the letters again: one can be read now and is refused the second time, one cannot.
+// replays replays both letters. The readable one is committed, and refused the second time; the other is still
+// unreadable.
 func (p *program) replays() {
 	p.t.Helper()
 	require.Regexp(p.t, `^Committed as command [0-9a-f]{32}\. The dead letter is kept\.\n$`, p.text("deadletter", "replay", "53", "00aa"))

@@ -10,8 +10,8 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// BenchmarkLogCopy copies 50,000 commits of some 700 bytes to a server that syncs its file for every
-// batch, and back, each time with the check at the end.
+// BenchmarkLogCopy copies 50,000 commits of about 700 bytes to a server that syncs its file for every batch, and
+// back, with the verification.
 func BenchmarkLogCopy(b *testing.B) {
 	const commits = 62 * 807
 	dir, server := sourceDir(b, commits), redistest.Start(b)

@@ -16,7 +16,7 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// runCopy runs tandem log copy as a process of its own, which must succeed, and returns what it said.
+// runCopy runs tandem log copy as a process, which must succeed, and returns its output.
 func runCopy(t testing.TB, from, to string) string {
 	t.Helper()
 	program := launch(t, "log", "copy", "--from", from, "--to", to)
@@ -24,11 +24,11 @@ func runCopy(t testing.TB, from, to string) string {
 	return program.stdout.String()
 }
 
-// TestCopyOfTheDemo moves a running installation to Redis and back. Nobody can tell: every page, tag and
-// position is the same, and what was sent before with a key is known.
+// TestCopyOfTheDemo copies a running installation to Redis and back. Every page, tag and position stays the
+// same, and earlier idempotency keys stay known.
 func TestCopyOfTheDemo(t *testing.T) {
 	data, back, server := t.TempDir(), t.TempDir(), redistest.Start(t).URL()
-	addr := freeAddr(t) // the pages have links
+	addr := freeAddr(t) // pages contain links with the address
 	program := startAt(t, addr, data, "demo")
 	visit := tour(t, program)
 	visit.send(program, "")
@@ -59,7 +59,8 @@ func TestCopyOfTheDemo(t *testing.T) {
 	require.Equal(t, contentsOf(t, data), contentsOf(t, back))
 }
 
-// bringKey does what the guide says. The operator's token comes from the environment here.
+// bringKey copies the installation key, as the next steps say. The operator's token comes from the environment
+// here.
 func bringKey(t *testing.T, from, to string) {
 	t.Helper()
 	key, err := os.ReadFile(filepath.Join(from, keyFile))
@@ -75,12 +76,12 @@ func freeAddr(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// visitor is what the two partners of the example can see and have done.
+// visitor records the pages of the example that both partners can read, and the answers to their commands.
 type visitor struct {
 	t      *testing.T
 	tokens map[string]string // of the managers, by partner
 	paths  []string
-	first  []answer // to what send sent
+	first  []answer // to the commands of send
 }
 
 // tour finds every page of the example.
@@ -111,7 +112,7 @@ func tour(t *testing.T, program *program) *visitor {
 	return guest
 }
 
-// ids are those of a list as Nokia sees it.
+// ids returns the ids of a list that Nokia can read.
 func (v *visitor) ids(program *program, path, list string) (ids []string) {
 	v.t.Helper()
 	var page map[string]json.RawMessage
@@ -124,7 +125,7 @@ func (v *visitor) ids(program *program, path, list string) (ids []string) {
 	return ids
 }
 
-// pages reads everything as both partners: status, tag, position and bytes.
+// pages reads every page as both partners: status, tag, position and bytes.
 func (v *visitor) pages(program *program) map[string]string {
 	v.t.Helper()
 	pages := make(map[string]string)
@@ -134,7 +135,7 @@ func (v *visitor) pages(program *program) map[string]string {
 			require.NoError(v.t, err)
 			text := string(answer.body)
 			if answer.status != 200 {
-				text = "" // it has the request's id
+				text = "" // it contains the request id
 			} else {
 				require.NotEmpty(v.t, answer.header.Get("Tandem-Position"), path)
 			}
@@ -144,7 +145,8 @@ func (v *visitor) pages(program *program) map[string]string {
 	return pages
 }
 
-// send sends an accepted and a refused request with keys, and requires that it is known as a repeat or not.
+// send sends a command that is committed and one that is refused, with keys, and requires that they are repeats
+// or not.
 func (v *visitor) send(program *program, replayed string) {
 	v.t.Helper()
 	at := "/v1/agreements/nokia-xiaomi-2017/projects/ip-routing-fp4/milestones/fp4-field-trial"
@@ -169,8 +171,8 @@ func (v *visitor) send(program *program, replayed string) {
 	require.Equal(v.t, 409, v.first[1].status, "%s", v.first[1].body)
 }
 
-// TestCopyKilled ends the copy with SIGKILL and with SIGINT in the middle, both ways. No node starts on
-// what is there then, and the next run finishes it.
+// TestCopyKilled interrupts the copy with SIGKILL and SIGINT, in both directions. No node starts on the
+// unfinished copy, and the next run finishes it.
 func TestCopyKilled(t *testing.T) {
 	dir, server, target := sourceDir(t, 62*300), redistest.Start(t).URL(), t.TempDir()
 	t.Setenv("TANDEM_KEY", strings.Repeat("5c", keySize))
@@ -196,7 +198,7 @@ func TestCopyKilled(t *testing.T) {
 	require.Equal(t, contentsOf(t, dir), contentsOf(t, target))
 }
 
-// line delivers the first line of the program's log that begins so.
+// line returns a channel that receives the first line of the program's stderr with a prefix.
 func (p *program) line(begin string) <-chan string {
 	found := make(chan string, 1)
 	go func() {

@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDemo does what a newcomer does: starts the demo, pastes the lines it prints, and looks.
+// TestDemo starts the demo, pastes the lines that it prints, and compares the results.
 func TestDemo(t *testing.T) {
 	data := t.TempDir()
 	program := start(t, data, "demo")
-	program.stop() // the guide is complete and can be read
+	program.stop() // stdout can be read after the end
 	lines := pasteable(program.stdout.String())
 	require.Len(t, lines, 6)
 
@@ -33,10 +33,10 @@ func TestDemo(t *testing.T) {
 	require.Contains(t, bodies[4], `"state":"accepted"`)
 	require.Contains(t, bodies[5], "Xiaomi accepted")
 	again.stop()
-	require.Equal(t, program.stdout.String(), strings.ReplaceAll(again.stdout.String(), again.url, program.url), "loaded once, and the tokens are shown again")
+	require.Equal(t, program.stdout.String(), strings.ReplaceAll(again.stdout.String(), again.url, program.url), "the example is loaded once; every start prints the tokens")
 }
 
-// TestDemoHidesPrivateMilestones: Xiaomi learns nothing of Nokia's private milestone.
+// TestDemoHidesPrivateMilestones: Nokia's private milestone is invisible to Xiaomi.
 func TestDemoHidesPrivateMilestones(t *testing.T) {
 	program := start(t, t.TempDir(), "demo")
 	token := func(name string) string {
@@ -66,7 +66,7 @@ func TestDemoHidesPrivateMilestones(t *testing.T) {
 	program.stop()
 }
 
-// TestDemoLeavesOtherHistoriesAlone: the example goes into an empty log only.
+// TestDemoLeavesOtherHistoriesAlone: the example is loaded into an empty log only.
 func TestDemoLeavesOtherHistoriesAlone(t *testing.T) {
 	data := t.TempDir()
 	program := start(t, data, "serve")
@@ -78,7 +78,7 @@ func TestDemoLeavesOtherHistoriesAlone(t *testing.T) {
 	require.Contains(t, program.stdout.String(), "the example is not loaded")
 }
 
-// pasteable returns the curl lines of the guide, with its variables filled in.
+// pasteable returns the curl lines of the guide, with their variables expanded.
 func pasteable(guide string) []string {
 	values := map[string]string{}
 	var lines []string
@@ -96,7 +96,7 @@ func pasteable(guide string) []string {
 
 var curlPart = regexp.MustCompile(`-H "([^"]*)"|-d '([^']*)'|(http://\S+)`)
 
-// paste does what curl would with the line.
+// paste sends the request of a curl line.
 func (p *program) paste(line, printed string) answer {
 	p.t.Helper()
 	var token, body, path string

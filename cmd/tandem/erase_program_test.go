@@ -17,10 +17,10 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// person is somebody who asks to be forgotten, by all names and addresses that she ever had.
+// person has all names and addresses of a member who is erased.
 var person = []string{"Quirina Xylander", "quirina.xylander@nokia.example", "Quirina Zwiebelfisch", "zwiebelfisch@nokia.example"}
 
-// traces returns the person's names and addresses that the content has, as they are or encoded.
+// traces returns the names and addresses of the person that the content contains, plain or encoded.
 func traces(content []byte) (found []string) {
 	for _, text := range person {
 		for _, form := range []string{
@@ -35,7 +35,7 @@ func traces(content []byte) (found []string) {
 	return found
 }
 
-// tracesIn returns the files below a directory that have any.
+// tracesIn returns the files below a directory that contain traces, with the traces.
 func tracesIn(t *testing.T, dir string) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
@@ -56,8 +56,8 @@ func tracesIn(t *testing.T, dir string) map[string][]string {
 type erasureTest struct {
 	t        *testing.T
 	world    world
-	member   string // the path
-	token    string // in the member's name
+	member   string // path of the member
+	token    string // of the member
 	programs []*program
 }
 
@@ -68,8 +68,8 @@ func (f *erasureTest) start(data string, args ...string) *program {
 	return program
 }
 
-// join adds the member, who acts with a token of hers and then gets another name and address. All of it
-// comes with keys, so that records are kept too.
+// join adds the member, who acts with her own token and then changes name and address. Every request has an
+// idempotency key, so that receipts are stored too.
 func (f *erasureTest) join(program *program) {
 	f.t.Helper()
 	f.world = arrangeAgreements(program, 1)
@@ -84,7 +84,7 @@ func (f *erasureTest) join(program *program) {
 	program.do(200, f.token, "POST", f.world.milestone(f.world.agreements[0])+"/comment", `{"text":"I was here"}`)
 	program.do(422, f.world.nokia, "PATCH", f.member, `{"name":"`+person[2]+`","email":"`+person[3]+`@"}`, "Idempotency-Key", "wrong")
 	program.do(200, f.world.nokia, "PATCH", f.member, `{"name":"`+person[2]+`","email":"`+person[3]+`"}`, "Idempotency-Key", "wed")
-	require.NotEmpty(f.t, traces(f.views(program)), "or the search finds nothing")
+	require.NotEmpty(f.t, traces(f.views(program)), "the search finds the person before the erasure")
 }
 
 // erase removes the member.
@@ -94,8 +94,8 @@ func (f *erasureTest) erase(program *program) {
 	f.check(program)
 }
 
-// check requires that the person is in no view, that what she did still names her id, and that her token
-// is good for nothing.
+// check requires that no view contains the person, that the events of the member still have her id, and that her
+// token is invalid.
 func (f *erasureTest) check(program *program) {
 	f.t.Helper()
 	require.Empty(f.t, traces(f.views(program)))
@@ -103,8 +103,8 @@ func (f *erasureTest) check(program *program) {
 	program.do(401, f.token, "GET", "/v1/me", "")
 }
 
-// views returns every JSON that can be read without knowing more than the names in the path, as the
-// operator and both partners see it.
+// views returns all JSON resources that can be read with the ids of the test, as the operator and as both
+// partners.
 func (f *erasureTest) views(program *program) []byte {
 	f.t.Helper()
 	var description struct {
@@ -139,16 +139,16 @@ func (f *erasureTest) said() {
 	}
 }
 
-// TestForgottenOnSQLite erases a member: at once, and after a kill, a stop, a copy and a replay of the
-// whole log, the name and the address are in no file, view or log line, and the chain is valid.
+// TestForgottenOnSQLite erases a member. Immediately, and after a kill, a stop, a copy and a replay of the whole
+// log, no file, view or log line contains the name or the address, and the chain is valid.
 func TestForgottenOnSQLite(t *testing.T) {
 	t.Parallel()
 	data, copied := t.TempDir(), t.TempDir()
 	erasure := &erasureTest{t: t}
 	program := erasure.start(data)
 	erasure.join(program)
-	program.stop() // with a snapshot
-	require.NotEmpty(t, tracesIn(t, data), "or the search finds nothing")
+	program.stop() // writes a snapshot
+	require.NotEmpty(t, tracesIn(t, data), "the search finds the person before the erasure")
 	program = erasure.start(data)
 	erasure.erase(program)
 	require.Empty(t, tracesIn(t, data), "while the program runs")
@@ -161,21 +161,21 @@ func TestForgottenOnSQLite(t *testing.T) {
 
 	require.Contains(t, runCopy(t, "sqlite:"+data, "sqlite:"+copied), "chain verified")
 	require.Empty(t, tracesIn(t, copied))
-	program = erasure.start(copied) // without a snapshot: the log is read and checked from its beginning
+	program = erasure.start(copied) // without a snapshot: the whole log is replayed and verified
 	erasure.check(program)
 	program.stop()
 	erasure.said()
 }
 
-// TestForgottenOnRedis is the same on a server, whose file is written anew.
+// TestForgottenOnRedis does the same on a Redis server, which rewrites its append-only file.
 func TestForgottenOnRedis(t *testing.T) {
 	t.Parallel()
-	server := redistest.Start(t, "rdbcompression no") // or the search might find nothing
+	server := redistest.Start(t, "rdbcompression no") // otherwise the search could miss traces
 	data, copied := t.TempDir(), t.TempDir()
 	erasure := &erasureTest{t: t}
 	program := erasure.start(data, "--redis", server.URL())
 	erasure.join(program)
-	require.NotEmpty(t, tracesIn(t, server.Backup()), "or the search finds nothing")
+	require.NotEmpty(t, tracesIn(t, server.Backup()), "the search finds the person before the erasure")
 	program.stop()
 	program = erasure.start(data, "--redis", server.URL())
 	rewritten := func() bool { return server.Client().Get(t.Context(), "tandem:erasure").Val() == "" }

@@ -18,9 +18,9 @@ import (
 
 var failovers = torture.Rounds(3, 10)
 
-// TestFailover loses the master under load, again and again: the link to its one replica breaks, so that
-// it can acknowledge nothing more, and then the replica is promoted. Every acknowledged command is in
-// the history, and readers of the feed have seen nothing that is not.
+// TestFailover fails over repeatedly under load: the link to the only replica breaks, so that the master can
+// acknowledge no more commands, and then the replica is promoted. Every acknowledged command is in the history,
+// and the readers of the feeds have read no event that is not in it.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	master := redistest.Start(t)
@@ -37,9 +37,9 @@ func TestFailover(t *testing.T) {
 		if round%2 == 0 {
 			link.Cut()
 		} else {
-			link.Hang() // the master does not notice
+			link.Hang() // the connection stays open
 		}
-		time.Sleep(rand.N(800 * time.Millisecond)) // the master goes on alone, perhaps until its answers are too late
+		time.Sleep(rand.N(800 * time.Millisecond)) // the master continues alone, possibly until requests time out
 		replica.Promote()
 		promoted := time.Now()
 		door.Retarget(replica.Addr())
@@ -60,8 +60,8 @@ func TestFailover(t *testing.T) {
 	nodes.stop()
 }
 
-// TestReplicaAway: a node starts and reads while a replica that has to confirm is away. Commands wait for
-// it, and nobody is told of any before.
+// TestReplicaAway: a node starts and reads while a required replica is disconnected. Commands wait for it, and
+// are not acknowledged before.
 func TestReplicaAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -86,7 +86,7 @@ func TestReplicaAway(t *testing.T) {
 	nodes.stop()
 }
 
-// readers follow the feeds of all agreements on all nodes, and check what they saw in the end.
+// readers read the feeds of all agreements on all nodes, and compare the events with the history at the end.
 type readers struct {
 	t     testing.TB
 	ns    *fleet
@@ -102,8 +102,8 @@ type readers struct {
 	streamed int
 }
 
-// startReaders starts one reader per node that polls, and one per agreement that has the last node's
-// stream.
+// startReaders starts one polling reader per node, and one reader per agreement on the event stream of the last
+// node.
 func startReaders(t testing.TB, nodes *fleet, world world) *readers {
 	started := &readers{t: t, ns: nodes, world: world, seen: make(map[string]event)}
 	started.end, started.stops = context.WithCancel(t.Context())
@@ -116,14 +116,14 @@ func startReaders(t testing.TB, nodes *fleet, world world) *readers {
 	return started
 }
 
-// poll asks for what is new, agreement by agreement.
+// poll polls the feed of each agreement in turn.
 func (r *readers) poll(node int) {
 	after := make(map[string]string)
 	for r.end.Err() == nil {
 		for _, agreement := range r.world.agreements {
 			answer, err := r.ns.at(node).try(r.end, r.world.xiaomi, "GET", "/v1/agreements/"+agreement+"/events?limit=200&after="+url.QueryEscape(after[agreement]), "")
 			if err != nil || answer.status == 503 {
-				continue // it says nothing, rather than what is not so
+				continue // the node is stale or starting
 			}
 			var page struct {
 				Events []event
@@ -140,7 +140,7 @@ func (r *readers) poll(node int) {
 	}
 }
 
-// stream takes an agreement's stream, and takes it up again where it broke.
+// stream reads the event stream of an agreement, and reconnects after its last event.
 func (r *readers) stream(node int, agreement string) {
 	after := ""
 	for r.end.Err() == nil {
@@ -161,7 +161,7 @@ func (r *readers) stream(node int, agreement string) {
 	}
 }
 
-// saw keeps events. What was seen at a position does not change.
+// saw records events. The event at a position must not change.
 func (r *readers) saw(agreement string, count *int, events ...event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -180,7 +180,7 @@ func (r *readers) fault(what string) {
 	r.broken = append(r.broken, what)
 }
 
-// stop ends the reading and requires that all that was seen is in the history.
+// stop stops the readers and requires that all events they have read are in the history.
 func (r *readers) stop() (polled, streamed int) {
 	r.t.Helper()
 	r.stops()
@@ -195,6 +195,6 @@ func (r *readers) stop() (polled, streamed int) {
 			}
 		}
 	}
-	require.Empty(r.t, r.seen, "seen and not in the history")
+	require.Empty(r.t, r.seen, "events that readers have read and the history lacks")
 	return r.polled, r.streamed
 }

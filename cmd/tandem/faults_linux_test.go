@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitFiles sets the greatest size of files that a running process may write, in bytes.
+// limitFiles sets the maximum size of files that a running process may write, in bytes.
 func limitFiles(pid int, size uint64) error {
 	return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: unix.RLIM_INFINITY}, nil)
 }
 
-// TestFullDisk limits how large the program's files may grow, so that a write fails in the middle
-// of things. What was acknowledged is there after the limit is gone; the rest was not promised.
+// TestFullDisk limits the size of the program's files, so that a write fails during a command. After the limit
+// is removed, every acknowledged command is in the log.
 func TestFullDisk(t *testing.T) {
 	data := t.TempDir()
 	program := start(t, data, "serve")
@@ -26,7 +26,7 @@ func TestFullDisk(t *testing.T) {
 		answer, err := program.try(t.Context(), world.nokia, "POST", path+"/comment", `{"text":"until the disk is full, with a text of some length to get there sooner"}`)
 		require.NoError(t, err)
 		if answer.status == 503 {
-			// The fault is met by a command, or by the checkpoint between two of them.
+			// The failing write belongs to a command, or to a checkpoint of SQLite between two commands.
 			require.Regexp(t, `"code":"(outcome_unknown|unavailable)"`, string(answer.body))
 			break
 		}
@@ -44,7 +44,7 @@ func TestFullDisk(t *testing.T) {
 	program.do(200, world.xiaomi, "GET", path, "").decode(t, &milestone)
 	const before = 2 // planned and started
 	require.GreaterOrEqual(t, milestone.Version, before+acknowledged)
-	require.LessOrEqual(t, milestone.Version, before+acknowledged+1, "the one whose outcome was unknown")
+	require.LessOrEqual(t, milestone.Version, before+acknowledged+1, "at most one command more than acknowledged: the failed one")
 	program.do(200, world.nokia, "POST", path+"/comment", `{"text":"it goes on"}`)
 	program.stop()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ends runs the program, which must end by itself with status 1, and returns what it said.
+// ends runs the program, which must exit with status 1, and returns its stderr.
 func ends(t *testing.T, args ...string) string {
 	t.Helper()
 	program := launch(t, args...)
@@ -35,10 +35,10 @@ func TestBusyPort(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	require.Contains(t, ends(t, "serve", "--listen", listener.Addr().String(), "--data", data), "address already in use")
 	_, err = os.Stat(data)
-	require.ErrorIs(t, err, os.ErrNotExist, "nothing was made before the port was had")
+	require.ErrorIs(t, err, os.ErrNotExist, "the program listens before it creates files")
 }
 
-// TestKeyIsGone: a log that has a history is not given another installation key.
+// TestKeyIsGone: a log that is not empty gets no new installation key.
 func TestKeyIsGone(t *testing.T) {
 	data := t.TempDir()
 	program := start(t, data, "serve")
@@ -48,7 +48,8 @@ func TestKeyIsGone(t *testing.T) {
 	require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), "installation key")
 }
 
-// TestLogIsGone: no new log is begun over a known one, killed before its first snapshot though it was.
+// TestLogIsGone: a lost log is not replaced by a new one, even if the program was killed before its first
+// snapshot.
 func TestLogIsGone(t *testing.T) {
 	data := t.TempDir()
 	program := start(t, data, "serve")
@@ -60,7 +61,7 @@ func TestLogIsGone(t *testing.T) {
 	require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), "is lost")
 }
 
-// TestAdminListener: with a listener of its own, /metrics is nowhere else.
+// TestAdminListener: with its own listener, /metrics is served only there.
 func TestAdminListener(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -73,7 +74,7 @@ func TestAdminListener(t *testing.T) {
 	program.stop()
 }
 
-// TestPrivateFiles: what is in the data directory is for this user alone.
+// TestPrivateFiles: only the owner can read the files in the data directory.
 func TestPrivateFiles(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	require.NoError(t, os.Mkdir(data, 0o755))

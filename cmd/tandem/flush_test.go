@@ -13,8 +13,8 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// TestFlushedRunning empties the log's server under the nodes' feet. They name every partition that had
-// something, serve nothing of it, acknowledge nothing, and go on from nothing when the operator says so.
+// TestFlushedRunning empties the log's server while nodes run. They report every partition that had commits,
+// serve and acknowledge none of it, and continue with an empty log when the operator accepts the loss.
 func TestFlushedRunning(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -39,7 +39,7 @@ func TestFlushedRunning(t *testing.T) {
 	nodes.requireLost(missing)
 	silent.stop()
 
-	stranger := startNodes(t, 1, server.URL()) // it has never seen this log
+	stranger := startNodes(t, 1, server.URL()) // a node without marks of this log
 	ready := string(stranger.at(0).do(503, "", "GET", "/readyz", "").body)
 	require.Contains(t, ready, "lost commits")
 	stranger.at(0).do(503, operatorSecret, "GET", "/v1/partners", "")
@@ -57,7 +57,7 @@ func TestFlushedRunning(t *testing.T) {
 	nodes.stop()
 }
 
-// TestFlushedDown empties the server while no node runs, stopped in good order or killed.
+// TestFlushedDown empties the server while the node is down, after a stop or a kill.
 func TestFlushedDown(t *testing.T) {
 	for name, end := range map[string]func(*program){"stopped": (*program).stop, "killed": (*program).kill} {
 		t.Run(name, func(t *testing.T) {
@@ -77,13 +77,13 @@ func TestFlushedDown(t *testing.T) {
 			program.do(503, operatorSecret, "POST", "/v1/partners", `{"id":"nokia","name":"nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
 			answer, err := program.try(t.Context(), world.nokia, "GET", world.milestone(world.agreements[0]), "")
 			require.NoError(t, err)
-			require.Contains(t, []int{401, 503}, answer.status, "the token may be among what is lost")
+			require.Contains(t, []int{401, 503}, answer.status, "the token may be lost too")
 			nodes.stop()
 		})
 	}
 }
 
-// noted returns how far a node has seen each partition, as its file of marks says.
+// noted returns the number of commits that a node has applied of each partition, from its file of marks.
 func noted(t *testing.T, data string) map[eventlog.Partition]uint64 {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(data, "marks"))

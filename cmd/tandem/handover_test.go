@@ -12,8 +12,8 @@ import (
 	"tandem/internal/torture"
 )
 
-// TestHandover stops one of two nodes with SIGTERM under load, in turns. No write at the other node fails;
-// those that go to the stopping one end well or find it gone. The pause is short.
+// TestHandover stops one of two nodes with SIGTERM under load, in turns. Commands at the other node do not fail;
+// commands at the stopping node succeed or get a 503 answer or a closed connection.
 func TestHandover(t *testing.T) {
 	rounds := torture.Rounds(2, 6)
 	server := redistest.Start(t)

@@ -19,9 +19,9 @@ const killWriters = 12
 
 var kills = torture.Rounds(5, 32)
 
-// TestKill ends the real program with SIGKILL again and again while writers send commands. In the
-// end every acknowledged command is in the history exactly once, every unanswered one at most
-// once, and repeating a key gives the first answer.
+// TestKill repeatedly kills the real program with SIGKILL while writers send commands. At the end every
+// acknowledged command is in the history exactly once, every unanswered one at most once, and a repeated key
+// gets the first answer.
 func TestKill(t *testing.T) {
 	data := t.TempDir()
 	program := start(t, data, "serve")
@@ -40,9 +40,9 @@ func TestKill(t *testing.T) {
 	program.stop()
 }
 
-// world is what arrange made: two partners and some agreements with a milestone each.
+// world is the arrangement of a test: two partners, and agreements with one milestone each.
 type world struct {
-	nokia, xiaomi string // managers' tokens
+	nokia, xiaomi string // tokens of managers
 	agreements    []string
 }
 
@@ -50,7 +50,7 @@ func (w world) milestone(agreement string) string {
 	return "/v1/agreements/" + agreement + "/projects/p/milestones/m"
 }
 
-// arrange makes the world of four agreements through the API.
+// arrange creates a world of four agreements.
 func arrange(program *program) world {
 	program.t.Helper()
 	return arrangeAgreements(program, 4)
@@ -78,18 +78,18 @@ func arrangeAgreements(program *program, agreements int) world {
 	return world
 }
 
-// killLoad remembers what was sent and what was acknowledged.
+// killLoad records the commands that were sent and their answers.
 type killLoad struct {
 	world        world
 	mu           sync.Mutex
 	next         int
-	sent         map[string]int    // key → status; 0 while open
-	version      map[string]uint64 // key → version in the answer
+	sent         map[string]int    // status by key; 0: no answer
+	version      map[string]uint64 // version in the answer, by key
 	acknowledged int
 	open         int
 }
 
-// run writes until enough commands are acknowledged, then kills the program under the load.
+// run sends commands until enough are acknowledged, then kills the program under load.
 func (l *killLoad) run(program *program, enough int) {
 	program.t.Helper()
 	var acknowledged atomic.Int64
@@ -135,7 +135,7 @@ func (l *killLoad) end(key string, answer answer) {
 	l.sent[key] = answer.status
 }
 
-// send comments on a milestone; the text is the key, so that the history tells each one apart.
+// send comments on a milestone. The text is the key, which identifies the command in the history.
 func (l *killLoad) send(program *program, key string) (answer, error) {
 	var n int
 	if _, err := fmt.Sscanf(key, "command-%d", &n); err != nil {
@@ -146,7 +146,7 @@ func (l *killLoad) send(program *program, key string) (answer, error) {
 		fmt.Sprintf(`{"text":%q,"audience":"shared"}`, key), "Idempotency-Key", key)
 }
 
-// settle repeats what was never answered, and some of what was: the answer must be the first one.
+// settle repeats all unanswered commands and some of the others, which must get the first answer.
 func (l *killLoad) settle(t *testing.T, program *program) {
 	t.Helper()
 	for key, status := range l.sent {
@@ -162,13 +162,14 @@ func (l *killLoad) settle(t *testing.T, program *program) {
 			var milestone struct{ Version uint64 }
 			answer.decode(t, &milestone)
 			require.NotZero(t, milestone.Version)
-			require.LessOrEqual(t, milestone.Version, l.version[key], "a repeat answers with the state as of the command; the first answer may be later by what others did meanwhile")
+			require.LessOrEqual(t, milestone.Version, l.version[key], "a repeat has the state right after the command; the first answer may include later commands")
 			require.Equal(t, "true", answer.header.Get("Idempotency-Replayed"))
 		}
 	}
 }
 
-// check reads the whole history and counts.
+// check reads the whole history and returns how many acknowledged commands are missing and how many are
+// duplicated.
 func (l *killLoad) check(t *testing.T, program *program) (lost, doubled int) {
 	t.Helper()
 	found := make(map[string]int)
@@ -202,6 +203,6 @@ func (l *killLoad) check(t *testing.T, program *program) (lost, doubled int) {
 			doubled++
 		}
 	}
-	require.Len(t, found, len(l.sent), "nothing is there that was not sent")
+	require.Len(t, found, len(l.sent), "the history contains only comments that were sent")
 	return lost, doubled
 }

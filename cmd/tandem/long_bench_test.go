@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkLongHistory asks whether age costs anything: a milestone of 10,000 events in an agreement of
-// 100,000 against one of 500 in one of 1,000, in the same program; both have 20 milestones. It prints the ratio of the p99s.
+// BenchmarkLongHistory measures whether a long history costs time: a milestone of 10,000 events in an agreement
+// of 100,000, compared with one of 500 in an agreement of 1,000, in the same program. Both agreements have 20
+// milestones. It prints the ratio of the p99 latencies.
 func BenchmarkLongHistory(b *testing.B) {
 	program := start(b, b.TempDir(), "serve")
 	world := arrange(program)
@@ -40,15 +41,16 @@ func BenchmarkLongHistory(b *testing.B) {
 	}
 }
 
-// longFeed is a milestone with a past.
+// longFeed is a milestone with a history.
 type longFeed struct {
 	p                        *program
 	w                        world
 	agreement, project, path string
-	newest, middle           string // feeds
+	newest, middle           string // positions in the feeds
 }
 
-// newLongFeed makes 20 milestones with so many events each, and more for the last, which it is.
+// newLongFeed creates 20 milestones with the same number of events, and adds more to the last one, which it
+// returns.
 func newLongFeed(b *testing.B, program *program, world world, agreement string, each, more int) longFeed {
 	b.Helper()
 	feed := longFeed{p: program, w: world, agreement: "/v1/agreements/" + agreement}
@@ -71,7 +73,7 @@ func (o *longFeed) live(b *testing.B, events int) {
 	storm(b, o.p.url, 16, events/16*16, "200", o.progress)
 }
 
-// position goes through a feed until it has seen so many events.
+// position returns the position after the given number of events of a feed.
 func (o *longFeed) position(feed string, events int) string {
 	var page struct {
 		Events []json.RawMessage `json:"events"`
@@ -95,8 +97,8 @@ func (o *longFeed) progress(caller, n int) string {
 	return post(o.path+"/progress", o.w.nokia, fmt.Sprintf(`{"percent":%d}`, (caller+n)%100))
 }
 
-// round appends and, with a read, does each one after an append, so that it is rendered anew; the
-// reads' times count then.
+// round sends commands and returns their durations; with read, it reads after each command, so that the page is
+// rendered again, and returns the durations of the reads.
 func (o *longFeed) round(b *testing.B, read func(longFeed) string) []time.Duration {
 	b.Helper()
 	const connections, requests = 4, 800

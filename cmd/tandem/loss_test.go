@@ -15,9 +15,9 @@ import (
 	"tandem/eventlog"
 )
 
-// TestAnOlderLogIsNoticed puts an older copy of the log's file in the place of a killed program's. The
-// program names what is missing, serves the rest, and goes on, in the same process and on the same
-// address, with what there is once the operator accepts that.
+// TestAnOlderLogIsNoticed replaces the log's file of a killed program by an older copy. The program reports the
+// lost commits and serves the other partitions. After the operator accepts the loss, it continues in the same
+// process and on the same address.
 func TestAnOlderLogIsNoticed(t *testing.T) {
 	data := t.TempDir()
 	program := start(t, data, "serve")
@@ -66,7 +66,7 @@ func copyFile(t *testing.T, to, from string) {
 	require.NoError(t, os.WriteFile(to, b, 0o600))
 }
 
-// seenOf is how far a partition was seen, by the file of marks.
+// seenOf returns the number of commits that the file of marks has for a partition.
 func seenOf(t *testing.T, data string, partition eventlog.Partition) (seq uint64) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(data, "marks"))

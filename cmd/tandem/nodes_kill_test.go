@@ -12,13 +12,13 @@ import (
 	"tandem/internal/torture"
 )
 
-// takeoverGoal is checked by task torture only, because it depends on the speed of the machine.
+// takeoverGoal is asserted by task torture only, because it depends on the speed of the machine.
 const takeoverGoal = 3 * time.Second
 
 var nodeKills = torture.Rounds(4, 30)
 
-// TestNodesKill ends random nodes with SIGKILL under load. Every acknowledged command is in the
-// history once and in its writer's order, and others take over what the node owned.
+// TestNodesKill kills random nodes with SIGKILL under load. Every acknowledged command is in the history once
+// and in its writer's order, and other nodes take over the partitions.
 func TestNodesKill(t *testing.T) {
 	server := redistest.Start(t)
 	nodes := startNodes(t, 3, server.URL())

@@ -20,13 +20,12 @@ import (
 	"tandem/internal/torture"
 )
 
-const pauseTime = 3 * time.Second // twice as long as a lease lasts
+const pauseTime = 3 * time.Second // twice the duration of a lease
 
 var nodePauses = torture.Rounds(2, 10)
 
-// TestNodesPaused stops the owner of a partition with SIGSTOP past its lease, under load. Another node
-// takes over; after SIGCONT the old owner goes on where it stood, and nothing that it appends under its
-// old lease gets into the log.
+// TestNodesPaused stops the owner of a partition with SIGSTOP for longer than its lease, under load. Another
+// node takes over. After SIGCONT the old owner continues, but no append under its old lease enters the log.
 func TestNodesPaused(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -52,7 +51,7 @@ func TestNodesPaused(t *testing.T) {
 	comments := load.stop()
 	load.requireWhole()
 	appended, refused, stale := seen.stop()
-	require.GreaterOrEqual(t, appended, comments/2, "the server told of its commands")
+	require.GreaterOrEqual(t, appended, comments/2, "MONITOR has reported the appends")
 	t.Logf("%d pauses of an owner of %v: %d comments acknowledged, 0 lost, 0 doubled, 0 out of order; %d appends in the log, %d refused, %d by an old owner; takeover median %v, worst %v",
 		nodePauses, pauseTime, comments, appended, refused, len(stale), median(takeovers).Round(time.Millisecond), slices.Max(takeovers).Round(time.Millisecond))
 	require.Empty(t, stale)
@@ -62,7 +61,7 @@ func TestNodesPaused(t *testing.T) {
 	nodes.stop()
 }
 
-// ownerOf waits until one of the nodes owns the agreement's partition, and returns which.
+// ownerOf waits until a node owns the agreement's partition, and returns its number.
 func ownerOf(t *testing.T, nodes *fleet, server *redistest.Server, agreement string) (node int) {
 	t.Helper()
 	meta := fmt.Sprintf("tandem:{%02d}:meta", eventlog.PartitionOf("agreement/"+agreement))
@@ -79,18 +78,18 @@ func ownerOf(t *testing.T, nodes *fleet, server *redistest.Server, agreement str
 	return node
 }
 
-// appends is what a server executed of the append script, as it tells whoever watches it.
+// appends watches the append scripts that a server executes.
 type appends struct {
 	conn net.Conn
 	done sync.WaitGroup
 
 	tried    map[string]bool   // batches, by meta hash and name
-	appended map[string]bool   // those of them that wrote something
-	fences   map[string]uint64 // the highest fence that was taken, by meta hash
-	stale    []string          // batches that were appended with a lower one
+	appended map[string]bool   // those of them that wrote
+	fences   map[string]uint64 // the highest fencing token, by meta hash
+	stale    []string          // batches appended with a lower token
 }
 
-// watchAppends has the server tell of every command that it executes, those of scripts too.
+// watchAppends starts to monitor all commands that the server executes, those of scripts included.
 func watchAppends(t *testing.T, server *redistest.Server) *appends {
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Addr())
@@ -115,12 +114,12 @@ func watchAppends(t *testing.T, server *redistest.Server) *appends {
 	return watcher
 }
 
-// arguments finds those of a command in a line of MONITOR, with their quotes.
+// arguments matches the quoted arguments of a command in a line of MONITOR.
 var arguments = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// take looks for three commands: append.lua as it is called, with eight keys and then the batch's name;
-// HSET of the head and the batch's name, with which it ends when it has appended; and HSET of the fence
-// by a new owner.
+// take evaluates three kinds of commands: calls of append.lua, with eight keys and then the batch's name; HSET
+// of the head and the batch's name, with which a successful append ends; and HSET of the fencing token by a new
+// owner.
 func (a *appends) take(command []string) {
 	if len(command) < 5 {
 		return
@@ -145,8 +144,8 @@ func number(quoted string) uint64 {
 	return n
 }
 
-// stop ends the watching and returns how many batches were appended, how many were refused, and
-// which were appended by somebody who was not the owner any more.
+// stop stops watching. It returns the number of appended and refused batches, and the batches that were appended
+// under a superseded fencing token.
 func (a *appends) stop() (appended, refused int, stale []string) {
 	_ = a.conn.Close()
 	a.done.Wait()

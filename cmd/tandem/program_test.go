@@ -19,14 +19,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asProgram makes the test binary behave as the program itself, so that tests start, stop and
-// kill the real thing.
+// asProgram is the environment variable that makes the test binary run as the program itself, so that tests
+// start, stop and kill real processes.
 const asProgram = "TANDEM_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(asProgram) != "":
-		signal.Ignore(syscall.SIGXFSZ) // a write beyond a limit fails as on a full disk, and does not end the process
+		signal.Ignore(syscall.SIGXFSZ) // a write beyond the file size limit fails like on a full disk, instead of ending the process
 		main()
 	case os.Getenv(asReference) != "":
 		serveReference()
@@ -36,24 +36,24 @@ func TestMain(m *testing.M) {
 
 const operatorSecret = "operator-token-of-the-tests"
 
-// program is a running tandem.
+// program is a running tandem process.
 type program struct {
 	t      testing.TB
 	cmd    *exec.Cmd
 	url    string
 	dir    string
-	stdout bytes.Buffer // read it after the end only
+	stdout bytes.Buffer // read only after the end
 	stderr *lockedBuffer
 	ended  chan error
 }
 
-// start runs tandem and waits until it is ready. The data directory outlives it.
+// start runs tandem and waits until it is ready. The data directory remains after the end.
 func start(t testing.TB, data string, args ...string) *program {
 	t.Helper()
 	return startWith(t, nil, data, args...)
 }
 
-// startWith is start with more environment.
+// startWith is start with additional environment variables.
 func startWith(t testing.TB, env []string, data string, args ...string) *program {
 	t.Helper()
 	program := launchWith(t, env, append(args, "--listen", "127.0.0.1:0", "--data", data)...)
@@ -66,7 +66,7 @@ func startWith(t testing.TB, env []string, data string, args ...string) *program
 	return program
 }
 
-// launch runs tandem and waits for nothing.
+// launch runs tandem without waiting.
 func launch(t testing.TB, args ...string) *program {
 	t.Helper()
 	return launchWith(t, nil, args...)
@@ -85,7 +85,7 @@ func launchWith(t testing.TB, env []string, args ...string) *program {
 	return program
 }
 
-// readyURL delivers the address from the log line that says the program is ready.
+// readyURL returns a channel that receives the URL of the log line "ready".
 func (p *program) readyURL() <-chan string {
 	found := make(chan string, 1)
 	go func() {
@@ -103,21 +103,21 @@ func (p *program) readyURL() <-chan string {
 	return found
 }
 
-// kill ends the program as a power cut would, as far as a process can tell.
+// kill ends the program with SIGKILL.
 func (p *program) kill() {
 	p.t.Helper()
 	require.NoError(p.t, p.cmd.Process.Kill())
 	<-p.ended
 }
 
-// stop ends the program as a service manager does and requires a clean exit.
+// stop ends the program with SIGTERM and requires exit status 0.
 func (p *program) stop() {
 	p.t.Helper()
 	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(p.t, <-p.ended, "%s", p.stderr)
 }
 
-// answer is what the program said to a request.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -138,7 +138,7 @@ func (a answer) field(t testing.TB, name string) string {
 	return value
 }
 
-// try sends a request; the error is that of the connection.
+// try sends a request. The error is that of the connection.
 func (p *program) try(ctx context.Context, token, method, path, body string, header ...string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, p.url+path, strings.NewReader(body))
 	if err != nil {
@@ -174,7 +174,7 @@ func (p *program) do(status int, token, method, path, body string, header ...str
 	return answer
 }
 
-// lockedBuffer keeps what a program writes and lets one reader follow it.
+// lockedBuffer stores the output of a program, and lets one reader follow it.
 type lockedBuffer struct {
 	mu   sync.Mutex
 	kept bytes.Buffer
@@ -187,7 +187,7 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	pipe := b.pipe
 	b.mu.Unlock()
 	if pipe != nil {
-		_, _ = pipe.Write(p) // nobody follows any more
+		_, _ = pipe.Write(p) // fails after the reader has been closed
 	}
 	return len(p), nil
 }
@@ -198,8 +198,7 @@ func (b *lockedBuffer) String() string {
 	return b.kept.String()
 }
 
-// follow returns a reader of all that was and will be written. Writes wait for it until it is
-// closed.
+// follow returns a reader of all past and future output. Writes wait for the reader until it is closed.
 func (b *lockedBuffer) follow() io.ReadCloser {
 	b.mu.Lock()
 	defer b.mu.Unlock()

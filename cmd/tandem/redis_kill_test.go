@@ -12,8 +12,8 @@ import (
 
 var serverKills = torture.Rounds(3, 10)
 
-// TestRedisKilled ends the log's server with SIGKILL under load and starts it again. What was
-// acknowledged is there, once, and the service goes on by itself.
+// TestRedisKilled kills the log's server with SIGKILL under load and restarts it. Every acknowledged command is
+// in the log once, and the nodes recover by themselves.
 func TestRedisKilled(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -24,7 +24,7 @@ func TestRedisKilled(t *testing.T) {
 	for range serverKills {
 		load.more(200)
 		server.Kill()
-		time.Sleep(rand.N(time.Second)) // as long as somebody takes to start it again
+		time.Sleep(rand.N(time.Second)) // time until the restart
 		server.Start()
 		recoveries = append(recoveries, load.recovery(time.Now()))
 	}

@@ -16,10 +16,10 @@ import (
 	"tandem/eventlog"
 )
 
-// The reference on Redis is a bare Echo v4 whose one handler makes a commit of the request's body and
-// runs the append script for it, once: no inbox, no rule, no view, one write that is synced to disk. A
-// partition has one append at a time, because each names the commit before it; requests spread over
-// as many partitions as there are callers.
+// The reference on Redis is a bare Echo server with one handler, which makes a commit of the request's body and
+// runs the append script once: no command queue, no rule, no view, one synced write. A partition has one append
+// at a time, because each append names the previous commit; requests are spread over as many partitions as there
+// are callers.
 
 // serveRedisReference adds the handler if the directory names a server.
 func serveRedisReference(server *echo.Echo, dir string) {

@@ -19,10 +19,10 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// asReference makes the test binary serve what Tandem is measured against, in the directory that
-// is its value: a bare Echo v4 with one handler that writes the bytes of the file "page" under the
-// headers of the file "headers", and one that group-commits what it gets to SQLite. Neither checks a
-// token, a rule or a version.
+// asReference is the environment variable that makes the test binary serve the reference for the benchmarks, in
+// the directory that is its value: a bare Echo server with one handler that writes the bytes of the file "page"
+// with the headers of the file "headers", and one that group-commits request bodies to SQLite. They check no
+// tokens, rules or versions.
 const asReference = "TANDEM_TEST_AS_REFERENCE"
 
 func serveReference() {
@@ -72,8 +72,7 @@ func must(err error) {
 	}
 }
 
-// referenceLog appends rows to SQLite: all that queued while the last fsync ran, one transaction,
-// answer all.
+// referenceLog appends rows to SQLite. All rows that are queued during an fsync share the next transaction.
 type referenceLog struct {
 	db    *sql.DB
 	queue chan referenceRow
@@ -139,8 +138,7 @@ func (l *referenceLog) commit(group []referenceRow) error {
 	return tx.Commit()
 }
 
-// startReference runs the reference in a process of its own, with more files if need be, and returns
-// its address.
+// startReference runs the reference as a process, with additional files, and returns its URL.
 func startReference(t testing.TB, page answer, more ...map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -18,9 +18,9 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// TestTwoFaults promotes a replica that misses acknowledged commands: its link was cut, and the master and
-// the replica that had confirmed them are gone. No design can save those; every loss is named on every
-// node, nothing of what they touch is served, and when the operator accepts that, it goes on.
+// TestTwoFaults promotes a replica that lacks acknowledged commands: its link was cut, and both the master and
+// the replica that confirmed them are gone. No design can save these commands. Every node reports every loss and
+// serves no affected data; after the operator accepts the losses, the nodes continue.
 func TestTwoFaults(t *testing.T) {
 	t.Parallel()
 	master := redistest.Start(t)
@@ -31,7 +31,7 @@ func TestTwoFaults(t *testing.T) {
 	nodes := startNodes(t, 2, "redis://"+door.Addr(), "--redis-durability", "replicated", "--redis-replicas", "1")
 	world := arrangeAgreements(nodes.at(0), trafficWriters)
 	busy, idle := world, world.agreements[8:]
-	busy.agreements = world.agreements[1:8] // the first one lies in the partition of a partner's directory
+	busy.agreements = world.agreements[1:8] // the first one shares a partition with a partner's directory
 	load := startTraffic(nodes, busy)
 	load.more(200)
 	link.Cut()
@@ -57,7 +57,7 @@ func TestTwoFaults(t *testing.T) {
 
 	good.Start()
 	good.ReplicaOf(stale.Addr())
-	for i, agreement := range idle { // what has lost nothing goes on
+	for i, agreement := range idle { // partitions without a loss stay available
 		eventually(t, 30*time.Second, "a write where nothing is lost", func() bool {
 			wrote, err := nodes.at(i).comment(t.Context(), world, agreement, "meanwhile", "Idempotency-Key", "meanwhile")
 			require.NoError(t, err)
@@ -77,8 +77,8 @@ func TestTwoFaults(t *testing.T) {
 		}
 	}
 	found, _ := load.check(nodes.at(0))
-	// What was under way when the link broke is still in the stale server's inbox, and is decided now.
-	require.InDelta(t, missing.commits(), found.lost, trafficWriters, "what was named is what is gone")
+	// Commands in flight at the cut are still in the stale server's command queue and are decided now.
+	require.InDelta(t, missing.commits(), found.lost, trafficWriters, "the reported losses are the missing comments")
 	require.Equal(t, findings{lost: found.lost}, found)
 	again := load.repeat()
 	load.requireWhole()
@@ -87,7 +87,8 @@ func TestTwoFaults(t *testing.T) {
 	nodes.stop()
 }
 
-// lostTails are the commits that a partition has lost: the last that it still has, and the last that it had.
+// lostTails has the lost commits by partition: the number of the last remaining commit, and of the last one
+// before the loss.
 type lostTails map[eventlog.Partition][2]uint64
 
 func (l lostTails) commits() (n int) {
@@ -97,7 +98,7 @@ func (l lostTails) commits() (n int) {
 	return n
 }
 
-// behind compares the ends of all chains on two servers; nil is one that has nothing.
+// behind compares the heads of all partitions on two servers. A nil server has no commits.
 func behind(t *testing.T, stale, master *redistest.Server) lostTails {
 	t.Helper()
 	lost := make(lostTails)
@@ -122,7 +123,8 @@ func headOf(t *testing.T, server *redistest.Server, partition eventlog.Partition
 	return seq
 }
 
-// requireLost waits until every node names just these losses: in its log, on /readyz and in its metrics.
+// requireLost waits until every node reports exactly these losses: in its log lines, on /readyz and in its
+// metrics.
 func (ns *fleet) requireLost(lost lostTails) {
 	ns.t.Helper()
 	for i := range ns.live {
@@ -143,7 +145,7 @@ func (ns *fleet) requireLost(lost lostTails) {
 	}
 }
 
-// namedLost returns the partitions of which the program's log says that history was lost.
+// namedLost returns the partitions whose loss the program has logged.
 func (p *program) namedLost() []eventlog.Partition {
 	named := make(map[eventlog.Partition]bool)
 	lines := bufio.NewScanner(strings.NewReader(p.stderr.String()))
@@ -159,7 +161,7 @@ func (p *program) namedLost() []eventlog.Partition {
 	return slices.Sorted(maps.Keys(named))
 }
 
-// accept has the operator accept the losses, and waits until every node is ready.
+// accept accepts the losses as the operator, and waits until every node is ready.
 func (ns *fleet) accept(lost lostTails) {
 	ns.t.Helper()
 	var partitions []int
@@ -177,7 +179,7 @@ func (ns *fleet) accept(lost lostTails) {
 	}
 }
 
-// repeat sends every comment of the writers once more, with its key, and returns how many there are.
+// repeat sends every comment of the writers again, with its key, and returns their number.
 func (l *traffic) repeat() int {
 	l.t.Helper()
 	for writer := range l.acked {
@@ -189,12 +191,12 @@ func (l *traffic) repeat() int {
 	return l.comments()
 }
 
-// silence watches that no node serves less than it did, as if that were all.
+// silence checks that no node serves a shortened history.
 type silence struct {
 	t     *testing.T
 	ns    *fleet
 	world world
-	whole map[string]uint64 // agreement → version of its milestone
+	whole map[string]uint64 // version of the milestone, by agreement
 	end   chan struct{}
 	work  sync.WaitGroup
 
@@ -203,7 +205,7 @@ type silence struct {
 	broken []string
 }
 
-// newSilence takes what the milestones are as the least that may be served.
+// newSilence takes the present versions of the milestones as the minimum.
 func newSilence(t *testing.T, nodes *fleet, world world) *silence {
 	started := &silence{t: t, ns: nodes, world: world, whole: make(map[string]uint64), end: make(chan struct{})}
 	for _, agreement := range world.agreements {
@@ -212,8 +214,7 @@ func newSilence(t *testing.T, nodes *fleet, world world) *silence {
 	return started
 }
 
-// watch reads the milestones of every node, and tries to write, until it is stopped. From now on
-// nothing that is written is acknowledged.
+// watch reads the milestones of every node and tries to write, until stop. No write may be acknowledged.
 func (s *silence) watch() {
 	for i := range s.ns.live {
 		s.work.Go(func() { s.each(i, s.read) })
@@ -221,7 +222,7 @@ func (s *silence) watch() {
 	}
 }
 
-// each does something with one agreement after the other.
+// each calls do for one agreement after the other.
 func (s *silence) each(node int, do func(program *program, agreement string)) {
 	for n := 0; ; n++ {
 		select {
@@ -238,7 +239,7 @@ func (s *silence) write(program *program, agreement string) {
 	s.saw(err != nil || answer.status == 202 || answer.status == 401 || answer.status == 503, "a write got", answer)
 }
 
-// read bears a 401 too: a node that started anew cannot know a token whose directory is lost.
+// read accepts status 401 too: a restarted node lacks the tokens of a lost directory.
 func (s *silence) read(program *program, agreement string) {
 	answer, err := program.try(s.t.Context(), s.world.nokia, "GET", s.world.milestone(agreement), "")
 	if err != nil {
