@@ -85,7 +85,8 @@ func parseSeenHeads(b []byte) (known [eventlog.Partitions]seenHead, err error) {
 			return [eventlog.Partitions]seenHead{}, fmt.Errorf("entry %+v: no partition has such a head", saved)
 		}
 		head := seenHead{head: eventlog.Head{Seq: saved.Seq}, epoch: saved.Epoch}
-		if n, err := hex.Decode(head.head.Hash[:], []byte(saved.Hash)); err != nil || n != len(head.head.Hash) {
+		hash, err := hex.DecodeString(saved.Hash)
+		if copy(head.head.Hash[:], hash); err != nil || len(hash) != len(head.head.Hash) {
 			return [eventlog.Partitions]seenHead{}, fmt.Errorf("partition %d: the hash is not 64 hexadecimal digits", saved.Partition)
 		}
 		known[saved.Partition] = head

@@ -66,6 +66,7 @@ func TestMalformedSeenHeadsAreSetAside(t *testing.T) {
 		"no partition":  `[{"partition":64,"seq":1,"hash":"` + hash + `","epoch":0}]`,
 		"no commit":     `[{"partition":1,"seq":0,"hash":"` + hash + `","epoch":0}]`,
 		"short hash":    `[{"partition":1,"seq":1,"hash":"00","epoch":0}]`,
+		"long hash":     `[{"partition":1,"seq":1,"hash":"` + hash + `00","epoch":0}]`,
 		"no hash":       `[{"partition":1,"seq":1,"hash":"` + strings.Repeat("x", 64) + `","epoch":0}]`,
 		"twice":         `[{"partition":1,"seq":1,"hash":"` + hash + `","epoch":0},{"partition":1,"seq":1,"hash":"` + hash + `","epoch":0}]`,
 	} {
