@@ -16,13 +16,13 @@ import (
 // TestRunCopiesEverything copies a log with all kinds of content through every kind of store and back.
 func TestRunCopiesEverything(t *testing.T) {
 	t.Parallel()
-	dir := sourceDir(t, 62*40)
-	want := contentsOf(t, dir)
+	source := newSource(t, 62*40)
+	want := contentsOf(t, source)
 	require.Equal(t, uint64(3), want[7].Epoch)
 	require.NotEmpty(t, want[1].Receipts)
 	single, cluster := redistest.Start(t).URL(), redistest.StartCluster(t, 3).URL()
 	first, last := t.TempDir(), t.TempDir()
-	for _, step := range [][2]string{{dir, single}, {single, cluster}, {cluster, first}, {first, last}} {
+	for _, step := range [][2]string{{source, first}, {first, single}, {single, cluster}, {cluster, last}} {
 		result, err := run(t, step[0], step[1])
 		require.NoErrorf(t, err, "from %s to %s", step[0], step[1])
 		require.EqualValues(t, 2480, result.Commits)
@@ -37,9 +37,9 @@ func TestRunCopiesEverything(t *testing.T) {
 // TestRunReportsProgress: each phase ends with all commits.
 func TestRunReportsProgress(t *testing.T) {
 	t.Parallel()
-	dir := sourceDir(t, 62*3)
+	source := newSource(t, 62*3)
 	reports := make(chan Progress, 1000)
-	_, err := Run(t.Context(), Config{Source: endAt(dir), Target: endAt(t.TempDir()), Progress: func(progress Progress) { reports <- progress }})
+	_, err := Run(t.Context(), Config{Source: endAt(source), Target: endAt(newMemory()), Progress: func(progress Progress) { reports <- progress }})
 	require.NoError(t, err)
 	close(reports)
 	last := map[Phase]Progress{}
@@ -54,26 +54,26 @@ func TestRunReportsProgress(t *testing.T) {
 // TestRunToReplicatedLog: the copy waits for the replica, as a node does, and moves the durable mark.
 func TestRunToReplicatedLog(t *testing.T) {
 	t.Parallel()
-	dir, back := sourceDir(t, 62*10), t.TempDir()
+	source, back := newSource(t, 62*10), newMemory()
 	master := redistest.Start(t)
 	redistest.StartReplica(t, master, nil)
-	_, err := Run(t.Context(), Config{Source: endAt(dir), Target: replicatedEnd(master.URL(), redis.Replicated)})
+	_, err := Run(t.Context(), Config{Source: endAt(source), Target: replicatedEnd(master.URL(), redis.Replicated)})
 	require.NoError(t, err)
 	_, err = Run(t.Context(), Config{Source: replicatedEnd(master.URL(), redis.Replicated), Target: endAt(back)})
 	require.NoError(t, err)
-	require.Equal(t, contentsOf(t, dir), contentsOf(t, back))
+	require.Equal(t, contentsOf(t, source), contentsOf(t, back))
 }
 
 // TestInterruptedCopyContinues interrupts copies after different numbers of appends. The next run finishes each of them,
 // loses and doubles nothing, and until then the target counts as unfinished.
 func TestInterruptedCopyContinues(t *testing.T) {
 	t.Parallel()
-	dir := sourceDir(t, 62*3)
-	want := contentsOf(t, dir)
+	source := newSource(t, 62*3)
+	want := contentsOf(t, source)
 	interruptions := 0
 	for appends := int64(1); ; appends += 9 {
-		target := t.TempDir()
-		err := interrupt(t, dir, target, appends, appends%2 == 0)
+		target := newMemory()
+		err := interrupt(t, source, target, appends, appends%2 == 0)
 		if err == nil {
 			break
 		}
@@ -82,9 +82,9 @@ func TestInterruptedCopyContinues(t *testing.T) {
 		log := open(t, target)
 		var unfinished *UnfinishedError
 		require.ErrorAs(t, CheckFinished(t.Context(), log), &unfinished)
-		require.Equal(t, "sqlite:"+dir, unfinished.Source)
+		require.Equal(t, source, unfinished.Source)
 		require.NoError(t, log.Close())
-		result, err := run(t, dir, target)
+		result, err := run(t, source, target)
 		require.NoErrorf(t, err, "interrupted after %d appends", appends)
 		require.EqualValues(t, 186, result.Commits)
 		require.Equal(t, want, contentsOf(t, target))
@@ -95,25 +95,25 @@ func TestInterruptedCopyContinues(t *testing.T) {
 // TestInterruptedEpochContinues: a copy that ended between the report and the acceptance of a loss continues.
 func TestInterruptedEpochContinues(t *testing.T) {
 	t.Parallel()
-	dir, target := sourceDir(t, 62), t.TempDir()
+	source, target := newSource(t, 62), newMemory()
 	log := open(t, target)
-	putMarker(t, log, "sqlite:"+dir)
+	putMarker(t, log, source)
 	eventlogtest.RaiseEpoch(t, log, 7, 1)
 	for _, partition := range []eventlog.Partition{0, 7} {
 		require.NoError(t, log.ReportLoss(t.Context(), eventlog.LostTailError{Partition: partition, Known: eventlog.Head{Seq: 1}}))
 	}
 	require.NoError(t, log.Close())
-	_, err := run(t, dir, target)
+	_, err := run(t, source, target)
 	require.NoError(t, err)
-	require.Equal(t, contentsOf(t, dir), contentsOf(t, target))
+	require.Equal(t, contentsOf(t, source), contentsOf(t, target))
 }
 
 // TestInterruptedCopyOfAChangedSource: the source changes between two runs. The copy ends with its latest state.
 func TestInterruptedCopyOfAChangedSource(t *testing.T) {
 	t.Parallel()
-	dir, target := sourceDir(t, 62*3), t.TempDir()
-	require.ErrorIs(t, interrupt(t, dir, target, 90, true), errInterrupted)
-	log := open(t, dir)
+	source, target := newSource(t, 62*3), newMemory()
+	require.ErrorIs(t, interrupt(t, source, target, 90, true), errInterrupted)
+	log := open(t, source)
 	for _, partition := range []eventlog.Partition{1, 4} {
 		head, err := log.Head(t.Context(), partition)
 		require.NoError(t, err)
@@ -127,9 +127,9 @@ func TestInterruptedCopyOfAChangedSource(t *testing.T) {
 	}
 	eventlogtest.RaiseEpoch(t, log, 9, 1)
 	require.NoError(t, log.Close())
-	_, err := run(t, dir, target)
+	_, err := run(t, source, target)
 	require.NoError(t, err)
-	require.Equal(t, contentsOf(t, dir), contentsOf(t, target))
+	require.Equal(t, contentsOf(t, source), contentsOf(t, target))
 }
 
 // TestPrintable: names from a log cannot control a terminal.

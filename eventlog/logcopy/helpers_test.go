@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,14 +19,32 @@ import (
 	"tandem/eventlog/sqlite"
 )
 
-// endAt returns an end: a directory, or the URL of a server.
+// endAt returns an end: a log in memory, a directory, or the URL of a server.
 func endAt(place string) End {
-	if !strings.HasPrefix(place, "redis") {
-		return End{Name: "sqlite:" + place, Open: func(ctx context.Context) (eventlog.Log, error) {
-			return sqlite.Open(ctx, sqlite.Config{Dir: place})
-		}}
+	switch {
+	case strings.HasPrefix(place, "redis"):
+		return replicatedEnd(place, redis.Disk)
+	case strings.HasPrefix(place, "memory:"):
+		return End{Name: place, Open: func(context.Context) (eventlog.Log, error) { return openMemory(place), nil }}
 	}
-	return replicatedEnd(place, redis.Disk)
+	return End{Name: "sqlite:" + place, Open: func(ctx context.Context) (eventlog.Log, error) {
+		return sqlite.Open(ctx, sqlite.Config{Dir: place})
+	}}
+}
+
+// memories are the logs in memory, by name.
+var memories sync.Map
+
+// newMemory returns the name of an empty log in memory.
+func newMemory() string { return fmt.Sprintf("memory:%d", nodes.Add(1)) }
+
+func openMemory(name string) eventlog.Log {
+	log := eventlogtest.NewMemory()
+	if stored, found := memories.Load(name); found {
+		log = stored.(*eventlogtest.Memory).Reopen()
+	}
+	memories.Store(name, log)
+	return log
 }
 
 var nodes atomic.Int64
@@ -51,16 +70,16 @@ func open(t testing.TB, place string) eventlog.Log {
 	return log
 }
 
-// sourceDir returns the directory of an embedded log with commits and some of everything else.
-func sourceDir(t testing.TB, commits int) string {
+// newSource returns the name of a log in memory with commits and some of everything else.
+func newSource(t testing.TB, commits int) string {
 	t.Helper()
-	dir := t.TempDir()
-	log := open(t, dir)
+	name := newMemory()
+	log := open(t, name)
 	eventlogtest.RaiseEpoch(t, log, 0, 1)
 	eventlogtest.RaiseEpoch(t, log, 7, 3)
 	eventlogtest.Fill(t, log, commits)
 	require.NoError(t, log.Close())
-	return dir
+	return name
 }
 
 // contents reads a log, without the receipts that may become too old to be copied during the test.

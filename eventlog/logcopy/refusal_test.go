@@ -22,26 +22,26 @@ func TestRunRefusesSource(t *testing.T) {
 		prepare func(t *testing.T) (source string)
 		want    string
 	}{
-		{"empty", func(t *testing.T) string { return closed(t, t.TempDir()) }, "is empty: there are no commits to copy"},
+		{"empty", func(t *testing.T) string { return closed(t, newMemory()) }, "is empty: there are no commits to copy"},
 		{"locked", func(t *testing.T) string {
-			dir := sourceDir(t, 62)
+			dir := t.TempDir()
 			open(t, dir)
 			return dir
 		}, "in use by another process"},
 		{"with an open loss", func(t *testing.T) string {
-			dir := sourceDir(t, 62)
-			log := open(t, dir)
+			source := newSource(t, 62)
+			log := open(t, source)
 			loss := eventlog.LostTailError{Partition: 5, Known: eventlog.Head{Seq: 9}, Stored: eventlog.Head{Seq: 1}}
 			require.NoError(t, log.ReportLoss(t.Context(), loss))
 			require.NoError(t, log.Close())
-			return dir
+			return source
 		}, "restore them, or give them up with tandem log accept-loss 5"},
 		{"unfinished copy", func(t *testing.T) string {
-			dir := sourceDir(t, 62)
-			log := open(t, dir)
+			source := newSource(t, 62)
+			log := open(t, source)
 			putMarker(t, log, "sqlite:/elsewhere")
 			require.NoError(t, log.Close())
-			return dir
+			return source
 		}, "unfinished copy of sqlite:/elsewhere"},
 		{"with waiting commands", func(t *testing.T) string {
 			server := redistest.Start(t)
@@ -65,15 +65,14 @@ func TestRunRefusesSource(t *testing.T) {
 }
 
 // closed creates an empty log.
-func closed(t *testing.T, dir string) string {
-	require.NoError(t, open(t, dir).Close())
-	return dir
+func closed(t *testing.T, name string) string {
+	require.NoError(t, open(t, name).Close())
+	return name
 }
 
 // TestRunRefusesTarget: a target that holds anything but the beginning of this copy is refused and stays unchanged.
 func TestRunRefusesTarget(t *testing.T) {
-	dir := sourceDir(t, 62*3)
-	source := "sqlite:" + dir
+	source := newSource(t, 62*3)
 	for _, test := range []struct {
 		name    string
 		prepare func(t *testing.T, log eventlog.Log)
@@ -103,16 +102,19 @@ func TestRunRefusesTarget(t *testing.T) {
 			eventlogtest.RaiseEpoch(t, log, 3, 1)
 		}, "has accepted more losses in partition 3"},
 	} {
-		for kind, place := range map[string]func(*testing.T) string{
-			"sqlite": func(t *testing.T) string { return t.TempDir() }, "redis": func(t *testing.T) string { return redistest.Start(t).URL() },
-		} {
+		kinds := map[string]func(*testing.T) string{"memory": func(*testing.T) string { return newMemory() }}
+		if eventlogtest.Rounds(0, 1) > 0 {
+			kinds["sqlite"] = func(t *testing.T) string { return t.TempDir() }
+			kinds["redis"] = func(t *testing.T) string { return redistest.Start(t).URL() }
+		}
+		for kind, place := range kinds {
 			t.Run(test.name+" in "+kind, func(t *testing.T) {
 				target := place(t)
 				log := open(t, target)
 				test.prepare(t, log)
 				before := contents(t, log)
 				require.NoError(t, log.Close())
-				_, err := run(t, dir, target)
+				_, err := run(t, source, target)
 				require.ErrorContains(t, err, test.want)
 				require.NotErrorIs(t, err, ErrUnfinished)
 				require.Equal(t, before, contents(t, open(t, target)))
@@ -124,9 +126,9 @@ func TestRunRefusesTarget(t *testing.T) {
 // TestRunRefusesLockedTarget: another process has the target open.
 func TestRunRefusesLockedTarget(t *testing.T) {
 	t.Parallel()
-	dir, target := sourceDir(t, 62), t.TempDir()
+	source, target := newSource(t, 62), t.TempDir()
 	log := open(t, target)
-	_, err := run(t, dir, target)
+	_, err := run(t, source, target)
 	require.ErrorIs(t, err, eventlog.ErrInUse)
 	heads, err := log.Heads(t.Context())
 	require.NoError(t, err)
@@ -147,17 +149,17 @@ func TestRunRefusesSameServer(t *testing.T) {
 // TestChecksComeBeforeWrites: errors of the caller's checks end the copy before anything is written.
 func TestChecksComeBeforeWrites(t *testing.T) {
 	t.Parallel()
-	dir, target := sourceDir(t, 62), filepath.Join(t.TempDir(), "target")
+	source, target := newSource(t, 62), filepath.Join(t.TempDir(), "target")
 	wrong := errors.New("another installation")
 	check := func(context.Context, eventlog.Log) error { return wrong }
-	_, err := Run(t.Context(), Config{Source: endAt(dir), Target: endAt(target), CheckSource: check})
+	_, err := Run(t.Context(), Config{Source: endAt(source), Target: endAt(target), CheckSource: check})
 	require.ErrorIs(t, err, wrong)
 	require.NoDirExists(t, target)
-	_, err = Run(t.Context(), Config{Source: endAt(dir), Target: endAt(target), CheckTarget: check})
+	_, err = Run(t.Context(), Config{Source: endAt(source), Target: endAt(target), CheckTarget: check})
 	require.ErrorIs(t, err, wrong)
 	require.NotErrorIs(t, err, ErrUnfinished)
 	require.NoError(t, os.RemoveAll(target))
-	_, err = Run(t.Context(), Config{Source: endAt(dir), Target: endAt(target), BeforeFinish: func() error { return wrong }})
+	_, err = Run(t.Context(), Config{Source: endAt(source), Target: endAt(target), BeforeFinish: func() error { return wrong }})
 	require.ErrorIs(t, err, wrong)
 	require.ErrorIs(t, err, ErrUnfinished)
 }
@@ -167,10 +169,10 @@ func TestChecksComeBeforeWrites(t *testing.T) {
 func TestRunNeedsExclusiveUse(t *testing.T) {
 	t.Parallel()
 	empty, full := redistest.Start(t).URL(), redistest.Start(t).URL()
-	dir, target := sourceDir(t, 62*3), t.TempDir()
-	_, err := run(t, dir, full)
+	source, target := newSource(t, 62*3), t.TempDir()
+	_, err := run(t, source, full)
 	require.NoError(t, err)
-	for shared, ends := range map[string][2]string{full: {full, target}, empty: {dir, empty}} {
+	for shared, ends := range map[string][2]string{full: {full, target}, empty: {source, empty}} {
 		requireRefusedBesideNode(t, shared, ends[0], ends[1])
 	}
 	require.NoFileExists(t, filepath.Join(target, "tandem.db"))
@@ -190,7 +192,7 @@ func TestRunNeedsExclusiveUse(t *testing.T) {
 
 	_, err = run(t, full, target)
 	require.NoError(t, err)
-	require.Equal(t, contentsOf(t, dir), contentsOf(t, target))
+	require.Equal(t, contentsOf(t, source), contentsOf(t, target))
 }
 
 func requireRefusedBesideNode(t *testing.T, shared, source, target string) {
