@@ -65,7 +65,7 @@ func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *forma
 	response, err := doRequest(ctx, l.engine.cfg.Client, request, l.engine.cfg.AttemptTimeout, l.engine.cfg.AttemptTimeout/4)
 	attempt.Status, attempt.fillDetails = response.status, exchangeDetails(target, request, response)
 	if err != nil {
-		return formats.Result{Reason: formats.NewRedactor(target, request).Text([]byte(capitalize(err.Error())))}
+		return formats.Result{Reason: formats.NewRedactor(target, request).Text([]byte(upperFirst(err.Error())))}
 	}
 	result := format.Result(response.status, response.header, response.body, l.engine.cfg.Now())
 	if result.Reason != "" || result.Note != "" {
@@ -92,8 +92,8 @@ func exchangeDetails(target formats.Target, request *http.Request, response http
 	}
 }
 
-// capitalize returns an ASCII text with a capital first letter.
-func capitalize(text string) string {
+// upperFirst returns an ASCII text with a capital first letter.
+func upperFirst(text string) string {
 	if text != "" && text[0] >= 'a' && text[0] <= 'z' {
 		return string(text[0]-'a'+'A') + text[1:]
 	}

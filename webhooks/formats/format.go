@@ -29,16 +29,16 @@ type Content struct {
 // Fact is a named value.
 type Fact struct{ Name, Value string }
 
-// State is the state of a milestone, project or agreement, as a word and as a tone that a service may show as a color.
+// State is the state of a milestone, project or agreement, as a word and as a tone that a service may show as a colour.
 type State struct {
 	Word string // in the language of the content
 	Tone Tone
 }
 
-// Tone is the color of a state.
+// Tone is the colour of a state.
 type Tone string
 
-// The tones and their colors.
+// The tones and their colours.
 const (
 	Neutral Tone = "neutral" // grey or blue
 	Good    Tone = "good"    // green

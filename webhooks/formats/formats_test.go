@@ -231,7 +231,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Servers that an organization runs itself may have any host, and plain http.
+// Servers that an organisation runs itself may have any host, and plain http.
 func TestCheckIsNotStrictAboutHosts(t *testing.T) {
 	forEach(t, nil, func(t *testing.T, format formats.Format) {
 		target := targets[format.Name()]

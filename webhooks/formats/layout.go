@@ -79,7 +79,7 @@ func moreLines(language string, n int) string {
 	return fmt.Sprintf("and %d more", n)
 }
 
-// status returns the state as a colored dot and a word.
+// status returns the state as a coloured dot and a word.
 func (l layout) status() string {
 	if l.StateWord == "" {
 		return l.Tone.emoji()
@@ -95,10 +95,10 @@ func (l layout) bullets(separator string) string {
 	return "• " + strings.Join(l.Lines, separator+"• ")
 }
 
-// emoji returns the color of a tone for services without colored text.
+// emoji returns the colour of a tone for services without coloured text.
 func (t Tone) emoji() string { return byTone(t, "🔵", "🟢", "🟠", "🔴") }
 
-// hexColor returns the color of a tone, readable on white and on black.
+// hexColor returns the colour of a tone, readable on white and on black.
 func (t Tone) hexColor() string { return byTone(t, "#5B7C99", "#2E8B57", "#D98200", "#D13438") }
 
 // byTone returns the argument for a tone. An unknown tone is neutral.
