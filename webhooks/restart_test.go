@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -177,6 +178,36 @@ func TestLaggingLaneRendersPastStates(t *testing.T) {
 		require.EqualValues(t, i+1, milestone["progress"])
 	}
 	require.Zero(t, again.engine.cfg.Events.Behind(projections.Viewer{Partner: "nobody"}, feed.Cursor{}, feed.EventQuery{}))
+}
+
+// A lane continues from a cursor in the stored form of version c87ce1f, and stores its cursor in that form.
+func TestLaneStateKeepsItsStoredCursor(t *testing.T) {
+	world, receiver := newWorld(t), newReceiver(t, nil)
+	hook := world.hook("ops", receiver.URL)
+	world.plan("m1", "m2")
+	require.Equal(t, []string{"m1", "m2"}, receiver.milestones(t, 2))
+	world.attempts(hook, 2)
+	world.settledStatus(hook)
+	scope := projections.EventScope{Agreement: "a"}
+	page, err := world.engine.cfg.Events.Next(t.Context(), projections.Viewer{Partner: "xiaomi"}, feed.Cursor{}, feed.EventQuery{EventScope: scope}, 100)
+	require.NoError(t, err)
+	require.NoError(t, world.sending.end())
+	world.sending = nil
+	partition, last := projections.DirectoryOf("xiaomi"), page.Events[len(page.Events)-1]
+	value, err := world.log.Get(t.Context(), partition, laneKey(hook))
+	require.NoError(t, err)
+	var stored map[string]any
+	require.NoError(t, json.Unmarshal(value, &stored))
+	count := float64(last.Position().Count)
+	require.Equal(t, map[string]any{"a": []any{1.0, count, float64(last.RecordedAt().UnixMicro())}}, stored["progress"])
+
+	stored["progress"] = map[string]any{"a": []any{1.0, count - 1, 0.0}}
+	value, err = json.Marshal(stored)
+	require.NoError(t, err)
+	require.NoError(t, world.bus.PutKV(t.Context(), partition, []eventlog.KV{{Key: laneKey(hook), Value: value}}))
+	world.stop()
+	openWorld(t, world.log, world.clock)
+	require.Equal(t, "m2", receiver.next(t).Milestone, "the cursor was moved back by one event")
 }
 
 // Lost history halts only the events of its partition. After the loss is accepted, the attempt history notes it.
