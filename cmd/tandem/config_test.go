@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -51,7 +52,7 @@ func TestExitStatus(t *testing.T) {
 	for _, tc := range []struct {
 		args   []string
 		status int
-		says   string
+		want   string
 	}{
 		{[]string{"version"}, exitOK, "tandem"},
 		{[]string{"serve", "--listen", "nowhere"}, exitUsage, "want host:port"},
@@ -60,9 +61,11 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"serve", "surplus"}, exitUsage, "takes no arguments"},
 		{[]string{"serve", "--listen", "127.0.0.1:0", "--data", "/dev/null/data"}, exitError, "data directory"},
 	} {
-		var out bytes.Buffer
-		require.Equalf(t, tc.status, run(t.Context(), tc.args, &out, &out), "%v: %s", tc.args, &out)
-		require.Contains(t, out.String(), tc.says)
+		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
+			var out bytes.Buffer
+			require.Equal(t, tc.status, run(t.Context(), tc.args, &out, &out), &out)
+			require.Contains(t, out.String(), tc.want)
+		})
 	}
 }
 

@@ -92,7 +92,7 @@ func TestPrivateFiles(t *testing.T) {
 func TestUnusableFiles(t *testing.T) {
 	for name, tc := range map[string]struct {
 		damage func(t *testing.T, file string)
-		says   string
+		want   string
 	}{
 		"not a database": {func(t *testing.T, file string) {
 			require.NoError(t, os.WriteFile(file, make([]byte, 8192), 0o600))
@@ -117,7 +117,7 @@ func TestUnusableFiles(t *testing.T) {
 			program.stop()
 			file := filepath.Join(data, "tandem.db")
 			tc.damage(t, file)
-			require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), tc.says)
+			require.Contains(t, ends(t, "serve", "--listen", "127.0.0.1:0", "--data", data), tc.want)
 		})
 	}
 }

@@ -17,17 +17,17 @@ import (
 	"tandem/eventlog/redis/redistest"
 )
 
-// fleet are the nodes of an installation: real programs on one log, each with a data directory of its own.
+// fleet is the nodes of an installation: real programs on one log, each with its own data directory.
 type fleet struct {
 	t    testing.TB
 	args []string
 	data []string
-	live []atomic.Pointer[program] // the latest of each node; it may have ended
+	live []atomic.Pointer[program] // the latest process of each node; it may have ended
 }
 
 const nodesKey = "TANDEM_KEY=5bb5a2d0d7b1c7a0a3a9d2f0c4a6f9d8e1f2a3b4c5d6e7f8091a2b3c4d5e6f70"
 
-// startNodes starts so many nodes on the log at a URL, with further arguments, one after the other.
+// startNodes starts nodes on the log at a URL, one after the other, with additional arguments.
 func startNodes(t testing.TB, n int, log string, args ...string) *fleet {
 	t.Helper()
 	nodes := &fleet{
@@ -42,7 +42,7 @@ func startNodes(t testing.TB, n int, log string, args ...string) *fleet {
 	return nodes
 }
 
-// start starts a node that does not run, on its own data.
+// start starts a stopped node on its own data.
 func (ns *fleet) start(i int) *program {
 	ns.t.Helper()
 	program := startWith(ns.t, []string{nodesKey}, ns.data[i], ns.args...)
@@ -50,7 +50,7 @@ func (ns *fleet) start(i int) *program {
 	return program
 }
 
-// at returns a node; numbers go on behind the last one with the first.
+// at returns node i modulo the number of nodes.
 func (ns *fleet) at(i int) *program { return ns.live[i%len(ns.live)].Load() }
 
 func (ns *fleet) stop() {
@@ -60,7 +60,7 @@ func (ns *fleet) stop() {
 	}
 }
 
-// logTails shows the end of every node's log when the test has failed.
+// logTails logs the last lines of every node if the test has failed.
 func (ns *fleet) logTails() {
 	if !ns.t.Failed() {
 		return
@@ -73,13 +73,13 @@ func (ns *fleet) logTails() {
 	}
 }
 
-// comment is a request that comments on an agreement's milestone.
+// comment comments on an agreement's milestone.
 func (p *program) comment(ctx context.Context, world world, agreement, text string, header ...string) (answer, error) {
 	return p.try(ctx, world.nokia, "POST", world.milestone(agreement)+"/comment",
 		fmt.Sprintf(`{"text":%q,"audience":"shared"}`, text), header...)
 }
 
-// event is one of a feed, as far as tests look at it.
+// event is an event of a feed, with the members that tests compare.
 type event struct {
 	ID       string
 	Position string
@@ -87,13 +87,13 @@ type event struct {
 	Data     struct{ Text string }
 }
 
-// history is all that an agreement's feed tells, and the bytes in which it does.
+// history is an agreement's feed: its events, and the bytes of its pages.
 type history struct {
 	raw    []byte
 	events []event
 }
 
-// patiently reads until the node serves: after a fault it may be stale for a moment.
+// patiently reads until the node answers 200. After a fault it may answer 503 for a moment.
 func (p *program) patiently(token, path string, header ...string) answer {
 	p.t.Helper()
 	for begun := time.Now(); ; time.Sleep(retryPause) {
@@ -107,7 +107,7 @@ func (p *program) patiently(token, path string, header ...string) answer {
 	}
 }
 
-// history reads an agreement's feed as the log has it now.
+// history reads an agreement's whole feed, as of the latest position.
 func (p *program) history(world world, agreement string) (feed history) {
 	p.t.Helper()
 	for after := ""; ; {
@@ -124,7 +124,7 @@ func (p *program) history(world world, agreement string) (feed history) {
 	}
 }
 
-// requireDense requires that positions count from 1 without a gap.
+// requireDense requires that positions count from 1 without gaps.
 func (h history) requireDense(t testing.TB, agreement string) {
 	t.Helper()
 	for i, event := range h.events {
@@ -132,7 +132,7 @@ func (h history) requireDense(t testing.TB, agreement string) {
 	}
 }
 
-// versionIn is that of the milestone in an answer.
+// versionIn returns the version of the milestone in an answer.
 func versionIn(t testing.TB, answer answer) uint64 {
 	t.Helper()
 	var milestone struct{ Version uint64 }
@@ -152,7 +152,7 @@ func eventually(t testing.TB, within time.Duration, what string, ask func() bool
 	return time.Since(begun)
 }
 
-// TestNodes shows that it does not matter which of two nodes one talks to.
+// TestNodes: clients can switch between two nodes at any time.
 func TestNodes(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -166,8 +166,7 @@ func TestNodes(t *testing.T) {
 	nodes.stop()
 }
 
-// readElsewhere: a position from a write's answer, or the wish for the latest state, is good on the
-// other node.
+// readElsewhere: a read on the other node honors the position of a write, and "latest".
 func readElsewhere(t *testing.T, nodes *fleet, world world) {
 	const rounds = 200
 	var worst time.Duration
@@ -210,8 +209,8 @@ func revokeElsewhere(t *testing.T, nodes *fleet) {
 	t.Logf("revoked tokens were refused by the other node after %v at most", worst.Round(time.Millisecond))
 }
 
-// repeatElsewhere: a key that one node has taken gives the first answer on the other, and is refused
-// for another request.
+// repeatElsewhere: a key that was used on one node gets the first answer on the other, and a different request
+// with it is refused.
 func repeatElsewhere(t *testing.T, nodes *fleet, world world) {
 	for i := range 20 {
 		agreement, key := world.agreements[i%len(world.agreements)], fmt.Sprintf("key-%d", i)
@@ -223,7 +222,7 @@ func repeatElsewhere(t *testing.T, nodes *fleet, world world) {
 			require.NoError(t, err)
 			require.Equal(t, first.status, again.status)
 			require.Equal(t, string(first.body), strings.ReplaceAll(string(again.body), nodes.at(i+1).url, nodes.at(i).url))
-			if try > 0 { // in the first one the node may learn of the commit, and take it for this attempt's
+			if try > 0 { // the first repeat may wait for the original commit, and get its answer as a first one
 				require.Equal(t, "true", again.header.Get("Idempotency-Replayed"))
 			}
 		}
@@ -233,7 +232,7 @@ func repeatElsewhere(t *testing.T, nodes *fleet, world world) {
 	}
 }
 
-// askElsewhere: a command that nobody waited for ends as done on both nodes.
+// askElsewhere: both nodes report a command that was sent with respond-async as done.
 func askElsewhere(t *testing.T, nodes *fleet, world world) {
 	for i := range 10 {
 		sent, err := nodes.at(i).comment(t.Context(), world, world.agreements[i%len(world.agreements)], "later", "Prefer", "respond-async")
@@ -249,11 +248,11 @@ func askElsewhere(t *testing.T, nodes *fleet, world world) {
 				return answer.status == 200 && answer.field(t, "state") == "done"
 			})
 		}
-		nodes.at(i+1).do(404, world.xiaomi, "GET", location, "") // it is not its business
+		nodes.at(i+1).do(404, world.xiaomi, "GET", location, "") // commands of other members are invisible
 	}
 }
 
-// streamElsewhere: an event stream of one node tells what the other one wrote, in order.
+// streamElsewhere: an event stream of one node has the events that were written on the other, in order.
 func streamElsewhere(t *testing.T, nodes *fleet, world world) {
 	const comments = 50
 	agreement := world.agreements[0]
@@ -276,11 +275,10 @@ func streamElsewhere(t *testing.T, nodes *fleet, world world) {
 	t.Logf("%d comments on one node seen in the other's stream, at most %v after the answer", comments, worst.Round(time.Millisecond))
 }
 
-// streamEvent is an event of a stream of server-sent events.
+// streamEvent is a server-sent event.
 type streamEvent struct{ position, kind, data string }
 
-// stream follows an agreement's feed after a position until ctx ends; the channel is closed when the
-// stream is.
+// stream follows an agreement's feed after a position until ctx ends. The channel is closed with the stream.
 func (p *program) stream(ctx context.Context, token, agreement, after string) (<-chan streamEvent, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/v1/agreements/"+agreement+"/events", nil)
 	if err != nil {
@@ -317,10 +315,10 @@ func (p *program) stream(ctx context.Context, token, agreement, after string) (<
 	return told, nil
 }
 
-// streams has no time limit.
+// streams is a client without a time limit.
 var streams = new(http.Client)
 
-// readEvent reads the next server-sent event, past comments.
+// readEvent reads the next server-sent event and skips comments.
 func readEvent(lines *bufio.Scanner) (received streamEvent, ok bool) {
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), ": ")

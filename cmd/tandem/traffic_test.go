@@ -11,15 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// traffic is writers that comment without a pause, each on the milestone of one agreement: "w3 17" is
-// the 17th comment of writer 3. A comment that was not acknowledged is sent again with its key, to
-// the next node, until it is.
+// traffic is a set of writers that comment without pause, each on the milestone of one agreement: "w3 17" is the
+// 17th comment of writer 3. A comment that is not acknowledged is sent again, with its key and to the next node,
+// until it is.
 type traffic struct {
 	t        testing.TB
-	name     string // ends the name of every writer, so that two traffics are told apart
+	name     string // suffix of the writers' names, to distinguish several traffics
 	ns       *fleet
 	world    world
-	patience time.Duration // with one attempt
+	patience time.Duration // time limit of one attempt
 	end      chan struct{}
 	work     sync.WaitGroup
 
@@ -33,16 +33,15 @@ type traffic struct {
 // ack is an acknowledged comment.
 type ack struct{ begun, at time.Time }
 
-// failure is how an attempt failed: at which node, with which status; 0 is a broken connection or no
-// answer.
+// failure is a failed attempt: the node, and the status of its answer; 0 for a broken connection or no answer.
 type failure struct{ node, status int }
 
 const (
 	trafficWriters = 12
 	recoveryLimit  = time.Minute           // for one comment; a service that is gone for so long will not come back
 	retryPause     = 20 * time.Millisecond // before another attempt
-	attemptLimit   = 10 * time.Second      // longer than a write waits for its outcome
-	thinkTime      = 2 * time.Millisecond  // between two comments: the machine has more to do than to take them
+	attemptLimit   = 10 * time.Second      // longer than the server waits for an outcome
+	thinkTime      = 2 * time.Millisecond  // between two comments, to limit the load
 )
 
 // startTraffic starts the writers; writer n begins at node n.
@@ -50,7 +49,7 @@ func startTraffic(nodes *fleet, world world) *traffic {
 	return startImpatientTraffic(nodes, world, attemptLimit)
 }
 
-// startNamedTraffic is for one of several traffics, one after the other, with the same agreements.
+// startNamedTraffic starts one of several traffics that write to the same agreements one after the other.
 func startNamedTraffic(nodes *fleet, world world, number int) *traffic {
 	return beginTraffic(&traffic{t: nodes.t, ns: nodes, world: world, patience: attemptLimit, name: fmt.Sprintf("-%d", number)})
 }
@@ -69,10 +68,10 @@ func beginTraffic(load *traffic) *traffic {
 	return load
 }
 
-// text is a writer's nth comment.
+// text returns the text of a writer's nth comment.
 func (l *traffic) text(writer, n int) string { return fmt.Sprintf("w%d%s %d", writer, l.name, n) }
 
-// parse reads what text wrote, and nothing else.
+// parse is the inverse of text. It reports false for other texts.
 func (l *traffic) parse(text string) (writer, n int, ok bool) {
 	_, err := fmt.Sscanf(text, "w%d"+l.name+" %d", &writer, &n)
 	return writer, n, err == nil && text == l.text(writer, n)
@@ -99,8 +98,8 @@ func (l *traffic) write(writer int) {
 	}
 }
 
-// insist sends one comment until it is acknowledged. Only what a client may meet is borne: a broken
-// connection, a command that is not decided yet (202), and a node that cannot do it now (503).
+// insist sends one comment until it is acknowledged. It retries only after a broken connection, an undecided
+// command (202) and an unavailable node (503).
 func (l *traffic) insist(writer, n int, at *int, begun time.Time) error {
 	text := l.text(writer, n)
 	for {
@@ -123,7 +122,7 @@ func (l *traffic) insist(writer, n int, at *int, begun time.Time) error {
 	}
 }
 
-// update changes what the writers have in common, and wakes who waits for it.
+// update changes the writers' shared state and wakes the callers of await.
 func (l *traffic) update(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,7 +131,7 @@ func (l *traffic) update(change func()) {
 	l.changed = make(chan struct{})
 }
 
-// await waits until something has become true of what was acknowledged.
+// await waits until a condition on the shared state is met.
 func (l *traffic) await(met func() bool) {
 	l.t.Helper()
 	for {
@@ -143,12 +142,12 @@ func (l *traffic) await(met func() bool) {
 		if done {
 			return
 		}
-		<-changed // a writer that gets nothing breaks in the end
+		<-changed // a writer without acknowledgments fails after recoveryLimit
 	}
 }
 
-// recovery waits until every writer has an acknowledged comment that it began after the given
-// moment, and returns how long after it the last one had it.
+// recovery waits until every writer has an acknowledged comment that it started after a time, and returns how
+// long after that time the last one was acknowledged.
 func (l *traffic) recovery(since time.Time) (last time.Duration) {
 	l.t.Helper()
 	l.await(func() (all bool) {
@@ -158,7 +157,7 @@ func (l *traffic) recovery(since time.Time) (last time.Duration) {
 	return last
 }
 
-// more waits until all writers are at work and so many more comments are acknowledged.
+// more waits until all writers are writing and a number of further comments are acknowledged.
 func (l *traffic) more(comments int) {
 	l.t.Helper()
 	l.recovery(time.Now())
@@ -171,7 +170,7 @@ func (l *traffic) more(comments int) {
 	})
 }
 
-// comments counts those that are acknowledged.
+// comments returns the number of acknowledged comments.
 func (l *traffic) comments() (n int) {
 	for _, acked := range l.acked {
 		n += len(acked)
@@ -190,7 +189,7 @@ func (l *traffic) recovered(since time.Time) (last time.Duration, all bool) {
 	return last, true
 }
 
-// stop lets every writer finish the comment that it is at. It returns how many there are.
+// stop stops the writers after their present comments, and returns the number of acknowledged comments.
 func (l *traffic) stop() (comments int) {
 	l.t.Helper()
 	close(l.end)
@@ -199,7 +198,7 @@ func (l *traffic) stop() (comments int) {
 	return l.comments()
 }
 
-// again counts the attempts that were not the first.
+// again returns the number of repeated attempts.
 func (l *traffic) again() (n int) {
 	for _, times := range l.failed {
 		n += times
@@ -207,7 +206,7 @@ func (l *traffic) again() (n int) {
 	return n
 }
 
-// gap is the longest time in which a writer had no comment acknowledged.
+// gap returns the longest time between two acknowledged comments of a writer.
 func (l *traffic) gap() (longest time.Duration) {
 	for _, acked := range l.acked {
 		for i := 1; i < len(acked); i++ {
@@ -217,10 +216,10 @@ func (l *traffic) gap() (longest time.Duration) {
 	return longest
 }
 
-// findings is what the history says of acknowledged comments.
+// findings is the result of comparing a history with the acknowledged comments.
 type findings struct{ lost, doubled, disordered int }
 
-// check compares the whole history, as one node tells it, with what was acknowledged. It returns the
+// check compares the whole history, as one node serves it, with the acknowledged comments. It returns the
 // histories of all agreements.
 func (l *traffic) check(program *program) (found findings, all map[string]history) {
 	l.t.Helper()
@@ -233,10 +232,10 @@ func (l *traffic) check(program *program) (found findings, all map[string]histor
 		for _, event := range feed.events {
 			writer, n, ok := l.parse(event.Data.Text)
 			if !ok {
-				continue // of the arrangement
+				continue // from the arrangement
 			}
 			require.Equal(l.t, l.agreement(writer), agreement)
-			require.LessOrEqual(l.t, n, len(l.acked[writer]), "nothing is there that was not sent")
+			require.LessOrEqual(l.t, n, len(l.acked[writer]), "the history contains only comments that were sent")
 			seen[writer] = append(seen[writer], n)
 		}
 	}
@@ -252,8 +251,8 @@ func (l *traffic) check(program *program) (found findings, all map[string]histor
 	return found, all
 }
 
-// requireWhole requires that every acknowledged comment is there once and in order, on every node, and
-// that all nodes tell the same.
+// requireWhole requires that every node has every acknowledged comment once and in order, and that all nodes
+// serve the same history.
 func (l *traffic) requireWhole() {
 	l.t.Helper()
 	var first map[string]history

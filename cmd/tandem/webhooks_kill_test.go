@@ -15,11 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog/redis/redistest"
+	"tandem/eventlog/wakeup"
 	"tandem/internal/torture"
 )
 
-// TestKilledSender ends the program with SIGKILL again and again while it delivers thousands of events to an ordered
-// webhook. In the end the receiver has every event, each agreement's in order; what came twice came under the same id.
+// TestKilledSender repeatedly kills the program with SIGKILL while it sends thousands of events to an ordered
+// webhook. At the end the receiver has every event, in order within each agreement; repeated messages have the
+// same id.
 func TestKilledSender(t *testing.T) {
 	kills, events := torture.Rounds(4, 30), torture.Rounds(600, 5000)
 	inbox := newWebhookReceiver(t)
@@ -47,8 +49,8 @@ func TestKilledSender(t *testing.T) {
 	program.stop()
 	inbox.mu.Lock()
 	defer inbox.mu.Unlock()
-	require.Equal(t, want, inbox.order, "every event, in order within its agreement, and nothing else")
-	require.Zero(t, inbox.renamed, "a text that came again came under the same id")
+	require.Equal(t, want, inbox.order, "exactly the expected events, in order within each agreement")
+	require.Zero(t, inbox.renamed, "a repeated message has the same id")
 	t.Logf("%d kills over %d events: 0 missing, %d came again", kills+1, total, inbox.again)
 }
 
@@ -77,19 +79,19 @@ func feedIDs(program *program, world world, kind string) map[string][]string {
 	return ids
 }
 
-// webhookReceiver is a receiver that remembers what came.
+// webhookReceiver records the messages of a webhook.
 type webhookReceiver struct {
 	*httptest.Server
 	mu      sync.Mutex
-	order   map[string][]string // ids by agreement, as they first came
+	order   map[string][]string // ids by agreement, in the order of arrival
 	texts   map[string]string   // ids by the comment's text
 	again   int
 	renamed int
-	came    chan struct{} // has room for one signal
+	came    wakeup.Signal
 }
 
 func newWebhookReceiver(t testing.TB) *webhookReceiver {
-	receiver := &webhookReceiver{order: map[string][]string{}, texts: map[string]string{}, came: make(chan struct{}, 1)}
+	receiver := &webhookReceiver{order: map[string][]string{}, texts: map[string]string{}, came: wakeup.New()}
 	receiver.Server = httptest.NewServer(receiver)
 	t.Cleanup(receiver.Close)
 	return receiver
@@ -119,13 +121,10 @@ func (b *webhookReceiver) ServeHTTP(w http.ResponseWriter, request *http.Request
 	default:
 		b.renamed++
 	}
-	select {
-	case b.came <- struct{}{}:
-	default:
-	}
+	b.came.Notify()
 }
 
-// wait returns once so many different events have come.
+// wait returns once a number of different events have arrived.
 func (b *webhookReceiver) wait(t testing.TB, n int) {
 	t.Helper()
 	late := time.After(2 * time.Minute)
@@ -144,8 +143,8 @@ func (b *webhookReceiver) wait(t testing.TB, n int) {
 	}
 }
 
-// TestKilledSendersOfOneLog ends random nodes of a shared log with SIGKILL. Whoever takes the partition over goes on
-// where its lanes were kept.
+// TestKilledSendersOfOneLog kills random nodes of a shared log with SIGKILL. The next owner of a partition
+// continues at its stored lane states.
 func TestKilledSendersOfOneLog(t *testing.T) {
 	kills := torture.Rounds(3, 12)
 	inbox := newWebhookReceiver(t)
@@ -182,9 +181,9 @@ func TestKilledSendersOfOneLog(t *testing.T) {
 	t.Logf("%d kills of one of 3 nodes over %d events: 0 missing, %d came again", kills, total, inbox.again)
 }
 
-// TestFlushedServerHaltsDeliveries empties the log's server while webhooks are delivered, and puts a copy in its place
-// that lacks the last events. Nothing is delivered while history is lost. Then deliveries go on: what was recorded
-// later comes, and the delivery log says that something is gone.
+// TestFlushedServerHaltsDeliveries replaces the log's server, while a webhook sends, by a copy that lacks the
+// last events. No message is sent while the history is lost. After the operator accepts the loss, events that
+// are recorded later are sent, and the attempt history mentions the loss.
 func TestFlushedServerHaltsDeliveries(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -202,7 +201,7 @@ func TestFlushedServerHaltsDeliveries(t *testing.T) {
 		inbox.wait(t, said)
 	}
 	say(20)
-	nodes.stop() // what the lanes must not forget is in the log
+	nodes.stop() // stores the lane states
 	copied, had := server.Backup(), behind(t, nil, server)
 	nodes.start(0)
 	say(10)
