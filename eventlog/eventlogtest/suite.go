@@ -20,10 +20,10 @@ type Harness struct {
 
 // Run runs the conformance suite. It calls open once for each test.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
-	for _, room := range []map[string]func(*suite){
+	for _, tests := range []map[string]func(*suite){
 		appendTests, ownershipTests, readTests, followTests, queueTests, lifecycleTests, lossTests,
 	} {
-		for name, test := range room {
+		for name, test := range tests {
 			t.Run(name, func(t *testing.T) { test(newSuite(t, open)) })
 		}
 	}

@@ -100,14 +100,14 @@ func (s *suite) testReceipts() {
 
 func (s *suite) testReceiptsApart() {
 	start := recentTime()
-	record := func(partition eventlog.Partition) eventlog.Receipt {
+	receipt := func(partition eventlog.Partition) eventlog.Receipt {
 		return eventlog.Receipt{Command: commandID(partition, 1), Seq: uint64(partition) + 1, At: start}
 	}
 	for partition := range eventlog.Partition(10) {
-		s.own(partition).put(func(batch *eventlog.Batch) { batch.Receipts = []eventlog.Receipt{record(partition)} })
+		s.own(partition).put(func(batch *eventlog.Batch) { batch.Receipts = []eventlog.Receipt{receipt(partition)} })
 	}
 	for partition := range eventlog.Partition(10) {
-		require.Equal(s, []eventlog.Receipt{record(partition)}, s.receipts(partition, start))
+		require.Equal(s, []eventlog.Receipt{receipt(partition)}, s.receipts(partition, start))
 	}
 	require.Empty(s, s.receipts(10, start))
 }

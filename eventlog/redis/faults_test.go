@@ -26,8 +26,8 @@ func configure(t *testing.T, server *redistest.Server, name, value string) {
 }
 
 // settingFault is a fault that one value of a setting causes and another one ends.
-func settingFault(name, wrong, right, says string) writeFault {
-	return writeFault{message: says, begin: func(t *testing.T, server *redistest.Server) func() {
+func settingFault(name, wrong, right, message string) writeFault {
+	return writeFault{message: message, begin: func(t *testing.T, server *redistest.Server) func() {
 		configure(t, server, name, wrong)
 		return func() { configure(t, server, name, right) }
 	}}

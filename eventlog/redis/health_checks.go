@@ -103,7 +103,7 @@ func aofIncomplete(info map[string]map[string]string) bool {
 // checkServers checks every server of the log. It waits for servers that fail temporarily.
 func (l *Log) checkServers(ctx context.Context) error {
 	patience := time.Now().Add(l.cfg.limits.serverWait)
-	for told := false; ; told = true {
+	for logged := false; ; logged = true {
 		var faults []error
 		err := eachMaster(ctx, l.client, func(ctx context.Context, name string, client *redis.Client) error {
 			faults = append(faults, l.checkServer(ctx, name, client))
@@ -112,7 +112,7 @@ func (l *Log) checkServers(ctx context.Context) error {
 		if err = errors.Join(append(faults, err)...); !isTemporary(err) || time.Now().After(patience) {
 			return err
 		}
-		if !told {
+		if !logged {
 			l.cfg.Logger.Warn("waiting for the log's server", "server", l.addr.display, "reason", err)
 		}
 		select {

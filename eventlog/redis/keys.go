@@ -42,7 +42,7 @@ func allKeys() (all [eventlog.Partitions]partitionKeys) {
 }
 
 // topicKeys returns the keys of a topic that belongs to no partition.
-func topicKeys(topic string) (inbox, checkpoint string) {
+func topicKeys(topic string) (queue, checkpoint string) {
 	return "tandem:{topic " + topic + "}:inbox", "tandem:{topic " + topic + "}:checkpoint"
 }
 

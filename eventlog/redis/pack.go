@@ -13,10 +13,10 @@ import (
 // Receipts, outcomes and dead letters are stored as a sequence of fields: numbers as varints, bytes after their
 // length, and bytes that may be nil after their length plus one. A list of receipts has no count.
 
-func packReceipts(records []eventlog.Receipt) []byte {
+func packReceipts(receipts []eventlog.Receipt) []byte {
 	b := []byte{}
-	for i := range records {
-		receipt := &records[i]
+	for i := range receipts {
+		receipt := &receipts[i]
 		b = append(b, receipt.Command[:]...)
 		b = append(b, receipt.Request[:]...)
 		b = binary.AppendUvarint(b, receipt.Seq)

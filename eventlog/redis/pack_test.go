@@ -30,7 +30,7 @@ func anyArray(t *rapid.T, dst []byte, name string) {
 	copy(dst, rapid.SliceOfN(rapid.Byte(), len(dst), len(dst)).Draw(t, name))
 }
 
-func anyRecord(t *rapid.T) (receipt eventlog.Receipt) {
+func anyReceipt(t *rapid.T) (receipt eventlog.Receipt) {
 	anyArray(t, receipt.Command[:], "command")
 	anyArray(t, receipt.Request[:], "request")
 	receipt.Seq, receipt.Rejection, receipt.At = rapid.Uint64().Draw(t, "seq"), anyBytes(t, "rejection"), anyTime(t)
@@ -40,13 +40,13 @@ func anyRecord(t *rapid.T) (receipt eventlog.Receipt) {
 // TestPackedIsUnpacked: receipts, outcomes and dead letters survive packing.
 func TestPackedIsUnpacked(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		records := make([]eventlog.Receipt, rapid.IntRange(0, 5).Draw(t, "records"))
-		for i := range records {
-			records[i] = anyRecord(t)
+		receipts := make([]eventlog.Receipt, rapid.IntRange(0, 5).Draw(t, "receipts"))
+		for i := range receipts {
+			receipts[i] = anyReceipt(t)
 		}
-		read := make([]eventlog.Receipt, 0, len(records))
-		require.NoError(t, unpackReceipts(string(packReceipts(records)), func(receipt eventlog.Receipt) { read = append(read, receipt) }))
-		require.Empty(t, cmp.Diff(records, read))
+		read := make([]eventlog.Receipt, 0, len(receipts))
+		require.NoError(t, unpackReceipts(string(packReceipts(receipts)), func(receipt eventlog.Receipt) { read = append(read, receipt) }))
+		require.Empty(t, cmp.Diff(receipts, read))
 
 		wantOutcome := eventlog.Outcome{
 			Head: rapid.Uint64().Draw(t, "head"), Seq: rapid.Uint64().Draw(t, "seq"), Repeat: rapid.Bool().Draw(t, "repeat"),
@@ -111,13 +111,13 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(string(packDeadLetter(&eventlog.DeadLetter{ID: "id", Payload: []byte{0xff}, Reason: "why"})))
 	f.Add(strings.Repeat("\xff", 60))
 	f.Fuzz(func(t *testing.T, text string) {
-		var records []eventlog.Receipt
-		if err := unpackReceipts(text, func(receipt eventlog.Receipt) { records = append(records, receipt) }); err != nil {
+		var receipts []eventlog.Receipt
+		if err := unpackReceipts(text, func(receipt eventlog.Receipt) { receipts = append(receipts, receipt) }); err != nil {
 			require.ErrorIs(t, err, eventlog.ErrDamaged)
 		} else {
 			var again []eventlog.Receipt
-			require.NoError(t, unpackReceipts(string(packReceipts(records)), func(receipt eventlog.Receipt) { again = append(again, receipt) }))
-			require.Empty(t, cmp.Diff(records, again))
+			require.NoError(t, unpackReceipts(string(packReceipts(receipts)), func(receipt eventlog.Receipt) { again = append(again, receipt) }))
+			require.Empty(t, cmp.Diff(receipts, again))
 		}
 		if outcome, err := unpackOutcome(text); err != nil {
 			require.ErrorIs(t, err, eventlog.ErrDamaged)

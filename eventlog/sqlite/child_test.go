@@ -180,9 +180,9 @@ func (c *child) requireKept(dir string) {
 	require.NoError(c.t, err)
 	for partition, seq := range c.acked {
 		require.GreaterOrEqual(c.t, uint64(len(commits[partition])), seq, "partition %d", partition)
-		records, err := log.Receipts(c.t.Context(), partition, time.Time{})
+		receipts, err := log.Receipts(c.t.Context(), partition, time.Time{})
 		require.NoError(c.t, err)
-		require.Len(c.t, records, len(commits[partition]), "a commit and its record are stored together")
+		require.Len(c.t, receipts, len(commits[partition]), "a commit and its receipt are stored together")
 	}
 	newTestOwner(c.t, log, 0)
 	require.NoError(c.t, log.Health())

@@ -62,7 +62,7 @@ func refuse(with syscall.Errno, calls ...uint32) error {
 // TestFaults makes system calls of the writing process fail. The process checks that its log has stopped; the file
 // must have every acknowledged commit.
 func TestFaults(t *testing.T) {
-	for role, says := range map[string]string{
+	for role, want := range map[string]string{
 		"write, syncs fail": "check the disk and its space",
 		"write, disk full":  "free space on the disk",
 	} {
@@ -71,7 +71,7 @@ func TestFaults(t *testing.T) {
 			c := startChild(t, role, dir)
 			out, err := c.wait()
 			require.NoError(t, err, out)
-			require.Contains(t, out, says)
+			require.Contains(t, out, want)
 			require.Len(t, c.acked, childWriters)
 			c.requireKept(dir)
 		})

@@ -34,9 +34,9 @@ func TestReceiptsAreTrimmed(t *testing.T) {
 		}
 	}
 	count := func() int {
-		records, err := log.Receipts(t.Context(), 1, time.Time{})
+		receipts, err := log.Receipts(t.Context(), 1, time.Time{})
 		require.NoError(t, err)
-		return len(records)
+		return len(receipts)
 	}
 	write(30)
 	now = now.Add(24 * time.Hour)
@@ -66,21 +66,21 @@ func TestOldReceiptsAfterTrim(t *testing.T) {
 	for range 5 {
 		write(one, time.Now())
 	}
-	records, err := log.Receipts(t.Context(), 1, time.Time{})
+	receipts, err := log.Receipts(t.Context(), 1, time.Time{})
 	require.NoError(t, err)
-	require.Len(t, records, 5)
+	require.Len(t, receipts, 5)
 	conn, err := connect(filepath.Join(cfg.Dir, FileName), "DELETE FROM records")
 	require.NoError(t, err)
 	require.NoError(t, conn.close())
 	write(one, time.Now().Add(-48*time.Hour))
 	write(two, time.Now())
 	write(two, time.Now())
-	records, err = log.Receipts(t.Context(), 2, time.Time{})
+	receipts, err = log.Receipts(t.Context(), 2, time.Time{})
 	require.NoError(t, err)
-	require.Len(t, records, 2)
-	records, err = log.Receipts(t.Context(), 3, time.Time{})
+	require.Len(t, receipts, 2)
+	receipts, err = log.Receipts(t.Context(), 3, time.Time{})
 	require.NoError(t, err)
-	require.Empty(t, records)
+	require.Empty(t, receipts)
 }
 
 // TestVolatileBatchesAreNotWritten: a batch with outcomes only is neither written nor synced.
@@ -109,8 +109,8 @@ func TestVolatileBatchesAreNotWritten(t *testing.T) {
 // TestOutcomesOfTheSlowestAreBounded: a follower that never reads keeps a limited number of outcomes in memory, and
 // dropped ones are logged.
 func TestOutcomesOfTheSlowestAreBounded(t *testing.T) {
-	var said bytes.Buffer
-	cfg := Config{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&said, nil)), limits: defaultLimits()}
+	var logged bytes.Buffer
+	cfg := Config{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&logged, nil)), limits: defaultLimits()}
 	cfg.limits.tailOutcomes, cfg.limits.tailCommits = 10, 5
 	log := mustOpen(t, cfg)
 	defer log.Close()
@@ -125,7 +125,7 @@ func TestOutcomesOfTheSlowestAreBounded(t *testing.T) {
 	}
 	require.Len(t, log.tail.commits, 5)
 	require.Len(t, log.tail.outcomes, 10)
-	require.Equal(t, 15, strings.Count(said.String(), "outcomes=1\n"), "each loss is said once:\n%s", &said)
+	require.Equal(t, 15, strings.Count(logged.String(), "outcomes=1\n"), "each loss is logged once:\n%s", &logged)
 	var commits, outcomes int
 	for {
 		entries, more, err := follower.read()

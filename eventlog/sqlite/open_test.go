@@ -39,14 +39,14 @@ func execSQL(t *testing.T, cfg Config, statement string) {
 }
 
 // requireOpenFails checks that Open fails and leaves no lock behind.
-func requireOpenFails(t *testing.T, cfg Config, cause error, says string) {
+func requireOpenFails(t *testing.T, cfg Config, cause error, want string) {
 	t.Helper()
 	for range 2 {
 		_, err := Open(t.Context(), cfg)
 		if cause != nil {
 			require.ErrorIs(t, err, cause)
 		}
-		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, want)
 	}
 }
 

@@ -54,13 +54,13 @@ func errDamagedReceipts() error {
 	return fmt.Errorf("a row of table records: %w; restore a backup", eventlog.ErrDamaged)
 }
 
-func (w *fileWriter) writeReceipts(records packedReceipts) error {
-	if len(records.bytes) == 0 {
+func (w *fileWriter) writeReceipts(receipts packedReceipts) error {
+	if len(receipts.bytes) == 0 {
 		return nil
 	}
-	w.uncheckpointedBytes += len(records.bytes)
+	w.uncheckpointedBytes += len(receipts.bytes)
 	w.receiptRow++ // SQLite would start at 1 again when all rows are trimmed
-	if err := w.statements.receipts.exec(w.receiptRow, records.newest, records.bytes); err != nil {
+	if err := w.statements.receipts.exec(w.receiptRow, receipts.newest, receipts.bytes); err != nil {
 		return err
 	}
 	if w.groupsSinceTrim++; w.groupsSinceTrim < w.log.cfg.limits.trimEvery {
@@ -126,8 +126,8 @@ func (c *receiptCache) claim(reader *readConnection, partition eventlog.Partitio
 	defer c.mu.Unlock()
 	if !c.unclaimed[partition] {
 		c.partitions = [eventlog.Partitions][]eventlog.Receipt{}
-		last, err := scanReceipts(reader, 0, atOnce, func(of eventlog.Partition, record eventlog.Receipt) {
-			c.partitions[of] = append(c.partitions[of], record)
+		last, err := scanReceipts(reader, 0, atOnce, func(of eventlog.Partition, receipt eventlog.Receipt) {
+			c.partitions[of] = append(c.partitions[of], receipt)
 		})
 		if err != nil {
 			return nil, err
@@ -139,9 +139,9 @@ func (c *receiptCache) claim(reader *readConnection, partition eventlog.Partitio
 	}
 	found := c.partitions[partition]
 	c.partitions[partition], c.unclaimed[partition] = nil, false
-	_, err := scanReceipts(reader, c.last, atOnce, func(of eventlog.Partition, record eventlog.Receipt) {
+	_, err := scanReceipts(reader, c.last, atOnce, func(of eventlog.Partition, receipt eventlog.Receipt) {
 		if of == partition {
-			found = append(found, record)
+			found = append(found, receipt)
 		}
 	})
 	return found, err

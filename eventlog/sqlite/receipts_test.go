@@ -17,7 +17,7 @@ func TestReceiptsSurvivePacking(t *testing.T) {
 		var where []eventlog.Partition
 		for range rapid.IntRange(0, 20).Draw(t, "batches") {
 			batch := eventlog.Batch{Partition: eventlog.Partition(rapid.IntRange(0, eventlog.Partitions-1).Draw(t, "partition"))}
-			for range rapid.IntRange(0, 3).Draw(t, "records") {
+			for range rapid.IntRange(0, 3).Draw(t, "receipts") {
 				receipt := eventlog.Receipt{Seq: rapid.Uint64().Draw(t, "seq"), At: time.UnixMicro(rapid.Int64Range(-1e16, 1e16).Draw(t, "at")).UTC()}
 				copy(receipt.Command[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "command"))
 				copy(receipt.Request[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "request"))
@@ -64,8 +64,13 @@ func FuzzUnpack(f *testing.F) {
 
 func TestPrefixEnd(t *testing.T) {
 	for _, test := range []struct{ name, prefix, want string }{
-		{"no prefix", "", ""}, {"a letter", "a", "b"}, {"a path", "lane/", "lane0"}, {"a last byte of 255", "a\xff", "b"},
-		{"only bytes of 255", "\xff\xff", ""}, {"a last byte of 254", "a\xfe", "a\xff"}, {"two bytes of one letter", "ä", "\xc3\xa5"},
+		{"no prefix", "", ""},
+		{"a letter", "a", "b"},
+		{"a path", "lane/", "lane0"},
+		{"a last byte of 255", "a\xff", "b"},
+		{"only bytes of 255", "\xff\xff", ""},
+		{"a last byte of 254", "a\xfe", "a\xff"},
+		{"two bytes of one letter", "ä", "\xc3\xa5"},
 	} {
 		t.Run(test.name, func(t *testing.T) { require.Equal(t, test.want, prefixEnd(test.prefix)) })
 	}

@@ -196,7 +196,7 @@ func (w *fileWriter) writeGroup(group []*writeRequest) error {
 }
 
 func (w *fileWriter) writeRequests(group []*writeRequest) error {
-	var records packedReceipts
+	var receipts packedReceipts
 	for _, request := range group {
 		if err := w.writeCommits(request); err != nil {
 			return err
@@ -207,11 +207,11 @@ func (w *fileWriter) writeRequests(group []*writeRequest) error {
 		if err := w.writeMeta(request.meta); err != nil {
 			return err
 		}
-		records.add(&request.batch)
+		receipts.add(&request.batch)
 		w.uncheckpointedBytes += request.bytes
 	}
 	w.uncheckpointedBytes += 3 * pageSize // pages that were written but not filled
-	return w.writeReceipts(records)
+	return w.writeReceipts(receipts)
 }
 
 func (w *fileWriter) writeCommits(request *writeRequest) error {

@@ -54,17 +54,17 @@ func (c *Cluster) Addrs() []string {
 // AwaitOK waits until every node reports a complete cluster, for example after the restart of one.
 func (c *Cluster) AwaitOK() {
 	c.t.Helper()
-	var said string
+	var report string
 	whole := waitUntil(func() bool {
 		for _, server := range c.Servers {
-			said = server.client.ClusterInfo(c.t.Context()).Val()
-			if !strings.Contains(said, "cluster_state:ok\r\n") || !strings.Contains(said, "cluster_size:"+strconv.Itoa(len(c.Servers))+"\r\n") {
+			report = server.client.ClusterInfo(c.t.Context()).Val()
+			if !strings.Contains(report, "cluster_state:ok\r\n") || !strings.Contains(report, "cluster_size:"+strconv.Itoa(len(c.Servers))+"\r\n") {
 				return false
 			}
 		}
 		return true
 	})
-	require.Truef(c.t, whole, "the cluster is not complete; a node reports:\n%s", said)
+	require.Truef(c.t, whole, "the cluster is not complete; a node reports:\n%s", report)
 }
 
 // Owner returns the node that serves the slot of a key.

@@ -28,9 +28,9 @@ func TestKilledTestLeavesNoServer(t *testing.T) {
 	output, err := test.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, test.Start())
-	said := bufio.NewScanner(output)
-	require.True(t, said.Scan())
-	group, err := strconv.Atoi(said.Text())
+	lines := bufio.NewScanner(output)
+	require.True(t, lines.Scan())
+	group, err := strconv.Atoi(lines.Text())
 	require.NoError(t, err)
 	require.True(t, groupRuns(group))
 

@@ -82,8 +82,8 @@ func (s *Server) awaitSync() {
 // aofComplete reports whether the append-only file has the data. A replica that received a full copy rewrites the file
 // in the background; until that is complete, it would restart empty after a crash, also after a promotion.
 func (s *Server) aofComplete() bool {
-	said := s.client.InfoMap(s.t.Context(), "persistence").Val()["Persistence"]
-	return said["aof_enabled"] == "0" || said["aof_rewrite_in_progress"] == "0" && said["aof_rewrite_scheduled"] == "0"
+	persistence := s.client.InfoMap(s.t.Context(), "persistence").Val()["Persistence"]
+	return persistence["aof_enabled"] == "0" || persistence["aof_rewrite_in_progress"] == "0" && persistence["aof_rewrite_scheduled"] == "0"
 }
 
 // replication returns the replication section of INFO. It is nil if the server does not reply.

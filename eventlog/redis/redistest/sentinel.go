@@ -57,11 +57,11 @@ func (s *Sentinel) AwaitMaster(want *Server) {
 }
 
 // fieldOf returns a value from a Sentinel's reply about a server: a map, or alternating names and values.
-func fieldOf(said any, name string) any {
-	if values, ok := said.(map[any]any); ok {
+func fieldOf(reply any, name string) any {
+	if values, ok := reply.(map[any]any); ok {
 		return values[name]
 	}
-	pairs, _ := said.([]any)
+	pairs, _ := reply.([]any)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i] == name {
 			return pairs[i+1]

@@ -183,14 +183,14 @@ func failure(t *testing.T, test func(testing.TB)) string {
 		r.cleanups[i]()
 	}
 	require.True(t, r.failed)
-	return r.said.String()
+	return r.messages.String()
 }
 
 // recorder records a test's failure instead of failing.
 type recorder struct {
 	testing.TB
 	failed   bool
-	said     strings.Builder
+	messages strings.Builder
 	cleanups []func()
 }
 
@@ -202,7 +202,7 @@ func (r *recorder) Logf(format string, args ...any) { r.Errorf(format, args...) 
 
 func (r *recorder) Errorf(format string, args ...any) {
 	r.failed = true
-	fmt.Fprintf(&r.said, format, args...)
+	fmt.Fprintf(&r.messages, format, args...)
 }
 
 func (r *recorder) FailNow() {

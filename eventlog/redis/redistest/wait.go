@@ -3,7 +3,7 @@ package redistest
 import "time"
 
 // Timeout is the time limit of every method. It is generous, so that no test fails on a slow machine.
-const Timeout = 30 * time.Second
+const Timeout = 2 * time.Minute
 
 // pollEvery is the interval of checks for conditions without a signal.
 const pollEvery = 2 * time.Millisecond
