@@ -21,14 +21,14 @@ import (
 	"tandem/projections"
 )
 
-// history is a big made-up log: partners in pairs, an agreement for each pair, projects and
-// milestones, and then reports, forecasts and comments in turn.
+// history is the size of a generated log: partners in pairs, an agreement for each pair, projects and milestones, then
+// reports, forecasts and comments in turn.
 type history struct {
 	agreements, projects, milestones, events int
 }
 
 // million is the history of the restart target: 100,000 milestones, 1,000,000 events. The
-// environment variable TANDEM_BENCH_EVENTS makes it smaller or bigger.
+// environment variable TANDEM_BENCH_EVENTS sets another number of events.
 func million(b *testing.B) history {
 	events := 1_000_000
 	if text := os.Getenv("TANDEM_BENCH_EVENTS"); text != "" {
@@ -148,7 +148,7 @@ func (w *bulkWriter) flush() {
 	w.pending = 0
 }
 
-// bigLog writes the history into a SQLite log of its own and returns the log's folder.
+// bigLog writes the history to a new SQLite log and returns its directory.
 func bigLog(b *testing.B) string {
 	dir := filepath.Join(b.TempDir(), "data")
 	log, err := sqlite.Open(context.Background(), sqlite.Config{Dir: dir})
@@ -169,7 +169,7 @@ func benchConfig(log eventlog.Log) projections.Config {
 	return h.config()
 }
 
-// BenchmarkReplay folds the whole history from SQLite, the opening of the log included.
+// BenchmarkReplay opens the SQLite log and folds the whole history.
 func BenchmarkReplay(b *testing.B) {
 	dir := bigLog(b)
 	for b.Loop() {
@@ -182,7 +182,7 @@ func BenchmarkReplay(b *testing.B) {
 	b.ReportMetric(float64(million(b).events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-// BenchmarkRestart starts from a snapshot at the log's end, the opening of the log included.
+// BenchmarkRestart opens the SQLite log and starts from a snapshot of all of it.
 func BenchmarkRestart(b *testing.B) {
 	dir := bigLog(b)
 	log := openLog(b, dir)
@@ -207,7 +207,7 @@ func BenchmarkRestart(b *testing.B) {
 	b.ReportMetric(float64(stat.Size())/1e6, "MB")
 }
 
-// BenchmarkMemory tells the live heap that a milestone and an event take.
+// BenchmarkMemory reports the live heap per milestone.
 func BenchmarkMemory(b *testing.B) {
 	dir := bigLog(b)
 	log := openLog(b, dir)
@@ -268,7 +268,7 @@ func BenchmarkPageHitParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkRender builds and renders a page of 50 milestones that no cache holds.
+// BenchmarkRender renders a page of 50 milestones that is not cached.
 func BenchmarkRender(b *testing.B) {
 	model := imageOf50(b)
 	viewer := viewerOf("xiaomi")

@@ -10,7 +10,7 @@ import (
 	"tandem/domain"
 )
 
-// step is a command of a random history; many of them are refused.
+// step is a command of a random history. Many of them are refused.
 type step struct {
 	who     domain.PartnerID
 	command domain.Command
@@ -19,7 +19,7 @@ type step struct {
 // partnerIDs returns the partners of random histories.
 func partnerIDs() []domain.PartnerID { return []domain.PartnerID{"nokia", "xiaomi", "sony"} }
 
-// openingSteps creates the partners and agreements, the way every random history begins.
+// openingSteps creates the partners and agreements with which every random history begins.
 func openingSteps() []step {
 	zones := map[domain.PartnerID]string{"nokia": "Europe/Helsinki", "xiaomi": "Asia/Shanghai", "sony": "Asia/Tokyo"}
 	var steps []step
@@ -66,14 +66,14 @@ func milestoneOf(agreement domain.AgreementID, m domain.MilestoneID) domain.Mile
 	return domain.MilestoneRef{Agreement: agreement, Project: "p0", Milestone: m}
 }
 
-// announced makes a token that the operator issues.
+// announced issues a token as the operator.
 func announced(partner domain.PartnerID) step {
 	hash := make([]byte, 32)
 	copy(hash, string(partner)+" by the operator")
 	return step{"", domain.IssueToken{TokenRef: domain.TokenRef{Partner: partner, Token: "ox1"}, Name: "First", Role: domain.Manager, Hash: hash}}
 }
 
-// delivery makes a milestone that nokia has delivered.
+// delivery plans, starts and delivers a milestone of nokia.
 func delivery(agreement domain.AgreementID, m domain.MilestoneID) []step {
 	ref := milestoneOf(agreement, m)
 	return []step{
@@ -228,8 +228,8 @@ func drawChange(t *rapid.T, who domain.PartnerID) domain.Command {
 
 func sharedIDs() []domain.MilestoneID { return []domain.MilestoneID{"m0", "m1", "m2"} }
 
-// secretIDs returns the ids of who's private milestones. Nobody else uses them, as their random
-// suffixes make sure.
+// secretIDs returns the ids of a partner's private milestones. Their random suffixes keep other partners from
+// using the same ids.
 func secretIDs(who domain.PartnerID) []domain.MilestoneID {
 	return []domain.MilestoneID{domain.MilestoneID(who) + "-s0", domain.MilestoneID(who) + "-s1"}
 }

@@ -11,7 +11,7 @@ import (
 	"tandem/projections"
 )
 
-// trial is a delivered milestone b of nokia's, under an agreement with ten days for acceptance.
+// trial returns an agreement with ten working days for acceptance and a milestone b that nokia has delivered.
 func trial(t *testing.T) (*fixture, *runningModel) {
 	h, model := portfolio(t)
 	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef("b")})
@@ -27,7 +27,7 @@ func (i *runningModel) acceptance(t *testing.T, partner domain.PartnerID) (domai
 	return m.State, m.Acceptance
 }
 
-// kinds returns the kinds of what waits for a partner, oldest first.
+// kinds returns the kinds of the items in a partner's inbox, oldest first.
 func (i *runningModel) kinds(t *testing.T, partner domain.PartnerID) (kinds []string) {
 	for _, item := range i.inbox(t, partner) {
 		kinds = append(kinds, item.Kind)
@@ -146,7 +146,7 @@ func TestDisputeIsShownUntilItsSettlement(t *testing.T) {
 	require.Nil(t, a.Rejection)
 }
 
-// A page says so when the last day of the period is over, in UTC.
+// TestDisputePeriodEnds: the page changes after the last day of the period, in UTC.
 func TestDisputePeriodEnds(t *testing.T) {
 	h, model := trial(t)
 	h.do("xiaomi", domain.RejectMilestone{MilestoneRef: milestoneRef("b"), Reasons: []string{"41 h only"}})

@@ -13,7 +13,8 @@ import (
 	"tandem/projections"
 )
 
-// invite lets zte join by the amendment with the given number, up to its own signature.
+// invite proposes that zte joins by the amendment with the given number; all present parties sign, zte does
+// not.
 func (h *fixture) invite(number int) {
 	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{
 		Join: []domain.Joining{{Partner: "zte"}},
@@ -37,8 +38,8 @@ func types(events []api.Event) (list []string) {
 	return list
 }
 
-// R17: a joiner's feed is dense from its invitation on and shows nothing of before; what the others do
-// without it moves nothing of its own.
+// TestFeedOfAJoiningPartnerBeginsWithItsInvitation (R17): the feed is dense from the invitation on, shows no
+// earlier event, and does not change by events that the joining partner cannot see.
 func TestFeedOfAJoiningPartnerBeginsWithItsInvitation(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
@@ -84,7 +85,8 @@ func TestFeedOfAJoiningPartnerBeginsWithItsInvitation(t *testing.T) {
 	require.Empty(t, viewed(model, viewer, func(view *projections.View) []api.Project { return view.Projects(agreementID) }))
 }
 
-// What came to nothing is gone for who was invited; another invitation goes on where it was.
+// TestFailedInvitationIsInvisible: the invited partner no longer sees the agreement. Another invitation
+// continues its positions.
 func TestFailedInvitationIsInvisible(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
@@ -109,8 +111,8 @@ func TestFailedInvitationIsInvisible(t *testing.T) {
 	require.Equal(t, "1."+agreementID+".3", events[2].Position)
 }
 
-// R17: who joins a project finds its milestones as they are, and their history from then on. What it may
-// know of them is the same after a replay, and from a snapshot.
+// TestJoiningAProjectShowsItsPresentState (R17): a joining participant sees the milestones as they are and
+// their history from then on, also after a replay and from a snapshot.
 func TestJoiningAProjectShowsItsPresentState(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
@@ -144,8 +146,8 @@ func TestJoiningAProjectShowsItsPresentState(t *testing.T) {
 	require.Equal(t, dump(t, model.ReadModel, viewer), dump(t, again.ReadModel, viewer))
 }
 
-// R3, R4: who has withdrawn sees the agreement as it was then, whatever the others agree later, and of
-// that it is not told; the projects that it takes part in it goes on to see.
+// TestWithdrawnPartySeesTheStateAtItsWithdrawal (R3, R4): it sees the agreement as it was, no later event of
+// its terms, and still the projects that it takes part in.
 func TestWithdrawnPartySeesTheStateAtItsWithdrawal(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})

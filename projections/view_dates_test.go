@@ -73,7 +73,8 @@ func TestDatesSideBySide(t *testing.T) {
 	require.Equal(t, 3, dates.Actual[2].Round)
 }
 
-// R17: who is shown a milestone sees its dates from then on; its owner sees nothing twice.
+// TestDatesOfASharedPrivateMilestone (R17): a participant sees the dates from the sharing on; the owner sees no
+// date twice.
 func TestDatesOfASharedPrivateMilestone(t *testing.T) {
 	h := newFixture(t)
 	h.settle()

@@ -11,8 +11,8 @@ import (
 	"tandem/projections"
 )
 
-// inbox requires of every inbox that comes out of a random history: its items are whole and in the order
-// of their keys, and the status counts those that wait for a decision, over all and for each project.
+// inbox checks the inbox of a random history: items are complete and sorted by key, and the status counts those
+// that need a decision, in total and for each project.
 func (d *dumper) inbox(view *projections.View) {
 	items := view.Inbox()
 	var keys []string
@@ -60,8 +60,8 @@ func notices(t *testing.T, model *runningModel, viewer projections.Viewer) (ids 
 	return ids
 }
 
-// TestNotices: what the operator did in a partner's directory is told to that partner's members, not to
-// those whose tokens are limited to some agreements, until somebody dismisses it or it has gone.
+// TestNotices: members of a partner see notices of the operator's changes in its directory until they are
+// dismissed or their cause is gone. A token that is limited to some agreements sees none.
 func TestNotices(t *testing.T) {
 	h := newFixture(t)
 	model := start(t, h.config())

@@ -10,7 +10,7 @@ import (
 	"tandem/projections"
 )
 
-// research is an agreement of three with one instrument, and a project of two of them.
+// research creates an agreement of three partners with one instrument, and a project of two of them.
 func (h *fixture) research() {
 	for _, partner := range partnerIDs() {
 		h.do("", domain.CreatePartner{PartnerID: partner, Profile: domain.PartnerProfile{Name: string(partner), Country: "FI", TimeZone: "UTC"}})
@@ -42,7 +42,7 @@ func (h *fixture) accept(m domain.MilestoneID) {
 	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: milestoneRef(m)})
 }
 
-// served is what a partner reads of the instrument: its only item and obligation.
+// served returns the only item and obligation of the instrument as a partner sees them.
 func (i *runningModel) served(t *testing.T, partner domain.PartnerID) (item api.ScheduleItem, owed api.Obligation) {
 	t.Helper()
 	i.caughtUp(t)
@@ -55,7 +55,8 @@ func (i *runningModel) served(t *testing.T, partner domain.PartnerID) (item api.
 	return item, owed
 }
 
-// R16: each side sees of an item and of a clause the milestones that it may see, and derives from them.
+// TestMilestonesServingAnInstrument (R16): a partner sees, for an item and a clause, the milestones that are
+// visible to it; the states derive from those.
 func TestMilestonesServingAnInstrument(t *testing.T) {
 	h := newFixture(t)
 	model := h.follow(t, h.config())
@@ -94,7 +95,7 @@ func TestMilestonesServingAnInstrument(t *testing.T) {
 	require.Equal(t, "fulfilled", owed.State)
 }
 
-// The kept page of an instrument is new for those who see what changed in it, and the same for others.
+// TestInstrumentPages: the cached page of an instrument changes only for partners that see the change.
 func TestInstrumentPages(t *testing.T) {
 	h := newFixture(t)
 	model := h.follow(t, h.config())

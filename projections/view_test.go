@@ -64,8 +64,8 @@ func TestMilestonesAreSortedAndFiltered(t *testing.T) {
 	yes, no := true, false
 	type list = []domain.MilestoneID
 	type query = projections.MilestoneQuery
-	for name, c := range map[string]struct {
-		q      query
+	for name, row := range map[string]struct {
+		query  query
 		nokia  list
 		xiaomi list
 	}{
@@ -83,8 +83,10 @@ func TestMilestonesAreSortedAndFiltered(t *testing.T) {
 		"overdue":    {query{Overdue: &yes}, list{"late"}, list{"late"}},
 		"in time":    {query{Overdue: &no, State: domain.Planned}, list{"secret-1", "theirs", "a"}, list{"theirs", "a"}},
 	} {
-		require.Equal(t, c.nokia, queried(t, model, viewerOf("nokia"), c.q), name)
-		require.Equal(t, c.xiaomi, queried(t, model, viewerOf("xiaomi"), c.q), name)
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, row.nokia, queried(t, model, viewerOf("nokia"), row.query))
+			require.Equal(t, row.xiaomi, queried(t, model, viewerOf("xiaomi"), row.query))
+		})
 	}
 	require.Empty(t, queried(t, model, projections.Viewer{Partner: "nokia", Scope: "other"}, projections.MilestoneQuery{}))
 	require.Empty(t, queried(t, model, projections.Viewer{Operator: true}, projections.MilestoneQuery{}))
@@ -196,8 +198,8 @@ func TestInbox(t *testing.T) {
 	title := "Next again"
 	h.do("xiaomi", domain.EditAgreement{AgreementID: "next", Title: &title})
 	voided := h.clock.Now()
-	require.Equal(t, voided, inbox("nokia")[0].Since, "the edit voided the signature")
-	require.Equal(t, drafted, inbox("xiaomi")[0].Since, "it never signed")
+	require.Equal(t, voided, inbox("nokia")[0].Since, "since the edit that voided the signature")
+	require.Equal(t, drafted, inbox("xiaomi")[0].Since, "since the draft, which it has not signed")
 	require.Equal(t, "signature", inbox("xiaomi")[0].Kind)
 
 	p := domain.ProjectRef{Agreement: agreementID, Project: projectID}
