@@ -52,7 +52,7 @@ func TestSummaryContainsNoValues(t *testing.T) {
 		},
 		"a list":          {`["secret"]`, `cannot read "secret"`, bus.DeadLetterSummary{}, `cannot read "…"`},
 		"no JSON":         {`secret "secret`, `invalid character "s", then "secret`, bus.DeadLetterSummary{}, `invalid character "…", then "…"`},
-		"nothing":         {``, `the id "odd/id", and "other"`, bus.DeadLetterSummary{}, `the id "odd/id", and "…"`},
+		"empty":           {``, `the id "odd/id", and "other"`, bus.DeadLetterSummary{}, `the id "odd/id", and "…"`},
 		"invalid UTF-8":   {"\xff", "reason \xff", bus.DeadLetterSummary{}, "reason �"},
 		"values as names": {`{"our secret":1}`, `unknown "our secret" in "/our secret"`, bus.DeadLetterSummary{Envelope: true}, `unknown "…" in "…"`},
 	} {

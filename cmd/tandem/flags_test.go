@@ -46,7 +46,7 @@ func TestUnknownNamesGetSuggestions(t *testing.T) {
 		"the beginning of verbs": {"de", `tandem has no command "de"; did you mean demo or deadletter?`},
 		"a verb of a group":      {"deadletter lst", `tandem deadletter has no command "lst"; did you mean list?`},
 		"a verb of help":         {"help webhook", `tandem has no command "webhook"; did you mean webhooks?`},
-		"nothing near":           {"xyzzy", `tandem has no command "xyzzy"; see tandem --help`},
+		"no near verb":           {"xyzzy", `tandem has no command "xyzzy"; see tandem --help`},
 		"a flag":                 {"serve --lisen 127.0.0.1:0", `unknown flag --lisen; did you mean --listen?`},
 		"the beginning of flags": {"serve --redis-d=disk", `unknown flag --redis-d; did you mean --redis or --redis-durability?`},
 		"a flag with none near":  {"log status --xyzzy", `unknown flag --xyzzy; see tandem log status --help`},

@@ -54,7 +54,7 @@ type storedRepeat struct {
 
 // TestStoredData opens data that earlier versions wrote, in each of the three forms in which a version leaves it: the
 // embedded log after a shutdown, the embedded log of a killed process with its write-ahead file, and a Redis server.
-// The chains verify, every view and feed shows what it showed then, and a repeated command gets the answer that it got.
+// The chains verify, every view and feed is the same as then, and a repeated command gets its first answer.
 // The clock stands at the time of the first answers, because some of them depend on the day.
 func TestStoredData(t *testing.T) {
 	fixtures, err := filepath.Glob("testdata/stored/*/*.json.gz")
@@ -229,7 +229,7 @@ func dropProse(value any) any {
 	return value
 }
 
-// feedDigest is a hash of the events of a feed or a history: of what they are about and in which order they come.
+// feedDigest returns a hash of the events of a feed or a history: of their subjects and their order.
 func feedDigest(t testing.TB, body []byte) string {
 	t.Helper()
 	var page struct {

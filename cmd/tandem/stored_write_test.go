@@ -171,7 +171,7 @@ func (w *storedWriter) milestone(project, id string) string {
 	return storedAgreement + "/projects/" + project + "/milestones/" + id
 }
 
-// extend adds what the example does not have: members, webhooks, a third partner, refused commands, an erased profile.
+// extend adds data that the example lacks: members, webhooks, a third partner, refused commands, an erased profile.
 func (w *storedWriter) extend() {
 	members := "/v1/partners/nokia/members"
 	kept := w.post(201, "nokia-manager", members, `{"name":"Aino Virtanen","email":"aino.virtanen@nokia.example","role":"manager"}`)
@@ -276,7 +276,7 @@ func (e *storedExpectation) compact() {
 	}
 }
 
-// expand fills in the parameters of a path with what the collections before them listed.
+// expand fills in the parameters of a path with the ids from the collections before them.
 func expand(template string, known map[string][]string) []string {
 	paths := []string{""}
 	for _, part := range strings.Split(strings.TrimPrefix(template, "/"), "/") {

@@ -38,10 +38,7 @@ func TestTwoFaults(t *testing.T) {
 	load.more(200)
 	load.stop()
 	load.requireWhole()
-	positions := make(map[string]string) // of the busy agreements
-	for _, agreement := range busy.agreements {
-		positions[agreement] = nodes.at(0).do(200, world.xiaomi, "GET", "/v1/agreements/"+agreement, "").header.Get("Tandem-Position")
-	}
+	positions := nodes.at(0).positions(busy)
 	missing := behind(t, stale, master)
 	require.Len(t, missing, len(busy.agreements))
 
@@ -57,34 +54,56 @@ func TestTwoFaults(t *testing.T) {
 
 	good.Start()
 	good.ReplicaOf(stale.Addr())
-	for i, agreement := range idle { // partitions without a loss stay available
-		eventually(t, 30*time.Second, "a write where nothing is lost", func() bool {
-			wrote, err := nodes.at(i).comment(t.Context(), world, agreement, "meanwhile", "Idempotency-Key", "meanwhile")
-			require.NoError(t, err)
-			return wrote.status == 200
-		})
-	}
+	nodes.requireWritable(world, idle) // partitions without a loss stay available
 	nodes.at(1).kill()
 	nodes.start(1)
 	nodes.requireLost(missing)
 	silent.stop()
 	nodes.accept(missing)
 
-	for agreement, position := range positions {
-		for i := range nodes.live {
-			nodes.at(i).do(410, world.xiaomi, "GET", "/v1/agreements/"+agreement+"/events?after="+position, "")
-			nodes.at(i).do(410, world.xiaomi, "GET", "/v1/agreements/"+agreement, "", "Tandem-Min-Position", position)
-		}
-	}
+	nodes.requirePositionsLost(world, positions)
 	found, _ := load.check(nodes.at(0))
 	// Commands in flight at the cut are still in the stale server's command queue and are decided now.
 	require.InDelta(t, missing.commits(), found.lost, trafficWriters, "the reported losses are the missing comments")
 	require.Equal(t, findings{lost: found.lost}, found)
 	again := load.repeat()
 	load.requireWhole()
-	t.Logf("a stale replica promoted: %d commits of %d partitions lost, all named on both nodes after %v, and by a node that started later; %d reads and writes meanwhile, none of them served from a shortened history; %d positions of before got 410; the repeats of all %d comments brought back what was lost",
+	t.Logf("a stale replica was promoted: %d commits of %d partitions lost, all reported by both nodes after %v, and by a node that started later; %d reads and writes meanwhile, none served from a shortened history; %d old positions got 410; repeating all %d comments restored the lost ones",
 		missing.commits(), len(missing), named.Round(time.Millisecond), silent.reads, 2*len(positions), again)
 	nodes.stop()
+}
+
+// positions returns the position of each agreement of a world.
+func (p *program) positions(world world) map[string]string {
+	p.t.Helper()
+	positions := make(map[string]string)
+	for _, agreement := range world.agreements {
+		positions[agreement] = p.do(200, world.xiaomi, "GET", "/v1/agreements/"+agreement, "").header.Get("Tandem-Position")
+	}
+	return positions
+}
+
+// requireWritable waits until the agreements take commands again.
+func (ns *fleet) requireWritable(world world, agreements []string) {
+	ns.t.Helper()
+	for i, agreement := range agreements {
+		eventually(ns.t, 30*time.Second, "a write in a partition without a loss", func() bool {
+			wrote, err := ns.at(i).comment(ns.t.Context(), world, agreement, "meanwhile", "Idempotency-Key", "meanwhile")
+			require.NoError(ns.t, err)
+			return wrote.status == 200
+		})
+	}
+}
+
+// requirePositionsLost requires that every node answers 410 for positions from before an accepted loss.
+func (ns *fleet) requirePositionsLost(world world, positions map[string]string) {
+	ns.t.Helper()
+	for agreement, position := range positions {
+		for i := range ns.live {
+			ns.at(i).do(410, world.xiaomi, "GET", "/v1/agreements/"+agreement+"/events?after="+position, "")
+			ns.at(i).do(410, world.xiaomi, "GET", "/v1/agreements/"+agreement, "", "Tandem-Min-Position", position)
+		}
+	}
 }
 
 // lostTails has the lost commits by partition: the number of the last remaining commit, and of the last one
