@@ -261,6 +261,9 @@ func contains(t *testing.T, where string, want, got any) {
 		found, ok := got.(map[string]any)
 		require.True(t, ok, where)
 		for name, value := range want {
+			if name == "reason" && strings.Contains(where, "/inbox for ") {
+				continue // a sentence, too
+			}
 			contains(t, where+" "+name, value, found[name])
 		}
 	case []any:
