@@ -7,59 +7,65 @@ import (
 	"tandem/domain"
 )
 
-var _ domain.State = (*store)(nil)
+var _ domain.State = (*entities)(nil)
+
+// entities holds the nodes of the present entities by id.
+type entities struct {
+	partners   map[domain.PartnerID]*partnerNode
+	agreements map[domain.AgreementID]*agreementNode
+}
 
 // Partner implements domain.State, as do the methods below.
-func (s *store) Partner(id domain.PartnerID) *domain.Partner {
-	if partner, ok := s.partners[id]; ok {
+func (e *entities) Partner(id domain.PartnerID) *domain.Partner {
+	if partner, ok := e.partners[id]; ok {
 		return partner.entity
 	}
 	return nil
 }
 
 // Member implements domain.State.
-func (s *store) Member(ref domain.MemberRef) *domain.Member {
-	if partner, ok := s.partners[ref.Partner]; ok {
+func (e *entities) Member(ref domain.MemberRef) *domain.Member {
+	if partner, ok := e.partners[ref.Partner]; ok {
 		return partner.members[ref.Member]
 	}
 	return nil
 }
 
 // Token implements domain.State.
-func (s *store) Token(ref domain.TokenRef) *domain.Token {
-	if partner, ok := s.partners[ref.Partner]; ok {
+func (e *entities) Token(ref domain.TokenRef) *domain.Token {
+	if partner, ok := e.partners[ref.Partner]; ok {
 		return partner.tokens[ref.Token]
 	}
 	return nil
 }
 
 // Webhook implements domain.State.
-func (s *store) Webhook(ref domain.WebhookRef) *domain.Webhook {
-	if partner, ok := s.partners[ref.Partner]; ok {
+func (e *entities) Webhook(ref domain.WebhookRef) *domain.Webhook {
+	if partner, ok := e.partners[ref.Partner]; ok {
 		return partner.webhooks[ref.Webhook]
 	}
 	return nil
 }
 
 // Agreement implements domain.State.
-func (s *store) Agreement(id domain.AgreementID) *domain.Agreement {
-	if agreement, ok := s.agreements[id]; ok {
+func (e *entities) Agreement(id domain.AgreementID) *domain.Agreement {
+	if agreement, ok := e.agreements[id]; ok {
 		return agreement.entity
 	}
 	return nil
 }
 
 // Project implements domain.State.
-func (s *store) Project(ref domain.ProjectRef) *domain.Project {
-	if project := s.projectNode(ref); project != nil {
+func (e *entities) Project(ref domain.ProjectRef) *domain.Project {
+	if project := e.projectNode(ref); project != nil {
 		return project.entity
 	}
 	return nil
 }
 
 // Milestone implements domain.State.
-func (s *store) Milestone(ref domain.MilestoneRef) *domain.Milestone {
-	if project := s.projectNode(ref.ProjectRef()); project != nil {
+func (e *entities) Milestone(ref domain.MilestoneRef) *domain.Milestone {
+	if project := e.projectNode(ref.ProjectRef()); project != nil {
 		if milestone, ok := project.milestones[ref.Milestone]; ok {
 			return milestone.entity
 		}
@@ -68,8 +74,8 @@ func (s *store) Milestone(ref domain.MilestoneRef) *domain.Milestone {
 }
 
 // MilestonesOf implements domain.State. It sorts on each call, which is rarer than events.
-func (s *store) MilestonesOf(agreement domain.AgreementID, instrument domain.InstrumentID) []*domain.Milestone {
-	node, ok := s.agreements[agreement]
+func (e *entities) MilestonesOf(agreement domain.AgreementID, instrument domain.InstrumentID) []*domain.Milestone {
+	node, ok := e.agreements[agreement]
 	if !ok {
 		return nil
 	}
@@ -84,8 +90,8 @@ func (s *store) MilestonesOf(agreement domain.AgreementID, instrument domain.Ins
 }
 
 // Milestones implements domain.State.
-func (s *store) Milestones(in domain.ProjectRef) []*domain.Milestone {
-	project := s.projectNode(in)
+func (e *entities) Milestones(in domain.ProjectRef) []*domain.Milestone {
+	project := e.projectNode(in)
 	if project == nil {
 		return nil
 	}
@@ -97,8 +103,8 @@ func (s *store) Milestones(in domain.ProjectRef) []*domain.Milestone {
 	return list
 }
 
-func (s *store) projectNode(ref domain.ProjectRef) *projectNode {
-	agreement, ok := s.agreements[ref.Agreement]
+func (e *entities) projectNode(ref domain.ProjectRef) *projectNode {
+	agreement, ok := e.agreements[ref.Agreement]
 	if !ok {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 // store is the fold of the log: the present entities and the indexes over them. It is not safe for concurrent
 // use.
 type store struct {
+	entities
 	world      *domain.World // fork on the nodes; entities that an event changes are copied to them
 	replay     bool          // sorted lists and tokens are not kept until endReplay
 	heads      eventlog.Positions
@@ -19,8 +20,6 @@ type store struct {
 	lostUnseen bool                        // a partition was lost whole before a commit of it was applied
 	streams    map[string]*streamNode
 
-	partners      map[domain.PartnerID]*partnerNode
-	agreements    map[domain.AgreementID]*agreementNode
 	directoriesIn [eventlog.Partitions][]*partnerNode
 	agreementsIn  [eventlog.Partitions][]*agreementNode
 	operator      *partnerNode // the operator as a reader, who sees every directory
@@ -42,12 +41,14 @@ type streamNode struct {
 
 func newStore(found *tokenIndex) *store {
 	state := &store{
-		streams:    map[string]*streamNode{},
-		partners:   map[domain.PartnerID]*partnerNode{},
-		agreements: map[domain.AgreementID]*agreementNode{},
-		operator:   newPartnerNode(""),
-		tokens:     found,
-		zones:      map[string]*time.Location{},
+		entities: entities{
+			partners:   map[domain.PartnerID]*partnerNode{},
+			agreements: map[domain.AgreementID]*agreementNode{},
+		},
+		streams:  map[string]*streamNode{},
+		operator: newPartnerNode(""),
+		tokens:   found,
+		zones:    map[string]*time.Location{},
 	}
 	state.world = domain.NewFork(state)
 	return state
