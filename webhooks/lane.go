@@ -258,7 +258,7 @@ func (l *lane) fillQueue(ctx context.Context, webhook *domain.Webhook) error {
 	if err != nil {
 		return err
 	}
-	l.recordLostHistory(page.Lost)
+	l.noteLostHistory(page.Lost)
 	if !page.Start.Equal(l.state.Cursor) {
 		l.state.Cursor = page.Start
 		l.engine.markDirty(l)
@@ -275,8 +275,8 @@ func wants(webhook *domain.Webhook, event *projections.VisibleEvent) bool {
 	return webhook.Settings.Subscribes(event.Type(), event.Agreement())
 }
 
-// recordLostHistory adds a note to the attempt history: events that were sent may no longer exist.
-func (l *lane) recordLostHistory(lost []domain.AgreementID) {
+// noteLostHistory adds a note to the attempt history: events that were sent may no longer exist.
+func (l *lane) noteLostHistory(lost []domain.AgreementID) {
 	for _, agreement := range lost {
 		l.addAttempt(Attempt{
 			Type: lossType, StartedAt: l.engine.cfg.Now().UTC(),

@@ -34,7 +34,7 @@ func (l *lane) startBatch(ctx context.Context, webhook *domain.Webhook, until ti
 	if err != nil {
 		return nil, err
 	}
-	l.recordLostHistory(page.Lost)
+	l.noteLostHistory(page.Lost)
 	l.engine.markDirty(l)
 	if len(page.Events) == 0 {
 		l.state.Cursor, l.state.DigestedUntil = page.Cursor, until
@@ -111,7 +111,7 @@ func (l *lane) requestedJob(ctx context.Context, webhook *domain.Webhook) (*job,
 		if request.Number <= l.state.LastRequest {
 			continue
 		}
-		l.recordDroppedRequests(request.Number - l.state.LastRequest - 1)
+		l.noteDroppedRequests(request.Number - l.state.LastRequest - 1)
 		l.state.LastRequest = request.Number - 1
 		if request.Kind == domain.RequestReplay && l.engine.cfg.ReadModel.OpenLosses() != nil {
 			return nil, nil // wait: a cursor cannot move over lost history
@@ -130,8 +130,8 @@ func (l *lane) requestedJob(ctx context.Context, webhook *domain.Webhook) (*job,
 	return nil, nil
 }
 
-// recordDroppedRequests adds a note to the attempt history about n requests that newer ones pushed out.
-func (l *lane) recordDroppedRequests(n int) {
+// noteDroppedRequests adds a note to the attempt history about n requests that newer ones pushed out.
+func (l *lane) noteDroppedRequests(n int) {
 	if n > 0 {
 		l.addAttempt(Attempt{
 			Type: "webhook.requests_dropped", StartedAt: l.engine.cfg.Now().UTC(),
@@ -152,7 +152,7 @@ func (l *lane) jobForRequest(ctx context.Context, webhook *domain.Webhook, reque
 		l.queue, l.state.Batch = nil, nil
 		err := l.engine.cfg.Events.Rewind(readerOf(webhook), &l.state.Cursor, eventQuery(webhook), request.After, request.Since)
 		if err != nil {
-			l.recordRefusal(request, "Replay: "+err.Error())
+			l.noteRefusal(request, "Replay: "+err.Error())
 			return nil, nil
 		}
 		l.state.HeadAttempts, l.state.NextAttemptAt = 0, time.Time{}
@@ -160,8 +160,8 @@ func (l *lane) jobForRequest(ctx context.Context, webhook *domain.Webhook, reque
 	return nil, nil
 }
 
-// recordRefusal adds a note to the attempt history about a request that cannot be done.
-func (l *lane) recordRefusal(request domain.WebhookRequest, reason string) {
+// noteRefusal adds a note to the attempt history about a request that cannot be done.
+func (l *lane) noteRefusal(request domain.WebhookRequest, reason string) {
 	l.addAttempt(Attempt{Type: "webhook." + string(request.Kind), MessageID: request.Message, StartedAt: l.engine.cfg.Now().UTC(), Reason: reason})
 }
 
@@ -183,11 +183,11 @@ func (l *lane) resendJob(ctx context.Context, webhook *domain.Webhook, request d
 		list = append(list, event)
 	}
 	if len(list) == 0 || len(list) != len(original.Events) {
-		l.recordRefusal(request, "This delivery is no longer in the attempt history, so its events are unknown.")
+		l.noteRefusal(request, "This delivery is no longer in the attempt history, so its events are unknown.")
 		return nil, nil
 	}
 	if slices.ContainsFunc(list, func(event projections.VisibleEvent) bool { return !wants(webhook, &event) }) {
-		l.recordRefusal(request, "The webhook no longer asks for these events.")
+		l.noteRefusal(request, "The webhook no longer asks for these events.")
 		return nil, nil
 	}
 	if original.Type != digestType {

@@ -33,7 +33,7 @@ func (f matrix) Check(target Target) error {
 		return errors.New("the address must be https://your-server/_matrix/client/v3/rooms/<room id>/send/m.room.message; " +
 			"the room id begins with ! and is shown in the room's advanced settings")
 	case strings.Contains(parsed.Path, "/rooms/#"):
-		return errors.New("the address contains the room's name: use its room id, which begins with !")
+		return errors.New("the address contains the room's name: use its room id (!…) instead")
 	}
 	return requireSecret(target, "the access token of the bot's account")
 }

@@ -99,7 +99,7 @@ func (r *Rendered) addHTML(text string, allowed ...string) error {
 	var plain strings.Builder
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

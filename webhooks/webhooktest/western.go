@@ -92,13 +92,16 @@ func readSlack(_ *Fake, r *http.Request, body []byte) (Message, *response) {
 // addSlackBlock adds a block and returns the length of its texts in UTF-16 code units.
 func (r *Rendered) addSlackBlock(block slackBlock) (int, error) {
 	r.Markup = append(r.Markup, block.Type)
-	texts, fields, elements := block.Text != nil, len(block.Fields), len(block.Elements)
+	fields, elements := len(block.Fields), len(block.Elements)
+	if block.Text != nil && fields+elements > 0 {
+		return 0, fmt.Errorf("block %q has a text and other parts", block.Type)
+	}
 	switch {
-	case block.Type == "header" && texts && fields == 0 && elements == 0:
+	case block.Type == "header" && block.Text != nil:
 		return r.addSlackPlain(*block.Text, 150)
-	case block.Type == "section" && texts && fields == 0 && elements == 0:
+	case block.Type == "section" && block.Text != nil:
 		return r.addSlackPlain(*block.Text, 3000)
-	case block.Type == "section" && !texts && fields > 0:
+	case block.Type == "section" && fields > 0:
 		return r.addSlackFields(block.Fields)
 	case block.Type == "context" && elements == 1:
 		var element slackText
@@ -143,8 +146,11 @@ func (r *Rendered) addSlackFields(fields []slackText) (sum int, err error) {
 // addSlackButton adds a button and returns the length of its text.
 func (r *Rendered) addSlackButton(element json.RawMessage) (int, error) {
 	var button slackButton
-	if err := decodeStrict(element, &button); err != nil || button.Type != "button" || len(button.URL) > 3000 {
-		return 0, fmt.Errorf("not a button: %v", err)
+	if err := decodeStrict(element, &button); err != nil {
+		return 0, err
+	}
+	if button.Type != "button" || len(button.URL) > 3000 {
+		return 0, fmt.Errorf("not a button: %s", button.Type)
 	}
 	length, err := r.addSlackPlain(button.Text, 75)
 	if err != nil {
