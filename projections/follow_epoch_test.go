@@ -105,7 +105,7 @@ func TestSnapshotFromBeforeAnAcceptedLoss(t *testing.T) {
 	var lines bytes.Buffer
 	cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
 	after := start(t, cfg)
-	require.Contains(t, lines.String(), "put aside")
+	require.Contains(t, lines.String(), "not used")
 	require.Equal(t, known.Seq-1, after.Head(partition).Seq)
 	require.NoError(t, after.stop())
 	last := h.follow(t, cfg)

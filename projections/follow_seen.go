@@ -70,7 +70,7 @@ func (s *seenHeads) read() {
 	}
 	if err != nil {
 		setAside := s.path() + ".broken"
-		s.logger.Warn("the file of seen heads is put aside; commits that were lost while this node was down may not be detected",
+		s.logger.Warn("the file of seen heads is set aside; commits that were lost while this node was down may not be detected",
 			"path", setAside, "reason", errors.Join(err, os.Rename(s.path(), setAside)))
 	}
 }

@@ -75,7 +75,7 @@ func TestMalformedSeenHeadsAreSetAside(t *testing.T) {
 			var lines bytes.Buffer
 			cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
 			model := start(t, cfg)
-			require.Contains(t, lines.String(), "put aside")
+			require.Contains(t, lines.String(), "set aside")
 			require.FileExists(t, path+".broken")
 			require.Empty(t, model.OpenLosses())
 			require.NoError(t, model.stop())

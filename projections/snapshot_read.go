@@ -25,12 +25,12 @@ func (s *snapshotWriter) read(epochs [eventlog.Partitions]uint64) *store {
 		state, err = s.restore(file)
 	}
 	if err != nil {
-		s.logger.Warn("the snapshot is put aside and the log replayed", "path", s.path(), "reason", err)
+		s.logger.Warn("the snapshot is not used; the log is replayed", "path", s.path(), "reason", err)
 		return nil
 	}
 	for partition, head := range state.heads {
 		if head.Seq > 0 && state.epochs[partition] < epochs[partition] {
-			s.logger.Info("the snapshot is from before an accepted loss; it is put aside and the log replayed",
+			s.logger.Info("the snapshot is from before an accepted loss and not used; the log is replayed",
 				"path", s.path(), "partition", partition)
 			return nil
 		}

@@ -52,7 +52,7 @@ func TestDamagedSnapshotIsNotUsed(t *testing.T) {
 			var lines bytes.Buffer
 			cfg.Logger = slog.New(slog.NewTextHandler(&lines, nil))
 			model := start(t, cfg)
-			require.Contains(t, lines.String(), "put aside")
+			require.Contains(t, lines.String(), "not used")
 			require.Equal(t, want, dump(t, model.ReadModel, viewerOf("nokia")))
 			require.NoError(t, model.stop())
 		})

@@ -84,16 +84,9 @@ func (p *present) Webhook(ref domain.WebhookRef) *domain.Webhook {
 	return nil
 }
 
-// Webhooks returns a partner's webhooks, sorted by id, without removed ones. They do not change once the
-// read model is live.
-func (p *present) Webhooks(partner domain.PartnerID) []*domain.Webhook {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.store.partners[partner].appendWebhooks(nil)
-}
-
-// WebhooksIn returns the webhooks of all partners whose directories lie in a partition, as Webhooks does. The
-// result can change when a commit of such a directory is applied; see [Config.Applied].
+// WebhooksIn returns the webhooks of all partners whose directories lie in a partition, without removed ones.
+// They do not change once the read model is live. The result can change when a commit of such a directory is
+// applied; see [Config.Applied].
 func (p *present) WebhooksIn(partition eventlog.Partition) []*domain.Webhook {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
