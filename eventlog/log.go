@@ -33,6 +33,7 @@ type LostTailError struct {
 	Stored    Head // the log's head, or its commit with number Known.Seq
 }
 
+// Error names the lost commits, or the commit that differs.
 func (e *LostTailError) Error() string {
 	if e.Stored.Seq < e.Known.Seq {
 		return fmt.Sprintf("partition %d lost commits %d to %d: they were seen before and are gone", e.Partition, e.Stored.Seq+1, e.Known.Seq)

@@ -50,7 +50,7 @@ func TestCopyOfTheDemo(t *testing.T) {
 	require.Equal(t, want, visit.pages(program), "a node that has never seen the log reads it in another order")
 	program.stop()
 
-	require.Contains(t, runCopy(t, server, "sqlite:"+back), "install the installation key")
+	require.Contains(t, runCopy(t, server, "sqlite:"+back), "provide the installation key")
 	bringKey(t, data, back)
 	program = startAt(t, addr, back, "serve")
 	require.Equal(t, want, visit.pages(program))

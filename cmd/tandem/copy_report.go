@@ -137,7 +137,7 @@ func (l *logCopy) embeddedKey() string {
 	case l.key != nil:
 		return "Set the same TANDEM_KEY as now, and TANDEM_OPERATOR_TOKEN: the directory has neither.\n"
 	}
-	return "Before that, install the installation key: copy the files " + keyFile + " and " + operatorFile + " from the --data directory of a node,\n" +
+	return "First provide the installation key: copy the files " + keyFile + " and " + operatorFile + " from the --data directory of a node,\n" +
 		"or set TANDEM_KEY and TANDEM_OPERATOR_TOKEN. Command ids, tokens and secrets derive from the key.\n"
 }
 

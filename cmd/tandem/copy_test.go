@@ -144,5 +144,5 @@ func TestCopyInstallsTheKey(t *testing.T) {
 	keyless := filepath.Join(t.TempDir(), "new")
 	output, err = copyLog(t.Context(), shared, "sqlite:"+keyless)
 	require.NoError(t, err)
-	require.Contains(t, output, "install the installation key")
+	require.Contains(t, output, "provide the installation key")
 }

@@ -29,6 +29,7 @@ type UnfinishedError struct {
 	Started time.Time
 }
 
+// Error names the source and the remedy.
 func (e *UnfinishedError) Error() string {
 	return fmt.Sprintf("this log is an unfinished copy of %s, started at %s: finish it first with the same tandem log copy command",
 		printable(e.Source), e.Started.UTC().Format(time.RFC3339))
