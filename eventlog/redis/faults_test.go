@@ -71,7 +71,7 @@ var writeFaults = map[string]writeFault{
 		}
 	}},
 	"LOADING": {
-		options: []string{"key-load-delay 200", "loading-process-events-interval-bytes 1024"}, message: "still loading its file",
+		options: []string{"key-load-delay 1000", "loading-process-events-interval-bytes 1024"}, message: "still loading its file",
 		begin: func(t *testing.T, server *redistest.Server) func() {
 			fill := redis.NewScript(`for i = 1, 20000 do redis.call('SET', i, i) end`)
 			require.ErrorIs(t, fill.Run(t.Context(), server.Client(), nil).Err(), redis.Nil)
@@ -86,7 +86,10 @@ var writeFaults = map[string]writeFault{
 				server.Start()
 			}()
 			eventually(t, "a loading server", func() bool { return hasCode(server.Client().Ping(t.Context()).Err(), "LOADING") })
-			return func() { <-begun }
+			return func() {
+				configure(t, server, "key-load-delay", "0")
+				<-begun
+			}
 		},
 	},
 	"connection refused": {message: "connect: connection refused", begin: func(_ *testing.T, server *redistest.Server) func() {
