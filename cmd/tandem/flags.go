@@ -70,7 +70,7 @@ func (s *settings) invalid(flag, value string, err error) error {
 func (s *settings) token(variable, fileFlag string, env lookupEnv) (token, source string, err error) {
 	flag := s.flags.Lookup(fileFlag)
 	path := flag.Value.String()
-	if text, _ := env(variable); text != "" && !(flag.Changed && path != "") {
+	if text, _ := env(variable); text != "" && (!flag.Changed || path == "") {
 		return text, variable, nil
 	}
 	source = s.source(fileFlag)
@@ -157,7 +157,7 @@ func nearest(typed string, names []string) []string {
 	return near
 }
 
-// editDistance returns how many insertions, deletions, substitutions and swaps of neighbors turn one
+// editDistance returns how many insertions, deletions, substitutions and swaps of neighbours turn one
 // text into another, in bytes (the optimal string alignment distance).
 func editDistance(from, to string) int {
 	rows := make([][]int, len(from)+1) // rows[i][j]: from[:i] to to[:j]

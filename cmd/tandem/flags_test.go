@@ -137,17 +137,20 @@ TANDEM_ADMIN_LISTEN "nowhere": want host:port: address nowhere: missing port in 
 --allow-private-webhooks: "10.0.0.1" is not a network`,
 		},
 		"log status": {
-			[]string{"TANDEM_OPERATOR_TOKEN=short", "TANDEM_URL=here"}, "log status",
+			[]string{"TANDEM_OPERATOR_TOKEN=short", "TANDEM_URL=here"},
+			"log status",
 			`tandem: TANDEM_URL "here": want http:// or https://, a host, and at most a path
 TANDEM_OPERATOR_TOKEN: the token has 5 bytes; at least 16 are required`,
 		},
 		"webhooks list": {
-			[]string{"TANDEM_TOKEN_FILE=/nowhere/token"}, "webhooks list --url here",
+			[]string{"TANDEM_TOKEN_FILE=/nowhere/token"},
+			"webhooks list --url here",
 			`tandem: --url "here": want http:// or https://, a host, and at most a path
 TANDEM_TOKEN_FILE: open /nowhere/token: no such file or directory`,
 		},
 		"log copy": {
-			[]string{"TANDEM_FROM=sqlite:", "TANDEM_KEY=short"}, "log copy --to http://h --redis-replicas none",
+			[]string{"TANDEM_FROM=sqlite:", "TANDEM_KEY=short"},
+			"log copy --to http://h --redis-replicas none",
 			`tandem: --redis-replicas "none": want a whole number
 TANDEM_FROM sqlite:: the directory is missing`,
 		},

@@ -166,7 +166,7 @@ func TestNodes(t *testing.T) {
 	nodes.stop()
 }
 
-// readElsewhere: a read on the other node honors the position of a write, and "latest".
+// readElsewhere: a read on the other node honours the position of a write, and "latest".
 func readElsewhere(t *testing.T, nodes *fleet, world world) {
 	const rounds = 200
 	var worst time.Duration

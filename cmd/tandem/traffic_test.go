@@ -112,7 +112,7 @@ func (l *traffic) insist(writer, n int, at *int, begun time.Time) error {
 		case err == nil && answer.status != 202 && answer.status != 503:
 			return fmt.Errorf("comment %q got %d: %s", text, answer.status, answer.body)
 		case time.Since(begun) > recoveryLimit:
-			return fmt.Errorf("comment %q was not acknowledged in %v; the last answer was %d %s, error %v", text, recoveryLimit, answer.status, answer.body, err)
+			return fmt.Errorf("comment %q was not acknowledged in %v; the last answer was %d %s, error %w", text, recoveryLimit, answer.status, answer.body, err)
 		}
 		l.update(func() { l.failed[failure{*at % len(l.ns.live), answer.status}]++ })
 		if err != nil || answer.status == 503 {
