@@ -27,7 +27,8 @@ func copyCommand(stdout io.Writer) *cobra.Command {
 			"LOG is sqlite:DIR, or a Redis URL as serve takes it with --redis. Stop every node first.\n" +
 			"The target must be empty. It receives the same commits, byte for byte, and everything that belongs to them; at the\n" +
 			"end it is read again and verified. Run the same command again to continue a copy that was interrupted; until it is\n" +
-			"finished, no node starts on the target. The source is not changed.",
+			"finished, no node starts on the target. The source is not changed.\n\n" +
+			"TANDEM_KEY, if set, must be the installation key of the source.",
 		Example: "  tandem log copy --from sqlite:./data --to redis://127.0.0.1:6379",
 	}
 	options := bindCopy(cmd.Flags())
