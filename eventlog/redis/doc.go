@@ -78,7 +78,7 @@
 // cluster:
 //
 //	~tandem:* &tandem:* +@stream +@hash +get +set +exists +evalsha +eval +script|load
-//	+publish +subscribe +info +time +client|id +client|unblock
+//	+publish +subscribe +ping +info +time +client|id +client|unblock
 //
 // With +bgrewriteaof erased data leaves the append-only file at once; see Erasing.
 //

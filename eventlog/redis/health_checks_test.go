@@ -189,7 +189,7 @@ func TestPromotedReplicaIsWaitedFor(t *testing.T) {
 
 // leastRights are the permissions in the package comment.
 const leastRights = "~tandem:* &tandem:* +@stream +@hash +get +set +exists +evalsha +eval +script|load " +
-	"+publish +subscribe +info +time +client|id +client|unblock"
+	"+publish +subscribe +ping +info +time +client|id +client|unblock"
 
 // TestLeastRights: a user with these permissions can use all methods.
 func TestLeastRights(t *testing.T) {
@@ -214,6 +214,8 @@ func TestLeastRights(t *testing.T) {
 		require.NoError(t, log.AcceptLoss(t.Context(), 5))
 		require.NoError(t, log.ClaimInstallation(t.Context(), "claim"))
 		require.NoError(t, log.measureMemory(t.Context()))
+		pings := calls(t, servers.master, "ping")
+		eventually(t, "a ping on the idle subscription", func() bool { return calls(t, servers.master, "ping") > pings })
 		require.NoError(t, log.Health())
 		require.NoError(t, log.Close())
 		require.NoError(t, servers.master.Client().FlushAll(t.Context()).Err())
