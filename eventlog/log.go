@@ -43,7 +43,7 @@ func (e *LostTailError) Error() string {
 
 // LostTails returns every LostTailError in the tree of err, in order.
 func LostTails(err error) []*LostTailError {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself, to find every loss
 	case *LostTailError:
 		return []*LostTailError{e}
 	case interface{ Unwrap() error }:

@@ -11,7 +11,7 @@ import (
 	"tandem/eventlog"
 )
 
-// ErrUnfinished: the target holds a part of the source. Another Run with the same logs continues.
+// ErrUnfinished means that the target holds a part of the source. Another Run with the same logs continues.
 var ErrUnfinished = errors.New("the copy is not finished")
 
 // Config describes a copy.

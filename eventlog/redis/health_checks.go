@@ -179,7 +179,11 @@ func checkSetting(ctx context.Context, server *redis.Conn, setting serverSetting
 	value, known := found[setting.name]
 	if err != nil || !known {
 		if value, known = info["Memory"][strings.ReplaceAll(setting.name, "-", "_")]; !known {
-			return fmt.Errorf("%s cannot be read (%v): allow CONFIG GET to this user, or use --redis-durability replicated if the service does not permit it", setting.name, err)
+			reason := "it is missing"
+			if err != nil {
+				reason = err.Error()
+			}
+			return fmt.Errorf("%s cannot be read (%s): allow CONFIG GET to this user, or use --redis-durability replicated if the service does not permit it", setting.name, reason)
 		}
 	}
 	if value == setting.want {

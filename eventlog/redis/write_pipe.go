@@ -207,7 +207,7 @@ func (p *writePipe) checkReplicas(confirmed *redis.Cmd) error {
 	}
 	switch n, err := confirmed.Int(); {
 	case err != nil:
-		return fmt.Errorf("%w: %v", errTooFewReplicas, err)
+		return fmt.Errorf("%w: %s", errTooFewReplicas, err.Error())
 	case n < p.replicas:
 		return fmt.Errorf("%w: %d of %d", errTooFewReplicas, n, p.replicas)
 	}
