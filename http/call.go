@@ -13,17 +13,17 @@ import (
 	"tandem/projections"
 )
 
-// call is one request on its way through its handler.
+// call is one request while it is handled.
 type call struct {
 	*Server
 	echoCtx echo.Context
 	request *http.Request
-	route   *route // nil when no route matched
+	route   *route // nil if no route matched
 	caller  *projections.Identity
 	now     time.Time
 }
 
-// endpoint wraps a route's handler: token, answer to errors, panics, metrics.
+// endpoint wraps a route's handler with authentication, problem responses, panic recovery and metrics.
 func (s *Server) endpoint(rt *route, counters *routeMetrics) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		req := &call{Server: s, echoCtx: ctx, request: ctx.Request(), route: rt, now: s.cfg.Now()}
@@ -35,7 +35,7 @@ func (s *Server) endpoint(rt *route, counters *routeMetrics) echo.HandlerFunc {
 	}
 }
 
-// finish counts the request and turns a panic into a problem.
+// finish counts the request and turns a panic into a problem response.
 func (c *call) finish(counters *routeMetrics) {
 	if recovered := recover(); recovered != nil {
 		c.writeProblem(panicError(recovered))
@@ -52,8 +52,8 @@ func (c *call) serve() error {
 	return c.route.handle(c)
 }
 
-// serveUnrouted answers what no route matched: an unknown path or method. Under /v1 the token comes
-// first, so that without one every path looks the same.
+// serveUnrouted responds to unknown paths and methods. Under /v1 it checks the token first, so that without a token
+// all paths look the same.
 func (s *Server) serveUnrouted(err error, ctx echo.Context) {
 	req := &call{Server: s, echoCtx: ctx, request: ctx.Request(), now: s.cfg.Now()}
 	defer req.finish(s.metrics.unrouted)
@@ -66,8 +66,8 @@ func (s *Server) serveUnrouted(err error, ctx echo.Context) {
 	req.writeProblem(err)
 }
 
-// authenticate finds out who calls. The token is looked up by its SHA-256, so the look-up's
-// duration says nothing about a token.
+// authenticate identifies the caller. The token is looked up by its SHA-256, so the duration of the lookup does not
+// depend on the token's characters.
 func (c *call) authenticate() error {
 	token, ok := bearer(c.request.Header["Authorization"])
 	if !ok {
@@ -75,7 +75,7 @@ func (c *call) authenticate() error {
 	}
 	stale, err := c.checkFresh()
 	if err != nil {
-		return err // it would not see a revocation
+		return err // this node would miss a revocation
 	}
 	found := c.lookUpToken(sha256.Sum256([]byte(token)))
 	switch {
@@ -84,24 +84,23 @@ func (c *call) authenticate() error {
 	case !found:
 		return errBadToken
 	case !c.caller.Operator && !c.cfg.ReadModel.Intact(domain.Stream{Partner: c.caller.Partner}):
-		return errHistoryLost // and with it perhaps the end of the token
+		return errHistoryLost // which may include the revocation of this token
 	}
 	return nil
 }
 
-// checkFresh refuses to tell the present when this node may not know it: old, when it has not heard of the
-// log lately; err, when it will not any more.
+// checkFresh returns stale if this node has not read the log recently, and err if it no longer follows the log.
 func (c *call) checkFresh() (stale, err error) {
 	if why := c.cfg.Fresh(); why != nil {
-		stale = unavailable("stale", "What this node knows may be out of date: "+why.Error()+".", nil)
+		stale = unavailable("stale", "The data of this node may be out of date: "+why.Error()+".", nil)
 	}
 	if err := c.cfg.ReadModel.Health(); err != nil {
-		return stale, unavailable("unavailable", "This node does not follow the log any more.", err)
+		return stale, unavailable("unavailable", "This node no longer follows the log.", err)
 	}
 	return stale, nil
 }
 
-// lookUpToken finds out who holds the token, if anybody does.
+// lookUpToken sets the caller from the token's hash and reports whether the token is known.
 func (c *call) lookUpToken(hash [sha256.Size]byte) (known bool) {
 	if c.caller, known = c.cfg.ReadModel.Authenticate(hash, c.now); known {
 		return true
@@ -122,14 +121,14 @@ func bearer(headers []string) (string, bool) {
 	return headers[0][len(scheme):], true
 }
 
-// actor is the caller as the domain knows it.
+// actor returns the caller as a domain actor.
 func (c *call) actor() domain.Actor {
 	return domain.Actor{
 		Partner: c.caller.Partner, Member: c.caller.Member, Role: c.caller.Role, ViaOperator: c.caller.ViaOperator,
 	}
 }
 
-// header returns a request header's value. The name must be in canonical form.
+// header returns the value of a request header. The name must be in canonical form.
 func (c *call) header(name string) string {
 	if values := c.request.Header[name]; len(values) > 0 {
 		return values[0]

@@ -24,11 +24,11 @@ const (
 
 // readBody returns the whole request body.
 func (c *call) readBody() ([]byte, error) {
-	tooLarge := refuse(http.StatusRequestEntityTooLarge, "body_too_large", "A request body has 1 MiB at most.")
+	tooLarge := refuse(http.StatusRequestEntityTooLarge, "body_too_large", "The request body exceeds 1 MiB.")
 	if c.request.ContentLength > maxBody {
 		return nil, tooLarge
 	}
-	// A request made in this process has no deadlines to set; it has its whole body, too.
+	// A request made in this process has neither deadlines nor a partial body.
 	control := http.NewResponseController(c.echoCtx.Response())
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
@@ -42,7 +42,7 @@ func (c *call) readBody() ([]byte, error) {
 	return body, nil
 }
 
-// mediaType refuses bodies that do not say they are JSON in UTF-8.
+// mediaType refuses bodies that are not declared as JSON in UTF-8.
 func (c *call) mediaType() error {
 	wrong := refuse(http.StatusUnsupportedMediaType, "unsupported_media_type", "Send the body as application/json.")
 	if c.header("Content-Encoding") != "" {
@@ -61,20 +61,20 @@ func (c *call) mediaType() error {
 	return wrong
 }
 
-// shape is how a type of request body is decoded: its fields by name.
+// shape describes the decoding of a request body type: its fields by name.
 type shape struct {
 	of       reflect.Type
 	fields   map[string]field
-	required []string // in the order of the type
+	required []string // in the order of declaration
 }
 
 type field struct {
 	index    int
-	nullable bool // null is a value, and clears
+	nullable bool // null is valid and clears the field
 }
 
-// shapeOf reads the shape of a struct from its tags. A field is required unless its json tag says
-// omitempty or omitzero; null is refused unless it is tagged nullable.
+// shapeOf derives the shape of a struct from its tags. A field is required unless its json tag contains omitempty or
+// omitzero; null is refused unless the field is tagged nullable.
 func shapeOf(typ reflect.Type) *shape {
 	shape := &shape{of: typ, fields: make(map[string]field)}
 	for i := range typ.NumField() {
@@ -88,8 +88,8 @@ func shapeOf(typ reflect.Type) *shape {
 	return shape
 }
 
-// decode reads body strictly into a new value of the shape and returns a pointer to it. Every wrong
-// value is told at once; what cannot be parsed is told first and alone.
+// decode decodes body strictly into a new value of the shape and returns a pointer to it. It reports all invalid
+// values at once; a syntax error is reported alone.
 func (s *shape) decode(body []byte) (any, error) {
 	if err := scan(body); err != nil {
 		return nil, err
@@ -110,8 +110,7 @@ func (s *shape) decode(body []byte) (any, error) {
 	return into.Interface(), nil
 }
 
-// members decodes the members of the object in body one by one, so that one wrong value does not
-// hide the next.
+// members decodes the members of the object in body one by one, so that one invalid value does not hide the next.
 func (s *shape) members(body []byte, into reflect.Value) (seen map[string]bool, fieldErrors []domain.FieldError, err error) {
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
 	open, err := decoder.ReadToken()
@@ -119,7 +118,7 @@ func (s *shape) members(body []byte, into reflect.Value) (seen map[string]bool, 
 		return nil, nil, unparsable(err)
 	}
 	if open.Kind() != '{' {
-		return nil, nil, malformed("the body is not a JSON object")
+		return nil, nil, malformed("the body must be a JSON object")
 	}
 	seen = make(map[string]bool, len(s.fields))
 	for decoder.PeekKind() == '"' {
@@ -148,13 +147,13 @@ func (s *shape) members(body []byte, into reflect.Value) (seen map[string]bool, 
 	return seen, fieldErrors, ended(decoder)
 }
 
-// ended checks that the object closes and that nothing follows it.
+// ended checks that the object is closed and that no data follows.
 func ended(decoder *jsontext.Decoder) error {
 	if _, err := decoder.ReadToken(); err != nil {
 		return unparsable(err)
 	}
 	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
-		return malformed("there is more after the JSON object")
+		return malformed("data follows the JSON object")
 	}
 	return nil
 }
@@ -166,7 +165,7 @@ func (f field) set(name string, value jsontext.Value, into reflect.Value) (*doma
 			return &domain.FieldError{Field: name, Message: "cannot be null"}, nil
 		}
 		if to.Kind() == reflect.Pointer {
-			to.Set(reflect.New(to.Type().Elem())) // set, and set to nothing
+			to.Set(reflect.New(to.Type().Elem())) // set to null
 		}
 		return nil, nil
 	}
@@ -183,7 +182,7 @@ func (f field) set(name string, value jsontext.Value, into reflect.Value) (*doma
 	return nil, unparsable(err)
 }
 
-// dotted writes a JSON pointer as people write paths: /0/url becomes [0].url.
+// dotted converts a JSON pointer to a path: /0/url becomes [0].url.
 func dotted(pointer jsontext.Pointer) string {
 	var out strings.Builder
 	for token := range pointer.Tokens() {
@@ -196,13 +195,13 @@ func dotted(pointer jsontext.Pointer) string {
 	return out.String()
 }
 
-// mismatch says what a value should have been, without the names of Go types.
+// mismatch describes the expected value without naming Go types.
 func mismatch(mismatch *json.SemanticError) string {
 	if mismatch.GoType == reflect.TypeFor[domain.Date]() {
-		return "is not a date such as 2018-03-30"
+		return "must be a date such as 2018-03-30"
 	}
 	if mismatch.GoType.String() == "time.Time" {
-		return "is not an instant such as 2018-03-30T09:00:00Z"
+		return "must be an instant such as 2018-03-30T09:00:00Z"
 	}
 	switch mismatch.GoType.Kind() {
 	case reflect.String:
@@ -235,12 +234,12 @@ func unparsable(err error) error {
 }
 
 func unknownField(name string) *refusal {
-	refusal := refuse(http.StatusBadRequest, "unknown_field", "there is no field %q here", name)
+	refusal := refuse(http.StatusBadRequest, "unknown_field", "field %q does not exist here", name)
 	refusal.fields = []domain.FieldError{{Field: name, Message: "is not known"}}
 	return refusal
 }
 
-// scan refuses what a JSON decoder lets through: NUL characters and deep nesting.
+// scan refuses what a JSON decoder accepts: NUL characters and deep nesting.
 func scan(body []byte) error {
 	depth, quoted := 0, false
 	for i := 0; i < len(body); i++ {
@@ -248,13 +247,13 @@ func scan(body []byte) error {
 		case quoted && char == '\\':
 			i++
 			if bytes.HasPrefix(body[i:min(i+5, len(body))], []byte("u0000")) {
-				return refuse(http.StatusBadRequest, "invalid_character", "a string has a NUL character")
+				return refuse(http.StatusBadRequest, "invalid_character", "a string contains a NUL character")
 			}
 		case char == '"':
 			quoted = !quoted
 		case !quoted && (char == '{' || char == '['):
 			if depth++; depth > maxDepth {
-				return refuse(http.StatusBadRequest, "too_deep", "the body is nested more than %d deep", maxDepth)
+				return refuse(http.StatusBadRequest, "too_deep", "the body is nested more than %d levels deep", maxDepth)
 			}
 		case !quoted && (char == '}' || char == ']'):
 			depth--

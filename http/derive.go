@@ -15,12 +15,12 @@ import (
 	"tandem/eventlog"
 )
 
-// deriver derives everything that a command generates from the installation key, so that a repeated
-// command generates the same. Nobody without the key can foretell or check any of it.
+// deriver derives all generated values of a command from the installation key, so that a repeated command generates
+// the same values. Without the key they can neither be predicted nor verified.
 type deriver struct{ secret []byte }
 
-// mac returns the HMAC of the parts, each with its length before it, so that no two lists of
-// parts are the same bytes. The first part says what the result is for.
+// mac returns the HMAC of the parts, each prefixed with its length, so that different lists have different encodings.
+// The first part names the purpose.
 func (d deriver) mac(parts ...string) (sum [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, d.secret)
 	var length [8]byte
@@ -33,15 +33,14 @@ func (d deriver) mac(parts ...string) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// commandID returns the id of the command behind an idempotency key, which belongs to one member
-// and one root.
+// commandID returns the id of the command for an idempotency key of a member and a root.
 func (d deriver) commandID(actor domain.Actor, root, key string) (id eventlog.CommandID) {
 	sum := d.mac("command", string(actor.Role), string(actor.Partner), string(actor.Member), root, key)
 	copy(id[:], sum[:])
 	return id
 }
 
-// randomCommandID returns the id of a command that came without a key.
+// randomCommandID returns the id of a command without a key.
 func (deriver) randomCommandID() (eventlog.CommandID, error) {
 	id, err := uuid.NewV7()
 	return eventlog.CommandID(id), err
@@ -49,8 +48,8 @@ func (deriver) randomCommandID() (eventlog.CommandID, error) {
 
 const suffixLength = 8
 
-// suffix returns 8 characters of a-z and 2-7 that only the holder of the installation key could
-// guess: 40 bits. Numbered, there are several for one command.
+// suffix returns 8 characters of a-z and 2-7 (40 bits), which cannot be predicted without the installation key. n
+// numbers the suffixes of one command.
 func (d deriver) suffix(purpose string, id eventlog.CommandID, n int) string {
 	sum := d.mac("suffix", purpose, string(id[:]), strconv.Itoa(n))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:suffixLength*5/8]))
@@ -62,15 +61,15 @@ func (d deriver) token(id eventlog.CommandID) string {
 	return "tdm_" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// fingerprint tells one request from another that used the same key. It stays in the chain: without
-// the installation key nobody can find out by trying which name or address a request had.
+// fingerprint distinguishes requests under the same key. It is stored in the chain; without the installation key it
+// cannot be used to test guesses of a name or address in the request.
 func (d deriver) fingerprint(method, path, ifMatch string, body []byte) (fingerprint eventlog.Fingerprint) {
 	sum := d.mac("fingerprint", method, path, ifMatch, string(body))
 	copy(fingerprint[:], sum[:])
 	return fingerprint
 }
 
-// withSuffix returns base with a suffix, cut so that the result can still be an id.
+// withSuffix returns base with a suffix, truncated so that the result is a valid id.
 func withSuffix(base, suffix string) string {
 	if room := domain.MaxSlug - len(suffix) - 1; len(base) > room {
 		base = strings.TrimRight(base[:room], "-")
@@ -78,8 +77,8 @@ func withSuffix(base, suffix string) string {
 	return base + "-" + suffix
 }
 
-// resourceID returns the id that the client chose or else one from the title; one character and a
-// suffix when the title has nothing that an id can have.
+// resourceID returns the client's id, or one derived from the title; one character and a suffix if the title contains
+// no characters of an id.
 func (d deriver) resourceID(id, title, kind string, cmd eventlog.CommandID) string {
 	if id != "" {
 		return id
@@ -90,9 +89,9 @@ func (d deriver) resourceID(id, title, kind string, cmd eventlog.CommandID) stri
 	return kind + "-" + d.suffix("id", cmd, 0)
 }
 
-// agreementID returns the id of an agreement that is not an operator's: suffixed, so that ids cannot
-// be probed. The suffix also puts the agreement into the partition that the command id names;
-// so a repeat under the same key meets the record of the first request whatever it is called.
+// agreementID returns the id of an agreement that was not created by an operator. Its suffix prevents probing, and
+// places the agreement in the partition derived from the command id, so that a repeat under the same key finds the
+// receipt of the first request whatever its title.
 func (d deriver) agreementID(base string, cmd eventlog.CommandID) domain.AgreementID {
 	want := eventlog.Partition(cmd[len(cmd)-1] % eventlog.Partitions)
 	for n := 0; ; n++ {

@@ -8,24 +8,24 @@ import (
 )
 
 const (
-	headerTimeout = time.Minute // also how long a connection may be idle
+	headerTimeout = time.Minute // also the idle timeout of a connection
 	bodyTimeout   = 30 * time.Second
-	writeTimeout  = maxWait + 30*time.Second // a long poll, or a write that waits, and its answer
+	writeTimeout  = maxWait + 30*time.Second // covers a long poll or a waiting write with its response
 )
 
-// Listener returns an http.Server for a handler of this package, with limits against slow and
-// oversized requests. It has no ReadTimeout: net/http would end long polls with it, since it goes on
-// reading while a handler runs. Handlers set a deadline for the body, and event streams extend the
-// one for writing.
+// Listener returns an http.Server for a handler of this package, with limits against slow and oversized requests. It
+// sets no ReadTimeout, because net/http reads on while a handler runs and would end long polls with it. Handlers set
+// a
+// deadline for the body, and event streams extend the write deadline.
 func Listener(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: headerTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: 64 << 10,
 	}
 }
 
-// Coarse wraps a listener so that its connections move a deadline only when that makes a
-// difference of a second or more. net/http sets five deadlines per request, each of which moves a
-// timer; for a status poll that is a tenth of its cost.
+// Coarse wraps a listener so that its connections move a deadline only if it changes by a second or more. net/http
+// sets
+// five deadlines per request, each of which moves a timer, which is a tenth of the cost of a status poll.
 func Coarse(inner net.Listener) net.Listener { return coarseListener{inner} }
 
 type coarseListener struct{ net.Listener }
@@ -70,14 +70,14 @@ func (c *coarseConn) Write(data []byte) (int, error) {
 	return c.Conn.Write(data)
 }
 
-// coarseDeadline is a deadline as it was asked for and as it stands. Taking one away is put off
-// until something waits for it: mostly a new one comes first.
+// coarseDeadline is a deadline as requested and as set. Clearing one is deferred until an operation waits for it,
+// because usually a new deadline is set first.
 type coarseDeadline struct {
 	apply func(time.Time) error
 
 	mu           sync.Mutex
 	current      time.Time
-	clearPending bool // none was asked for, and stands is there still
+	clearPending bool // cleared by the caller but still set
 }
 
 const coarseness = time.Second

@@ -53,7 +53,7 @@ func operationsVisible(req *call, _ *projections.View) bool {
 const logTimeout = 5 * time.Second
 
 func (c *call) logUnreachable(err error) error {
-	return unavailable("log_unreachable", "The log did not answer; the server's own log has the cause under this request_id.", err)
+	return unavailable("log_unreachable", "The log did not respond; the server's output has the cause under this request_id.", err)
 }
 
 func getLog(req *call) (projections.Answer, error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// metrics counts requests by route, never by what a path names.
+// metrics counts requests by route, independently of the resources in their paths.
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -17,10 +17,10 @@ type metrics struct {
 	unrouted *routeMetrics
 }
 
-// statusClasses are the labels of a status by its first digit; an unfinished answer counts as 5xx.
+// statusClasses are the labels of a status by its first digit; an unfinished response counts as 5xx.
 var statusClasses = [...]string{"5xx", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
-// routeMetrics are one route's own counters, found once, so that counting costs no look-up.
+// routeMetrics are the counters of one route, looked up once.
 type routeMetrics struct {
 	byClass [len(statusClasses)]prometheus.Counter
 	seconds prometheus.Observer
@@ -29,14 +29,14 @@ type routeMetrics struct {
 func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 	metrics := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tandem_http_requests_total", Help: "Requests answered, by method, route and class of status.",
+			Name: "tandem_http_requests_total", Help: "Requests by method, route and class of status.",
 		}, []string{"method", "route", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "tandem_http_request_duration_seconds", Help: "Time from a request to the end of its answer; long polls wait on purpose.",
+			Name: "tandem_http_request_duration_seconds", Help: "Time from a request to the end of its response, including the wait of long polls.",
 			Buckets: []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 60},
 		}, []string{"method", "route"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "tandem_http_waiting", Help: "Long polls and event streams that wait for a change now.",
+			Name: "tandem_http_waiting", Help: "Long polls and event streams that are waiting for a change.",
 		}),
 	}
 	for _, own := range []prometheus.Collector{metrics.requests, metrics.seconds, metrics.waiting} {
@@ -48,14 +48,14 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 	for _, general := range []prometheus.Collector{collectors.NewGoCollector(), process} {
 		var there prometheus.AlreadyRegisteredError
 		if err := registry.Register(general); err != nil && !errors.As(err, &there) {
-			return nil, err // the registry's owner may have them already
+			return nil, err // the owner of the registry may have registered them
 		}
 	}
 	metrics.unrouted = metrics.route("other", "unrouted")
 	return metrics, nil
 }
 
-// route returns the counters of a route; the same ones for the same labels.
+// route returns the counters of a route; equal labels share them.
 func (m *metrics) route(method, path string) *routeMetrics {
 	counters := &routeMetrics{seconds: m.seconds.WithLabelValues(method, path)}
 	for i, class := range statusClasses {
@@ -64,7 +64,7 @@ func (m *metrics) route(method, path string) *routeMetrics {
 	return counters
 }
 
-// observe counts one answered request.
+// observe counts one request.
 func (r *routeMetrics) observe(status int, took time.Duration) {
 	class := status / http.StatusContinue
 	if class < 0 || class >= len(r.byClass) {

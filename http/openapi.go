@@ -27,8 +27,9 @@ Every path under /v1 takes a bearer token. What the caller may not see answers l
 A refusal is an RFC 9457 problem whose code is stable. A write that carries an Idempotency-Key may be
 repeated for 24 hours: it is done once, and answers the same.`
 
-// describe returns the OpenAPI 3.1 description of routes, as JSON. An empty baseURL means the
-// origin that the description comes from.
+// describe returns the OpenAPI 3.1 description of the routes as JSON. An empty baseURL means the origin from which
+// the
+// description is loaded.
 func describe(baseURL string) ([]byte, error) {
 	requests, answers := newSchemas()
 	doc := &document{requests: requests, answers: answers, doc: &huma.OpenAPI{
@@ -53,7 +54,7 @@ func describe(baseURL string) ([]byte, error) {
 	return json.Marshal(doc.doc)
 }
 
-// document is the description while it is made.
+// document is a description under construction.
 type document struct {
 	doc               *huma.OpenAPI
 	requests, answers *schemas
@@ -71,7 +72,7 @@ func (d *document) operation(rt *route) *huma.Operation {
 	return op
 }
 
-// tag is the group of operations that the documentation page shows it in.
+// tag returns the group in which the documentation page shows the operation.
 func (rt *route) tag() string {
 	if rt.public {
 		return "public"
@@ -87,7 +88,7 @@ func (rt *route) tag() string {
 	return "operations"
 }
 
-// hasEventStream reports whether the answer can be an event stream.
+// hasEventStream reports whether the response can be an event stream.
 func (rt *route) hasEventStream() bool { return rt.operationID == "listAgreementEvents" }
 
 var pathParameter = regexp.MustCompile(`\{(\w+)\}`)
@@ -134,7 +135,7 @@ func (p parameter) schema() *huma.Schema {
 	return schema
 }
 
-// requestHeaders names the request headers that the route reads, beside the token.
+// requestHeaders returns the request headers that the route reads, apart from Authorization.
 func (rt *route) requestHeaders() []string {
 	switch {
 	case rt.public:
@@ -160,12 +161,12 @@ func componentParameters() map[string]*huma.Param {
 	text := &huma.Schema{Type: huma.TypeString}
 	all := make(map[string]*huma.Param)
 	for _, param := range []*huma.Param{
-		{Name: "Idempotency-Key", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &limit}, Description: "Makes it safe to repeat the request for 24 hours."},
-		{Name: "If-Match", Schema: text, Description: "The ETag of what the client has seen; 412 if it has changed since."},
-		{Name: "If-None-Match", Schema: text, Description: "The ETag of what the client has; 304 if it is still that."},
-		{Name: "Prefer", Schema: text, Description: "wait=N: wait so many seconds for the outcome, 5 unless given, 60 at most. respond-async: do not wait."},
-		{Name: "Tandem-Min-Position", Schema: text, Description: "A position, or latest: wait, 2 seconds at most, until this node has reached it. One of before a loss of history gets 410 position_lost."},
-		{Name: "Last-Event-ID", Schema: text, Description: "With Accept: text/event-stream, the position after which the stream goes on."},
+		{Name: "Idempotency-Key", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &limit}, Description: "A repeat with the same key within 24 hours has one effect and gets the same response."},
+		{Name: "If-Match", Schema: text, Description: "An ETag of the resource; 412 if the resource has changed since."},
+		{Name: "If-None-Match", Schema: text, Description: "The ETag of the client's copy; 304 if it is current."},
+		{Name: "Prefer", Schema: text, Description: "wait=N: wait N seconds for the outcome. Default: 5; at most 60. respond-async: do not wait."},
+		{Name: "Tandem-Min-Position", Schema: text, Description: "A position, or latest: wait at most 2 seconds until this node has reached it. A position from before an accepted loss gets 410 position_lost."},
+		{Name: "Last-Event-ID", Schema: text, Description: "With Accept: text/event-stream: the position after which the stream resumes."},
 	} {
 		param.In = "header"
 		all[param.Name] = param
@@ -173,7 +174,7 @@ func componentParameters() map[string]*huma.Param {
 	return all
 }
 
-// body describes the request's body; nil: it takes none.
+// body describes the request body; nil: none.
 func (d *document) body(rt *route) *huma.RequestBody {
 	if rt.body == nil || rt.body.shape == nil {
 		return nil
@@ -202,7 +203,7 @@ func (d *document) responses(rt *route) map[string]*huma.Response {
 	return all
 }
 
-// refusalStatuses are the statuses that a client of the route should know; default stands for the rest.
+// refusalStatuses returns the statuses that a client of the route should handle; default covers the others.
 func (rt *route) refusalStatuses() []int {
 	var list []int
 	if strings.Contains(rt.path, "{") || rt.uncached {
@@ -286,12 +287,12 @@ func componentHeaders() map[string]*huma.Header {
 	all := make(map[string]*huma.Header)
 	for name, doc := range map[string]string{
 		"ETag":                 "For If-Match and If-None-Match; strong.",
-		"Idempotency-Replayed": "true when the Idempotency-Key was answered before.",
-		"Link":                 `The next part of the list, with rel="next"; not there at the end.`,
-		"Location":             "The path of what was made, or of the command.",
-		"Preference-Applied":   "What of Prefer was heeded.",
-		"Retry-After":          "Seconds after which a repeat may go better.",
-		"Tandem-Position":      "How far this node has come in what the caller may see; for Tandem-Min-Position.",
+		"Idempotency-Replayed": "true if a request with this Idempotency-Key was answered before.",
+		"Link":                 `The next page of the list, with rel="next"; absent on the last page.`,
+		"Location":             "Path of the created resource, or of the command.",
+		"Preference-Applied":   "The applied preferences of Prefer.",
+		"Retry-After":          "Seconds after which a repeat may succeed.",
+		"Tandem-Position":      "The position that this node has reached for the caller; for Tandem-Min-Position.",
 		"WWW-Authenticate":     "With 401: the Bearer challenge.",
 		"X-Request-Id":         "The problem's request_id.",
 	} {
@@ -300,17 +301,17 @@ func componentHeaders() map[string]*huma.Header {
 	return all
 }
 
-// componentResponses are the answers that many routes have.
+// componentResponses returns the responses shared by many routes.
 func (d *document) componentResponses() map[string]*huma.Response {
 	return map[string]*huma.Response{
 		"Problem": {
-			Description: "Refused or failed; code says why.",
+			Description: "Refused or failed; code gives the reason.",
 			Headers: headerRefs("Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "Tandem-Position",
 				"WWW-Authenticate", "X-Request-Id"),
 			Content: map[string]*huma.MediaType{problemMedia: {Schema: d.answers.Schema(reflect.TypeFor[api.Problem](), true, "")}},
 		},
 		"Accepted": {
-			Description: "The outcome is not known yet, but the command will be decided; Location tells where to ask.",
+			Description: "The outcome is not known yet, but the command will be decided; Location is the path of its state.",
 			Headers:     headerRefs("Location", "Preference-Applied", "Tandem-Position"),
 			Content:     map[string]*huma.MediaType{jsonMedia: {Schema: d.answers.Schema(reflect.TypeFor[api.Command](), true, "")}},
 		},

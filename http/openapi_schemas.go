@@ -18,14 +18,14 @@ const (
 	schemaPrefix = "#/components/schemas/"
 )
 
-// schemas makes the description's schemas of Go types and is huma's registry of them. Requests and
-// answers have one each over the same map, because they promise differently: a request with a
-// field that is not described is refused, while an answer may have more fields one day.
+// schemas generates the description's schemas from Go types and is huma's registry of them. Requests and responses
+// have a registry each over the same map: a request with an undescribed field is refused, while a response may get
+// more fields later.
 type schemas struct {
 	request bool
 	named   map[string]*huma.Schema
 	goTypes map[string]reflect.Type
-	err     *error // the first; huma's interface has no way to return it
+	err     *error // the first error; huma's interface cannot return one
 }
 
 func newSchemas() (requests, answers *schemas) {
@@ -51,7 +51,7 @@ func (s *schemas) Schema(typ reflect.Type, allowRef bool, _ string) *huma.Schema
 	if of.Kind() != reflect.Struct || of.PkgPath() == "time" {
 		made := huma.SchemaFromType(s, typ)
 		if made.Type == huma.TypeArray {
-			made.Nullable = false // no list is ever answered as null
+			made.Nullable = false // a list is never null in a response
 		}
 		return made
 	}
@@ -65,7 +65,7 @@ func (s *schemas) Schema(typ reflect.Type, allowRef bool, _ string) *huma.Schema
 	return &huma.Schema{Ref: ref}
 }
 
-// scalar describes the domain's own kinds of string; nil: it is none of them.
+// scalar describes the domain's string types; nil for other types.
 func (s *schemas) scalar(typ reflect.Type) *huma.Schema {
 	switch typ {
 	case reflect.TypeFor[domain.Date]():
@@ -83,7 +83,7 @@ func (s *schemas) scalar(typ reflect.Type) *huma.Schema {
 	return nil
 }
 
-// reference returns the reference to a struct's schema, which it makes if there is none.
+// reference returns the reference to a struct's schema, and generates the schema on first use.
 func (s *schemas) reference(typ reflect.Type) string {
 	name := s.nameOf(typ)
 	if there, taken := s.goTypes[name]; taken {
@@ -101,8 +101,8 @@ func (s *schemas) reference(typ reflect.Type) string {
 	return schemaPrefix + name
 }
 
-// nameOf names a struct's schema. A body that is sent, and what the domain stores, may have a
-// namesake in what the edge tells.
+// nameOf returns the name of a struct's schema. Request bodies and stored types get a suffix or prefix, because they
+// can have the same Go name as a response.
 func (s *schemas) nameOf(typ reflect.Type) string {
 	switch {
 	case s.request:
@@ -130,7 +130,7 @@ func (s *schemas) object(typ reflect.Type) *huma.Schema {
 func (s *schemas) events() *huma.Schema {
 	base := s.object(reflect.TypeFor[api.Event]())
 	union := &huma.Schema{
-		Description:   "One fact of the history; type says which data it has.",
+		Description:   "One event of the history; type determines its data.",
 		Discriminator: &huma.Discriminator{PropertyName: "type", Mapping: make(map[string]string)},
 	}
 	for _, stored := range domain.EventTypes() {
@@ -152,7 +152,7 @@ func (s *schemas) events() *huma.Schema {
 	return union
 }
 
-// eventName turns milestone.forecast_moved into MilestoneForecastMovedEvent.
+// eventName converts milestone.forecast_moved to MilestoneForecastMovedEvent.
 func eventName(public string) string {
 	var out strings.Builder
 	for word := range strings.FieldsFuncSeq(public, func(char rune) bool { return char == '.' || char == '_' }) {
@@ -174,7 +174,7 @@ func (s *schemas) TypeFromRef(ref string) reflect.Type {
 // Map implements huma.Registry.
 func (s *schemas) Map() map[string]*huma.Schema { return s.named }
 
-// RegisterTypeAlias implements huma.Registry, which nobody asks for here: scalar says it all.
+// RegisterTypeAlias implements huma.Registry. It has no effect, because scalar describes all aliases.
 func (s *schemas) RegisterTypeAlias(_, _ reflect.Type) {}
 
 // MarshalJSON writes the schemas by name.

@@ -20,14 +20,14 @@ import (
 	"tandem/projections"
 )
 
-// refusal is an error with its answer.
+// refusal is an error with its response.
 type refusal struct {
 	status     int
 	code       string
 	detail     string
 	fields     []domain.FieldError
-	retryAfter int   // seconds that Retry-After tells; 0: it is not told
-	cause      error // for the log only
+	retryAfter int   // seconds for Retry-After; 0: no header
+	cause      error // for the logger only
 }
 
 func (e *refusal) Error() string {
@@ -43,17 +43,17 @@ func refuse(status int, code, format string, args ...any) *refusal {
 	return &refusal{status: status, code: code, detail: fmt.Sprintf(format, args...)}
 }
 
-// unavailable is a refusal that a repeat may not meet.
+// unavailable returns a 503 with Retry-After: a repeat may succeed.
 func unavailable(code, detail string, cause error) *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, code: code, detail: detail, retryAfter: 1, cause: cause}
 }
 
-// awaitingOperator is a refusal that a repeat meets until somebody has done something about it.
+// awaitingOperator returns a 503 that lasts until an operator has acted.
 func awaitingOperator(code, detail string, cause error) *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, code: code, detail: detail, retryAfter: 60, cause: cause}
 }
 
-// invalid refuses values of fields or parameters.
+// invalid returns a 422 for values of fields or parameters.
 func invalid(fields ...domain.FieldError) *refusal {
 	return &refusal{
 		status: http.StatusUnprocessableEntity, code: "invalid_field",
@@ -61,14 +61,14 @@ func invalid(fields ...domain.FieldError) *refusal {
 	}
 }
 
-// The refusals that carry no facts.
+// Refusals without details.
 var (
-	errNoToken  = refuse(http.StatusUnauthorized, "unauthenticated", "A bearer token is needed.")
+	errNoToken  = refuse(http.StatusUnauthorized, "unauthenticated", "A bearer token is required.")
 	errBadToken = refuse(http.StatusUnauthorized, "invalid_token", "The token is unknown, expired or revoked.")
 	errNotFound = refuse(http.StatusNotFound, "not_found", "%s", domain.ErrNotFound().Detail)
 )
 
-// statusOf maps the domain's kinds of refusal; it is the only such table.
+// statusOf maps the domain's kinds of refusal to statuses. It is the only such table.
 func statusOf(kind domain.Kind) int {
 	switch kind {
 	case domain.Invalid:
@@ -85,7 +85,7 @@ func statusOf(kind domain.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// toRefusal finds the answer to any error. What it does not know is a fault of the program.
+// toRefusal returns the response to an error. Unknown errors are internal errors.
 func toRefusal(err error) *refusal {
 	var known *refusal
 	var rule *domain.Error
@@ -101,24 +101,24 @@ func toRefusal(err error) *refusal {
 		return refuse(http.StatusUnprocessableEntity, "idempotency_key_reused",
 			"This Idempotency-Key was used for another request within the last 24 hours.")
 	case errors.Is(err, bus.ErrOutcomeUnknown):
-		return unavailable("outcome_unknown", "Whether it was done is not known yet. Repeat it with the same Idempotency-Key.", err)
+		return unavailable("outcome_unknown", "The outcome is not known yet. Repeat the request with the same Idempotency-Key.", err)
 	case errors.Is(err, bus.ErrUnavailable):
-		return unavailable("unavailable", "Nothing was done; this node cannot handle commands now.", err)
+		return unavailable("unavailable", "This node cannot handle commands now. The request had no effect.", err)
 	case errors.Is(err, projections.ErrCursor):
-		return invalid(domain.FieldError{Field: "cursor", Message: "is not a cursor that this list gave"})
+		return invalid(domain.FieldError{Field: "cursor", Message: "must be a cursor returned by this list"})
 	case errors.Is(err, projections.ErrPosition):
-		return refuse(http.StatusBadRequest, "invalid_position", "The position is not one that this server gave.")
+		return refuse(http.StatusBadRequest, "invalid_position", "The position was not issued by this server.")
 	case errors.Is(err, projections.ErrPositionLost):
 		return refuse(http.StatusGone, "position_lost",
-			"History was lost since this position was given, and what it counts may be gone. Begin anew without it.")
+			"History was lost after this position was issued. Start again without a position.")
 	case errors.Is(err, projections.ErrUnreadable):
-		return unavailable("log_unreachable", "The log did not answer; the server's own log has the cause under this request_id.", err)
+		return unavailable("log_unreachable", "The log did not respond; the server's output has the cause under this request_id.", err)
 	case errors.Is(err, context.Canceled):
-		return unavailable("cancelled", "The request was given up.", err)
+		return unavailable("cancelled", "The request was cancelled.", err)
 	}
 	return &refusal{
 		status: http.StatusInternalServerError, code: "internal",
-		detail: "Something failed here; the log has the cause under this request_id.", cause: err,
+		detail: "Internal error; the server's output has the cause under this request_id.", cause: err,
 	}
 }
 
@@ -129,7 +129,7 @@ func ruleRefusal(rejection *domain.Error) *refusal {
 	case domain.Internal:
 		return &refusal{
 			status: http.StatusInternalServerError, code: "internal",
-			detail: "The command failed and changed nothing; the log has the cause.", cause: rejection,
+			detail: "The command failed and changed nothing; the server's output has the cause.", cause: rejection,
 		}
 	}
 	return &refusal{status: statusOf(rejection.Kind), code: rejection.Code, detail: rejection.Detail, fields: rejection.Fields}
@@ -137,14 +137,14 @@ func ruleRefusal(rejection *domain.Error) *refusal {
 
 func routingRefusal(routingErr *echo.HTTPError) *refusal {
 	if routingErr.Code == http.StatusMethodNotAllowed {
-		return refuse(http.StatusMethodNotAllowed, "method_not_allowed", "This resource does not have this method; Allow lists those it has.")
+		return refuse(http.StatusMethodNotAllowed, "method_not_allowed", "The resource does not support this method; Allow lists the supported ones.")
 	}
 	return errNotFound
 }
 
 func panicError(recovered any) error { return fmt.Errorf("panic: %v\n%s", recovered, debug.Stack()) }
 
-// writeProblem answers with the problem that err is. Everything but 401 and 404 tells the position.
+// writeProblem responds with the problem of err. All statuses but 401 and 404 carry the position.
 func (c *call) writeProblem(err error) {
 	refusal := toRefusal(err)
 	id := c.requestID()
@@ -153,7 +153,7 @@ func (c *call) writeProblem(err error) {
 			"status", refusal.status, "code", refusal.code, "error", refusal.cause)
 	}
 	if c.echoCtx.Response().Committed {
-		return // a stream that broke off, or a panic after the answer began
+		return // a broken stream, or a panic after the response has started
 	}
 	header := c.echoCtx.Response().Header()
 	if refusal.status == http.StatusUnauthorized {
@@ -187,8 +187,8 @@ func challenge(refusal *refusal) []string {
 	return []string{`Bearer realm="tandem", error="` + refusal.code + `"`}
 }
 
-// requestID returns the client's own id if it is short and printable, else a random one. It is no
-// counter: how many requests others make is nobody's business.
+// requestID returns the client's own id if it is short and printable, otherwise a random one. A counter would
+// disclose the number of other clients' requests.
 func (c *call) requestID() string {
 	if own := c.header("X-Request-Id"); own != "" && len(own) <= 128 && strings.Trim(own, requestIDs) == "" {
 		return own
@@ -200,7 +200,7 @@ func (c *call) requestID() string {
 
 const requestIDs = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+="
 
-// setPosition sets Tandem-Position to how far this node has come, as the caller may know it.
+// setPosition sets Tandem-Position to the position that this node has reached for the caller.
 func (c *call) setPosition() {
 	if c.caller != nil {
 		header := c.echoCtx.Response().Header()

@@ -19,36 +19,36 @@ const (
 	maxLimit     = 200
 )
 
-// parameter is a query parameter of a route, as the API description tells it.
+// parameter is a query parameter of a route and its description.
 type parameter struct {
 	name, doc, kind string   // kind: string, integer, boolean, date
-	values          []string // the only ones allowed; empty: any
+	values          []string // allowed values; empty: any
 }
 
-// queryValues returns the query's values. What the route does not know, or what is there twice, is
-// refused: a misspelt filter that is passed over would answer more than was asked for.
+// queryValues returns the query's values. It refuses unknown and repeated parameters, because ignoring a mistyped
+// filter would return more than the client asked for.
 func (c *call) queryValues() (url.Values, error) {
 	if c.request.URL.RawQuery == "" {
 		return nil, nil
 	}
 	values, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "invalid_query", "The query is not well formed.")
+		return nil, refuse(http.StatusBadRequest, "invalid_query", "The query string cannot be parsed.")
 	}
 	for name, list := range values {
 		switch {
 		case !slices.ContainsFunc(c.route.query, func(param parameter) bool { return param.name == name }):
-			return nil, refuse(http.StatusBadRequest, "unknown_parameter", "There is no parameter %q here.", name)
+			return nil, refuse(http.StatusBadRequest, "unknown_parameter", "Parameter %q does not exist on this route.", name)
 		case len(list) > 1:
-			return nil, refuse(http.StatusBadRequest, "duplicate_parameter", "The parameter %s is there twice.", name)
+			return nil, refuse(http.StatusBadRequest, "duplicate_parameter", "Parameter %s occurs twice.", name)
 		case !utf8.ValidString(list[0]) || strings.Contains(list[0], "\x00"):
-			return nil, refuse(http.StatusBadRequest, "invalid_query", "The parameter %s is not text in UTF-8.", name)
+			return nil, refuse(http.StatusBadRequest, "invalid_query", "Parameter %s is not valid UTF-8.", name)
 		}
 	}
 	return values, nil
 }
 
-// waitDuration returns for how long a read may wait for a change.
+// waitDuration returns how long a read may wait for a change.
 func (c *call) waitDuration() (time.Duration, error) {
 	values, err := c.queryValues()
 	if err != nil || !values.Has("wait") {
@@ -56,12 +56,12 @@ func (c *call) waitDuration() (time.Duration, error) {
 	}
 	seconds, err := strconv.Atoi(values.Get("wait"))
 	if err != nil || seconds < 0 {
-		return 0, invalid(domain.FieldError{Field: "wait", Message: "is not a number of seconds from 0 to 60"})
+		return 0, invalid(domain.FieldError{Field: "wait", Message: "must be a number of seconds from 0 to 60"})
 	}
 	return min(time.Duration(seconds)*time.Second, maxWait), nil
 }
 
-// queryReader reads parameters and collects what is wrong with them.
+// queryReader parses parameters and collects their errors.
 type queryReader struct {
 	values      url.Values
 	fieldErrors []domain.FieldError
@@ -89,7 +89,7 @@ func (q *queryReader) limit() int {
 	}
 	n, err := strconv.Atoi(q.values.Get("limit"))
 	if err != nil || n < 1 || n > maxLimit {
-		q.addError("limit", "is not a number from 1 to "+strconv.Itoa(maxLimit))
+		q.addError("limit", "must be a number from 1 to "+strconv.Itoa(maxLimit))
 	}
 	return n
 }
@@ -100,7 +100,7 @@ func (q *queryReader) date(name string) domain.Date {
 	}
 	date, err := domain.ParseDate(q.values.Get(name))
 	if err != nil {
-		q.addError(name, "is not a date such as 2018-03-30")
+		q.addError(name, "must be a date such as 2018-03-30")
 	}
 	return date
 }
@@ -111,7 +111,7 @@ func (q *queryReader) boolean(name string) *bool {
 	}
 	yes := q.values.Get(name) == "true"
 	if !yes && q.values.Get(name) != "false" {
-		q.addError(name, "is neither true nor false")
+		q.addError(name, "must be true or false")
 	}
 	return &yes
 }
@@ -124,7 +124,7 @@ func (q *queryReader) oneOf(name string, allowed []string) string {
 	return value
 }
 
-// language is that of sentences; empty unless given.
+// language returns the language of sentences; empty by default.
 func (q *queryReader) language() string { return q.oneOf("language", sentences.Languages()) }
 
 func (q *queryReader) slug(name string) string {
@@ -135,19 +135,20 @@ func (q *queryReader) slug(name string) string {
 	return value
 }
 
-// cursorPrefix begins every cursor, so that a made-up one is told from ours.
+// cursorPrefix starts every cursor, so that other strings are refused.
 const cursorPrefix = "after "
 
-// paginate returns the part of a list that limit and cursor ask for, and the cursor of the next one.
-// A cursor is the key of the last element told. In a list that is sorted by key, that element may
-// have gone meanwhile: what follows is still neither told twice nor left out.
+// paginate returns the page of a list selected by limit and cursor, and the cursor of the next page. A cursor is the
+// key of the last element returned. In a list sorted by key, pages neither repeat nor omit elements if that element
+// has
+// disappeared meanwhile.
 func paginate[T any](query *queryReader, list []T, key func(T) string) ([]T, *string) {
 	limit := query.limit()
 	if query.values.Has("cursor") {
 		text, err := base64.RawURLEncoding.DecodeString(query.values.Get("cursor"))
 		after, ours := strings.CutPrefix(string(text), cursorPrefix)
 		if err != nil || !ours {
-			query.addError("cursor", "is not a cursor that this list gave")
+			query.addError("cursor", "must be a cursor returned by this list")
 		}
 		list = list[indexAfter(list, after, key):]
 	}
@@ -158,7 +159,7 @@ func paginate[T any](query *queryReader, list []T, key func(T) string) ([]T, *st
 	return list[:limit], &next
 }
 
-// indexAfter returns where the list goes on after the given key.
+// indexAfter returns the index of the first element after the given key.
 func indexAfter[T any](list []T, after string, key func(T) string) int {
 	if i := slices.IndexFunc(list, func(element T) bool { return key(element) == after }); i >= 0 {
 		return i + 1

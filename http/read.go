@@ -14,7 +14,7 @@ import (
 	"tandem/projections"
 )
 
-// Header values that never change, so that no answer makes them anew.
+// Constant header values, shared by all responses.
 var (
 	jsonType    = []string{"application/json"}
 	problemType = []string{"application/problem+json"}
@@ -22,7 +22,7 @@ var (
 	headerTrue  = []string{"true"}
 )
 
-// reply is an answer's bytes and what its headers say of them.
+// reply is a response body with the values of its headers.
 type reply struct {
 	body     []byte
 	etag     []string
@@ -34,7 +34,7 @@ func pageReply(page *projections.Page) reply {
 	return reply{page.Body, page.ETagHeader, page.PositionHeader, page.LengthHeader}
 }
 
-// render makes a reply of what is in no page.
+// render renders an answer that is not cached as a page.
 func (c *call) render(answer projections.Answer) (reply, error) {
 	body, err := json.Marshal(answer.Body, json.Deterministic(true))
 	if err != nil {
@@ -51,14 +51,14 @@ func (r reply) setHeaders(header http.Header) {
 	header["Cache-Control"] = cachePolicy
 }
 
-// write sends an answer with a body.
+// write sends a response with a body.
 func (c *call) write(status int, contentType []string, body []byte) {
 	response := c.echoCtx.Response()
 	header := response.Header()
 	header["Content-Type"] = contentType
 	response.WriteHeader(status)
 	if _, err := response.Write(body); err != nil {
-		c.cfg.Logger.Debug("answer not delivered", "path", c.request.URL.Path, "error", err)
+		c.cfg.Logger.Debug("response not sent", "path", c.request.URL.Path, "error", err)
 	}
 }
 
@@ -71,10 +71,10 @@ func (c *call) writeJSON(status int, body any) error {
 	return nil
 }
 
-// renderFunc makes the present state of what a route shows.
+// renderFunc renders the current state for a route.
 type renderFunc func() (reply, error)
 
-// cachedPage makes a handler of a route whose answer the image keeps rendered.
+// cachedPage returns the handler of a route whose pages are cached in the read model.
 func cachedPage(read func(req *call, view *projections.View) (projections.Answer, error)) func(*call) error {
 	return func(req *call) error {
 		build := func(view *projections.View) (projections.Answer, error) {
@@ -107,7 +107,7 @@ func cachedPage(read func(req *call, view *projections.View) (projections.Answer
 	}
 }
 
-// computed makes a handler of a route whose answer is made for every request.
+// computed returns the handler of a route that renders every response.
 func computed(make func(req *call) (projections.Answer, error)) func(*call) error {
 	return func(req *call) error {
 		if err := req.waitMinPosition(); err != nil {
@@ -129,20 +129,20 @@ func computed(make func(req *call) (projections.Answer, error)) func(*call) erro
 	}
 }
 
-// isPlainRead reports whether a read asks for nothing but the present state.
+// isPlainRead reports whether a read requests just the current state.
 func (c *call) isPlainRead() bool {
 	return c.request.Header["Tandem-Min-Position"] == nil && !strings.Contains(c.request.URL.RawQuery, "wait")
 }
 
-// pageKey is the path and the query as the client wrote them: the key of a page.
+// pageKey returns path and query as the client wrote them.
 func (c *call) pageKey() string {
 	if c.request.RequestURI != "" && c.request.RequestURI[0] == '/' {
 		return c.request.RequestURI
 	}
-	return c.request.URL.RequestURI() // a request made in this process, or one that names the host
+	return c.request.URL.RequestURI() // a request made in this process, or one in absolute form
 }
 
-// pageKeyWithoutWait is target without the parameter that does not change the answer.
+// pageKeyWithoutWait returns the page key without the wait parameter, which does not change the response.
 func (c *call) pageKeyWithoutWait() string {
 	values, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil || !values.Has("wait") {
@@ -165,8 +165,8 @@ func (c *call) serveWaiting(now renderFunc) error {
 
 const positionTimeout = 2 * time.Second
 
-// waitMinPosition waits until the node has reached Tandem-Min-Position. What the caller may not see
-// stays a 404 whatever the header says.
+// waitMinPosition waits until the node has reached Tandem-Min-Position. An invisible resource is a 404 regardless of
+// the header.
 func (c *call) waitMinPosition() error {
 	position := c.header("Tandem-Min-Position")
 	if position == "" {
@@ -192,8 +192,7 @@ func (c *call) waitMinPosition() error {
 	return err
 }
 
-// longPoll answers at once, or, when the client holds the present state and asks to wait, at the
-// next change.
+// longPoll responds at once, or at the next change if the client has the current state and asks to wait.
 func (c *call) longPoll(now renderFunc) error {
 	changed := c.cfg.ReadModel.Changed(c.caller.Viewer)
 	out, err := now()
@@ -222,7 +221,7 @@ func (c *call) longPoll(now renderFunc) error {
 	return c.send(out)
 }
 
-// waitForChange waits for a change; false means that there is nothing more to wait for.
+// waitForChange waits for a change and returns false after the timeout, a disconnect or the start of shutdown.
 func (c *call) waitForChange(changed <-chan struct{}, timeout *time.Timer) bool {
 	c.metrics.waiting.Inc()
 	defer c.metrics.waiting.Dec()
@@ -236,7 +235,7 @@ func (c *call) waitForChange(changed <-chan struct{}, timeout *time.Timer) bool 
 	return false
 }
 
-// send writes a read's answer, or 304 when the client has it.
+// send writes a read's response, or 304 if the client has it.
 func (c *call) send(out reply) error {
 	response := c.echoCtx.Response()
 	header := response.Header()
@@ -253,7 +252,7 @@ func (c *call) send(out reply) error {
 	return nil
 }
 
-// matches reports whether If-None-Match names the answer.
+// matches reports whether If-None-Match contains the response's ETag.
 func (c *call) matches(out reply) bool {
 	lines := c.request.Header["If-None-Match"]
 	if len(lines) == 1 && lines[0] == out.etag[0] {
@@ -270,14 +269,14 @@ func (c *call) matches(out reply) bool {
 	return false
 }
 
-// emptyFeed begins the end of a feed. Its next_cursor is where to go on later; who follows links until
-// there is none is done.
+// emptyFeed is the start of an empty feed page. Its next_cursor is for later requests, so it gets no Link: a
+// client that follows links ends here.
 var emptyFeed = []byte(`{"events":[],`)
 
 const nextCursorField = `"next_cursor":"`
 
-// nextCursorIn returns the cursor with which a list's body ends, empty if it is not a list or ends
-// with it. It is read from the bytes because the body of a page is all that is kept of it.
+// nextCursorIn returns the next_cursor at the end of a list's body, or "" if there is none. It is parsed from the
+// rendered bytes, because a cached page consists of its body only.
 func nextCursorIn(body []byte) string {
 	if len(body) < 3 || body[len(body)-2] != '"' {
 		return ""
@@ -294,10 +293,10 @@ func nextCursorIn(body []byte) string {
 	return string(cursor)
 }
 
-// maxCursorSize is more than any cursor with its name needs.
+// maxCursorSize bounds the search for next_cursor, in bytes.
 const maxCursorSize = 4 << 10
 
-// nextLink is the Link header (RFC 8288) to the next part of the list.
+// nextLink returns the Link header (RFC 8288) of the next page.
 func (c *call) nextLink(cursor string) string {
 	values := c.request.URL.Query()
 	values.Del("wait")

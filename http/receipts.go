@@ -13,23 +13,24 @@ import (
 	"tandem/projections"
 )
 
-// pendingFor is for how long a command without an outcome counts as pending. What is not decided by then
-// was decided, and its outcome has been forgotten.
+// pendingFor is how long a command without an outcome counts as pending. An older command was decided, and its
+// outcome
+// has been trimmed.
 const pendingFor = 10 * time.Minute
 
-// ticket is what the caller of an unfinished write is given to ask with. It says all that a node must
-// know to answer, so that every node can, also after a restart.
+// ticket identifies an unfinished write for its caller. It contains everything that a node needs to answer, so any
+// node can answer, also after a restart.
 type ticket struct {
 	id     eventlog.CommandID
 	root   eventlog.Partition
-	sentAt time.Time // to the second
+	sentAt time.Time // in whole seconds
 	path   string    // of the resource
 }
 
-// ticketMACSize is the length of the proof at a receipt's end: nobody finds one in 2^96 by trying.
+// ticketMACSize is the length of the MAC in bytes; guessing one takes 2^96 attempts.
 const ticketMACSize = 12
 
-// sealTicket writes the receipt for the actor; for others it proves nothing.
+// sealTicket encodes a ticket with a MAC that is valid for the actor only.
 func (d deriver) sealTicket(actor domain.Actor, ticket ticket) string {
 	data := append(ticket.id[:], byte(ticket.root))
 	data = binary.BigEndian.AppendUint32(data, uint32(ticket.sentAt.Unix()))
@@ -37,7 +38,7 @@ func (d deriver) sealTicket(actor domain.Actor, ticket ticket) string {
 	return base64.RawURLEncoding.EncodeToString(append(data, d.ticketMAC(actor, data)...))
 }
 
-// openTicket reads a receipt of the actor. It is false for everything else.
+// openTicket decodes a ticket of the actor. It returns false for all other strings.
 func (d deriver) openTicket(actor domain.Actor, text string) (ticket ticket, ok bool) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	const fixed = len(ticket.id) + 1 + 4
@@ -60,22 +61,21 @@ func (d deriver) ticketMAC(actor domain.Actor, data []byte) []byte {
 	return sum[:ticketMACSize]
 }
 
-// commandVisible is for who was told of the command. Everybody else finds nothing, whether or not it
-// exists.
+// commandVisible admits the caller that sent the command. For other callers the command does not exist.
 func commandVisible(req *call, _ *projections.View) bool {
 	_, ok := req.derive.openTicket(req.actor(), req.echoCtx.Param("id"))
 	return ok
 }
 
-// getCommand tells what became of a command.
+// getCommand returns the state of a command.
 func getCommand(req *call) (projections.Answer, error) {
 	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
 	given := req.echoCtx.Param("id")
-	ticket, _ := req.derive.openTicket(req.actor(), given) // seesCommand has seen that it is one
+	ticket, _ := req.derive.openTicket(req.actor(), given) // commandVisible has checked it
 	if req.cfg.ReadModel.OpenLossIn(ticket.root) != nil {
-		return projections.Answer{}, errHistoryLost // and whatever is told of it may not be so
+		return projections.Answer{}, errHistoryLost // the state may be outdated
 	}
 	body := api.Command{ID: given, State: "pending"}
 	result, decided := req.cfg.Commands.Lookup(ticket.id)
@@ -86,13 +86,13 @@ func getCommand(req *call) (projections.Answer, error) {
 		body.State, body.Resource = "done", &ticket.path
 	case req.now.Sub(ticket.sentAt) > pendingFor:
 		return projections.Answer{}, refuse(http.StatusGone, "command_forgotten",
-			"What became of this command is not remembered any more. Repeat it with the same Idempotency-Key.")
+			"The outcome of this command is no longer stored. Repeat the request with the same Idempotency-Key.")
 	}
 	return projections.Answer{Body: body}, nil
 }
 
-// rejectionProblem is the problem that the command's own answer would have been. Its request_id is the
-// command's id, so that two answers to the same question are the same.
+// rejectionProblem returns the problem that the command itself would have been answered with. Its request_id is the
+// command's id, so that repeated requests get equal responses.
 func rejectionProblem(id string, rejection *domain.Error) *api.Problem {
 	problem := toRefusal(rejection).problem(id)
 	return &problem

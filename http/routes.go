@@ -8,33 +8,33 @@ import (
 	"tandem/projections/sentences"
 )
 
-// route is one row of the table that everything else is made from.
+// route is one row of the route table.
 type route struct {
-	method, path string // the path as OpenAPI writes it: /v1/partners/{partner}
-	operationID  string // the operation's id: what a client calls it
+	method, path string // path in OpenAPI form: /v1/partners/{partner}
+	operationID  string // OpenAPI's operationId
 	summary      string
-	callers      string // who may call it, for people
+	callers      string // who may call it, for the description
 	query        []parameter
-	visibleTo    visibility                   // nil: nothing to see in the path
-	dependsOn    func(*projections.View) bool // nothing is lost of what the answer is made of; nil: what the path names
+	visibleTo    visibility                   // nil: no resource in the path
+	dependsOn    func(*projections.View) bool // whether all data of the response is intact; nil: the resources in the path
 	body         *bodyHandler
 	handle       func(*call) error
-	responseBody any   // an example of the type of the body; nil: none
+	responseBody any   // an example of the body's type; nil: no body
 	success      []int // statuses
-	anonymous    bool  // no token is asked for
-	public       bool  // tells everybody what is public of an agreement; open, too
-	admin        bool  // served by Admin too
-	feed         bool  // next_cursor goes into after, and the answer can be an event stream
-	uncached     bool  // asked of the log every time, for the operator
-	noWait       bool  // no change of the image tells of another answer, so that it takes no wait
+	anonymous    bool  // needs no token
+	public       bool  // serves published data; needs no token
+	admin        bool  // also served by Admin
+	feed         bool  // next_cursor is a value of after, and the response can be an event stream
+	uncached     bool  // reads the log on each request, for the operator
+	noWait       bool  // changes of the read model do not signal changes of the response, so wait is refused
 }
 
-// echoPath is the path as Echo writes it.
+// echoPath returns the path in Echo's form.
 func (rt *route) echoPath() string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(rt.path)
 }
 
-// cursorName is the parameter that takes the answer's next_cursor.
+// cursorName returns the name of the parameter that takes the response's next_cursor.
 func (rt *route) cursorName() string {
 	if rt.feed {
 		return "after"
@@ -44,7 +44,7 @@ func (rt *route) cursorName() string {
 
 const metricsPath = "/metrics"
 
-// Who may call, for people. The domain decides.
+// Callers in the description. The domain enforces them.
 const (
 	anyMember       = "any member, and the operator"
 	anyOfPartner    = "any member of the partner"
@@ -54,22 +54,22 @@ const (
 	webhookWrite    = "a manager of the partner, with a token for all of its agreements"
 	anyParty        = "any member of a party"
 	partyManager    = "a manager of a party"
-	roleManager     = "a manager of a partner that has a role in it; where the kind has no roles, of any party"
-	signer          = "a manager of a party, and of a partner that is invited by it"
+	roleManager     = "a manager of a partner with a role in the instrument, or of any party if its kind has no roles"
+	signer          = "a manager of a party, or of a partner invited by the amendment"
 	anyParticipant  = "any member of a participant"
 	participants    = "a manager of a participant"
 	lead            = "a manager of the lead"
 	owner           = "a manager of the owner"
 	reporter        = "a manager of the owner; with audience private, of any participant"
 	acceptor        = "a manager of an acceptor"
-	conditionAuthor = "a manager of the acceptor that asks for it"
+	conditionAuthor = "a manager of the acceptor that set the condition"
 	settler         = "a manager of the owner or of an acceptor"
-	affected        = "a manager of an owner or acceptor, before or after, of one of its milestones; of every participant, if it publishes"
+	affected        = "a manager of an owner or acceptor of one of its milestones, before or after the change; of a participant, if it publishes"
 	proposer        = "a manager of the partner that proposed it"
 	anyone          = "everybody, without a token"
 )
 
-// routes returns the whole table.
+// routes returns the route table.
 func routes() []*route {
 	var all []*route
 	for _, group := range [][]*route{
@@ -90,12 +90,12 @@ func routes() []*route {
 }
 
 var (
-	waitParameter   = parameter{name: "wait", kind: "integer", doc: "With If-None-Match: answer at the next change, or 304 after so many seconds; 60 at most."}
-	limitParameter  = parameter{name: "limit", kind: "integer", doc: "How many to tell, 200 at most; 50 unless given."}
-	cursorParameter = parameter{name: "cursor", kind: "string", doc: "The next_cursor of the part before."}
-	// Not Accept-Language: an address has one content, with one ETag, whoever asks for it.
-	languageParameter = parameter{name: "language", kind: "string", values: sentences.Languages(), doc: "Of the sentences; English unless given. Accept-Language is not heeded."}
-	afterParameter    = parameter{name: "after", kind: "string", doc: "A position: what came after it is told. One of before a loss of history gets 410 position_lost: begin without it."}
+	waitParameter   = parameter{name: "wait", kind: "integer", doc: "With If-None-Match: respond at the next change, or with 304 after this many seconds, at most 60."}
+	limitParameter  = parameter{name: "limit", kind: "integer", doc: "Number of elements, at most 200. Default: 50."}
+	cursorParameter = parameter{name: "cursor", kind: "string", doc: "The next_cursor of the previous page."}
+	// A parameter instead of Accept-Language, so that an address has one content and one ETag.
+	languageParameter = parameter{name: "language", kind: "string", values: sentences.Languages(), doc: "Language of the sentences. Default: English. Accept-Language is ignored."}
+	afterParameter    = parameter{name: "after", kind: "string", doc: "A position: events after it are returned. A position from before an accepted loss gets 410 position_lost; start again without it."}
 )
 
 func listParameters(more ...parameter) []parameter {
@@ -106,7 +106,7 @@ func feedParameters() []parameter {
 	return []parameter{afterParameter, limitParameter, languageParameter}
 }
 
-// readRoute is a GET that the image keeps rendered.
+// readRoute returns a GET route whose pages are cached.
 func readRoute(name, path, summary, callers string, sees visibility, answer any,
 	page func(*call, *projections.View) (projections.Answer, error), query ...parameter,
 ) *route {
@@ -116,19 +116,19 @@ func readRoute(name, path, summary, callers string, sees visibility, answer any,
 	}
 }
 
-// withDependency says what a route's answer is made of, where it is more than its path names.
+// withDependency declares resources, other than those in the path, whose history the response needs.
 func (rt *route) withDependency(whole func(*projections.View) bool) *route {
 	rt.dependsOn = whole
 	return rt
 }
 
-// mayHideResource says that a change can take away the caller's own sight of what it changes.
+// mayHideResource declares that the command can make its resource invisible to the caller.
 func (rt *route) mayHideResource() *route {
 	rt.success = append(rt.success, http.StatusNoContent)
 	return rt
 }
 
-// createRoute is a POST that makes a resource.
+// createRoute returns a POST route that creates a resource.
 func createRoute(name, path, summary, callers string, sees visibility, answer any, handler *bodyHandler) *route {
 	return &route{
 		method: http.MethodPost, path: path, operationID: name, summary: summary, callers: callers, visibleTo: sees,
@@ -136,7 +136,7 @@ func createRoute(name, path, summary, callers string, sees visibility, answer an
 	}
 }
 
-// changeRoute is a POST or PATCH that changes one and answers its new state.
+// changeRoute returns a route that changes a resource and responds with its new state.
 func changeRoute(method, name, path, summary, callers string, sees visibility, answer any, handler *bodyHandler) *route {
 	return &route{
 		method: method, path: path, operationID: name, summary: summary, callers: callers, visibleTo: sees,
@@ -144,7 +144,7 @@ func changeRoute(method, name, path, summary, callers string, sees visibility, a
 	}
 }
 
-// removeRoute is a DELETE.
+// removeRoute returns a DELETE route.
 func removeRoute(name, path, summary, callers string, sees visibility, handler *bodyHandler) *route {
 	return &route{
 		method: http.MethodDelete, path: path, operationID: name, summary: summary, callers: callers, visibleTo: sees,

@@ -24,66 +24,66 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// Commander handles commands; a *bus.Bus does.
+// Commander handles commands. A *bus.Bus is one.
 type Commander interface {
-	// Do sends a command and waits until its outcome is applied here, or ctx ends.
+	// Do sends a command and waits until its outcome has been applied on this node, or ctx ends.
 	Do(ctx context.Context, request bus.Request) (bus.Result, error)
-	// Lookup returns how a recent command ended.
+	// Lookup returns the outcome of a recent command.
 	Lookup(id eventlog.CommandID) (bus.Result, bool)
 }
 
-// Config says what a Server works with. Commands, Image and Key are needed.
+// Config configures a Server. Commands, ReadModel and InstallationKey are required.
 type Config struct {
 	Commands  Commander
 	ReadModel *projections.ReadModel
-	// InstallationKey is the installation key, at least 32 random bytes. Command ids and secrets derive from
-	// it; with another key a repeated request is a new one.
+	// InstallationKey is at least 32 random bytes. Command ids and secrets derive from it; with another key a
+	// repeated
+	// request is a new command.
 	InstallationKey []byte
-	// OperatorTokenHash is the SHA-256 of the operator's token; zero: nobody is the operator.
+	// OperatorTokenHash is the SHA-256 of the operator's token; zero: there is no operator.
 	OperatorTokenHash [sha256.Size]byte
-	// BaseURL is where clients reach the server, without a trailing slash; it is told in the API
-	// description. Empty: the description's own origin.
+	// BaseURL is the address at which clients reach the server, without a trailing slash. Empty: relative to the API
+	// description.
 	BaseURL string
 	Now     func() time.Time // default: time.Now
-	Logger  *slog.Logger     // default: silent
-	// DurableQueue says that a command that was sent will be decided even if this process ends,
-	// so that 202 can be answered.
+	Logger  *slog.Logger     // default: discards
+	// DurableQueue states that sent commands are decided even if this process ends, so that 202 is possible.
 	DurableQueue bool
-	// Operations is asked for what the operator wants to know of the log; nil: there are no such
-	// routes and metrics.
+	// Operations reads the log's state for the operator; nil: these routes and metrics do not exist.
 	Operations Operations
-	// Attempts tells what became of the deliveries of webhooks; nil: there are none.
+	// Attempts reads the attempt history of webhooks; nil: there is none.
 	Attempts AttemptHistory
-	// Lanes tells how this node's deliveries stand, for metrics on a listener of their own; nil: there are none.
+	// Lanes returns the status of this node's lanes, for the metrics of Admin; nil: there are none.
 	Lanes func() []webhooks.LaneStatus
-	// LatestMessage returns the latest event that a webhook asks for, as it would be delivered; false if there is
-	// none. Nil: nothing is known of events, and previews are of tests.
+	// LatestMessage returns the message of the latest event that a webhook subscribes to; false if there is none.
+	// Nil:
+	// previews show test messages.
 	LatestMessage func(ctx context.Context, webhook *domain.Webhook) (formats.Message, bool, error)
-	// PrivateNetworks are the private networks that webhooks may lead to. The deliveries see to it; here
-	// it decides which addresses may begin with http://.
+	// PrivateNetworks are the private networks to which webhooks may connect. The webhook client enforces them; here
+	// they decide which addresses may use http.
 	PrivateNetworks []netip.Prefix
-	// Ready returns nil while the node can serve; /readyz asks it. Default: always ready.
+	// Ready returns nil while the node is ready, for /readyz. Default: always ready.
 	Ready func() error
-	// Fresh returns nil while the node knows the present state of the log, else why not. Every request
-	// with a token asks it, before anything else of it is looked at; it must cost next to nothing.
-	// Default: always fresh.
+	// Fresh returns nil while the node has read the log recently, otherwise the reason. It is called for every
+	// request
+	// with a token before anything else and must be cheap. Default: always fresh.
 	Fresh func() error
-	// AcceptNew returns nil while the log has room for new partners and agreements, else why not, for
-	// the operator. Default: always.
+	// AcceptNew returns nil while the log has space for new partners and agreements, otherwise the reason for the
+	// operator. Default: always.
 	AcceptNew func() error
-	// Metrics is what /metrics shows, beside what the Server adds to it. Default: a new one.
+	// Metrics is the registry of /metrics, to which the Server adds its own. Default: a new one.
 	Metrics *prometheus.Registry
-	// SeparateAdmin leaves /metrics to Admin, away from Handler.
+	// SeparateAdmin serves /metrics by Admin only.
 	SeparateAdmin bool
 }
 
 func (c *Config) validate() error {
 	var problems []error
 	if c.Commands == nil || c.ReadModel == nil {
-		problems = append(problems, errors.New("commands and an image are needed"))
+		problems = append(problems, errors.New("Commands and ReadModel are required"))
 	}
 	if len(c.InstallationKey) < 32 {
-		problems = append(problems, fmt.Errorf("the installation key has %d bytes; at least 32 are needed", len(c.InstallationKey)))
+		problems = append(problems, fmt.Errorf("InstallationKey has %d bytes; it needs at least 32", len(c.InstallationKey)))
 	}
 	if strings.HasSuffix(c.BaseURL, "/") {
 		problems = append(problems, fmt.Errorf("base URL %q ends with a slash", c.BaseURL))
@@ -114,7 +114,7 @@ type Server struct {
 	derive      deriver
 	keyring     *webhooks.Keyring
 	operator    *projections.Identity
-	describe    func() ([]byte, error) // the API description, made once
+	describe    func() ([]byte, error) // the API description, rendered once
 
 	drainOnce sync.Once
 	draining  chan struct{}
@@ -175,7 +175,7 @@ func (s *Server) add(rt *route) {
 	}
 }
 
-// Handler serves the API. It also serves requests made in this process; see At.
+// Handler serves the API, also to requests made in this process; see [WithRecordedAt].
 func (s *Server) Handler() http.Handler { return s.echo }
 
 // Admin serves /metrics, /livez and /readyz, for a listener that only the operator reaches.
@@ -190,15 +190,14 @@ func (s *Server) Admin() http.Handler {
 	return router
 }
 
-// Drain makes the server not ready and ends long polls and event streams, so that a graceful stop
-// need not wait for them. Requests are still served.
+// Drain makes the server not ready and ends long polls and event streams, so that shutdown does not wait for them.
+// Requests are still served.
 func (s *Server) Drain() { s.drainOnce.Do(func() { close(s.draining) }) }
 
 type recordedAtKey struct{}
 
-// WithRecordedAt returns a context for requests served in this process whose commands shall be recorded at t:
-// for a loader that fills an empty log. The bus refuses it at any other time, and no request from
-// the network can carry it.
+// WithRecordedAt returns a context for requests made in this process, whose commands are recorded at t, for a loader
+// that fills an empty log. The bus refuses it at any other time. No request from the network can carry it.
 func WithRecordedAt(ctx context.Context, at time.Time) context.Context {
 	return context.WithValue(ctx, recordedAtKey{}, at)
 }

@@ -7,11 +7,11 @@ import (
 	"tandem/projections"
 )
 
-// visibility says whether the caller may see what a path names. It is asked before anything else of
-// the request is looked at.
+// visibility reports whether the caller may see the resources in the path. It is checked before any other part of the
+// request.
 type visibility func(req *call, view *projections.View) bool
 
-// checkVisible refuses what the caller may not see, and then what is made of lost history.
+// checkVisible refuses requests for invisible resources, then those whose history is lost.
 func (c *call) checkVisible() error {
 	return c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
 		switch {
@@ -24,7 +24,7 @@ func (c *call) checkVisible() error {
 	})
 }
 
-// isVisible reports whether the caller may see what the path names.
+// isVisible reports whether the caller may see the resources in the path.
 func (rt *route) isVisible(req *call, view *projections.View) bool {
 	return rt.visibleTo == nil || rt.visibleTo(req, view)
 }
@@ -33,12 +33,12 @@ func partnerVisible(req *call, view *projections.View) bool {
 	return view.PartnerVisible(req.partner())
 }
 
-// directoryVisible is for the partner itself and the operator.
+// directoryVisible admits the partner itself and the operator.
 func directoryVisible(req *call, view *projections.View) bool {
 	return view.PartnerVisible(req.partner()) && (req.caller.Operator || req.caller.Partner == req.partner())
 }
 
-// ownPartner is for the partner itself: what its programs poll.
+// ownPartner admits the partner itself.
 func ownPartner(req *call, _ *projections.View) bool {
 	return !req.caller.Operator && req.caller.Partner == req.partner()
 }
@@ -48,12 +48,12 @@ func memberVisible(req *call, view *projections.View) bool {
 	return ok && directoryVisible(req, view)
 }
 
-// memberVisibleOrRepeat lets the repeat of a removal through to its first answer, though the member is gone.
+// memberVisibleOrRepeat also admits the repeat of a removal, although the member no longer exists.
 func memberVisibleOrRepeat(req *call, view *projections.View) bool {
 	return memberVisible(req, view) || (req.header("Idempotency-Key") != "" && directoryVisible(req, view))
 }
 
-// noticeVisible lets the repeat of a dismissal through, as seesRemovable does.
+// noticeVisible also admits the repeat of a dismissal; see memberVisibleOrRepeat.
 func noticeVisible(req *call, view *projections.View) bool {
 	return ownPartner(req, view) && (view.NoticeVisible(req.partner(), req.notice()) || (req.header("Idempotency-Key") != "" && view.WebhooksVisible(req.partner())))
 }
@@ -84,7 +84,7 @@ func milestoneVisible(req *call, view *projections.View) bool {
 	return view.MilestoneVisible(req.milestone())
 }
 
-// joinPath joins segments to the path of a resource.
+// joinPath appends a segment to the path of a resource.
 func joinPath[S ~string](prefix string, last S) string { return prefix + "/" + string(last) }
 
 func partnerPath(id domain.PartnerID) string { return joinPath("/v1/partners", id) }
@@ -99,7 +99,7 @@ func milestonePath(ref domain.MilestoneRef) string {
 	return joinPath(projectPath(ref.ProjectRef())+"/milestones", ref.Milestone)
 }
 
-// isPrivate reads the audience that a client names: shared, or private for its own partner.
+// isPrivate parses the audience in a request: shared, or private to the caller's partner.
 func (c *call) isPrivate(audience domain.Audience) (private bool, err error) {
 	switch only, prefixed := audience.Private(); {
 	case audience == "" || audience == domain.Shared:
@@ -108,7 +108,7 @@ func (c *call) isPrivate(audience domain.Audience) (private bool, err error) {
 		return true, nil
 	}
 	return false, invalid(domain.FieldError{
-		Field: "audience", Message: "is neither shared nor private; only your own partner can be meant by private",
+		Field: "audience", Message: "must be shared, or private for your own partner",
 	})
 }
 

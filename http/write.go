@@ -17,51 +17,52 @@ import (
 const (
 	defaultWait       = 5 * time.Second
 	maxWait           = 60 * time.Second
-	maxIdempotencyKey = 255 // bytes of an Idempotency-Key
+	maxIdempotencyKey = 255 // bytes
 )
 
-// resourceReader reads one resource with the caller's eyes.
+// resourceReader reads one resource as its reader may see it.
 type resourceReader func(view *projections.View) (projections.Answer, error)
 
-// intent is what a handler makes of a request that changes something.
+// intent is a handler's plan for a request that changes state.
 type intent struct {
 	command   domain.Command
 	privateKV []eventlog.KV
-	status    int            // of success; 204 has no body
-	path      string         // of the resource; told as Location by a 201
-	read      resourceReader // the resource after the change; nil with 204
-	// findPath finds the path of a resource that the decision named, and path only until then; may be nil.
+	status    int            // on success; 204 has no body
+	path      string         // of the resource; sent as Location with a 201
+	read      resourceReader // reads the resource after the change; nil with 204
+	// findPath returns the path of a resource whose id the decision derives; path is used until then. May be nil.
 	findPath func(*projections.View) string
-	// readAs is who reads the answer, if not the caller: the operator does not see the agreement that it
-	// has just created.
+	// readAs is the reader of the response if it is not the caller: the operator cannot see the agreement it has
+	// created.
 	readAs *projections.Viewer
-	// complete completes the answer with what is not in the image; nil: nothing.
+	// complete adds data to the response that is not in the read model. May be nil.
 	complete func(ctx context.Context, body any) (any, error)
-	// mapRejection may exchange the domain's refusal for one that fits the request better; may be nil.
+	// mapRejection replaces a domain refusal by one that fits the request better. May be nil.
 	mapRejection func(*domain.Error) error
 }
 
-// bodyHandler decodes a body of type T and makes an intent of it.
+// bodyHandler decodes a body of one type and plans a command from it.
 type bodyHandler struct {
 	shape    *shape // nil: no body
 	optional bool   // an empty body means {}
 	plan     func(req *writeCall, body any) (*intent, error)
-	// run does what is no command of the caller's, instead of intend. It calls read for the body, or
-	// what is wrong with the request, once it knows that what the path names is there.
+	// run handles an operation that is not a command, instead of plan. It calls read for the decoded body after it
+	// has
+	// checked that the resources in the path exist.
 	run           func(req *writeCall, read func() (any, error)) error
-	honoursPrefer bool // act heeds Prefer
+	honoursPrefer bool // run uses the Prefer header
 }
 
-// writeCall is a call that changes something.
+// writeCall is a call that changes state.
 type writeCall struct {
 	*call
 	rawBody        []byte
-	idempotencyKey string // the client's Idempotency-Key
+	idempotencyKey string // from the request
 	ifMatch        *uint64
 	commandID      eventlog.CommandID
 }
 
-// command makes a writer of a handler. A body whose fields are all optional may be left out.
+// command returns the handler of a command. A body whose fields are all optional may be omitted.
 func command[T any](intend func(req *writeCall, body *T) (*intent, error)) *bodyHandler {
 	shape := shapeOf(reflect.TypeFor[T]())
 	return &bodyHandler{shape: shape, optional: len(shape.required) == 0, plan: func(req *writeCall, body any) (*intent, error) {
@@ -69,7 +70,7 @@ func command[T any](intend func(req *writeCall, body *T) (*intent, error)) *body
 	}}
 }
 
-// deletion makes a writer of a handler that takes no body.
+// deletion returns the handler of a command without a body.
 func deletion(intend func(req *writeCall) (*intent, error)) *bodyHandler {
 	return &bodyHandler{plan: func(req *writeCall, _ any) (*intent, error) { return intend(req) }}
 }
@@ -96,7 +97,7 @@ func (h *bodyHandler) handle(req *call) error {
 	return write.execute(h, decoded)
 }
 
-// action makes a writer of a handler that takes a body and does something by itself.
+// action returns the handler of an operation that is not a command. It is executed on every request, also on repeats.
 func action[T any](act func(req *writeCall, read func() (*T, error)) error) *bodyHandler {
 	shape := shapeOf(reflect.TypeFor[T]())
 	return &bodyHandler{shape: shape, optional: len(shape.required) == 0, run: func(req *writeCall, read func() (any, error)) error {
@@ -110,8 +111,8 @@ func action[T any](act func(req *writeCall, read func() (*T, error)) error) *bod
 	}}
 }
 
-// readAction returns the decoded body for act. What an act does it does anew every time, so a key and a
-// version are refused that it would not heed.
+// readAction returns the decoded body of an action. It refuses Idempotency-Key and If-Match, because an action
+// honours neither.
 func (h *bodyHandler) readAction(req *writeCall) (any, error) {
 	body, err := h.readBody(req)
 	if err != nil {
@@ -122,12 +123,12 @@ func (h *bodyHandler) readAction(req *writeCall) (any, error) {
 	}
 	if req.idempotencyKey != "" || req.ifMatch != nil {
 		return nil, refuse(http.StatusBadRequest, "header_not_taken",
-			"This is done every time that it is asked for; it takes neither Idempotency-Key nor If-Match.")
+			"This action runs on every request and supports neither Idempotency-Key nor If-Match. Omit these headers.")
 	}
 	return h.decode(req.call, body)
 }
 
-// readBody reads the body and checks its type, if there is one.
+// readBody reads the body, if any, and checks its media type.
 func (h *bodyHandler) readBody(req *writeCall) ([]byte, error) {
 	body, err := req.readBody()
 	if err != nil {
@@ -155,17 +156,17 @@ func (h *bodyHandler) decode(req *call, body []byte) (any, error) {
 	return h.shape.decode(body)
 }
 
-// readHeaders reads Idempotency-Key and If-Match.
+// readHeaders parses Idempotency-Key and If-Match.
 func (c *writeCall) readHeaders() error {
 	if keys, there := c.request.Header["Idempotency-Key"]; there {
 		if len(keys) != 1 || keys[0] == "" || len(keys[0]) > maxIdempotencyKey {
-			return refuse(http.StatusBadRequest, "invalid_idempotency_key", "An Idempotency-Key has 1 to %d bytes.", maxIdempotencyKey)
+			return refuse(http.StatusBadRequest, "invalid_idempotency_key", "Idempotency-Key: send one value of 1 to %d bytes.", maxIdempotencyKey)
 		}
 		c.idempotencyKey = keys[0]
 	}
 	match := c.header("If-Match")
 	if match == "" || match == "*" {
-		return nil // what is not there is a 404 anyway
+		return nil // a nonexistent resource is a 404 anyway
 	}
 	losses, version, err := versionOf(match)
 	if err != nil {
@@ -178,8 +179,8 @@ func (c *writeCall) readHeaders() error {
 	return nil
 }
 
-// versionOf returns the version in an ETag, and how many losses were accepted before it was counted.
-// The hash in it tells representations apart; a write minds only what happened.
+// versionOf returns the version in an ETag and the number of losses accepted before it was counted. The hash in
+// the tag distinguishes representations and is ignored by writes.
 func versionOf(etag string) (losses, version uint64, err error) {
 	tag, quoted := strings.CutPrefix(strings.TrimSpace(etag), `"`)
 	tag, closed := strings.CutSuffix(tag, `"`)
@@ -187,17 +188,17 @@ func versionOf(etag string) (losses, version uint64, err error) {
 	if before, after, some := strings.Cut(number, "."); some {
 		number = after
 		if losses, err = strconv.ParseUint(before, 10, 64); losses == 0 {
-			quoted = false // no ETag of ours
+			quoted = false // not an ETag of this server
 		}
 	}
 	version, parseErr := strconv.ParseUint(number, 10, 64)
 	if !quoted || !closed || !hashed || err != nil || parseErr != nil {
-		return 0, 0, refuse(http.StatusBadRequest, "invalid_if_match", "If-Match takes one ETag that this server gave, or *.")
+		return 0, 0, refuse(http.StatusBadRequest, "invalid_if_match", "If-Match: send one ETag of this server, or *.")
 	}
 	return losses, version, nil
 }
 
-// setCommandID sets the command's id, which the rest of the command may derive from.
+// setCommandID sets the command's id, from which generated values derive.
 func (c *writeCall) setCommandID(root string) (err error) {
 	if c.idempotencyKey != "" {
 		c.commandID = c.derive.commandID(c.actor(), root, c.idempotencyKey)
@@ -216,7 +217,7 @@ func (c *writeCall) execute(handler *bodyHandler, body any) error {
 		return c.storeRefusal(err)
 	}
 	if !c.cfg.ReadModel.Intact(intent.command.Stream()) {
-		return errHistoryLost // of what the path does not name
+		return errHistoryLost // of resources that are not in the path
 	}
 	prefer := c.parsePrefer()
 	ctx, cancel := context.WithTimeout(c.request.Context(), prefer.wait)
@@ -235,9 +236,8 @@ func (c *writeCall) execute(handler *bodyHandler, body any) error {
 	return c.writeAnswer(intent, result)
 }
 
-// storeRefusal sends a refusal of values the way of a command, so that the owner of the root remembers
-// it under the client's key like one of its own. A key of a request whose path names no root is
-// remembered with a command only.
+// storeRefusal sends a 422 found at the edge through the bus, so that the owner of the root stores a receipt for it
+// under the client's key. A request whose path names no root stores receipts of commands only.
 func (c *writeCall) storeRefusal(found error) error {
 	refusal := toRefusal(found)
 	if c.idempotencyKey == "" || refusal.status != http.StatusUnprocessableEntity || c.agreement() == "" && c.partner() == "" {
@@ -265,8 +265,7 @@ func (c *writeCall) storeRefusal(found error) error {
 	return found
 }
 
-// root is what an idempotency key belongs to, beside the member: the agreement or the partner in the
-// path.
+// root returns the agreement or partner in the path. An idempotency key belongs to a member and a root.
 func (c *writeCall) root() string {
 	if agreement := c.agreement(); agreement != "" {
 		return domain.Stream{Agreement: agreement}.Root()
@@ -288,7 +287,7 @@ func (c *writeCall) busRequest(intent *intent) bus.Request {
 	return request
 }
 
-// fingerprint tells the request from another one under the same key; zero without a key.
+// fingerprint distinguishes requests under the same key; zero without a key.
 func (c *writeCall) fingerprint() eventlog.Fingerprint {
 	if c.idempotencyKey == "" {
 		return eventlog.Fingerprint{}
@@ -303,9 +302,8 @@ func (c *call) zone() *time.Location {
 	return c.caller.TimeZone
 }
 
-// commandActor is the actor of a command. A token that is limited to some agreements cannot act on
-// its partner's directory, where it could make itself unlimited, nor begin an agreement: there it
-// is a viewer's.
+// commandActor returns the actor of a command. A token limited to some agreements acts as a viewer on its partner's
+// directory, where it could remove its own limit, and on creating agreements.
 func (c *writeCall) commandActor(command domain.Command) domain.Actor {
 	actor := c.actor()
 	_, drafts := command.(domain.DraftAgreement)

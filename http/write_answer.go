@@ -14,14 +14,14 @@ import (
 	"tandem/projections"
 )
 
-// answerUnknownOutcome answers when the outcome did not come. A command that is sure to be decided is
-// accepted; otherwise the client learns where to ask.
+// answerUnknownOutcome responds if no outcome arrived in time: 202 if the command is durable in its queue, otherwise
+// 503 with the advice to repeat the request.
 func (c *writeCall) answerUnknownOutcome(intent *intent, err error) error {
 	if !errors.Is(err, bus.ErrOutcomeUnknown) {
 		return err
 	}
 	if !c.cfg.ReadModel.Intact(intent.command.Stream()) {
-		return errHistoryLost // meanwhile; it is not sure that it will ever be decided
+		return errHistoryLost // the loss occurred meanwhile; the command may never be decided
 	}
 	id := c.derive.sealTicket(c.actor(), ticket{c.commandID, eventlog.PartitionOf(intent.command.Stream().Root()), c.now, intent.path})
 	c.echoCtx.Response().Header()["Location"] = []string{"/v1/commands/" + id}
@@ -39,7 +39,7 @@ func (in *intent) refusal(rejection *domain.Error) error {
 	return rejection
 }
 
-// writeAnswer tells the resource: as it is now after a command, as it was then after a repeat.
+// writeAnswer sends the resource: its current state after a command, the state as of its commit after a repeat.
 func (c *writeCall) writeAnswer(intent *intent, result bus.Result) error {
 	header := c.echoCtx.Response().Header()
 	if intent.status == http.StatusNoContent {
@@ -47,7 +47,7 @@ func (c *writeCall) writeAnswer(intent *intent, result bus.Result) error {
 		return c.echoCtx.NoContent(intent.status)
 	}
 	if intent.findPath != nil {
-		_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+		_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
 			intent.path = intent.findPath(view)
 			return nil
 		})
@@ -93,8 +93,8 @@ func (c *writeCall) renderResource(intent *intent, result bus.Result) (reply, er
 	return c.render(answer)
 }
 
-// answerHidden answers a command that succeeded on something that the caller cannot read any more,
-// because another command came in between.
+// answerHidden responds to a successful command whose resource the caller can no longer see, because of a concurrent
+// command.
 func (c *writeCall) answerHidden(err error) error {
 	if toRefusal(err) != errNotFound {
 		return err
@@ -103,7 +103,7 @@ func (c *writeCall) answerHidden(err error) error {
 	return c.echoCtx.NoContent(http.StatusNoContent)
 }
 
-// preferences is what RFC 7240 preferences ask for.
+// preferences are the parsed preferences of the request (RFC 7240).
 type preferences struct {
 	wait    time.Duration
 	applied string
