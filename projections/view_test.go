@@ -265,3 +265,23 @@ func TestAgreementEndsAfterItsLastDay(t *testing.T) {
 	h.clock.set(time.Date(2017, 7, 7, 0, 0, 0, 0, time.UTC))
 	require.Equal(t, domain.AgreementStateExpired, state())
 }
+
+func TestProjectIsVisibleToItsParticipantsOnly(t *testing.T) {
+	h := newFixture(t)
+	h.research()
+	h.serve("draft", false)
+	model := h.follow(t, h.config())
+	for partner, want := range map[domain.PartnerID]bool{"nokia": true, "xiaomi": true, "sony": false} {
+		t.Run(string(partner), func(t *testing.T) {
+			require.NoError(t, model.View(viewerOf(partner), func(view *projections.View) error {
+				require.True(t, view.AgreementVisible(agreementID))
+				require.Equal(t, want, view.ProjectVisible(agreementID, projectID))
+				_, visible := view.Project(agreementID, projectID)
+				require.Equal(t, want, visible)
+				require.Equal(t, want, len(view.Projects(agreementID)) == 1)
+				require.Equal(t, want, view.MilestoneVisible(milestoneRef("draft")))
+				return nil
+			}))
+		})
+	}
+}
