@@ -9,13 +9,9 @@ import (
 
 // Amendments returns the visible amendments of an agreement, by number.
 func (v *View) Amendments(id domain.AgreementID) []api.Amendment {
-	shapes := []api.Amendment{}
-	if agreement := v.agreement(id); agreement != nil {
-		for _, amendment := range agreement.entity.Amendments {
-			if agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
-				shapes = append(shapes, v.amendmentShape(agreement.entity, amendment))
-			}
-		}
+	shapes, agreement := []api.Amendment{}, v.agreement(id)
+	for _, amendment := range v.amendments(agreement) {
+		shapes = append(shapes, v.amendmentShape(agreement.entity, amendment))
 	}
 	return shapes
 }
@@ -23,23 +19,19 @@ func (v *View) Amendments(id domain.AgreementID) []api.Amendment {
 // Amendment returns an amendment, or false if it is invisible.
 func (v *View) Amendment(id domain.AgreementID, number int) (api.Amendment, bool) {
 	agreement := v.agreement(id)
-	if agreement == nil {
-		return api.Amendment{}, false
+	for _, amendment := range v.amendments(agreement) {
+		if amendment.Number == number {
+			return v.amendmentShape(agreement.entity, amendment), true
+		}
 	}
-	amendment := agreement.entity.Amendment(number)
-	if amendment == nil || !agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
-		return api.Amendment{}, false
-	}
-	return v.amendmentShape(agreement.entity, amendment), true
+	return api.Amendment{}, false
 }
 
 // AmendmentNumber returns the number of the amendment that was proposed with the given idempotency key, or 0.
 func (v *View) AmendmentNumber(id domain.AgreementID, key string) int {
-	if agreement := v.agreement(id); agreement != nil && key != "" {
-		for _, amendment := range agreement.entity.Amendments {
-			if amendment.Key == key && agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
-				return amendment.Number
-			}
+	for _, amendment := range v.amendments(v.agreement(id)) {
+		if key != "" && amendment.Key == key {
+			return amendment.Number
 		}
 	}
 	return 0

@@ -120,6 +120,15 @@ func TestJoiningAProjectShowsItsPresentState(t *testing.T) {
 	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}})
 	viewer := viewerOf("zte")
 	three := []domain.PartnerID{"nokia", "xiaomi", "zte"}
+	project := milestoneRef("b").ProjectRef()
+	for number := range 2 { // the first request is closed before zte joins, the second stays open
+		h.do("nokia", domain.ProposeChange{ProjectRef: project, Reason: "our plan", Milestones: []domain.WantedChange{
+			{Milestone: "b", To: domain.ChangeFields{DueOn: domain.NewDate(2017, 9, 1+number)}},
+		}})
+		if number == 0 {
+			h.do("nokia", domain.WithdrawChange{ChangeRef: domain.ChangeRef{ProjectRef: project, Number: 1}})
+		}
+	}
 	h.do("nokia", domain.EditProject{ProjectRef: milestoneRef("b").ProjectRef(), Participants: &three})
 	require.Contains(t, model.kinds(t, "xiaomi"), "stage")
 	seen := func(view *projections.View) []domain.MilestoneID {
@@ -133,6 +142,9 @@ func TestJoiningAProjectShowsItsPresentState(t *testing.T) {
 	<-quiet
 	model.caughtUp(t)
 	require.Equal(t, []domain.MilestoneID{"late", "theirs", "a", "b"}, viewed(model, viewer, seen), "what is private is not among them")
+	requests := viewed(model, viewer, func(view *projections.View) []api.Change { return view.Changes(project.Agreement, project.Project) })
+	require.Len(t, requests, 1)
+	require.Equal(t, 2, requests[0].Number, "the request that was open when zte joined")
 	m := model.milestone(t, "zte")
 	require.Zero(t, m.Version)
 	require.Equal(t, joined, m.UpdatedAt, "not when it last changed before")

@@ -10,13 +10,9 @@ import (
 
 // Changes returns the visible change requests of a project, by number.
 func (v *View) Changes(agreement domain.AgreementID, id domain.ProjectID) []api.Change {
-	shapes := []api.Change{}
-	if project := v.project(agreement, id); project != nil {
-		for _, request := range project.entity.Changes {
-			if request.VisibleTo(v.viewer.Partner) {
-				shapes = append(shapes, v.changeShape(project.entity, request))
-			}
-		}
+	shapes, project := []api.Change{}, v.project(agreement, id)
+	for _, request := range v.changes(project) {
+		shapes = append(shapes, v.changeShape(project.entity, request))
 	}
 	return shapes
 }
@@ -24,23 +20,19 @@ func (v *View) Changes(agreement domain.AgreementID, id domain.ProjectID) []api.
 // Change returns a change request, or false if it is invisible.
 func (v *View) Change(agreement domain.AgreementID, id domain.ProjectID, number int) (api.Change, bool) {
 	project := v.project(agreement, id)
-	if project == nil {
-		return api.Change{}, false
+	for _, request := range v.changes(project) {
+		if request.Number == number {
+			return v.changeShape(project.entity, request), true
+		}
 	}
-	request := project.entity.Change(number)
-	if request == nil || !request.VisibleTo(v.viewer.Partner) {
-		return api.Change{}, false
-	}
-	return v.changeShape(project.entity, request), true
+	return api.Change{}, false
 }
 
 // ChangeNumber returns the number of the change request that was proposed with the given idempotency key, or 0.
 func (v *View) ChangeNumber(agreement domain.AgreementID, id domain.ProjectID, key string) int {
-	if project := v.project(agreement, id); project != nil && key != "" {
-		for _, request := range project.entity.Changes {
-			if request.Key == key && request.VisibleTo(v.viewer.Partner) {
-				return request.Number
-			}
+	for _, request := range v.changes(v.project(agreement, id)) {
+		if key != "" && request.Key == key {
+			return request.Number
 		}
 	}
 	return 0

@@ -23,8 +23,8 @@ func (v inbox) signatureItems(agreement *agreementNode) []api.InboxItem {
 
 // amendmentItems returns the open amendments that need the viewer's signature.
 func (v inbox) amendmentItems(agreement *agreementNode) (items []api.InboxItem) {
-	for _, amendment := range agreement.entity.Amendments {
-		if !amendment.Awaits(v.viewer.Partner) || !agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
+	for _, amendment := range v.amendments(agreement) {
+		if !amendment.Awaits(v.viewer.Partner) {
 			continue
 		}
 		since, reason := amendment.ProposedAt, fmt.Sprintf("%s proposes amendment %d: %s", v.name(amendment.ProposedBy), amendment.Number, amendment.Title)

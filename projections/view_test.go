@@ -285,3 +285,23 @@ func TestProjectIsVisibleToItsParticipantsOnly(t *testing.T) {
 		})
 	}
 }
+
+func TestTokensOfOtherAgreementsAreInvisibleWithinAScope(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "all"}, Role: domain.Viewer})
+	h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "both"}, Role: domain.Viewer, Agreements: []domain.AgreementID{"a", "b"}})
+	h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "first"}, Role: domain.Viewer, Agreements: []domain.AgreementID{"a"}})
+	model := h.follow(t, h.config())
+	for scope, want := range map[string][]domain.TokenID{"": {"all", "both", "first"}, "a": {"all", "first"}, "a,b": {"all", "both", "first"}} {
+		t.Run("scope "+scope, func(t *testing.T) {
+			tokens := viewed(model, projections.Viewer{Partner: "nokia", Scope: scope}, func(view *projections.View) (ids []domain.TokenID) {
+				for _, token := range view.Tokens("nokia") {
+					ids = append(ids, token.ID)
+				}
+				return ids
+			})
+			require.Equal(t, want, tokens)
+		})
+	}
+}

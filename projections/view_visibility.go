@@ -197,3 +197,29 @@ func (v *visibility) webhook(partner domain.PartnerID, id domain.WebhookID) *dom
 	}
 	return node.webhooks[id]
 }
+
+// amendments returns the visible amendments of a visible agreement; none for nil.
+func (v *visibility) amendments(agreement *agreementNode) (visible []*domain.Amendment) {
+	if agreement == nil {
+		return nil
+	}
+	for _, amendment := range agreement.entity.Amendments {
+		if agreement.entity.AmendmentVisibleTo(amendment, v.viewer.Partner, v.now) {
+			visible = append(visible, amendment)
+		}
+	}
+	return visible
+}
+
+// changes returns the visible change requests of a visible project; none for nil.
+func (v *visibility) changes(project *projectNode) (visible []*domain.ChangeRequest) {
+	if project == nil {
+		return nil
+	}
+	for _, request := range project.entity.Changes {
+		if request.VisibleTo(v.viewer.Partner) {
+			visible = append(visible, request)
+		}
+	}
+	return visible
+}
