@@ -13,16 +13,16 @@ import (
 func agreementRoutes() []*route {
 	const all, one = "/v1/agreements", "/v1/agreements/{agreement}"
 	return []*route{
-		readRoute("listAgreements", all, "The agreements that one's partner is party to", anyMember, nil,
+		readRoute("listAgreements", all, "The agreements of the caller's partner", anyMember, nil,
 			api.Agreements{}, listAgreements, listParameters()...).withDependency((*projections.View).Intact),
 		createRoute("draftAgreement", all, "Draft an agreement; an id chosen by anyone but the operator gets a suffix",
-			"a manager of one of the parties, or the operator between others", nil, api.Agreement{}, command(draftAgreement)),
+			"a manager of one of the parties, or the operator for other partners", nil, api.Agreement{}, command(draftAgreement)),
 		readRoute("getAgreement", one, "One agreement", anyParty, agreementVisible, api.Agreement{}, getAgreement),
 		changeRoute(http.MethodPatch, "editAgreement", one, "Edit a draft; this voids the signatures", partyManager, agreementVisible,
 			api.Agreement{}, command(editAgreement)),
-		changeRoute(http.MethodPost, "signAgreement", one+"/sign", "Sign for one's partner; the last signature makes it active. With If-Match it is bound to what was read: 412 when somebody edited it since",
+		changeRoute(http.MethodPost, "signAgreement", one+"/sign", "Sign for the own partner; the last signature activates the agreement. With If-Match: 412 if the draft was edited since it was read",
 			partyManager, agreementVisible, api.Agreement{}, command(signAgreement)),
-		changeRoute(http.MethodPost, "terminateAgreement", one+"/terminate", "Call the agreement's end, which takes every party, or give notice",
+		changeRoute(http.MethodPost, "terminateAgreement", one+"/terminate", "Call a mutual termination, which requires every party, or give notice",
 			partyManager, agreementVisible, api.Agreement{}, command(terminateAgreement)),
 		{
 			method: http.MethodGet, operationID: "listAgreementEvents", path: one + "/events",
@@ -33,7 +33,7 @@ func agreementRoutes() []*route {
 	}
 }
 
-// scopeAgreements returns the agreements that the token is limited to; none: it is not.
+// scopeAgreements returns the agreements to which the token is limited; empty: no limit.
 func (c *call) scopeAgreements() []domain.AgreementID {
 	ids := []domain.AgreementID{}
 	if c.caller.Scope == "" {
@@ -81,7 +81,7 @@ func draftAgreement(req *writeCall, body *api.NewAgreement) (*intent, error) {
 		}
 	} else {
 		if body.ID != "" && !domain.ValidSlug(string(body.ID)) {
-			return nil, invalid(domain.FieldError{Field: "id", Message: "is not an id: 1 to 63 of a-z, 0-9 and hyphen"})
+			return nil, invalid(domain.FieldError{Field: "id", Message: "must have 1 to 63 characters of a-z, 0-9 and hyphen"})
 		}
 		id = req.derive.agreementID(base, req.commandID)
 	}
@@ -99,19 +99,19 @@ func draftAgreement(req *writeCall, body *api.NewAgreement) (*intent, error) {
 		status: http.StatusCreated, path: agreementPath(id), read: readAgreement(id), mapRejection: req.explainTokenLimit,
 	}
 	if req.caller.Operator && len(body.Parties) > 0 {
-		intent.readAs = &projections.Viewer{Partner: body.Parties[0]} // it may read back what it has just said, and nothing later
+		intent.readAs = &projections.Viewer{Partner: body.Parties[0]} // the operator sees the response to its own request only
 	}
 	return intent, nil
 }
 
-// checkPartners refuses parties that do not exist or that the caller may not know; the two look the same.
+// checkPartners refuses parties that do not exist or are invisible to the caller, with the same error.
 func (c *writeCall) checkPartners(field string, parties []domain.PartnerID) error {
 	return c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
 		for _, partner := range parties {
 			if partner != c.caller.Partner && !view.PartnerVisible(partner) {
 				return &refusal{
-					status: http.StatusUnprocessableEntity, code: "unknown_partner", detail: "There is no partner " + string(partner) + " that you can see.",
-					fields: []domain.FieldError{{Field: field, Message: "has a partner that you cannot see"}},
+					status: http.StatusUnprocessableEntity, code: "unknown_partner", detail: "Partner " + string(partner) + " does not exist or is not visible to you.",
+					fields: []domain.FieldError{{Field: field, Message: "contains a partner that you cannot see"}},
 				}
 			}
 		}
@@ -157,16 +157,16 @@ func terminateAgreement(req *writeCall, body *api.Terminating) (*intent, error) 
 func instrumentRoutes() []*route {
 	const all = "/v1/agreements/{agreement}/instruments"
 	return []*route{
-		readRoute("listInstruments", all, "The agreement's legal parts", anyParty, agreementVisible, api.Instruments{}, listInstruments, listParameters()...),
-		createRoute("addInstrument", all, "Add a legal part to a draft; this voids the signatures", partyManager, agreementVisible,
+		readRoute("listInstruments", all, "The agreement's instruments", anyParty, agreementVisible, api.Instruments{}, listInstruments, listParameters()...),
+		createRoute("addInstrument", all, "Add an instrument to a draft; this voids the signatures", partyManager, agreementVisible,
 			api.Instrument{}, command(addInstrument)),
 		readRoute("getInstrument", all+"/{instrument}", "One legal part", anyParty, instrumentVisible, api.Instrument{}, getInstrument),
-		changeRoute(http.MethodPatch, "noteInstrument", all+"/{instrument}", "Keep a private note on it, which only one's own partner sees",
+		changeRoute(http.MethodPatch, "noteInstrument", all+"/{instrument}", "Set the own partner's private note on an instrument",
 			partyManager, instrumentVisible, api.Instrument{}, command(noteInstrument)),
-		readRoute("getScheduleItem", all+"/{instrument}/schedule/{item}", "One line of its annex", anyParty, scheduleItemVisible,
+		readRoute("getScheduleItem", all+"/{instrument}/schedule/{item}", "One schedule item of an instrument", anyParty, scheduleItemVisible,
 			api.ScheduleItem{}, getScheduleItem),
 		changeRoute(http.MethodPatch, "moveScheduleItem", all+"/{instrument}/schedule/{item}",
-			"Say that an item is delivered, or recorded at the patent office, once the milestones that name it are accepted", roleManager,
+			"Mark a schedule item as delivered, or as recorded at the patent office, after the milestones that name it are accepted", roleManager,
 			scheduleItemVisible, api.ScheduleItem{}, command(moveScheduleItem)),
 	}
 }

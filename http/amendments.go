@@ -23,19 +23,19 @@ func amendmentRoutes() []*route {
 	return []*route{
 		readRoute("listAmendments", amendmentsPath, "The agreement's amendments, by number", anyParty, agreementVisible,
 			api.Amendments{}, listAmendments, listParameters()...),
-		createRoute("proposeAmendment", amendmentsPath, "Propose to change signed terms, to add or end legal parts, or that partners join; it takes every party's signature",
+		createRoute("proposeAmendment", amendmentsPath, "Propose to change signed terms, add or end instruments, or add parties; requires every party's signature",
 			partyManager, agreementVisible, api.Amendment{}, command(proposeAmendment)),
 		readRoute("getAmendment", oneAmendmentPath, "One amendment; signatures shows who has signed", anyParty, amendmentVisible,
 			api.Amendment{}, getAmendment),
-		action("sign", "Sign for one's partner; with the last signature all of it is in force", signer, command(signAmendment)),
-		action("reject", "Reject, with a reason; this closes the amendment. Who was invited by it gets 204: it sees nothing any more", signer,
+		action("sign", "Sign for the own partner; the amendment takes effect with the last signature", signer, command(signAmendment)),
+		action("reject", "Reject, with a reason; this closes the amendment. An invited partner gets 204, because it can no longer see the amendment", signer,
 			command(rejectAmendment)).mayHideResource(),
-		action("withdraw", "Take back one's own amendment", proposer, command(withdrawAmendment)),
+		action("withdraw", "Withdraw the own partner's amendment", proposer, command(withdrawAmendment)),
 	}
 }
 
-// amendment returns the number of the amendment in the path, which names it by its number, or by its
-// key before the number was known; 0: there is none.
+// amendment returns the number of the amendment in the path, which contains the number, or the idempotency key's
+// derived name before the number is known; 0: there is none.
 func (c *call) amendment(view *projections.View) int {
 	name := c.echoCtx.Param("amendment")
 	if n, err := strconv.Atoi(name); err == nil {
@@ -75,7 +75,7 @@ func getAmendment(req *call, view *projections.View) (projections.Answer, error)
 	return readAmendment(req.agreement(), req.amendment)(view)
 }
 
-// readAmendment reads an amendment whose number is found in the view.
+// readAmendment reads the amendment whose number is determined in the view.
 func readAmendment(agreement domain.AgreementID, number func(*projections.View) int) resourceReader {
 	return func(view *projections.View) (projections.Answer, error) {
 		amendment, ok := view.Amendment(agreement, number(view))
@@ -114,7 +114,7 @@ func proposeAmendment(req *writeCall, body *api.NewAmendment) (*intent, error) {
 		joiners = append(joiners, joining.Partner)
 	}
 	if slices.ContainsFunc(body.Changes.Join, func(joining api.JoiningProposal) bool { return joining.SharePast }) {
-		return nil, invalid(domain.FieldError{Field: "changes", Message: "share_past is not possible: a partner that joins sees from its invitation on"})
+		return nil, invalid(domain.FieldError{Field: "changes", Message: "share_past must be false: a joining partner sees events from its invitation on"})
 	}
 	if err := req.checkPartners("changes", joiners); err != nil {
 		return nil, err
@@ -127,10 +127,10 @@ func proposeAmendment(req *writeCall, body *api.NewAmendment) (*intent, error) {
 	}, nil
 }
 
-// amendmentIntent is the intent of a command on the amendment in the path, which there is.
+// amendmentIntent returns the intent of a command on the existing amendment in the path.
 func (c *writeCall) amendmentIntent(commandOn func(number int) domain.Command) *intent {
 	var number int
-	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
 		number = c.amendment(view)
 		return nil
 	})

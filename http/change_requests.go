@@ -22,18 +22,18 @@ func changeRoutes() []*route {
 	return []*route{
 		readRoute("listChanges", changesPath, "The project's change requests, by number", anyParticipant, projectVisible,
 			api.Changes{}, listChanges, listParameters()...),
-		createRoute("proposeChange", changesPath, "Propose to agree milestones, to change or cancel agreed ones, or to make some public; it takes every owner and acceptor, before and after, and for what becomes public every participant",
+		createRoute("proposeChange", changesPath, "Propose to agree on milestones, change or cancel agreed ones, or publish some; requires every owner and acceptor, before and after the change, and for a publication every participant",
 			participants, projectVisible, api.Change{}, command(proposeChange)),
 		readRoute("getChange", oneChangePath, "One change request; approvals shows who has approved", anyParticipant, changeVisible,
 			api.Change{}, getChange),
-		action("approve", "Approve for one's partner; the last approval makes all of it binding, and public what is published", affected, command(approveChange)),
+		action("approve", "Approve for the own partner; the request takes effect with the last approval", affected, command(approveChange)),
 		action("reject", "Reject, with a reason; this closes the request", affected, command(rejectChange)),
-		action("withdraw", "Take back one's own request", proposer, command(withdrawChange)),
+		action("withdraw", "Withdraw the own partner's request", proposer, command(withdrawChange)),
 	}
 }
 
-// change returns the number of the request in the path, which names it by its number, or by its key
-// before the number was known; 0: there is none.
+// change returns the number of the change request in the path, which contains the number, or the idempotency key's
+// derived name before the number is known; 0: there is none.
 func (c *call) change(view *projections.View) int {
 	ref, name := c.project(), c.echoCtx.Param("change")
 	if n, err := strconv.Atoi(name); err == nil {
@@ -75,7 +75,7 @@ func getChange(req *call, view *projections.View) (projections.Answer, error) {
 	return readChange(req.project(), req.change)(view)
 }
 
-// readChange reads a request whose number is found in the view.
+// readChange reads the change request whose number is determined in the view.
 func readChange(ref domain.ProjectRef, number func(*projections.View) int) resourceReader {
 	return func(view *projections.View) (projections.Answer, error) {
 		change, ok := view.Change(ref.Agreement, ref.Project, number(view))
@@ -105,10 +105,10 @@ func proposeChange(req *writeCall, body *api.NewChange) (*intent, error) {
 	}, nil
 }
 
-// changeIntent is the intent of a command on the request in the path, which there is.
+// changeIntent returns the intent of a command on the existing change request in the path.
 func (c *writeCall) changeIntent(commandOn func(number int) domain.Command) *intent {
 	var number int
-	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
 		number = c.change(view)
 		return nil
 	})

@@ -17,7 +17,7 @@ import (
 	"tandem/projections/feed"
 )
 
-// listPartnerEvents returns the feed of all agreements of the partner.
+// listPartnerEvents returns a page of the feed over all agreements of the partner.
 func listPartnerEvents(req *call) (projections.Answer, error) {
 	return req.computeFeed(projections.EventScope{})
 }
@@ -73,12 +73,13 @@ func (c *call) readFeed(cursor feed.Cursor, scope projections.EventScope, langua
 
 const (
 	streamBatch = 100
-	heartbeat   = 15 * time.Second // a comment, so that proxies keep the connection and a dead peer is found
+	heartbeat   = 15 * time.Second // a comment line, so that proxies keep the connection open and a dead peer is detected
 )
 
-// stream tells an agreement's feed as server-sent events (HTML Living Standard, section 9.2) until
-// the client leaves, the server drains or the token is no longer good. It begins after
-// Last-Event-ID, else after the parameter, else with the first event.
+// stream sends an agreement's feed as server-sent events (HTML Living Standard, section 9.2) until the client
+// disconnects, the server drains or the token becomes invalid. It starts after Last-Event-ID, else after the
+// parameter,
+// else with the first event.
 func (c *call) stream() error {
 	if err := c.waitMinPosition(); err != nil {
 		return err
@@ -115,7 +116,7 @@ func (c *call) stream() error {
 		}
 		changed = c.cfg.ReadModel.Changed(c.caller.Viewer)
 		if c.now = c.cfg.Now(); c.authenticate() != nil || c.checkIntact() != nil {
-			return nil // the client finds out when it connects again
+			return nil // the client learns the reason when it reconnects
 		}
 		if events, page, err = c.readFeed(page.Cursor, scope, language, streamBatch); err != nil {
 			return err
@@ -134,11 +135,11 @@ func (s *eventStream) begin() {
 	header := s.echoCtx.Response().Header()
 	header["Content-Type"] = []string{"text/event-stream"}
 	header["Cache-Control"] = []string{"no-store"}
-	header["X-Accel-Buffering"] = []string{"no"} // nginx would hold events back
+	header["X-Accel-Buffering"] = []string{"no"} // disables nginx's buffering
 	s.echoCtx.Response().WriteHeader(http.StatusOK)
 }
 
-// send writes and flushes a part of the feed; none is a heartbeat.
+// send writes and flushes events; without events it sends a heartbeat.
 func (s *eventStream) send(events []api.Event) error {
 	var buf bytes.Buffer
 	if len(events) == 0 {
@@ -151,15 +152,15 @@ func (s *eventStream) send(events []api.Event) error {
 		}
 		fmt.Fprintf(&buf, "id: %s\nevent: %s\ndata: %s\n\n", event.Position, event.Type, data)
 	}
-	// A recorder has no deadline to move; a connection that cannot is found by the write.
+	// A recorder has no deadline. On a connection that cannot move it, the write fails.
 	_ = s.control.SetWriteDeadline(time.Now().Add(2 * heartbeat))
 	if _, err := s.echoCtx.Response().Write(buf.Bytes()); err != nil {
-		return nil // the client has left
+		return nil // the client has disconnected
 	}
 	return s.control.Flush()
 }
 
-// waitForChange waits for a change or the next heartbeat; false means that the stream ends.
+// waitForChange waits for a change or the next heartbeat and returns false when the stream must end.
 func (s *eventStream) waitForChange(changed <-chan struct{}) bool {
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()

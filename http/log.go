@@ -15,13 +15,13 @@ import (
 	"tandem/projections"
 )
 
-// Operations is what whoever runs the installation asks of the log and the bus.
+// Operations reads and repairs log and bus for the operator.
 type Operations interface {
-	// Status, AcceptLoss and DeadLetters are the log's.
+	// Status, AcceptLoss and DeadLetters belong to the log.
 	Status(ctx context.Context) (eventlog.Status, error)
 	AcceptLoss(ctx context.Context, partition eventlog.Partition) error
 	DeadLetters(ctx context.Context, partition eventlog.Partition) ([]eventlog.DeadLetter, error)
-	// Owns and Replay are the bus's.
+	// Owns and Replay belong to the bus.
 	Owns(partition eventlog.Partition) bool
 	Replay(ctx context.Context, partition eventlog.Partition, letter eventlog.DeadLetter) (eventlog.CommandID, bus.Result, error)
 }
@@ -31,25 +31,25 @@ const operatorOnly = "the operator"
 func logRoutes() []*route {
 	return []*route{
 		{
-			method: http.MethodGet, operationID: "getLog", path: "/v1/log", summary: "How the log is getting on, partition by partition",
+			method: http.MethodGet, operationID: "getLog", path: "/v1/log", summary: "The state of the log by partition",
 			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.LogState{}, handle: computed(getLog), uncached: true,
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		{
 			method: http.MethodPost, operationID: "acceptLoss", path: "/v1/log/accept-loss",
-			summary: "Go on without commits that were lost; positions of before get 410 afterwards",
+			summary: "Accept the loss of commits; earlier positions get 410 afterwards",
 			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.LogState{}, body: action(acceptLoss), uncached: true,
 			success: []int{http.StatusOK},
 		},
 	}
 }
 
-// operationsVisible is for the operator of a node that has them.
+// operationsVisible admits the operator, on a node with Operations.
 func operationsVisible(req *call, _ *projections.View) bool {
 	return req.caller.Operator && req.cfg.Operations != nil
 }
 
-// logTimeout is how long the log may take to answer its operator.
+// logTimeout bounds the log's response to an operator's request.
 const logTimeout = 5 * time.Second
 
 func (c *call) logUnreachable(err error) error {
@@ -83,8 +83,9 @@ func (c *call) logState(ctx context.Context) (api.LogState, error) {
 	return state, nil
 }
 
-// nodeName is the name that the log has for this node, found by what it owns; empty if it is not known.
-// A partition may have changed hands since the status was taken, so most of them decide.
+// nodeName returns the log's name of this node, derived from the partitions that it owns; empty if unknown.
+// Partitions
+// may have changed owner since the status was read, so the majority decides.
 func nodeName(operations Operations, status eventlog.Status) (name string) {
 	if len(status.Nodes) == 1 {
 		return status.Nodes[0]
@@ -114,13 +115,13 @@ func partitionState(number int, status *eventlog.PartitionStatus, applied uint64
 	return partition
 }
 
-// lag is how far a node is behind that has applied so much. It may be ahead of a status that was
-// taken a moment before, or know commits that are lost.
+// lag returns how many commits a node lacks that has applied the given number. The node may be ahead of the
+// status, or have applied commits that were lost.
 func lag(status *eventlog.PartitionStatus, applied uint64) uint64 {
 	return max(status.Durable, applied) - applied
 }
 
-// age is in seconds, to the millisecond; the clocks of two machines may differ.
+// age returns seconds, rounded to milliseconds; not negative, because clocks of two machines may differ.
 func age(since, now time.Time) float64 {
 	if since.IsZero() {
 		return 0
@@ -142,7 +143,7 @@ func addToTotals(totals *api.LogTotals, partition api.LogPartition) {
 	}
 }
 
-// acceptLoss accepts all the losses or, when one partition has none, nothing.
+// acceptLoss accepts all named losses, or none if one of the partitions has no loss.
 func acceptLoss(req *writeCall, read func() (*api.AcceptLoss, error)) error {
 	body, err := read()
 	if err != nil {
@@ -170,13 +171,13 @@ func acceptLoss(req *writeCall, read func() (*api.AcceptLoss, error)) error {
 	return nil
 }
 
-// partitionsToAccept returns the partitions, each of them once.
+// partitionsToAccept returns the partitions without duplicates.
 func partitionsToAccept(body *api.AcceptLoss) ([]eventlog.Partition, error) {
 	var partitions []eventlog.Partition
 	for i, number := range body.Partitions {
 		if number < 0 || number >= eventlog.Partitions {
 			return nil, invalid(domain.FieldError{
-				Field: "partitions[" + strconv.Itoa(i) + "]", Message: "is not a partition, from 0 to " + strconv.Itoa(eventlog.Partitions-1),
+				Field: "partitions[" + strconv.Itoa(i) + "]", Message: "must be a partition from 0 to " + strconv.Itoa(eventlog.Partitions-1),
 			})
 		}
 		partitions = append(partitions, eventlog.Partition(number))
@@ -204,7 +205,7 @@ func (c *call) acceptLosses(ctx context.Context, partitions []eventlog.Partition
 	}
 	for _, partition := range partitions {
 		if err := c.cfg.Operations.AcceptLoss(ctx, partition); err != nil {
-			return unavailable("not_all_accepted", "Not every loss was accepted. Ask for the log's state and accept what is still open.", err)
+			return unavailable("not_all_accepted", "Some losses were not accepted. Read the log's state and accept the open ones.", err)
 		}
 		loss := status.Partitions[partition].OpenLoss
 		c.cfg.Logger.Warn("the operator has accepted a loss", "partition", partition, "known", loss.Known.Seq, "stored", loss.Stored.Seq)

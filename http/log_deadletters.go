@@ -24,28 +24,28 @@ func deadLetterRoutes() []*route {
 	read := []int{http.StatusOK, http.StatusNotModified}
 	return []*route{
 		{
-			method: http.MethodGet, operationID: "listDeadLetters", path: list, summary: "Messages that could not be read as commands, oldest first",
+			method: http.MethodGet, operationID: "listDeadLetters", path: list, summary: "Messages that could not be decoded as commands, oldest first",
 			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.DeadLetters{}, query: listParameters(), handle: computed(listDeadLetters),
 			uncached: true, success: read,
 		},
 		{
-			method: http.MethodGet, operationID: "getDeadLetter", path: one, summary: "One of them: the newest with that id",
+			method: http.MethodGet, operationID: "getDeadLetter", path: one, summary: "One dead letter, the newest with this id",
 			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.OneDeadLetter{}, handle: computed(getDeadLetter), uncached: true, success: read,
 		},
 		{
 			method: http.MethodPost, operationID: "replayDeadLetter", path: one + "/replay",
-			summary: "Send its payload again as a new command, for when the program can read it now; every time it is done again",
+			summary: "Resubmit the payload of a dead letter as a new command (not idempotent)",
 			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.Replayed{}, body: &bodyHandler{run: replayDeadLetter, honoursPrefer: true}, uncached: true,
 			success: []int{http.StatusOK},
 		},
 	}
 }
 
-// deadLetter is a dead letter with its place, which tells those of one id apart.
+// deadLetter is a dead letter with its place, which distinguishes letters of the same id.
 type deadLetter struct {
 	eventlog.DeadLetter
 	partition eventlog.Partition
-	number    int // in its partition
+	number    int // within its partition
 }
 
 func (l deadLetter) key() string {
@@ -93,7 +93,7 @@ func (c *call) deadLettersIn(ctx context.Context, partition eventlog.Partition) 
 	return letters, nil
 }
 
-// firstLine cuts a reason to what fits into a list. A panic's goes on with its stack.
+// firstLine truncates a reason for a list. The reason of a panic continues with its stack.
 func firstLine(reason string) string {
 	const limit = 200
 	line, _, _ := strings.Cut(strings.TrimSpace(reason), "\n")
@@ -103,27 +103,27 @@ func firstLine(reason string) string {
 	return line
 }
 
-// maxPathID is how long an id may be in a path, in bytes before it is encoded.
+// maxPathID is the maximum length of an id in a path, in bytes before encoding.
 const maxPathID = 200
 
-// deadLetterPathID writes a message's id, which may be any bytes, as a segment of a path.
+// deadLetterPathID encodes a message's id, which may contain any bytes, as a path segment.
 func deadLetterPathID(id string) string {
 	switch {
-	case id == "", id == ".", id == "..", len(id) > maxPathID: // empty, taken for a step, or refused on the way
+	case id == "", id == ".", id == "..", len(id) > maxPathID: // empty, relative, or too long for proxies
 		sum := sha256.Sum256([]byte(id))
 		return "sha256-" + hex.EncodeToString(sum[:])
 	}
 	return url.PathEscape(id)
 }
 
-// deadLetterInPath finds the letter that the path names, the newest of its id.
+// deadLetterInPath returns the dead letter named by the path, the newest one of its id.
 func (c *call) deadLetterInPath() (deadLetter, error) {
 	number, err := strconv.ParseUint(c.echoCtx.Param("partition"), 10, 8)
 	if err != nil || number >= eventlog.Partitions || strconv.FormatUint(number, 10) != c.echoCtx.Param("partition") {
 		return deadLetter{}, errNotFound
 	}
 	id := c.echoCtx.Param("letter")
-	if c.request.URL.RawPath != "" { // else Echo has it unescaped
+	if c.request.URL.RawPath != "" { // otherwise Echo has unescaped it
 		if id, err = url.PathUnescape(id); err != nil {
 			return deadLetter{}, errNotFound
 		}
@@ -156,8 +156,8 @@ func getDeadLetter(req *call) (projections.Answer, error) {
 	}}, nil
 }
 
-// payloadOf tells the envelope. A sum would let somebody confirm a guess at what is in it, so it is
-// told only where nothing else can be.
+// payloadOf describes the envelope. A hash would let a caller confirm a guess at the content, so it is included only
+// if the payload has no envelope.
 func payloadOf(summary bus.DeadLetterSummary, payload []byte) api.DeadLetterPayload {
 	if !summary.Envelope {
 		sum := sha256.Sum256(payload)
@@ -170,7 +170,7 @@ func payloadOf(summary bus.DeadLetterSummary, payload []byte) api.DeadLetterPayl
 	}
 }
 
-// nilIfZero is nil for what is not there.
+// nilIfZero returns nil for the zero value.
 func nilIfZero[T comparable](value T) *T {
 	var none T
 	if value == none {
@@ -179,7 +179,7 @@ func nilIfZero[T comparable](value T) *T {
 	return &value
 }
 
-// replayDeadLetter sends a letter again, as often as it is asked to.
+// replayDeadLetter resubmits a dead letter as a new command, on every request.
 func replayDeadLetter(req *writeCall, read func() (any, error)) error {
 	letter, err := req.deadLetterInPath()
 	if err != nil {
@@ -209,21 +209,21 @@ func replayDeadLetter(req *writeCall, read func() (any, error)) error {
 	return nil
 }
 
-// willBeDecided reports whether a command that was waited for in vain will be decided: its inbox outlives
-// processes, or all that happened is that the time ran out.
+// willBeDecided reports whether a command without an outcome will still be decided: its queue is durable, or only the
+// wait has expired.
 func (c *call) willBeDecided(err error) bool {
 	return errors.Is(err, bus.ErrPending) && (c.cfg.DurableQueue || errors.Is(err, context.DeadlineExceeded))
 }
 
-// replayRefusal is the refusal for what may have been sent again. It does not ask for a repeat, which would
-// do it twice.
+// replayRefusal returns the refusal for a dead letter that may have been resubmitted. It does not suggest a repeat,
+// which would submit it twice.
 func replayRefusal(err error) error {
 	if !errors.Is(err, bus.ErrOutcomeUnknown) {
 		return err
 	}
 	return &refusal{
 		status: http.StatusServiceUnavailable, code: "outcome_unknown", cause: err,
-		detail: "Whether it was sent again is not known. Find out whether it is done before you send it once more.",
+		detail: "The dead letter may have been resubmitted. Check whether its command took effect before you replay it again.",
 	}
 }
 
@@ -239,9 +239,9 @@ func replayState(result bus.Result, err error) string {
 	return "done"
 }
 
-// redactedProblem is the problem without its detail and fields: they tell of the agreement.
+// redactedProblem returns the problem without detail and fields, which could disclose content of the agreement.
 func (c *call) redactedProblem(result bus.Result) *api.Problem {
-	detail := "This rule refused it. What it says of the agreement is told to its sender only."
+	detail := "The rule named by the code refused it. Details of the agreement are shown to the sender only."
 	if result.IsDeadLetter() {
 		detail = result.Rejection.Detail
 	}

@@ -11,16 +11,15 @@ import (
 	"tandem/projections"
 )
 
-// errHistoryLost tells nothing of what was lost: /readyz, the metrics and the log name it.
+// errHistoryLost names no partition; /readyz, the metrics and the logger do.
 var errHistoryLost = awaitingOperator("history_lost",
-	"Some of the history that this is made of was lost. It is served again when the operator has decided how to go on.", nil)
+	"Part of this resource's history was lost. It is served again after the operator has accepted the loss.", nil)
 
-// errOldIfMatch refuses a version that was counted before a loss; since then the same number may have
-// been given to something else.
+// errOldIfMatch refuses a version from before an accepted loss: the same number may since denote another state.
 var errOldIfMatch = refuse(http.StatusPreconditionFailed, "version_mismatch",
-	"History was lost since this ETag was given; read the resource again.")
+	"History was lost after this ETag was issued. Read the resource again.")
 
-// intact reports whether nothing is lost of what the route's answer is made of.
+// intact reports whether no history of the response's data is lost.
 func (c *call) intact(view *projections.View) bool {
 	switch agreement, partner := c.agreement(), c.partner(); {
 	case c.cfg.ReadModel.OpenLosses() == nil || c.route == nil:
@@ -35,8 +34,8 @@ func (c *call) intact(view *projections.View) bool {
 	return true
 }
 
-// checkIntact is to be asked before something that was made earlier is served, and by those who wait: it
-// refuses what has been lost meanwhile. While nothing is lost it costs an atomic load.
+// checkIntact refuses data whose history has been lost since it was rendered. Handlers call it before they serve
+// cached data and after waiting. Without losses it costs an atomic load.
 func (c *call) checkIntact() error {
 	if c.cfg.ReadModel.OpenLosses() == nil {
 		return nil
@@ -44,20 +43,20 @@ func (c *call) checkIntact() error {
 	return c.checkVisible()
 }
 
-// checkAcceptNew refuses to begin something when the log has no room for more. Why is for the operator.
+// checkAcceptNew refuses new partners and agreements when the log is nearly full. Only the operator sees the reason.
 func (c *writeCall) checkAcceptNew() error {
 	err := c.cfg.AcceptNew()
 	if err == nil {
 		return nil
 	}
-	detail := "This installation takes in nothing new now. What is there can still be changed."
+	detail := "This installation accepts no new partners and agreements now. Existing ones can still be changed."
 	if c.caller.Operator {
 		detail = err.Error()
 	}
 	return awaitingOperator("log_full", detail, err)
 }
 
-// readiness is why the node is not ready, empty if it is.
+// readiness returns why the node is not ready, or "" if it is.
 func (c *call) readiness() string {
 	var reasons []string
 	if err := c.cfg.Ready(); err != nil {
@@ -69,7 +68,7 @@ func (c *call) readiness() string {
 	return strings.Join(reasons, "; ")
 }
 
-// lossCollector tells the partitions that are not served because they have lost commits.
+// lossCollector exports the partitions that are not served because they have lost commits.
 type lossCollector struct {
 	image            *projections.ReadModel
 	partitions, lost *prometheus.Desc
@@ -78,8 +77,8 @@ type lossCollector struct {
 func newLossCollector(image *projections.ReadModel) lossCollector {
 	return lossCollector{
 		image,
-		prometheus.NewDesc("tandem_log_lost_partitions", "Partitions that have lost commits and wait for the operator.", nil, nil),
-		prometheus.NewDesc("tandem_log_lost", "1 for each partition that has lost commits and waits for the operator.", []string{"partition"}, nil),
+		prometheus.NewDesc("tandem_log_lost_partitions", "Partitions with a loss that has not been accepted.", nil, nil),
+		prometheus.NewDesc("tandem_log_lost", "1 for each partition with a loss that has not been accepted.", []string{"partition"}, nil),
 	}
 }
 

@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// scrapeTimeout is how long a scrape waits for the log.
+	// scrapeTimeout bounds the log's response to a scrape.
 	scrapeTimeout = time.Second
-	// scrapeTTL is for how long an answer of the log, or that there was none, serves further scrapes:
-	// however many ask, the log is asked once.
+	// scrapeTTL is how long a response of the log, or its absence, is reused for further scrapes.
 	scrapeTTL = 5 * time.Second
 )
 
-// logMetrics tells what somebody on call asks of the log. It asks the log when it is scraped. While
-// the log does not answer there is only tandem_log_up, at 0, and nothing outdated.
+// logMetrics exports the log's state for operators, read when scraped. If the log does not respond, only
+// tandem_log_up
+// is exported, with the value 0.
 type logMetrics struct {
 	operations Operations
 	image      *projections.ReadModel
@@ -30,7 +30,7 @@ type logMetrics struct {
 	up, head, lag, waiting, oldest, owned, unowned, deadLetters, bytes, limit *prometheus.Desc
 
 	mu         sync.Mutex
-	fetchedAt  time.Time // when status was asked for; zero: never
+	fetchedAt  time.Time // when status was read; zero: never
 	status     eventlog.Status
 	lagCommits uint64 // commits that this node had not applied then
 	err        error
@@ -42,16 +42,16 @@ func newLogMetrics(operations Operations, image *projections.ReadModel, now func
 	}
 	return &logMetrics{
 		operations: operations, image: image, now: now,
-		up:          desc("up", "1 when the log told its state at the scrape, else 0."),
+		up:          desc("up", "1 if the log responded at the scrape, otherwise 0."),
 		head:        desc("head", "Sequence number of the last stored commit.", "partition"),
 		lag:         desc("applied_lag_commits", "Durable commits that this node has not applied yet, over all partitions."),
-		waiting:     desc("waiting_commands", "Commands in the inbox that are not decided yet.", "partition"),
-		oldest:      desc("oldest_waiting_seconds", "Age of the oldest command in any inbox; 0 if none waits or its age is not known."),
+		waiting:     desc("waiting_commands", "Undecided commands in the command queue.", "partition"),
+		oldest:      desc("oldest_waiting_seconds", "Age of the oldest undecided command; 0 if there is none or its age is unknown."),
 		owned:       desc("owned_partitions", "Partitions that this node owns."),
 		unowned:     desc("unowned_partitions", "Partitions that no node owns; their commands wait."),
-		deadLetters: desc("dead_letters", "Messages kept because they could not be read as commands, over all partitions."),
+		deadLetters: desc("dead_letters", "Messages that could not be decoded as commands, over all partitions."),
 		bytes:       desc("bytes", "Size of the log's file, or memory in use by its server."),
-		limit:       desc("limit_bytes", "What tandem_log_bytes may reach; 0 when no limit is set."),
+		limit:       desc("limit_bytes", "Limit of tandem_log_bytes; 0 without a limit."),
 	}
 }
 
@@ -77,7 +77,7 @@ func (m *logMetrics) Collect(out chan<- prometheus.Metric) {
 	var oldest float64
 	now := m.now()
 	for i := range status.Partitions {
-		status, number := &status.Partitions[i], fmt.Sprintf("%02d", i) // as tandem_log_lost has it
+		status, number := &status.Partitions[i], fmt.Sprintf("%02d", i) // the same form as in tandem_log_lost
 		gauge(m.head, float64(status.Head.Seq), number)
 		gauge(m.waiting, float64(status.Waiting), number)
 		letters += status.DeadLetters
@@ -99,8 +99,7 @@ func (m *logMetrics) Collect(out chan<- prometheus.Metric) {
 	gauge(m.limit, float64(status.BytesLimit))
 }
 
-// fetchStatus returns the log's state, as it was some seconds ago at most. Scrapes at the same time wait for
-// one answer.
+// fetchStatus returns the log's state, at most scrapeTTL old. Concurrent scrapes share one read.
 func (m *logMetrics) fetchStatus() (eventlog.Status, uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

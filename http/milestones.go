@@ -42,23 +42,23 @@ func stateFilters() []parameter {
 		healths = append(healths, string(health))
 	}
 	return []parameter{
-		{name: "state", kind: "string", values: states, doc: "Only those in this state."},
-		{name: "health", kind: "string", values: healths, doc: "Only those with this declared health."},
-		{name: "role", kind: "string", values: []string{"owner", "acceptor"}, doc: "Only those that one's partner owns, or accepts."},
-		{name: "due_before", kind: "date", doc: "Only those due before this date."},
-		{name: "due_after", kind: "date", doc: "Only those due after this date."},
-		{name: "overdue", kind: "boolean", doc: "Only those that are overdue, or are not."},
+		{name: "state", kind: "string", values: states, doc: "Milestones in this state."},
+		{name: "health", kind: "string", values: healths, doc: "Milestones with this declared health."},
+		{name: "role", kind: "string", values: []string{"owner", "acceptor"}, doc: "Milestones that the caller's partner owns, or accepts."},
+		{name: "due_before", kind: "date", doc: "Milestones due before this date."},
+		{name: "due_after", kind: "date", doc: "Milestones due after this date."},
+		{name: "overdue", kind: "boolean", doc: "Milestones that are overdue, or are not."},
 	}
 }
 
 func milestoneFilters() []parameter {
 	return append([]parameter{
-		{name: "agreement", kind: "string", doc: "Only those under this agreement."},
-		{name: "project", kind: "string", doc: "Only those of projects with this id."},
+		{name: "agreement", kind: "string", doc: "Milestones of this agreement."},
+		{name: "project", kind: "string", doc: "Milestones of projects with this id."},
 	}, stateFilters()...)
 }
 
-// milestoneQuery reads the filters; what the route does not have is not there.
+// milestoneQuery parses the filters. A filter that the route does not declare is empty.
 func (c *call) milestoneQuery() (projections.MilestoneQuery, error) {
 	params, err := c.parseQuery()
 	if err != nil {
@@ -118,7 +118,7 @@ func getMilestoneDates(req *call, view *projections.View) (projections.Answer, e
 		return projections.Answer{}, err
 	}
 	ref := req.milestone()
-	dates, _ := view.Dates(ref) // it is there: the route has asked
+	dates, _ := view.Dates(ref) // exists: visibility was checked
 	return projections.Answer{Version: view.AgreementVersion(ref.Agreement), Body: dates, Agreement: ref.Agreement}, nil
 }
 
@@ -169,8 +169,8 @@ func planMilestone(req *writeCall, body *api.NewMilestone) (*intent, error) {
 	}, nil
 }
 
-// chosenAcceptors returns the acceptors that the client named; nil stands for the default. To name an empty
-// list is to ask for a milestone that nobody accepts.
+// chosenAcceptors returns the acceptors named by the client; nil: the default. An empty list is refused, because a
+// shared milestone needs an acceptor.
 func chosenAcceptors(named *[]domain.PartnerID, private bool) ([]domain.PartnerID, error) {
 	if named == nil {
 		return nil, nil
@@ -191,7 +191,7 @@ func editMilestone(req *writeCall, body *api.MilestoneChange) (*intent, error) {
 	}), nil
 }
 
-// milestoneIntent is the intent of a command on the milestone in the path.
+// milestoneIntent returns the intent of a command on the milestone in the path.
 func (c *writeCall) milestoneIntent(command domain.Command) *intent {
 	ref := c.milestone()
 	return &intent{command: command, status: http.StatusOK, path: milestonePath(ref), read: readMilestone(ref)}

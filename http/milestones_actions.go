@@ -13,21 +13,21 @@ func actionRoutes() []*route {
 	}
 	return []*route{
 		action("start", "Begin the work", owner, command(startMilestone)),
-		action("progress", "Report progress and health; privately, any participant's own assessment", reporter, command(reportProgress)),
-		action("forecast", "Move one's own forecast", participants, command(moveForecast)),
-		action("deliver", "Claim that it is done", owner, command(deliverMilestone)),
-		action("withdraw", "Take the delivery back while nobody has decided it", owner, command(withdrawDelivery)),
-		action("accept", "Accept the delivery, fully or on conditions; the last acceptor's full yes finishes the milestone", acceptor, command(acceptMilestone)),
+		action("progress", "Report progress and health; with audience private, a participant's own assessment", reporter, command(reportProgress)),
+		action("forecast", "Move the own partner's forecast", participants, command(moveForecast)),
+		action("deliver", "Deliver the milestone", owner, command(deliverMilestone)),
+		action("withdraw", "Withdraw an undecided delivery", owner, command(withdrawDelivery)),
+		action("accept", "Accept the delivery, unconditionally or with conditions; the last acceptor's unconditional acceptance finishes the milestone", acceptor, command(acceptMilestone)),
 		changeRoute(http.MethodPost, "closeCondition", milestonePathTemplate+"/close-condition",
-			"Say that a condition is met; the last closing makes the acceptance a full one", conditionAuthor, milestoneVisible,
+			"Close a condition as met; closing the last one makes the acceptance unconditional", conditionAuthor, milestoneVisible,
 			api.Milestone{}, command(closeCondition)),
 		action("reject", "Reject the delivery, with reasons", acceptor, command(rejectMilestone)),
 		action("dispute", "Object to the rejection of the last delivery, within the acceptance period", owner, command(disputeMilestone)),
-		action("settle", "Name the outcome of a dispute; it is settled when the owner and all acceptors name the same", settler, command(settleMilestone)),
+		action("settle", "Name an outcome for a dispute; it is settled when the owner and all acceptors name the same outcome", settler, command(settleMilestone)),
 		action("cancel", "Cancel a milestone that is not delivered", owner, command(cancelMilestone)),
-		action("waive", "Give up the claim to the result; it takes every acceptor", acceptor, command(waiveMilestone)),
-		action("share", "Show a private milestone to all participants; nothing goes back", owner, command(shareMilestone)),
-		action("comment", "Say something, to all who see the milestone or to one's own partner", participants, command(commentMilestone)),
+		action("waive", "Waive the milestone; requires every acceptor", acceptor, command(waiveMilestone)),
+		action("share", "Share a private milestone with all participants; cannot be undone", owner, command(shareMilestone)),
+		action("comment", "Comment for all readers of the milestone or for the own partner", participants, command(commentMilestone)),
 	}
 }
 

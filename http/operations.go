@@ -11,17 +11,17 @@ import (
 	"tandem/api"
 )
 
-// docs is what the documentation page is made of. It loads nothing from anywhere else.
+// docs contains the files of the documentation page, which loads no other resources.
 //
 //go:embed docs
 var docs embed.FS
 
-// docsPolicy lets the page load its own files and ask its own server, and nothing more. Swagger UI
-// draws some of its icons from data: URLs.
+// docsPolicy lets the page load its own files and call its own server only. Swagger UI draws some icons from data:
+// URLs.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// media is the answer of a route that does not answer JSON: its media type.
+// media is the media type of a response that is not JSON.
 type media string
 
 func operationRoutes() []*route {
@@ -29,7 +29,7 @@ func operationRoutes() []*route {
 	return []*route{
 		{
 			method: http.MethodGet, operationID: "getCommand", path: "/v1/commands/{id}",
-			summary: "What became of a write that was answered before its outcome was known",
+			summary: "The state of a command that was pending when its request was answered",
 			callers: "the member who sent the command", visibleTo: commandVisible, responseBody: api.Command{}, handle: computed(getCommand),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
@@ -42,7 +42,7 @@ func operationRoutes() []*route {
 			callers: anyone, responseBody: media("text/html"), handle: getDocs, success: ok, anonymous: true,
 		},
 		{
-			method: http.MethodGet, operationID: "getDocsFile", path: "/docs/{file}", summary: "What the page is made of",
+			method: http.MethodGet, operationID: "getDocsFile", path: "/docs/{file}", summary: "A file of the documentation page",
 			callers: anyone, responseBody: media("*/*"), handle: getDocsFile, success: ok, anonymous: true,
 		},
 		{
@@ -50,7 +50,7 @@ func operationRoutes() []*route {
 			callers: anyone, responseBody: api.Probe{}, handle: getLive, success: ok, anonymous: true, admin: true,
 		},
 		{
-			method: http.MethodGet, operationID: "isReady", path: "/readyz", summary: "Whether the node can serve; 503 with the reason if not",
+			method: http.MethodGet, operationID: "isReady", path: "/readyz", summary: "Whether the node is ready; 503 with the reason if not",
 			callers: anyone, responseBody: api.Probe{}, handle: getReady, success: ok, anonymous: true, admin: true,
 		},
 		{
@@ -74,7 +74,7 @@ func getDocs(req *call) error { return req.sendDocsFile("index.html") }
 
 func getDocsFile(req *call) error { return req.sendDocsFile(req.echoCtx.Param("file")) }
 
-// sendDocsFile sends one of the embedded files.
+// sendDocsFile sends an embedded file.
 func (c *call) sendDocsFile(name string) error {
 	data, err := docs.ReadFile("docs/" + name)
 	if err != nil {
@@ -102,7 +102,7 @@ func getReady(req *call) error {
 	default:
 	}
 	if why := req.readiness(); why != "" {
-		return unavailable("not_ready", why, nil) // no cause: a probe comes every second, and the answer says it all
+		return unavailable("not_ready", why, nil) // no cause: probes run every second, and the response contains the reason
 	}
 	return req.writeJSON(http.StatusOK, api.Probe{Status: "ok"})
 }

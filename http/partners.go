@@ -12,25 +12,25 @@ import (
 func partnerRoutes() []*route {
 	return []*route{
 		{
-			method: http.MethodGet, operationID: "getMe", path: "/v1/me", summary: "Who the token belongs to", callers: anyMember,
+			method: http.MethodGet, operationID: "getMe", path: "/v1/me", summary: "The partner, role and member of the token", callers: anyMember,
 			responseBody: api.Me{}, handle: computed(getMe), success: []int{http.StatusOK, http.StatusNotModified},
 		},
-		readRoute("listPartners", "/v1/partners", "Oneself and the counterparties; for the operator all partners", anyMember,
+		readRoute("listPartners", "/v1/partners", "The caller's partner and its counterparties; for the operator all partners", anyMember,
 			nil, api.Partners{}, listPartners, listParameters()...).withDependency((*projections.View).IntactPartners),
 		createRoute("createPartner", "/v1/partners", "Create a partner", "the operator", nil, api.Partner{}, command(createPartner)),
 		readRoute("getPartner", "/v1/partners/{partner}", "One partner", anyMember, partnerVisible, api.Partner{}, getPartner),
-		changeRoute(http.MethodPatch, "editPartner", "/v1/partners/{partner}", "Change what a partner says of itself",
+		changeRoute(http.MethodPatch, "editPartner", "/v1/partners/{partner}", "Change a partner's own data",
 			directoryWrite, partnerVisible, api.Partner{}, command(editPartner)),
 		readRoute("listPartnerMilestones", "/v1/partners/{partner}/milestones",
-			"All milestones that the partner may see, by due date, agreement, project and id", anyOfPartner,
+			"All milestones that the partner may see, sorted by due date, agreement, project and id", anyOfPartner,
 			ownPartner, api.Milestones{}, listPartnerMilestones, listParameters(milestoneFilters()...)...).withDependency((*projections.View).Intact),
-		readRoute("getPartnerStatus", "/v1/partners/{partner}/status", "Counts over all that the partner may see",
+		readRoute("getPartnerStatus", "/v1/partners/{partner}/status", "Counts over everything that the partner may see",
 			anyOfPartner, ownPartner, api.Status{}, getPartnerStatus).withDependency((*projections.View).Intact),
-		readRoute("getInbox", "/v1/partners/{partner}/inbox", "What waits for the partner, oldest first", anyOfPartner,
+		readRoute("getInbox", "/v1/partners/{partner}/inbox", "The items that wait for the partner, oldest first", anyOfPartner,
 			ownPartner, api.Inbox{}, getInbox, listParameters()...).withDependency((*projections.View).Intact),
 		{
 			method: http.MethodPost, operationID: "dismissNotice", path: "/v1/partners/{partner}/notices/{notice}/dismiss",
-			summary: "Take a notice out of the inbox before its cause has gone", callers: "managers of the partner", visibleTo: noticeVisible,
+			summary: "Dismiss a notice while its cause persists", callers: "managers of the partner", visibleTo: noticeVisible,
 			body: command(dismissNotice), success: []int{http.StatusNoContent},
 		},
 		{
@@ -42,7 +42,7 @@ func partnerRoutes() []*route {
 	}
 }
 
-// getMe differs between the members of a partner, so it cannot be a page: they share pages.
+// getMe depends on the member, so it is not a cached page: members of a partner share those.
 func getMe(req *call) (projections.Answer, error) {
 	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
@@ -98,10 +98,10 @@ func createPartner(req *writeCall, body *api.NewPartner) (*intent, error) {
 	}, nil
 }
 
-// checkTimeZone refuses names that no date can be computed in. Local would be this machine's.
+// checkTimeZone refuses unknown time zones, and Local, which depends on the machine.
 func checkTimeZone(name string) error {
 	if _, err := time.LoadLocation(name); err != nil || name == "" || name == "Local" {
-		return invalid(domain.FieldError{Field: "time_zone", Message: "is not an IANA time zone such as Europe/Helsinki"})
+		return invalid(domain.FieldError{Field: "time_zone", Message: "must be an IANA time zone such as Europe/Helsinki"})
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func editPartner(req *writeCall, body *api.PartnerChange) (*intent, error) {
 		command: domain.EditPartner{PartnerID: id, Name: body.Name, Country: body.Country, TimeZone: body.TimeZone, Holidays: body.Holidays},
 		status:  http.StatusOK, path: partnerPath(id), read: readPartner(id),
 		mapRejection: func(rejection *domain.Error) error {
-			if rejection.Kind == domain.NotFound { // the directory is another's; that the partner exists is no secret
+			if rejection.Kind == domain.NotFound { // the directory of another partner, whose existence is known
 				return refuse(http.StatusForbidden, "not_your_partner", "Only a manager of %s can do this.", id)
 			}
 			return req.explainTokenLimit(rejection)
@@ -128,10 +128,10 @@ func editPartner(req *writeCall, body *api.PartnerChange) (*intent, error) {
 	}, nil
 }
 
-// explainTokenLimit says so when it was the token's limit that made the caller a viewer.
+// explainTokenLimit mentions the token's limit if it made the caller a viewer.
 func (c *writeCall) explainTokenLimit(rejection *domain.Error) error {
 	if rejection.Code == "manager_only" && c.caller.Scope != "" && c.caller.Role == domain.Manager {
-		return refuse(http.StatusForbidden, "token_limited", "This token is limited to the agreements %s.", joinIDs(c.scopeAgreements()))
+		return refuse(http.StatusForbidden, "token_limited", "The token is limited to these agreements: %s.", joinIDs(c.scopeAgreements()))
 	}
 	return rejection
 }

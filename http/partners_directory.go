@@ -28,11 +28,11 @@ func directoryRoutes() []*route {
 		},
 		changeRoute(http.MethodPatch, "editMember", members+"/{member}", "Change a member's role, name or address",
 			directoryWrite, memberVisible, api.Member{}, command(editMember)),
-		removeRoute("removeMember", members+"/{member}", "Remove a member and erase name and address; tokens in the member's name stop working",
+		removeRoute("removeMember", members+"/{member}", "Remove a member and erase name and address; the member's tokens are revoked",
 			directoryWrite, memberVisibleOrRepeat, deletion(removeMember)),
 		readRoute("listTokens", tokens, "The partner's tokens, without their secrets", directoryRead, directoryVisible,
 			api.Tokens{}, listTokens, listParameters()...),
-		createRoute("issueToken", tokens, "Issue a token; the answer is the only one that shows it", directoryWrite, directoryVisible,
+		createRoute("issueToken", tokens, "Issue a token, which only this response shows", directoryWrite, directoryVisible,
 			api.IssuedToken{}, command(issueToken)),
 		readRoute("getToken", tokens+"/{token}", "One token, without its secret", directoryRead, tokenVisible, api.Token{}, getToken),
 		removeRoute("revokeToken", tokens+"/{token}", "Revoke a token at once", directoryWrite, tokenVisible, deletion(revokeToken)),
@@ -89,7 +89,7 @@ func readMember(partner domain.PartnerID, id domain.MemberID) resourceReader {
 	}
 }
 
-// withProfile fills in what is kept outside the chain.
+// withProfile adds the values stored outside the chain.
 func (c *call) withProfile(ctx context.Context, body any) (any, error) {
 	member, ok := body.(api.Member)
 	if !ok {
@@ -100,18 +100,18 @@ func (c *call) withProfile(ctx context.Context, body any) (any, error) {
 	return member, err
 }
 
-// memberProfile is what a request says of a member and the key–value space keeps; nil: nothing.
+// memberProfile contains a request's values that are stored as key–value entries; nil: not given.
 type memberProfile struct{ name, email *string }
 
 func (p memberProfile) validate() error {
 	var fieldErrors []domain.FieldError
 	if p.name != nil && (*p.name == "" || len([]rune(*p.name)) > 200) {
-		fieldErrors = append(fieldErrors, domain.FieldError{Field: "name", Message: "has 1 to 200 characters"})
+		fieldErrors = append(fieldErrors, domain.FieldError{Field: "name", Message: "must have 1 to 200 characters"})
 	} else if p.name != nil && domain.UnreadableReason(*p.name, true) != "" {
 		fieldErrors = append(fieldErrors, domain.FieldError{Field: "name", Message: domain.UnreadableReason(*p.name, true)})
 	}
 	if p.email != nil && !validEmail(*p.email) {
-		fieldErrors = append(fieldErrors, domain.FieldError{Field: "email", Message: "is not an address such as name@company.example"})
+		fieldErrors = append(fieldErrors, domain.FieldError{Field: "email", Message: "must be an address such as name@company.example"})
 	}
 	if len(fieldErrors) > 0 {
 		return invalid(fieldErrors...)
@@ -119,9 +119,9 @@ func (p memberProfile) validate() error {
 	return nil
 }
 
-// completeMember fills in what is kept, and what the request said, so that a repeat is not answered with what
-// others said since. What the request did not say, as the address in a change of the name, is shown as
-// it is now: what it was then is erased.
+// completeMember adds stored values to the response. Values given in the request take precedence, so that a repeat
+// does
+// not show later changes by others. Values not given are shown as they are now, because earlier ones are erased.
 func (p memberProfile) completeMember(req *call) func(context.Context, any) (any, error) {
 	return func(ctx context.Context, body any) (any, error) {
 		body, err := req.withProfile(ctx, body)
@@ -151,8 +151,7 @@ func (p memberProfile) entries(id domain.PartnerID, member domain.MemberID) []ev
 	return entries
 }
 
-// replacements is puts over what is there: the former name or address is erased like that of a member who
-// is removed.
+// replacements returns puts that erase the previous values, as at the removal of a member.
 func (p memberProfile) replacements(id domain.PartnerID, member domain.MemberID) []eventlog.KV {
 	var entries []eventlog.KV
 	for _, kv := range p.entries(id, member) {
@@ -166,7 +165,7 @@ func addMember(req *writeCall, body *api.NewMember) (*intent, error) {
 	if err := profile.validate(); err != nil {
 		return nil, err
 	}
-	id := domain.MemberID("m-" + req.derive.suffix("member", req.commandID, 0)) // says nothing of the person
+	id := domain.MemberID("m-" + req.derive.suffix("member", req.commandID, 0)) // discloses nothing about the person
 	return &intent{
 		command: domain.AddMember{MemberRef: domain.MemberRef{Partner: req.partner(), Member: id}, Role: body.Role}, privateKV: profile.entries(req.partner(), id),
 		status: http.StatusCreated, path: memberPath(req.partner(), id), read: readMember(req.partner(), id),
@@ -246,13 +245,13 @@ func issueToken(req *writeCall, body *api.NewToken) (*intent, error) {
 	}, nil
 }
 
-// checkAgreements refuses agreements that the token's partner is no party of. The operator knows none of them
-// and is not asked.
+// checkAgreements refuses agreements to which the token's partner is not a party. It does not apply to the operator,
+// who cannot see agreements.
 func (c *writeCall) checkAgreements(ids []domain.AgreementID) error {
 	if c.caller.Operator {
 		for _, id := range ids {
 			if !domain.ValidSlug(string(id)) {
-				return invalid(domain.FieldError{Field: "agreements", Message: "has something that is no id"})
+				return invalid(domain.FieldError{Field: "agreements", Message: "contains a value that is not an id"})
 			}
 		}
 		return nil
@@ -260,7 +259,7 @@ func (c *writeCall) checkAgreements(ids []domain.AgreementID) error {
 	return c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
 		for _, id := range ids {
 			if !view.AgreementVisible(id) {
-				return invalid(domain.FieldError{Field: "agreements", Message: "has an agreement that you cannot see"})
+				return invalid(domain.FieldError{Field: "agreements", Message: "contains an agreement that you cannot see"})
 			}
 		}
 		return nil
@@ -274,7 +273,7 @@ func revokeToken(req *writeCall) (*intent, error) {
 	}, nil
 }
 
-// validEmail reports whether s is a bare e-mail address (RFC 5322).
+// validEmail reports whether text is a bare e-mail address (RFC 5322).
 func validEmail(text string) bool {
 	parsed, err := mail.ParseAddress(text)
 	return err == nil && parsed.Address == text && len(text) <= 320

@@ -13,10 +13,10 @@ func projectRoutes() []*route {
 	const all = "/v1/agreements/{agreement}/projects"
 	const one = all + "/{project}"
 	routes := []*route{
-		readRoute("listProjects", all, "The projects that one's partner takes part in", anyParty, agreementVisible,
+		readRoute("listProjects", all, "The projects of the caller's partner", anyParty, agreementVisible,
 			api.Projects{}, listProjects, listParameters()...),
-		createRoute("createProject", all, "Begin a project; its id gets a suffix when a party does not take part, or the caller joined the agreement by an amendment", "a manager of a participant", agreementVisible, api.Project{}, command(createProject)),
-		readRoute("getProject", one, "One project; pending shows who has called what", anyParticipant, projectVisible, api.Project{}, getProject),
+		createRoute("createProject", all, "Create a project; its id gets a suffix if a party does not take part, or if the caller joined the agreement by an amendment", "a manager of a participant", agreementVisible, api.Project{}, command(createProject)),
+		readRoute("getProject", one, "One project; pending shows open calls", anyParticipant, projectVisible, api.Project{}, getProject),
 		changeRoute(http.MethodPatch, "editProject", one, "Edit a project (the lead), or call a new decide_by or more participants (every participant)",
 			participants, projectVisible, api.Project{}, command(editProject)),
 		readRoute("getProjectStatus", one+"/status", "Counts over the project", anyParticipant, projectVisible, api.ProjectStatus{}, getProjectStatus),
@@ -27,12 +27,12 @@ func projectRoutes() []*route {
 		move             domain.StageMove
 		summary, callers string
 	}{
-		{domain.MoveCommit, "Call the commitment of an exploration; it takes every participant", participants},
+		{domain.MoveCommit, "Call the commitment of an exploration; requires every participant", participants},
 		{domain.MoveStart, "Start a committed project", lead},
 		{domain.MovePause, "Pause an active project, with a reason", lead},
 		{domain.MoveResume, "Resume a paused project", lead},
-		{domain.MoveComplete, "Call the completion; it takes every participant", participants},
-		{domain.MoveStop, "Call a stop, with a reason; an exploration is stopped by the lead alone", participants},
+		{domain.MoveComplete, "Call the completion; requires every participant", participants},
+		{domain.MoveStop, "Call a stop, with a reason; the lead alone stops an exploration", participants},
 	} {
 		routes = append(routes, changeRoute(http.MethodPost, string(row.move)+"Project", one+"/"+string(row.move), row.summary, row.callers,
 			projectVisible, api.Project{}, command(moveProject(row.move))))
@@ -92,11 +92,11 @@ func createProject(req *writeCall, body *api.NewProject) (*intent, error) {
 	}, nil
 }
 
-// mustHideID reports whether somebody could find out about a project by asking for its id: a party of the
-// agreement that is not among the participants, or the caller itself, if it joined the agreement and
-// does not see what the others had begun before, whose ids have no suffix.
+// mustHideID reports whether the project's id needs a suffix, because a party could otherwise detect a project by
+// creating one with its id: a party outside the participants, or the caller, if it joined the agreement and does not
+// see earlier projects.
 func (c *writeCall) mustHideID(participants []domain.PartnerID) (must bool) {
-	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
 		agreement, _ := view.Agreement(c.agreement())
 		must = view.Joined(c.agreement()) ||
 			slices.ContainsFunc(agreement.Parties, func(partner domain.PartnerID) bool { return !slices.Contains(participants, partner) })

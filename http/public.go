@@ -18,11 +18,12 @@ import (
 	"tandem/projections"
 )
 
-// What everybody sees without a token (R17). It is made of public things only, so its ETag is one of its
-// bytes alone: no event that is not public changes either. An agreement of which nothing is public
-// answers like one that does not exist.
+// Public responses, which need no token (R17). They contain published data only, and their ETag is a hash of their
+// bytes,
+// so an event that is not public changes neither. An agreement without published data gets the same response as a
+// nonexistent one.
 
-// publicPolicy lets the page show its own badge and nothing else.
+// publicPolicy lets the page load its own badge only.
 const publicPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'"
 
 //go:embed public
@@ -40,19 +41,19 @@ func publicRoutes() []*route {
 		}
 	}
 	return []*route{
-		show("getPublicPage", "", "What is public of the agreement, as a page; 404 if nothing is", media("text/html"),
+		show("getPublicPage", "", "The agreement's published data as a page; 404 if there is none", media("text/html"),
 			"text/html; charset=utf-8", publicPage),
-		show("getPublicStatus", "/status", "What is public of the agreement: milestones that every participant approved to publish, as they are now; 404 if nothing is",
+		show("getPublicStatus", "/status", "The agreement's published milestones in their current state; 404 if there are none",
 			api.PublicStatus{}, jsonMedia, func(status api.PublicStatus) ([]byte, error) {
 				return json.Marshal(status, json.Deterministic(true))
 			}),
-		show("getPublicBadge", "/badge.svg", "How many of the public milestones are accepted, as a small picture; 404 if nothing is public",
+		show("getPublicBadge", "/badge.svg", "The number of published and accepted milestones as a badge; 404 if there are none",
 			media("image/svg+xml"), "image/svg+xml", publicBadge),
 	}
 }
 
-// public makes a handler of what is rendered from the public's view. The query does not matter: links are
-// passed on with marks of who did so.
+// public returns the handler of a response rendered from the public view. It ignores the query, because links are
+// passed on with tracking parameters.
 func public(contentType string, render func(api.PublicStatus) ([]byte, error)) func(*call) error {
 	return func(req *call) error {
 		if stale, err := req.checkFresh(); stale != nil || err != nil {
@@ -81,7 +82,7 @@ func public(contentType string, render func(api.PublicStatus) ([]byte, error)) f
 	}
 }
 
-// sendPublic answers, or 304 when the client has it. Caches between may keep it for a minute.
+// sendPublic sends a response, or 304 if the client has it. Shared caches may store it for a minute.
 func (c *call) sendPublic(contentType string, body []byte) {
 	sum := sha256.Sum256(body)
 	out := reply{etag: []string{`"` + hex.EncodeToString(sum[:12]) + `"`}}
@@ -104,7 +105,7 @@ func publicPage(status api.PublicStatus) ([]byte, error) {
 	return renderTemplate("page.html", status)
 }
 
-// badge is what the small picture shows. Its texts are drawn in a fixed width, whatever fonts there are.
+// badge contains the texts of the badge. They are drawn with a fixed width, independent of the available fonts.
 type badge struct {
 	Label, Text, Tone       string
 	LabelWidth, Width       int
@@ -133,7 +134,7 @@ func renderTemplate(name string, data any) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// formatDay writes a date so that nobody mistakes the month.
+// formatDay formats a date with the month's name.
 func formatDay(d any) string {
 	switch d := d.(type) {
 	case domain.Date:
@@ -150,7 +151,7 @@ func stateWords(state domain.MilestoneState) string {
 	return strings.ReplaceAll(string(state), "_", " ")
 }
 
-// tone is the colour beside the word for a state.
+// tone returns the colour of a state.
 func tone(milestone api.PublicMilestone) string {
 	switch {
 	case milestone.State == domain.Waived || milestone.State == domain.Cancelled:

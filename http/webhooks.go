@@ -14,8 +14,9 @@ const (
 	webhookPath  = webhooksPath + "/{webhook}"
 )
 
-// Webhooks are for the partner alone, and for tokens that all of its agreements are open to: what is
-// delivered may be of any of them. To the operator there are none.
+// Webhooks are visible to the partner, with tokens for all of its agreements, because messages may concern any of
+// them.
+// They are invisible to the operator.
 func webhookRoutes() []*route {
 	one := api.Webhook{}
 	act := func(name, action, summary string, answer any, handler *bodyHandler) *route {
@@ -24,18 +25,18 @@ func webhookRoutes() []*route {
 	return []*route{
 		readRoute("listWebhooks", webhooksPath, "The partner's webhooks, by id, without their addresses and secrets", webhookRead,
 			webhooksVisible, api.Webhooks{}, listWebhooks, listParameters()...),
-		createRoute("addWebhook", webhooksPath, "Add a webhook; the answer is the only one that shows a secret made for it", webhookWrite,
+		createRoute("addWebhook", webhooksPath, "Add a webhook; only this response shows a generated secret", webhookWrite,
 			webhooksVisible, api.IssuedWebhook{}, command(addWebhook)),
 		readRoute("getWebhook", webhookPath, "One webhook, without its address and secret", webhookRead, webhookVisible, one, getWebhook),
 		changeRoute(http.MethodPatch, "editWebhook", webhookPath, "Change a webhook; its format stays", webhookWrite, webhookVisible, one,
 			command(editWebhook)),
 		removeRoute("removeWebhook", webhookPath, "Remove a webhook", webhookWrite, webhookVisibleOrRepeat, deletion(removeWebhook)),
-		act("testWebhook", "/test", "Send a message that says it is a test, on the way that all take; see its deliveries", one,
+		act("testWebhook", "/test", "Send a test message like any other message; its attempts are listed under deliveries", one,
 			deletion(testWebhook)),
-		act("rotateWebhookSecret", "/rotate-secret", "Put another secret in place; the old one signs for a day longer", api.IssuedWebhook{},
+		act("rotateWebhookSecret", "/rotate-secret", "Replace the secret; the old one also signs for another day", api.IssuedWebhook{},
 			command(rotateWebhookSecret)),
-		act("enableWebhook", "/enable", "Let a disabled webhook go on where it stopped", one, deletion(enableWebhook)),
-		act("replayWebhook", "/replay", "Deliver again what came after a position, or was recorded since a time", one,
+		act("enableWebhook", "/enable", "Enable a disabled webhook, which continues where it stopped", one, deletion(enableWebhook)),
+		act("replayWebhook", "/replay", "Send again events after a position, or recorded since a time", one,
 			command(replayWebhook)),
 		previewRoute(),
 	}
@@ -59,7 +60,7 @@ func webhookVisible(req *call, view *projections.View) bool {
 	return view.WebhookVisible(req.partner(), req.webhook())
 }
 
-// webhookVisibleOrRepeat lets the repeat of a removal through to its first answer.
+// webhookVisibleOrRepeat also admits the repeat of a removal.
 func webhookVisibleOrRepeat(req *call, view *projections.View) bool {
 	return webhookVisible(req, view) || (req.header("Idempotency-Key") != "" && webhooksVisible(req, view))
 }
@@ -92,7 +93,7 @@ func readWebhook(ref domain.WebhookRef) resourceReader {
 	}
 }
 
-// webhookIntent is the intent of a command about the webhook in the path.
+// webhookIntent returns the intent of a command on the webhook in the path.
 func (c *writeCall) webhookIntent(command domain.Command) *intent {
 	ref := c.webhookRef()
 	return &intent{command: command, status: http.StatusOK, path: oneWebhookPath(ref), read: readWebhook(ref)}
@@ -124,7 +125,7 @@ func replayWebhook(req *writeCall, body *api.WebhookReplay) (*intent, error) {
 			return nil, err
 		}
 		if _, err := req.eventReader.Next(req.request.Context(), req.caller.Viewer, cursor, feed.EventQuery{}, 0); err != nil {
-			return nil, err // of an ended epoch
+			return nil, err // a position of an earlier epoch
 		}
 	}
 	return req.webhookIntent(command), nil

@@ -17,8 +17,9 @@ const (
 	maxSecret  = 1000
 )
 
-// checkAddress checks an address with its secrets, and returns what may be shown of it. Where the host leads
-// is checked when it is dialled: a name can lead elsewhere by then.
+// checkAddress checks an address and its secrets, and returns the part of it that may be shown. The address that the
+// host
+// resolves to is checked when connecting, because it can change.
 func (c *writeCall) checkAddress(format formats.Format, address string, secrets ...string) (place string, fieldErrors []domain.FieldError) {
 	addError := func(field, message string) {
 		fieldErrors = append(fieldErrors, domain.FieldError{Field: field, Message: message})
@@ -26,7 +27,7 @@ func (c *writeCall) checkAddress(format formats.Format, address string, secrets 
 	target := formats.Target{URL: address}
 	for _, text := range secrets {
 		if utf8.RuneCountInString(text) > maxSecret {
-			addError("secret", "has at most 1000 characters")
+			addError("secret", "must have at most 1000 characters")
 		}
 		if text != "" {
 			target.Secrets = append(target.Secrets, text)
@@ -35,9 +36,9 @@ func (c *writeCall) checkAddress(format formats.Format, address string, secrets 
 	parsed, err := url.Parse(address)
 	switch {
 	case utf8.RuneCountInString(address) > maxAddress:
-		addError("url", "has at most 2000 characters")
+		addError("url", "must have at most 2000 characters")
 	case err != nil || parsed.Host == "" || parsed.Opaque != "" || strings.TrimSpace(address) != address:
-		addError("url", "is not an address such as https://ops.example/hook")
+		addError("url", "must be an address such as https://ops.example/hook")
 	case parsed.Scheme != "https" && (parsed.Scheme != "http" || !c.inPrivateNetwork(parsed.Hostname())):
 		addError("url", "must begin with https://")
 	default:
@@ -54,7 +55,7 @@ func (c *writeCall) checkAddress(format formats.Format, address string, secrets 
 	return parsed.Scheme + "://" + parsed.Host + "/…", fieldErrors
 }
 
-// targetField says what of a target a format complains of.
+// targetField returns the field of the target that a format's error refers to.
 func targetField(err error) string {
 	if strings.HasPrefix(err.Error(), "the secret") {
 		return "secret"
@@ -62,8 +63,8 @@ func targetField(err error) string {
 	return "url"
 }
 
-// inPrivateNetwork reports whether a host may lie in one of the private networks, where plain http is taken. A name
-// may; what it resolves to is checked when it is dialled.
+// inPrivateNetwork reports whether a host may lie in one of the private networks, where plain http is allowed. A name
+// may; the address that it resolves to is checked when connecting.
 func (c *call) inPrivateNetwork(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {

@@ -35,26 +35,26 @@ func deliveryRoutes() []*route {
 	read := []int{http.StatusOK, http.StatusNotModified}
 	return []*route{
 		{
-			method: http.MethodGet, operationID: "listDeliveries", path: list, summary: "What was delivered to a webhook lately, and what was not",
+			method: http.MethodGet, operationID: "listDeliveries", path: list, summary: "The latest messages of a webhook with their results",
 			callers: webhookRead, visibleTo: webhookVisible, responseBody: api.DeliveryList{}, query: listParameters(), handle: computed(listDeliveries),
 			noWait: true, success: read,
 		},
 		{
-			method: http.MethodGet, operationID: "getDelivery", path: one, summary: "One delivery: what was sent and answered",
+			method: http.MethodGet, operationID: "getDelivery", path: one, summary: "One message with its attempts: requests and responses",
 			callers: webhookRead, visibleTo: webhookVisible, responseBody: api.OneDelivery{}, handle: computed(getDelivery), noWait: true, success: read,
 		},
-		changeRoute(http.MethodPost, "redeliver", one+"/redeliver", "Deliver it again, beside what else is delivered", webhookWrite,
+		changeRoute(http.MethodPost, "redeliver", one+"/redeliver", "Send a message again, independently of the lane's order", webhookWrite,
 			webhookVisible, api.Webhook{}, deletion(redeliver)),
 	}
 }
 
-// testEventType is the type of a delivery that is a test.
+// testEventType is the type of a test message.
 const testEventType = "webhook.test"
 
-// attemptsTimeout is how long the log may take to tell what was delivered.
+// attemptsTimeout bounds the log's response to a read of attempts.
 const attemptsTimeout = 5 * time.Second
 
-// attemptsByDelivery returns what is known of the deliveries of the webhook in the path: the attempts of each.
+// attemptsByDelivery returns the stored attempts of the webhook in the path by message id.
 func (c *call) attemptsByDelivery() (map[string][]webhooks.Attempt, error) {
 	if c.cfg.Attempts == nil {
 		return nil, nil
@@ -73,7 +73,7 @@ func (c *call) attemptsByDelivery() (map[string][]webhooks.Attempt, error) {
 	return found, nil
 }
 
-// deliveryStanding returns how the deliveries of the webhook in the path stand.
+// deliveryStanding returns the delivery status of the webhook in the path.
 func (c *call) deliveryStanding() (api.DeliveryStanding, error) {
 	webhook, err := c.storedWebhook()
 	if err != nil || c.cfg.Attempts == nil {
@@ -88,7 +88,7 @@ func (c *call) deliveryStanding() (api.DeliveryStanding, error) {
 	return newDeliveryStanding(status), nil
 }
 
-// summarizeAttempts sums the attempts of a delivery up; there is one at least.
+// summarizeAttempts summarises the attempts of a message; there is at least one.
 func summarizeAttempts(attempts []webhooks.Attempt) api.WebhookDelivery {
 	first, last := attempts[0], attempts[len(attempts)-1]
 	delivery := api.WebhookDelivery{
@@ -104,7 +104,7 @@ func summarizeAttempts(attempts []webhooks.Attempt) api.WebhookDelivery {
 	return delivery
 }
 
-// latestFirst is a key that sorts deliveries so.
+// latestFirst returns a key that sorts messages by their latest attempt, newest first.
 func latestFirst(delivery api.WebhookDelivery) string {
 	return fmt.Sprintf("%020d %s", math.MaxInt64-delivery.LastAt.UnixMicro(), delivery.ID)
 }
@@ -155,7 +155,7 @@ func getDelivery(req *call) (projections.Answer, error) {
 	return projections.Answer{Body: out}, nil
 }
 
-// deliveryAttempts returns the attempts of the delivery in the path.
+// deliveryAttempts returns the attempts of the message in the path.
 func (c *call) deliveryAttempts() ([]webhooks.Attempt, error) {
 	found, err := c.attemptsByDelivery()
 	if err != nil {
@@ -168,14 +168,14 @@ func (c *call) deliveryAttempts() ([]webhooks.Attempt, error) {
 	return attempts, nil
 }
 
-// redeliver refuses what is not in the log any more: a replay reaches further back.
+// redeliver refuses events that the attempt history no longer contains; a replay covers older ones.
 func redeliver(req *writeCall) (*intent, error) {
 	attempts, err := req.deliveryAttempts()
 	if err != nil {
 		return nil, err
 	}
-	if last := attempts[len(attempts)-1]; last.Type == testEventType && req.caller.Role == domain.Manager { // else the domain refuses
-		return nil, refuse(http.StatusConflict, "test_not_redelivered", "A test is about nothing that happened. Ask for another one.")
+	if last := attempts[len(attempts)-1]; last.Type == testEventType && req.caller.Role == domain.Manager { // otherwise the domain refuses
+		return nil, refuse(http.StatusConflict, "test_not_redelivered", "A test message cannot be sent again. Request another test.")
 	}
 	return req.webhookIntent(domain.ResendWebhook{WebhookRef: domain.WebhookRef{Partner: req.partner(), Webhook: req.webhook()}, Message: req.echoCtx.Param("delivery")}), nil
 }

@@ -6,10 +6,10 @@ import (
 	"tandem/webhooks"
 )
 
-// laneMetrics tells how the deliveries of this node stand, read at each scrape.
+// laneMetrics exports the status of this node's lanes, read at each scrape.
 //
-// It is for a listener of the operator's own: how busy a partner's webhooks are, even all of them together, would
-// tell others of what they may not see.
+// It is served on the operator's own listener only: the activity of webhooks, even summed up, would disclose activity
+// of agreements that a reader may not see.
 type laneMetrics struct {
 	lanes func() []webhooks.LaneStatus
 
@@ -22,11 +22,11 @@ func newLaneMetrics(lanes func() []webhooks.LaneStatus) *laneMetrics {
 	}
 	return &laneMetrics{
 		lanes:     lanes,
-		disabled:  desc("disabled", "Whether it is disabled."),
+		disabled:  desc("disabled", "Whether the webhook is disabled."),
 		failing:   desc("failing", "Whether the last attempt failed."),
-		delivered: desc("delivered_total", "Deliveries that were taken."),
-		failed:    desc("failed_total", "Attempts that failed."),
-		behind:    desc("behind", "Recorded events that a delivery has not reached, wanted or not."),
+		delivered: desc("delivered_total", "Messages sent successfully."),
+		failed:    desc("failed_total", "Failed attempts."),
+		behind:    desc("behind", "Visible events behind the lane's cursor, including those that the filter excludes."),
 	}
 }
 

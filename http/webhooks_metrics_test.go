@@ -23,7 +23,7 @@ func TestLaneMetrics(t *testing.T) {
 	require.Contains(t, each, `tandem_webhook_disabled{format="feishu",partner="xiaomi",webhook="room"} 1`)
 }
 
-// P10: who has no listener of the operator's own tells nobody of webhooks, not even how much they have to do.
+// P10: without a separate admin listener the metrics contain nothing about webhooks, not even sums.
 func TestMetricsNameNoWebhooksToEverybody(t *testing.T) {
 	lanes := func() []webhooks.LaneStatus {
 		return []webhooks.LaneStatus{{Ref: domain.WebhookRef{Partner: "nokia", Webhook: "very-secret"}, Format: "standard"}}

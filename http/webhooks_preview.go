@@ -19,9 +19,9 @@ import (
 func previewRoute() *route {
 	return &route{
 		method: http.MethodGet, operationID: "previewWebhook", path: webhookPath + "/preview", callers: webhookRead, visibleTo: webhookVisible,
-		summary:      "What its endpoint would be sent of the latest event, or of a test: nothing is sent",
+		summary:      "The message that a webhook would send for the latest event, or a test message; it is not sent",
 		responseBody: api.WebhookPreview{}, handle: computed(previewWebhook), success: []int{http.StatusOK, http.StatusNotModified}, noWait: true,
-		query: []parameter{{name: "language", kind: "string", values: sentences.Languages(), doc: "Another than the webhook's."}},
+		query: []parameter{{name: "language", kind: "string", values: sentences.Languages(), doc: "Language of the preview. Default: the webhook's."}},
 	}
 }
 
@@ -58,10 +58,10 @@ func previewWebhook(req *call) (projections.Answer, error) {
 	return projections.Answer{Version: version, Body: newWebhookPreview(about, message, shown)}, nil
 }
 
-// sentenceBook words tests.
+// sentenceBook renders the sentences of test messages.
 var sentenceBook = sync.OnceValues(sentences.New)
 
-// sampleMessage returns the latest event as a delivery, or a test.
+// sampleMessage returns the message of the latest event, or a test message.
 func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message formats.Message, err error) {
 	if c.cfg.LatestMessage != nil {
 		message, found, err := c.cfg.LatestMessage(c.request.Context(), webhook)
@@ -78,7 +78,7 @@ func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message for
 		"type": testEventType, "timestamp": at, "data": map[string]any{"partner": webhook.Ref.Partner, "webhook": webhook.Ref.Webhook},
 	})
 	var link string
-	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // never an error
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
 		shape, _ := view.Webhook(webhook.Ref.Partner, webhook.Ref.Webhook)
 		link = shape.URL
 		return nil

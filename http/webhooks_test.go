@@ -16,7 +16,7 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// disable does what Tandem itself does when an endpoint is gone.
+// disable disables a webhook as the system does when its endpoint is gone.
 func (w *world) disable(p, id, reason string) {
 	w.t.Helper()
 	command, err := deriver{}.randomCommandID()
@@ -29,7 +29,7 @@ func (w *world) disable(p, id, reason string) {
 	require.Nil(w.t, result.Rejection)
 }
 
-// target opens what is stored of a webhook, as the deliveries do.
+// target decrypts a stored webhook as the lanes do.
 func (w *world) target(p, id string) formats.Target {
 	w.t.Helper()
 	ring, err := webhooks.NewKeyring(bytes.Repeat([]byte("key!"), 8))
@@ -42,7 +42,7 @@ func (w *world) target(p, id string) formats.Target {
 	return target
 }
 
-// The secret is told once, and again only to who repeats the request; the address never.
+// The secret is shown once, and again only in a replay of the same request; the address is never shown.
 func TestAWebhookTellsItsSecretOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -80,7 +80,7 @@ func TestAWebhookTellsItsSecretOnce(t *testing.T) {
 	require.Equal(t, []string{rotated.text("secret")}, w.target("nokia", "our-program").Secrets)
 }
 
-// A chat tool's secret is the tool's: it is taken, kept and not told back.
+// A chat tool's secret comes from the tool: it is stored and not shown.
 func TestAChatToolBringsItsOwnSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -106,7 +106,7 @@ func TestAChatToolBringsItsOwnSecret(t *testing.T) {
 		Want(201)
 }
 
-// Plain http is for the networks that the operator allows, and for names that may lead there.
+// Plain http is allowed for private networks that the operator allows, and for names that may resolve to them.
 func TestPlainHTTPIsForPrivateNetworks(t *testing.T) {
 	t.Parallel()
 	hook := func(address string) object {
@@ -188,7 +188,7 @@ func TestHowDeliveriesStand(t *testing.T) {
 	w.As("operator").GET(list).Refused(404, "not_found")
 }
 
-// A preview shows the form and the words, and nothing that is secret.
+// A preview shows format and texts without secrets.
 func TestPreview(t *testing.T) {
 	t.Parallel()
 	event := formats.Message{

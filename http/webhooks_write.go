@@ -14,11 +14,11 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// secretSize is the length of the secrets that are made, in bytes; Standard Webhooks takes 24 to 64.
+// secretSize is the length of generated secrets in bytes; Standard Webhooks allows 24 to 64.
 const secretSize = 32
 
-// signingSecret returns the secret that signs: the given one, or, for programs, one that derives from the command,
-// which is to be shown.
+// signingSecret returns the secret for signatures: the given one, or for programs one derived from the command, which
+// the response shows.
 func (c *writeCall) signingSecret(format formats.Format, given string) (secret string, generated *string) {
 	if given != "" || format.Limits().Chat {
 		return given, nil
@@ -70,7 +70,7 @@ func defaultOrder(format formats.Format) domain.WebhookOrder {
 	return domain.Ordered
 }
 
-// withSecret adds the secret that was made to a webhook.
+// withSecret adds the generated secret to a webhook.
 func withSecret(generated *string) func(context.Context, any) (any, error) {
 	return func(_ context.Context, body any) (any, error) {
 		webhook, _ := body.(api.Webhook)
@@ -105,7 +105,7 @@ func editWebhook(req *writeCall, body *api.WebhookChange) (*intent, error) {
 	return req.webhookIntent(command), nil
 }
 
-// storedWebhook returns the webhook in the path with all that is sealed in it.
+// storedWebhook returns the webhook in the path with its encrypted address and secrets.
 func (c *call) storedWebhook() (*domain.Webhook, error) {
 	webhook := c.cfg.ReadModel.State(eventlog.PartitionOf(domain.Stream{Partner: c.partner()}.Root())).Webhook(c.webhookRef())
 	if webhook == nil || webhook.Removed {
@@ -114,7 +114,7 @@ func (c *call) storedWebhook() (*domain.Webhook, error) {
 	return webhook, nil
 }
 
-// openTarget returns the format of the webhook in the path, and where its deliveries go.
+// openTarget returns the format of the webhook in the path and its decrypted target.
 func (c *call) openTarget() (format formats.Format, target formats.Target, err error) {
 	webhook, err := c.storedWebhook()
 	if err != nil {
@@ -122,7 +122,7 @@ func (c *call) openTarget() (format formats.Format, target formats.Target, err e
 	}
 	format, known := formats.ByName(webhook.Settings.Format)
 	if !known {
-		return nil, target, refuse(http.StatusConflict, "format_unknown", "This version of Tandem does not know the format %s.", webhook.Settings.Format)
+		return nil, target, refuse(http.StatusConflict, "format_unknown", "This version of Tandem does not support the format %s.", webhook.Settings.Format)
 	}
 	target, err = c.keyring.Target(webhook, c.now)
 	return format, target, err
@@ -135,7 +135,7 @@ func rotateWebhookSecret(req *writeCall, body *api.NewSecret) (*intent, error) {
 	}
 	secret, generated := req.signingSecret(format, body.Secret)
 	if secret == "" {
-		return nil, invalid(domain.FieldError{Field: "secret", Message: "is required: change it in the tool, and then tell it here"})
+		return nil, invalid(domain.FieldError{Field: "secret", Message: "is required: change it in the tool first, then send it here"})
 	}
 	if _, fieldErrors := req.checkAddress(format, target.URL, secret); len(fieldErrors) > 0 {
 		return nil, invalid(fieldErrors...)
