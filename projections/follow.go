@@ -120,17 +120,17 @@ func (s *session) goLive() {
 		return
 	}
 	close(s.caughtUp)
-	f := s.follower
-	if f.lifecycle.isLive() {
+	follower := s.follower
+	if follower.lifecycle.isLive() {
 		return
 	}
-	f.present.mu.Lock()
-	f.present.store.endReplay()
-	f.present.store.postStates = newPostStates()
-	f.present.mu.Unlock()
-	close(f.lifecycle.live)
-	f.seen.signal()
-	f.snapshots.startIfDue()
+	follower.present.mu.Lock()
+	follower.present.store.endReplay()
+	follower.present.store.postStates = newPostStates()
+	follower.present.mu.Unlock()
+	close(follower.lifecycle.live)
+	follower.seen.signal()
+	follower.snapshots.startIfDue()
 }
 
 func (s *session) drain() {

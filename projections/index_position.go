@@ -40,6 +40,7 @@ type RootPosition struct {
 	Count uint64 // events below the root that the partner may see
 }
 
+// String returns the text of the position.
 func (r RootPosition) String() string {
 	return strconv.FormatUint(r.Epoch, 10) + "." + r.Name + "." + strconv.FormatUint(r.Count, 10)
 }

@@ -64,26 +64,26 @@ func New(cfg Config) (*ReadModel, error) {
 		return nil, err
 	}
 	tokens := newTokenIndex()
-	m := &ReadModel{
+	model := &ReadModel{
 		present: &present{store: newStore(tokens)}, lifecycle: newLifecycle(), losses: &losses{}, tokenIndex: tokens,
 		profiles: &profiles{cfg.Log},
 	}
-	m.headWaits = &headWaits{present: m.present, lifecycle: m.lifecycle, losses: m.losses, log: cfg.Log}
-	m.views = &views{present: m.present, lifecycle: m.lifecycle, now: cfg.Now, baseURL: cfg.BaseURL}
-	m.events = &events{views: m.views, log: cfg.Log, book: book}
-	m.pages = &pages{cache: newPageCache(), views: m.views, losses: m.losses}
+	model.headWaits = &headWaits{present: model.present, lifecycle: model.lifecycle, losses: model.losses, log: cfg.Log}
+	model.views = &views{present: model.present, lifecycle: model.lifecycle, now: cfg.Now, baseURL: cfg.BaseURL}
+	model.events = &events{views: model.views, log: cfg.Log, book: book}
+	model.pages = &pages{cache: newPageCache(), views: model.views, losses: model.losses}
 	seen := &seenHeads{
-		dir: cfg.Dir, logger: cfg.Logger, present: m.present, lifecycle: m.lifecycle, changed: wakeup.New(),
+		dir: cfg.Dir, logger: cfg.Logger, present: model.present, lifecycle: model.lifecycle, changed: wakeup.New(),
 	}
-	m.follower = &follower{
-		log: cfg.Log, logger: cfg.Logger, applied: cfg.Applied, present: m.present, lifecycle: m.lifecycle, waits: m.headWaits, seen: seen,
-		losses: &lossHandler{log: cfg.Log, logger: cfg.Logger, present: m.present, losses: m.losses, waits: m.headWaits},
+	model.follower = &follower{
+		log: cfg.Log, logger: cfg.Logger, applied: cfg.Applied, present: model.present, lifecycle: model.lifecycle, waits: model.headWaits, seen: seen,
+		losses: &lossHandler{log: cfg.Log, logger: cfg.Logger, present: model.present, losses: model.losses, waits: model.headWaits},
 		snapshots: &snapshotWriter{
 			dir: cfg.Dir, every: cfg.SnapshotEvery, logger: cfg.Logger, format: format,
-			present: m.present, lifecycle: m.lifecycle, tokens: tokens,
+			present: model.present, lifecycle: model.lifecycle, tokens: tokens,
 		},
 	}
-	return m, nil
+	return model, nil
 }
 
 // Run restores the snapshot, replays the commits after it and follows the log until ctx ends; then it writes

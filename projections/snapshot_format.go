@@ -69,26 +69,26 @@ type (
 type indexEntries []indexEntry
 
 // MarshalSection implements snapshot.Marshaler.
-func (e *indexEntries) MarshalSection(w *snapshot.Writer) {
-	w.Uvarint(uint64(len(*e)))
+func (e *indexEntries) MarshalSection(writer *snapshot.Writer) {
+	writer.Uvarint(uint64(len(*e)))
 	var last indexEntry
 	for _, entry := range *e {
-		w.Varint(entry.At - last.At)
-		w.Uvarint(uint64(entry.Seq - last.Seq))
-		w.Uvarint(uint64(entry.Index))
-		w.Uvarint(uint64(entry.Audience))
+		writer.Varint(entry.At - last.At)
+		writer.Uvarint(uint64(entry.Seq - last.Seq))
+		writer.Uvarint(uint64(entry.Index))
+		writer.Uvarint(uint64(entry.Audience))
 		last = entry
 	}
 }
 
 // UnmarshalSection implements snapshot.Marshaler.
-func (e *indexEntries) UnmarshalSection(r *snapshot.Reader) {
-	*e = make(indexEntries, r.Count(4))
+func (e *indexEntries) UnmarshalSection(reader *snapshot.Reader) {
+	*e = make(indexEntries, reader.Count(4))
 	var last indexEntry
 	for i := range *e {
 		last = indexEntry{
-			At: last.At + r.Varint(), Seq: last.Seq + uint32(r.Uvarint()),
-			Index: uint16(r.Uvarint()), Audience: uint16(r.Uvarint()),
+			At: last.At + reader.Varint(), Seq: last.Seq + uint32(reader.Uvarint()),
+			Index: uint16(reader.Uvarint()), Audience: uint16(reader.Uvarint()),
 		}
 		(*e)[i] = last
 	}

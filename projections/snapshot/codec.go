@@ -10,10 +10,10 @@ import (
 
 // Marshaler is implemented by pointers to types with a form of their own in a section.
 type Marshaler interface {
-	MarshalSection(w *Writer)
+	MarshalSection(writer *Writer)
 	// UnmarshalSection reads the output of MarshalSection. On malformed bytes it calls r.Fail or relies on the
 	// reads that fail.
-	UnmarshalSection(r *Reader)
+	UnmarshalSection(reader *Reader)
 }
 
 // codec writes and reads the values of one type: struct fields in their order, numbers as varints, strings
@@ -25,20 +25,20 @@ type codec struct {
 
 // encode returns the body of a section.
 func (c codec) encode(value any) []byte {
-	w := &Writer{codes: map[string]uint64{}}
+	writer := &Writer{codes: map[string]uint64{}}
 
-	c.write(w, addressable(reflect.ValueOf(value)))
-	return w.bytes()
+	c.write(writer, addressable(reflect.ValueOf(value)))
+	return writer.bytes()
 }
 
 // decode reverses encode.
 func (c codec) decode(typ reflect.Type, body []byte) (any, error) {
-	r := newReader(slices.Clip(body))
+	reader := newReader(slices.Clip(body))
 	value := reflect.New(typ).Elem()
-	if r.Err() == nil {
-		c.read(r, value)
+	if reader.Err() == nil {
+		c.read(reader, value)
 	}
-	if err := r.Close(); err != nil {
+	if err := reader.Close(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return value.Interface(), nil
@@ -49,8 +49,10 @@ func codecOf(typ reflect.Type) (codec, error) {
 	switch {
 	case reflect.PointerTo(typ).Implements(reflect.TypeFor[Marshaler]()):
 		return codec{
-			func(w *Writer, value reflect.Value) { value.Addr().Interface().(Marshaler).MarshalSection(w) },
-			func(r *Reader, value reflect.Value) { value.Addr().Interface().(Marshaler).UnmarshalSection(r) },
+			func(writer *Writer, value reflect.Value) { value.Addr().Interface().(Marshaler).MarshalSection(writer) },
+			func(reader *Reader, value reflect.Value) {
+				value.Addr().Interface().(Marshaler).UnmarshalSection(reader)
+			},
 		}, nil
 	case typ == reflect.TypeFor[time.Time]():
 		return codec{writeTime, readTime}, nil
@@ -60,20 +62,20 @@ func codecOf(typ reflect.Type) (codec, error) {
 	switch typ.Kind() {
 	case reflect.String:
 		return codec{
-			func(w *Writer, value reflect.Value) { w.text(value.String()) },
-			func(r *Reader, value reflect.Value) { value.SetString(r.text()) },
+			func(writer *Writer, value reflect.Value) { writer.text(value.String()) },
+			func(reader *Reader, value reflect.Value) { value.SetString(reader.text()) },
 		}, nil
 	case reflect.Bool:
-		return codec{writeBool, func(r *Reader, value reflect.Value) { value.SetBool(r.Uvarint() == 1) }}, nil
+		return codec{writeBool, func(reader *Reader, value reflect.Value) { value.SetBool(reader.Uvarint() == 1) }}, nil
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		return codec{
-			func(w *Writer, value reflect.Value) { w.Varint(value.Int()) },
-			func(r *Reader, value reflect.Value) { value.SetInt(r.Varint()) },
+			func(writer *Writer, value reflect.Value) { writer.Varint(value.Int()) },
+			func(reader *Reader, value reflect.Value) { value.SetInt(reader.Varint()) },
 		}, nil
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return codec{
-			func(w *Writer, value reflect.Value) { w.Uvarint(value.Uint()) },
-			func(r *Reader, value reflect.Value) { value.SetUint(r.Uvarint()) },
+			func(writer *Writer, value reflect.Value) { writer.Uvarint(value.Uint()) },
+			func(reader *Reader, value reflect.Value) { value.SetUint(reader.Uvarint()) },
 		}, nil
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 		return compositeCodec(typ)
@@ -101,41 +103,41 @@ func compositeCodec(typ reflect.Type) (codec, error) {
 	}
 }
 
-func writeBool(w *Writer, value reflect.Value) {
+func writeBool(writer *Writer, value reflect.Value) {
 	if value.Bool() {
-		w.Uvarint(1)
+		writer.Uvarint(1)
 	} else {
-		w.Uvarint(0)
+		writer.Uvarint(0)
 	}
 }
 
-func writeTime(w *Writer, value reflect.Value) {
+func writeTime(writer *Writer, value reflect.Value) {
 	at := value.Interface().(time.Time)
-	w.Varint(at.Unix())
-	w.Varint(int64(at.Nanosecond()))
+	writer.Varint(at.Unix())
+	writer.Varint(int64(at.Nanosecond()))
 }
 
 // readTime also restores the zero time, whose seconds count from 1970 like all others.
-func readTime(r *Reader, value reflect.Value) {
-	value.Set(reflect.ValueOf(time.Unix(r.Varint(), r.Varint()).UTC()))
+func readTime(reader *Reader, value reflect.Value) {
+	value.Set(reflect.ValueOf(time.Unix(reader.Varint(), reader.Varint()).UTC()))
 }
 
 // writeLength writes 0 for nil, otherwise the length plus one: nil and empty can differ in JSON.
-func writeLength(w *Writer, value reflect.Value) {
+func writeLength(writer *Writer, value reflect.Value) {
 	if value.IsNil() {
-		w.Uvarint(0)
+		writer.Uvarint(0)
 		return
 	}
-	w.Uvarint(uint64(value.Len()) + 1)
+	writer.Uvarint(uint64(value.Len()) + 1)
 }
 
 // readLength reverses writeLength. An element takes at least one byte, so a length that exceeds the
 // unread bytes is malformed.
-func readLength(r *Reader) (length int, isNil bool) {
-	n := r.Uvarint()
-	if n == 0 || n-1 > uint64(r.Len()) {
+func readLength(reader *Reader) (length int, isNil bool) {
+	n := reader.Uvarint()
+	if n == 0 || n-1 > uint64(reader.Len()) {
 		if n > 0 {
-			r.Fail()
+			reader.Fail()
 		}
 		return 0, true
 	}
@@ -144,18 +146,18 @@ func readLength(r *Reader) (length int, isNil bool) {
 
 func pointerCodec(typ reflect.Type, element codec) codec {
 	return codec{
-		func(w *Writer, value reflect.Value) {
+		func(writer *Writer, value reflect.Value) {
 			if value.IsNil() {
-				w.Uvarint(0)
+				writer.Uvarint(0)
 				return
 			}
-			w.Uvarint(1)
-			element.write(w, value.Elem())
+			writer.Uvarint(1)
+			element.write(writer, value.Elem())
 		},
-		func(r *Reader, value reflect.Value) {
-			if r.Uvarint() == 1 {
+		func(reader *Reader, value reflect.Value) {
+			if reader.Uvarint() == 1 {
 				value.Set(reflect.New(typ.Elem()))
-				element.read(r, value.Elem())
+				element.read(reader, value.Elem())
 			}
 		},
 	}
@@ -163,20 +165,20 @@ func pointerCodec(typ reflect.Type, element codec) codec {
 
 func sliceCodec(typ reflect.Type, element codec) codec {
 	return codec{
-		func(w *Writer, value reflect.Value) {
-			writeLength(w, value)
+		func(writer *Writer, value reflect.Value) {
+			writeLength(writer, value)
 			for i := range value.Len() {
-				element.write(w, value.Index(i))
+				element.write(writer, value.Index(i))
 			}
 		},
-		func(r *Reader, value reflect.Value) {
-			length, isNil := readLength(r)
+		func(reader *Reader, value reflect.Value) {
+			length, isNil := readLength(reader)
 			if isNil {
 				return
 			}
 			value.Set(reflect.MakeSlice(typ, length, length))
-			for i := 0; i < length && r.Err() == nil; i++ {
-				element.read(r, value.Index(i))
+			for i := 0; i < length && reader.Err() == nil; i++ {
+				element.read(reader, value.Index(i))
 			}
 		},
 	}
@@ -184,14 +186,14 @@ func sliceCodec(typ reflect.Type, element codec) codec {
 
 func arrayCodec(typ reflect.Type, element codec) codec {
 	return codec{
-		func(w *Writer, value reflect.Value) {
+		func(writer *Writer, value reflect.Value) {
 			for i := range typ.Len() {
-				element.write(w, value.Index(i))
+				element.write(writer, value.Index(i))
 			}
 		},
-		func(r *Reader, value reflect.Value) {
+		func(reader *Reader, value reflect.Value) {
 			for i := range typ.Len() {
-				element.read(r, value.Index(i))
+				element.read(reader, value.Index(i))
 			}
 		},
 	}
@@ -199,26 +201,26 @@ func arrayCodec(typ reflect.Type, element codec) codec {
 
 func mapCodec(typ reflect.Type, key, element codec) codec {
 	return codec{
-		func(w *Writer, value reflect.Value) {
-			writeLength(w, value)
+		func(writer *Writer, value reflect.Value) {
+			writeLength(writer, value)
 			if value.IsNil() {
 				return
 			}
 			for entry := value.MapRange(); entry.Next(); {
-				key.write(w, addressable(entry.Key()))
-				element.write(w, addressable(entry.Value()))
+				key.write(writer, addressable(entry.Key()))
+				element.write(writer, addressable(entry.Value()))
 			}
 		},
-		func(r *Reader, value reflect.Value) {
-			length, isNil := readLength(r)
+		func(reader *Reader, value reflect.Value) {
+			length, isNil := readLength(reader)
 			if isNil {
 				return
 			}
 			value.Set(reflect.MakeMap(typ))
-			for i := 0; i < length && r.Err() == nil; i++ {
+			for i := 0; i < length && reader.Err() == nil; i++ {
 				k, v := reflect.New(typ.Key()).Elem(), reflect.New(typ.Elem()).Elem()
-				key.read(r, k)
-				element.read(r, v)
+				key.read(reader, k)
+				element.read(reader, v)
 				value.SetMapIndex(k, v)
 			}
 		},
@@ -245,27 +247,27 @@ func structCodec(typ reflect.Type) (codec, error) {
 		}
 	}
 	return codec{
-		func(w *Writer, value reflect.Value) {
+		func(writer *Writer, value reflect.Value) {
 			for i := range fields {
-				fields[i].write(w, value.Field(i))
+				fields[i].write(writer, value.Field(i))
 			}
 		},
-		func(r *Reader, value reflect.Value) {
+		func(reader *Reader, value reflect.Value) {
 			for i := range fields {
-				fields[i].read(r, value.Field(i))
+				fields[i].read(reader, value.Field(i))
 			}
 		},
 	}, nil
 }
 
-func writeBytes(w *Writer, value reflect.Value) {
-	writeLength(w, value)
-	w.body = append(w.body, value.Bytes()...)
+func writeBytes(writer *Writer, value reflect.Value) {
+	writeLength(writer, value)
+	writer.body = append(writer.body, value.Bytes()...)
 }
 
-func readBytes(r *Reader, value reflect.Value) {
-	if length, isNil := readLength(r); !isNil {
-		value.SetBytes(slices.Clone(r.Take(uint64(length))))
+func readBytes(reader *Reader, value reflect.Value) {
+	if length, isNil := readLength(reader); !isNil {
+		value.SetBytes(slices.Clone(reader.Take(uint64(length))))
 	}
 }
 

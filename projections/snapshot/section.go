@@ -48,22 +48,22 @@ type Reader struct {
 }
 
 func newReader(body []byte) *Reader {
-	r := &Reader{Reader: *wire.NewReader(body)}
-	lengths := make([]uint64, r.Count(1))
+	reader := &Reader{Reader: *wire.NewReader(body)}
+	lengths := make([]uint64, reader.Count(1))
 	total := uint64(0)
 	for i := range lengths {
-		lengths[i] = r.Uvarint()
+		lengths[i] = reader.Uvarint()
 		total += lengths[i]
 	}
-	all := string(r.Take(total)) // one allocation holds all strings
-	if r.Err() != nil {
-		return r
+	all := string(reader.Take(total)) // one allocation holds all strings
+	if reader.Err() != nil {
+		return reader
 	}
-	r.texts = make([]string, len(lengths))
+	reader.texts = make([]string, len(lengths))
 	for i, length := range lengths {
-		r.texts[i], all = all[:length], all[length:]
+		reader.texts[i], all = all[:length], all[length:]
 	}
-	return r
+	return reader
 }
 
 func (r *Reader) text() string {

@@ -41,18 +41,18 @@ type Format struct {
 // booleans, time.Time, pointers, slices, arrays, maps, structs with exported fields only, and types that
 // implement [Marshaler]; any other is an error.
 func NewFormat(version string, types ...reflect.Type) (*Format, error) {
-	f := &Format{types: []reflect.Type{nil}, codec: []codec{{}}}
+	format := &Format{types: []reflect.Type{nil}, codec: []codec{{}}}
 	description := version
 	for _, typ := range types {
 		codec, err := codecOf(typ)
 		if err != nil {
 			return nil, err
 		}
-		f.types, f.codec = append(f.types, typ), append(f.codec, codec)
+		format.types, format.codec = append(format.types, typ), append(format.codec, codec)
 		description += "; " + describe(typ)
 	}
-	f.hash = sha256.Sum256([]byte(description))
-	return f, nil
+	format.hash = sha256.Sum256([]byte(description))
+	return format, nil
 }
 
 // AppendHeader appends the beginning of a file.

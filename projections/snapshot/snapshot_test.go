@@ -33,20 +33,20 @@ type part struct{ Name string }
 // sums has a form of its own: the differences of its elements.
 type sums []int64
 
-func (s *sums) MarshalSection(w *Writer) {
-	w.Uvarint(uint64(len(*s)))
+func (s *sums) MarshalSection(writer *Writer) {
+	writer.Uvarint(uint64(len(*s)))
 	last := int64(0)
 	for _, value := range *s {
-		w.Varint(value - last)
+		writer.Varint(value - last)
 		last = value
 	}
 }
 
-func (s *sums) UnmarshalSection(r *Reader) {
-	*s = make(sums, r.Count(1))
+func (s *sums) UnmarshalSection(reader *Reader) {
+	*s = make(sums, reader.Count(1))
 	last := int64(0)
 	for i := range *s {
-		last += r.Varint()
+		last += reader.Varint()
 		(*s)[i] = last
 	}
 }
