@@ -23,6 +23,7 @@ import (
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/eventlog"
+	"tandem/http/listener"
 	"tandem/projections"
 	"tandem/webhooks"
 )
@@ -181,7 +182,7 @@ func (e *env) serve(change ...func(*Config)) {
 	e.api, err = New(cfg)
 	require.NoError(e.t, err)
 	e.server = httptest.NewUnstartedServer(nil)
-	e.server.Config = Listener(e.api.Handler())
+	e.server.Config = listener.NewServer(e.api.Handler())
 	e.server.Start()
 	e.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
 	e.stops = append(e.stops, func() {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/domain"
+	"tandem/http/strictjson"
 )
 
 // flaw is what is wrong with the form of a request, and the refusal that it gets.
@@ -37,15 +38,15 @@ func flawsOf(t testing.TB, rt *route, valid string) []flaw {
 		{name: "charset", body: "{}", header: "Content-Type", with: "application/json; charset=latin1", status: 415, code: "unsupported_media_type"},
 		{name: "compressed", body: "{}", header: "Content-Encoding", with: "gzip", status: 415, code: "unsupported_encoding"},
 	}
-	shape := rt.body.shape
-	if shape == nil {
+	decoder := rt.body.decoder
+	if decoder == nil {
 		return append(list, flaw{name: "a body", body: "{}", status: 400, code: "invalid_json"})
 	}
-	return append(append(list, syntaxFlaws(shape)...), valueFlaws(t, shape)...)
+	return append(append(list, syntaxFlaws(decoder)...), valueFlaws(t, decoder)...)
 }
 
-func syntaxFlaws(shape *shape) []flaw {
-	names := slices.Sorted(maps.Keys(shape.fields))
+func syntaxFlaws(decoder *strictjson.Decoder) []flaw {
+	fields := decoder.Fields()
 	member := `"unheard_of"`
 	list := []flaw{
 		{name: "no object", body: `[]`, status: 400, code: "invalid_json"},
@@ -57,10 +58,10 @@ func syntaxFlaws(shape *shape) []flaw {
 		{name: "deep", body: `{"unheard_of":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, status: 400, code: "too_deep"},
 		{name: "NUL", body: `{"unheard_of":"\u0000"}`, status: 400, code: "invalid_character"},
 	}
-	if len(names) > 0 {
-		member = `"` + names[0] + `"`
+	if len(fields) > 0 {
+		member = `"` + fields[0].Name + `"`
 		list = append(list,
-			flaw{name: "case", body: `{` + strings.ToUpper(member) + `:1}`, status: 400, code: "unknown_field", fields: []string{strings.ToUpper(names[0])}},
+			flaw{name: "case", body: `{` + strings.ToUpper(member) + `:1}`, status: 400, code: "unknown_field", fields: []string{strings.ToUpper(fields[0].Name)}},
 			flaw{name: "twice", body: `{` + member + `:"a",` + member + `:"a"}`, status: 400, code: "duplicate_field"},
 			flaw{name: "twice inside", body: `{` + member + `:{"a":1,"a":2}}`, status: 400, code: "duplicate_field"},
 			flaw{name: "not UTF-8", body: `{` + member + ":\"a\xff\"}", status: 400, code: "invalid_json"},
@@ -73,17 +74,17 @@ func syntaxFlaws(shape *shape) []flaw {
 }
 
 // valueFlaws gives every field a value of a wrong type, and a null; all are told at once.
-func valueFlaws(t testing.TB, shape *shape) []flaw {
+func valueFlaws(t testing.TB, decoder *strictjson.Decoder) []flaw {
 	wrong, null := object{}, object{}
-	for name, field := range shape.fields {
-		wrong[name] = wrongFor(shape.of.Field(field.index).Type)
-		if !field.nullable {
-			null[name] = nil
+	for _, field := range decoder.Fields() {
+		wrong[field.Name] = wrongFor(field.Type)
+		if !field.Nullable {
+			null[field.Name] = nil
 		}
 	}
 	var list []flaw
-	if len(shape.required) > 0 {
-		list = append(list, flaw{name: "nothing given", body: `{}`, status: 422, code: "invalid_field", fields: shape.required})
+	if required := decoder.Required(); len(required) > 0 {
+		list = append(list, flaw{name: "nothing given", body: `{}`, status: 422, code: "invalid_field", fields: required})
 	}
 	if len(wrong) > 0 {
 		list = append(list, flaw{
@@ -176,7 +177,7 @@ func (w *world) checkOrder(x attempt) {
 		viewer = c.With("Content-Type", "application/json") // nobody sees it and may not do it
 	}
 	viewer.do(x.route.method, path, broken).Refused(400, "invalid_json")
-	if x.route.body.shape != nil && len(x.route.body.shape.required) > 0 {
+	if x.route.body.decoder != nil && len(x.route.body.decoder.Required()) > 0 {
 		viewer.do(x.route.method, path, "{}").Refused(422, "invalid_field")
 	}
 	if !x.route.uncached {

@@ -176,10 +176,10 @@ func componentParameters() map[string]*huma.Param {
 
 // body describes the request body; nil: none.
 func (d *document) body(rt *route) *huma.RequestBody {
-	if rt.body == nil || rt.body.shape == nil {
+	if rt.body == nil || rt.body.decoder == nil {
 		return nil
 	}
-	content := &huma.MediaType{Schema: d.requests.Schema(rt.body.shape.of, true, "")}
+	content := &huma.MediaType{Schema: d.requests.Schema(rt.body.decoder.Type(), true, "")}
 	body := &huma.RequestBody{Required: !rt.body.optional, Content: map[string]*huma.MediaType{jsonMedia: content}}
 	if rt.method == http.MethodPatch {
 		body.Content[mergeMedia] = content

@@ -109,7 +109,7 @@ func TestDescribedRequests(t *testing.T) {
 			continue
 		}
 		body := doc.Paths.Value(rt.path).GetOperation(rt.method).RequestBody
-		if rt.body.shape == nil {
+		if rt.body.decoder == nil {
 			require.Nil(t, body, rt.path)
 			continue
 		}
@@ -117,10 +117,11 @@ func TestDescribedRequests(t *testing.T) {
 		s := body.Value.Content.Get(jsonMedia).Schema.Value
 		require.NotNil(t, s.AdditionalProperties.Has, rt.path)
 		require.False(t, *s.AdditionalProperties.Has, rt.path)
-		require.ElementsMatch(t, rt.body.shape.required, s.Required, rt.path)
-		require.Len(t, s.Properties, len(rt.body.shape.fields), rt.path)
-		for name, field := range rt.body.shape.fields {
-			require.Equal(t, field.nullable, s.Properties[name].Value.Type.Includes("null"), "%s of %s", name, rt.operationID)
+		require.ElementsMatch(t, rt.body.decoder.Required(), s.Required, rt.path)
+		require.Len(t, s.Properties, len(rt.body.decoder.Fields()), rt.path)
+		for _, field := range rt.body.decoder.Fields() {
+			name := field.Name
+			require.Equal(t, field.Nullable, s.Properties[name].Value.Type.Includes("null"), "%s of %s", name, rt.operationID)
 		}
 	}
 }

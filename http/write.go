@@ -11,12 +11,14 @@ import (
 	"tandem/bus"
 	"tandem/domain"
 	"tandem/eventlog"
+	"tandem/http/listener"
+	"tandem/http/strictjson"
 	"tandem/projections"
 )
 
 const (
 	defaultWait       = 5 * time.Second
-	maxWait           = 60 * time.Second
+	maxWait           = listener.MaxWait
 	maxIdempotencyKey = 255 // bytes
 )
 
@@ -43,8 +45,8 @@ type intent struct {
 
 // bodyHandler decodes a body of one type and plans a command from it.
 type bodyHandler struct {
-	shape    *shape // nil: no body
-	optional bool   // an empty body means {}
+	decoder  *strictjson.Decoder // nil: no body
+	optional bool                // an empty body means {}
 	plan     func(req *writeCall, body any) (*intent, error)
 	// run handles an operation that is not a command, instead of plan. It calls read for the decoded body after it
 	// has
@@ -64,8 +66,8 @@ type writeCall struct {
 
 // command returns the handler of a command. A body whose fields are all optional may be omitted.
 func command[T any](intend func(req *writeCall, body *T) (*intent, error)) *bodyHandler {
-	shape := shapeOf(reflect.TypeFor[T]())
-	return &bodyHandler{shape: shape, optional: len(shape.required) == 0, plan: func(req *writeCall, body any) (*intent, error) {
+	decoder := bodyDecoder(reflect.TypeFor[T]())
+	return &bodyHandler{decoder: decoder, optional: len(decoder.Required()) == 0, plan: func(req *writeCall, body any) (*intent, error) {
 		return intend(req, body.(*T))
 	}}
 }
@@ -99,8 +101,8 @@ func (h *bodyHandler) handle(req *call) error {
 
 // action returns the handler of an operation that is not a command. It is executed on every request, also on repeats.
 func action[T any](act func(req *writeCall, read func() (*T, error)) error) *bodyHandler {
-	shape := shapeOf(reflect.TypeFor[T]())
-	return &bodyHandler{shape: shape, optional: len(shape.required) == 0, run: func(req *writeCall, read func() (any, error)) error {
+	decoder := bodyDecoder(reflect.TypeFor[T]())
+	return &bodyHandler{decoder: decoder, optional: len(decoder.Required()) == 0, run: func(req *writeCall, read func() (any, error)) error {
 		return act(req, func() (*T, error) {
 			body, err := read()
 			if err != nil {
@@ -135,7 +137,7 @@ func (h *bodyHandler) readBody(req *writeCall) ([]byte, error) {
 		return nil, err
 	}
 	req.rawBody = body
-	if len(body) == 0 && (h.shape == nil || h.optional) {
+	if len(body) == 0 && (h.decoder == nil || h.optional) {
 		return nil, nil
 	}
 	return body, req.mediaType()
@@ -146,14 +148,14 @@ func (h *bodyHandler) decode(req *call, body []byte) (any, error) {
 		return nil, err
 	}
 	switch {
-	case h.shape == nil && len(body) > 0:
-		return nil, malformed("this takes no body")
-	case h.shape == nil:
+	case h.decoder == nil && len(body) > 0:
+		return nil, refuse(http.StatusBadRequest, strictjson.InvalidJSON, "This operation takes no body.")
+	case h.decoder == nil:
 		return nil, nil
 	case len(body) == 0 && h.optional:
-		return reflect.New(h.shape.of).Interface(), nil
+		return reflect.New(h.decoder.Type()).Interface(), nil
 	}
-	return h.shape.decode(body)
+	return decodeBody(h.decoder, body)
 }
 
 // readHeaders parses Idempotency-Key and If-Match.

@@ -17,6 +17,7 @@ import (
 	"tandem/eventlog"
 	"tandem/eventlog/logcopy"
 	httpapi "tandem/http"
+	httplistener "tandem/http/listener"
 	"tandem/projections"
 	"tandem/projections/feed"
 	"tandem/webhooks"
@@ -348,10 +349,10 @@ func (a *app) start(front *startupHandler) servers {
 }
 
 func (s *servers) serve(listener net.Listener, handler http.Handler) {
-	server := httpapi.Listener(handler)
+	server := httplistener.NewServer(handler)
 	s.list = append(s.list, server)
 	go func() {
-		if err := server.Serve(httpapi.Coarse(listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(httplistener.Coarse(listener)); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
 		}
 	}()
