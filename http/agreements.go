@@ -11,21 +11,20 @@ import (
 )
 
 func agreementRoutes() []*route {
-	const all, one = "/v1/agreements", "/v1/agreements/{agreement}"
 	return []*route{
-		readRoute("listAgreements", all, "The agreements of the caller's partner", anyMember, nil,
+		readRoute("listAgreements", "/v1/agreements", "The agreements of the caller's partner", anyMember, nil,
 			api.Agreements{}, listAgreements, listParameters()...).withDependency((*projections.View).Intact),
-		createRoute("draftAgreement", all, "Draft an agreement; an id chosen by anyone but the operator gets a suffix",
+		createRoute("draftAgreement", "/v1/agreements", "Draft an agreement; an id chosen by anyone but the operator gets a suffix",
 			"a manager of one of the parties, or the operator for other partners", nil, api.Agreement{}, command(draftAgreement)),
-		readRoute("getAgreement", one, "One agreement", anyParty, agreementVisible, api.Agreement{}, getAgreement),
-		changeRoute(http.MethodPatch, "editAgreement", one, "Edit a draft; this voids the signatures", partyManager, agreementVisible,
+		readRoute("getAgreement", "/v1/agreements/{agreement}", "One agreement", anyParty, agreementVisible, api.Agreement{}, getAgreement),
+		changeRoute(http.MethodPatch, "editAgreement", "/v1/agreements/{agreement}", "Edit a draft; this voids the signatures", partyManager, agreementVisible,
 			api.Agreement{}, command(editAgreement)),
-		changeRoute(http.MethodPost, "signAgreement", one+"/sign", "Sign for the own partner; the last signature activates the agreement. With If-Match: 412 if the draft was edited since it was read",
+		changeRoute(http.MethodPost, "signAgreement", "/v1/agreements/{agreement}/sign", "Sign for the own partner; the last signature activates the agreement. With If-Match: 412 if the draft was edited since it was read",
 			partyManager, agreementVisible, api.Agreement{}, command(signAgreement)),
-		changeRoute(http.MethodPost, "terminateAgreement", one+"/terminate", "Call a mutual termination, which requires every party, or give notice",
+		changeRoute(http.MethodPost, "terminateAgreement", "/v1/agreements/{agreement}/terminate", "Call a mutual termination, which requires every party, or give notice",
 			partyManager, agreementVisible, api.Agreement{}, command(terminateAgreement)),
 		{
-			method: http.MethodGet, operationID: "listAgreementEvents", path: one + "/events",
+			method: http.MethodGet, operationID: "listAgreementEvents", path: "/v1/agreements/{agreement}/events",
 			summary: "The agreement's feed, oldest first; live with Accept: text/event-stream", callers: anyParty,
 			visibleTo: agreementVisible, responseBody: api.Events{}, query: feedParameters(), feed: true, handle: agreementEvents,
 			success: []int{http.StatusOK, http.StatusNotModified},
@@ -155,17 +154,16 @@ func terminateAgreement(req *writeCall, body *api.Terminating) (*intent, error) 
 }
 
 func instrumentRoutes() []*route {
-	const all = "/v1/agreements/{agreement}/instruments"
 	return []*route{
-		readRoute("listInstruments", all, "The agreement's instruments", anyParty, agreementVisible, api.Instruments{}, listInstruments, listParameters()...),
-		createRoute("addInstrument", all, "Add an instrument to a draft; this voids the signatures", partyManager, agreementVisible,
+		readRoute("listInstruments", "/v1/agreements/{agreement}/instruments", "The agreement's instruments", anyParty, agreementVisible, api.Instruments{}, listInstruments, listParameters()...),
+		createRoute("addInstrument", "/v1/agreements/{agreement}/instruments", "Add an instrument to a draft; this voids the signatures", partyManager, agreementVisible,
 			api.Instrument{}, command(addInstrument)),
-		readRoute("getInstrument", all+"/{instrument}", "One legal part", anyParty, instrumentVisible, api.Instrument{}, getInstrument),
-		changeRoute(http.MethodPatch, "noteInstrument", all+"/{instrument}", "Set the own partner's private note on an instrument",
+		readRoute("getInstrument", "/v1/agreements/{agreement}/instruments/{instrument}", "One legal part", anyParty, instrumentVisible, api.Instrument{}, getInstrument),
+		changeRoute(http.MethodPatch, "noteInstrument", "/v1/agreements/{agreement}/instruments/{instrument}", "Set the own partner's private note on an instrument",
 			partyManager, instrumentVisible, api.Instrument{}, command(noteInstrument)),
-		readRoute("getScheduleItem", all+"/{instrument}/schedule/{item}", "One schedule item of an instrument", anyParty, scheduleItemVisible,
+		readRoute("getScheduleItem", "/v1/agreements/{agreement}/instruments/{instrument}/schedule/{item}", "One schedule item of an instrument", anyParty, scheduleItemVisible,
 			api.ScheduleItem{}, getScheduleItem),
-		changeRoute(http.MethodPatch, "moveScheduleItem", all+"/{instrument}/schedule/{item}",
+		changeRoute(http.MethodPatch, "moveScheduleItem", "/v1/agreements/{agreement}/instruments/{instrument}/schedule/{item}",
 			"Mark a schedule item as delivered, or as recorded at the patent office, after the milestones that name it are accepted", roleManager,
 			scheduleItemVisible, api.ScheduleItem{}, command(moveScheduleItem)),
 	}

@@ -11,26 +11,21 @@ import (
 	"tandem/projections"
 )
 
-const (
-	amendmentsPath   = "/v1/agreements/{agreement}/amendments"
-	oneAmendmentPath = amendmentsPath + "/{amendment}"
-)
-
 func amendmentRoutes() []*route {
-	action := func(name, summary, callers string, handler *bodyHandler) *route {
-		return changeRoute(http.MethodPost, name+"Amendment", oneAmendmentPath+"/"+name, summary, callers, amendmentVisible, api.Amendment{}, handler)
+	action := func(path, summary, callers string, handler *bodyHandler) *route {
+		return changeRoute(http.MethodPost, lastSegment(path)+"Amendment", path, summary, callers, amendmentVisible, api.Amendment{}, handler)
 	}
 	return []*route{
-		readRoute("listAmendments", amendmentsPath, "The agreement's amendments, by number", anyParty, agreementVisible,
+		readRoute("listAmendments", "/v1/agreements/{agreement}/amendments", "The agreement's amendments, by number", anyParty, agreementVisible,
 			api.Amendments{}, listAmendments, listParameters()...),
-		createRoute("proposeAmendment", amendmentsPath, "Propose to change signed terms, add or end instruments, or add parties; requires every party's signature",
+		createRoute("proposeAmendment", "/v1/agreements/{agreement}/amendments", "Propose to change signed terms, add or end instruments, or add parties; requires every party's signature",
 			partyManager, agreementVisible, api.Amendment{}, command(proposeAmendment)),
-		readRoute("getAmendment", oneAmendmentPath, "One amendment; signatures shows who has signed", anyParty, amendmentVisible,
+		readRoute("getAmendment", "/v1/agreements/{agreement}/amendments/{amendment}", "One amendment; signatures shows who has signed", anyParty, amendmentVisible,
 			api.Amendment{}, getAmendment),
-		action("sign", "Sign for the own partner; the amendment takes effect with the last signature", signer, command(signAmendment)),
-		action("reject", "Reject, with a reason; this closes the amendment. An invited partner gets 204, because it can no longer see the amendment", signer,
+		action("/v1/agreements/{agreement}/amendments/{amendment}/sign", "Sign for the own partner; the amendment takes effect with the last signature", signer, command(signAmendment)),
+		action("/v1/agreements/{agreement}/amendments/{amendment}/reject", "Reject, with a reason; this closes the amendment. An invited partner gets 204, because it can no longer see the amendment", signer,
 			command(rejectAmendment)).mayHideResource(),
-		action("withdraw", "Withdraw the own partner's amendment", proposer, command(withdrawAmendment)),
+		action("/v1/agreements/{agreement}/amendments/{amendment}/withdraw", "Withdraw the own partner's amendment", proposer, command(withdrawAmendment)),
 	}
 }
 

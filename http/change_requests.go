@@ -10,25 +10,20 @@ import (
 	"tandem/projections"
 )
 
-const (
-	changesPath   = "/v1/agreements/{agreement}/projects/{project}/changes"
-	oneChangePath = changesPath + "/{change}"
-)
-
 func changeRoutes() []*route {
-	action := func(name, summary, callers string, handler *bodyHandler) *route {
-		return changeRoute(http.MethodPost, name+"Change", oneChangePath+"/"+name, summary, callers, changeVisible, api.Change{}, handler)
+	action := func(path, summary, callers string, handler *bodyHandler) *route {
+		return changeRoute(http.MethodPost, lastSegment(path)+"Change", path, summary, callers, changeVisible, api.Change{}, handler)
 	}
 	return []*route{
-		readRoute("listChanges", changesPath, "The project's change requests, by number", anyParticipant, projectVisible,
+		readRoute("listChanges", "/v1/agreements/{agreement}/projects/{project}/changes", "The project's change requests, by number", anyParticipant, projectVisible,
 			api.Changes{}, listChanges, listParameters()...),
-		createRoute("proposeChange", changesPath, "Propose to agree on milestones, change or cancel agreed ones, or publish some; requires every owner and acceptor, before and after the change, and for a publication every participant",
+		createRoute("proposeChange", "/v1/agreements/{agreement}/projects/{project}/changes", "Propose to agree on milestones, change or cancel agreed ones, or publish some; requires every owner and acceptor, before and after the change, and for a publication every participant",
 			participants, projectVisible, api.Change{}, command(proposeChange)),
-		readRoute("getChange", oneChangePath, "One change request; approvals shows who has approved", anyParticipant, changeVisible,
+		readRoute("getChange", "/v1/agreements/{agreement}/projects/{project}/changes/{change}", "One change request; approvals shows who has approved", anyParticipant, changeVisible,
 			api.Change{}, getChange),
-		action("approve", "Approve for the own partner; the request takes effect with the last approval", affected, command(approveChange)),
-		action("reject", "Reject, with a reason; this closes the request", affected, command(rejectChange)),
-		action("withdraw", "Withdraw the own partner's request", proposer, command(withdrawChange)),
+		action("/v1/agreements/{agreement}/projects/{project}/changes/{change}/approve", "Approve for the own partner; the request takes effect with the last approval", affected, command(approveChange)),
+		action("/v1/agreements/{agreement}/projects/{project}/changes/{change}/reject", "Reject, with a reason; this closes the request", affected, command(rejectChange)),
+		action("/v1/agreements/{agreement}/projects/{project}/changes/{change}/withdraw", "Withdraw the own partner's request", proposer, command(withdrawChange)),
 	}
 }
 

@@ -78,8 +78,7 @@ const (
 
 // stream sends an agreement's feed as server-sent events (HTML Living Standard, section 9.2) until the client
 // disconnects, the server drains or the token becomes invalid. It starts after Last-Event-ID, else after the
-// parameter,
-// else with the first event.
+// parameter, else with the first event.
 func (c *call) stream() error {
 	if err := c.waitMinPosition(); err != nil {
 		return err

@@ -84,8 +84,7 @@ func (c *call) logState(ctx context.Context) (api.LogState, error) {
 }
 
 // nodeName returns the log's name of this node, derived from the partitions that it owns; empty if unknown.
-// Partitions
-// may have changed owner since the status was read, so the majority decides.
+// Partitions may have changed owner since the status was read, so the majority decides.
 func nodeName(operations Operations, status eventlog.Status) (name string) {
 	if len(status.Nodes) == 1 {
 		return status.Nodes[0]

@@ -20,20 +20,19 @@ import (
 )
 
 func deadLetterRoutes() []*route {
-	const list, one = "/v1/deadletters", "/v1/deadletters/{partition}/{letter}"
 	read := []int{http.StatusOK, http.StatusNotModified}
 	return []*route{
 		{
-			method: http.MethodGet, operationID: "listDeadLetters", path: list, summary: "Messages that could not be decoded as commands, oldest first",
+			method: http.MethodGet, operationID: "listDeadLetters", path: "/v1/deadletters", summary: "Messages that could not be decoded as commands, oldest first",
 			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.DeadLetters{}, query: listParameters(), handle: computed(listDeadLetters),
 			uncached: true, success: read,
 		},
 		{
-			method: http.MethodGet, operationID: "getDeadLetter", path: one, summary: "One dead letter, the newest with this id",
+			method: http.MethodGet, operationID: "getDeadLetter", path: "/v1/deadletters/{partition}/{letter}", summary: "One dead letter, the newest with this id",
 			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.OneDeadLetter{}, handle: computed(getDeadLetter), uncached: true, success: read,
 		},
 		{
-			method: http.MethodPost, operationID: "replayDeadLetter", path: one + "/replay",
+			method: http.MethodPost, operationID: "replayDeadLetter", path: "/v1/deadletters/{partition}/{letter}/replay",
 			summary: "Resubmit the payload of a dead letter as a new command (not idempotent)",
 			callers: operatorOnly, visibleTo: operationsVisible, responseBody: api.Replayed{}, body: &bodyHandler{run: replayDeadLetter, honoursPrefer: true}, uncached: true,
 			success: []int{http.StatusOK},

@@ -20,8 +20,7 @@ const (
 )
 
 // logMetrics exports the log's state for operators, read when scraped. If the log does not respond, only
-// tandem_log_up
-// is exported, with the value 0.
+// tandem_log_up is exported, with the value 0.
 type logMetrics struct {
 	operations Operations
 	image      *projections.ReadModel

@@ -8,24 +8,19 @@ import (
 	"tandem/projections"
 )
 
-const (
-	milestonesPathTemplate = "/v1/agreements/{agreement}/projects/{project}/milestones"
-	milestonePathTemplate  = milestonesPathTemplate + "/{milestone}"
-)
-
 func milestoneRoutes() []*route {
 	return []*route{
-		readRoute("listMilestones", milestonesPathTemplate, "The project's milestones, by due date and id", anyParticipant, projectVisible,
+		readRoute("listMilestones", "/v1/agreements/{agreement}/projects/{project}/milestones", "The project's milestones, by due date and id", anyParticipant, projectVisible,
 			api.Milestones{}, listMilestones, listParameters(stateFilters()...)...),
-		createRoute("planMilestone", milestonesPathTemplate, "Plan a milestone; a private one's id gets a suffix", participants, projectVisible,
+		createRoute("planMilestone", "/v1/agreements/{agreement}/projects/{project}/milestones", "Plan a milestone; a private one's id gets a suffix", participants, projectVisible,
 			api.Milestone{}, command(planMilestone)),
-		readRoute("getMilestone", milestonePathTemplate, "One milestone", anyParticipant, milestoneVisible, api.Milestone{}, getMilestone),
-		changeRoute(http.MethodPatch, "editMilestone", milestonePathTemplate, "Edit a milestone that is not delivered", owner, milestoneVisible,
+		readRoute("getMilestone", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}", "One milestone", anyParticipant, milestoneVisible, api.Milestone{}, getMilestone),
+		changeRoute(http.MethodPatch, "editMilestone", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}", "Edit a milestone that is not delivered", owner, milestoneVisible,
 			api.Milestone{}, command(editMilestone)),
-		readRoute("getMilestoneDates", milestonePathTemplate+"/dates", "The milestone's proposed, agreed, planned, forecast and actual dates side by side, each with its moves and their reasons",
+		readRoute("getMilestoneDates", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/dates", "The milestone's proposed, agreed, planned, forecast and actual dates side by side, each with its moves and their reasons",
 			anyParticipant, milestoneVisible, api.Dates{}, getMilestoneDates),
 		{
-			method: http.MethodGet, operationID: "getMilestoneHistory", path: milestonePathTemplate + "/history",
+			method: http.MethodGet, operationID: "getMilestoneHistory", path: "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/history",
 			summary: "Every event about the milestone that the caller may see, oldest first", callers: anyParticipant,
 			visibleTo: milestoneVisible, responseBody: api.Events{}, query: feedParameters(), feed: true, handle: computed(milestoneHistory),
 			success: []int{http.StatusOK, http.StatusNotModified},

@@ -8,26 +8,26 @@ import (
 )
 
 func actionRoutes() []*route {
-	action := func(name, summary, callers string, handler *bodyHandler) *route {
-		return changeRoute(http.MethodPost, name+"Milestone", milestonePathTemplate+"/"+name, summary, callers, milestoneVisible, api.Milestone{}, handler)
+	action := func(path, summary, callers string, handler *bodyHandler) *route {
+		return changeRoute(http.MethodPost, lastSegment(path)+"Milestone", path, summary, callers, milestoneVisible, api.Milestone{}, handler)
 	}
 	return []*route{
-		action("start", "Begin the work", owner, command(startMilestone)),
-		action("progress", "Report progress and health; with audience private, a participant's own assessment", reporter, command(reportProgress)),
-		action("forecast", "Move the own partner's forecast", participants, command(moveForecast)),
-		action("deliver", "Deliver the milestone", owner, command(deliverMilestone)),
-		action("withdraw", "Withdraw an undecided delivery", owner, command(withdrawDelivery)),
-		action("accept", "Accept the delivery, unconditionally or with conditions; the last acceptor's unconditional acceptance finishes the milestone", acceptor, command(acceptMilestone)),
-		changeRoute(http.MethodPost, "closeCondition", milestonePathTemplate+"/close-condition",
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/start", "Begin the work", owner, command(startMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/progress", "Report progress and health; with audience private, a participant's own assessment", reporter, command(reportProgress)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/forecast", "Move the own partner's forecast", participants, command(moveForecast)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/deliver", "Deliver the milestone", owner, command(deliverMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/withdraw", "Withdraw an undecided delivery", owner, command(withdrawDelivery)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/accept", "Accept the delivery, unconditionally or with conditions; the last acceptor's unconditional acceptance finishes the milestone", acceptor, command(acceptMilestone)),
+		changeRoute(http.MethodPost, "closeCondition", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/close-condition",
 			"Close a condition as met; closing the last one makes the acceptance unconditional", conditionAuthor, milestoneVisible,
 			api.Milestone{}, command(closeCondition)),
-		action("reject", "Reject the delivery, with reasons", acceptor, command(rejectMilestone)),
-		action("dispute", "Object to the rejection of the last delivery, within the acceptance period", owner, command(disputeMilestone)),
-		action("settle", "Name an outcome for a dispute; it is settled when the owner and all acceptors name the same outcome", settler, command(settleMilestone)),
-		action("cancel", "Cancel a milestone that is not delivered", owner, command(cancelMilestone)),
-		action("waive", "Waive the milestone; requires every acceptor", acceptor, command(waiveMilestone)),
-		action("share", "Share a private milestone with all participants; cannot be undone", owner, command(shareMilestone)),
-		action("comment", "Comment for all readers of the milestone or for the own partner", participants, command(commentMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/reject", "Reject the delivery, with reasons", acceptor, command(rejectMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/dispute", "Object to the rejection of the last delivery, within the acceptance period", owner, command(disputeMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/settle", "Name an outcome for a dispute; it is settled when the owner and all acceptors name the same outcome", settler, command(settleMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/cancel", "Cancel a milestone that is not delivered", owner, command(cancelMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/waive", "Waive the milestone; requires every acceptor", acceptor, command(waiveMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/share", "Share a private milestone with all participants; cannot be undone", owner, command(shareMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/comment", "Comment for all readers of the milestone or for the own partner", participants, command(commentMilestone)),
 	}
 }
 

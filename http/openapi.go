@@ -28,8 +28,7 @@ A refusal is an RFC 9457 problem whose code is stable. A write that carries an I
 repeated for 24 hours: it is done once, and answers the same.`
 
 // describe returns the OpenAPI 3.1 description of the routes as JSON. An empty baseURL means the origin from which
-// the
-// description is loaded.
+// the description is loaded.
 func describe(baseURL string) ([]byte, error) {
 	requests, answers := newSchemas()
 	doc := &document{requests: requests, answers: answers, doc: &huma.OpenAPI{

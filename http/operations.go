@@ -54,7 +54,7 @@ func operationRoutes() []*route {
 			callers: anyone, responseBody: api.Probe{}, handle: getReady, success: ok, anonymous: true, admin: true,
 		},
 		{
-			method: http.MethodGet, operationID: "getMetrics", path: metricsPath, summary: "Metrics for Prometheus",
+			method: http.MethodGet, operationID: "getMetrics", path: "/metrics", summary: "Metrics for Prometheus",
 			callers: anyone, responseBody: media("text/plain"), handle: getMetrics, success: ok, anonymous: true, admin: true,
 		},
 	}

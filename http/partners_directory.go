@@ -13,29 +13,28 @@ import (
 )
 
 func directoryRoutes() []*route {
-	const members, tokens = "/v1/partners/{partner}/members", "/v1/partners/{partner}/tokens"
 	return []*route{
 		{
-			method: http.MethodGet, operationID: "listMembers", path: members, summary: "The partner's members", callers: directoryRead,
+			method: http.MethodGet, operationID: "listMembers", path: "/v1/partners/{partner}/members", summary: "The partner's members", callers: directoryRead,
 			visibleTo: directoryVisible, responseBody: api.Members{}, query: listParameters(), handle: computed(listMembers),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
-		createRoute("addMember", members, "Add a member", directoryWrite, directoryVisible, api.Member{}, command(addMember)),
+		createRoute("addMember", "/v1/partners/{partner}/members", "Add a member", directoryWrite, directoryVisible, api.Member{}, command(addMember)),
 		{
-			method: http.MethodGet, operationID: "getMember", path: members + "/{member}", summary: "One member", callers: directoryRead,
+			method: http.MethodGet, operationID: "getMember", path: "/v1/partners/{partner}/members/{member}", summary: "One member", callers: directoryRead,
 			visibleTo: memberVisible, responseBody: api.Member{}, handle: computed(getMember),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
-		changeRoute(http.MethodPatch, "editMember", members+"/{member}", "Change a member's role, name or address",
+		changeRoute(http.MethodPatch, "editMember", "/v1/partners/{partner}/members/{member}", "Change a member's role, name or address",
 			directoryWrite, memberVisible, api.Member{}, command(editMember)),
-		removeRoute("removeMember", members+"/{member}", "Remove a member and erase name and address; the member's tokens are revoked",
+		removeRoute("removeMember", "/v1/partners/{partner}/members/{member}", "Remove a member and erase name and address; the member's tokens are revoked",
 			directoryWrite, memberVisibleOrRepeat, deletion(removeMember)),
-		readRoute("listTokens", tokens, "The partner's tokens, without their secrets", directoryRead, directoryVisible,
+		readRoute("listTokens", "/v1/partners/{partner}/tokens", "The partner's tokens, without their secrets", directoryRead, directoryVisible,
 			api.Tokens{}, listTokens, listParameters()...),
-		createRoute("issueToken", tokens, "Issue a token, which only this response shows", directoryWrite, directoryVisible,
+		createRoute("issueToken", "/v1/partners/{partner}/tokens", "Issue a token, which only this response shows", directoryWrite, directoryVisible,
 			api.IssuedToken{}, command(issueToken)),
-		readRoute("getToken", tokens+"/{token}", "One token, without its secret", directoryRead, tokenVisible, api.Token{}, getToken),
-		removeRoute("revokeToken", tokens+"/{token}", "Revoke a token at once", directoryWrite, tokenVisible, deletion(revokeToken)),
+		readRoute("getToken", "/v1/partners/{partner}/tokens/{token}", "One token, without its secret", directoryRead, tokenVisible, api.Token{}, getToken),
+		removeRoute("revokeToken", "/v1/partners/{partner}/tokens/{token}", "Revoke a token at once", directoryWrite, tokenVisible, deletion(revokeToken)),
 	}
 }
 
@@ -120,8 +119,7 @@ func (p memberProfile) validate() error {
 }
 
 // completeMember adds stored values to the response. Values given in the request take precedence, so that a repeat
-// does
-// not show later changes by others. Values not given are shown as they are now, because earlier ones are erased.
+// does not show later changes by others. Values not given are shown as they are now, because earlier ones are erased.
 func (p memberProfile) completeMember(req *call) func(context.Context, any) (any, error) {
 	return func(ctx context.Context, body any) (any, error) {
 		body, err := req.withProfile(ctx, body)

@@ -10,34 +10,27 @@ import (
 )
 
 func projectRoutes() []*route {
-	const all = "/v1/agreements/{agreement}/projects"
-	const one = all + "/{project}"
-	routes := []*route{
-		readRoute("listProjects", all, "The projects of the caller's partner", anyParty, agreementVisible,
+	move := func(path, summary, callers string) *route {
+		call := lastSegment(path)
+		return changeRoute(http.MethodPost, call+"Project", path, summary, callers, projectVisible, api.Project{}, command(moveProject(domain.StageMove(call))))
+	}
+	return []*route{
+		readRoute("listProjects", "/v1/agreements/{agreement}/projects", "The projects of the caller's partner", anyParty, agreementVisible,
 			api.Projects{}, listProjects, listParameters()...),
-		createRoute("createProject", all, "Create a project; its id gets a suffix if a party does not take part, or if the caller joined the agreement by an amendment", "a manager of a participant", agreementVisible, api.Project{}, command(createProject)),
-		readRoute("getProject", one, "One project; pending shows open calls", anyParticipant, projectVisible, api.Project{}, getProject),
-		changeRoute(http.MethodPatch, "editProject", one, "Edit a project (the lead), or call a new decide_by or more participants (every participant)",
+		createRoute("createProject", "/v1/agreements/{agreement}/projects", "Create a project; its id gets a suffix if a party does not take part, or if the caller joined the agreement by an amendment", "a manager of a participant", agreementVisible, api.Project{}, command(createProject)),
+		readRoute("getProject", "/v1/agreements/{agreement}/projects/{project}", "One project; pending shows open calls", anyParticipant, projectVisible, api.Project{}, getProject),
+		changeRoute(http.MethodPatch, "editProject", "/v1/agreements/{agreement}/projects/{project}", "Edit a project (the lead), or call a new decide_by or more participants (every participant)",
 			participants, projectVisible, api.Project{}, command(editProject)),
-		readRoute("getProjectStatus", one+"/status", "Counts over the project", anyParticipant, projectVisible, api.ProjectStatus{}, getProjectStatus),
-		readRoute("getTrend", one+"/trend", "The dates of the project's milestones side by side, each with its moves and their reasons", anyParticipant, projectVisible,
+		readRoute("getProjectStatus", "/v1/agreements/{agreement}/projects/{project}/status", "Counts over the project", anyParticipant, projectVisible, api.ProjectStatus{}, getProjectStatus),
+		readRoute("getTrend", "/v1/agreements/{agreement}/projects/{project}/trend", "The dates of the project's milestones side by side, each with its moves and their reasons", anyParticipant, projectVisible,
 			api.Trend{}, getTrend, listParameters(stateFilters()...)...),
+		move("/v1/agreements/{agreement}/projects/{project}/commit", "Call the commitment of an exploration; requires every participant", participants),
+		move("/v1/agreements/{agreement}/projects/{project}/start", "Start a committed project", lead),
+		move("/v1/agreements/{agreement}/projects/{project}/pause", "Pause an active project, with a reason", lead),
+		move("/v1/agreements/{agreement}/projects/{project}/resume", "Resume a paused project", lead),
+		move("/v1/agreements/{agreement}/projects/{project}/complete", "Call the completion; requires every participant", participants),
+		move("/v1/agreements/{agreement}/projects/{project}/stop", "Call a stop, with a reason; the lead alone stops an exploration", participants),
 	}
-	for _, row := range []struct {
-		move             domain.StageMove
-		summary, callers string
-	}{
-		{domain.MoveCommit, "Call the commitment of an exploration; requires every participant", participants},
-		{domain.MoveStart, "Start a committed project", lead},
-		{domain.MovePause, "Pause an active project, with a reason", lead},
-		{domain.MoveResume, "Resume a paused project", lead},
-		{domain.MoveComplete, "Call the completion; requires every participant", participants},
-		{domain.MoveStop, "Call a stop, with a reason; the lead alone stops an exploration", participants},
-	} {
-		routes = append(routes, changeRoute(http.MethodPost, string(row.move)+"Project", one+"/"+string(row.move), row.summary, row.callers,
-			projectVisible, api.Project{}, command(moveProject(row.move))))
-	}
-	return routes
 }
 
 func listProjects(req *call, view *projections.View) (projections.Answer, error) {

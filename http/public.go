@@ -19,9 +19,8 @@ import (
 )
 
 // Public responses, which need no token (R17). They contain published data only, and their ETag is a hash of their
-// bytes,
-// so an event that is not public changes neither. An agreement without published data gets the same response as a
-// nonexistent one.
+// bytes, so an event that is not public changes neither. An agreement without published data gets the same response
+// as a nonexistent one.
 
 // publicPolicy lets the page load its own badge only.
 const publicPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'"
@@ -36,18 +35,18 @@ var publicTemplates = template.Must(template.New("").Funcs(template.FuncMap{
 func publicRoutes() []*route {
 	show := func(name, path, summary string, answer any, contentType string, render func(api.PublicStatus) ([]byte, error)) *route {
 		return &route{
-			method: http.MethodGet, operationID: name, path: "/public/{agreement}" + path, summary: summary, callers: anyone, responseBody: answer,
+			method: http.MethodGet, operationID: name, path: path, summary: summary, callers: anyone, responseBody: answer,
 			handle: public(contentType, render), success: []int{http.StatusOK, http.StatusNotModified}, anonymous: true, public: true,
 		}
 	}
 	return []*route{
-		show("getPublicPage", "", "The agreement's published data as a page; 404 if there is none", media("text/html"),
+		show("getPublicPage", "/public/{agreement}", "The agreement's published data as a page; 404 if there is none", media("text/html"),
 			"text/html; charset=utf-8", publicPage),
-		show("getPublicStatus", "/status", "The agreement's published milestones in their current state; 404 if there are none",
+		show("getPublicStatus", "/public/{agreement}/status", "The agreement's published milestones in their current state; 404 if there are none",
 			api.PublicStatus{}, jsonMedia, func(status api.PublicStatus) ([]byte, error) {
 				return json.Marshal(status, json.Deterministic(true))
 			}),
-		show("getPublicBadge", "/badge.svg", "The number of published and accepted milestones as a badge; 404 if there are none",
+		show("getPublicBadge", "/public/{agreement}/badge.svg", "The number of published and accepted milestones as a badge; 404 if there are none",
 			media("image/svg+xml"), "image/svg+xml", publicBadge),
 	}
 }

@@ -140,8 +140,7 @@ const cursorPrefix = "after "
 
 // paginate returns the page of a list selected by limit and cursor, and the cursor of the next page. A cursor is the
 // key of the last element returned. In a list sorted by key, pages neither repeat nor omit elements if that element
-// has
-// disappeared meanwhile.
+// has disappeared meanwhile.
 func paginate[T any](query *queryReader, list []T, key func(T) string) ([]T, *string) {
 	limit := query.limit()
 	if query.values.Has("cursor") {

@@ -14,8 +14,7 @@ import (
 )
 
 // pendingFor is how long a command without an outcome counts as pending. An older command was decided, and its
-// outcome
-// has been trimmed.
+// outcome has been trimmed.
 const pendingFor = 10 * time.Minute
 
 // ticket identifies an unfinished write for its caller. It contains everything that a node needs to answer, so any

@@ -122,6 +122,9 @@ func (rt *route) withDependency(whole func(*projections.View) bool) *route {
 	return rt
 }
 
+// lastSegment returns the last segment of a path: the name of an action.
+func lastSegment(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
 // mayHideResource declares that the command can make its resource invisible to the caller.
 func (rt *route) mayHideResource() *route {
 	rt.success = append(rt.success, http.StatusNoContent)

@@ -37,8 +37,7 @@ type Config struct {
 	Commands  Commander
 	ReadModel *projections.ReadModel
 	// InstallationKey is at least 32 random bytes. Command ids and secrets derive from it; with another key a
-	// repeated
-	// request is a new command.
+	// repeated request is a new command.
 	InstallationKey []byte
 	// OperatorTokenHash is the SHA-256 of the operator's token; zero: there is no operator.
 	OperatorTokenHash [sha256.Size]byte
@@ -56,8 +55,7 @@ type Config struct {
 	// Lanes returns the status of this node's lanes, for the metrics of Admin; nil: there are none.
 	Lanes func() []webhooks.LaneStatus
 	// LatestMessage returns the message of the latest event that a webhook subscribes to; false if there is none.
-	// Nil:
-	// previews show test messages.
+	// Nil: previews show test messages.
 	LatestMessage func(ctx context.Context, webhook *domain.Webhook) (formats.Message, bool, error)
 	// PrivateNetworks are the private networks to which webhooks may connect. The webhook client enforces them; here
 	// they decide which addresses may use http.
@@ -65,8 +63,7 @@ type Config struct {
 	// Ready returns nil while the node is ready, for /readyz. Default: always ready.
 	Ready func() error
 	// Fresh returns nil while the node has read the log recently, otherwise the reason. It is called for every
-	// request
-	// with a token before anything else and must be cheap. Default: always fresh.
+	// request with a token before anything else and must be cheap. Default: always fresh.
 	Fresh func() error
 	// AcceptNew returns nil while the log has space for new partners and agreements, otherwise the reason for the
 	// operator. Default: always.

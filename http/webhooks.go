@@ -9,34 +9,28 @@ import (
 	"tandem/projections/feed"
 )
 
-const (
-	webhooksPath = "/v1/partners/{partner}/webhooks"
-	webhookPath  = webhooksPath + "/{webhook}"
-)
-
 // Webhooks are visible to the partner, with tokens for all of its agreements, because messages may concern any of
-// them.
-// They are invisible to the operator.
+// them. They are invisible to the operator.
 func webhookRoutes() []*route {
 	one := api.Webhook{}
-	act := func(name, action, summary string, answer any, handler *bodyHandler) *route {
-		return changeRoute(http.MethodPost, name, webhookPath+action, summary, webhookWrite, webhookVisible, answer, handler)
+	act := func(name, path, summary string, answer any, handler *bodyHandler) *route {
+		return changeRoute(http.MethodPost, name, path, summary, webhookWrite, webhookVisible, answer, handler)
 	}
 	return []*route{
-		readRoute("listWebhooks", webhooksPath, "The partner's webhooks, by id, without their addresses and secrets", webhookRead,
+		readRoute("listWebhooks", "/v1/partners/{partner}/webhooks", "The partner's webhooks, by id, without their addresses and secrets", webhookRead,
 			webhooksVisible, api.Webhooks{}, listWebhooks, listParameters()...),
-		createRoute("addWebhook", webhooksPath, "Add a webhook; only this response shows a generated secret", webhookWrite,
+		createRoute("addWebhook", "/v1/partners/{partner}/webhooks", "Add a webhook; only this response shows a generated secret", webhookWrite,
 			webhooksVisible, api.IssuedWebhook{}, command(addWebhook)),
-		readRoute("getWebhook", webhookPath, "One webhook, without its address and secret", webhookRead, webhookVisible, one, getWebhook),
-		changeRoute(http.MethodPatch, "editWebhook", webhookPath, "Change a webhook; its format stays", webhookWrite, webhookVisible, one,
+		readRoute("getWebhook", "/v1/partners/{partner}/webhooks/{webhook}", "One webhook, without its address and secret", webhookRead, webhookVisible, one, getWebhook),
+		changeRoute(http.MethodPatch, "editWebhook", "/v1/partners/{partner}/webhooks/{webhook}", "Change a webhook; its format stays", webhookWrite, webhookVisible, one,
 			command(editWebhook)),
-		removeRoute("removeWebhook", webhookPath, "Remove a webhook", webhookWrite, webhookVisibleOrRepeat, deletion(removeWebhook)),
-		act("testWebhook", "/test", "Send a test message like any other message; its attempts are listed under deliveries", one,
+		removeRoute("removeWebhook", "/v1/partners/{partner}/webhooks/{webhook}", "Remove a webhook", webhookWrite, webhookVisibleOrRepeat, deletion(removeWebhook)),
+		act("testWebhook", "/v1/partners/{partner}/webhooks/{webhook}/test", "Send a test message like any other message; its attempts are listed under deliveries", one,
 			deletion(testWebhook)),
-		act("rotateWebhookSecret", "/rotate-secret", "Replace the secret; the old one also signs for another day", api.IssuedWebhook{},
+		act("rotateWebhookSecret", "/v1/partners/{partner}/webhooks/{webhook}/rotate-secret", "Replace the secret; the old one also signs for another day", api.IssuedWebhook{},
 			command(rotateWebhookSecret)),
-		act("enableWebhook", "/enable", "Enable a disabled webhook, which continues where it stopped", one, deletion(enableWebhook)),
-		act("replayWebhook", "/replay", "Send again events after a position, or recorded since a time", one,
+		act("enableWebhook", "/v1/partners/{partner}/webhooks/{webhook}/enable", "Enable a disabled webhook, which continues where it stopped", one, deletion(enableWebhook)),
+		act("replayWebhook", "/v1/partners/{partner}/webhooks/{webhook}/replay", "Send again events after a position, or recorded since a time", one,
 			command(replayWebhook)),
 		previewRoute(),
 	}

@@ -18,8 +18,7 @@ const (
 )
 
 // checkAddress checks an address and its secrets, and returns the part of it that may be shown. The address that the
-// host
-// resolves to is checked when connecting, because it can change.
+// host resolves to is checked when connecting, because it can change.
 func (c *writeCall) checkAddress(format formats.Format, address string, secrets ...string) (place string, fieldErrors []domain.FieldError) {
 	addError := func(field, message string) {
 		fieldErrors = append(fieldErrors, domain.FieldError{Field: field, Message: message})

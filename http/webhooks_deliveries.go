@@ -31,19 +31,18 @@ func newDeliveryStanding(status webhooks.DeliveryStatus) api.DeliveryStanding {
 }
 
 func deliveryRoutes() []*route {
-	const list, one = webhookPath + "/deliveries", webhookPath + "/deliveries/{delivery}"
 	read := []int{http.StatusOK, http.StatusNotModified}
 	return []*route{
 		{
-			method: http.MethodGet, operationID: "listDeliveries", path: list, summary: "The latest messages of a webhook with their results",
+			method: http.MethodGet, operationID: "listDeliveries", path: "/v1/partners/{partner}/webhooks/{webhook}/deliveries", summary: "The latest messages of a webhook with their results",
 			callers: webhookRead, visibleTo: webhookVisible, responseBody: api.DeliveryList{}, query: listParameters(), handle: computed(listDeliveries),
 			noWait: true, success: read,
 		},
 		{
-			method: http.MethodGet, operationID: "getDelivery", path: one, summary: "One message with its attempts: requests and responses",
+			method: http.MethodGet, operationID: "getDelivery", path: "/v1/partners/{partner}/webhooks/{webhook}/deliveries/{delivery}", summary: "One message with its attempts: requests and responses",
 			callers: webhookRead, visibleTo: webhookVisible, responseBody: api.OneDelivery{}, handle: computed(getDelivery), noWait: true, success: read,
 		},
-		changeRoute(http.MethodPost, "redeliver", one+"/redeliver", "Send a message again, independently of the lane's order", webhookWrite,
+		changeRoute(http.MethodPost, "redeliver", "/v1/partners/{partner}/webhooks/{webhook}/deliveries/{delivery}/redeliver", "Send a message again, independently of the lane's order", webhookWrite,
 			webhookVisible, api.Webhook{}, deletion(redeliver)),
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 func previewRoute() *route {
 	return &route{
-		method: http.MethodGet, operationID: "previewWebhook", path: webhookPath + "/preview", callers: webhookRead, visibleTo: webhookVisible,
+		method: http.MethodGet, operationID: "previewWebhook", path: "/v1/partners/{partner}/webhooks/{webhook}/preview", callers: webhookRead, visibleTo: webhookVisible,
 		summary:      "The message that a webhook would send for the latest event, or a test message; it is not sent",
 		responseBody: api.WebhookPreview{}, handle: computed(previewWebhook), success: []int{http.StatusOK, http.StatusNotModified}, noWait: true,
 		query: []parameter{{name: "language", kind: "string", values: sentences.Languages(), doc: "Language of the preview. Default: the webhook's."}},

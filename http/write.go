@@ -49,8 +49,7 @@ type bodyHandler struct {
 	optional bool                // an empty body means {}
 	plan     func(req *writeCall, body any) (*intent, error)
 	// run handles an operation that is not a command, instead of plan. It calls read for the decoded body after it
-	// has
-	// checked that the resources in the path exist.
+	// has checked that the resources in the path exist.
 	run           func(req *writeCall, read func() (any, error)) error
 	honoursPrefer bool // run uses the Prefer header
 }
