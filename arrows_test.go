@@ -25,7 +25,6 @@ var layout = map[string]struct {
 	"eventlog/sqlite":          {[]string{"eventlog", "eventlog/wakeup"}, "a store depends on the contract, never on another store"},
 	"eventlog/redis":           {[]string{"eventlog", "eventlog/wakeup"}, "a store depends on the contract, never on another store"},
 	"eventlog/redis/redistest": {nil, "it runs Redis servers and does not depend on Tandem"},
-	"internal/torture":         {nil, "it only reads an environment variable"},
 	"eventlog/wakeup":          {nil, "a wake-up channel has no dependencies"},
 	"projections":              {[]string{"api", "domain", "eventlog", "eventlog/wakeup", "projections/sentences"}, "views are folded from the log, independently of its writers"},
 	"projections/feed":         {[]string{"api", "domain", "eventlog", "projections"}, "the event reader uses the read model, which does not depend on cursors"},

@@ -9,7 +9,7 @@ import (
 // and >. The zero Date means "no date" and is null in JSON.
 type Date int32
 
-// NewDate returns the date of the given year, month and day, normalized like time.Date.
+// NewDate returns the date of the given year, month and day, normalised like time.Date.
 func NewDate(year int, month time.Month, day int) Date {
 	return DateOf(time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
 }

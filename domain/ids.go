@@ -8,7 +8,7 @@ import (
 // Ids are slugs (see [ValidSlug]), unique within their parent. Each kind has its own type, so that the compiler
 // rejects one in place of another.
 type (
-	// PartnerID identifies a partner organization.
+	// PartnerID identifies a partner organisation.
 	PartnerID string
 	// MemberID identifies a person of a partner, or the program behind a token.
 	MemberID string

@@ -1,6 +1,6 @@
 package domain
 
-// Partner is an organization. Its directory (members, tokens, webhooks) is a separate stream; the operator
+// Partner is an organisation. Its directory (members, tokens, webhooks) is a separate stream; the operator
 // creates it, and the partner's managers maintain it.
 type Partner struct {
 	ID       PartnerID

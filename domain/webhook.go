@@ -107,7 +107,7 @@ func (v *validation) eventPatterns(patterns []string) {
 	}
 }
 
-// Digest is the period that one message summarizes; empty: one message per event.
+// Digest is the period that one message summarises; empty: one message per event.
 type Digest string
 
 // The digests are sent at 08:00 in the partner's time zone, every day or every Monday.
@@ -119,7 +119,7 @@ const (
 // WebhookOrder says how sending continues after a failing event.
 type WebhookOrder string
 
-// The orders: later events wait, or they are sent and the skipped events are summarized.
+// The orders: later events wait, or they are sent and the skipped events are summarised.
 const (
 	Ordered   WebhookOrder = "ordered"
 	SkipAhead WebhookOrder = "skip_ahead"

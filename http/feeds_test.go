@@ -88,14 +88,14 @@ func TestLongPollEnds(t *testing.T) {
 	w := newWorld(t)
 	path := "/v1/partners/nokia/status"
 	w.issue("nokia", "brief", nil)
-	etag := w.As("nokia").GET(path).Want(200).etag()
+	w.As("nokia").GET(path).Want(200)
 	revoked := w.As("brief").poll(path, w.As("brief").GET(path).etag())
 	w.untilWaiting(1)
 	w.As("nokia").DELETE("/v1/partners/nokia/tokens/brief").Want(204)
 	(<-revoked).Refused(401, "invalid_token")
 
 	ctx, leave := context.WithCancel(t.Context())
-	etag = w.As("nokia").GET(path).Want(200).etag()
+	etag := w.As("nokia").GET(path).Want(200).etag()
 	gone := make(chan error, 1)
 	go func() {
 		_, err := w.client.Do(w.As("nokia").With("If-None-Match", etag).request(ctx, http.MethodGet, path+"?wait=60", nil))

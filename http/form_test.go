@@ -47,7 +47,6 @@ func flawsOf(t testing.TB, rt *route, valid string) []flaw {
 
 func syntaxFlaws(decoder *strictjson.Decoder) []flaw {
 	fields := decoder.Fields()
-	member := `"unheard_of"`
 	list := []flaw{
 		{name: "no object", body: `[]`, status: 400, code: "invalid_json"},
 		{name: "null", body: `null`, status: 400, code: "invalid_json"},
@@ -59,7 +58,7 @@ func syntaxFlaws(decoder *strictjson.Decoder) []flaw {
 		{name: "NUL", body: `{"unheard_of":"\u0000"}`, status: 400, code: "invalid_character"},
 	}
 	if len(fields) > 0 {
-		member = `"` + fields[0].Name + `"`
+		member := `"` + fields[0].Name + `"`
 		list = append(list,
 			flaw{name: "case", body: `{` + strings.ToUpper(member) + `:1}`, status: 400, code: "unknown_field", fields: []string{strings.ToUpper(fields[0].Name)}},
 			flaw{name: "twice", body: `{` + member + `:"a",` + member + `:"a"}`, status: 400, code: "duplicate_field"},

@@ -129,7 +129,7 @@ func TestSeparateAdmin(t *testing.T) {
 // TestConfig tells every mistake of a configuration at once.
 func TestConfig(t *testing.T) {
 	_, err := New(Config{InstallationKey: []byte("short"), BaseURL: "http://tandem.example/"})
-	require.ErrorContains(t, err, "Commands and ReadModel are required")
+	require.ErrorContains(t, err, "the configuration needs Commands and ReadModel")
 	require.ErrorContains(t, err, "5 bytes")
 	require.ErrorContains(t, err, "ends with a slash")
 }

@@ -6,11 +6,11 @@ import (
 
 	"go.uber.org/goleak"
 
-	"tandem/internal/torture"
+	"tandem/eventlog/eventlogtest"
 )
 
 func TestMain(m *testing.M) {
-	torture.Checks(20)
+	eventlogtest.LimitRapid(20)
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
 		_ = os.RemoveAll(original.dir)
 		os.Exit(status)

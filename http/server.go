@@ -77,7 +77,7 @@ type Config struct {
 func (c *Config) validate() error {
 	var problems []error
 	if c.Commands == nil || c.ReadModel == nil {
-		problems = append(problems, errors.New("Commands and ReadModel are required"))
+		problems = append(problems, errors.New("the configuration needs Commands and ReadModel"))
 	}
 	if len(c.InstallationKey) < 32 {
 		problems = append(problems, fmt.Errorf("InstallationKey has %d bytes; it needs at least 32", len(c.InstallationKey)))

@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
 	"tandem/eventlog/redis"
 	"tandem/eventlog/redis/redistest"
 	"tandem/eventlog/sqlite"
-	"tandem/internal/torture"
 )
 
 // onRedis makes this package's tests run on real Redis servers instead of the embedded log.
@@ -28,7 +28,7 @@ func TestOnRedis(t *testing.T) {
 		return // this is the second time
 	}
 	tests := dependsOnStore
-	if torture.On() {
+	if eventlogtest.AllRounds() {
 		tests = "."
 	}
 	self, err := os.Executable()

@@ -30,15 +30,15 @@ func readFeed(ctx context.Context, model *projections.ReadModel, viewer projecti
 	return api.Events{Events: events, NextCursor: &position}, true, err
 }
 
-func (m *runningModel) agreementEvents(ctx context.Context, viewer projections.Viewer, agreement domain.AgreementID, after string, limit int) (api.Events, bool, error) {
-	return readFeed(ctx, m.ReadModel, viewer, projections.EventScope{Agreement: agreement}, after, limit)
+func (i *runningModel) agreementEvents(ctx context.Context, viewer projections.Viewer, agreement domain.AgreementID, after string, limit int) (api.Events, bool, error) {
+	return readFeed(ctx, i.ReadModel, viewer, projections.EventScope{Agreement: agreement}, after, limit)
 }
 
-func (m *runningModel) history(ctx context.Context, viewer projections.Viewer, milestone domain.MilestoneRef, after string, limit int) (api.Events, bool, error) {
-	return readFeed(ctx, m.ReadModel, viewer, projections.EventScope{Milestone: milestone}, after, limit)
+func (i *runningModel) history(ctx context.Context, viewer projections.Viewer, milestone domain.MilestoneRef, after string, limit int) (api.Events, bool, error) {
+	return readFeed(ctx, i.ReadModel, viewer, projections.EventScope{Milestone: milestone}, after, limit)
 }
 
-func (m *runningModel) partnerEvents(ctx context.Context, viewer projections.Viewer, after string, limit int) (api.Events, error) {
-	events, _, err := readFeed(ctx, m.ReadModel, viewer, projections.EventScope{}, after, limit)
+func (i *runningModel) partnerEvents(ctx context.Context, viewer projections.Viewer, after string, limit int) (api.Events, error) {
+	events, _, err := readFeed(ctx, i.ReadModel, viewer, projections.EventScope{}, after, limit)
 	return events, err
 }

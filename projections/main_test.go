@@ -5,10 +5,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"tandem/internal/torture"
+	"tandem/eventlog/eventlogtest"
 )
 
 func TestMain(m *testing.M) {
-	torture.Checks(25)
+	eventlogtest.LimitRapid(25)
 	goleak.VerifyTestMain(m)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/eventlog/eventlogtest"
 	"tandem/eventlog/redis/redistest"
 )
 
@@ -30,7 +31,9 @@ func TestCutOffNode(t *testing.T) {
 		answer, err := program.try(t.Context(), token, "GET", "/v1/me", "")
 		return err == nil && answer.status == 503
 	})
-	require.Less(t, served, 2500*time.Millisecond)
+	if eventlogtest.AllRounds() { // the time depends on the machine
+		require.Less(t, served, 2500*time.Millisecond)
+	}
 	program.do(503, world.nokia, "GET", world.milestone(world.agreements[0]), "")
 	program.do(503, "", "GET", "/readyz", "")
 	wire.Resume()

@@ -12,11 +12,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/eventlog/eventlogtest"
 	"tandem/eventlog/redis/redistest"
-	"tandem/internal/torture"
 )
 
-var failovers = torture.Rounds(3, 10)
+var failovers = eventlogtest.Rounds(3, 10)
 
 // TestFailover fails over repeatedly under load: the link to the only replica breaks, so that the master can
 // acknowledge no more commands, and then the replica is promoted. Every acknowledged command is in the history,

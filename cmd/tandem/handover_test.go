@@ -8,14 +8,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/eventlog/eventlogtest"
 	"tandem/eventlog/redis/redistest"
-	"tandem/internal/torture"
 )
 
 // TestHandover stops one of two nodes with SIGTERM under load, in turns. Commands at the other node do not fail;
 // commands at the stopping node succeed or get a 503 answer or a closed connection.
 func TestHandover(t *testing.T) {
-	rounds := torture.Rounds(2, 6)
+	rounds := eventlogtest.Rounds(2, 6)
 	server := redistest.Start(t)
 	nodes := startNodes(t, 2, server.URL())
 	world := arrangeAgreements(nodes.at(0), trafficWriters)

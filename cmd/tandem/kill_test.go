@@ -12,12 +12,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tandem/internal/torture"
+	"tandem/eventlog/eventlogtest"
 )
 
 const killWriters = 12
 
-var kills = torture.Rounds(5, 32)
+var kills = eventlogtest.Rounds(5, 32)
 
 // TestKill repeatedly kills the real program with SIGKILL while writers send commands. At the end every
 // acknowledged command is in the history exactly once, every unanswered one at most once, and a repeated key

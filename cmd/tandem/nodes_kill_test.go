@@ -8,14 +8,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/eventlog/eventlogtest"
 	"tandem/eventlog/redis/redistest"
-	"tandem/internal/torture"
 )
 
 // takeoverGoal is asserted by task torture only, because it depends on the speed of the machine.
 const takeoverGoal = 3 * time.Second
 
-var nodeKills = torture.Rounds(4, 30)
+var nodeKills = eventlogtest.Rounds(4, 30)
 
 // TestNodesKill kills random nodes with SIGKILL under load. Every acknowledged command is in the history once
 // and in its writer's order, and other nodes take over the partitions.
@@ -37,7 +37,7 @@ func TestNodesKill(t *testing.T) {
 	load.requireWhole()
 	t.Logf("%d kills of one of 3 nodes under %d writers: %d comments acknowledged, %d attempts repeated, 0 lost, 0 doubled, 0 out of order; takeover median %v, worst %v",
 		nodeKills, trafficWriters, comments, load.again(), median(takeovers).Round(time.Millisecond), slices.Max(takeovers).Round(time.Millisecond))
-	if torture.On() {
+	if eventlogtest.AllRounds() {
 		require.Less(t, median(takeovers), takeoverGoal)
 	}
 	nodes.stop()

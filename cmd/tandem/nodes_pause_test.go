@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tandem/eventlog"
+	"tandem/eventlog/eventlogtest"
 	"tandem/eventlog/redis/redistest"
-	"tandem/internal/torture"
 )
 
 const pauseTime = 3 * time.Second // twice the duration of a lease
 
-var nodePauses = torture.Rounds(2, 10)
+var nodePauses = eventlogtest.Rounds(2, 10)
 
 // TestNodesPaused stops the owner of a partition with SIGSTOP for longer than its lease, under load. Another
 // node takes over. After SIGCONT the old owner continues, but no append under its old lease enters the log.
@@ -55,7 +55,7 @@ func TestNodesPaused(t *testing.T) {
 	t.Logf("%d pauses of an owner of %v: %d comments acknowledged, 0 lost, 0 doubled, 0 out of order; %d appends in the log, %d refused, %d by an old owner; takeover median %v, worst %v",
 		nodePauses, pauseTime, comments, appended, refused, len(stale), median(takeovers).Round(time.Millisecond), slices.Max(takeovers).Round(time.Millisecond))
 	require.Empty(t, stale)
-	if torture.On() {
+	if eventlogtest.AllRounds() {
 		require.Less(t, median(takeovers), takeoverGoal)
 	}
 	nodes.stop()

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"tandem/eventlog/eventlogtest"
 	"tandem/eventlog/redis/redistest"
-	"tandem/internal/torture"
 )
 
-var serverKills = torture.Rounds(3, 10)
+var serverKills = eventlogtest.Rounds(3, 10)
 
 // TestRedisKilled kills the log's server with SIGKILL under load and restarts it. Every acknowledged command is
 // in the log once, and the nodes recover by themselves.

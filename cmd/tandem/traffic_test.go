@@ -38,7 +38,7 @@ type failure struct{ node, status int }
 
 const (
 	trafficWriters = 12
-	recoveryLimit  = time.Minute           // for one comment; a service that is gone for so long will not come back
+	recoveryLimit  = 5 * time.Minute       // for one comment; a service that is gone for so long will not come back
 	retryPause     = 20 * time.Millisecond // before another attempt
 	attemptLimit   = 10 * time.Second      // longer than the server waits for an outcome
 	thinkTime      = 2 * time.Millisecond  // between two comments, to limit the load

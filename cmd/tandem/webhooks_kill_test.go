@@ -14,16 +14,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/eventlog/eventlogtest"
 	"tandem/eventlog/redis/redistest"
 	"tandem/eventlog/wakeup"
-	"tandem/internal/torture"
 )
 
 // TestKilledSender repeatedly kills the program with SIGKILL while it sends thousands of events to an ordered
 // webhook. At the end the receiver has every event, in order within each agreement; repeated messages have the
 // same id.
 func TestKilledSender(t *testing.T) {
-	kills, events := torture.Rounds(4, 30), torture.Rounds(600, 5000)
+	kills, events := eventlogtest.Rounds(4, 30), eventlogtest.Rounds(600, 5000)
 	inbox := newWebhookReceiver(t)
 	data := t.TempDir()
 	serve := []string{"serve", "--allow-private-webhooks", "127.0.0.0/8"}
@@ -127,7 +127,7 @@ func (b *webhookReceiver) ServeHTTP(w http.ResponseWriter, request *http.Request
 // wait returns once a number of different events have arrived.
 func (b *webhookReceiver) wait(t testing.TB, n int) {
 	t.Helper()
-	late := time.After(2 * time.Minute)
+	late := time.After(recoveryLimit)
 	for {
 		b.mu.Lock()
 		have := len(b.texts)
@@ -146,7 +146,7 @@ func (b *webhookReceiver) wait(t testing.TB, n int) {
 // TestKilledSendersOfOneLog kills random nodes of a shared log with SIGKILL. The next owner of a partition
 // continues at its stored lane states.
 func TestKilledSendersOfOneLog(t *testing.T) {
-	kills := torture.Rounds(3, 12)
+	kills := eventlogtest.Rounds(3, 12)
 	inbox := newWebhookReceiver(t)
 	server := redistest.Start(t)
 	nodes := startNodes(t, 3, server.URL(), "--allow-private-webhooks", "127.0.0.0/8")
