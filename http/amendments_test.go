@@ -45,8 +45,8 @@ func (w *world) amendmentRefusals() []refused {
 	}
 }
 
-// ZTE joins what nokia and xiaomi have: it is told from its invitation on, and answers.
-func TestAPartnerJoins(t *testing.T) {
+// ZTE joins the agreement of Nokia and Xiaomi: it sees events from its invitation on, and signs.
+func TestPartnerJoinsAgreement(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	agreement, all := w.at(w.a), w.at(w.a)+"/amendments"
@@ -99,8 +99,8 @@ func TestAPartnerJoins(t *testing.T) {
 	require.Equal(t, "1."+w.a+".3", events[2]["position"])
 }
 
-// Who turns an invitation down is shown nothing more, not even the answer to that.
-func TestAnInvitationIsTurnedDown(t *testing.T) {
+// A partner that rejects its invitation sees nothing more, including the result of the rejection.
+func TestInvitationRejected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	all := w.at(w.a) + "/amendments"
@@ -114,8 +114,8 @@ func TestAnInvitationIsTurnedDown(t *testing.T) {
 	require.Equal(t, object{"partner": "zte", "reason": "not for us"}, a.get("rejection"))
 }
 
-// Nokia and xiaomi take zte into a project that it knew nothing of.
-func TestAPartyJoinsAProject(t *testing.T) {
+// Nokia and Xiaomi add ZTE to a project that it could not see before.
+func TestPartyJoinsProject(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	project, pair := w.at(w.three, w.duo), w.at(w.three, w.duo, "pair")

@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// check holds every answer of every test against what is promised of all answers, and against the
-// API description.
+// check compares every response of every test with the promises about all responses and with the API description.
 func (a *answer) check() {
 	a.t.Helper()
 	api := strings.HasPrefix(a.path, "/v1")
@@ -36,7 +35,7 @@ func (a *answer) check() {
 
 var codes = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// checkProblem requires RFC 9457 with what api.md adds.
+// checkProblem requires RFC 9457 and the additions of the API.
 func (a *answer) checkProblem() {
 	a.t.Helper()
 	require.Equal(a.t, "application/problem+json", a.header.Get("Content-Type"), a)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestUnauthenticated tries everything that is no good token, on a path that exists, one that is
-// another's and one that nobody has: the answers are alike.
+// TestUnauthenticated sends every kind of invalid token to an existing path, another partner's path and a nonexistent
+// path: the responses are equal.
 func TestUnauthenticated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -46,8 +46,7 @@ func TestUnauthenticated(t *testing.T) {
 	w.As("nobody").With("Authorization", "bEaReR "+good).GET("/v1/me").Want(200)
 }
 
-// TestTokensEnd takes tokens away in every way there is; each is refused from then on, also for
-// what is kept rendered and what the client has.
+// TestTokensEnd invalidates tokens in every way; each is refused from then on, also for cached pages and 304s.
 func TestTokensEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -75,7 +74,7 @@ func TestTokensEnd(t *testing.T) {
 	w.As("nokia").GET("/v1/me").Refused(401, "invalid_token")
 }
 
-// TestLesserRole makes the member of a manager's token a viewer: the token is good for no more.
+// TestLesserRole makes a manager a viewer: the member's token has the rights of a viewer.
 func TestLesserRole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -87,8 +86,7 @@ func TestLesserRole(t *testing.T) {
 	w.As("of-person").GET(w.routing("going")).Want(200)
 }
 
-// TestForeignIDs names in a body what the caller cannot see, and what does not exist: the answers
-// differ in nothing but the name.
+// TestForeignIDs names invisible and nonexistent resources in a body: the responses differ in the name only.
 func TestForeignIDs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -121,7 +119,7 @@ func TestForeignIDs(t *testing.T) {
 	}
 }
 
-// TestIDsCannotBeProbed takes the ids of what others have: the answer does not tell.
+// TestIDsCannotBeProbed creates resources with ids of invisible ones: the response does not disclose them.
 func TestIDsCannotBeProbed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -140,7 +138,7 @@ func TestIDsCannotBeProbed(t *testing.T) {
 	require.Regexp(t, `^pair-[a-z2-7]{8}$`, pair)
 }
 
-// TestUnrouted asks for what no route has.
+// TestUnrouted requests paths and methods without a route.
 func TestUnrouted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -159,7 +157,7 @@ func TestUnrouted(t *testing.T) {
 	require.Equal(t, strings.ReplaceAll(missing.position(), "pact-nil", w.a), hidden.position())
 }
 
-// TestLargeBodyWithoutLength sends more than a body may have without saying so before.
+// TestLargeBodyWithoutLength sends a body that is too large without Content-Length.
 func TestLargeBodyWithoutLength(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

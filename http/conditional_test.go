@@ -29,7 +29,7 @@ func (w *world) reads() (seen, hidden map[string][]string) {
 	return seen, hidden
 }
 
-// TestReadsAreConditional holds every read against what is promised of all reads.
+// TestReadsAreConditional checks the promises about conditional requests on every read.
 func TestReadsAreConditional(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -68,9 +68,8 @@ func TestReadsAreConditional(t *testing.T) {
 	}
 }
 
-// TestIfMatchComparesWhatTheCallerSees changes a milestone behind xiaomi's back, and before its
-// eyes.
-func TestIfMatchComparesWhatTheCallerSees(t *testing.T) {
+// TestIfMatchComparesVisibleVersion changes a milestone in ways that Xiaomi can and cannot see.
+func TestIfMatchComparesVisibleVersion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	going := w.routing("going")
@@ -90,8 +89,8 @@ func TestIfMatchComparesWhatTheCallerSees(t *testing.T) {
 	xiaomi.With("If-Match", "*").POST(going+"/comment", object{"text": "whatever"}).Want(200)
 }
 
-// TestPrivateChangesAreInvisible lets nokia do all it can do in private. What the others read on any
-// route, to the byte and the header, stays as it was (R16).
+// TestPrivateChangesAreInvisible performs every private action as Nokia. The other partners' responses on every
+// route, headers included, do not change (R16).
 func TestPrivateChangesAreInvisible(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -127,7 +126,7 @@ func TestPrivateChangesAreInvisible(t *testing.T) {
 	require.Equal(t, before, w.everything([]string{"xiaomi", "acme"}), "a directory is its partner's own")
 }
 
-// everything reads all routes at all places and returns what was told, by who and where.
+// everything reads all routes at all places and returns the responses by reader and path.
 func (w *world) everything(who []string) map[string]string {
 	w.t.Helper()
 	told := map[string]string{}
@@ -144,7 +143,7 @@ func (w *world) everything(who []string) map[string]string {
 	return told
 }
 
-// TestMinPosition asks for positions: reached, reached while it waits, and never.
+// TestMinPosition requests positions that are reached, that are reached during the wait, and that are not reached.
 func TestMinPosition(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -186,7 +185,7 @@ func TestMinPosition(t *testing.T) {
 	xiaomi.With("Tandem-Min-Position", all).GET(going).Want(200)
 }
 
-// increment returns the count of one agreement's position, raised.
+// increment returns the position with a higher count.
 func increment(position string, by int) string {
 	count, _ := strconv.Atoi(position[strings.LastIndex(position, ".")+1:])
 	return strconv.Itoa(count + by)

@@ -142,7 +142,7 @@ func (c *contract) check(a *answer) {
 	}
 }
 
-// response returns where the answer's status is described, and requires what it says of headers.
+// response returns the description of the response's status and checks the described headers.
 func (c *contract) response(a *answer, operation []string) []string {
 	a.t.Helper()
 	v, at, found := c.find(slices.Concat(operation, []string{"responses", strconv.Itoa(a.status)})...)

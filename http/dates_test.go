@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A project manager reads why a date moved, each partner what it may see of it.
+// A project manager reads why a date moved; each partner sees the moves that are visible to it.
 func TestDates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

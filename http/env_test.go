@@ -30,7 +30,7 @@ import (
 
 const operatorSecret = "the-operator-token-of-the-tests"
 
-// env is a node with all its rooms on a log of its own, and the tokens of those who speak to it.
+// env is a node with a log of its own, and the tokens of its callers.
 type env struct {
 	*node
 	t       testing.TB
@@ -41,7 +41,7 @@ type env struct {
 	history attempts
 }
 
-// attempts stand for what the deliveries keep.
+// attempts is an AttemptHistory with fixed contents.
 type attempts struct {
 	mu sync.Mutex
 	by map[domain.WebhookRef][]webhooks.Attempt
@@ -68,15 +68,15 @@ func (a *attempts) Attempts(_ context.Context, ref domain.WebhookRef) ([]webhook
 	return slices.Clone(a.by[ref]), nil
 }
 
-// clock stands still unless it is moved.
+// clock is a clock that moves only when a test moves it.
 type clock struct{ at atomic.Int64 }
 
 func (c *clock) Now() time.Time { return time.UnixMicro(c.at.Load()).UTC() }
 
 func (c *clock) advance(d time.Duration) { c.at.Add(d.Microseconds()) }
 
-// outcomeLoser does what it is told; when it is to lose the outcome, nobody hears how it ended, nor is it
-// hurried by who waits for it.
+// outcomeLoser passes commands on. On request it loses the outcome: the caller gets no result and its deadline does
+// not reach the command.
 type outcomeLoser struct {
 	*bus.Bus
 	lose atomic.Bool
@@ -92,7 +92,7 @@ func (l *outcomeLoser) Do(ctx context.Context, request bus.Request) (bus.Result,
 	return bus.Result{}, fmt.Errorf("%w: %w", bus.ErrOutcomeUnknown, bus.ErrPending)
 }
 
-// operations is what the operator asks, as the program joins it.
+// operations joins log and bus to Operations, as the program does.
 type operations struct {
 	eventlog.Log
 	*outcomeLoser
@@ -100,7 +100,7 @@ type operations struct {
 
 func (o operations) Health() error { return o.Log.Health() }
 
-// node is one run of the rooms.
+// node is one run of a node.
 type node struct {
 	log      eventlog.Log
 	commands *outcomeLoser
@@ -150,13 +150,13 @@ func (e *env) start(change ...func(*Config)) {
 	e.work(n.image.Run)
 	e.work(b.Run)
 	<-n.image.Live()
-	if n.image.OpenLosses() == nil { // nobody owns a partition that has lost commits
+	if n.image.OpenLosses() == nil { // a partition with an open loss has no owner
 		<-b.Ready()
 	}
 	e.serve(change...)
 }
 
-// work runs a part of the node until the node stops.
+// work runs a component of the node until the node stops.
 func (e *env) work(run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -270,7 +270,7 @@ func bytesOf(t testing.TB, body any) []byte {
 	return data
 }
 
-// request builds the request; a body is JSON unless a header says otherwise.
+// request builds a request; the body is JSON unless a header states otherwise.
 func (c caller) request(ctx context.Context, method, path string, body []byte) *http.Request {
 	c.e.t.Helper()
 	var content io.Reader
@@ -306,7 +306,7 @@ func (c caller) do(method, path string, body any) *answer {
 	return a
 }
 
-// answer is what came back.
+// answer is a response.
 type answer struct {
 	t                 testing.TB
 	who, method, path string

@@ -47,8 +47,7 @@ func (p poll) pending(t *testing.T) {
 	}
 }
 
-// TestLongPoll waits on several routes: what the caller cannot see wakes nobody, what it can see
-// wakes all.
+// TestLongPoll waits on several routes: an invisible change wakes no poll, a visible one wakes all.
 func TestLongPoll(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -77,12 +76,12 @@ func TestLongPoll(t *testing.T) {
 		require.NotEqual(t, held[path].etag(), a.etag(), path)
 		require.Equal(t, string(xiaomi.GET(path).body), string(a.body), path)
 	}
-	xiaomi.With("If-None-Match", `"0-0"`).GET(paths[0] + "?wait=60").Want(200) // it has not what there is
+	xiaomi.With("If-None-Match", `"0-0"`).GET(paths[0] + "?wait=60").Want(200) // its ETag is not the current one
 	a := xiaomi.GET(paths[0]).Want(200)
 	xiaomi.With("If-None-Match", a.etag()).GET(paths[0] + "?wait=1").Want(304)
 }
 
-// TestLongPollEnds takes away what a poll waits for: its token, the node, the reader.
+// TestLongPollEnds ends a poll by revoking its token, by draining the node and by a disconnect.
 func TestLongPollEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -116,7 +115,7 @@ func TestLongPollEnds(t *testing.T) {
 	w.As("nokia").POST(w.routing("going")+"/comment", object{"text": "still served"}).Want(200)
 }
 
-// sse is an event stream that a test reads.
+// sse reads an event stream.
 type sse struct {
 	t    *testing.T
 	body io.ReadCloser
@@ -180,8 +179,8 @@ func (s *sse) take(n int) (list []event) {
 	return list
 }
 
-// TestStream reads an agreement's events live, leaves, and resumes: what the reader sees has no gap,
-// and what the other side does in private leaves none.
+// TestStream reads an agreement's events live, disconnects, and resumes without a gap; private events of the
+// counterparty leave none.
 func TestStream(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -218,7 +217,7 @@ func TestStream(t *testing.T) {
 	require.Equal(t, "three", fresh.take(1)[0].data["data"].(object)["text"])
 }
 
-// TestStreamEnds ends streams by a drain and by revocation, and refuses to begin one.
+// TestStreamEnds ends streams by drain and revocation, and checks refusals to start one.
 func TestStreamEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

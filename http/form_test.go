@@ -13,11 +13,11 @@ import (
 	"tandem/http/strictjson"
 )
 
-// flaw is what is wrong with the form of a request, and the refusal that it gets.
+// flaw is a fault in the form of a request, and its refusal.
 type flaw struct {
 	name         string
 	body         string
-	header, with string // a header with a value that is wrong, beside the body
+	header, with string // a header with an invalid value
 	query        string
 	status       int
 	code         string
@@ -72,7 +72,7 @@ func syntaxFlaws(decoder *strictjson.Decoder) []flaw {
 	return list
 }
 
-// valueFlaws gives every field a value of a wrong type, and a null; all are told at once.
+// valueFlaws sets every field to a value of a wrong type, and to null; all errors are reported at once.
 func valueFlaws(t testing.TB, decoder *strictjson.Decoder) []flaw {
 	wrong, null := object{}, object{}
 	for _, field := range decoder.Fields() {
@@ -107,8 +107,8 @@ func wrongFor(typ reflect.Type) any {
 	return "2018-02-30"
 }
 
-// TestForm tries every flaw of form on every writing route, as somebody who may write there: each
-// is refused with its code, in the promised order of checks, and changes nothing (P11).
+// TestForm sends every fault of form to every writing route with a caller that may write there: each is refused with
+// its code, in the promised order of checks, and changes no state (P11).
 func TestForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -126,7 +126,7 @@ func TestForm(t *testing.T) {
 	t.Logf("%d refusals", refusals)
 }
 
-// writers returns one attempt that would succeed for each writing route.
+// writers returns one request per writing route that would succeed.
 func (w *world) writers() (list []attempt) {
 	w.t.Helper()
 	found := map[string]bool{}
@@ -157,8 +157,8 @@ func (w *world) send(t *testing.T, x attempt, f flaw) *answer {
 	return a
 }
 
-// checkOrder gives everything that is wrong at once, and takes the faults away one by one: what is
-// told is always the first of 401, 404, 413, 415, 400, 422, 403.
+// checkOrder sends a request with all faults and removes them one by one: the response is always the first of 401,
+// 404, 413, 415, 400, 422, 403.
 func (w *world) checkOrder(x attempt) {
 	w.t.Helper()
 	huge, broken, path := strings.Repeat("x", maxBody+1), "{", x.path()
@@ -173,7 +173,7 @@ func (w *world) checkOrder(x attempt) {
 	c.do(x.route.method, path, broken).Refused(415, "unsupported_media_type")
 	viewer := w.As("nokia-viewer")
 	if x.route.uncached {
-		viewer = c.With("Content-Type", "application/json") // nobody sees it and may not do it
+		viewer = c.With("Content-Type", "application/json") // visible to the operator only, so there is no 403
 	}
 	viewer.do(x.route.method, path, broken).Refused(400, "invalid_json")
 	if x.route.body.decoder != nil && len(x.route.body.decoder.Required()) > 0 {

@@ -11,7 +11,7 @@ import (
 	"tandem/api"
 )
 
-// Replayed requires an answer to be the same as the first one, and to say that it is a repeat.
+// Replayed requires a response to equal the first one and to be marked as a repeat.
 func (a *answer) Replayed(first *answer) {
 	a.t.Helper()
 	require.Equal(a.t, "true", a.header.Get("Idempotency-Replayed"), a)
@@ -27,7 +27,7 @@ func (a *answer) Replayed(first *answer) {
 	}
 }
 
-// problem is the problem without what differs from request to request.
+// problem returns the problem without the fields that differ between requests.
 func (a *answer) problem() api.Problem {
 	a.t.Helper()
 	var problem api.Problem
@@ -36,8 +36,8 @@ func (a *answer) problem() api.Problem {
 	return problem
 }
 
-// TestKeyRepeatsEveryWrite sends every kind of write twice under one key, with a change in between
-// (P2): the second answer is the first one, as of then, and there is one effect.
+// TestKeyRepeatsEveryWrite sends every kind of write twice under one key, with a change in between (P2): the second
+// response equals the first one, and the write has one effect.
 func TestKeyRepeatsEveryWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -121,7 +121,7 @@ func TestKeyOutlivesTheProcess(t *testing.T) {
 	require.Equal(t, first.get("version").(float64)+2, again.get("version"))
 }
 
-// TestKeyOfAnotherRequest tells which differences make another request, and which another key.
+// TestKeyOfAnotherRequest checks which differences make another request, and which another key.
 func TestKeyOfAnotherRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -159,7 +159,7 @@ func TestKeyOfAnotherRequest(t *testing.T) {
 		Refused(422, "idempotency_key_reused")
 }
 
-// TestKeyOfAnotherRoot uses one key in two directories: what is generated must not be the same.
+// TestKeyOfAnotherRoot uses one key in two directories: the generated values differ.
 func TestKeyOfAnotherRoot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -175,7 +175,7 @@ func TestKeyOfAnotherRoot(t *testing.T) {
 	require.Len(t, ids, 4)
 }
 
-// TestKeyRepeatsRefusals repeats what the rules refused, after they would allow it.
+// TestKeyRepeatsRefusals repeats refused requests after the rules would allow them.
 func TestKeyRepeatsRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -196,7 +196,7 @@ func TestKeyRepeatsRefusals(t *testing.T) {
 	require.Equal(t, before, w.positions())
 }
 
-// TestKeyForgets tries what is not remembered: the same key works once the cause is gone.
+// TestKeyForgets checks refusals without a receipt: the same key succeeds after the cause is removed.
 func TestKeyForgets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -227,7 +227,7 @@ func TestKeyForgets(t *testing.T) {
 	fresh(other.POST(comment, text))
 }
 
-// TestKeyOfALostOutcome repeats what nobody answered: it was done, once.
+// TestKeyOfALostOutcome repeats a request whose outcome was lost: it had one effect.
 func TestKeyOfALostOutcome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -255,7 +255,7 @@ func TestKeyOfALostOutcome(t *testing.T) {
 	}
 }
 
-// TestKeyUnderAttack sends one request from many sides at once: one effect, one answer.
+// TestKeyUnderAttack sends one request concurrently: one effect, one response.
 func TestKeyUnderAttack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -281,7 +281,7 @@ func TestKeyUnderAttack(t *testing.T) {
 	require.Equal(t, before+1, w.As("nokia").GET(w.routing("going")).get("version"))
 }
 
-// TestSecretsAreShownOnce looks for a token's secret wherever it might be told.
+// TestSecretsAreShownOnce searches all responses for a token's secret.
 func TestSecretsAreShownOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

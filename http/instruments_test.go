@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// supplied is an active agreement of two with an instrument, and a project in it. It returns their paths.
+// supplied creates an active agreement of two parties with an instrument and a project, and returns their paths.
 func (e *env) supplied() (instrument, project string) {
 	e.t.Helper()
 	for _, p := range []string{"nokia", "xiaomi"} {
@@ -33,8 +33,8 @@ func (e *env) supplied() (instrument, project string) {
 	return "/v1/agreements/pact/instruments/supply", project
 }
 
-// A schedule item moves when its milestones are accepted and somebody says so; who reads the instrument gets a
-// new ETag with every step, and a version that fits If-Match.
+// A schedule item changes state by a command after its milestones are accepted. Each step changes the instrument's
+// ETag, which fits If-Match.
 func TestScheduleItem(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

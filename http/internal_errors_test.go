@@ -20,7 +20,7 @@ import (
 	"tandem/projections"
 )
 
-// faultyBus is a Commander that does nothing but fail.
+// faultyBus is a Commander that always fails.
 type faultyBus struct {
 	result bus.Result
 	err    error
@@ -35,8 +35,8 @@ func (b *faultyBus) Do(context.Context, bus.Request) (bus.Result, error) {
 
 func (b *faultyBus) Lookup(eventlog.CommandID) (bus.Result, bool) { return bus.Result{}, false }
 
-// TestFaults lets commands fail in every way there is. The answer tells that it failed and what to
-// do; the cause is in the log, under the answer's id.
+// TestFaults lets commands fail in every way. The response states the failure and the next step; the logger has the
+// cause under the request id.
 func TestFaults(t *testing.T) {
 	const cause = "the cause is nobody's business"
 	b := &faultyBus{}
@@ -76,7 +76,7 @@ func TestFaults(t *testing.T) {
 	require.Regexp(t, `^[0-9a-f]{24}$`, forged.text("request_id"))
 }
 
-// TestBackdating makes sure that a context with another time is refused once nothing is loaded.
+// TestBackdating checks that a context with another time is refused after loading.
 func TestBackdating(t *testing.T) {
 	e := newEnv(t)
 	body := `{"id":"sony","name":"Sony","country":"JP","time_zone":"Asia/Tokyo"}`
@@ -90,7 +90,7 @@ func TestBackdating(t *testing.T) {
 	e.As("operator").GET("/v1/partners/sony").Refused(404, "not_found")
 }
 
-// TestOperations asks for what the operator's tools ask for, on the one listener and on two.
+// TestOperations reads the operator's routes on one listener and on two.
 func TestOperations(t *testing.T) {
 	var fault error
 	e := newEnv(t, func(c *Config) { c.Ready = func() error { return fault } })
@@ -126,7 +126,7 @@ func TestSeparateAdmin(t *testing.T) {
 	}
 }
 
-// TestConfig tells every mistake of a configuration at once.
+// TestConfig checks that all errors of a configuration are reported at once.
 func TestConfig(t *testing.T) {
 	_, err := New(Config{InstallationKey: []byte("short"), BaseURL: "http://tandem.example/"})
 	require.ErrorContains(t, err, "the configuration needs Commands and ReadModel")

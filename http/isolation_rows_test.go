@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// actor is somebody who tries everything.
+// actor is a caller of the isolation test.
 type actor struct {
-	name    string // whose token it holds
+	name    string // the name of its token
 	partner string // empty: none of the partners
-	role    string // manager, viewer or operator; empty: the token is good for nothing
-	limit   string // the only agreement that its token is good for; empty: all
+	role    string // manager, viewer or operator; empty: the token is invalid
+	limit   string // the only agreement of its token; empty: all
 }
 
 func (w *world) actors() []actor {
@@ -46,14 +46,14 @@ func (c canary) may(a actor) bool {
 	return a.role != "" && slices.Contains(c.readers, who) && a.reaches(c.agreement)
 }
 
-// row is what one route promises: who gets past its 404, who past its 403, and with what body.
+// row states the promise of one route: which actors pass its 404, which its 403, and a valid body.
 type row struct {
 	sees func(a actor, p place) bool
-	does func(a actor, p place) bool // nil: it changes nothing
+	does func(a actor, p place) bool // nil: the route is read-only
 	body any
 }
 
-// Who gets past the 404.
+// Actors that pass the 404.
 func anyActor(actor, place) bool { return true }
 
 func noActor(actor, place) bool { return false }
@@ -68,10 +68,10 @@ func readerOrOperator(a actor, p place) bool {
 	return readerPartner(a, p) || (a.role == "operator" && len(p.readers) > 0)
 }
 
-// unlimitedReader see what is the partner's own and no agreement's.
+// unlimitedReader can see the partner's own data with a token for all agreements.
 func unlimitedReader(a actor, p place) bool { return readerPartner(a, p) && a.limit == "" }
 
-// knowsPartner may know that a partner exists.
+// knowsPartner reports whether an actor may know that a partner exists.
 func (w *world) knowsPartner(a actor, p place) bool {
 	if readerOrOperator(a, p) {
 		return true
@@ -107,8 +107,8 @@ func settlers(a actor, p place) bool { return owners(a, p) || acceptors(a, p) }
 // stoppers stop a project: an exploration is the lead's alone.
 func stoppers(a actor, p place) bool { return owners(a, p) || (managers(a, p) && !p.exploring) }
 
-// rows says for every route what it promises. $me and $other in a body stand for the actor's
-// partner and one that it works with there.
+// rows states the promise of every route. $me and $other in a body are replaced by the actor's partner and a
+// counterparty.
 func (w *world) rows() map[string]row {
 	all := map[string]row{
 		"getMe":        {sees: anyActor},
@@ -244,12 +244,12 @@ func milestoneRows() map[string]row {
 	}
 }
 
-// publicRows: nothing in the world is public, so all of it is what does not exist, to its own parties too.
+// publicRows: the world has no published data, so every public path is a 404, also for the parties.
 func publicRows() map[string]row {
 	return map[string]row{"getPublicPage": {sees: noActor}, "getPublicStatus": {sees: noActor}, "getPublicBadge": {sees: noActor}}
 }
 
-// webhookRows are for tokens that every agreement is open to; the operator sees none of it.
+// webhookRows: webhooks are visible with tokens for all agreements, and invisible to the operator.
 func webhookRows() map[string]row {
 	sees := func(a actor, p place) bool { return readerPartner(a, p) && a.limit == "" }
 	act := func(body any) row { return row{sees: sees, does: managers, body: body} }
@@ -281,8 +281,7 @@ func logRows() map[string]row {
 	}
 }
 
-// wanted returns the statuses that the row allows. Whoever may do it can still meet a state that
-// forbids it.
+// wanted returns the statuses that the row allows. A permitted request can still meet a state that forbids it.
 func (r row) wanted(rt *route, a actor, p place) []int {
 	switch {
 	case a.role == "" && !rt.anonymous:
@@ -294,7 +293,7 @@ func (r row) wanted(rt *route, a actor, p place) []int {
 	case !r.does(a, p):
 		return []int{http.StatusForbidden}
 	case rt.method == http.MethodDelete:
-		return append(slices.Clone(rt.success), http.StatusNotFound) // somebody else has just done it
+		return append(slices.Clone(rt.success), http.StatusNotFound) // another actor has removed it
 	}
 	return append(slices.Clone(rt.success), http.StatusConflict)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// attempt is one actor on one route at one place.
+// attempt is one request of an actor to a route at a place.
 type attempt struct {
 	actor actor
 	route *route
@@ -46,7 +46,7 @@ func (w *world) attempts() []attempt {
 	return list
 }
 
-// order puts first what changes nothing, and last what takes something away.
+// order sorts reads first and removals last.
 func (x attempt) order() int {
 	switch {
 	case x.row.does == nil:
@@ -83,7 +83,7 @@ func (x attempt) path() string {
 	return path
 }
 
-// body fills in who acts, and with whom: a partner that takes part there too.
+// body replaces the placeholders of a body by the actor's partner and a counterparty.
 func (x attempt) body(t testing.TB) any {
 	if x.row.body == nil {
 		return nil
@@ -98,8 +98,8 @@ func (x attempt) body(t testing.TB) any {
 	return bytes.ReplaceAll(data, []byte("$other"), []byte(other))
 }
 
-// run tries it and returns the answer. All have the same request id, so that what is alike must be
-// alike to the byte.
+// run sends the request and returns the response. All requests have the same id, so that equal responses are equal
+// byte for byte.
 func (w *world) run(x attempt) *answer {
 	w.t.Helper()
 	a := w.As(x.actor.name).With("X-Request-Id", "the-same").do(x.route.method, x.path(), x.body(w.t))
@@ -107,18 +107,18 @@ func (w *world) run(x attempt) *answer {
 	return a
 }
 
-// shows reports whether what an answer tells has the canary in it.
+// shows reports whether the response contains the canary.
 func (a *answer) shows(c canary, told string) bool {
 	if c.id && (strings.Contains(a.path, c.text) || bytes.Contains(a.sent, []byte(c.text))) {
-		return false // it is the caller's own word
+		return false // it repeats the caller's own input
 	}
 	return strings.Contains(told, c.text)
 }
 
-// told is all that an answer says: its headers, its body and what is encoded in them.
+// told returns the whole content of a response: headers, body and decoded values.
 func (a *answer) told() string {
 	var out strings.Builder
-	_ = a.header.Write(&out) // a builder takes everything
+	_ = a.header.Write(&out) // a strings.Builder returns no error
 	out.Write(a.body)
 	for _, word := range strings.FieldsFunc(out.String(), outsideBase64) {
 		if plain, err := base64.RawURLEncoding.DecodeString(word); err == nil && len(word) >= 12 {
@@ -132,8 +132,8 @@ func outsideBase64(char rune) bool {
 	return char != '-' && char != '_' && (char < '0' || char > '9') && (char < 'A' || char > 'Z') && (char < 'a' || char > 'z')
 }
 
-// TestIsolation tries every actor on every route (P10): nobody is told what it may not see, what
-// it may not see is to the byte what does not exist, and what it may not do changes nothing.
+// TestIsolation sends every actor's requests to every route (P10): no response contains invisible data, an invisible
+// resource is answered like a nonexistent one byte for byte, and a forbidden request changes no state.
 func TestIsolation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -159,7 +159,7 @@ func TestIsolation(t *testing.T) {
 	fmt.Printf("isolation: %d rows (%d routes, %d actors), %d leaks\n", len(attempts), len(routes()), len(w.actors()), leaks)
 }
 
-// listen counts the canaries that an answer should not have, and notes those that it may.
+// listen counts the canaries that a response must not contain, and records those that it may.
 func (w *world) listen(x attempt, a *answer, shown map[string]bool) (leaks int) {
 	w.t.Helper()
 	told := a.told()
@@ -175,7 +175,7 @@ func (w *world) listen(x attempt, a *answer, shown map[string]bool) (leaks int) 
 	return leaks
 }
 
-// positions tells how many events every partner, and the operator, can see.
+// positions returns the number of visible events per partner, and for the operator.
 func (w *world) positions() (all []string) {
 	w.t.Helper()
 	for _, who := range []string{"operator", "nokia", "xiaomi", "zte", "acme"} {
@@ -184,8 +184,7 @@ func (w *world) positions() (all []string) {
 	return all
 }
 
-// alike requires an answer to be the same as every other one of its status to that actor on that
-// route, wherever the path leads.
+// alike requires a response to equal all others of its status for that actor and route.
 func (w *world) alike(hidden map[string]*answer, x attempt, a *answer) {
 	w.t.Helper()
 	key := fmt.Sprint(a.status, x.actor.name, x.route.operationID)
@@ -204,13 +203,13 @@ func withoutDate(header http.Header) http.Header {
 	return header
 }
 
-// requireShown makes sure that the canaries sing: each is told to every partner that may know it.
+// requireShown checks that the canaries work: each is shown to every partner that may see it.
 func (w *world) requireShown(shown map[string]bool) {
 	w.t.Helper()
 	for _, c := range w.canaries {
 		for _, partner := range c.readers {
 			if c.id && partner == "operator" {
-				continue // it may know the ids of agreements, and need not be told them
+				continue // visible, but not shown on every route
 			}
 			require.True(w.t, shown[c.text+" to "+partner], "%s is never told to %s", c.text, partner)
 		}

@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHistoryInThreeLanguages reads what a project manager reads of a forecast that moved: in each feed,
-// in each language, and English whatever a browser prefers.
+// TestHistoryInThreeLanguages reads the history of a moved forecast in each feed and language; the default is English
+// regardless of the browser's languages.
 func TestHistoryInThreeLanguages(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

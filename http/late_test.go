@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// join makes zte a party of nokia's and xiaomi's agreement.
+// join makes ZTE a party of the agreement of Nokia and Xiaomi.
 func (w *world) join() {
 	w.t.Helper()
 	all := w.at(w.a) + "/amendments"
@@ -18,9 +18,9 @@ func (w *world) join() {
 	}
 }
 
-// R17: who joined an agreement cannot find out which projects there were by trying to create them. The ids of
-// those had no suffix, because all parties of then take part.
-func TestWhoJoinedCannotProbeForProjects(t *testing.T) {
+// R17: a joiner cannot detect earlier projects by creating ones with their ids, which have no suffix because all
+// parties of that time take part.
+func TestJoinerCannotProbeForProjects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.join()
@@ -39,9 +39,9 @@ func TestWhoJoinedCannotProbeForProjects(t *testing.T) {
 	require.Equal(t, "all", a.text("id"))
 }
 
-// R17: the public is told the names of those who approved that it is told something, and of nobody whom the
-// others took in later, without its word, or named as owner or acceptor.
-func TestThePublicIsNotToldWhoJoined(t *testing.T) {
+// R17: public pages name only partners that approved the publication, not those that joined later or were named as
+// owner or acceptor.
+func TestPublicPagesOmitJoiners(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	name := func(p string) string { return w.As(p).GET("/v1/partners/" + p).Want(200).text("name") }
@@ -63,8 +63,8 @@ func TestThePublicIsNotToldWhoJoined(t *testing.T) {
 	require.Contains(t, a.told(), name("zte"), "it agreed to accept what it knew to be public")
 }
 
-// A token for some agreements is not told of others by the limits of its partner's other tokens.
-func TestALimitedTokenSeesNoOtherLimits(t *testing.T) {
+// A limited token does not see agreements in the limits of its partner's other tokens.
+func TestLimitedTokenSeesNoOtherLimits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.issue("nokia", "nokia-elsewhere", object{"agreements": []string{w.next}})
@@ -78,11 +78,11 @@ func TestALimitedTokenSeesNoOtherLimits(t *testing.T) {
 	}
 }
 
-// R4: who has withdrawn is not told who joins afterwards, and that partner learns of it only what the terms say.
-func TestWhoLeftIsNotToldWhoJoins(t *testing.T) {
+// R4: a withdrawn party does not see later joiners, who see only the terms of it.
+func TestWithdrawnPartySeesNoJoiners(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.join() // nokia, xiaomi and zte are parties of a
+	w.join() // adds ZTE to agreement a
 	w.As("xiaomi").POST(w.at(w.a)+"/terminate", object{
 		"mode": "notice", "reason": "new strategy", "effective_on": w.clock.Now().Format("2006-01-02"),
 	}).Want(200)
@@ -106,13 +106,13 @@ func TestWhoLeftIsNotToldWhoJoins(t *testing.T) {
 	require.Equal(t, before, look())
 }
 
-// withoutDates leaves out when an answer was made.
+// withoutDates removes the times of a response.
 func withoutDates(told string) string {
 	return regexp.MustCompile(`Date: [^\r]*\r\n`).ReplaceAllString(told, "")
 }
 
-// Who has withdrawn is asked to end a project only while something that was started there is its own matter.
-func TestWhoLeftIsAskedWhileSomethingIsOpen(t *testing.T) {
+// A withdrawn party is asked to end a project only while a started milestone is its own.
+func TestWithdrawnPartyEndsOpenProjects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.As("xiaomi").POST(w.at(w.three)+"/terminate", object{

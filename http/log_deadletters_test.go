@@ -22,11 +22,10 @@ import (
 	"tandem/eventlog"
 )
 
-// addDeadLetters makes dead letters of messages that are confidential under agreement a, whose partition they
-// come to.
+// addDeadLetters creates dead letters with messages that are confidential under agreement a.
 func (w *world) addDeadLetters() {
 	w.t.Helper()
-	none := func() string { return w.canary(w.a) } // nobody may see it
+	none := func() string { return w.canary(w.a) } // a canary without readers
 	id := func(n byte) string { return eventlog.CommandID{0xde, n}.String() }
 	for id, payload := range map[string]string{
 		"an/odd id": none(),
@@ -52,12 +51,12 @@ func partitionOf(agreement string) eventlog.Partition {
 	return eventlog.PartitionOf(domain.Stream{Agreement: domain.AgreementID(agreement)}.Root())
 }
 
-// bury sends what is no command to an agreement's partition and waits until it is a dead letter.
+// bury sends an undecodable message to an agreement's partition and waits until it is a dead letter.
 func (e *env) bury(agreement, id, payload string) eventlog.Partition {
 	e.t.Helper()
 	partition := partitionOf(agreement)
 	require.NoError(e.t, e.log.Send(e.t.Context(), eventlog.Topic(partition), eventlog.Message{ID: id, Payload: []byte(payload)}))
-	_, err := e.commands.Do(e.t.Context(), bus.Request{ // refused, after it in the same inbox
+	_, err := e.commands.Do(e.t.Context(), bus.Request{ // refused after it in the same queue
 		ID: eventlog.CommandID{0xff}, Command: domain.SignAgreement{AgreementID: domain.AgreementID(agreement)}, Actor: domain.Actor{Role: domain.Operator},
 	})
 	require.NoError(e.t, err)
@@ -66,7 +65,7 @@ func (e *env) bury(agreement, id, payload string) eventlog.Partition {
 
 const commented = `{"name":"milestone.comment","command":{"Text":"secret"},"actor":{"partner":"nokia","member":"nokia-manager","role":"manager"},"today":"never","requested_at":"2017-09-04T08:00:00Z"}`
 
-func TestDeadLetterIsToldWithoutItsContent(t *testing.T) {
+func TestDeadLetterWithoutContent(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	first := eventlog.CommandID{1}.String()
@@ -115,7 +114,7 @@ func TestDeadLettersInParts(t *testing.T) {
 	e.As("operator").GET("/v1/deadletters?wait=1").Refused(400, "unknown_parameter")
 }
 
-// letterbox is a log and a bus that hold what a test puts there.
+// letterbox is a log and a bus with fixed contents.
 type letterbox struct {
 	Operations
 	letters  []eventlog.DeadLetter // of partition 7
@@ -255,7 +254,7 @@ func TestReplayedCommandIsDone(t *testing.T) {
 	})
 	require.NoError(t, err)
 	sent := fmt.Sprintf(`{"name":"%s","command":%s,"actor":{"partner":"nokia","member":"pm","role":"manager"},"today":"2017-09-04","requested_at":"2017-09-04T08:00:00Z"}`, name, command)
-	partition := w.bury(w.a, "came too early", sent) // readable, under an id that no command has
+	partition := w.bury(w.a, "came too early", sent) // decodable, under an id that no command has
 	path := fmt.Sprintf("/v1/deadletters/%d/%s/replay", partition, url.PathEscape("came too early"))
 	w.As("operator").Key("k").POST(path, nil).Refused(400, "header_not_taken")
 	w.As("operator").With("If-Match", `"0-ab"`).POST(path, nil).Refused(400, "header_not_taken")
@@ -288,7 +287,7 @@ func TestLogThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// TestNodeWithoutOperations has the routes in the table and nothing behind them.
+// TestNodeWithoutOperations serves the routes on a node without Operations.
 func TestNodeWithoutOperations(t *testing.T) {
 	e := newEdge(t)
 	for _, rt := range slices.Concat(logRoutes(), deadLetterRoutes()) {

@@ -28,8 +28,8 @@ func (e *env) copyLog() string {
 	return older
 }
 
-// putBack stops the node and starts it on an older copy of its log, with its marks and without a
-// snapshot, as after a kill.
+// putBack stops the node and starts it on an older copy of its log, with its seen heads and without a snapshot, as
+// after a kill.
 func (e *env) putBack(older string) {
 	e.t.Helper()
 	e.stop()
@@ -46,7 +46,7 @@ func atPartner(id string) eventlog.Partition {
 	return eventlog.PartitionOf(domain.Stream{Partner: domain.PartnerID(id)}.Root())
 }
 
-// loseHistory makes a world whose agreement a and whose directory of acme have lost an event each.
+// loseHistory creates a world in which agreement a and the directory of acme have lost an event each.
 func loseHistory(t *testing.T) (*world, map[eventlog.Partition]bool) {
 	t.Helper()
 	w := newWorld(t)
@@ -57,8 +57,8 @@ func loseHistory(t *testing.T) (*world, map[eventlog.Partition]bool) {
 	return w, map[eventlog.Partition]bool{atAgreement(w.a): true, atPartner("acme"): true}
 }
 
-// hit reports whether what the actor asks for at a place is made of a partition that is lost, or
-// the actor's own directory is.
+// hit reports whether the response to a request depends on a lost partition, or on the actor's own directory if that
+// is lost.
 func (w *world) hit(x attempt, lost map[eventlog.Partition]bool) bool {
 	if x.actor.partner != "" && lost[atPartner(x.actor.partner)] {
 		return true
@@ -74,7 +74,7 @@ func (w *world) hit(x attempt, lost map[eventlog.Partition]bool) bool {
 	return named && lost[atPartner(p)]
 }
 
-// partOf is for what is made of everything that the actor has a part in.
+// partOf covers routes over all of the actor's agreements.
 func (w *world) partOf(x attempt, lost map[eventlog.Partition]bool) bool {
 	for _, p := range w.places {
 		if p.agreement != "" && isReader(x.actor, p) && lost[atAgreement(p.agreement)] {
@@ -87,9 +87,8 @@ func (w *world) partOf(x attempt, lost map[eventlog.Partition]bool) bool {
 	return false
 }
 
-// TestLostHistory puts an older copy of the log in place. What it is made of is not served to those who
-// could see it; everybody else gets the answers of before: the rest, or byte for byte the 404 of
-// what does not exist.
+// TestLostHistory puts an older copy of the log in place. Resources that depend on the loss are not served to their
+// readers; all other responses are those from before, including the 404 of nonexistent resources.
 func TestLostHistory(t *testing.T) {
 	t.Parallel()
 	w, lost := loseHistory(t)
@@ -121,11 +120,11 @@ func TestLostHistory(t *testing.T) {
 	require.Greater(t, served, 100)
 }
 
-// TestWideRoutesSayWhatTheyAreMadeOf: what is not made of what its path names alone must say so, or it
-// would leave out silently what is lost.
-func TestWideRoutesSayWhatTheyAreMadeOf(t *testing.T) {
+// TestRoutesDeclareDependencies: a route that depends on more than its path must declare it; otherwise it would
+// silently omit lost data.
+func TestRoutesDeclareDependencies(t *testing.T) {
 	own := reflect.ValueOf(visibility(ownPartner)).Pointer()
-	narrow := []string{"getMe", "createPartner", "draftAgreement", "getCommand"} // these ask by themselves
+	narrow := []string{"getMe", "createPartner", "draftAgreement", "getCommand"} // these check it themselves
 	for _, rt := range routes() {
 		named := strings.Contains(rt.path, "{agreement}") || strings.Contains(rt.path, "{partner}")
 		if rt.anonymous || rt.uncached || slices.Contains(narrow, rt.operationID) || named && reflect.ValueOf(rt.visibleTo).Pointer() != own {
@@ -135,8 +134,8 @@ func TestWideRoutesSayWhatTheyAreMadeOf(t *testing.T) {
 	}
 }
 
-// TestLossIsTold names what is missing where the operator looks.
-func TestLossIsTold(t *testing.T) {
+// TestLossIsReported checks that the operator's routes name the loss.
+func TestLossIsReported(t *testing.T) {
 	t.Parallel()
 	w, lost := loseHistory(t)
 	probe := w.As("nobody").GET("/readyz").Refused(503, "not_ready").text("detail")
@@ -151,9 +150,9 @@ func TestLossIsTold(t *testing.T) {
 	w.As("nobody").GET("/livez").Want(200)
 }
 
-// TestNothingNewInALostPartition refuses what would begin there, which no path names, and what became of
-// commands there.
-func TestNothingNewInALostPartition(t *testing.T) {
+// TestLostPartitionRefusesCreations refuses creations whose path does not name the lost partition, and reads of commands
+// in it.
+func TestLostPartitionRefusesCreations(t *testing.T) {
 	t.Parallel()
 	w, lost := loseHistory(t)
 	operator := w.As("operator")
@@ -176,7 +175,7 @@ func TestNothingNewInALostPartition(t *testing.T) {
 	operator.POST("/v1/agreements", agreement).Want(201)
 }
 
-// healthy returns a word with which an agreement's id leads to a partition that is not lost.
+// healthy returns an id part that places an agreement in an intact partition.
 func healthy(lost map[eventlog.Partition]bool) string {
 	for n := 0; ; n++ {
 		if word := fmt.Sprint(n); !lost[atAgreement("new-in-"+word)] {
@@ -185,8 +184,8 @@ func healthy(lost map[eventlog.Partition]bool) string {
 	}
 }
 
-// TestWaitingForWhatIsLost ends those who wait when a loss is found, and only those concerned.
-func TestWaitingForWhatIsLost(t *testing.T) {
+// TestLossEndsWaitingReads ends the waiting reads that a loss concerns, and no others.
+func TestLossEndsWaitingReads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	xiaomi, three := w.As("xiaomi"), w.at(w.three)+"/events"
@@ -228,8 +227,8 @@ func TestWaitingForWhatIsLost(t *testing.T) {
 	w.As("nokia").GET("/v1/partners/nokia/status").Refused(503, "history_lost")
 }
 
-// TestAcceptedLoss reads on from what the log still has. Positions and versions of before are refused where
-// they may name what is gone.
+// TestAcceptedLoss continues with the rest of the log. Earlier positions and versions are refused where they may
+// refer to lost data.
 func TestAcceptedLoss(t *testing.T) {
 	t.Parallel()
 	w, lost := loseHistory(t)
@@ -277,7 +276,7 @@ func TestAcceptedLoss(t *testing.T) {
 	nokia.GET(events+"?after="+old).Refused(410, "position_lost")
 }
 
-// TestStale refuses everything but probes and papers while the node does not hear from the log.
+// TestStale refuses everything but probes and documentation while the node does not read the log.
 func TestStale(t *testing.T) {
 	t.Parallel()
 	var fault error
@@ -298,9 +297,9 @@ func TestStale(t *testing.T) {
 	e.As("operator").GET("/v1/partners").Want(200)
 }
 
-// TestLogIsFull begins nothing new while the log has no room for it; what is there goes on. Why is the
-// operator's business.
-func TestLogIsFull(t *testing.T) {
+// TestFullLog refuses new partners and agreements while the log is full; others can still be changed. Only the
+// operator sees the reason.
+func TestFullLog(t *testing.T) {
 	t.Parallel()
 	var fault error
 	w := newWorld(t, func(c *Config) { c.AcceptNew = func() error { return fault } })

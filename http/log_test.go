@@ -55,7 +55,7 @@ func TestLogState(t *testing.T) {
 	for i := range b.status.Partitions {
 		b.status.Partitions[i].Owner = "other-node"
 	}
-	b.status.Partitions[4].Owner, b.status.Partitions[5].Owner = "this-node", "other-node" // it has just changed hands
+	b.status.Partitions[4].Owner, b.status.Partitions[5].Owner = "this-node", "other-node" // it has changed owner since
 	b.status.Partitions[3] = eventlog.PartitionStatus{
 		Head: eventlog.Head{Seq: 12}, Durable: 10, Owner: "this-node", Fence: 2, Waiting: 3, OldestWaiting: e.now.Add(-1500 * time.Millisecond), Epoch: 1,
 	}
@@ -75,7 +75,7 @@ func TestLogState(t *testing.T) {
 	require.Equal(t, api.LogTotals{Commits: 17, Lag: 15, Waiting: 4, OldestSeconds: 1.5, DeadLetters: 2, Unowned: 1, Losses: 1}, state.Totals)
 }
 
-// wrongPartitions are bodies with the status that refuses them.
+// wrongPartitions are bodies with their refusals.
 var wrongPartitions = map[string]int{
 	`{}`:                    422,
 	`{"partitions":[]}`:     422,

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMe asks for several members of one partner: each is told who it is, not who asked before.
+// TestMe checks that several members of one partner each see their own identity.
 func TestMe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -17,8 +17,8 @@ func (w *world) notices(who, partner string) (ids []any) {
 	return ids
 }
 
-// TestOperatorsTokenIsAnnounced: a token that the operator issues is told to the partner, marks what is
-// done with it, and stays announced until somebody who manages the partner dismisses it.
+// TestOperatorsTokenIsAnnounced: a token issued by the operator causes a notice, marks its actions, and is announced
+// until a manager of the partner dismisses the notice.
 func TestOperatorsTokenIsAnnounced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -38,9 +38,9 @@ func TestOperatorsTokenIsAnnounced(t *testing.T) {
 	require.True(t, w.As("nokia").GET("/v1/partners/nokia/tokens/second").get("via_operator").(bool), "that stays")
 }
 
-// TestTheLastManagerMayGo: nobody is kept from taking a token or a role away, were it the last, for it may
-// be in wrong hands. The operator lets a manager in again, and that is announced.
-func TestTheLastManagerMayGo(t *testing.T) {
+// TestLastManagerCanBeRemoved: the last manager's token or role can be removed, because it may be compromised. The
+// operator restores access, which is announced.
+func TestLastManagerCanBeRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const acme = "/v1/partners/acme"

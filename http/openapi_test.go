@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite openapi.json")
 
-// TestDescriptionIsCommitted fails when the API has changed and its committed description has not.
+// TestDescriptionIsCommitted fails if the committed description differs from the API.
 func TestDescriptionIsCommitted(t *testing.T) {
 	const file = "openapi.json"
 	made, err := describe("")
@@ -101,7 +101,7 @@ func TestDescriptionHasEveryEventType(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(wanted)), types)
 }
 
-// TestDescribedRequests checks that the description promises what the decoder does.
+// TestDescribedRequests compares the description with the decoder.
 func TestDescribedRequests(t *testing.T) {
 	doc := described(t)
 	for _, rt := range routes() {
@@ -126,7 +126,7 @@ func TestDescribedRequests(t *testing.T) {
 	}
 }
 
-// TestDescribedValues checks that schemas take the values that the API tells, and no others.
+// TestDescribedValues checks that schemas accept the API's values, and no others.
 func TestDescribedValues(t *testing.T) {
 	milestone := described(t).Components.Schemas["Milestone"].Value
 	for _, c := range []struct {

@@ -78,7 +78,7 @@ func TestMetricsTellRoutes(t *testing.T) {
 func TestMetricsOnTheAdminListener(t *testing.T) {
 	e := newEdge(t, func(c *Config) { c.SeparateAdmin = true })
 	require.Equal(t, http.StatusNotFound, e.get("/metrics").Code)
-	for range 2 { // the second handler counts into the first one's counters
+	for range 2 { // the second handler shares the first one's counters
 		w := e.do(e.api.Admin(), http.MethodGet, "/metrics", "")
 		require.Equal(t, http.StatusOK, w.Code)
 		require.Contains(t, w.Body.String(), `route="/metrics"`)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// elements returns the list that an answer is a part of.
+// elements returns the elements of a list's page.
 func (a *answer) elements() []any {
 	a.t.Helper()
 	var all object
@@ -25,7 +25,7 @@ func (a *answer) elements() []any {
 	return nil
 }
 
-// next returns the path in the Link header, empty at the end.
+// next returns the path in the Link header; empty on the last page.
 func (a *answer) next() string {
 	a.t.Helper()
 	link := a.header.Get("Link")
@@ -37,7 +37,7 @@ func (a *answer) next() string {
 	return path
 }
 
-// walk reads a list part by part, and requires that the Link and next_cursor lead the same way.
+// walk reads a list page by page and checks that Link and next_cursor agree.
 func (c caller) walk(path string, limit int) (all []any) {
 	t := c.e.t
 	t.Helper()
@@ -48,7 +48,7 @@ func (c caller) walk(path string, limit int) (all []any) {
 		all = append(all, part...)
 		at = a.next()
 		if at == "" {
-			if len(part) > 0 { // the end of a feed is empty, and its reader can ask again there
+			if len(part) > 0 { // the end of a feed is empty and can be requested again
 				require.Nil(t, a.get("next_cursor"), a)
 			}
 			break
@@ -61,8 +61,7 @@ func (c caller) walk(path string, limit int) (all []any) {
 	return all
 }
 
-// TestPaging walks every list of the table in steps of 1, 2 and 7: everything is there once and in
-// the same order.
+// TestPaging reads every list with limits 1, 2 and 7: each element occurs once and in the same order.
 func TestPaging(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -94,7 +93,7 @@ func TestPaging(t *testing.T) {
 	require.GreaterOrEqual(t, lists, 10)
 }
 
-// TestPagingWhileTheListChanges adds and removes milestones behind and before the reader.
+// TestPagingWhileTheListChanges adds and removes milestones before and after the cursor.
 func TestPagingWhileTheListChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -118,8 +117,7 @@ func idsIn(list []any) (ids []string) {
 	return ids
 }
 
-// TestMilestoneFilters holds every filter, alone and with others, against a filter of its own over
-// the whole list.
+// TestMilestoneFilters compares every filter, alone and combined, with a filter of the test over the whole list.
 func TestMilestoneFilters(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

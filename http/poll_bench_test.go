@@ -8,15 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// discard is the least ResponseWriter there can be.
+// discard is a ResponseWriter that stores headers only.
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header            { return d.header }
 func (d discard) Write(data []byte) (int, error) { return len(data), nil }
 func (d discard) WriteHeader(int)                {}
 
-// BenchmarkHandler is the status poll without the network, beside a bare Echo handler that sets the
-// same headers.
+// BenchmarkHandler measures the status poll without the network, beside a bare Echo handler with the same headers.
 func BenchmarkHandler(b *testing.B) {
 	w := newWorld(b)
 	page := w.As("xiaomi").GET("/v1/partners/xiaomi/milestones").Want(http.StatusOK)

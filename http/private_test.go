@@ -6,9 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// R16: assessments, evidence and notes that are private stand beside what is shared, and leave no trace in what the
-// other side reads.
-func TestPrivateWords(t *testing.T) {
+// R16: private assessments, evidence and notes do not replace shared ones and leave no trace in the counterparty's
+// reads.
+func TestPrivateDataLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	instrument, project := e.supplied()
@@ -18,7 +18,7 @@ func TestPrivateWords(t *testing.T) {
 	e.As("nokia").POST(lot+"/start", nil).Want(200)
 	e.As("nokia").POST(lot+"/progress", object{"percent": 10, "health": "green", "note": "on track"}).Want(200)
 
-	// reads are what xiaomi's answers are told apart by: their bytes, versions and positions.
+	// reads returns the bytes, versions and positions of Xiaomi's responses.
 	reads := func() (all []string) {
 		for _, path := range []string{lot, instrument, project, "/v1/agreements/pact", "/v1/agreements/pact/events", lot + "/history", "/v1/partners/xiaomi/status"} {
 			a := e.As("xiaomi").GET(path).Want(200)

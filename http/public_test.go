@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// publish makes a milestone public, by the first partner's request and the others' approval.
+// publish makes a milestone public by a partner's request and the others' approval.
 func (w *world) publish(agreement, project, milestone, by string, others ...string) {
 	w.t.Helper()
 	at := w.As(by).POST(w.at(agreement, project)+"/changes", object{"reason": "tell everybody", "publish": []string{milestone}}).Want(201).location()
@@ -23,14 +23,14 @@ func (w *world) publish(agreement, project, milestone, by string, others ...stri
 	}
 }
 
-// publics are the paths of what everybody sees of an agreement.
+// publics returns the public paths of an agreement.
 func publics(agreement string) []string {
 	at := "/public/" + agreement
 	return []string{at, at + "/status", at + "/badge.svg"}
 }
 
-// R17: nothing is public before every participant has approved it, whomever the milestone concerns.
-func TestPublishingTakesEveryParticipant(t *testing.T) {
+// R17: publication requires the approval of every participant, whoever the milestone concerns.
+func TestPublishingRequiresEveryParticipant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	radio := w.at(w.three, "radio")
@@ -59,9 +59,9 @@ func TestPublishingTakesEveryParticipant(t *testing.T) {
 	require.Equal(t, "public", last["audience"])
 }
 
-// What everybody is told has in it what was approved, and nothing else: none of the canaries but the
-// names of those partners, and the titles.
-func TestWhatThePublicSees(t *testing.T) {
+// Public responses contain the approved data only: no canaries but the names of the approving partners and the
+// titles.
+func TestPublicResponsesContainApprovedData(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	title := func(path string) string { return w.As("nokia").GET(path).Want(200).text("title") }
@@ -102,8 +102,8 @@ func TestWhatThePublicSees(t *testing.T) {
 	}
 }
 
-// The bytes and ETags of what is public move with what is public alone.
-func TestThePublicLearnsNothingOfTheRest(t *testing.T) {
+// The bytes and ETags of public responses change with published data only.
+func TestPublicResponsesIgnoreUnpublishedEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.publish(w.a, "routing", "going", "nokia", "xiaomi")
@@ -137,8 +137,8 @@ func TestThePublicLearnsNothingOfTheRest(t *testing.T) {
 	require.Contains(t, string(badge.body), "1 of 1 accepted", "a token does not matter, nor the query")
 }
 
-// The page and the badge are whole, load nothing from elsewhere, and no title breaks them.
-func TestThePublicPageIsSafe(t *testing.T) {
+// Page and badge are complete, load no other resources, and are safe for any title.
+func TestPublicPageIsSafe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	evil := `</title><script>alert("1")</script>&`
@@ -167,8 +167,8 @@ func TestThePublicPageIsSafe(t *testing.T) {
 	}
 }
 
-// What is public of lost history is not served; what is not public is still what does not exist.
-func TestPublicOfLostHistory(t *testing.T) {
+// Published data with lost history is not served; unpublished agreements are still answered like nonexistent ones.
+func TestPublicPageWithLostHistory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.publish(w.a, "routing", "going", "nokia", "xiaomi")
@@ -183,8 +183,8 @@ func TestPublicOfLostHistory(t *testing.T) {
 	}
 }
 
-// A node that may not know the present tells nobody what was.
-func TestAStaleNodeTellsThePublicNothing(t *testing.T) {
+// A stale node serves no public pages.
+func TestStaleNodeServesNoPublicPages(t *testing.T) {
 	t.Parallel()
 	var stale atomic.Bool
 	w := newWorld(t, func(c *Config) {
@@ -202,8 +202,8 @@ func TestAStaleNodeTellsThePublicNothing(t *testing.T) {
 	}
 }
 
-// A party that takes part in nothing public has approved nothing: neither it nor the title that it signed is told.
-func TestTheTitleIsPublicWhenEveryPartyIs(t *testing.T) {
+// A party without a published project has approved nothing: its name and the agreement's title are not shown.
+func TestPublicTitleRequiresEveryParty(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	title := w.As("zte").GET("/v1/agreements/" + w.three).Want(200).text("title")

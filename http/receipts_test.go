@@ -23,7 +23,7 @@ import (
 	"tandem/projections"
 )
 
-// silentBus takes every command and never says how it ended, unless it is asked afterwards.
+// silentBus accepts every command and returns outcomes only through Lookup.
 type silentBus struct {
 	last     eventlog.CommandID
 	outcomes map[eventlog.CommandID]bus.Result
@@ -40,7 +40,7 @@ func (b *silentBus) Lookup(id eventlog.CommandID) (bus.Result, bool) {
 	return r, ok
 }
 
-// edge is a Server alone, on an empty image and a silent bus.
+// edge is a Server on an empty read model and a silent bus.
 type edge struct {
 	t   *testing.T
 	api *Server
@@ -83,7 +83,7 @@ func (e *edge) get(path string) *httptest.ResponseRecorder {
 	return e.do(e.api.Handler(), http.MethodGet, path, "")
 }
 
-// send sends a command and returns where to ask for its outcome.
+// send sends a command and returns the path of its state.
 func (e *edge) send() (location string) {
 	e.t.Helper()
 	w := e.do(e.api.Handler(), http.MethodPost, "/v1/partners", `{"id":"nokia","name":"Nokia","country":"FI","time_zone":"Europe/Helsinki"}`)
@@ -133,7 +133,7 @@ func TestCommandForgotten(t *testing.T) {
 	require.Contains(t, w.Body.String(), `"command_forgotten"`)
 }
 
-// TestCommandOnAnotherNode asks a node that did not take the command, and has the same key.
+// TestCommandOnAnotherNode reads a command's state from a node that did not receive it and has the same key.
 func TestCommandOnAnotherNode(t *testing.T) {
 	e, other := newEdge(t), newEdge(t)
 	location := e.send()
@@ -142,8 +142,8 @@ func TestCommandOnAnotherNode(t *testing.T) {
 	require.Equal(t, "/v1/partners/nokia", *other.command(location).Resource)
 }
 
-// TestNotKnownToBeSent shows that 202 is for commands that are in the inbox for certain.
-func TestNotKnownToBeSent(t *testing.T) {
+// TestAcceptedRequiresDurableCommand checks that 202 requires a command that is durable in its queue.
+func TestAcceptedRequiresDurableCommand(t *testing.T) {
 	e := newEdge(t)
 	e.bus.failure = fmt.Errorf("%w: the connection broke", bus.ErrOutcomeUnknown)
 	w := e.do(e.api.Handler(), http.MethodPost, "/v1/partners", `{"id":"nokia","name":"Nokia","country":"FI","time_zone":"Europe/Helsinki"}`)

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// refused is a request that is well formed and that a rule refuses.
+// refused is a well-formed request that a rule refuses.
 type refused struct {
 	who, method, path string
 	body              any
@@ -244,7 +244,7 @@ func (w *world) decisionRefusals() []refused {
 	}, w.roundRefusals()...)
 }
 
-// roundRefusals are about conditions and disputes.
+// roundRefusals concern conditions and disputes.
 func (w *world) roundRefusals() []refused {
 	going, delivered := w.routing("going"), w.routing("delivered")
 	conditional, disputed, rejected := w.routing("conditional"), w.routing("disputed"), w.routing("rejected")
@@ -322,7 +322,7 @@ func webhookRefusals() []refused {
 	}
 }
 
-// TestRules tries what the rules refuse. Nothing changes, and every writing route is tried.
+// TestRules sends requests that the rules refuse. No state changes, and every writing route is covered.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

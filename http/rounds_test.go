@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// field is a milestone that zte delivers and nokia and xiaomi accept, and where it is.
+// field creates a milestone that ZTE delivers and Nokia and Xiaomi accept, and returns its path.
 func (w *world) field() string {
 	at := w.at(w.three, "radio", "field")
 	w.As("zte").POST(at+"/start", nil).Want(200)
@@ -15,7 +15,7 @@ func (w *world) field() string {
 	return at
 }
 
-// kinds returns what waits for a partner at a milestone: their kinds, oldest first.
+// kinds returns the kinds of a partner's inbox items for a milestone, oldest first.
 func (w *world) kinds(partner, milestone string) (kinds []string) {
 	for _, item := range w.As(partner).GET("/v1/partners/" + partner + "/inbox").Want(200).list("items") {
 		if item["milestone"] == milestone {
@@ -36,7 +36,7 @@ func (w *world) said(partner, at string) (sentences []string) {
 	return sentences[1:]
 }
 
-// Two acceptors, one of them on conditions: each partner does its part and is told what waits for it.
+// Two acceptors, one with conditions: each partner's inbox shows its next step.
 func TestConditionalAcceptance(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -84,7 +84,7 @@ func TestConditionalAcceptance(t *testing.T) {
 	}
 }
 
-// A rejection that the owner disputes is settled when all three name the same outcome.
+// A disputed rejection is settled when all three name the same outcome.
 func TestDispute(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -122,8 +122,8 @@ func TestDispute(t *testing.T) {
 	require.Contains(t, last[len(last)-1], "is settled: delivery 1 is accepted")
 }
 
-// After the period nothing can be disputed; the page says so too.
-func TestDisputeComesTooLate(t *testing.T) {
+// A dispute after the period is refused, and the milestone shows that it is not possible.
+func TestDisputeAfterThePeriod(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	at := w.field()

@@ -15,17 +15,17 @@ import (
 	"tandem/eventlog/sqlite"
 )
 
-// onRedis makes this package's tests run on real Redis servers instead of the embedded log.
+// onRedis makes this package's tests run on Redis servers instead of the embedded log.
 const onRedis = "TANDEM_TEST_HTTP_ON_REDIS"
 
-// dependsOnStore matches the tests whose result can depend on the kind of the log.
+// dependsOnStore matches the tests whose result can depend on the store.
 const dependsOnStore = "^Test(.*(Loss|Lost|Log|Key|Feed|Stream|Poll|Command|MinPosition|DeadLetter|Replay).*|Operations|Prefer|Paging)$"
 
-// TestOnRedis runs the tests of this package a second time, unchanged, each environment on a Redis server of its own:
-// those that depend on the store, and in task torture all.
+// TestOnRedis runs the tests of this package again on Redis servers, one per environment: those that depend on the
+// store, and in task torture all.
 func TestOnRedis(t *testing.T) {
 	if os.Getenv(onRedis) != "" {
-		return // this is the second time
+		return // the nested run
 	}
 	tests := dependsOnStore
 	if eventlogtest.AllRounds() {
@@ -40,13 +40,13 @@ func TestOnRedis(t *testing.T) {
 	t.Logf("%s", out)
 }
 
-// store is where an environment's log is while no node has it open.
+// store is an environment's log while no node has it open.
 type store interface {
 	kind() string
 	open() eventlog.Log
-	// backup copies it, while it is not open.
+	// backup copies the closed log.
 	backup() string
-	// restore puts a copy in its place.
+	// restore replaces the log by a copy.
 	restore(backup string)
 }
 

@@ -13,8 +13,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// P10, R16: the same requests with and without what nokia does in private give the others byte for byte the
-// same answers, headers included: to their own commands, the refused ones too, and to every read there is.
+// P10, R16: with and without Nokia's private actions, the other partners get the same responses byte for byte,
+// headers included: to their own commands, refused ones too, and on every read.
 func TestTwoWorldsAtTheEdge(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newTwoWorlds(t)
@@ -26,11 +26,11 @@ func TestTwoWorldsAtTheEdge(t *testing.T) {
 	})
 }
 
-// randomAction is what somebody asks for at the edge.
+// randomAction is a random request.
 type randomAction struct {
 	who, method, path, body string
-	secret                  bool   // nobody but nokia may learn that it was done
-	kept                    string // the body with more in it that nobody but nokia may learn of; empty: nothing more
+	secret                  bool   // only Nokia may learn about it
+	kept                    string // the body with additional private fields; empty: none
 }
 
 const (
@@ -39,11 +39,11 @@ const (
 	worldMilestone = worldProject + "/milestones/"
 )
 
-// twoWorlds are two nodes that are told the same, but for secrets, which only the first one hears.
+// twoWorlds are two nodes that get the same requests, but for private ones, which only the first one gets.
 type twoWorlds struct {
 	t             testing.TB
 	whole, public *env
-	hidden        string // the id of nokia's private milestone
+	hidden        string // the id of Nokia's private milestone
 }
 
 func newTwoWorlds(t testing.TB) *twoWorlds {
@@ -86,7 +86,7 @@ func (w *twoWorlds) stop() {
 	w.public.stop()
 }
 
-// step does a deed in both worlds a second later, a secret one only in the first.
+// step sends a request to both worlds a second later, a private one only to the first.
 func (w *twoWorlds) step(n int, d randomAction) {
 	w.t.Helper()
 	w.whole.clock.advance(time.Second)
@@ -109,7 +109,7 @@ func (w *twoWorlds) step(n int, d randomAction) {
 	}
 }
 
-// alike requires two answers to be the same to the byte; the date of the header aside.
+// alike requires two responses to be equal byte for byte, apart from the Date header.
 func (w *twoWorlds) alike(whole, public *answer) {
 	w.t.Helper()
 	require.Equal(w.t, public.status, whole.status, whole)
@@ -120,7 +120,7 @@ func (w *twoWorlds) alike(whole, public *answer) {
 	require.Equal(w.t, public.header, whole.header, "%s: %s %s", whole.who, whole.method, whole.path)
 }
 
-// readAll compares every read of the route table, at every place that its parameters can name here.
+// readAll compares every read of the route table, at every place of its parameters.
 func (w *twoWorlds) readAll(readers ...string) {
 	w.t.Helper()
 	for _, rt := range routes() {
@@ -136,7 +136,7 @@ func (w *twoWorlds) readAll(readers ...string) {
 	}
 }
 
-// expand fills in a path's parameters with all that there is or might be.
+// expand fills a path's parameters with all existing and possible values.
 func (w *twoWorlds) expand(path, who string) []string {
 	values := map[string][]string{
 		"partner": {who, "nokia"}, "agreement": {"pact"}, "project": {"joint"}, "milestone": {"m0", "m1", w.hidden, "none"},
@@ -161,7 +161,7 @@ func (w *twoWorlds) expand(path, who string) []string {
 	return paths
 }
 
-// drawAction draws what happens between partners, half of it nokia's secrets.
+// drawAction draws a random action, half of them Nokia's private ones.
 func drawAction(t *rapid.T) randomAction {
 	if rapid.Bool().Draw(t, "secret") {
 		return drawSecret(t)
@@ -208,7 +208,7 @@ func drawAction(t *rapid.T) randomAction {
 	}).Draw(t, "deed")
 }
 
-// drawSecret draws what nokia does in private.
+// drawSecret draws a private action of Nokia.
 func drawSecret(t *rapid.T) randomAction {
 	shared := worldMilestone + rapid.SampledFrom([]string{"m0", "m1"}).Draw(t, "shared")
 	hidden := worldMilestone + "$hidden"

@@ -24,7 +24,7 @@ func TestLaneMetrics(t *testing.T) {
 }
 
 // P10: without a separate admin listener the metrics contain nothing about webhooks, not even sums.
-func TestMetricsNameNoWebhooksToEverybody(t *testing.T) {
+func TestMetricsOmitWebhooks(t *testing.T) {
 	lanes := func() []webhooks.LaneStatus {
 		return []webhooks.LaneStatus{{Ref: domain.WebhookRef{Partner: "nokia", Webhook: "very-secret"}, Format: "standard"}}
 	}

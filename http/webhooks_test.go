@@ -43,7 +43,7 @@ func (w *world) target(p, id string) formats.Target {
 }
 
 // The secret is shown once, and again only in a replay of the same request; the address is never shown.
-func TestAWebhookTellsItsSecretOnce(t *testing.T) {
+func TestWebhookSecretIsShownOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const list, address = "/v1/partners/nokia/webhooks", "https://ops.example/hook/s3cr3t?key=s3cr3t"
@@ -81,7 +81,7 @@ func TestAWebhookTellsItsSecretOnce(t *testing.T) {
 }
 
 // A chat tool's secret comes from the tool: it is stored and not shown.
-func TestAChatToolBringsItsOwnSecret(t *testing.T) {
+func TestChatToolSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	nokia := w.As("nokia")
@@ -107,7 +107,7 @@ func TestAChatToolBringsItsOwnSecret(t *testing.T) {
 }
 
 // Plain http is allowed for private networks that the operator allows, and for names that may resolve to them.
-func TestPlainHTTPIsForPrivateNetworks(t *testing.T) {
+func TestPlainHTTPRequiresPrivateNetwork(t *testing.T) {
 	t.Parallel()
 	hook := func(address string) object {
 		return object{"url": address, "format": "standard", "events": []string{"*"}}

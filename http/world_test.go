@@ -20,10 +20,10 @@ import (
 // world is an env in which four partners work together:
 //
 //   - nokia and xiaomi under agreement a, and under next, which is a draft;
-//   - nokia, xiaomi and zte under agreement three, where project duo is nokia's and xiaomi's alone;
-//   - acme and zte under agreement other. Acme has nothing to do with the rest.
+//   - nokia, xiaomi and zte under agreement three, where only nokia and xiaomi take part in project duo;
+//   - acme and zte under agreement other. Acme shares no agreement with nokia and xiaomi.
 //
-// Everything confidential in it has a canary in its text.
+// Every confidential text contains a canary.
 type world struct {
 	*env
 	a, three, other, next string // agreements
@@ -34,27 +34,27 @@ type world struct {
 	places                []place
 }
 
-// canary is a text that only some may ever see.
+// canary is a text with a limited set of readers.
 type canary struct {
 	text      string
 	readers   []string // partners, and "operator"
-	agreement string   // a token limited to another one does not see it; empty: any token
-	id        bool     // who names it in a request may be answered with it
+	agreement string   // invisible to tokens limited to other agreements; empty: visible to any token
+	id        bool     // a response may repeat it to a caller that names it
 }
 
-// place is what the parameters of a path can name, and who may see it.
+// place contains values of path parameters, and their readers.
 type place struct {
 	params    map[string]string
 	readers   []string // partners
 	agreement string   // empty: none
 	owner     string   // of a milestone; the lead of a project
 	acceptors []string // of a milestone; the parties of a change request, whose owner proposed it
-	milestone string   // of a project: one that is in it
+	milestone string   // of a project: one of its milestones
 	exploring bool
-	member    string // only the token with this name may see it
+	member    string // visible only to the token with this name
 }
 
-// newWorld starts a node on a copy of the world that the first test has built.
+// newWorld starts a node on a copy of the world built by the first test.
 func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
 	original.once.Do(func() { original.save(t) })
@@ -71,7 +71,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	return &w
 }
 
-// original is the world whose log every test gets a copy of: building one takes ten times as long as starting on it.
+// original is the world whose log is copied for every test; building one takes ten times as long as starting on it.
 var original originalWorld
 
 type originalWorld struct {
@@ -81,7 +81,7 @@ type originalWorld struct {
 	backup string
 }
 
-// save builds the world, ends its node and keeps its log for all tests of this run.
+// save builds the world, stops its node and stores its log for all tests of this run.
 func (o *originalWorld) save(t testing.TB) {
 	t.Helper()
 	w := buildWorld(t)
@@ -114,7 +114,7 @@ func buildWorld(t testing.TB) *world {
 	return w
 }
 
-// canary makes a text that only the named may see.
+// canary creates a text with the given readers.
 func (w *world) canary(agreement string, seers ...string) string {
 	text := fmt.Sprintf("canary-%02d-of-%s", len(w.canaries), strings.Join(seers, "-"))
 	w.canaries = append(w.canaries, canary{text: text, readers: seers, agreement: agreement})
@@ -128,7 +128,7 @@ func (w *world) canaryID(agreement, id string, seers ...string) string {
 
 func (w *world) place(p place) { w.places = append(w.places, p) }
 
-// addPartner creates a partner with a person and its tokens.
+// addPartner creates a partner with a member and its tokens.
 func (w *world) addPartner(p string) {
 	w.t.Helper()
 	knowing := map[string][]string{"nokia": {"xiaomi", "zte"}, "xiaomi": {"nokia", "zte"}, "zte": {"nokia", "xiaomi", "acme"}, "acme": {"zte"}}
@@ -153,11 +153,10 @@ func (w *world) addPartner(p string) {
 	w.place(place{params: map[string]string{"partner": p, "notice": "token-" + p + "-manager"}, readers: []string{p}})
 }
 
-// allAgreements is what a canary is under that tokens for some agreements do not see.
+// allAgreements marks a canary that limited tokens do not see.
 const allAgreements = "all agreements"
 
-// subscribe gives a partner a webhook with a delivery that failed. Nobody is ever told its address and, after
-// this once, its secret.
+// subscribe adds a webhook with a failed attempt. Its address is not shown, and its secret only here.
 func (w *world) subscribe(p string) {
 	w.t.Helper()
 	id, hidden := p+"-ops", fmt.Sprintf("canary-%02d-address-of-%s", len(w.canaries), p)
@@ -178,14 +177,14 @@ func (w *world) subscribe(p string) {
 	w.place(place{params: map[string]string{"partner": p, "webhook": id, "delivery": delivery}, readers: []string{p}})
 }
 
-// holiday is a canary too: a date that nobody else uses.
+// holiday is a canary too: a date that no other partner uses.
 func (w *world) holiday(p string) string {
 	day := fmt.Sprintf("2041-03-%02d", 10+len(p))
 	w.canaries = append(w.canaries, canary{text: day, readers: []string{p, "operator"}})
 	return day
 }
 
-// issue makes a token that is known by its own id.
+// issue issues a token named by its id.
 func (w *world) issue(p, id string, more object) *answer {
 	w.t.Helper()
 	body := object{"id": id, "name": id, "role": "manager"}
@@ -198,7 +197,7 @@ func (w *world) issue(p, id string, more object) *answer {
 	return a
 }
 
-// addLimitedTokens makes the tokens of nokia that are good for less than the others, or for nothing.
+// addLimitedTokens issues Nokia's tokens with fewer rights, or none.
 func (w *world) addLimitedTokens() {
 	w.t.Helper()
 	w.issue("nokia", "nokia-limited", object{"agreements": []string{w.three}})
@@ -208,7 +207,7 @@ func (w *world) addLimitedTokens() {
 	w.clock.advance(time.Hour)
 }
 
-// agree makes an active agreement with an instrument that has one schedule item.
+// agree creates an active agreement with an instrument that has one schedule item.
 func (w *world) agree(id string, parties ...string) string {
 	w.t.Helper()
 	knowing := append(slices.Clone(parties), "operator")
@@ -239,7 +238,7 @@ func (w *world) underAgreement(id string, parties ...string) {
 	}
 }
 
-// draft makes the agreement that nobody has signed.
+// draft creates the unsigned agreement.
 func (w *world) draft() {
 	w.t.Helper()
 	parties := []string{"nokia", "xiaomi"}
@@ -254,7 +253,7 @@ func (w *world) draft() {
 	w.underAgreement(w.next, parties...)
 }
 
-// projects makes one project in every agreement, and the ones that are special.
+// projects creates one project per agreement, and the special ones.
 func (w *world) projects() {
 	w.t.Helper()
 	w.project(w.a, "routing", "committed", "nokia", "xiaomi")
@@ -290,7 +289,7 @@ func (w *world) project(agreement, id, stage, lead string, others ...string) str
 	return id
 }
 
-// at is the path of what is under an agreement.
+// at returns a path under an agreement.
 func (w *world) at(agreement string, rest ...string) string {
 	path := "/v1/agreements/" + agreement
 	for i, id := range rest {
@@ -299,10 +298,10 @@ func (w *world) at(agreement string, rest ...string) string {
 	return path
 }
 
-// routing is the path of a milestone of the project that most tests use.
+// routing returns the path of a milestone of the project that most tests use.
 func (w *world) routing(milestone string) string { return w.at(w.a, "routing", milestone) }
 
-// milestones makes one in every state in routing, and one in each other project.
+// milestones creates one in every state in routing, and one in each other project.
 func (w *world) milestones() {
 	w.t.Helper()
 	for n, state := range []string{"planned", "going", "delivered", "rejected", "accepted", "waived", "cancelled"} {
@@ -332,7 +331,7 @@ func (w *world) milestones() {
 	w.milestone(w.other, "cloud", "move", "2017-11-03", "acme", "zte")
 }
 
-// rounds makes one that is accepted on conditions and one that is disputed.
+// rounds creates one that is conditionally accepted and one that is disputed.
 func (w *world) rounds() {
 	w.t.Helper()
 	for n, state := range []string{"conditional", "disputed"} {
@@ -349,7 +348,7 @@ func (w *world) rounds() {
 	w.As("xiaomi").POST(w.routing("disputed")+"/settle", object{"outcome": "rejected", "note": said()}).Want(200)
 }
 
-// requests makes an open change request in two projects.
+// requests creates an open change request in two projects.
 func (w *world) requests() {
 	w.t.Helper()
 	for _, at := range []struct {
@@ -401,7 +400,7 @@ func (w *world) milestone(agreement, project, id, due, owner string, acceptors .
 	})
 }
 
-// addPrivateContent makes what is private within the shared projects.
+// addPrivateContent adds private data within the shared projects.
 func (w *world) addPrivateContent() {
 	w.t.Helper()
 	for _, at := range []struct{ agreement, project, milestone, partner string }{
@@ -429,14 +428,14 @@ func (w *world) addPrivateContent() {
 	}
 }
 
-// secretDay is a date that nothing else has.
+// secretDay is a date that occurs nowhere else.
 func (w *world) secretDay(agreement, p string) string {
 	day := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, len(w.canaries)).Format(time.DateOnly)
 	w.canaries = append(w.canaries, canary{text: day, readers: []string{p}, agreement: agreement})
 	return day
 }
 
-// addMissingPlaces adds the places that do not exist, beside a command whose outcome got lost.
+// addMissingPlaces adds places that do not exist, and a command whose outcome is lost.
 func (w *world) addMissingPlaces() {
 	w.t.Helper()
 	for _, params := range []map[string]string{

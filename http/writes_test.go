@@ -8,17 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// write is one request that changes something, and the events that its maker's partner and the
-// other one then find in the agreement's feed.
+// write is a request that changes state, and the events that the sender's partner and its counterparty then find in
+// the agreement's feed.
 type write struct {
 	who, method, path string
 	body              any
 	status            int
-	events            string // that both see
-	whispers          string // that only the maker's partner sees
+	events            string // visible to both
+	whispers          string // visible to the sender's partner only
 }
 
-// TestEveryWrite calls every writing route, in the order of a collaboration's life.
+// TestEveryWrite sends every kind of write, in the order of a collaboration.
 func TestEveryWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -115,8 +115,7 @@ func TestEveryWrite(t *testing.T) {
 	}, pact)
 }
 
-// play makes the writes and compares the feed of pact after each. Every writing route must be among
-// them.
+// play sends the writes and compares the feed of pact after each. It requires every writing route.
 func (w *world) play(writes []write, pact string) {
 	t := w.t
 	t.Helper()
@@ -149,7 +148,7 @@ func (w *world) play(writes []write, pact string) {
 	}
 }
 
-// checkCreated reads what was made where Location says that it is.
+// checkCreated reads the created resource at its Location.
 func (w *world) checkCreated(a *answer) {
 	w.t.Helper()
 	if a.status != http.StatusCreated {
@@ -157,10 +156,10 @@ func (w *world) checkCreated(a *answer) {
 		return
 	}
 	if a.who == "operator" && strings.HasPrefix(a.path, "/v1/agreements") {
-		a.who = "nokia" // the operator does not see what it has drafted
+		a.who = "nokia" // the operator cannot see its draft
 	}
 	read := w.As(a.who).GET(a.location()).Want(200)
-	if !strings.HasSuffix(a.path, "/tokens") && !strings.HasSuffix(a.path, "/webhooks") { // which tell a secret once
+	if !strings.HasSuffix(a.path, "/tokens") && !strings.HasSuffix(a.path, "/webhooks") { // which show a secret once
 		require.Equal(w.t, string(a.body), string(read.body))
 		require.Equal(w.t, a.etag(), read.etag())
 	}
