@@ -104,7 +104,7 @@ func TestWebhookMessages(t *testing.T) {
 	require.NotContains(t, shown+list, "s3cr3t")
 	result := program.member(token, "webhooks", "redeliver", "ops", id[1])
 	require.Equal(t, exitError, result.status)
-	require.Contains(t, result.stderr, "Ask for another one.")
+	require.Contains(t, result.stderr, "Request another test.")
 
 	receiver.Close()
 	result = program.member(token, "webhooks", "test", "ops")

@@ -25,8 +25,7 @@ func commands(parent *cobra.Command) (all []*cobra.Command) {
 
 func TestHelpNamesEnvironmentVariables(t *testing.T) {
 	for _, cmd := range commands(rootCommand(io.Discard, io.Discard)) {
-		t.Run(cmd.CommandPath(), func(t *testing.T) {
-			t.Parallel()
+		t.Run(cmd.CommandPath(), func(t *testing.T) { // not parallel: the commands share their parents' flags
 			args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
 			result := runProgram(t, nil, args...)
 			require.Equal(t, exitOK, result.status, result.stderr)

@@ -51,7 +51,7 @@ func TestNodesPaused(t *testing.T) {
 	comments := load.stop()
 	load.requireWhole()
 	appended, refused, stale := seen.stop()
-	require.GreaterOrEqual(t, appended, comments/2, "MONITOR has reported the appends")
+	require.GreaterOrEqual(t, appended, comments/trafficWriters, "an append has at most one comment of each writer, so MONITOR has missed some")
 	t.Logf("%d pauses of an owner of %v: %d comments acknowledged, 0 lost, 0 doubled, 0 out of order; %d appends in the log, %d refused, %d by an old owner; takeover median %v, worst %v",
 		nodePauses, pauseTime, comments, appended, refused, len(stale), median(takeovers).Round(time.Millisecond), slices.Max(takeovers).Round(time.Millisecond))
 	require.Empty(t, stale)

@@ -62,10 +62,24 @@ func startImpatientTraffic(nodes *fleet, world world, patience time.Duration) *t
 func beginTraffic(load *traffic) *traffic {
 	load.end, load.changed = make(chan struct{}), make(chan struct{})
 	load.acked, load.failed = make([][]ack, trafficWriters), make(map[failure]int)
+	load.awaitWorld()
 	for n := range trafficWriters {
 		load.work.Go(func() { load.write(n) })
 	}
 	return load
+}
+
+// awaitWorld waits until every node serves every milestone. A node that has not applied a creation yet answers 404, which
+// a writer would take for a lost milestone.
+func (l *traffic) awaitWorld() {
+	for n := range l.ns.live {
+		for _, agreement := range l.world.agreements {
+			eventually(l.t, recoveryLimit, "every node to serve every milestone", func() bool {
+				answer, err := l.ns.at(n).try(l.t.Context(), l.world.nokia, "GET", l.world.milestone(agreement), "")
+				return err == nil && answer.status == 200
+			})
+		}
+	}
 }
 
 // text returns the text of a writer's nth comment.
