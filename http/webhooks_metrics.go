@@ -40,14 +40,14 @@ func (m *laneMetrics) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (m *laneMetrics) Collect(out chan<- prometheus.Metric) {
 	for _, lane := range m.lanes() {
-		tell := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64) {
+		export := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64) {
 			out <- prometheus.MustNewConstMetric(desc, kind, value, string(lane.Ref.Partner), string(lane.Ref.Webhook), lane.Format)
 		}
-		tell(m.disabled, prometheus.GaugeValue, boolMetric(lane.Disabled))
-		tell(m.failing, prometheus.GaugeValue, boolMetric(!lane.FailingSince.IsZero()))
-		tell(m.delivered, prometheus.CounterValue, float64(lane.Sent))
-		tell(m.failed, prometheus.CounterValue, float64(lane.Failed))
-		tell(m.behind, prometheus.GaugeValue, float64(lane.Behind))
+		export(m.disabled, prometheus.GaugeValue, boolMetric(lane.Disabled))
+		export(m.failing, prometheus.GaugeValue, boolMetric(!lane.FailingSince.IsZero()))
+		export(m.delivered, prometheus.CounterValue, float64(lane.Sent))
+		export(m.failed, prometheus.CounterValue, float64(lane.Failed))
+		export(m.behind, prometheus.GaugeValue, float64(lane.Behind))
 	}
 }
 
