@@ -52,6 +52,7 @@ func (m *testModel) apply(commit *eventlog.Commit) {
 	if err != nil {
 		panic(err)
 	}
+	member, _ := domain.ParseActorName(commit.Actor)
 	for _, e := range commit.Events {
 		payload, err := domain.DecodeEvent(e.Type, e.Data)
 		if err != nil {
@@ -59,7 +60,7 @@ func (m *testModel) apply(commit *eventlog.Commit) {
 		}
 		m.world.Apply(domain.Header{
 			Stream: stream, Commit: commit.Seq, Subject: e.Subject, Audience: domain.Audience(e.Audience),
-			Partner: domain.PartnerID(commit.Partner), RecordedAt: commit.RecordedAt,
+			Partner: domain.PartnerID(commit.Partner), Member: member, RecordedAt: commit.RecordedAt,
 		}, payload)
 	}
 	m.heads[commit.Partition], m.versions[commit.Stream] = commit.Head(), commit.Version

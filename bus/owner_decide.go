@@ -156,9 +156,10 @@ func encodeEvents(events []domain.Event) ([]eventlog.Event, error) {
 
 // fold applies the events of a commit to the owner's state.
 func (o *owner) fold(stream domain.Stream, commit *eventlog.Commit, events []domain.Event, by domain.PartnerID) {
+	member, _ := domain.ParseActorName(commit.Actor)
 	for _, event := range events {
 		o.state.fork.Apply(domain.Header{
-			Stream: stream, Commit: commit.Seq, Subject: event.Subject, Audience: event.Audience, Partner: by, RecordedAt: commit.RecordedAt,
+			Stream: stream, Commit: commit.Seq, Subject: event.Subject, Audience: event.Audience, Partner: by, Member: member, RecordedAt: commit.RecordedAt,
 		}, event.Payload)
 	}
 }

@@ -264,7 +264,9 @@ func neverVoidsChanges(payload Payload) bool {
 func stateAfter(state State, stream Stream, events []Event, dc DecisionContext) *World {
 	after := NewFork(state)
 	for _, event := range events {
-		after.Apply(Header{Stream: stream, Subject: event.Subject, Audience: event.Audience, Partner: dc.Actor.Partner, RecordedAt: dc.At}, event.Payload)
+		after.Apply(Header{
+			Stream: stream, Subject: event.Subject, Audience: event.Audience, Partner: dc.Actor.Partner, Member: dc.Actor.Member, RecordedAt: dc.At,
+		}, event.Payload)
 	}
 	return after
 }

@@ -21,6 +21,7 @@ type Header struct {
 	Subject    string
 	Audience   Audience
 	Partner    PartnerID // acting partner; empty for the operator and the system
+	Member     MemberID  // acting member, or the program behind a token, as the commit names it
 	RecordedAt time.Time
 }
 

@@ -70,7 +70,7 @@ func (l *ledger) record(s Stream, dc DecisionContext, events []Event) {
 	l.commit++
 	l.at = later(dc.At, l.at.Add(time.Microsecond))
 	for _, event := range events {
-		header := Header{s, l.commit, event.Subject, event.Audience, dc.Actor.Partner, l.at}
+		header := Header{s, l.commit, event.Subject, event.Audience, dc.Actor.Partner, dc.Actor.Member, l.at}
 		l.plain.Apply(header, event.Payload)
 		l.fork.Apply(header, event.Payload)
 		stored, data, err := EncodeEvent(event.Payload)

@@ -194,12 +194,13 @@ func (h *fixture) afterLoss(t *rapid.T) (*fixture, eventlog.Partition) {
 
 func (h *fixture) apply(t require.TestingT, commit *eventlog.Commit) {
 	h.count[commit.Stream] = commit.Version
+	member, _ := domain.ParseActorName(commit.Actor)
 	for _, event := range commit.Events {
 		payload, err := domain.DecodeEvent(event.Type, event.Data)
 		require.NoError(t, err)
 		h.state.Apply(domain.Header{
 			Stream: stream(commit.Stream), Commit: commit.Seq, Subject: event.Subject, Audience: domain.Audience(event.Audience),
-			Partner: domain.PartnerID(commit.Partner), RecordedAt: commit.RecordedAt,
+			Partner: domain.PartnerID(commit.Partner), Member: member, RecordedAt: commit.RecordedAt,
 		}, payload)
 	}
 }

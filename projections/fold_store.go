@@ -79,7 +79,10 @@ func (s *store) apply(commit *eventlog.Commit, payloads []domain.Payload) error 
 	if err != nil {
 		return err
 	}
-	header := domain.Header{Stream: node.stream, Commit: commit.Seq, Partner: domain.PartnerID(commit.Partner), RecordedAt: commit.RecordedAt}
+	member, _ := domain.ParseActorName(commit.Actor)
+	header := domain.Header{
+		Stream: node.stream, Commit: commit.Seq, Partner: domain.PartnerID(commit.Partner), Member: member, RecordedAt: commit.RecordedAt,
+	}
 	for i := range commit.Events {
 		header.Subject, header.Audience = commit.Events[i].Subject, domain.Audience(commit.Events[i].Audience)
 		s.world.Apply(header, payloads[i])

@@ -83,7 +83,8 @@ func (h *fixture) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit,
 		require.NoError(h.t, err)
 		commit.Events = append(commit.Events, eventlog.Event{Type: stored, Subject: e.Subject, Audience: string(e.Audience), Data: data})
 		h.state.Apply(domain.Header{
-			Stream: c.Stream(), Commit: commit.Seq, Subject: e.Subject, Audience: e.Audience, Partner: who, RecordedAt: at,
+			Stream: c.Stream(), Commit: commit.Seq, Subject: e.Subject, Audience: e.Audience, Partner: who,
+			Member: managerOf(who).Member, RecordedAt: at,
 		}, e.Payload)
 	}
 	h.append(commit)

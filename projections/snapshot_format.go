@@ -12,7 +12,7 @@ import (
 
 // foldVersion must be raised when events are folded or indexed differently, because a snapshot holds the
 // results.
-const foldVersion = 3
+const foldVersion = 4
 
 // The kinds of sections.
 const (

@@ -1,7 +1,7 @@
 // Package sentences renders events as one plain sentence each, in English, Chinese and Finnish, for pages,
 // histories, feeds and chat.
 //
-// The messages are in the folder messages, one file per language. The id of a message is the stored event type,
+// The messages are in the folder messages, one file per area and language. The id of a message is the stored event type,
 // with a suffix if the sentence depends on the content of the event. A new event type needs a case in the file of
 // its area and a message in every language; a test fails otherwise.
 package sentences
@@ -10,6 +10,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -58,8 +59,14 @@ func New() (*Book, error) {
 	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
 	book := &Book{voices: map[string]*phrasebook{}}
 	for _, lang := range Languages() {
-		if _, err := bundle.LoadMessageFileFS(messages, "messages/"+lang+".json"); err != nil {
-			return nil, fmt.Errorf("sentences in %s: %w", lang, err)
+		files, err := fs.Glob(messages, "messages/*."+lang+".json")
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			if _, err := bundle.LoadMessageFileFS(messages, file); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
 		}
 		book.voices[lang] = &phrasebook{styles()[lang], i18n.NewLocalizer(bundle, lang)}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -110,13 +111,17 @@ func TestNoSentenceIsBroken(t *testing.T) {
 
 func TestLanguagesHaveTheSameMessages(t *testing.T) {
 	keys := func(lang string) []string {
-		b, err := os.ReadFile("messages/" + lang + ".json")
+		files, err := filepath.Glob("messages/*." + lang + ".json")
 		require.NoError(t, err)
-		var all map[string]string
-		require.NoError(t, json.Unmarshal(b, &all))
 		var names []string
-		for name := range all {
-			names = append(names, name)
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var all map[string]string
+			require.NoError(t, json.Unmarshal(b, &all), file)
+			for name := range all {
+				names = append(names, name)
+			}
 		}
 		slices.Sort(names)
 		return names
