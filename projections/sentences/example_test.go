@@ -23,6 +23,6 @@ func ExampleBook_Sentence() {
 	fmt.Println(book.Sentence(sentences.Finnish, fact))
 	// Output:
 	// Nokia delivered FP4 field trial (delivery 1) as of 28 March 2018
-	// Nokia交付了“FP4 field trial”（第1次交付，日期2018年3月28日）
+	// Nokia 交付了“FP4 field trial”（第1次交付，日期 2018年3月28日）
 	// Nokia toimitti välitavoitteen FP4 field trial (toimitus 1, 28.3.2018)
 }

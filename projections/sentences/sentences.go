@@ -84,10 +84,21 @@ func (b *Book) Sentence(lang string, fact Fact) string {
 
 type args map[string]any
 
+// text returns a message. The argument Count selects the plural form.
 func (p *phrasebook) text(id string, data args) string {
-	text, err := p.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: map[string]any(data)})
+	config := &i18n.LocalizeConfig{MessageID: id, TemplateData: map[string]any(data)}
+	if p.style.markValues {
+		config.TemplateData = marked(data)
+	}
+	if count, ok := data["Count"]; ok {
+		config.PluralCount = count
+	}
+	text, err := p.localizer.Localize(config)
 	if err != nil && text == "" {
 		return id
+	}
+	if p.style.markValues {
+		return spaced(text)
 	}
 	return text
 }

@@ -16,13 +16,12 @@ import (
 	"tandem/projections/sentences"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/sentences.txt")
+var update = flag.Bool("update", false, "rewrite testdata/sentences.*.txt")
 
-// example is an event and its sentences.
+// example is an event, or a message with its arguments. Its sentences are in testdata/sentences.LANGUAGE.txt.
 type example struct {
-	stored, data string // type and JSON of the event
+	stored, data string // type and JSON of the event; or id and arguments of the message
 	private      bool
-	sentences    map[string]string // by language
 }
 
 func nameOf(partner domain.PartnerID) string {
@@ -30,13 +29,18 @@ func nameOf(partner domain.PartnerID) string {
 }
 
 func (e example) sentence(t *testing.T, book *sentences.Book, lang string) string {
+	if !strings.HasSuffix(e.stored, ".v1") && !strings.HasSuffix(e.stored, ".v2") {
+		var data map[string]any
+		require.NoError(t, json.Unmarshal([]byte(e.data), &data), e.stored)
+		return book.Text(lang, e.stored, data)
+	}
 	payload, err := domain.DecodeEvent(e.stored, []byte(e.data))
 	require.NoError(t, err)
 	return book.Sentence(lang, sentences.Fact{Payload: payload, Partner: "nokia", Private: e.private, Title: "FP4 field trial", Name: nameOf})
 }
 
-// readExamples reads testdata/sentences.txt. Each block has the stored type and optionally "private", the data, and
-// a line for each language.
+// readExamples reads testdata/sentences.txt. Each block has the stored type and optionally "private", and the data; or
+// the id and the arguments of a message.
 func readExamples(t *testing.T) []example {
 	b, err := os.ReadFile("testdata/sentences.txt")
 	require.NoError(t, err)
@@ -44,52 +48,37 @@ func readExamples(t *testing.T) []example {
 	for block := range strings.SplitSeq(strings.TrimSpace(string(b)), "\n\n") {
 		lines := strings.Split(block, "\n")
 		stored, mark, _ := strings.Cut(lines[0], " ")
-		x := example{stored: stored, data: lines[1], private: mark == "private", sentences: map[string]string{}}
-		for _, line := range lines[2:] {
-			lang, text, _ := strings.Cut(line, ": ")
-			x.sentences[lang] = text
-		}
-		all = append(all, x)
+		all = append(all, example{stored, lines[1], mark == "private"})
 	}
 	return all
 }
 
+// TestSentences compares the sentences of all examples with the golden file of each language.
 func TestSentences(t *testing.T) {
 	book, err := sentences.New()
 	require.NoError(t, err)
 	examples := readExamples(t)
-	if *update {
-		writeExamples(t, book, examples)
-		return
-	}
 	var covered []string
 	for _, example := range examples {
 		covered = append(covered, example.stored)
-		t.Run(example.stored, func(t *testing.T) {
-			for _, lang := range sentences.Languages() {
-				require.Equal(t, example.sentences[lang], example.sentence(t, book, lang), lang)
-			}
-		})
 	}
 	for _, stored := range domain.EventTypes() {
 		require.Contains(t, covered, stored, "add the event to testdata/sentences.txt")
 	}
-}
-
-func writeExamples(t *testing.T, book *sentences.Book, examples []example) {
-	var text strings.Builder
-	for _, example := range examples {
-		text.WriteString(example.stored)
-		if example.private {
-			text.WriteString(" private")
+	for _, lang := range sentences.Languages() {
+		var table strings.Builder
+		for _, example := range examples {
+			table.WriteString(example.stored + ": " + example.sentence(t, book, lang) + "\n")
 		}
-		text.WriteString("\n" + example.data + "\n")
-		for _, lang := range sentences.Languages() {
-			text.WriteString(lang + ": " + example.sentence(t, book, lang) + "\n")
+		golden := "testdata/sentences." + lang + ".txt"
+		if *update {
+			require.NoError(t, os.WriteFile(golden, []byte(table.String()), 0o600))
+			continue
 		}
-		text.WriteString("\n")
+		want, err := os.ReadFile(golden)
+		require.NoError(t, err)
+		require.Equal(t, string(want), table.String(), "run the test with -update and read the difference")
 	}
-	require.NoError(t, os.WriteFile("testdata/sentences.txt", []byte(strings.TrimSpace(text.String())+"\n"), 0o600))
 }
 
 // TestNoSentenceIsBroken renders every example as a shared and as a private event.
@@ -117,7 +106,7 @@ func TestLanguagesHaveTheSameMessages(t *testing.T) {
 		for _, file := range files {
 			b, err := os.ReadFile(file)
 			require.NoError(t, err)
-			var all map[string]string
+			var all map[string]any
 			require.NoError(t, json.Unmarshal(b, &all), file)
 			for name := range all {
 				names = append(names, name)

@@ -13,17 +13,18 @@ type style struct {
 	semicolon  string // separates elements longer than a name
 	date       func(domain.Date) string
 	span       func(from, to domain.Date) string
+	markValues bool // spaces separate Chinese characters from inserted Latin letters and digits
 }
 
 func styles() map[string]style {
 	return map[string]style{
-		English: {", ", " and ", "; ", englishDate, englishSpan},
+		English: {", ", " and ", "; ", englishDate, englishSpan, false},
 		Chinese: {"、", "和", "；", chineseDate, func(from, to domain.Date) string {
-			return "从" + chineseDate(from) + "改为" + chineseDate(to)
-		}},
+			return "由 " + chineseDate(from) + "改为 " + chineseDate(to)
+		}, true},
 		Finnish: {", ", " ja ", "; ", finnishDate, func(from, to domain.Date) string {
-			return finnishDate(from) + " → " + finnishDate(to)
-		}},
+			return finnishDate(to) + " (aiemmin " + finnishDate(from) + ")"
+		}, false},
 	}
 }
 
@@ -32,6 +33,9 @@ func (s style) join(names []string) string {
 		return strings.Join(names, "")
 	}
 	last := len(names) - 1
+	if s.markValues {
+		return spaced(strings.Join(markEach(names[:last]), s.comma) + s.and + mark(names[last]))
+	}
 	return strings.Join(names[:last], s.comma) + s.and + names[last]
 }
 
