@@ -14,6 +14,7 @@ type Me struct {
 	Token       *domain.TokenID      `json:"token" doc:"The token's id; null for the operator."`
 	Agreements  []domain.AgreementID `json:"agreements" doc:"Agreements to which the token is limited; empty: all agreements of the partner."`
 	ViaOperator bool                 `json:"via_operator" doc:"The token was issued by the operator."`
+	MaySign     bool                 `json:"may_sign" doc:"The token acts as a manager for a member who may sign for the partner."`
 }
 
 // Partner is an organisation that is party to agreements.

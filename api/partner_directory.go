@@ -13,6 +13,7 @@ type Member struct {
 	Name      string           `json:"name"`
 	Email     string           `json:"email"`
 	Role      domain.Role      `json:"role" enum:"manager,viewer"`
+	MaySign   bool             `json:"may_sign" doc:"May sign agreements and amendments for the partner, with a manager token."`
 	Version   uint64           `json:"version"`
 	UpdatedAt time.Time        `json:"updated_at"`
 }
@@ -57,6 +58,8 @@ type NewMember struct {
 	Name  string      `json:"name" maxLength:"200"`
 	Email string      `json:"email" format:"email" maxLength:"320"`
 	Role  domain.Role `json:"role" enum:"manager,viewer"`
+
+	MaySign bool `json:"may_sign,omitempty" doc:"May sign for the partner. Only managers of the partner set it."`
 }
 
 // MemberChange is the body that changes a member; absent fields stay.
@@ -64,6 +67,8 @@ type MemberChange struct {
 	Name  *string      `json:"name,omitempty" maxLength:"200"`
 	Email *string      `json:"email,omitempty" format:"email" maxLength:"320"`
 	Role  *domain.Role `json:"role,omitempty" enum:"manager,viewer"`
+
+	MaySign *bool `json:"may_sign,omitempty" doc:"Only managers of the partner change it."`
 }
 
 // NewToken is the body that issues a token.

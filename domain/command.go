@@ -27,6 +27,7 @@ type Actor struct {
 	Member      MemberID  `json:"member"`
 	Role        Role      `json:"role"`
 	ViaOperator bool      `json:"via_operator,omitempty"` // authenticated by a token that the operator issued
+	MaySign     bool      `json:"may_sign,omitempty"`     // may sign for the partner; see Token.MaySign
 }
 
 const viaOperator = "via-operator/"

@@ -5,19 +5,23 @@ package domain
 type Member struct {
 	Ref      MemberRef
 	Role     Role
+	MaySign  bool // may sign for the partner, with a manager token
 	Removed  bool
 	Versions Versions
 }
 
-// AddMember adds a person. Name and e-mail address are stored outside the log.
+// AddMember adds a person. Name and e-mail address are stored outside the log. Only the partner's managers decide
+// who may sign for it, never the operator.
 type AddMember struct {
 	MemberRef
-	Role Role `json:"role"`
+	Role    Role `json:"role"`
+	MaySign bool `json:"may_sign,omitempty"`
 }
 
 // MemberAdded is about the member named by the event's subject.
 type MemberAdded struct {
-	Role Role `json:"role"`
+	Role    Role `json:"role"`
+	MaySign bool `json:"may_sign,omitempty"`
 }
 
 func (c AddMember) target(State) *Versions { return nil }
@@ -29,10 +33,11 @@ func (c AddMember) decide(state State, dc DecisionContext) ([]Event, error) {
 	var check validation
 	check.slug("id", string(c.Member))
 	check.role(c.Role)
+	check.maySign(c.Role, c.MaySign)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := requireDirectoryManager(dc); err != nil {
+	if err := requireMemberManager(dc, c.MaySign); err != nil {
 		return nil, err
 	}
 	if state.Member(c.MemberRef) != nil {
@@ -41,7 +46,7 @@ func (c AddMember) decide(state State, dc DecisionContext) ([]Event, error) {
 	if state.Token(TokenRef{c.Partner, TokenID(c.Member)}) != nil {
 		return nil, conflict("token_exists", "Token %s exists or existed, and history would not distinguish them; choose another id.", c.Member)
 	}
-	return directoryEvent(string(c.Member), MemberAdded{c.Role}), nil
+	return directoryEvent(string(c.Member), MemberAdded{c.Role, c.MaySign}), nil
 }
 
 func (v *validation) role(role Role) {
@@ -50,24 +55,42 @@ func (v *validation) role(role Role) {
 	}
 }
 
+func (v *validation) maySign(role Role, maySign bool) {
+	if maySign && role == Viewer {
+		v.add("may_sign", "a viewer cannot sign; use the role manager, or withdraw the permission to sign")
+	}
+}
+
+// requireMemberManager refuses actors that cannot change members, and the operator if the change decides who may
+// sign.
+func requireMemberManager(dc DecisionContext, signing bool) error {
+	if signing {
+		return dc.requireManager()
+	}
+	return requireDirectoryManager(dc)
+}
+
 func (e MemberAdded) apply(world *World, header Header) {
 	ref := MemberRef{header.Stream.Partner, MemberID(header.Subject)}
 	member := world.editMember(ref)
-	member.Ref, member.Role = ref, e.Role
+	member.Ref, member.Role, member.MaySign = ref, e.Role, e.MaySign
 	member.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// EditMember changes the role. A nil Role records that only the name or the e-mail address changed.
+// EditMember replaces the fields that are not nil. Without any it records that only the name or the e-mail address
+// changed.
 type EditMember struct {
 	MemberRef
-	Role *Role `json:"role,omitempty"`
+	Role    *Role `json:"role,omitempty"`
+	MaySign *bool `json:"may_sign,omitempty"`
 }
 
-// MemberEdited is about the member named by the event's subject. The roles are equal if only the name or the
-// address changed.
+// MemberEdited is about the member named by the event's subject. The roles are equal and MaySign is nil if only the
+// name or the address changed.
 type MemberEdited struct {
-	To   Role `json:"to"`
-	From Role `json:"from"`
+	To      Role  `json:"to"`
+	From    Role  `json:"from"`
+	MaySign *bool `json:"may_sign,omitempty"` // the new value, if it changed
 }
 
 func (c EditMember) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -75,17 +98,23 @@ func (c EditMember) decide(state State, dc DecisionContext) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := member.Role
+	to, maySign := member.Role, member.MaySign
 	set(&to, c.Role)
+	set(&maySign, c.MaySign)
 	var check validation
 	check.role(to)
+	check.maySign(to, maySign)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if err := requireDirectoryManager(dc); err != nil {
+	if err := requireMemberManager(dc, c.MaySign != nil); err != nil {
 		return nil, err
 	}
-	return directoryEvent(string(c.Member), MemberEdited{To: to, From: member.Role}), nil
+	event := MemberEdited{To: to, From: member.Role}
+	if maySign != member.MaySign {
+		event.MaySign = &maySign
+	}
+	return directoryEvent(string(c.Member), event), nil
 }
 
 func findMember(state State, partner PartnerID, id MemberID, dc DecisionContext) (*Member, error) {
@@ -109,6 +138,7 @@ func (m *Member) versions() *Versions {
 func (e MemberEdited) apply(world *World, header Header) {
 	member := world.editMember(MemberRef{header.Stream.Partner, MemberID(header.Subject)})
 	member.Role = e.To
+	set(&member.MaySign, e.MaySign)
 	member.Versions.Count(header.Audience, header.RecordedAt)
 }
 

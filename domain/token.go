@@ -151,6 +151,12 @@ func (t *Token) ValidAt(member *Member, at time.Time) bool {
 	return member == nil || !member.Removed
 }
 
+// MaySign reports whether the token's holder may sign for the partner: it acts as a manager for a present member who
+// may sign. The member is the one it acts for; nil for a program, which never signs.
+func (t *Token) MaySign(member *Member) bool {
+	return member != nil && !member.Removed && member.MaySign && t.RoleFor(member) == Manager
+}
+
 // RoleFor returns the token's effective role: at most the present role of the member it acts for; nil for a
 // program.
 func (t *Token) RoleFor(member *Member) Role {

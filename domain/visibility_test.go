@@ -39,8 +39,8 @@ var probes = map[string]struct {
 	"partner.create":  {aboutNewTarget, nil},
 	"agreement.draft": {aboutNewTarget, nil},
 	"partner.edit":    {aboutDirectory, func(x targets) Command { return EditPartner{PartnerID: x.partner, Name: new("N")} }},
-	"member.add":      {aboutDirectory, func(x targets) Command { return AddMember{MemberRef{x.partner, "new"}, Viewer} }},
-	"member.edit":     {aboutDirectory, func(x targets) Command { return EditMember{MemberRef{x.partner, "anna"}, nil} }},
+	"member.add":      {aboutDirectory, func(x targets) Command { return AddMember{MemberRef: MemberRef{x.partner, "new"}, Role: Viewer} }},
+	"member.edit":     {aboutDirectory, func(x targets) Command { return EditMember{MemberRef: MemberRef{x.partner, "anna"}} }},
 	"member.remove":   {aboutDirectory, func(x targets) Command { return RemoveMember{MemberRef{x.partner, "anna"}} }},
 	"token.issue": {aboutDirectory, func(x targets) Command {
 		return IssueToken{TokenRef: TokenRef{Partner: x.partner, Token: "new"}, Name: "N", Role: Viewer, Hash: make([]byte, 32)}
@@ -145,14 +145,14 @@ func TestInvisibleTargetsAreNotFound(t *testing.T) {
 		exists targets
 		blind  []string // kinds of targets that the actor may not see
 	}{
-		{"another partner", Actor{"huawei", "h", Manager, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
-		{"another partner's viewer", Actor{"huawei", "h", Viewer, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
-		{"a party that does not take part", Actor{"zte", "z", Manager, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutProject, aboutMilestone}},
-		{"its viewer", Actor{"zte", "z", Viewer, false}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutProject, aboutMilestone}},
-		{"the other participant", Actor{"xiaomi", "x", Manager, false}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutMilestone}},
-		{"its viewer", Actor{"xiaomi", "x", Viewer, false}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutMilestone}},
-		{"the operator", Actor{"", "operator", Operator, false}, there, []string{aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
-		{"the system", Actor{"", "system", System, false}, there, []string{aboutDirectory, aboutWebhook, aboutAgreement, aboutProject, aboutMilestone}},
+		{"another partner", Actor{Partner: "huawei", Member: "h", Role: Manager}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
+		{"another partner's viewer", Actor{Partner: "huawei", Member: "h", Role: Viewer}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
+		{"a party that does not take part", Actor{Partner: "zte", Member: "z", Role: Manager}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutProject, aboutMilestone}},
+		{"its viewer", Actor{Partner: "zte", Member: "z", Role: Viewer}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutProject, aboutMilestone}},
+		{"the other participant", Actor{Partner: "xiaomi", Member: "x", Role: Manager}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutMilestone}},
+		{"its viewer", Actor{Partner: "xiaomi", Member: "x", Role: Viewer}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutMilestone}},
+		{"the operator", Actor{Member: "operator", Role: Operator}, there, []string{aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
+		{"the system", Actor{Member: "system", Role: System}, there, []string{aboutDirectory, aboutWebhook, aboutAgreement, aboutProject, aboutMilestone}},
 	} {
 		t.Run(c.who, func(t *testing.T) {
 			s := hidden(t)

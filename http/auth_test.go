@@ -86,6 +86,29 @@ func TestLesserRole(t *testing.T) {
 	w.As("of-person").GET(w.routing("going")).Want(200)
 }
 
+// TestMembersWhoMaySign: only the partner's managers decide who may sign, and only a manager token of such a member
+// may.
+func TestMembersWhoMaySign(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const members = "/v1/partners/nokia/members"
+	person := object{"name": "P", "email": "p@nokia.example", "role": "manager", "may_sign": true}
+	w.As("operator").POST(members, person).Refused(403, "manager_only")
+	w.As("nokia-viewer").POST(members, person).Refused(403, "manager_only")
+	added := w.As("nokia").POST(members, person).Want(201)
+	require.Equal(t, true, added.get("may_sign"))
+	member := members + "/" + added.text("id")
+	w.issue("nokia", "of-person", object{"member": added.text("id")})
+	require.Equal(t, true, w.As("of-person").GET("/v1/me").get("may_sign"))
+	require.Equal(t, false, w.As("nokia").GET("/v1/me").get("may_sign"), "a token without a member")
+
+	w.As("operator").PATCH(member, object{"may_sign": false}).Refused(403, "manager_only")
+	w.As("nokia").PATCH(member, object{"role": "viewer"}).Refused(422, "invalid_field")
+	w.As("nokia").PATCH(member, object{"may_sign": false}).Want(200)
+	require.Equal(t, false, w.As("of-person").GET("/v1/me").get("may_sign"))
+	w.As("operator").PATCH(member, object{"role": "viewer"}).Want(200)
+}
+
 // TestForeignIDs names invisible and nonexistent resources in a body: the responses differ in the name only.
 func TestForeignIDs(t *testing.T) {
 	t.Parallel()

@@ -47,7 +47,7 @@ func getMe(req *call) (projections.Answer, error) {
 	if _, err := req.queryValues(); err != nil {
 		return projections.Answer{}, err
 	}
-	me := api.Me{Role: req.caller.Role, Member: req.caller.Member, Agreements: req.scopeAgreements(), ViaOperator: req.caller.ViaOperator}
+	me := api.Me{Role: req.caller.Role, Member: req.caller.Member, Agreements: req.scopeAgreements(), ViaOperator: req.caller.ViaOperator, MaySign: req.caller.MaySign}
 	if !req.caller.Operator {
 		me.Partner, me.Token = &req.caller.Partner, &req.caller.Token
 	}

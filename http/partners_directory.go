@@ -25,7 +25,7 @@ func directoryRoutes() []*route {
 			visibleTo: memberVisible, responseBody: api.Member{}, handle: computed(getMember),
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
-		changeRoute(http.MethodPatch, "editMember", "/v1/partners/{partner}/members/{member}", "Change a member's role, name or address",
+		changeRoute(http.MethodPatch, "editMember", "/v1/partners/{partner}/members/{member}", "Change a member's role, name, address or permission to sign",
 			directoryWrite, memberVisible, api.Member{}, command(editMember)),
 		removeRoute("removeMember", "/v1/partners/{partner}/members/{member}", "Remove a member and erase name and address; the member's tokens are revoked",
 			directoryWrite, memberVisibleOrRepeat, deletion(removeMember)),
@@ -165,8 +165,9 @@ func addMember(req *writeCall, body *api.NewMember) (*intent, error) {
 	}
 	id := domain.MemberID("m-" + req.derive.suffix("member", req.commandID, 0)) // discloses nothing about the person
 	return &intent{
-		command: domain.AddMember{MemberRef: domain.MemberRef{Partner: req.partner(), Member: id}, Role: body.Role}, privateKV: profile.entries(req.partner(), id),
-		status: http.StatusCreated, path: memberPath(req.partner(), id), read: readMember(req.partner(), id),
+		command:   domain.AddMember{MemberRef: domain.MemberRef{Partner: req.partner(), Member: id}, Role: body.Role, MaySign: body.MaySign},
+		privateKV: profile.entries(req.partner(), id),
+		status:    http.StatusCreated, path: memberPath(req.partner(), id), read: readMember(req.partner(), id),
 		complete: profile.completeMember(req.call), mapRejection: req.explainTokenLimit,
 	}, nil
 }
@@ -180,8 +181,9 @@ func editMember(req *writeCall, body *api.MemberChange) (*intent, error) {
 		return nil, err
 	}
 	return &intent{
-		command: domain.EditMember{MemberRef: domain.MemberRef{Partner: req.partner(), Member: req.member()}, Role: body.Role}, privateKV: profile.replacements(req.partner(), req.member()),
-		status: http.StatusOK, path: memberPath(req.partner(), req.member()), read: readMember(req.partner(), req.member()),
+		command:   domain.EditMember{MemberRef: domain.MemberRef{Partner: req.partner(), Member: req.member()}, Role: body.Role, MaySign: body.MaySign},
+		privateKV: profile.replacements(req.partner(), req.member()),
+		status:    http.StatusOK, path: memberPath(req.partner(), req.member()), read: readMember(req.partner(), req.member()),
 		complete: profile.completeMember(req.call), mapRejection: req.explainTokenLimit,
 	}, nil
 }

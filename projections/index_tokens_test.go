@@ -38,6 +38,7 @@ func TestAuthenticate(t *testing.T) {
 	who, ok = model.Authenticate(personal, h.clock.Now())
 	require.True(t, ok)
 	require.Equal(t, domain.Manager, who.Role)
+	require.False(t, who.MaySign)
 	_, ok = model.Authenticate(personal, h.clock.Now().Add(time.Hour))
 	require.False(t, ok, "expired")
 
@@ -62,4 +63,28 @@ func TestAuthenticate(t *testing.T) {
 	_, ok = again.Authenticate(program, h.clock.Now())
 	require.False(t, ok, "revoked before a replay")
 	require.NoError(t, again.stop())
+}
+
+func TestOnlyAManagerTokenOfAMemberWhoMaySignSigns(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	saara := domain.MemberRef{Partner: "nokia", Member: "saara"}
+	h.do("nokia", domain.AddMember{MemberRef: saara, Role: domain.Manager, MaySign: true})
+	program := h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "ci"}, Role: domain.Manager})
+	reading := h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "reading"}, Member: "saara", Role: domain.Viewer})
+	personal := h.issue("nokia", domain.IssueToken{TokenRef: domain.TokenRef{Token: "saaras"}, Member: "saara", Role: domain.Manager})
+	model := h.follow(t, h.config())
+	maySign := func(token [32]byte) bool {
+		model.caughtUp(t)
+		who, ok := model.Authenticate(token, h.clock.Now())
+		require.True(t, ok)
+		return who.MaySign
+	}
+	require.True(t, maySign(personal))
+	require.False(t, maySign(reading), "a viewer token")
+	require.False(t, maySign(program), "no member")
+	h.do("nokia", domain.EditMember{MemberRef: saara, MaySign: new(false)})
+	require.False(t, maySign(personal))
+	h.do("nokia", domain.EditMember{MemberRef: saara, MaySign: new(true)})
+	require.True(t, maySign(personal))
 }

@@ -51,7 +51,7 @@ func (v *View) Member(partner domain.PartnerID, id domain.MemberID) (api.Member,
 		return api.Member{}, false
 	}
 	member := node.members[id]
-	shape := api.Member{Partner: partner, ID: id, Role: member.Role}
+	shape := api.Member{Partner: partner, ID: id, Role: member.Role, MaySign: member.MaySign}
 	shape.Version, shape.UpdatedAt = member.Versions.For(partner)
 	return shape, true
 }

@@ -10,12 +10,9 @@ import (
 func (p *phrasebook) directory(fact Fact) (string, args) {
 	switch event := fact.Payload.(type) {
 	case domain.MemberAdded:
-		return "", args{"Role": p.role(event.Role)}
+		return "", args{"Role": p.role(event.Role), "MaySign": event.MaySign}
 	case domain.MemberEdited:
-		if event.To == event.From {
-			return "details", args{}
-		}
-		return "", args{"Role": p.role(event.To)}
+		return memberEdited(event), args{"Role": p.role(event.To), "MaySign": event.MaySign != nil && *event.MaySign}
 	case domain.TokenIssued:
 		return "", args{"Name": event.Name, "Role": p.role(event.Role)}
 	case domain.WebhookAdded:
@@ -32,6 +29,19 @@ func (p *phrasebook) directory(fact Fact) (string, args) {
 		}
 	}
 	return "", args{}
+}
+
+func memberEdited(event domain.MemberEdited) (suffix string) {
+	switch {
+	case event.To != event.From:
+		return ""
+	case event.MaySign == nil:
+		return "details"
+	case *event.MaySign:
+		return "may_sign"
+	default:
+		return "may_not_sign"
+	}
 }
 
 // agreement returns the message suffix and the arguments of an event of an agreement.
