@@ -232,12 +232,10 @@ func (a *Amendment) versions() *Versions {
 
 func (a amendmentContext) requireOpen() error {
 	if a.State != AmendmentStateOpen {
-		return conflict("amendment_closed", "Amendment %d is %s and can no longer change.", a.Number, a.State.words())
+		return conflict("amendment_closed", "Amendment %d is %s and can no longer change.", a.Number, Term(a.State))
 	}
 	return nil
 }
-
-func (s AmendmentState) words() string { return MilestoneState(s).words() }
 
 // RejectAmendment closes the amendment on behalf of one required signer.
 type RejectAmendment struct {

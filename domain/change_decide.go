@@ -260,7 +260,7 @@ func (m milestoneContext) requireApplicable(to Plan, cancel bool) error {
 	who := to.Owner != m.Plan.Owner || !slices.Equal(to.Acceptors, m.Plan.Acceptors)
 	if (cancel || who) && m.State != Planned && m.State != InProgress {
 		return conflict("delivery_open", "Milestone %s is %s; its owner and acceptors can change, and it can be cancelled, only between deliveries.",
-			m.Ref.Milestone, m.State.words())
+			m.Ref.Milestone, Term(m.State))
 	}
 	if check := to.validate(m.agreement, m.project, false); len(check) > 0 {
 		return conflict("change_does_not_fit", "Milestone %s has changed and the request no longer fits it (%s); propose another.",

@@ -16,19 +16,26 @@ const (
 )
 
 // Error is a refusal. Code is stable, in snake_case, and identifies the rule. Detail is a sentence for people,
-// with the relevant values.
+// with the relevant values, in English; Text has the same sentence in a form that can be translated.
 type Error struct {
 	Kind   Kind         `json:"kind"`
 	Code   string       `json:"code"`
 	Detail string       `json:"detail"`
+	Text   Text         `json:"text,omitzero"`
 	Fields []FieldError `json:"fields,omitempty"`
 }
 
 // FieldError describes an invalid field of a command. Message is a sentence fragment: the problem with the value,
-// then the remedy.
+// then the remedy. Text has the same fragment in a form that can be translated.
 type FieldError struct {
 	Field   string `json:"field"`
 	Message string `json:"message"`
+	Text    Text   `json:"text,omitzero"`
+}
+
+// NewFieldError formats the message of a field error as fmt.Sprintf does.
+func NewFieldError(field, format string, args ...any) FieldError {
+	return FieldError{field, fmt.Sprintf(format, args...), NewText(format, args...)}
 }
 
 // String returns the field and the message, joined with a colon.
@@ -37,7 +44,7 @@ func (e FieldError) String() string { return e.Field + ": " + e.Message }
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
 
 func newError(kind Kind, code, format string, args ...any) *Error {
-	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
+	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...), Text: NewText(format, args...)}
 }
 
 func forbidden(code, format string, args ...any) *Error {
@@ -58,7 +65,7 @@ func ErrNotFound() *Error {
 type validation []FieldError
 
 func (v *validation) add(field, format string, args ...any) {
-	*v = append(*v, FieldError{field, fmt.Sprintf(format, args...)})
+	*v = append(*v, NewFieldError(field, format, args...))
 }
 
 func (v *validation) slug(field, value string) {
@@ -77,5 +84,5 @@ func (v validation) err() error {
 	if len(v) == 0 {
 		return nil
 	}
-	return &Error{Kind: Invalid, Code: "invalid_field", Detail: v[0].String(), Fields: v}
+	return &Error{Kind: Invalid, Code: "invalid_field", Detail: v[0].String(), Text: NewText("%s", v[0]), Fields: v}
 }

@@ -154,7 +154,7 @@ func (c MoveItem) allowed(state State, agreement *Agreement, from ItemState, dc 
 	for _, milestone := range mine {
 		if !milestone.State.Final() {
 			return conflict("item_open", "Item %s cannot be %s yet: milestone %s of project %s is %s.",
-				c.Item, c.State, milestone.Ref.Milestone, milestone.Ref.Project, milestone.State.words())
+				c.Item, c.State, milestone.Ref.Milestone, milestone.Ref.Project, Term(milestone.State))
 		}
 	}
 	return conflict("item_not_carried", "Item %s cannot be %s yet: no milestone that names it is accepted.", c.Item, c.State)

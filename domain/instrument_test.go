@@ -15,7 +15,7 @@ func TestInstrumentLimits(t *testing.T) {
 	agreement := &Agreement{ID: "a", Terms: Terms{Parties: []PartnerID{"nokia", "xiaomi"}}}
 	require.Empty(t, instrument.validate(agreement))
 	instrument.Schedule[7].ID = "8"
-	require.Equal(t, validation{{"schedule", "item 8 is listed twice; list it once"}}, instrument.validate(agreement))
+	require.Equal(t, validation{NewFieldError("schedule", "item %s is listed twice; list it once", ItemID("8"))}, instrument.validate(agreement))
 	instrument.Schedule = append(instrument.Schedule, ScheduleItem{ID: "x", Title: "Lot"})
 	require.Len(t, instrument.validate(agreement), 1)
 

@@ -1,9 +1,6 @@
 package domain
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Milestone is a result with a due date, which one partner owns and others accept.
 //
@@ -300,19 +297,16 @@ func (m milestoneContext) requireState(states ...MilestoneState) error {
 		return conflict("milestone_disputed",
 			"Milestone %s is disputed; owner and acceptors must first name the same settlement.", m.Ref.Milestone)
 	}
-	return conflict("wrong_state", "Milestone %s is %s; this is possible only while it is %s.", m.Ref.Milestone, m.State.words(), orList(states))
+	return conflict("wrong_state", "Milestone %s is %s; this is possible only while it is %s.", m.Ref.Milestone, Term(m.State), termsOf(states))
 }
 
-// orList joins the states: "planned or in progress".
-func orList(states []MilestoneState) string {
-	words := make([]string, len(states))
+func termsOf(states []MilestoneState) terms {
+	list := make(terms, len(states))
 	for i, state := range states {
-		words[i] = state.words()
+		list[i] = Term(state)
 	}
-	return strings.Join(words, " or ")
+	return list
 }
-
-func (s MilestoneState) words() string { return strings.ReplaceAll(string(s), "_", " ") }
 
 // event returns one event about the milestone, with the milestone's own audience.
 func (m milestoneContext) event(payload Payload) []Event {

@@ -71,7 +71,7 @@ func TestInvisibleTextsAreMissing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var check validation
 			check.text("reason", text, 2000, true)
-			require.Equal(t, validation{{"reason", "required"}}, check)
+			require.Equal(t, validation{NewFieldError("reason", "required")}, check)
 		})
 	}
 }

@@ -245,6 +245,6 @@ func (c *call) redactedProblem(result bus.Result) *api.Problem {
 		detail = result.Rejection.Detail
 	}
 	refusal := &refusal{status: statusOf(result.Rejection.Kind), code: result.Rejection.Code, detail: detail}
-	problem := refusal.problem(c.requestID())
+	problem := c.problem(refusal, c.requestID())
 	return &problem
 }

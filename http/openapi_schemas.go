@@ -107,7 +107,7 @@ func (s *schemas) nameOf(typ reflect.Type) string {
 	switch {
 	case s.request:
 		return strings.TrimSuffix(typ.Name(), "Input") + "Input"
-	case typ.PkgPath() == reflect.TypeFor[domain.Date]().PkgPath() && typ != reflect.TypeFor[domain.FieldError]():
+	case typ.PkgPath() == reflect.TypeFor[domain.Date]().PkgPath():
 		return typ.Name() + "Data"
 	}
 	return typ.Name()

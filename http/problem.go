@@ -25,6 +25,7 @@ type refusal struct {
 	status     int
 	code       string
 	detail     string
+	text       domain.Text // detail in a form that can be translated; zero: detail has no arguments
 	fields     []domain.FieldError
 	retryAfter int   // seconds for Retry-After; 0: no header
 	cause      error // for the logger only
@@ -40,7 +41,7 @@ func (e *refusal) Error() string {
 func (e *refusal) Unwrap() error { return e.cause }
 
 func refuse(status int, code, format string, args ...any) *refusal {
-	return &refusal{status: status, code: code, detail: fmt.Sprintf(format, args...)}
+	return &refusal{status: status, code: code, detail: fmt.Sprintf(format, args...), text: domain.NewText(format, args...)}
 }
 
 // unavailable returns a 503 with Retry-After: a repeat may succeed.
@@ -57,7 +58,7 @@ func awaitingOperator(code, detail string, cause error) *refusal {
 func invalid(fields ...domain.FieldError) *refusal {
 	return &refusal{
 		status: http.StatusUnprocessableEntity, code: "invalid_field",
-		detail: fields[0].String(), fields: fields,
+		detail: fields[0].String(), text: domain.NewText("%s", fields[0]), fields: fields,
 	}
 }
 
@@ -132,7 +133,7 @@ func ruleRefusal(rejection *domain.Error) *refusal {
 			detail: "The command failed and changed nothing; the server's output has the cause.", cause: rejection,
 		}
 	}
-	return &refusal{status: statusOf(rejection.Kind), code: rejection.Code, detail: rejection.Detail, fields: rejection.Fields}
+	return &refusal{status: statusOf(rejection.Kind), code: rejection.Code, detail: rejection.Detail, text: rejection.Text, fields: rejection.Fields}
 }
 
 func routingRefusal(routingErr *echo.HTTPError) *refusal {
@@ -165,20 +166,30 @@ func (c *call) writeProblem(err error) {
 		header["Retry-After"] = []string{strconv.Itoa(max(refusal.retryAfter, 1))}
 	}
 	header["X-Request-Id"] = []string{id}
-	body, err := json.Marshal(refusal.problem(id))
+	body, err := json.Marshal(c.problem(refusal, id))
 	if err != nil {
 		c.cfg.Logger.Error("problem not encoded", "request_id", id, "error", err)
 	}
 	c.write(refusal.status, problemType, body)
 }
 
-func (e *refusal) problem(id string) api.Problem {
-	title := strings.ToUpper(e.code[:1]) + strings.ReplaceAll(e.code[1:], "_", " ")
-	return api.Problem{
-		Type: "/docs#" + e.code, Title: title, Status: e.status, Detail: e.detail, Code: e.code,
-		Errors: e.fields, RequestID: id,
+// problem returns the response to a refusal, with its texts in the language of the request.
+func (c *call) problem(refused *refusal, id string) api.Problem {
+	title := strings.ToUpper(refused.code[:1]) + strings.ReplaceAll(refused.code[1:], "_", " ")
+	problem := api.Problem{
+		Type: "/docs#" + refused.code, Title: title, Status: refused.status, Code: refused.code,
+		Detail: c.book.Refusal(c.language(), refused.text, refused.detail), RequestID: id,
 	}
+	for _, field := range refused.fields {
+		problem.Errors = append(problem.Errors, api.FieldError{
+			Field: field.Field, Message: c.book.Refusal(c.language(), field.Text, field.Message),
+		})
+	}
+	return problem
 }
+
+// language returns the language of the texts in the response: the query parameter language, otherwise English.
+func (c *call) language() string { return c.request.URL.Query().Get("language") }
 
 func challenge(refusal *refusal) []string {
 	if refusal == errNoToken {

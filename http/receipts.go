@@ -80,7 +80,7 @@ func getCommand(req *call) (projections.Answer, error) {
 	result, decided := req.cfg.Commands.Lookup(ticket.id)
 	switch {
 	case decided && result.Rejection != nil:
-		body.State, body.Problem = "rejected", rejectionProblem(given, result.Rejection)
+		body.State, body.Problem = "rejected", req.rejectionProblem(given, result.Rejection)
 	case decided:
 		body.State, body.Resource = "done", &ticket.path
 	case req.now.Sub(ticket.sentAt) > pendingFor:
@@ -92,7 +92,7 @@ func getCommand(req *call) (projections.Answer, error) {
 
 // rejectionProblem returns the problem that the command itself would have been answered with. Its request_id is the
 // command's id, so that repeated requests get equal responses.
-func rejectionProblem(id string, rejection *domain.Error) *api.Problem {
-	problem := toRefusal(rejection).problem(id)
+func (c *call) rejectionProblem(id string, rejection *domain.Error) *api.Problem {
+	problem := c.problem(toRefusal(rejection), id)
 	return &problem
 }

@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"tandem/projections"
@@ -85,6 +86,9 @@ func routes() []*route {
 		if rt.method == http.MethodGet && !rt.anonymous && !rt.uncached && !rt.noWait {
 			rt.query = append(rt.query, waitParameter)
 		}
+		if !rt.anonymous && !slices.ContainsFunc(rt.query, func(known parameter) bool { return known.name == languageParameter.name }) {
+			rt.query = append(rt.query, problemLanguage)
+		}
 	}
 	return all
 }
@@ -95,6 +99,7 @@ var (
 	cursorParameter = parameter{name: "cursor", kind: "string", doc: "The next_cursor of the previous page."}
 	// A parameter instead of Accept-Language, so that an address has one content and one ETag.
 	languageParameter = parameter{name: "language", kind: "string", values: sentences.Languages(), doc: "Language of the sentences. Default: English. Accept-Language is ignored."}
+	problemLanguage   = parameter{name: "language", kind: "string", values: sentences.Languages(), doc: "Language of the problem if the request is refused. Default: English."}
 	afterParameter    = parameter{name: "after", kind: "string", doc: "A position: events after it are returned. A position from before an accepted loss gets 410 position_lost; start again without it."}
 )
 

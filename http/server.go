@@ -20,6 +20,7 @@ import (
 	"tandem/eventlog"
 	"tandem/projections"
 	"tandem/projections/feed"
+	"tandem/projections/sentences"
 	"tandem/webhooks"
 	"tandem/webhooks/formats"
 )
@@ -107,6 +108,7 @@ type Server struct {
 	cfg         Config
 	echo        *echo.Echo
 	eventReader *feed.Reader
+	book        *sentences.Book
 	metrics     *metrics
 	derive      deriver
 	keyring     *webhooks.Keyring
@@ -134,6 +136,9 @@ func New(cfg Config) (*Server, error) {
 		describe: sync.OnceValues(func() ([]byte, error) { return describe(cfg.BaseURL) }),
 	}
 	var err error
+	if server.book, err = sentences.New(); err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
 	if server.keyring, err = webhooks.NewKeyring(cfg.InstallationKey); err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"tandem/api"
@@ -58,9 +57,6 @@ func previewWebhook(req *call) (projections.Answer, error) {
 	return projections.Answer{Version: version, Body: newWebhookPreview(about, message, shown)}, nil
 }
 
-// sentenceBook renders the sentences of test messages.
-var sentenceBook = sync.OnceValues(sentences.New)
-
 // sampleMessage returns the message of the latest event, or a test message.
 func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message formats.Message, err error) {
 	if c.cfg.LatestMessage != nil {
@@ -68,10 +64,6 @@ func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message for
 		if found || err != nil {
 			return "event", message, err
 		}
-	}
-	book, err := sentenceBook()
-	if err != nil {
-		return "", message, err
 	}
 	at := webhook.AddedAt.UTC().Truncate(time.Second)
 	body, err := json.Marshal(map[string]any{
@@ -85,7 +77,7 @@ func (c *call) sampleMessage(webhook *domain.Webhook) (about string, message for
 	})
 	return "test", formats.Message{
 		ID: "test", Type: testEventType, RecordedAt: at, Body: body,
-		Content: webhooks.TestContent(book, cmp.Or(webhook.Settings.Title, string(webhook.Ref.Webhook)), link, webhook.Settings.Language),
+		Content: webhooks.TestContent(c.book, cmp.Or(webhook.Settings.Title, string(webhook.Ref.Webhook)), link, webhook.Settings.Language),
 	}, err
 }
 

@@ -252,7 +252,7 @@ func (c *writeCall) storeRefusal(found error) error {
 	defer cancel()
 	result, err := c.cfg.Commands.Do(ctx, bus.Request{
 		ID: c.commandID, Fingerprint: c.fingerprint(), Actor: c.actor(), RequestedAt: c.now,
-		Refusal: &bus.Refusal{Root: c.root(), Error: domain.Error{Kind: domain.Invalid, Code: refusal.code, Detail: refusal.detail, Fields: refusal.fields}},
+		Refusal: &bus.Refusal{Root: c.root(), Error: domain.Error{Kind: domain.Invalid, Code: refusal.code, Detail: refusal.detail, Text: refusal.text, Fields: refusal.fields}},
 	})
 	if err != nil {
 		return err

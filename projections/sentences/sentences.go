@@ -51,6 +51,7 @@ type Book struct {
 type phrasebook struct {
 	style     style
 	localizer *i18n.Localizer
+	refusals  map[string]string // translations by English format; nil for English
 }
 
 // New loads the messages.
@@ -68,7 +69,13 @@ func New() (*Book, error) {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
 		}
-		book.voices[lang] = &phrasebook{styles()[lang], i18n.NewLocalizer(bundle, lang)}
+		voice := &phrasebook{style: styles()[lang], localizer: i18n.NewLocalizer(bundle, lang)}
+		if lang != English {
+			if voice.refusals, err = loadRefusals(lang); err != nil {
+				return nil, err
+			}
+		}
+		book.voices[lang] = voice
 	}
 	return book, nil
 }

@@ -9,20 +9,20 @@ import (
 
 // style is the form of dates and lists in a language.
 type style struct {
-	comma, and string
-	semicolon  string // separates elements longer than a name
-	date       func(domain.Date) string
-	span       func(from, to domain.Date) string
-	markValues bool // spaces separate Chinese characters from inserted Latin letters and digits
+	comma, and, or string
+	semicolon      string // separates elements longer than a name
+	date           func(domain.Date) string
+	span           func(from, to domain.Date) string
+	markValues     bool // spaces separate Chinese characters from inserted Latin letters and digits
 }
 
 func styles() map[string]style {
 	return map[string]style{
-		English: {", ", " and ", "; ", englishDate, englishSpan, false},
-		Chinese: {"、", "和", "；", chineseDate, func(from, to domain.Date) string {
+		English: {", ", " and ", " or ", "; ", englishDate, englishSpan, false},
+		Chinese: {"、", "和", "或", "；", chineseDate, func(from, to domain.Date) string {
 			return "由 " + chineseDate(from) + "改为 " + chineseDate(to)
 		}, true},
-		Finnish: {", ", " ja ", "; ", finnishDate, func(from, to domain.Date) string {
+		Finnish: {", ", " ja ", " tai ", "; ", finnishDate, func(from, to domain.Date) string {
 			return finnishDate(to) + " (aiemmin " + finnishDate(from) + ")"
 		}, false},
 	}
