@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -36,6 +38,8 @@ var messages embed.FS
 type Fact struct {
 	Payload domain.Payload
 	Partner domain.PartnerID // that acted; empty for the operator and the system
+	Member  string           // display name of the member who acted; empty for a program and if it is not known
+	Former  bool             // the member was removed, and the name erased
 	System  bool             // Tandem itself acted
 	Private bool             // only one partner can see the event
 	Title   string           // of the milestone, project or agreement; otherwise the name or id of the subject
@@ -86,7 +90,12 @@ func (b *Book) Sentence(lang string, fact Fact) string {
 	voice := b.voice(lang)
 	id, args := voice.describe(fact)
 	args["Actor"], args["Title"] = voice.actor(fact), fact.Title
-	return voice.text(id, args)
+	text := voice.text(id, args)
+	if former := voice.text("actor.former", nil); fact.Former && strings.HasPrefix(text, former) {
+		first, size := utf8.DecodeRuneInString(text)
+		return string(unicode.ToUpper(first)) + text[size:]
+	}
+	return text
 }
 
 type args map[string]any
@@ -116,9 +125,15 @@ func (p *phrasebook) actor(fact Fact) string {
 		return "Tandem"
 	case fact.Partner == "":
 		return p.text("actor.operator", nil)
-	default:
+	}
+	name := fact.Member
+	if fact.Former {
+		name = p.text("actor.former", nil)
+	}
+	if name == "" {
 		return fact.Name(fact.Partner)
 	}
+	return p.text("actor.member", args{"Member": name, "Partner": fact.Name(fact.Partner)})
 }
 
 // describe returns the message id of a fact and its arguments.

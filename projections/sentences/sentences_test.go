@@ -129,3 +129,16 @@ func TestSentenceNamesTheActor(t *testing.T) {
 	fact.System = true
 	require.Equal(t, "Tandem started work on FP4", book.Sentence(sentences.English, fact))
 }
+
+func TestSentenceNamesTheMember(t *testing.T) {
+	book, err := sentences.New()
+	require.NoError(t, err)
+	fact := sentences.Fact{Payload: domain.MilestoneStarted{}, Partner: "nokia", Member: "Anna Virtanen", Title: "FP4", Name: nameOf}
+	require.Contains(t, book.Sentence(sentences.English, fact), "Anna Virtanen (Nokia) ")
+	require.Contains(t, book.Sentence(sentences.Chinese, fact), "Anna Virtanen（Nokia）")
+	require.Contains(t, book.Sentence(sentences.Finnish, fact), "Anna Virtanen (Nokia) ")
+	fact.Former = true
+	require.Contains(t, book.Sentence(sentences.English, fact), "Former member (Nokia) ")
+	require.Contains(t, book.Sentence(sentences.Chinese, fact), "前成员（Nokia）")
+	require.Contains(t, book.Sentence(sentences.Finnish, fact), "Entinen jäsen (Nokia) ")
+}
