@@ -57,13 +57,14 @@ type TermsChanges struct {
 	Join                  []JoiningPartner  `json:"join,omitempty"`
 }
 
-// AddedInstrument is an instrument that an amendment adds.
+// AddedInstrument is an instrument that an amendment adds, as far as the caller may see it; see Instrument.
 type AddedInstrument struct {
-	ID          domain.InstrumentID                    `json:"id"`
+	ID          *domain.InstrumentID                   `json:"id"`
+	Detail      domain.Detail                          `json:"detail" enum:"full,summary,kind"`
 	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
-	Title       string                                 `json:"title"`
+	Title       *string                                `json:"title"`
 	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles"`
-	EffectiveOn domain.Date                            `json:"effective_on"`
+	EffectiveOn *domain.Date                           `json:"effective_on"`
 	ExpiresOn   *domain.Date                           `json:"expires_on"`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []AddedItem                            `json:"schedule"`
@@ -86,11 +87,12 @@ type AddedObligation struct {
 	Partner domain.PartnerID `json:"partner"`
 }
 
-// EndedInstrument is an instrument whose last day an amendment moves.
+// EndedInstrument is an instrument whose last day an amendment moves, as far as the caller may see it; see Instrument.
 type EndedInstrument struct {
-	ID        domain.InstrumentID `json:"id"`
-	ExpiresOn domain.Date         `json:"expires_on"`
-	From      *domain.Date        `json:"from" doc:"The previous last day; null: open-ended."`
+	ID        *domain.InstrumentID   `json:"id"`
+	Kind      *domain.InstrumentKind `json:"kind" doc:"null in amendments proposed before November 2026."`
+	ExpiresOn *domain.Date           `json:"expires_on" doc:"null: the caller does not see the dates of the instrument."`
+	From      *domain.Date           `json:"from" doc:"The previous last day; null: open-ended, or not shown."`
 }
 
 // JoiningPartner is a partner that becomes a party.

@@ -4,20 +4,21 @@ import (
 	"tandem/domain"
 )
 
-// Instrument is one legal part of an agreement.
+// Instrument is one legal part of an agreement, as far as the caller may see it.
 type Instrument struct {
 	Agreement   domain.AgreementID                     `json:"agreement"`
-	ID          domain.InstrumentID                    `json:"id"`
+	ID          *domain.InstrumentID                   `json:"id" doc:"null unless detail is full or summary."`
+	Detail      domain.Detail                          `json:"detail" enum:"full,summary,kind" doc:"How much the caller sees. full: its partner has a role or an obligation in the instrument, or the kind has no roles. summary: id, kind, title and roles of a disclosed instrument. kind: only that an undisclosed instrument of this kind exists. What is not shown is null or empty."`
 	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
-	Title       string                                 `json:"title"`
+	Title       *string                                `json:"title"`
 	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles"`
-	EffectiveOn domain.Date                            `json:"effective_on"`
+	EffectiveOn *domain.Date                           `json:"effective_on"`
 	ExpiresOn   *domain.Date                           `json:"expires_on"`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []ScheduleItem                         `json:"schedule"`
 	Obligations []Obligation                           `json:"obligations"`
 	PrivateNote string                                 `json:"private_note" doc:"The note of the caller's partner, visible to that partner only."`
-	URL         string                                 `json:"url" format:"uri"`
+	URL         *string                                `json:"url" format:"uri"`
 }
 
 // Instruments lists an agreement's instruments in the order of adding.

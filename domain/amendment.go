@@ -73,11 +73,14 @@ type TermsChange struct {
 	ForecastToleranceDays *int    `json:"forecast_tolerance_days,omitempty"`
 }
 
-// InstrumentEnd moves the last day of an instrument. From is the previous one; zero: none.
+// InstrumentEnd moves the last day of an instrument. From is the previous one; zero: none. Kind and title are those
+// of the instrument; amendments of earlier versions do not have them.
 type InstrumentEnd struct {
-	ID        InstrumentID `json:"id"`
-	ExpiresOn Date         `json:"expires_on"`
-	From      Date         `json:"from,omitzero"`
+	ID        InstrumentID   `json:"id,omitempty"`
+	ExpiresOn Date           `json:"expires_on,omitzero"`
+	From      Date           `json:"from,omitzero"`
+	Kind      InstrumentKind `json:"kind,omitempty"`
+	Title     string         `json:"title,omitempty"`
 }
 
 // Joining names a partner that joins as a party.
@@ -143,9 +146,11 @@ func (c TermsChange) changedField(terms Terms) string {
 }
 
 // joiners returns the partners that join with the amendment.
-func (a *Amendment) joiners() []PartnerID {
+func (a *Amendment) joiners() []PartnerID { return a.Changes.joiners() }
+
+func (c AmendmentChanges) joiners() []PartnerID {
 	var ids []PartnerID
-	for _, joiner := range a.Changes.Join {
+	for _, joiner := range c.Join {
 		ids = append(ids, joiner.Partner)
 	}
 	return ids

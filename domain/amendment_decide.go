@@ -35,6 +35,7 @@ func (c ProposeAmendment) decide(state State, dc DecisionContext) ([]Event, erro
 	for n, end := range event.Changes.EndInstruments {
 		if instrument := agreement.Instrument(end.ID); instrument != nil {
 			event.Changes.EndInstruments[n].From = instrument.ExpiresOn
+			event.Changes.EndInstruments[n].Kind, event.Changes.EndInstruments[n].Title = instrument.Kind, instrument.Title
 		}
 	}
 	if err := c.validate(agreement, event.Changes, dc).err(); err != nil {

@@ -47,13 +47,14 @@ const (
 	Undisclosed Disclosure = "undisclosed"
 )
 
-// Instrument is a legal document of an agreement.
+// Instrument is a legal document of an agreement. [Detail] says who sees how much of it; a reduced copy has neither
+// id nor title nor dates.
 type Instrument struct {
-	ID          InstrumentID             `json:"id"`
+	ID          InstrumentID             `json:"id,omitempty"`
 	Kind        InstrumentKind           `json:"kind"`
-	Title       string                   `json:"title"`
+	Title       string                   `json:"title,omitempty"`
 	Roles       map[RoleName][]PartnerID `json:"roles,omitempty"`
-	EffectiveOn Date                     `json:"effective_on"`
+	EffectiveOn Date                     `json:"effective_on,omitzero"`
 	ExpiresOn   Date                     `json:"expires_on,omitzero"`
 	Disclosure  Disclosure               `json:"disclosure"`
 	Schedule    []ScheduleItem           `json:"schedule,omitempty"`

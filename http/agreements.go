@@ -3,6 +3,7 @@ package http
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tandem/api"
@@ -175,7 +176,16 @@ func listInstruments(req *call, view *projections.View) (projections.Answer, err
 		return projections.Answer{}, err
 	}
 	agreement, _ := view.Agreement(req.agreement())
-	list, next := paginate(query, view.Instruments(req.agreement()), func(instrument api.Instrument) string { return string(instrument.ID) })
+	all := view.Instruments(req.agreement())
+	places := make([]int, len(all)) // instead of ids, which the caller may not see
+	for i := range places {
+		places[i] = i
+	}
+	page, next := paginate(query, places, strconv.Itoa)
+	list := []api.Instrument{}
+	for _, i := range page {
+		list = append(list, all[i])
+	}
 	return projections.Answer{
 		Version: agreement.Version, Agreement: req.agreement(),
 		Body: api.Instruments{Agreement: req.agreement(), Instruments: list, NextCursor: next},

@@ -46,7 +46,7 @@ func (v *View) Joined(id domain.AgreementID) bool {
 func (v *View) amendmentShape(agreement *domain.Agreement, amendment *domain.Amendment) api.Amendment {
 	shape := api.Amendment{
 		Agreement: agreement.ID, Number: amendment.Number, Title: amendment.Title, State: amendment.State, ProposedBy: amendment.ProposedBy,
-		ProposedAt: time.UnixMicro(amendment.ProposedAt).UTC(), Changes: termsChanges(amendment.Changes), From: termsFields(amendment.From),
+		ProposedAt: time.UnixMicro(amendment.ProposedAt).UTC(), Changes: v.termsChanges(agreement, amendment.Changes), From: termsFields(amendment.From),
 		Signatures: map[domain.PartnerID]*api.Signature{}, Invited: amendment.InvitedAt != 0, URL: v.amendmentURL(agreement.ID, amendment.Number),
 	}
 	for _, partner := range amendment.RequiredSigners() {
@@ -62,7 +62,8 @@ func (v *View) amendmentShape(agreement *domain.Agreement, amendment *domain.Ame
 	case domain.AmendmentStateRejected:
 		shape.Rejection = &api.AmendmentRejection{Partner: amendment.RejectedBy, Reason: amendment.RejectionReason}
 	case domain.AmendmentStateVoid:
-		shape.Void = &api.AmendmentVoid{Field: amendment.VoidGround.Field, Instrument: nilIfZero(amendment.VoidGround.Instrument)}
+		ground, _, _ := agreement.DisclosedRefs(v.viewer.Partner, amendment.VoidGround.Instrument, "", "")
+		shape.Void = &api.AmendmentVoid{Field: amendment.VoidGround.Field, Instrument: nilIfZero(ground)}
 	}
 	shape.Version, shape.UpdatedAt = amendment.Versions.For(v.viewer.Partner)
 	return shape
@@ -76,8 +77,9 @@ func termsFields(change domain.TermsChange) api.TermsFields {
 	}
 }
 
-func termsChanges(changes domain.AmendmentChanges) api.TermsChanges {
+func (v *View) termsChanges(agreement *domain.Agreement, changes domain.AmendmentChanges) api.TermsChanges {
 	fields := termsFields(changes.Terms)
+	changes = agreement.DisclosedChanges(v.viewer.Partner, changes)
 	shape := api.TermsChanges{
 		Title: fields.Title, ExpiresOn: fields.ExpiresOn, NoEnd: fields.NoEnd, AcceptanceDays: fields.AcceptanceDays,
 		DeemedAcceptance: fields.DeemedAcceptance, ForecastToleranceDays: fields.ForecastToleranceDays,
@@ -86,7 +88,9 @@ func termsChanges(changes domain.AmendmentChanges) api.TermsChanges {
 		shape.AddInstruments = append(shape.AddInstruments, addedShape(&changes.AddInstruments[n]))
 	}
 	for _, end := range changes.EndInstruments {
-		shape.EndInstruments = append(shape.EndInstruments, api.EndedInstrument{ID: end.ID, ExpiresOn: end.ExpiresOn, From: nilIfZero(end.From)})
+		shape.EndInstruments = append(shape.EndInstruments, api.EndedInstrument{
+			ID: nilIfZero(end.ID), Kind: nilIfZero(end.Kind), ExpiresOn: nilIfZero(end.ExpiresOn), From: nilIfZero(end.From),
+		})
 	}
 	for _, joining := range changes.Join {
 		shape.Join = append(shape.Join, api.JoiningPartner{Partner: joining.Partner})
@@ -96,8 +100,9 @@ func termsChanges(changes domain.AmendmentChanges) api.TermsChanges {
 
 func addedShape(instrument *domain.Instrument) api.AddedInstrument {
 	shape := api.AddedInstrument{
-		ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: rolesShape(instrument),
-		EffectiveOn: instrument.EffectiveOn, ExpiresOn: nilIfZero(instrument.ExpiresOn),
+		ID: nilIfZero(instrument.ID), Detail: instrument.Detail(), Kind: instrument.Kind,
+		Title: nilIfZero(instrument.Title), Roles: rolesShape(instrument),
+		EffectiveOn: nilIfZero(instrument.EffectiveOn), ExpiresOn: nilIfZero(instrument.ExpiresOn),
 		Disclosure: instrument.Disclosure, Schedule: []api.AddedItem{}, Obligations: []api.AddedObligation{},
 	}
 	for _, item := range instrument.Schedule {

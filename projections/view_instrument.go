@@ -7,11 +7,11 @@ import (
 
 // Instrument returns an instrument of an agreement, or false if it is invisible.
 func (v *View) Instrument(agreement domain.AgreementID, id domain.InstrumentID) (api.Instrument, bool) {
-	node := v.agreement(agreement)
-	if node == nil || v.agreementFor(node).Instrument(id) == nil {
+	node, instrument := v.agreement(agreement), v.instrument(agreement, id)
+	if instrument == nil {
 		return api.Instrument{}, false
 	}
-	return v.instrumentShape(v.agreementFor(node), v.agreementFor(node).Instrument(id)), true
+	return v.instrumentShape(v.agreementFor(node), instrument), true
 }
 
 // Instruments returns an agreement's instruments in the order in which they were added.
@@ -26,15 +26,20 @@ func (v *View) Instruments(agreement domain.AgreementID) []api.Instrument {
 	return shapes
 }
 
-func (v *View) instrumentShape(agreement *domain.Agreement, instrument *domain.Instrument) api.Instrument {
+func (v *View) instrumentShape(agreement *domain.Agreement, whole *domain.Instrument) api.Instrument {
+	instrument := agreement.DisclosedInstrument(whole, v.viewer.Partner)
 	all := v.servingMilestones(agreement.ID, instrument.ID)
-	return api.Instrument{
-		Agreement: agreement.ID, ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: rolesShape(instrument),
-		EffectiveOn: instrument.EffectiveOn, ExpiresOn: nilIfZero(instrument.ExpiresOn), Disclosure: instrument.Disclosure,
-		Schedule: v.schedule(agreement, instrument, all), Obligations: obligations(instrument, all),
-		PrivateNote: agreement.Note(instrument.ID, v.viewer.Partner),
-		URL:         v.url("agreements", string(agreement.ID), "instruments", string(instrument.ID)),
+	shape := api.Instrument{
+		Agreement: agreement.ID, ID: nilIfZero(instrument.ID), Detail: instrument.Detail(), Kind: instrument.Kind,
+		Title: nilIfZero(instrument.Title), Roles: rolesShape(&instrument),
+		EffectiveOn: nilIfZero(instrument.EffectiveOn), ExpiresOn: nilIfZero(instrument.ExpiresOn), Disclosure: instrument.Disclosure,
+		Schedule: v.schedule(agreement, &instrument, all), Obligations: obligations(&instrument, all),
+		PrivateNote: agreement.Note(whole.ID, v.viewer.Partner),
 	}
+	if instrument.ID != "" {
+		shape.URL = new(v.url("agreements", string(agreement.ID), "instruments", string(instrument.ID)))
+	}
+	return shape
 }
 
 func rolesShape(instrument *domain.Instrument) map[domain.RoleName][]domain.PartnerID {

@@ -16,6 +16,7 @@ func (v *View) Milestone(ref domain.MilestoneRef) (api.Milestone, bool) {
 
 func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 	milestone := node.entity
+	instrument, item, clause := v.disclosedRefs(milestone.Ref.Agreement, milestone.Plan.Instrument, milestone.Plan.ScheduleItem, milestone.Plan.Clause)
 	shape := api.Milestone{
 		Agreement: milestone.Ref.Agreement, Project: milestone.Ref.Project, ID: milestone.Ref.Milestone,
 		Title: milestone.Plan.Title, Description: milestone.Plan.Description,
@@ -30,8 +31,7 @@ func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 		DeliveredOn:     nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
 		Acceptance: v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
 		DependsOn: []api.Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria),
-		Instrument: nilIfZero(milestone.Plan.Instrument), ScheduleItem: nilIfZero(milestone.Plan.ScheduleItem),
-		Clause:   nilIfZero(milestone.Plan.Clause),
+		Instrument: nilIfZero(instrument), ScheduleItem: nilIfZero(item), Clause: nilIfZero(clause),
 		Audience: audienceOf(milestone), URL: v.milestoneURL(milestone.Ref),
 	}
 	shape.Version, shape.UpdatedAt = milestone.Versions.For(v.viewer.Partner)

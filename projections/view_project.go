@@ -24,10 +24,11 @@ func (v *View) Projects(agreement domain.AgreementID) []api.Project {
 }
 
 func (v *View) projectShape(project *domain.Project) api.Project {
+	instrument, _, _ := v.disclosedRefs(project.Ref.Agreement, project.Instrument, "", "")
 	shape := api.Project{
 		Agreement: project.Ref.Agreement, ID: project.Ref.Project, Title: project.Title, Description: project.Description,
 		Area: project.Area, Stage: project.Stage, Lead: project.Lead, Participants: project.Participants,
-		Instrument: nilIfZero(project.Instrument), DecideBy: nilIfZero(project.DecideBy),
+		Instrument: nilIfZero(instrument), DecideBy: nilIfZero(project.DecideBy),
 		Pending: map[domain.StageMove][]domain.PartnerID{},
 		URL:     v.url("agreements", string(project.Ref.Agreement), "projects", string(project.Ref.Project)),
 	}

@@ -169,15 +169,44 @@ func (v *visibility) ownDirectory(partner domain.PartnerID) *partnerNode {
 	return v.directory(partner)
 }
 
-// InstrumentVisible reports whether the viewer can see the instrument.
+// InstrumentVisible reports whether the viewer can see at least a summary of the instrument.
 func (v *visibility) InstrumentVisible(agreement domain.AgreementID, instrument domain.InstrumentID) bool {
+	return v.instrument(agreement, instrument) != nil
+}
+
+// instrument returns an instrument that the viewer can name, or nil.
+func (v *visibility) instrument(agreement domain.AgreementID, id domain.InstrumentID) *domain.Instrument {
 	node := v.agreement(agreement)
-	return node != nil && v.agreementFor(node).Instrument(instrument) != nil
+	if node == nil {
+		return nil
+	}
+	of := v.agreementFor(node)
+	instrument := of.Instrument(id)
+	if instrument == nil || of.DetailFor(instrument, v.viewer.Partner) == domain.DetailKind {
+		return nil
+	}
+	return instrument
+}
+
+// disclosedRefs returns the references to an instrument, its schedule item and its clause that the viewer can see.
+func (v *visibility) disclosedRefs(
+	agreement domain.AgreementID, instrument domain.InstrumentID, item domain.ItemID, clause string,
+) (domain.InstrumentID, domain.ItemID, string) {
+	if instrument == "" {
+		return "", "", ""
+	}
+	node := v.store.agreements[agreement]
+	if node == nil || node.entity == nil {
+		return "", "", ""
+	}
+	return v.agreementFor(node).DisclosedRefs(v.viewer.Partner, instrument, item, clause)
 }
 
 // ScheduleItemVisible reports whether the viewer can see the schedule item.
-func (v *visibility) ScheduleItemVisible(agreement domain.AgreementID, instrument domain.InstrumentID, item domain.ItemID) bool {
-	return v.InstrumentVisible(agreement, instrument) && v.store.Agreement(agreement).Instrument(instrument).Item(item) != nil
+func (v *visibility) ScheduleItemVisible(agreement domain.AgreementID, id domain.InstrumentID, item domain.ItemID) bool {
+	instrument := v.instrument(agreement, id)
+	return instrument != nil && instrument.Item(item) != nil &&
+		v.agreementFor(v.agreement(agreement)).DetailFor(instrument, v.viewer.Partner) == domain.DetailFull
 }
 
 // WebhooksVisible reports whether the viewer can see the partner's webhooks.
