@@ -70,7 +70,7 @@ func (e AgreementAmended) Previous() []PreviousValue { return changedFields(e.Fr
 func (e AmendmentProposed) Previous() []PreviousValue { return unlessZero("from", e.From) }
 
 // Previous returns the state of the schedule item.
-func (e ItemMoved) Previous() []PreviousValue { return []PreviousValue{{"from", e.From}} }
+func (e ItemMoved) Previous() []PreviousValue { return unlessZero("from", e.From) }
 
 // Previous returns the text of the note.
 func (e InstrumentNoted) Previous() []PreviousValue { return unlessZero("from", e.From) }

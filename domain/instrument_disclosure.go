@@ -86,12 +86,6 @@ func (a *Agreement) DisclosedRefs(partner PartnerID, id InstrumentID, item ItemI
 	return "", "", ""
 }
 
-// DisclosedPlan returns the plan without the references that a partner may not see.
-func (a *Agreement) DisclosedPlan(partner PartnerID, plan Plan) Plan {
-	plan.Instrument, plan.ScheduleItem, plan.Clause = a.DisclosedRefs(partner, plan.Instrument, plan.ScheduleItem, plan.Clause)
-	return plan
-}
-
 // DisclosedChanges returns the part of an amendment's changes that a partner may see. Joining says whether the
 // amendment makes it a party.
 func (a *Agreement) DisclosedChanges(partner PartnerID, changes AmendmentChanges) AmendmentChanges {

@@ -29,7 +29,7 @@ type NoteInstrument struct {
 
 // InstrumentNoted carries the new and the old note on the instrument named by the event's subject.
 type InstrumentNoted struct {
-	Title string `json:"title"` // of the instrument
+	Title string `json:"title,omitempty"` // of the instrument
 	To    string `json:"to"`
 	From  string `json:"from,omitempty"`
 }

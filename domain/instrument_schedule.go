@@ -73,10 +73,10 @@ type MoveItem struct {
 // ItemMoved is about an item of the instrument named by the event's subject. It names no milestone, because all
 // parties see it but do not take part in every project.
 type ItemMoved struct {
-	Item  ItemID    `json:"item"`
-	Title string    `json:"title"`
-	To    ItemState `json:"to"`
-	From  ItemState `json:"from"`
+	Item  ItemID    `json:"item,omitempty"`
+	Title string    `json:"title,omitempty"`
+	To    ItemState `json:"to,omitempty"`
+	From  ItemState `json:"from,omitempty"`
 }
 
 func (c MoveItem) decide(state State, dc DecisionContext) ([]Event, error) {

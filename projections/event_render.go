@@ -20,6 +20,9 @@ func (s *events) RenderEvents(viewer Viewer, events []VisibleEvent, language str
 			if err != nil {
 				return err
 			}
+			if event, err = view.disclosed(event); err != nil {
+				return err
+			}
 			rendered[i] = event.shape(s.book.Sentence(language, view.fact(event)))
 		}
 		return nil
@@ -48,12 +51,16 @@ func (s *events) RenderEvent(
 	if err != nil {
 		return nil, err
 	}
-	rendered := &RenderedEvent{Payload: event.payload}
-	if rendered.Previous, err = previous(event.payload); err != nil {
-		return nil, commitError(event.commit, err)
-	}
+	rendered := &RenderedEvent{}
 	viewer, known := Viewer{Partner: partner}, false
 	err = s.views.View(viewer, func(view *View) error {
+		if event, err = view.disclosed(event); err != nil {
+			return err
+		}
+		rendered.Payload = event.payload
+		if rendered.Previous, err = previous(event.payload); err != nil {
+			return commitError(event.commit, err)
+		}
 		fact := view.fact(event)
 		rendered.Event = event.shape(s.book.Sentence(sentences.English, fact))
 		rendered.Sentence = s.book.Sentence(language, fact)
@@ -76,11 +83,12 @@ func (s *events) RenderEvent(
 	return rendered, err
 }
 
-// decodedEvent is a visible event whose stream and payload are decoded.
+// decodedEvent is a visible event whose stream and payload are decoded. Payload and data contain what a viewer may see.
 type decodedEvent struct {
 	*VisibleEvent
 	stream  domain.Stream
 	payload domain.Payload
+	data    []byte
 }
 
 func (e *VisibleEvent) decode() (decodedEvent, error) {
@@ -92,7 +100,25 @@ func (e *VisibleEvent) decode() (decodedEvent, error) {
 	if err != nil {
 		return decodedEvent{}, commitError(e.commit, err)
 	}
-	return decodedEvent{e, stream, payload}, nil
+	return decodedEvent{e, stream, payload, e.stored().Data}, nil
+}
+
+// disclosed returns the event as the viewer may see it. Without a reduction its data are the stored bytes.
+func (v *View) disclosed(event decodedEvent) (decodedEvent, error) {
+	node := v.store.agreements[event.stream.Agreement]
+	if node == nil || node.entity == nil {
+		return event, nil
+	}
+	payload, reduced := v.agreementFor(node).DisclosedEvent(event.payload, event.stored().Subject, v.viewer.Partner)
+	if !reduced {
+		return event, nil
+	}
+	_, data, err := domain.EncodeEvent(payload)
+	if err != nil {
+		return event, commitError(event.commit, err)
+	}
+	event.payload, event.data = payload, data
+	return event, nil
 }
 
 // milestone returns the milestone that the event is about.
@@ -108,7 +134,7 @@ func (e decodedEvent) shape(sentence string) api.Event {
 	shape := api.Event{
 		ID: e.ID(), Position: e.Position().String(), RecordedAt: e.RecordedAt(), Type: e.Type(), Audience: e.Audience(),
 		Partner: nilIfZero(domain.PartnerID(e.commit.Partner)), Member: string(member), ViaOperator: viaOperator,
-		Agreement: e.stream.Agreement, Project: nilIfZero(e.stream.Project), Data: json.RawMessage(e.stored().Data), Sentence: sentence,
+		Agreement: e.stream.Agreement, Project: nilIfZero(e.stream.Project), Data: json.RawMessage(e.data), Sentence: sentence,
 	}
 	if e.stream.Project != "" {
 		shape.Milestone = nilIfZero(domain.MilestoneID(e.stored().Subject))

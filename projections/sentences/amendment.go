@@ -1,6 +1,7 @@
 package sentences
 
 import (
+	"cmp"
 	"strings"
 
 	"tandem/domain"
@@ -30,12 +31,7 @@ func (p *phrasebook) amendment(fact Fact) (string, args) {
 // amendmentText formats changes as "10 working days to decide a delivery; adds “Spare parts”; ZTE joins".
 func (p *phrasebook) amendmentText(fact Fact, changes domain.AmendmentChanges, from domain.TermsChange) string {
 	words := p.changedTerms(changes.Terms, from)
-	for _, instrument := range changes.AddInstruments {
-		words = append(words, p.text("terms.add", args{"Value": instrument.Title}))
-	}
-	for _, end := range changes.EndInstruments {
-		words = append(words, p.text("terms.end", args{"Value": end.ID, "On": p.style.date(end.ExpiresOn)}))
-	}
+	words = append(words, p.instrumentChanges(changes)...)
 	for _, joining := range changes.Join {
 		words = append(words, p.text("terms.join", args{"Value": fact.Name(joining.Partner)}))
 	}
@@ -63,6 +59,29 @@ func (p *phrasebook) changedTerms(to, from domain.TermsChange) (words []string) 
 	}
 	if to.ForecastToleranceDays != nil {
 		add("forecast_tolerance_days", *to.ForecastToleranceDays)
+	}
+	return words
+}
+
+// instrumentChanges names an instrument by its kind if the reader may not see its title.
+func (p *phrasebook) instrumentChanges(changes domain.AmendmentChanges) (words []string) {
+	for _, instrument := range changes.AddInstruments {
+		if instrument.Title == "" {
+			words = append(words, p.text("terms.add_undisclosed", args{"Value": p.kind(instrument.Kind)}))
+			continue
+		}
+		words = append(words, p.text("terms.add", args{"Value": instrument.Title}))
+	}
+	for _, end := range changes.EndInstruments {
+		if end.ID == "" {
+			words = append(words, p.text("terms.end_undisclosed", args{"Value": p.kind(end.Kind)}))
+			continue
+		}
+		data := args{"Value": cmp.Or(end.Title, string(end.ID))}
+		if end.ExpiresOn != 0 {
+			data["On"] = p.style.date(end.ExpiresOn)
+		}
+		words = append(words, p.text("terms.end", data))
 	}
 	return words
 }

@@ -69,17 +69,38 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 		return "", args{"Amendment": event.Amendment, "Partners": p.names(fact, event.Partners)}
 	case domain.AgreementAmended:
 		return "", args{"Amendment": event.Amendment, "Joined": p.names(fact, signers(event.Joined))}
+	}
+	return p.instrument(fact)
+}
+
+// instrument returns the message suffix and the arguments of an event of an instrument. A reader that may not see the
+// instrument gets the event without titles.
+func (p *phrasebook) instrument(fact Fact) (string, args) {
+	switch event := fact.Payload.(type) {
 	case domain.InstrumentAdded:
-		return "", args{"Instrument": event.Instrument.Title, "Voided": p.names(fact, event.Voided)}
+		data := args{"Instrument": event.Instrument.Title, "Kind": p.kind(event.Instrument.Kind), "Voided": p.names(fact, event.Voided)}
+		return disclosedVariant(event.Instrument.Title, ""), data
 	case domain.InstrumentNoted:
 		if event.To == "" {
-			return "removed", args{"Instrument": event.Title}
+			return disclosedVariant(event.Title, "removed"), args{"Instrument": event.Title}
 		}
-		return "", args{"Instrument": event.Title, "Text": event.To}
+		return disclosedVariant(event.Title, ""), args{"Instrument": event.Title, "Text": event.To}
 	case domain.ItemMoved:
-		return string(event.To), args{"Item": event.Title}
+		return disclosedVariant(event.Title, string(event.To)), args{"Item": event.Title}
 	}
 	return "", args{}
+}
+
+// disclosedVariant returns the suffix of a message for an event of which the reader may not see the title.
+func disclosedVariant(title, suffix string) string {
+	if title != "" {
+		return suffix
+	}
+	return strings.TrimSuffix("undisclosed."+suffix, ".")
+}
+
+func (p *phrasebook) kind(kind domain.InstrumentKind) string {
+	return p.text("kind."+string(kind), nil)
 }
 
 func signers(list []domain.Signature) []domain.PartnerID {
