@@ -94,7 +94,7 @@ func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*runningModel, ma
 		switch {
 		case stream(commit.Stream).Partner != "":
 			edit, profile := s.command.(domain.EditPartner)
-			secrets[n] = !profile || edit.TimeZone == nil
+			secrets[n] = !profile || (edit.TimeZone == nil && edit.Name == nil)
 		case commit.Events[0].Audience == string(domain.Shared):
 			if _, shared := s.command.(domain.ShareMilestone); shared { // its past was needed
 				for _, k := range byMilestone[at] {

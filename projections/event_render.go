@@ -11,7 +11,7 @@ import (
 )
 
 // RenderEvents returns events as the viewer's feeds show them, with sentences in a language of package sentences (any
-// other is English). Names and titles are the present ones.
+// other is English). Names and titles are those at the time of the event.
 func (s *events) RenderEvents(viewer Viewer, events []VisibleEvent, language string) ([]api.Event, error) {
 	rendered := make([]api.Event, len(events))
 	err := s.views.View(viewer, func(view *View) error {
@@ -64,8 +64,8 @@ func (s *events) RenderEvent(
 		fact := view.fact(event)
 		rendered.Event = event.shape(s.book.Sentence(sentences.English, fact))
 		rendered.Sentence = s.book.Sentence(language, fact)
-		rendered.Names = view.knownNames()
-		rendered.Agreement, rendered.Project = view.agreementTitle(event.stream), view.projectTitle(event.stream)
+		rendered.Names = view.knownNames(event.ref.entry.At)
+		rendered.Agreement, rendered.Project = view.agreementTitle(event), view.projectTitle(event)
 		if known = rendered.Event.Milestone == nil; !known {
 			rendered.Milestone, known = s.views.viewAt(view.store, viewer, visible.RecordedAt()).milestoneAfter(event, private)
 		}
@@ -142,50 +142,76 @@ func (e decodedEvent) shape(sentence string) api.Event {
 	return shape
 }
 
-// fact returns the data of an event's sentence, with the present names and titles.
+// fact returns the data of an event's sentence, with the names and titles at the time of the event.
 func (v *View) fact(event decodedEvent) sentences.Fact {
 	subject := event.stored().Subject
 	fact := sentences.Fact{
 		Payload: event.payload, Partner: domain.PartnerID(event.commit.Partner), System: event.commit.Actor == string(domain.System),
-		Name: v.name, Title: subject,
+		Title:      cmp.Or(subject, string(event.stream.Partner)),
+		Name:       func(id domain.PartnerID) string { return v.nameAt(id, event.ref.entry.At) },
+		Milestone:  func(id domain.MilestoneID) string { return v.milestoneTitle(event, id) },
+		Instrument: func(id domain.InstrumentID) string { return v.instrumentTitle(event.stream.Agreement, id) },
 	}
 	_, fact.Private = event.Audience().Private()
 	switch {
+	case event.stream.Partner != "":
 	case event.stream.Project == "":
-		fact.Title = cmp.Or(v.agreementTitle(event.stream), string(event.stream.Agreement))
+		fact.Title = cmp.Or(v.agreementTitle(event), string(event.stream.Agreement))
 	case subject == "":
-		fact.Title = v.projectTitle(event.stream)
+		fact.Title = v.projectTitle(event)
 	default:
-		if milestone := v.store.Milestone(event.milestone()); milestone != nil {
-			fact.Title = milestone.Plan.Title
-		}
+		fact.Title = v.milestoneTitle(event, domain.MilestoneID(subject))
 	}
 	return fact
 }
 
-// knownNames returns the names of the viewer and of the partners that it can see.
-func (v *View) knownNames() map[domain.PartnerID]string {
+// knownNames returns the names that the viewer and the partners that it can see had at a time, in microseconds since
+// 1970.
+func (v *View) knownNames(at int64) map[domain.PartnerID]string {
 	names := map[domain.PartnerID]string{}
 	for _, id := range append(v.counterparties(), v.viewer.Partner) {
-		names[id] = v.name(id)
+		names[id] = v.nameAt(id, at)
 	}
 	return names
 }
 
-// agreementTitle returns the title that the viewer sees of a stream's agreement, empty if there is no such agreement.
-func (v *View) agreementTitle(stream domain.Stream) string {
-	if agreement := v.store.Agreement(stream.Agreement); agreement != nil {
-		return agreement.ViewFor(v.viewer.Partner, v.now).Terms.Title
+// agreementTitle returns the title of an event's agreement at the event, empty if there is no such agreement.
+func (v *View) agreementTitle(event decodedEvent) string {
+	agreement := v.store.agreements[event.stream.Agreement]
+	if agreement == nil {
+		return ""
 	}
-	return ""
+	return titleAt(agreement.formerTitles[titledEntity{}], agreement.title, event.ref.entry.order())
 }
 
-// projectTitle returns the title of a stream's project, empty if there is no such project.
-func (v *View) projectTitle(stream domain.Stream) string {
-	if project := v.store.Project(domain.ProjectRef{Agreement: stream.Agreement, Project: stream.Project}); project != nil {
-		return project.Title
+// projectTitle returns the title of an event's project at the event, empty if there is no such project.
+func (v *View) projectTitle(event decodedEvent) string {
+	project := v.store.projectNode(domain.ProjectRef{Agreement: event.stream.Agreement, Project: event.stream.Project})
+	if project == nil {
+		return ""
 	}
-	return ""
+	return titleAt(project.agreement.formerTitles[titledEntity{Project: project.id}], project.title, event.ref.entry.order())
+}
+
+// milestoneTitle returns the title at the event of a milestone in the event's project, or its id if there is no such
+// milestone.
+func (v *View) milestoneTitle(event decodedEvent, id domain.MilestoneID) string {
+	project := v.store.projectNode(domain.ProjectRef{Agreement: event.stream.Agreement, Project: event.stream.Project})
+	if project == nil || project.milestones[id] == nil {
+		return string(id)
+	}
+	return titleAt(project.agreement.formerTitles[titledEntity{project.id, id}], project.milestones[id].title, event.ref.entry.order())
+}
+
+// instrumentTitle returns the title of an instrument that the viewer can see, otherwise its id. It is the present title,
+// because a sentence names instruments by id only after the agreement is signed, when titles no longer change.
+func (v *View) instrumentTitle(agreement domain.AgreementID, id domain.InstrumentID) string {
+	if node := v.store.agreements[agreement]; node != nil {
+		if instrument := v.agreementFor(node).Instrument(id); instrument != nil {
+			return instrument.Title
+		}
+	}
+	return string(id)
 }
 
 // milestoneAfter returns an event's milestone as the event's commit left it; false if it is not in memory.

@@ -25,6 +25,7 @@ func (s *store) indexEvent(node *streamNode, commit *eventlog.Commit, i int, hea
 
 func (s *store) indexAgreement(agreement *agreementNode, commit *eventlog.Commit, i int, header domain.Header, payload domain.Payload) error {
 	agreement.entity = s.world.Agreement(agreement.id)
+	agreement.updateTitle(titledEntity{}, &agreement.title, agreement.entity.Terms.Title, titleOrder(commit.Seq, i))
 	agreement.updateAwaitedSignatures(header.RecordedAt.UnixMicro())
 	s.updateReaders(agreement)
 	code, err := agreement.index.setCode(agreement.entity.EventReaders(payload, header.RecordedAt), s.reader)
@@ -76,6 +77,7 @@ func (a *agreementNode) updateAwaitedSignatures(at int64) {
 
 func (s *store) indexProject(project *projectNode, commit *eventlog.Commit, i int, header domain.Header) error {
 	project.entity = s.world.Project(domain.ProjectRef{Agreement: project.agreement.id, Project: project.id})
+	project.agreement.updateTitle(titledEntity{Project: project.id}, &project.title, project.entity.Title, titleOrder(commit.Seq, i))
 	project.updateOpenCalls(header.RecordedAt.UnixMicro())
 	if before, now := project.listedFor, project.participants(); !slices.Equal(before, now) {
 		code, err := project.agreement.index.setCode(now, s.reader)
@@ -134,6 +136,7 @@ func (s *store) indexMilestone(project *projectNode, commit *eventlog.Commit, i 
 	}
 	before := milestone.entity
 	milestone.entity = s.world.Milestone(domain.MilestoneRef{Agreement: project.agreement.id, Project: project.id, Milestone: id})
+	project.agreement.updateTitle(titledEntity{project.id, id}, &milestone.title, milestone.entity.Plan.Title, titleOrder(commit.Seq, i))
 	milestone.updatePublic()
 	if _, delivered := event.(domain.MilestoneDelivered); delivered {
 		milestone.deliveredAt = header.RecordedAt.UnixMicro()

@@ -17,6 +17,8 @@ type agreementNode struct {
 	projects          []*projectNode // sorted by id
 	serving           map[domain.InstrumentID][]*milestoneNode
 	public            []*milestoneNode
+	title             string       // present
+	formerTitles      titleHistory // of the agreement, its projects and milestones
 }
 
 // awaitedSignature states since when a party's signature is awaited.
@@ -33,6 +35,7 @@ type projectNode struct {
 	participantsCode uint16             // code of the participants in the index
 	listedFor        []domain.PartnerID // participants that the code and the lists are made for
 	calls            []openCall
+	title            string // present
 	milestones       map[domain.MilestoneID]*milestoneNode
 }
 
@@ -46,6 +49,7 @@ type openCall struct {
 type milestoneNode struct {
 	entity           *domain.Milestone
 	project          *projectNode
+	title            string              // present
 	due              domain.Date         // by which lists are sorted
 	public           bool                // it is in the agreement's list of public milestones
 	accepted         bool                // the last move is an acceptance

@@ -22,8 +22,9 @@ type partnerNode struct {
 
 	profile     profileFields     // the fields that its counterparties see
 	profileMark domain.EventCount // of the events that changed the profile
-	agreements  []*agreementNode  // that list it as a reader, sorted by id
-	milestones  []*milestoneNode  // that it can see, in the order of compareMilestones
+	formerNames []formerTitle
+	agreements  []*agreementNode // that list it as a reader, sorted by id
+	milestones  []*milestoneNode // that it can see, in the order of compareMilestones
 }
 
 // profileFields are the fields of a partner that its counterparties see: name, country, time zone.
@@ -32,6 +33,8 @@ type profileFields [3]string
 func profileFieldsOf(entity *domain.Partner) profileFields {
 	return profileFields{entity.Name, entity.Country, entity.TimeZone}
 }
+
+func (p profileFields) name() string { return p[0] }
 
 func newPartnerNode(id domain.PartnerID) *partnerNode {
 	return &partnerNode{
@@ -96,6 +99,9 @@ func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i 
 func (s *store) updateProfile(partner *partnerNode, at int64) {
 	partner.setEntity(s, s.world.Partner(partner.id))
 	if now := profileFieldsOf(partner.entity); partner.profile != now {
+		if last := partner.profile.name(); last != "" && last != now.name() {
+			partner.formerNames = append(partner.formerNames, formerTitle{last, uint64(at)})
+		}
 		partner.profile, partner.profileMark = now, domain.EventCount{Events: partner.profileMark.Events + 1, LastAt: at}
 		for _, counterparty := range partner.counterparties() {
 			s.markChanged(s.reader(counterparty), "")

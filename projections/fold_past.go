@@ -15,7 +15,7 @@ func (s *store) emptyPast(stream domain.Stream) *store {
 		if id != stream.Partner && partner.entity != nil {
 			node := past.partner(id)
 			node.setEntity(past, partner.entity)
-			node.profile, node.profileMark = partner.profile, partner.profileMark
+			node.profile, node.profileMark, node.formerNames = partner.profile, partner.profileMark, partner.formerNames
 		}
 	}
 	return past

@@ -118,6 +118,7 @@ func drawDirectory(t *rapid.T, who domain.PartnerID) domain.Command {
 	hash := make([]byte, 32)
 	copy(hash, string(who)+id)
 	zone := rapid.SampledFrom([]string{"Europe/Helsinki", "Asia/Tokyo"}).Draw(t, "zone")
+	name := rapid.SampledFrom([]string{"The " + string(who), "New " + string(who)}).Draw(t, "name")
 	return rapid.SampledFrom([]domain.Command{
 		domain.AddMember{MemberRef: domain.MemberRef{Partner: who, Member: domain.MemberID("m" + id)}, Role: role},
 		domain.EditMember{MemberRef: domain.MemberRef{Partner: who, Member: domain.MemberID("m" + id)}, Role: &role},
@@ -127,6 +128,7 @@ func drawDirectory(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.RevokeToken{TokenRef: domain.TokenRef{Partner: who, Token: domain.TokenID("t" + id)}},
 		domain.EditPartner{PartnerID: who, Holidays: &[]domain.Date{domain.NewDate(2017, 12, rapid.IntRange(1, 28).Draw(t, "holiday"))}},
 		domain.EditPartner{PartnerID: who, TimeZone: &zone},
+		domain.EditPartner{PartnerID: who, Name: &name},
 		domain.DismissNotice{PartnerID: who, Notice: domain.NoticeOfToken("o" + domain.TokenID(id))},
 		addWebhook(who, domain.WebhookID("w"+id)),
 		domain.EditWebhook{WebhookRef: domain.WebhookRef{Partner: who, Webhook: domain.WebhookID("w" + id)}, Title: &zone},
@@ -170,7 +172,7 @@ func drawAmendment(t *rapid.T, who domain.PartnerID) domain.Command {
 		return domain.ProposeAmendment{AgreementID: agreement, Key: "a-" + string(who), Title: "Otherwise", Changes: changes}
 	}
 	return rapid.SampledFrom([]domain.Command{
-		propose(domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: &days}}),
+		propose(domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: &days, Title: new(fmt.Sprint("Agreement of ", days, " days"))}}),
 		propose(domain.AmendmentChanges{
 			Join: []domain.Joining{{Partner: "sony"}}, EndInstruments: []domain.InstrumentEnd{{ID: "i1", ExpiresOn: 20180704}},
 			AddInstruments: []domain.Instrument{{ID: "i9", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},
@@ -253,8 +255,8 @@ func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
 	return rapid.SampledFrom([]domain.Command{
 		domain.EditMilestone{MilestoneRef: ref, Instrument: &plan.Instrument, ScheduleItem: &plan.ScheduleItem, Clause: &plan.Clause},
 		domain.PlanMilestone{MilestoneRef: ref, Plan: plan, Private: secret},
-		domain.PlanMilestone{MilestoneRef: ref, Plan: plan, Private: secret},
-		domain.EditMilestone{MilestoneRef: ref, DueOn: &day},
+		domain.EditMilestone{MilestoneRef: ref, Title: &plan.Title},
+		domain.EditMilestone{MilestoneRef: ref, DueOn: &day, Title: &plan.Title},
 		domain.StartMilestone{MilestoneRef: ref},
 		domain.StartMilestone{MilestoneRef: ref},
 		domain.ReportProgress{MilestoneRef: ref, Percent: &percent, Health: &health, Note: &note},

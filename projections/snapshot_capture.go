@@ -25,7 +25,7 @@ func (s *store) capture(partition eventlog.Partition) partitionCapture {
 	for _, agreement := range s.agreementsIn[partition] {
 		saved := savedAgreement{
 			ID: agreement.id, Entity: agreement.entity, Version: s.version(domain.Stream{Agreement: agreement.id}),
-			Waiting: agreement.awaitedSignatures, Root: agreement.index.capture(),
+			Waiting: agreement.awaitedSignatures, Titles: agreement.formerTitles.capture(), Root: agreement.index.capture(),
 		}
 		for _, project := range agreement.projects {
 			saved.Projects = append(saved.Projects, savedProject{
@@ -49,7 +49,7 @@ func (s *store) version(stream domain.Stream) uint64 {
 }
 
 func (p *partnerNode) capture(version uint64) savedDirectory {
-	saved := savedDirectory{ID: p.id, Entity: p.entity, Version: version, Profile: p.profileMark, Root: p.index.capture()}
+	saved := savedDirectory{ID: p.id, Entity: p.entity, Version: version, Profile: p.profileMark, Names: p.formerNames, Root: p.index.capture()}
 	for _, member := range p.members {
 		saved.Members = append(saved.Members, member)
 	}

@@ -33,6 +33,7 @@ type (
 		Entity   *domain.Partner
 		Version  uint64 // commits of the stream
 		Profile  domain.EventCount
+		Names    []formerTitle
 		Members  []*domain.Member
 		Tokens   []*domain.Token
 		Webhooks []*domain.Webhook
@@ -48,6 +49,7 @@ type (
 		Version  uint64
 		Waiting  []awaitedSignature
 		Projects []savedProject
+		Titles   []savedTitles
 		Root     savedRoot
 	}
 	savedProject struct {

@@ -33,7 +33,7 @@ func (s *store) restoreSection(section any) error {
 func (s *store) restoreDirectory(saved *savedDirectory) error {
 	s.addStream(domain.Stream{Partner: saved.ID}).version = saved.Version
 	partner := s.partner(saved.ID)
-	partner.profileMark = saved.Profile
+	partner.profileMark, partner.formerNames = saved.Profile, saved.Names
 	if saved.Entity != nil {
 		partner.setEntity(s, saved.Entity)
 		partner.profile = profileFieldsOf(saved.Entity)
@@ -54,6 +54,10 @@ func (s *store) restoreAgreement(saved *savedAgreement) (err error) {
 	s.addStream(domain.Stream{Agreement: saved.ID}).version = saved.Version
 	agreement := s.agreement(saved.ID)
 	agreement.entity, agreement.awaitedSignatures = saved.Entity, saved.Waiting
+	agreement.formerTitles = restoreTitles(saved.Titles)
+	if saved.Entity != nil {
+		agreement.title = saved.Entity.Terms.Title
+	}
 	if err := agreement.index.restore(s, saved.Root); err != nil {
 		return err
 	}
@@ -61,6 +65,9 @@ func (s *store) restoreAgreement(saved *savedAgreement) (err error) {
 		s.addStream(domain.Stream{Agreement: saved.ID, Project: sp.ID}).version = sp.Version
 		project := agreement.project(sp.ID)
 		project.entity, project.calls = sp.Entity, sp.Calls
+		if sp.Entity != nil {
+			project.title = sp.Entity.Title
+		}
 		project.listedFor = project.participants()
 		if project.participantsCode, err = agreement.index.setCode(project.listedFor, s.reader); err != nil {
 			return err
@@ -80,7 +87,7 @@ func (s *store) restoreMilestone(saved *savedMilestone) error {
 		history[n] += history[n-1]
 	}
 	milestone := &milestoneNode{
-		entity: saved.Entity, project: project, history: history, deliveredAt: saved.DeliveredAt,
+		entity: saved.Entity, project: project, title: saved.Entity.Plan.Title, history: history, deliveredAt: saved.DeliveredAt,
 		moves: saved.Notes, accepted: saved.Entity.AcceptedOn != 0,
 	}
 	project.milestones[ref.Milestone] = milestone

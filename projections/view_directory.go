@@ -113,6 +113,14 @@ func (v *View) name(partner domain.PartnerID) string {
 	return string(partner)
 }
 
+// nameAt returns the name that a partner had at a time, in microseconds since 1970.
+func (v *View) nameAt(partner domain.PartnerID, at int64) string {
+	if node := v.store.partners[partner]; node != nil {
+		return titleAt(node.formerNames, v.name(partner), uint64(at))
+	}
+	return v.name(partner)
+}
+
 func (v *View) namesOf(ids []domain.PartnerID) []string {
 	names := make([]string, len(ids))
 	for i, id := range ids {

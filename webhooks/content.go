@@ -9,8 +9,8 @@ import (
 	"tandem/webhooks/formats"
 )
 
-// ContentInput holds the data of a message about one event, as visible to the receiving partner. Titles and names are
-// the present ones; the state is the one after the event.
+// ContentInput holds the data of a message about one event, as visible to the receiving partner. Titles, names and
+// the state are those at the event.
 type ContentInput struct {
 	Type     string         // for example milestone.delivered
 	Payload  domain.Payload // nil: the content has only the sentence

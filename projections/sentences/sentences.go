@@ -44,6 +44,24 @@ type Fact struct {
 	Private bool             // only one partner can see the event
 	Title   string           // of the milestone, project or agreement; otherwise the name or id of the subject
 	Name    func(domain.PartnerID) string
+	// Milestone and Instrument return the title of a milestone of the same project and of an instrument of the same
+	// agreement; nil: their ids are used.
+	Milestone  func(domain.MilestoneID) string
+	Instrument func(domain.InstrumentID) string
+}
+
+func (f Fact) milestone(id domain.MilestoneID) string {
+	if f.Milestone == nil {
+		return string(id)
+	}
+	return f.Milestone(id)
+}
+
+func (f Fact) instrument(id domain.InstrumentID) string {
+	if f.Instrument == nil {
+		return string(id)
+	}
+	return f.Instrument(id)
 }
 
 // Book renders facts as sentences. It is safe for concurrent use.

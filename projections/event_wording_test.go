@@ -1,0 +1,85 @@
+package projections_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tandem/domain"
+	"tandem/projections"
+	"tandem/projections/feed"
+	"tandem/projections/sentences"
+)
+
+// wording is the sentences of events by language and event id, for each partner.
+type wording map[domain.PartnerID]map[string]string
+
+// add renders the events after a cursor as the partner reads them and returns the next cursor.
+func (w wording) add(t require.TestingT, model *projections.ReadModel, reader domain.PartnerID, cursor feed.Cursor) feed.Cursor {
+	page, err := feed.NewReader(model).Next(context.Background(), viewerOf(reader), cursor, feed.EventQuery{}, 10_000)
+	require.NoError(t, err)
+	if w[reader] == nil {
+		w[reader] = map[string]string{}
+	}
+	for _, language := range sentences.Languages() {
+		events, err := model.RenderEvents(viewerOf(reader), page.Events, language)
+		require.NoError(t, err)
+		for _, event := range events {
+			w[reader][language+" "+event.ID] = event.Sentence
+		}
+	}
+	return page.Cursor
+}
+
+// renames gives new titles and names to all entities of a random history that can still be edited.
+func renames() (steps []step) {
+	for _, partner := range partnerIDs() {
+		steps = append(steps, step{partner, domain.EditPartner{PartnerID: partner, Name: new("Renamed " + string(partner))}})
+		for _, agreement := range []domain.AgreementID{"a0", "a1", "a2"} {
+			steps = append(steps, step{partner, domain.EditAgreement{AgreementID: agreement, Title: new("Renamed")}})
+			for _, id := range append(sharedIDs(), secretIDs(partner)...) {
+				ref := milestoneOf(agreement, id)
+				steps = append(steps, step{partner, domain.EditMilestone{MilestoneRef: ref, Title: new("Renamed " + string(id))}},
+					step{partner, domain.EditProject{ProjectRef: ref.ProjectRef(), Title: new("Renamed project")}})
+			}
+		}
+	}
+	return steps
+}
+
+// TestSentencesKeepTheWordingOfTheirTime renders every event of a random history right after its commit and at the end,
+// in a read model that followed live, in a replayed one and in one restored from a snapshot.
+func TestSentencesKeepTheWordingOfTheirTime(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		h := newFixture(rt)
+		cfg := h.config()
+		live := start(rt, cfg)
+		defer live.stop()
+		then, cursors := wording{}, map[domain.PartnerID]feed.Cursor{}
+		for _, s := range append(drawScript(rt, 60), renames()...) {
+			if _, err := h.try(s.who, s.command); err != nil {
+				continue
+			}
+			live.caughtUp(rt)
+			for _, partner := range partnerIDs() {
+				cursors[partner] = then.add(rt, live.ReadModel, partner, cursors[partner])
+			}
+		}
+		cfg.Dir = t.TempDir()
+		replayed := start(rt, cfg)
+		require.NoError(rt, replayed.stop())
+		restored := start(rt, cfg)
+		defer restored.stop()
+		for name, model := range map[string]*runningModel{"live": live, "replayed": replayed, "restored": restored} {
+			now := wording{}
+			for _, partner := range partnerIDs() {
+				now.add(rt, model.ReadModel, partner, feed.Cursor{})
+				for id, sentence := range now[partner] {
+					require.Equal(rt, then[partner][id], sentence, "%s, for %s", name, partner)
+				}
+			}
+		}
+	})
+}
