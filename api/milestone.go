@@ -15,7 +15,7 @@ type Milestone struct {
 	Description       string                           `json:"description"`
 	Owner             domain.PartnerID                 `json:"owner"`
 	Acceptors         []domain.PartnerID               `json:"acceptors"`
-	State             domain.MilestoneState            `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
+	State             domain.MilestoneState            `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,completed,disputed,waived,cancelled" doc:"completed: a private milestone that its owner has completed."`
 	Health            *domain.Health                   `json:"health" enum:"green,amber,red" doc:"Declared by the owner; null before the first report."`
 	HealthNote        string                           `json:"health_note"`
 	PrivateHealth     *domain.Health                   `json:"private_health" enum:"green,amber,red" doc:"The assessment of the caller's partner, visible to that partner only; null without one."`
@@ -28,8 +28,11 @@ type Milestone struct {
 	Disagreement      bool                             `json:"disagreement" doc:"The forecasts differ by more than the agreement's tolerance."`
 	VarianceDays      *int                             `json:"variance_days" doc:"Actual date, else the owner's forecast, minus the baseline, in days; null without a baseline."`
 	Overdue           bool                             `json:"overdue" doc:"Not delivered, and due before today in the owner's time zone."`
-	DeliveredOn       *domain.Date                     `json:"delivered_on"`
+	DeliveredOn       *domain.Date                     `json:"delivered_on" doc:"The date that the owner claims."`
 	AcceptedOn        *domain.Date                     `json:"accepted_on"`
+	CompletedOn       *domain.Date                     `json:"completed_on" doc:"When the owner completed the private milestone."`
+	RecordedAt        *time.Time                       `json:"recorded_at" doc:"When the present delivery, or the completion, was recorded."`
+	LateReason        string                           `json:"late_reason" doc:"Why the delivery or completion is dated long before its recording."`
 	Acceptance        Acceptance                       `json:"acceptance"`
 	WaivedBy          []domain.PartnerID               `json:"waived_by" doc:"Acceptors that have waived it so far."`
 	DependsOn         []Dependency                     `json:"depends_on"`

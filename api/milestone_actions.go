@@ -24,8 +24,15 @@ type Forecast struct {
 
 // Delivery is the body that delivers.
 type Delivery struct {
-	On       domain.Date     `json:"on,omitzero" doc:"Not in the future. Default: today in the partner's time zone."`
+	On       domain.Date     `json:"on,omitzero" doc:"Not in the future, and not before the start, the first baseline or the end of the last round. Default: today in the owner's time zone."`
+	Reason   string          `json:"reason,omitempty" maxLength:"2000" doc:"Required for a date more than 5 working days ago."`
 	Evidence []EvidenceInput `json:"evidence,omitempty" maxItems:"50"`
+}
+
+// Completion is the body that completes a private milestone.
+type Completion struct {
+	On     domain.Date `json:"on,omitzero" doc:"Not in the future, and not before the start. Default: today in the owner's time zone."`
+	Reason string      `json:"reason,omitempty" maxLength:"2000" doc:"Required for a date more than 5 working days ago."`
 }
 
 // EvidenceInput supports a delivery.

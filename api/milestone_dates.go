@@ -12,7 +12,7 @@ type Dates struct {
 	Milestone    domain.MilestoneID    `json:"milestone"`
 	Title        string                `json:"title"`
 	Owner        domain.PartnerID      `json:"owner"`
-	State        domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
+	State        domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,completed,disputed,waived,cancelled"`
 	DueOn        domain.Date           `json:"due_on" doc:"The baseline once agreed; the proposed date before that."`
 	BaselineOn   *domain.Date          `json:"baseline_on"`
 	VarianceDays *int                  `json:"variance_days" doc:"Actual date, else the owner's forecast, minus the baseline, in days; null without a baseline."`
@@ -59,15 +59,17 @@ type ForecastDate struct {
 	Private bool             `json:"private" doc:"The private forecast of the caller's partner, visible to that partner only."`
 }
 
-// ActualDate is a delivery and its decision.
+// ActualDate is a delivery and its decision, or the completion of a private milestone.
 type ActualDate struct {
 	Round       int          `json:"round"`
 	DeliveredOn *domain.Date `json:"delivered_on" doc:"null: recorded before the caller could see the milestone."`
 	AcceptedOn  *domain.Date `json:"accepted_on"`
+	CompletedOn *domain.Date `json:"completed_on" doc:"When the owner completed the private milestone; the round is 0."`
+	LateReason  string       `json:"late_reason" doc:"Why the date is long before the recording."`
 	RejectedOn  *domain.Date `json:"rejected_on"`
 	Reasons     []string     `json:"reasons" doc:"Reasons of the rejection."`
 	Withdrawn   bool         `json:"withdrawn" doc:"The owner withdrew the delivery."`
-	At          time.Time    `json:"at" doc:"When the delivery was recorded."`
+	At          time.Time    `json:"at" doc:"When the delivery or completion was recorded."`
 }
 
 // Trend is one page of the dates of a project's milestones, sorted by due date and id.

@@ -86,8 +86,7 @@ func (c ProposeChange) proposals(state State, agreement *Agreement, project *Pro
 func (w WantedChange) proposal(milestone *Milestone, agreement *Agreement, project *Project, dc DecisionContext, check *validation) ProposedChange {
 	proposed := ProposedChange{Milestone: w.Milestone, Cancel: w.Cancel}
 	to := w.To.applyTo(milestone.Plan)
-	wrong := to.validate(project, false)
-	wrong.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan)
+	wrong := to.validate(agreement, project, false)
 	wrong.departedPartners(agreement, dc.At, to, milestone.Plan)
 	for _, fieldError := range wrong {
 		check.add("milestones", "%s: %s", w.Milestone, fieldError)
@@ -229,7 +228,7 @@ func (c ApproveChange) decide(state State, dc DecisionContext) ([]Event, error) 
 	if len(event.Remaining) > 0 {
 		return events, nil
 	}
-	effects, err := change.effects(state)
+	effects, err := change.effects(state, dc)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +236,7 @@ func (c ApproveChange) decide(state State, dc DecisionContext) ([]Event, error) 
 }
 
 // effects returns the events of an approved request, without publishing.
-func (c changeContext) effects(state State) ([]Event, error) {
+func (c changeContext) effects(state State, dc DecisionContext) ([]Event, error) {
 	var events []Event
 	for _, proposed := range c.Milestones {
 		milestone := milestoneContext{state.Milestone(MilestoneRef{c.ref.Agreement, c.ref.Project, proposed.Milestone}), c.project, c.agreement}
@@ -250,7 +249,7 @@ func (c changeContext) effects(state State) ([]Event, error) {
 			continue
 		}
 		events = append(events, milestone.event(MilestoneAgreed{
-			Change: c.Number, Reason: c.Reason, To: to.agreed(), From: milestone.Plan.agreed(), BaselineFrom: milestone.BaselineOn,
+			Change: c.Number, Reason: c.Reason, To: to.agreed(), From: milestone.Plan.agreed(), BaselineFrom: milestone.BaselineOn, On: dc.Today,
 		})...)
 	}
 	return events, nil
@@ -263,7 +262,7 @@ func (m milestoneContext) requireApplicable(to Plan, cancel bool) error {
 		return conflict("delivery_open", "Milestone %s is %s; its owner and acceptors can change, and it can be cancelled, only between deliveries.",
 			m.Ref.Milestone, Term(m.State))
 	}
-	if check := to.validate(m.project, false); len(check) > 0 {
+	if check := to.validate(m.agreement, m.project, false); len(check) > 0 {
 		return conflict("change_does_not_fit", "Milestone %s has changed and the request no longer fits it (%s); propose another.",
 			m.Ref.Milestone, check[0])
 	}
@@ -286,12 +285,16 @@ type MilestoneAgreed struct {
 	To           AgreedPlan `json:"to"`
 	From         AgreedPlan `json:"from"`
 	BaselineFrom Date       `json:"baseline_from,omitzero"`
+	On           Date       `json:"on,omitzero"` // when the last approval was given
 }
 
 func (e MilestoneAgreed) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.Plan.DueOn, milestone.Plan.Owner, milestone.Plan.Acceptors, milestone.Plan.Criteria = e.To.DueOn, e.To.Owner, e.To.Acceptors, e.To.Criteria
 	milestone.BaselineOn = e.To.DueOn
+	if milestone.AgreedOn == 0 {
+		milestone.AgreedOn = header.dateOr(e.On)
+	}
 	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
 		milestone.Waivers = nil // as in MilestoneEdited
 	}

@@ -50,7 +50,7 @@ func ParseActorName(name string) (member MemberID, byOperator bool) {
 type DecisionContext struct {
 	Actor   Actor
 	At      time.Time // time at which the events will be recorded, UTC
-	Today   Date      // date in the acting partner's time zone when the command was issued
+	Today   Date      // date when the command was issued: for a milestone in its owner's time zone, otherwise in the acting partner's
 	IfMatch *uint64   // expected version of the target, as visible to the actor; nil: any
 }
 
@@ -142,6 +142,7 @@ var commands = map[string]wireFormat{
 	"milestone.progress":        wireFormatOf(ReportProgress{}),
 	"milestone.forecast":        wireFormatOf(MoveForecast{}),
 	"milestone.deliver":         wireFormatOf(DeliverMilestone{}),
+	"milestone.complete":        wireFormatOf(CompleteMilestone{}),
 	"milestone.withdraw":        wireFormatOf(WithdrawDelivery{}),
 	"milestone.accept":          wireFormatOf(AcceptMilestone{}),
 	"milestone.close_condition": wireFormatOf(CloseCondition{}),

@@ -65,6 +65,18 @@ func (d Date) DaysSince(other Date) int {
 	return int((d.Time().Unix() - other.Time().Unix()) / day) // not a Duration, which overflows after 292 years
 }
 
+// WorkingDaysSince returns the number of days from Monday to Friday after other, up to and including d.
+func (d Date) WorkingDaysSince(other Date) int {
+	days := d.DaysSince(other)
+	working := days / 7 * 5
+	for i := range days % 7 {
+		if weekday := d.AddDays(-i).Time().Weekday(); weekday != time.Saturday && weekday != time.Sunday {
+			working++
+		}
+	}
+	return working
+}
+
 // AppendText implements encoding.TextAppender.
 func (d Date) AppendText(b []byte) ([]byte, error) {
 	if d == 0 {

@@ -95,6 +95,7 @@ var payloads = map[string]wireFormat{
 	"milestone.assessed.v1":               wireFormatOf(MilestoneAssessed{}),
 	"milestone.forecast_moved.v1":         wireFormatOf(ForecastMoved{}),
 	"milestone.delivered.v1":              wireFormatOf(MilestoneDelivered{}),
+	"milestone.completed.v1":              wireFormatOf(MilestoneCompleted{}),
 	"milestone.evidence_kept.v1":          wireFormatOf(EvidenceKept{}),
 	"milestone.delivery_withdrawn.v1":     wireFormatOf(DeliveryWithdrawn{}),
 	"milestone.accepted.v1":               wireFormatOf(MilestoneAccepted{}),

@@ -40,8 +40,14 @@ type Milestone struct {
 	LastConditionNumber int              // highest number given so far
 	Rejection           *Rejection       // that ended the last round; nil: none. Replaced, never modified
 	Dispute             *Dispute         // nil unless disputed; replaced, never modified
+	StartedOn           Date
+	AgreedOn            Date // when the first baseline was agreed
+	RoundEndedOn        Date // when the last delivery was rejected or withdrawn
 	DeliveredOn         Date
+	RecordedAt          int64  // time of recording of the last delivery, or of the completion, in microseconds since 1970 UTC
+	LateReason          string // why the last delivery, or the completion, is dated long before its recording
 	AcceptedOn          Date
+	CompletedOn         Date        // of a private milestone
 	Waivers             []PartnerID // acceptors that waived
 	BaselineOn          Date        // the agreed due date; zero: no baseline is agreed
 	Public              bool        // see [MilestonePublished]
@@ -71,6 +77,7 @@ const (
 	Delivered             MilestoneState = "delivered"
 	ConditionallyAccepted MilestoneState = "conditionally_accepted" // all acceptors have accepted, some on conditions
 	Accepted              MilestoneState = "accepted"
+	PrivatelyCompleted    MilestoneState = "completed" // a private milestone that its owner has completed
 	Disputed              MilestoneState = "disputed"
 	Waived                MilestoneState = "waived"
 	Cancelled             MilestoneState = "cancelled"
@@ -78,11 +85,13 @@ const (
 
 // MilestoneStates lists the states in the order of a milestone's life.
 func MilestoneStates() []MilestoneState {
-	return []MilestoneState{Planned, InProgress, Delivered, ConditionallyAccepted, Accepted, Disputed, Waived, Cancelled}
+	return []MilestoneState{Planned, InProgress, Delivered, ConditionallyAccepted, Accepted, PrivatelyCompleted, Disputed, Waived, Cancelled}
 }
 
 // Final reports whether the milestone can no longer change.
-func (s MilestoneState) Final() bool { return s == Accepted || s == Waived || s == Cancelled }
+func (s MilestoneState) Final() bool {
+	return s == Accepted || s == PrivatelyCompleted || s == Waived || s == Cancelled
+}
 
 // Health is the owner's assessment of a milestone.
 type Health string
@@ -201,8 +210,7 @@ func (m *Milestone) versions() *Versions {
 	return &m.Versions
 }
 
-// validate leaves out what the plan names of an instrument; see instrumentRefs.
-func (p Plan) validate(project *Project, private bool) (check validation) {
+func (p Plan) validate(agreement *Agreement, project *Project, private bool) (check validation) {
 	check.line("title", p.Title, 200, true)
 	check.text("description", p.Description, 10000, false)
 	check.requiredDate("due_on", p.DueOn)
@@ -216,6 +224,8 @@ func (p Plan) validate(project *Project, private bool) (check validation) {
 		check.add("owner", "%q does not take part in the project; name a participant", p.Owner)
 	}
 	p.validateAcceptors(project, private, &check)
+	check.instrumentRef(agreement, p.Instrument, p.ScheduleItem)
+	check.clauseRef(agreement, p)
 	return check
 }
 

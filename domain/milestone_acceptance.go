@@ -50,7 +50,7 @@ func (c AcceptMilestone) decide(state State, dc DecisionContext) ([]Event, error
 			"%s has accepted delivery %d on conditions; close them, accept in full or reject, but add no conditions.", mine.Partner, milestone.Round)
 	}
 	event := MilestoneConditionallyAccepted{
-		Acceptor: mine.Partner, Round: milestone.Round, On: dc.Today, Note: c.Note, Remaining: milestone.remaining(mine.Partner),
+		Acceptor: mine.Partner, Round: milestone.Round, On: milestone.today(dc), Note: c.Note, Remaining: milestone.remaining(mine.Partner),
 	}
 	for i, requirement := range c.Conditions {
 		event.Conditions = append(event.Conditions, Condition{milestone.LastConditionNumber + 1 + i, requirement.Text, requirement.DueOn})
@@ -99,10 +99,10 @@ func (m milestoneContext) acceptEvents(note string, dc DecisionContext) []Event 
 	var events []Event
 	open := m.openConditions(partner)
 	for i, condition := range open {
-		events = append(events, m.event(condition.closed(m.Round, len(open)-i-1, dc))...)
+		events = append(events, m.event(m.closed(condition, len(open)-i-1, dc))...)
 	}
 	return append(events, m.event(MilestoneAccepted{
-		Acceptor: partner, Round: m.Round, On: dc.Today, Note: note, Remaining: m.remaining(partner),
+		Acceptor: partner, Round: m.Round, On: m.today(dc), Note: note, Remaining: m.remaining(partner),
 	})...)
 }
 
@@ -151,9 +151,9 @@ func (m *Milestone) concludeRound(on Date) {
 	}
 }
 
-// reopen returns the milestone to in progress and drops the delivery's decisions and conditions.
-func (m *Milestone) reopen() {
-	m.State, m.DeliveredOn = InProgress, 0
+// reopen ends the round: the milestone is in progress again, without the delivery's decisions and conditions.
+func (m *Milestone) reopen(on Date) {
+	m.State, m.DeliveredOn, m.RoundEndedOn = InProgress, 0, on
 	m.Decisions, m.Conditions = nil, nil
 }
 
@@ -194,13 +194,13 @@ func (c RejectMilestone) decide(state State, dc DecisionContext) ([]Event, error
 		return nil, err
 	}
 	return milestone.event(MilestoneRejected{
-		dc.Actor.Partner, milestone.Round, dc.Today, c.Reasons, milestone.DeliveredOn, milestone.agreement.disputeBy(dc.At),
+		dc.Actor.Partner, milestone.Round, milestone.today(dc), c.Reasons, milestone.DeliveredOn, milestone.agreement.disputeBy(dc.At),
 	}), nil
 }
 
 func (e MilestoneRejected) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
-	milestone.reopen()
+	milestone.reopen(e.On)
 	milestone.setDecision(Decision{e.Acceptor, DecisionRejected, e.On})
 	milestone.Rejection = &Rejection{e.Acceptor, e.On, e.Reasons, e.DeliveredOn, e.DisputeBy, false}
 }

@@ -85,7 +85,7 @@ func (c CloseCondition) decide(state State, dc DecisionContext) ([]Event, error)
 	if len(open) == 1 {
 		return milestone.acceptEvents("", dc), nil
 	}
-	return milestone.event(asked.closed(milestone.Round, len(open)-1, dc)), nil
+	return milestone.event(milestone.closed(asked, len(open)-1, dc)), nil
 }
 
 // openCondition returns the actor's open condition with the given number.
@@ -112,8 +112,8 @@ func (m milestoneContext) openCondition(number int, dc DecisionContext) (RoundCo
 }
 
 // closed returns the event that closes the condition.
-func (c RoundCondition) closed(round, stillOpen int, dc DecisionContext) ConditionClosed {
-	return ConditionClosed{c.Number, c.Text, c.Author, round, dc.Today, stillOpen}
+func (m *Milestone) closed(condition RoundCondition, stillOpen int, dc DecisionContext) ConditionClosed {
+	return ConditionClosed{condition.Number, condition.Text, condition.Author, m.Round, m.today(dc), stillOpen}
 }
 
 func (e ConditionClosed) apply(world *World, header Header) {

@@ -144,7 +144,7 @@ func (c DisputeMilestone) decide(state State, dc DecisionContext) ([]Event, erro
 	if rejection == nil {
 		return nil, milestone.whyNotDisputable(dc)
 	}
-	return milestone.event(MilestoneDisputed{DecisionRejected, rejection.Acceptor, milestone.Round, dc.Actor.Partner, dc.Today, c.Reason, rejection.DeliveredOn}), nil
+	return milestone.event(MilestoneDisputed{DecisionRejected, rejection.Acceptor, milestone.Round, dc.Actor.Partner, max(dc.Today, rejection.DeliveredOn), c.Reason, rejection.DeliveredOn}), nil
 }
 
 // whyNotDisputable returns the reason why there is no disputable rejection.
@@ -245,7 +245,7 @@ func (m milestoneContext) requireDisputeParty(dc DecisionContext) error {
 }
 
 func (m milestoneContext) settled(settlement Settlement, dc DecisionContext) MilestoneSettled {
-	event := MilestoneSettled{Settlement: settlement, Round: m.Round, On: dc.Today}
+	event := MilestoneSettled{Settlement: settlement, Round: m.Round, On: m.today(dc)}
 	if settlement == SettledAccepted {
 		event.Acceptors = m.Plan.Acceptors
 	}

@@ -28,8 +28,7 @@ func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	} else if plan.Acceptors == nil {
 		plan.Acceptors = without(agreement.present(project.Participants, dc.At), plan.Owner)
 	}
-	check := plan.validate(project, c.Private)
-	check.instrumentRefs(agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
+	check := plan.validate(agreement.ViewFor(dc.Actor.Partner, dc.At), project, c.Private)
 	check.departedPartners(agreement, dc.At, plan, Plan{})
 	check.slug("id", string(c.MilestoneRef.Milestone))
 	if c.Private && plan.Owner != dc.Actor.Partner {
@@ -91,11 +90,9 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	agreement := milestone.agreement.ViewFor(dc.Actor.Partner, dc.At)
-	to := c.merged(agreement.keptRefs(dc.Actor.Partner, milestone.Plan, c.Instrument))
+	to := c.merged(milestone.Plan)
 	_, private := milestone.Audience.Private()
-	check := to.validate(milestone.project, private)
-	check.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan)
+	check := to.validate(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), milestone.project, private)
 	check.departedPartners(milestone.agreement, dc.At, to, milestone.Plan)
 	if private && to.Owner != milestone.Plan.Owner {
 		check.add("owner", "the owner of a private milestone cannot change; share it first")
@@ -158,7 +155,9 @@ type StartMilestone struct {
 }
 
 // MilestoneStarted starts the work.
-type MilestoneStarted struct{}
+type MilestoneStarted struct {
+	On Date `json:"on,omitzero"`
+}
 
 func (c StartMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
 	milestone, err := findMilestone(state, c.MilestoneRef, dc)
@@ -177,11 +176,12 @@ func (c StartMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 	if err := milestone.requireState(Planned); err != nil {
 		return nil, err
 	}
-	return milestone.event(MilestoneStarted{}), nil
+	return milestone.event(MilestoneStarted{dc.Today}), nil
 }
 
-func (MilestoneStarted) apply(world *World, header Header) {
-	header.editMilestone(world).State = InProgress
+func (e MilestoneStarted) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	milestone.State, milestone.StartedOn = InProgress, header.dateOr(e.On)
 }
 
 // CancelMilestone ends a milestone that is no longer wanted. Only the owner cancels, until the delivery and

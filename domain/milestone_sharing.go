@@ -24,8 +24,7 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 	if c.Acceptors == nil {
 		plan.Acceptors = without(milestone.agreement.present(milestone.project.Participants, dc.At), plan.Owner)
 	}
-	check := plan.validate(milestone.project, false)
-	check.instrumentRefs(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
+	check := plan.validate(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), milestone.project, false)
 	check.departedPartners(milestone.agreement, dc.At, plan, milestone.Plan)
 	if err := check.err(); err != nil {
 		return nil, err
@@ -54,5 +53,6 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 func (e MilestoneShared) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.Audience, milestone.Plan, milestone.State = Shared, e.Plan, e.State
+	milestone.StartedOn = 0 // it stays private with the earlier events
 	milestone.Progress, milestone.Health, milestone.HealthNote = e.Report.Percent, e.Report.Health, e.Report.Note
 }

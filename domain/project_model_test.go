@@ -215,7 +215,7 @@ func (m *planModel) work(who PartnerID, command Command) bool {
 	case ReportProgress:
 		return owns && x.state == InProgress
 	case DeliverMilestone:
-		return when(owns && x.state == InProgress && m.stage != Exploring && !ended, func() { x.state, x.missing = Delivered, m.others(x.owner) })
+		return when(owns && x.state == InProgress && !ended, func() { x.state, x.missing = Delivered, m.others(x.owner) })
 	case AcceptMilestone:
 		return when(waiting, func() { m.yes(x, who) })
 	case RejectMilestone:

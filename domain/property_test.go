@@ -162,7 +162,7 @@ func (w *watch) holds(ref MilestoneRef, milestone *Milestone) {
 	require.NotEmpty(w.t, milestone.Plan.Acceptors, "R9")
 	require.True(w.t, milestone.BaselineOn == 0 || milestone.BaselineOn == milestone.Plan.DueOn, "R15")
 	if milestone.State == Delivered || milestone.State == ConditionallyAccepted || milestone.State == Accepted {
-		require.NotEqual(w.t, Exploring, project.Stage, "R8")
+		require.True(w.t, project.Stage != Exploring || milestone.Plan.ScheduleItem == "", "R8")
 		require.Equal(w.t, milestone.Plan.Owner, w.rounds[ref].deliverer, "R10")
 	}
 	if milestone.State == Accepted {
@@ -273,7 +273,7 @@ func drawPlanning(t *rapid.T, ref MilestoneRef) Command {
 }
 
 func drawWork(t *rapid.T, ref MilestoneRef) Command {
-	switch rapid.IntRange(0, 4).Draw(t, "work") {
+	switch rapid.IntRange(0, 5).Draw(t, "work") {
 	case 0:
 		return StartMilestone{ref}
 	case 1:
@@ -286,8 +286,10 @@ func drawWork(t *rapid.T, ref MilestoneRef) Command {
 		return MoveForecast{ref, drawDate.Draw(t, "on"), drawText.Draw(t, "reason"), rapid.Bool().Draw(t, "private")}
 	case 3:
 		return WithdrawDelivery{ref}
+	case 4:
+		return CompleteMilestone{ref, drawDate.Draw(t, "on"), drawText.Draw(t, "reason")}
 	}
-	return DeliverMilestone{MilestoneRef: ref, On: drawDate.Draw(t, "on"), PrivateEvidence: drawKept(t)}
+	return DeliverMilestone{MilestoneRef: ref, On: drawDate.Draw(t, "on"), Reason: drawText.Draw(t, "reason"), PrivateEvidence: drawKept(t)}
 }
 
 func drawDecision(t *rapid.T, ref MilestoneRef) Command {

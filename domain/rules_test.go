@@ -119,11 +119,11 @@ func TestOverdueStartsTheDayAfter(t *testing.T) {
 }
 
 func TestMilestoneStates(t *testing.T) {
-	final := map[MilestoneState]bool{Accepted: true, Waived: true, Cancelled: true}
+	final := map[MilestoneState]bool{Accepted: true, PrivatelyCompleted: true, Waived: true, Cancelled: true}
 	for _, state := range MilestoneStates() {
 		t.Run(string(state), func(t *testing.T) { require.Equal(t, final[state], state.Final()) })
 	}
-	require.Len(t, MilestoneStates(), 8)
+	require.Len(t, MilestoneStates(), 9)
 	require.Equal(t, []Health{Green, Amber, Red}, Healths())
 }
 

@@ -61,6 +61,7 @@ var verbs = map[string]verb{
 	"progress":           {"milestone.progress", "milestone", ""},
 	"forecast":           {"milestone.forecast", "milestone", ""},
 	"deliver":            {"milestone.deliver", "milestone", ""},
+	"finish":             {"milestone.complete", "milestone", ""},
 	"withdraw":           {"milestone.withdraw", "milestone", ""},
 	"accept":             {"milestone.accept", "milestone", ""},
 	"reject":             {"milestone.reject", "milestone", ""},

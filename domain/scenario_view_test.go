@@ -164,25 +164,14 @@ func (s *scenario) seesAgreement(partner PartnerID, id AgreementID) string {
 	if len(agreement.Signatures) > 0 {
 		words = append(words, "signed by "+join(agreement.signers()))
 	}
-	for _, whole := range agreement.Instruments {
-		instrument := agreement.DisclosedInstrument(&whole, partner)
-		words = append(words, instrumentWords(instrument))
+	for _, instrument := range agreement.Instruments {
+		words = append(words, fmt.Sprintf("instrument %s %s %s", instrument.ID, instrument.Kind, instrument.Disclosure))
 		words = append(words, itemWords(agreement, instrument)...)
 		if note := agreement.Note(instrument.ID, partner); note != "" {
 			words = append(words, "private note "+note)
 		}
 	}
 	return strings.Join(append(words, version(agreement.Versions, partner)), ", ")
-}
-
-func instrumentWords(instrument Instrument) string {
-	switch instrument.Detail() {
-	case DetailKind:
-		return fmt.Sprintf("an %s %s", instrument.Disclosure, instrument.Kind)
-	case DetailSummary:
-		return fmt.Sprintf("summary of instrument %s %s %s", instrument.ID, instrument.Kind, instrument.Disclosure)
-	}
-	return fmt.Sprintf("instrument %s %s %s", instrument.ID, instrument.Kind, instrument.Disclosure)
 }
 
 // seesNotice shows a notice, named as "partner/notice".
@@ -329,8 +318,20 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	for _, w := range milestone.Waivers {
 		words = append(words, string(w)+" waived")
 	}
+	words = append(words, dateWords(milestone)...)
 	words = append(words, listingWords(milestone, s.today)...)
 	return strings.Join(append(words, version(milestone.Versions, partner)), ", ")
+}
+
+// dateWords shows the claimed dates and why one was recorded late.
+func dateWords(milestone *Milestone) (words []string) {
+	if milestone.CompletedOn != 0 {
+		words = append(words, "completed on "+milestone.CompletedOn.String())
+	}
+	if milestone.LateReason != "" && milestone.DeliveredOn+milestone.CompletedOn != 0 {
+		words = append(words, "recorded late: "+milestone.LateReason)
+	}
+	return words
 }
 
 func listingWords(milestone *Milestone, today Date) (words []string) {

@@ -100,6 +100,7 @@ var probes = map[string]struct {
 	"milestone.start":           {aboutMilestone, func(x targets) Command { return StartMilestone{x.ref()} }},
 	"milestone.progress":        {aboutMilestone, func(x targets) Command { return ReportProgress{MilestoneRef: x.ref(), Percent: new(50)} }},
 	"milestone.forecast":        {aboutMilestone, func(x targets) Command { return MoveForecast{MilestoneRef: x.ref(), On: 2018_05_01, Reason: "r"} }},
+	"milestone.complete":        {aboutMilestone, func(x targets) Command { return CompleteMilestone{MilestoneRef: x.ref()} }},
 	"milestone.deliver":         {aboutMilestone, func(x targets) Command { return DeliverMilestone{MilestoneRef: x.ref()} }},
 	"milestone.withdraw":        {aboutMilestone, func(x targets) Command { return WithdrawDelivery{x.ref()} }},
 	"milestone.accept":          {aboutMilestone, func(x targets) Command { return AcceptMilestone{MilestoneRef: x.ref()} }},

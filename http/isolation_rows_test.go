@@ -231,6 +231,7 @@ func milestoneRows() map[string]row {
 		"progressMilestone":   act(owners, object{"percent": 50}),
 		"forecastMilestone":   act(managers, object{"on": "2018-01-01", "reason": "try"}),
 		"deliverMilestone":    act(owners, object{}),
+		"completeMilestone":   act(owners, object{}),
 		"withdrawMilestone":   act(owners, object{}),
 		"acceptMilestone":     act(acceptors, object{}),
 		"closeCondition":      act(acceptors, object{"number": 1}),

@@ -16,6 +16,7 @@ func actionRoutes() []*route {
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/progress", "Report progress and health; with audience private, a participant's own assessment", reporter, command(reportProgress)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/forecast", "Move the own partner's forecast", participants, command(moveForecast)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/deliver", "Deliver the milestone", owner, command(deliverMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/complete", "Complete a private milestone", owner, command(completeMilestone)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/withdraw", "Withdraw an undecided delivery", owner, command(withdrawDelivery)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/accept", "Accept the delivery, unconditionally or with conditions; the last acceptor's unconditional acceptance finishes the milestone", acceptor, command(acceptMilestone)),
 		changeRoute(http.MethodPost, "closeCondition", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/close-condition",
@@ -54,7 +55,7 @@ func moveForecast(req *writeCall, body *api.Forecast) (*intent, error) {
 }
 
 func deliverMilestone(req *writeCall, body *api.Delivery) (*intent, error) {
-	command := domain.DeliverMilestone{MilestoneRef: req.milestone(), On: body.On}
+	command := domain.DeliverMilestone{MilestoneRef: req.milestone(), On: body.On, Reason: body.Reason}
 	for _, evidence := range body.Evidence {
 		private, err := req.isPrivate(evidence.Audience)
 		if err != nil {
@@ -67,6 +68,10 @@ func deliverMilestone(req *writeCall, body *api.Delivery) (*intent, error) {
 		*to = append(*to, domain.Evidence{Title: evidence.Title, URL: evidence.URL, SHA256: evidence.SHA256})
 	}
 	return req.milestoneIntent(command), nil
+}
+
+func completeMilestone(req *writeCall, body *api.Completion) (*intent, error) {
+	return req.milestoneIntent(domain.CompleteMilestone{MilestoneRef: req.milestone(), On: body.On, Reason: body.Reason}), nil
 }
 
 func withdrawDelivery(req *writeCall, _ *api.Nothing) (*intent, error) {

@@ -11,7 +11,7 @@ import (
 func (w *world) field() string {
 	at := w.at(w.three, "radio", "field")
 	w.As("zte").POST(at+"/start", nil).Want(200)
-	w.As("zte").POST(at+"/deliver", object{"on": "2017-09-03"}).Want(200)
+	w.As("zte").POST(at+"/deliver", object{"on": "2017-09-04"}).Want(200)
 	return at
 }
 
@@ -99,7 +99,7 @@ func TestDispute(t *testing.T) {
 
 	a = w.As("zte").POST(at+"/dispute", object{"reason": "The generator failed"}).Want(200)
 	require.Equal(t, "disputed", a.get("state"))
-	require.Equal(t, "2017-09-03", a.get("delivered_on"), "it claims that it has delivered")
+	require.Equal(t, "2017-09-04", a.get("delivered_on"), "it claims that it has delivered")
 	require.Equal(t, object{
 		"by": "zte", "on": "2017-09-04", "reason": "The generator failed", "named": object{"zte": nil, "nokia": nil, "xiaomi": nil},
 	}, a.get("acceptance.dispute"))

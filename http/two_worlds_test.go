@@ -224,6 +224,7 @@ func drawSecret(t *rapid.T) randomAction {
 		{method: http.MethodPost, path: hidden + "/comment", body: `{"text":"secret"}`},
 		{method: http.MethodPost, path: hidden + "/forecast", body: fmt.Sprintf(`{"on":"2018-08-%d","reason":"r"}`, day)},
 		{method: http.MethodPost, path: hidden + "/deliver", body: `{}`},
+		{method: http.MethodPost, path: hidden + "/complete", body: `{}`},
 		{method: http.MethodPatch, path: hidden, body: fmt.Sprintf(`{"due_on":"2018-02-%d"}`, day)},
 		{method: http.MethodPost, path: worldProject + "/milestones", body: fmt.Sprintf(`{"id":"s-%d","title":"S","owner":"nokia","due_on":"2018-01-%d","audience":"private:nokia"}`, day, day)},
 		{method: http.MethodPost, path: directory + "/members", body: fmt.Sprintf(`{"id":"m%d","name":"N","email":"n@example.com","role":"manager"}`, n)},

@@ -80,7 +80,7 @@ func TestEveryWrite(t *testing.T) {
 		{"xiaomi", "POST", one + "/comment", object{"text": "hm"}, 200, "milestone.commented", ""},
 		{"nokia", "POST", one + "/deliver", nil, 200, "milestone.delivered", ""},
 		{"nokia", "POST", one + "/withdraw", nil, 200, "milestone.delivery_withdrawn", ""},
-		{"nokia", "POST", one + "/deliver", object{"on": "2017-09-01", "evidence": []object{{"title": "Log", "url": "https://proof.example", "sha256": strings.Repeat("0f", 32)}}}, 200, "milestone.delivered", ""},
+		{"nokia", "POST", one + "/deliver", object{"on": "2017-09-04", "reason": "late", "evidence": []object{{"title": "Log", "url": "https://proof.example", "sha256": strings.Repeat("0f", 32)}}}, 200, "milestone.delivered", ""},
 		{"xiaomi", "POST", one + "/reject", object{"reasons": []string{"too slow"}}, 200, "milestone.rejected", ""},
 		{"nokia", "POST", one + "/dispute", object{"reason": "it is fast"}, 200, "milestone.disputed", ""},
 		{"nokia", "POST", one + "/settle", object{"outcome": "accepted", "note": "see the log"}, 200, "milestone.outcome_named", ""},
@@ -112,6 +112,8 @@ func TestEveryWrite(t *testing.T) {
 		{"xiaomi", "POST", pact + "/terminate", object{"mode": "mutual", "effective_on": "2018-12-31", "reason": "done"}, 200, "agreement.termination_called agreement.terminated", ""},
 		{"xiaomi", "POST", pact + "/terminate", object{"mode": "notice", "effective_on": "2018-06-30", "reason": "sooner"}, 200, "agreement.notice_given agreement.terminated", ""},
 		{"nokia", "POST", w.routing(w.secret["nokia"]) + "/share", nil, 200, "", ""},
+		{"xiaomi", "POST", w.routing(w.secret["xiaomi"]) + "/start", nil, 200, "", ""},
+		{"xiaomi", "POST", w.routing(w.secret["xiaomi"]) + "/complete", nil, 200, "", ""},
 	}, pact)
 }
 

@@ -41,7 +41,9 @@ func (m *milestoneNode) addDateMoves(place uint32, payload domain.Payload) {
 			kind: kind, on: event.To.On, from: event.From, partner: event.To.Partner, reason: event.To.Reason,
 		})
 	case domain.MilestoneDelivered:
-		add(dateMove{kind: moveDelivered, on: event.On, number: event.Round})
+		add(dateMove{kind: moveDelivered, on: event.On, number: event.Round, reason: event.Reason})
+	case domain.MilestoneCompleted:
+		add(dateMove{kind: moveCompleted, on: event.On, reason: event.Reason})
 	case domain.DeliveryWithdrawn:
 		add(dateMove{kind: moveWithdrawn, number: event.Round})
 	case domain.MilestoneRejected:

@@ -138,9 +138,6 @@ func (s *store) indexMilestone(project *projectNode, commit *eventlog.Commit, i 
 	milestone.entity = s.world.Milestone(domain.MilestoneRef{Agreement: project.agreement.id, Project: project.id, Milestone: id})
 	project.agreement.updateTitle(titledEntity{project.id, id}, &milestone.title, milestone.entity.Plan.Title, titleOrder(commit.Seq, i))
 	milestone.updatePublic()
-	if _, delivered := event.(domain.MilestoneDelivered); delivered {
-		milestone.deliveredAt = header.RecordedAt.UnixMicro()
-	}
 	if !s.replay {
 		s.updateListing(milestone, before)
 		project.agreement.updateServing(milestone)

@@ -56,7 +56,6 @@ type milestoneNode struct {
 	moves            []byte              // encoded dateMoves; append-only
 	servesInstrument domain.InstrumentID // in whose list of serving milestones it is
 	history          []uint32            // places in the agreement's index
-	deliveredAt      int64               // time of recording of the present delivery, microseconds since 1970
 }
 
 func (a *agreementNode) findProject(id domain.ProjectID) (int, bool) {

@@ -17,7 +17,7 @@ type dateMove struct {
 	on, from domain.Date
 	number   int // of the change request or of the round
 	partner  domain.PartnerID
-	reason   string // of a rejection: all reasons, joined by reasonSeparator
+	reason   string // of a rejection: all reasons, joined by reasonSeparator; of a delivery or completion: the late reason
 }
 
 type moveKind byte
@@ -34,6 +34,7 @@ const (
 	moveWithdrawn
 	moveRejected
 	moveAccepted
+	moveCompleted
 )
 
 // reasonSeparator separates reasons. The API accepts no text that contains it.

@@ -264,6 +264,7 @@ func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.MoveForecast{MilestoneRef: ref, On: day, Reason: "optics late", Private: private},
 		domain.DeliverMilestone{MilestoneRef: ref, Evidence: evidence},
 		domain.DeliverMilestone{MilestoneRef: ref, Evidence: evidence, PrivateEvidence: kept},
+		domain.CompleteMilestone{MilestoneRef: ref},
 		domain.WithdrawDelivery{MilestoneRef: ref},
 		domain.AcceptMilestone{MilestoneRef: ref, Note: "well done"},
 		domain.AcceptMilestone{MilestoneRef: ref, Conditions: []domain.Requirement{{Text: "a report", DueOn: day}, {Text: "spares", DueOn: 20180101}}},

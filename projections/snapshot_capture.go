@@ -32,7 +32,7 @@ func (s *store) capture(partition eventlog.Partition) partitionCapture {
 				project.id, project.entity, s.version(domain.Stream{Agreement: agreement.id, Project: project.id}), project.calls,
 			})
 			for _, milestone := range project.milestones {
-				captured.milestones = append(captured.milestones, savedMilestone{milestone.entity, milestone.deliveredAt, milestone.history, milestone.moves})
+				captured.milestones = append(captured.milestones, savedMilestone{milestone.entity, milestone.history, milestone.moves})
 			}
 		}
 		captured.agreements = append(captured.agreements, saved)

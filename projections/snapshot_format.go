@@ -59,10 +59,9 @@ type (
 		Calls   []openCall
 	}
 	savedMilestone struct {
-		Entity      *domain.Milestone
-		DeliveredAt int64
-		History     []uint32 // each as its distance from the one before
-		Notes       []byte
+		Entity  *domain.Milestone
+		History []uint32 // each as its distance from the one before
+		Notes   []byte
 	}
 )
 

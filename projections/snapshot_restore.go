@@ -87,7 +87,7 @@ func (s *store) restoreMilestone(saved *savedMilestone) error {
 		history[n] += history[n-1]
 	}
 	milestone := &milestoneNode{
-		entity: saved.Entity, project: project, title: saved.Entity.Plan.Title, history: history, deliveredAt: saved.DeliveredAt,
+		entity: saved.Entity, project: project, title: saved.Entity.Plan.Title, history: history,
 		moves: saved.Notes, accepted: saved.Entity.AcceptedOn != 0,
 	}
 	project.milestones[ref.Milestone] = milestone

@@ -99,7 +99,7 @@ func addMove(dates *api.Dates, move dateMove, at time.Time, project *domain.Proj
 	}
 }
 
-// addRound adds a delivery, or its end, to the delivery's round.
+// addRound adds a delivery, or its end, to the delivery's round. A completion has the round 0.
 func addRound(dates *api.Dates, move dateMove, at time.Time) {
 	if n := len(dates.Actual); n == 0 || dates.Actual[n-1].Round != move.number {
 		dates.Actual = append(dates.Actual, api.ActualDate{Round: move.number, Reasons: []string{}, At: at})
@@ -107,7 +107,9 @@ func addRound(dates *api.Dates, move dateMove, at time.Time) {
 	actual := &dates.Actual[len(dates.Actual)-1]
 	switch move.kind {
 	case moveDelivered:
-		actual.DeliveredOn = &move.on
+		actual.DeliveredOn, actual.LateReason = &move.on, move.reason
+	case moveCompleted:
+		actual.CompletedOn, actual.LateReason = &move.on, move.reason
 	case moveWithdrawn:
 		actual.Withdrawn = true
 	case moveRejected:

@@ -36,7 +36,7 @@ func (v inbox) milestoneItem(milestone *domain.Milestone, kind string, since int
 
 func (v inbox) acceptanceItem(node *milestoneNode) api.InboxItem {
 	milestone := node.entity
-	return v.milestoneItem(milestone, "acceptance", node.deliveredAt,
+	return v.milestoneItem(milestone, "acceptance", milestone.RecordedAt,
 		fmt.Sprintf("Delivery %d by %s waits for your decision.", milestone.Round, v.name(milestone.Plan.Owner)))
 }
 

@@ -1,6 +1,8 @@
 package projections
 
 import (
+	"time"
+
 	"tandem/api"
 	"tandem/domain"
 )
@@ -29,10 +31,14 @@ func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 		Disagreement:    milestone.ForecastsDisagree(v.tolerance(node.project.agreement)),
 		Overdue:         v.overdue(milestone),
 		DeliveredOn:     nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
-		Acceptance: v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
+		CompletedOn: nilIfZero(milestone.CompletedOn),
+		Acceptance:  v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
 		DependsOn: []api.Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria),
 		Instrument: nilIfZero(instrument), ScheduleItem: nilIfZero(item), Clause: nilIfZero(clause),
 		Audience: audienceOf(milestone), URL: v.milestoneURL(milestone.Ref),
+	}
+	if milestone.DeliveredOn != 0 || milestone.CompletedOn != 0 {
+		shape.RecordedAt, shape.LateReason = new(time.UnixMicro(milestone.RecordedAt).UTC()), milestone.LateReason
 	}
 	shape.Version, shape.UpdatedAt = milestone.Versions.For(v.viewer.Partner)
 	return shape

@@ -132,7 +132,7 @@ func TestStatusCountsVisibleMilestones(t *testing.T) {
 	require.Equal(t, 4, nokia.Counts.State[domain.Planned])
 	require.Equal(t, domain.MilestoneID("secret-1"), nokia.NextDue.Milestone)
 	xiaomi := viewed(model, viewerOf("xiaomi"), (*projections.View).Status)
-	require.Equal(t, map[domain.MilestoneState]int{"planned": 3, "in_progress": 1, "delivered": 0, "conditionally_accepted": 0, "accepted": 0, "disputed": 0, "waived": 0, "cancelled": 0}, xiaomi.Counts.State)
+	require.Equal(t, map[domain.MilestoneState]int{"planned": 3, "in_progress": 1, "delivered": 0, "conditionally_accepted": 0, "accepted": 0, "completed": 0, "disputed": 0, "waived": 0, "cancelled": 0}, xiaomi.Counts.State)
 	require.Equal(t, map[domain.Health]int{"green": 0, "amber": 1, "red": 0}, xiaomi.Counts.Health)
 	require.Equal(t, 1, xiaomi.Overdue)
 	require.Equal(t, domain.MilestoneID("theirs"), xiaomi.NextDue.Milestone)

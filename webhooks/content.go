@@ -187,6 +187,10 @@ func commentOf(payload domain.Payload) string {
 		return event.To.Note
 	case domain.MilestoneAssessed:
 		return event.To.Note
+	case domain.MilestoneDelivered:
+		return event.Reason
+	case domain.MilestoneCompleted:
+		return event.Reason
 	case domain.MilestoneAccepted:
 		return event.Note
 	case domain.MilestoneConditionallyAccepted:

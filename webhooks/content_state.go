@@ -43,7 +43,7 @@ var eventStyles = map[string]stateStyle{
 	"change.withdrawn": {formats.Neutral, "withdrawn"}, "change.voided": {formats.Warning, "void"},
 
 	"milestone.agreed": {formats.Good, "agreed"}, "milestone.planned": milestoneStyle, "milestone.edited": milestoneStyle, "milestone.started": milestoneStyle,
-	"milestone.progressed": milestoneStyle, "milestone.assessed": milestoneStyle, "milestone.evidence_kept": milestoneStyle, "milestone.forecast_moved": milestoneStyle, "milestone.delivered": milestoneStyle,
+	"milestone.progressed": milestoneStyle, "milestone.assessed": milestoneStyle, "milestone.evidence_kept": milestoneStyle, "milestone.forecast_moved": milestoneStyle, "milestone.delivered": milestoneStyle, "milestone.completed": milestoneStyle,
 	"milestone.delivery_withdrawn": milestoneStyle, "milestone.accepted": milestoneStyle, "milestone.conditionally_accepted": milestoneStyle,
 	"milestone.condition_closed": milestoneStyle, "milestone.rejected": {formats.Bad, "rejected"}, "milestone.disputed": {formats.Bad, "disputed"},
 	"milestone.outcome_named": {formats.Warning, "disputed"}, "milestone.settled": milestoneStyle, "milestone.cancelled": {formats.Bad, "cancelled"},
@@ -60,7 +60,8 @@ var stageStyles = map[domain.Stage]stateStyle{
 var milestoneStyles = map[domain.MilestoneState]stateStyle{
 	domain.Planned: {formats.Neutral, "planned"}, domain.InProgress: {formats.Neutral, "in_progress"}, domain.Delivered: {formats.Neutral, "delivered"},
 	domain.ConditionallyAccepted: {formats.Warning, "conditionally_accepted"}, domain.Accepted: {formats.Good, "accepted"},
-	domain.Disputed: {formats.Bad, "disputed"}, domain.Waived: {formats.Neutral, "waived"}, domain.Cancelled: {formats.Neutral, "cancelled"},
+	domain.PrivatelyCompleted: {formats.Good, "completed"},
+	domain.Disputed:           {formats.Bad, "disputed"}, domain.Waived: {formats.Neutral, "waived"}, domain.Cancelled: {formats.Neutral, "cancelled"},
 }
 
 // state returns the state after the event.

@@ -164,7 +164,17 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 	case domain.ForecastMoved:
 		return p.forecast(fact, event)
 	case domain.MilestoneDelivered:
+		if event.RecordedOn != 0 {
+			return "late", args{
+				"Round": event.Round, "On": p.style.date(event.On), "Recorded": p.style.date(event.RecordedOn), "Reason": event.Reason,
+			}
+		}
 		return "", args{"Round": event.Round, "On": p.style.date(event.On)}
+	case domain.MilestoneCompleted:
+		if event.RecordedOn != 0 {
+			return "late", args{"On": p.style.date(event.On), "Recorded": p.style.date(event.RecordedOn), "Reason": event.Reason}
+		}
+		return "", args{"On": p.style.date(event.On)}
 	case domain.DeliveryWithdrawn:
 		return "", args{"Round": event.Round}
 	case domain.MilestoneAccepted:
