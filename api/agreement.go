@@ -10,7 +10,7 @@ import (
 type Agreement struct {
 	ID                    domain.AgreementID               `json:"id"`
 	Title                 string                           `json:"title"`
-	State                 domain.AgreementState            `json:"state" enum:"draft,active,expired,terminated"`
+	State                 domain.AgreementState            `json:"state" enum:"draft,declined,withdrawn,active,expired,terminated"`
 	Parties               []domain.PartnerID               `json:"parties"`
 	EffectiveOn           domain.Date                      `json:"effective_on"`
 	ExpiresOn             *domain.Date                     `json:"expires_on"`
@@ -19,6 +19,7 @@ type Agreement struct {
 	ForecastToleranceDays int                              `json:"forecast_tolerance_days"`
 	Signatures            map[domain.PartnerID]*Signature  `json:"signatures" doc:"Every party; null for a party that has not signed."`
 	Termination           *Termination                     `json:"termination" doc:"A termination that is set, or called but not yet by all parties; null if there is none."`
+	Closed                *ClosedDraft                     `json:"closed" doc:"Who declined or withdrew the draft; null otherwise."`
 	Notices               map[domain.PartnerID]GivenNotice `json:"notices" doc:"Parties that have given notice, or have left."`
 	Version               uint64                           `json:"version"`
 	UpdatedAt             time.Time                        `json:"updated_at"`
@@ -39,6 +40,13 @@ type Termination struct {
 	Reason      string                 `json:"reason"`
 	CalledBy    []domain.PartnerID     `json:"called_by" doc:"Mutual termination: the parties that have called this date; every party must."`
 	Settled     bool                   `json:"settled" doc:"Whether the termination is set, not only called."`
+}
+
+// ClosedDraft says how a draft was declined or withdrawn.
+type ClosedDraft struct {
+	By     domain.PartnerID `json:"by"`
+	Reason string           `json:"reason"`
+	At     time.Time        `json:"at"`
 }
 
 // GivenNotice is a party's termination notice.
@@ -80,6 +88,16 @@ type AgreementChange struct {
 type Signing struct {
 	Signatory string      `json:"signatory,omitempty" maxLength:"200" doc:"Name of the person who signed on paper."`
 	SignedOn  domain.Date `json:"signed_on,omitzero" doc:"Default: today in the partner's time zone."`
+}
+
+// Declining is the body that declines a draft.
+type Declining struct {
+	Reason string `json:"reason" maxLength:"2000"`
+}
+
+// Withdrawing is the body that withdraws what the own partner proposed.
+type Withdrawing struct {
+	Reason string `json:"reason,omitempty" maxLength:"2000"`
 }
 
 // Terminating is the body that calls a mutual termination or gives notice.

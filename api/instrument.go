@@ -68,10 +68,18 @@ type NewInstrument struct {
 	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"Duties by clause and partner."`
 }
 
-// InstrumentChange is the body that changes the own partner's note on an instrument; its terms change with
-// the agreement.
+// InstrumentChange is the body that edits an instrument of a draft, or changes the own partner's note on it; absent
+// fields stay. Signed instruments change by an amendment.
 type InstrumentChange struct {
-	PrivateNote string `json:"private_note" maxLength:"10000" doc:"An empty note removes it."`
+	PrivateNote *string                                 `json:"private_note,omitempty" maxLength:"10000" doc:"An empty note removes it. Possible at any time, in a request without other fields."`
+	Kind        *domain.InstrumentKind                  `json:"kind,omitempty" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
+	Title       *string                                 `json:"title,omitempty" maxLength:"200"`
+	Roles       *map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
+	EffectiveOn *domain.Date                            `json:"effective_on,omitempty"`
+	ExpiresOn   *domain.Date                            `json:"expires_on,omitempty" nullable:"true"`
+	Disclosure  *domain.Disclosure                      `json:"disclosure,omitempty" enum:"disclosed,undisclosed"`
+	Schedule    *[]domain.ScheduleItem                  `json:"schedule,omitempty" doc:"All items."`
+	Obligations *[]domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"All duties by clause and partner."`
 }
 
 // ItemChange is the body that moves a schedule item.

@@ -13,8 +13,8 @@ import (
 //
 // R2: projects start only after every party has signed, because the parties of a draft can still change.
 //
-// R3 (drafts): any party's manager edits a draft, and an edit voids the signatures. Signed terms change only by
-// an [Amendment].
+// R3 (drafts): any party's manager edits a draft, and an edit voids the signatures. A draft can be declined or
+// withdrawn, see [ClosedDraft]. Signed terms change only by an [Amendment].
 //
 // R4: after the agreement's end no milestone is planned or started and no baseline moves. Started milestones can
 // still be delivered, decided, waived or cancelled, and history stays readable. An agreement ends at the end of
@@ -26,6 +26,8 @@ type Agreement struct {
 	Terms              Terms
 	Signatures         []Signature // sorted by partner
 	Active             bool        // every party has signed
+	DraftedBy          PartnerID   // empty: the operator
+	Closed             ClosedDraft // of a draft that was declined or withdrawn; zero: it was not
 	Instruments        []Instrument
 	MovedItems         []MovedItem         // schedule items that have left the state planned, sorted
 	Amendments         []*Amendment        // by number; an entry is replaced, never modified
@@ -63,11 +65,15 @@ const (
 	AgreementStateActive     AgreementState = "active"
 	AgreementStateExpired    AgreementState = "expired"
 	AgreementStateTerminated AgreementState = "terminated"
+	AgreementStateDeclined   AgreementState = "declined"  // a draft that a party did not want
+	AgreementStateWithdrawn  AgreementState = "withdrawn" // a draft
 )
 
 // State returns the state at the given time.
 func (a *Agreement) State(at time.Time) AgreementState {
 	switch {
+	case a.Closed.State != "":
+		return a.Closed.State
 	case !a.Active:
 		return AgreementStateDraft
 	case a.lastDay() == 0 || DateOf(at.UTC()) <= a.lastDay():
@@ -109,6 +115,8 @@ func (a *Agreement) requireNotLeft(dc DecisionContext) error {
 
 func (a *Agreement) requireActive(at time.Time) error {
 	switch a.State(at) {
+	case AgreementStateDeclined, AgreementStateWithdrawn:
+		return a.requireNotClosed()
 	case AgreementStateDraft:
 		return conflict("agreement_not_signed", "Agreement %s is a draft; work starts after every party has signed it.", a.ID)
 	case AgreementStateExpired, AgreementStateTerminated:
@@ -194,7 +202,7 @@ func sharedEvents(subject string, payloads ...Payload) []Event {
 
 func (e AgreementDrafted) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
-	agreement.ID, agreement.Terms = header.Stream.Agreement, e.Terms
+	agreement.ID, agreement.Terms, agreement.DraftedBy = header.Stream.Agreement, e.Terms, header.Partner
 	agreement.Versions.Count(header.Audience, header.RecordedAt)
 }
 
@@ -315,7 +323,7 @@ func requireDraftManager(agreement *Agreement, dc DecisionContext) error {
 	if agreement.Active {
 		return conflict("agreement_signed", "Agreement %s is signed; propose an amendment to change it.", agreement.ID)
 	}
-	return nil
+	return agreement.requireNotClosed()
 }
 
 func (a *Agreement) signers() []PartnerID {

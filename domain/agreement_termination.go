@@ -164,7 +164,7 @@ func (c TerminateAgreement) decide(state State, dc DecisionContext) ([]Event, er
 	if err := agreement.requirePartyManager(dc); err != nil {
 		return nil, err
 	}
-	if !agreement.Active {
+	if agreement.AwaitsSignatures() {
 		return nil, conflict("agreement_not_signed", "Agreement %s is a draft and cannot be terminated.", agreement.ID)
 	}
 	if err := agreement.requireOpen(dc); err != nil {

@@ -160,7 +160,7 @@ func (a *Agreement) requirePartyManager(dc DecisionContext) error {
 
 // requireAmendable refuses amendments of a draft, and of an agreement that has ended.
 func (a *Agreement) requireAmendable(dc DecisionContext) error {
-	if !a.Active {
+	if a.AwaitsSignatures() {
 		return conflict("agreement_not_signed", "Agreement %s is a draft; edit it instead.", a.ID)
 	}
 	return a.requireOpen(dc)

@@ -62,6 +62,17 @@ func (e InstrumentAdded) disclosed(to disclosure) Payload {
 	return e
 }
 
+func (e InstrumentEdited) disclosed(to disclosure) Payload {
+	e.To = e.To.reducedTo(e.To.detailFor(to.partner, true))
+	e.From = e.From.reducedTo(e.From.detailFor(to.partner, true))
+	return e
+}
+
+func (e InstrumentRemoved) disclosed(to disclosure) Payload {
+	e.Instrument = e.Instrument.reducedTo(e.Instrument.detailFor(to.partner, true))
+	return e
+}
+
 func (e InstrumentNoted) disclosed(to disclosure) Payload {
 	if to.detail() == DetailKind {
 		e.Title = ""

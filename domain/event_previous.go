@@ -63,6 +63,9 @@ func (e WebhookEdited) Previous() []PreviousValue { return changedFields(e.From,
 // Previous returns the terms that changed.
 func (e AgreementEdited) Previous() []PreviousValue { return changedFields(e.From, e.To) }
 
+// Previous returns the fields that changed.
+func (e InstrumentEdited) Previous() []PreviousValue { return changedFields(e.From, e.To) }
+
 // Previous returns the terms that changed.
 func (e AgreementAmended) Previous() []PreviousValue { return changedFields(e.From, e.To) }
 

@@ -40,6 +40,10 @@ var verbs = map[string]verb{
 	"edit-agreement":     {"agreement.edit", "agreement", ""},
 	"sign":               {"agreement.sign", "agreement", ""},
 	"add-instrument":     {"instrument.add", "instrument", "title=Instrument effective_on=2017-07-05 disclosure=disclosed"},
+	"edit-instrument":    {"instrument.edit", "item", ""},
+	"remove-instrument":  {"instrument.remove", "item", ""},
+	"decline":            {"agreement.decline", "agreement", ""},
+	"withdraw-agreement": {"agreement.withdraw", "agreement", ""},
 	"move-item":          {"instrument.move_item", "item", ""},
 	"note":               {"instrument.note", "item", ""},
 	"create-project":     {"project.create", "project", "title=Project decide_by=2018-06-30"},
@@ -139,7 +143,7 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 	case "item":
 		c.FieldByName("AgreementID").SetString(string(s.agreement))
 		c.FieldByName("Instrument").SetString(first)
-		if two {
+		if two && c.FieldByName("Item").IsValid() {
 			c.FieldByName("Item").SetString(second)
 		}
 	case "member":

@@ -66,6 +66,12 @@ var probes = map[string]struct {
 	"webhook.disable":        {aboutDisabling, func(x targets) Command { return DisableWebhook{WebhookRef{x.partner, "ops"}, "r"} }},
 	"agreement.edit":         {aboutAgreement, func(x targets) Command { return EditAgreement{AgreementID: x.agreement, Title: new("T")} }},
 	"agreement.sign":         {aboutAgreement, func(x targets) Command { return SignAgreement{AgreementID: x.agreement} }},
+	"agreement.decline":      {aboutAgreement, func(x targets) Command { return DeclineAgreement{x.agreement, "r"} }},
+	"agreement.withdraw":     {aboutAgreement, func(x targets) Command { return WithdrawAgreement{x.agreement, "r"} }},
+	"instrument.edit": {aboutAgreement, func(x targets) Command {
+		return EditInstrument{AgreementID: x.agreement, Instrument: "i", Title: new("T")}
+	}},
+	"instrument.remove": {aboutAgreement, func(x targets) Command { return RemoveInstrument{x.agreement, "i"} }},
 	"agreement.terminate": {aboutAgreement, func(x targets) Command {
 		return TerminateAgreement{x.agreement, ByNotice, "r", 2018_06_30}
 	}},

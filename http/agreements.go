@@ -22,6 +22,10 @@ func agreementRoutes() []*route {
 			api.Agreement{}, command(editAgreement)),
 		changeRoute(http.MethodPost, "signAgreement", "/v1/agreements/{agreement}/sign", "Sign for the own partner; the last signature activates the agreement. With If-Match: 412 if the draft was edited since it was read",
 			partyManager, agreementVisible, api.Agreement{}, command(signAgreement)),
+		changeRoute(http.MethodPost, "declineAgreement", "/v1/agreements/{agreement}/decline", "Decline a draft, with a reason; this is final", partyManager, agreementVisible,
+			api.Agreement{}, command(declineAgreement)),
+		changeRoute(http.MethodPost, "withdrawAgreement", "/v1/agreements/{agreement}/withdraw", "Withdraw a draft of the own partner; this is final",
+			"a manager of the party that drafted it", agreementVisible, api.Agreement{}, command(withdrawAgreement)),
 		changeRoute(http.MethodPost, "terminateAgreement", "/v1/agreements/{agreement}/terminate", "Call a mutual termination, which requires every party, or give notice",
 			partyManager, agreementVisible, api.Agreement{}, command(terminateAgreement)),
 		{
@@ -146,6 +150,20 @@ func signAgreement(req *writeCall, body *api.Signing) (*intent, error) {
 	}, nil
 }
 
+func declineAgreement(req *writeCall, body *api.Declining) (*intent, error) {
+	id := req.agreement()
+	return &intent{
+		command: domain.DeclineAgreement{AgreementID: id, Reason: body.Reason}, status: http.StatusOK, path: agreementPath(id), read: readAgreement(id),
+	}, nil
+}
+
+func withdrawAgreement(req *writeCall, body *api.Withdrawing) (*intent, error) {
+	id := req.agreement()
+	return &intent{
+		command: domain.WithdrawAgreement{AgreementID: id, Reason: body.Reason}, status: http.StatusOK, path: agreementPath(id), read: readAgreement(id),
+	}, nil
+}
+
 func terminateAgreement(req *writeCall, body *api.Terminating) (*intent, error) {
 	id := req.agreement()
 	return &intent{
@@ -160,8 +178,11 @@ func instrumentRoutes() []*route {
 		createRoute("addInstrument", "/v1/agreements/{agreement}/instruments", "Add an instrument to a draft; this voids the signatures", partyManager, agreementVisible,
 			api.Instrument{}, command(addInstrument)),
 		readRoute("getInstrument", "/v1/agreements/{agreement}/instruments/{instrument}", "One legal part", anyParty, instrumentVisible, api.Instrument{}, getInstrument),
-		changeRoute(http.MethodPatch, "noteInstrument", "/v1/agreements/{agreement}/instruments/{instrument}", "Set the own partner's private note on an instrument",
-			partyManager, instrumentVisible, api.Instrument{}, command(noteInstrument)),
+		changeRoute(http.MethodPatch, "editInstrument", "/v1/agreements/{agreement}/instruments/{instrument}",
+			"Edit an instrument of a draft, which voids the signatures; or set the own partner's private note on an instrument", partyManager, instrumentVisible,
+			api.Instrument{}, command(editInstrument)).mayHideResource(),
+		removeRoute("removeInstrument", "/v1/agreements/{agreement}/instruments/{instrument}", "Remove an instrument from a draft; this voids the signatures", partyManager,
+			instrumentVisibleOrRepeat, deletion(removeInstrument)),
 		readRoute("getScheduleItem", "/v1/agreements/{agreement}/instruments/{instrument}/schedule/{item}", "One schedule item of an instrument", anyParty, scheduleItemVisible,
 			api.ScheduleItem{}, getScheduleItem),
 		changeRoute(http.MethodPatch, "moveScheduleItem", "/v1/agreements/{agreement}/instruments/{instrument}/schedule/{item}",
@@ -210,12 +231,29 @@ func readInstrument(agreement domain.AgreementID, id domain.InstrumentID) resour
 	}
 }
 
-func noteInstrument(req *writeCall, body *api.InstrumentChange) (*intent, error) {
+func editInstrument(req *writeCall, body *api.InstrumentChange) (*intent, error) {
 	agreement, instrument := req.agreement(), req.instrument()
-	return &intent{
-		command: domain.NoteInstrument{AgreementID: agreement, Instrument: instrument, Note: body.PrivateNote},
-		status:  http.StatusOK, path: joinPath(agreementPath(agreement)+"/instruments", instrument), read: readInstrument(agreement, instrument),
-	}, nil
+	intent := &intent{status: http.StatusOK, path: joinPath(agreementPath(agreement)+"/instruments", instrument), read: readInstrument(agreement, instrument)}
+	terms := *body
+	terms.PrivateNote = nil
+	switch onlyNote := terms == (api.InstrumentChange{}); {
+	case onlyNote && body.PrivateNote == nil:
+		return nil, errNothingToChange
+	case onlyNote:
+		intent.command = domain.NoteInstrument{AgreementID: agreement, Instrument: instrument, Note: *body.PrivateNote}
+	case body.PrivateNote != nil:
+		return nil, invalid(domain.FieldError{Field: "private_note", Message: "is private and no part of the terms; set it in a request of its own"})
+	default:
+		intent.command = domain.EditInstrument{
+			AgreementID: agreement, Instrument: instrument, NoEnd: body.ExpiresOn != nil && *body.ExpiresOn == 0, Kind: body.Kind, Title: body.Title, Roles: body.Roles,
+			EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn, Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
+		}
+	}
+	return intent, nil
+}
+
+func removeInstrument(req *writeCall) (*intent, error) {
+	return &intent{command: domain.RemoveInstrument{AgreementID: req.agreement(), Instrument: req.instrument()}, status: http.StatusNoContent}, nil
 }
 
 func getScheduleItem(req *call, view *projections.View) (projections.Answer, error) {

@@ -174,10 +174,13 @@ func (w *world) agreementRows() map[string]row {
 		"addInstrument": {sees: readerPartner, does: managers, body: object{
 			"kind": "exploration", "title": "New", "effective_on": "2018-01-01", "disclosure": "disclosed",
 		}},
-		"getInstrument":    {sees: readerPartner},
-		"getScheduleItem":  {sees: readerPartner},
-		"noteInstrument":   {sees: readerPartner, does: managers, body: object{"private_note": "try"}},
-		"moveScheduleItem": {sees: readerPartner, does: managers, body: object{"state": "delivered"}},
+		"getInstrument":     {sees: readerPartner},
+		"getScheduleItem":   {sees: readerPartner},
+		"declineAgreement":  {sees: readerPartner, does: managers, body: object{"reason": "try"}},
+		"withdrawAgreement": {sees: readerPartner, does: managers, body: object{"reason": "try"}},
+		"removeInstrument":  {sees: readerPartner, does: managers},
+		"editInstrument":    {sees: readerPartner, does: managers, body: object{"private_note": "try"}},
+		"moveScheduleItem":  {sees: readerPartner, does: managers, body: object{"state": "delivered"}},
 	}
 }
 
@@ -294,7 +297,7 @@ func (r row) wanted(rt *route, a actor, p place) []int {
 	case !r.does(a, p):
 		return []int{http.StatusForbidden}
 	case rt.method == http.MethodDelete:
-		return append(slices.Clone(rt.success), http.StatusNotFound) // another actor has removed it
+		return append(slices.Clone(rt.success), http.StatusNotFound, http.StatusConflict) // another actor has removed it, or it is signed
 	}
 	return append(slices.Clone(rt.success), http.StatusConflict)
 }

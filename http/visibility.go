@@ -71,6 +71,11 @@ func instrumentVisible(req *call, view *projections.View) bool {
 	return view.InstrumentVisible(req.agreement(), req.instrument())
 }
 
+// instrumentVisibleOrRepeat also admits the repeat of a removal; see memberVisibleOrRepeat.
+func instrumentVisibleOrRepeat(req *call, view *projections.View) bool {
+	return instrumentVisible(req, view) || (req.header("Idempotency-Key") != "" && agreementVisible(req, view))
+}
+
 func scheduleItemVisible(req *call, view *projections.View) bool {
 	return view.ScheduleItemVisible(req.agreement(), req.instrument(), domain.ItemID(req.echoCtx.Param("item")))
 }

@@ -56,7 +56,7 @@ func (s *store) updateReaders(agreement *agreementNode) {
 
 // updateAwaitedSignatures sets since when the signature of each party is awaited.
 func (a *agreementNode) updateAwaitedSignatures(at int64) {
-	if a.entity.Active {
+	if !a.entity.AwaitsSignatures() {
 		a.awaitedSignatures = nil
 		return
 	}

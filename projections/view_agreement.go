@@ -31,7 +31,7 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 		AcceptanceDays: terms.AcceptanceDays, DeemedAcceptance: terms.DeemedAcceptance,
 		ForecastToleranceDays: terms.ForecastToleranceDays,
 		Signatures:            map[domain.PartnerID]*api.Signature{},
-		Termination:           terminationShape(agreement), Notices: map[domain.PartnerID]api.GivenNotice{},
+		Termination:           terminationShape(agreement), Closed: closedShape(agreement.Closed), Notices: map[domain.PartnerID]api.GivenNotice{},
 		URL: v.url("agreements", string(agreement.ID)),
 	}
 	for _, partner := range terms.Parties {
@@ -45,6 +45,13 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 	}
 	shape.Version, shape.UpdatedAt = agreement.Versions.For(v.viewer.Partner)
 	return shape
+}
+
+func closedShape(closed domain.ClosedDraft) *api.ClosedDraft {
+	if closed.State == "" {
+		return nil
+	}
+	return &api.ClosedDraft{By: closed.By, Reason: closed.Reason, At: closed.ClosedAt()}
 }
 
 // terminationShape returns the end that is set, otherwise the one that was called first, otherwise nil.

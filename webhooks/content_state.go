@@ -29,12 +29,13 @@ var eventStyles = map[string]stateStyle{
 
 	"agreement.drafted": {formats.Neutral, "draft"}, "agreement.edited": {formats.Neutral, "draft"},
 	"agreement.signed": {formats.Good, "signed"}, "agreement.activated": {formats.Good, "in_force"},
+	"agreement.declined": {formats.Bad, "declined"}, "agreement.withdrawn": {formats.Neutral, "withdrawn"},
 	"agreement.termination_called": {formats.Warning, "proposed"}, "agreement.notice_given": {formats.Warning, "notice"},
 	"agreement.terminated": {formats.Warning, "agreed"}, "agreement.parties_added": {formats.Neutral, "draft"}, "project.participants_added": neutralStyle,
 	"agreement.party_invited": {formats.Warning, "proposed"}, "agreement.amended": {formats.Good, "in_force"},
 	"amendment.proposed": {formats.Warning, "proposed"}, "amendment.signed": {formats.Good, "signed"}, "amendment.rejected": {formats.Bad, "rejected"},
 	"amendment.withdrawn": {formats.Neutral, "withdrawn"}, "amendment.voided": {formats.Warning, "void"},
-	"instrument.added": neutralStyle, "instrument.item_moved": neutralStyle, "instrument.noted": neutralStyle,
+	"instrument.added": neutralStyle, "instrument.edited": {formats.Neutral, "draft"}, "instrument.removed": {formats.Neutral, "draft"}, "instrument.item_moved": neutralStyle, "instrument.noted": neutralStyle,
 
 	"project.created": neutralStyle, "project.edited": neutralStyle, "project.stage_called": {formats.Neutral, "proposed"},
 	"project.stage_changed": neutralStyle, "project.decide_by_moved": {formats.Warning, "moved"},

@@ -1,6 +1,7 @@
 package sentences
 
 import (
+	"cmp"
 	"strings"
 
 	"tandem/domain"
@@ -53,6 +54,10 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 		return "", args{"Voided": p.names(fact, event.Voided)}
 	case domain.AgreementSigned:
 		return "", args{"Signatory": event.Signature.Signatory, "On": p.style.date(event.Signature.SignedOn)}
+	case domain.AgreementDeclined:
+		return "", args{"Reason": event.Reason}
+	case domain.AgreementWithdrawn:
+		return "", args{"Reason": event.Reason}
 	case domain.TerminationCalled:
 		return "", args{"On": p.style.date(event.EffectiveOn), "Reason": event.Reason, "Remaining": p.names(fact, event.Remaining)}
 	case domain.NoticeGiven:
@@ -80,6 +85,11 @@ func (p *phrasebook) instrument(fact Fact) (string, args) {
 	case domain.InstrumentAdded:
 		data := args{"Instrument": event.Instrument.Title, "Kind": p.kind(event.Instrument.Kind), "Voided": p.names(fact, event.Voided)}
 		return disclosedVariant(event.Instrument.Title, ""), data
+	case domain.InstrumentEdited:
+		return p.instrumentEdited(fact, event)
+	case domain.InstrumentRemoved:
+		data := args{"Instrument": event.Instrument.Title, "Kind": p.kind(event.Instrument.Kind), "Voided": p.names(fact, event.Voided)}
+		return disclosedVariant(event.Instrument.Title, ""), data
 	case domain.InstrumentNoted:
 		if event.To == "" {
 			return disclosedVariant(event.Title, "removed"), args{"Instrument": event.Title}
@@ -89,6 +99,49 @@ func (p *phrasebook) instrument(fact Fact) (string, args) {
 		return disclosedVariant(event.Title, string(event.To)), args{"Item": event.Title}
 	}
 	return "", args{}
+}
+
+// instrumentEdited lists the changed fields, with the old and new values of those that are short.
+func (p *phrasebook) instrumentEdited(fact Fact, event domain.InstrumentEdited) (string, args) {
+	from, to := event.From, event.To
+	data := args{"Instrument": cmp.Or(from.Title, to.Title), "Kind": p.kind(cmp.Or(to.Kind, from.Kind)), "Voided": p.names(fact, event.Voided)}
+	if from.Title == "" || to.Title == "" {
+		return "undisclosed", data
+	}
+	var words []string
+	add := func(field string, before, after any) {
+		words = append(words, p.text("instrument.field."+field, args{"From": before, "To": after}))
+	}
+	for _, value := range event.Previous() {
+		switch value.Field {
+		case "title":
+			add("title", from.Title, to.Title)
+		case "kind":
+			add("kind", p.kind(from.Kind), p.kind(to.Kind))
+		case "effective_on":
+			add("effective_on", p.style.date(from.EffectiveOn), p.style.date(to.EffectiveOn))
+		case "expires_on":
+			if from.ExpiresOn == 0 || to.ExpiresOn == 0 {
+				add("term", p.term(from.ExpiresOn), p.term(to.ExpiresOn))
+				continue
+			}
+			add("expires_on", p.style.date(from.ExpiresOn), p.style.date(to.ExpiresOn))
+		case "disclosure":
+			add("disclosure", p.text("disclosure."+string(from.Disclosure), nil), p.text("disclosure."+string(to.Disclosure), nil))
+		default:
+			add(value.Field, nil, nil)
+		}
+	}
+	data["What"] = strings.Join(words, p.style.semicolon)
+	return "", data
+}
+
+// term formats the last day of a term.
+func (p *phrasebook) term(lastDay domain.Date) string {
+	if lastDay == 0 {
+		return p.text("term.open_ended", nil)
+	}
+	return p.text("term.fixed", args{"On": p.style.date(lastDay)})
 }
 
 // disclosedVariant returns the suffix of a message for an event of which the reader may not see the title.
