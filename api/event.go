@@ -12,8 +12,9 @@ type Event struct {
 	ID          string              `json:"id" doc:"Stable; the same in feeds, history and webhooks."`
 	Position    string              `json:"position" doc:"Dense for its reader within one agreement."`
 	RecordedAt  time.Time           `json:"recorded_at"`
-	Partner     *domain.PartnerID   `json:"partner" doc:"The acting member; null for the system and the operator."`
+	Partner     *domain.PartnerID   `json:"partner" doc:"The acting partner; null for the system and the operator."`
 	Member      string              `json:"member"`
+	MemberName  *string             `json:"member_name" doc:"The present display name of the member; null for a program, the operator and the system."`
 	ViaOperator bool                `json:"via_operator" doc:"The token of this action was issued by the operator."`
 	Type        string              `json:"type"`
 	Audience    domain.Audience     `json:"audience"`

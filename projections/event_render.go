@@ -23,7 +23,7 @@ func (s *events) RenderEvents(viewer Viewer, events []VisibleEvent, language str
 			if event, err = view.disclosed(event); err != nil {
 				return err
 			}
-			rendered[i] = event.shape(s.book.Sentence(language, view.fact(event)))
+			rendered[i] = s.shape(event, language, view.fact(event))
 		}
 		return nil
 	})
@@ -36,6 +36,7 @@ type RenderedEvent struct {
 	Previous  map[string]any // the former values of the fields that the event has changed
 	Milestone *api.Milestone // as the event's commit left it; nil if the event is not about a milestone
 	Sentence  string         // in the language asked for
+	Actor     string         // in that language: the acting member and partner, or the partner alone; empty: neither
 	Payload   domain.Payload
 	Names     map[domain.PartnerID]string // of the partners that the reader can see
 	Project   string                      // title; empty: the event is about an agreement
@@ -62,8 +63,8 @@ func (s *events) RenderEvent(
 			return commitError(event.commit, err)
 		}
 		fact := view.fact(event)
-		rendered.Event = event.shape(s.book.Sentence(sentences.English, fact))
-		rendered.Sentence = s.book.Sentence(language, fact)
+		rendered.Event = s.shape(event, sentences.English, fact)
+		rendered.Sentence, rendered.Actor = s.book.Sentence(language, fact), s.book.Actor(language, fact)
 		rendered.Names = view.knownNames(event.ref.entry.At)
 		rendered.Agreement, rendered.Project = view.agreementTitle(event), view.projectTitle(event)
 		if known = rendered.Event.Milestone == nil; !known {
@@ -128,13 +129,15 @@ func (e decodedEvent) milestone() domain.MilestoneRef {
 	}
 }
 
-// shape returns the event as feeds show it.
-func (e decodedEvent) shape(sentence string) api.Event {
+// shape returns the event as feeds in a language show it.
+func (s *events) shape(e decodedEvent, language string, fact sentences.Fact) api.Event {
 	member, viaOperator := domain.ParseActorName(e.commit.Actor)
 	shape := api.Event{
 		ID: e.ID(), Position: e.Position().String(), RecordedAt: e.RecordedAt(), Type: e.Type(), Audience: e.Audience(),
 		Partner: nilIfZero(domain.PartnerID(e.commit.Partner)), Member: string(member), ViaOperator: viaOperator,
-		Agreement: e.stream.Agreement, Project: nilIfZero(e.stream.Project), Data: json.RawMessage(e.data), Sentence: sentence,
+		MemberName: nilIfZero(s.book.Member(language, fact)),
+		Agreement:  e.stream.Agreement, Project: nilIfZero(e.stream.Project), Data: json.RawMessage(e.data),
+		Sentence: s.book.Sentence(language, fact),
 	}
 	if e.stream.Project != "" {
 		shape.Milestone = nilIfZero(domain.MilestoneID(e.stored().Subject))
@@ -152,6 +155,7 @@ func (v *View) fact(event decodedEvent) sentences.Fact {
 		Milestone:  func(id domain.MilestoneID) string { return v.milestoneTitle(event, id) },
 		Instrument: func(id domain.InstrumentID) string { return v.instrumentTitle(event.stream.Agreement, id) },
 	}
+	fact.Member, fact.Former = v.actingMember(event)
 	_, fact.Private = event.Audience().Private()
 	switch {
 	case event.stream.Partner != "":
@@ -163,6 +167,13 @@ func (v *View) fact(event decodedEvent) sentences.Fact {
 		fact.Title = v.milestoneTitle(event, domain.MilestoneID(subject))
 	}
 	return fact
+}
+
+// actingMember returns the display name of the member who acted, or whether that member is a former one.
+func (v *View) actingMember(event decodedEvent) (name string, former bool) {
+	member, _ := domain.ParseActorName(event.commit.Actor)
+	known := v.store.names.of(domain.MemberRef{Partner: domain.PartnerID(event.commit.Partner), Member: member})
+	return known.name, known.former
 }
 
 // knownNames returns the names that the viewer and the partners that it can see had at a time, in microseconds since

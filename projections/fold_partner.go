@@ -69,6 +69,10 @@ func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i 
 	case domain.MemberAdded, domain.MemberEdited, domain.MemberRemoved:
 		ref := domain.MemberRef{Partner: partner.id, Member: domain.MemberID(header.Subject)}
 		partner.members[ref.Member] = s.world.Member(ref)
+		if _, removed := payload.(domain.MemberRemoved); removed && !s.replay {
+			s.names.erase(ref)
+			s.markRenamed(ref)
+		}
 		s.updateTokens(partner, func(token *domain.Token) bool { return token.Member == ref.Member })
 	case domain.TokenIssued, domain.TokenRevoked:
 		ref := domain.TokenRef{Partner: partner.id, Token: domain.TokenID(header.Subject)}
@@ -93,6 +97,13 @@ func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i 
 		_, err = s.addEvent(partner.index, commit, i, header, code)
 	}
 	return err
+}
+
+// markRenamed makes the pages stale that can show the member's name.
+func (s *store) markRenamed(ref domain.MemberRef) {
+	for _, counterparty := range s.partner(ref.Partner).counterparties() {
+		s.markChanged(s.reader(counterparty), "")
+	}
 }
 
 // updateProfile copies the partner. Its counterparties are woken only if a field that they see has changed.

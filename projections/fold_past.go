@@ -8,7 +8,7 @@ import (
 // emptyPast returns a store in the midst of a replay, into which the past of a root is folded. It holds the
 // present partners.
 func (s *store) emptyPast(stream domain.Stream) *store {
-	past := newStore(newTokenIndex())
+	past := newStore(newTokenIndex(), s.names)
 	past.beginReplay()
 	past.epochs = s.epochs
 	for id, partner := range s.partners {

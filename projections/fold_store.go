@@ -24,6 +24,7 @@ type store struct {
 	agreementsIn  [eventlog.Partitions][]*agreementNode
 	operator      *partnerNode // the operator as a reader, who sees every directory
 	tokens        *tokenIndex
+	names         *memberNames
 
 	zones      map[string]*time.Location
 	postStates *postStates     // nil during a replay and in past states
@@ -39,7 +40,7 @@ type streamNode struct {
 	project   *projectNode
 }
 
-func newStore(found *tokenIndex) *store {
+func newStore(found *tokenIndex, names *memberNames) *store {
 	state := &store{
 		entities: entities{
 			partners:   map[domain.PartnerID]*partnerNode{},
@@ -48,6 +49,7 @@ func newStore(found *tokenIndex) *store {
 		streams:  map[string]*streamNode{},
 		operator: newPartnerNode(""),
 		tokens:   found,
+		names:    names,
 		zones:    map[string]*time.Location{},
 	}
 	state.world = domain.NewFork(state)
@@ -67,6 +69,9 @@ func (s *store) endReplay() {
 	s.world = domain.NewFork(s)
 	s.buildLists()
 	s.tokens.load(s.tokenHolders())
+	for _, partner := range s.partners {
+		s.names.eraseRemoved(partner.members)
+	}
 }
 
 // apply folds one commit whose events are decoded. An error means that the log is damaged.

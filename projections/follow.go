@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"tandem/domain"
 	"tandem/eventlog"
 )
 
@@ -20,6 +21,7 @@ type follower struct {
 	present   *present
 	lifecycle *lifecycle
 	waits     *headWaits
+	names     *nameReader
 	losses    *lossHandler
 	seen      *seenHeads
 	snapshots *snapshotWriter
@@ -73,7 +75,7 @@ func (f *follower) followUntilDone(ctx context.Context) error {
 
 // follow calls Follow of the log from the applied heads on.
 func (f *follower) follow(ctx context.Context) error {
-	session := &session{follower: f, caughtUp: make(chan struct{})}
+	session := &session{follower: f, ctx: ctx, caughtUp: make(chan struct{})}
 	if !f.lifecycle.isLive() {
 		session.replay = startPipeline(f)
 	}
@@ -93,7 +95,8 @@ func (f *follower) follow(ctx context.Context) error {
 // applied at once.
 type session struct {
 	follower *follower
-	replay   *pipeline // nil once live
+	ctx      context.Context // of reads of names
+	replay   *pipeline       // nil once live
 	err      error
 	stop     func()        // ends the call, which may have no further entry to pass on
 	caughtUp chan struct{} // closed when all commits that were durable at the call are applied
@@ -108,19 +111,26 @@ func (s *session) accept(entries []eventlog.Entry) error {
 	}
 	group := &entryGroup{entries: entries}
 	group.decode()
-	s.err = s.follower.applyGroup(group)
+	renamed, err := s.follower.names.readChanged(s.ctx, group)
+	if err == nil {
+		err = s.follower.applyGroup(group, renamed)
+	}
+	s.err = err
 	return s.err
 }
 
 // goLive ends the replay, if this is the first session.
 func (s *session) goLive() {
 	s.drain()
+	follower := s.follower
+	if s.err == nil && !follower.lifecycle.isLive() {
+		s.err = follower.names.readAll(s.ctx)
+	}
 	if s.err != nil {
 		s.stop()
 		return
 	}
 	close(s.caughtUp)
-	follower := s.follower
 	if follower.lifecycle.isLive() {
 		return
 	}
@@ -146,9 +156,14 @@ func (s *session) result() error {
 }
 
 // applyGroup applies a decoded group, wakes waiting goroutines, and returns the error that must halt the read
-// model, if any.
-func (f *follower) applyGroup(group *entryGroup) error {
-	err := f.present.change(func(state *store) error { return f.apply(state, group) })
+// model, if any. The group has changed the names of the members that are renamed.
+func (f *follower) applyGroup(group *entryGroup, renamed []domain.MemberRef) error {
+	err := f.present.change(func(state *store) error {
+		for _, ref := range renamed {
+			state.markRenamed(ref)
+		}
+		return f.apply(state, group)
+	})
 	f.waits.wake(group.entries)
 	if f.applied != nil && len(group.entries) > 0 {
 		f.applied(group.entries)
@@ -214,7 +229,7 @@ func (p *pipeline) apply(follower *follower) {
 		if p.err != nil {
 			continue
 		}
-		if p.err = follower.applyGroup(group); p.err != nil {
+		if p.err = follower.applyGroup(group, nil); p.err != nil {
 			close(p.failed)
 		}
 	}

@@ -114,7 +114,7 @@ func (f *follower) applyRange(ctx context.Context, partition eventlog.Partition,
 			group.entries = append(group.entries, eventlog.Entry{Partition: partition, Commit: &commits[n]})
 		}
 		group.decode()
-		if err := f.applyGroup(group); err != nil {
+		if err := f.applyGroup(group, nil); err != nil {
 			return err
 		}
 	}

@@ -26,6 +26,8 @@ type fixture struct {
 	leases map[eventlog.Partition]eventlog.Lease
 	heads  map[eventlog.Partition]eventlog.Head
 	count  map[string]uint64
+	puts   []eventlog.KV // of the next commit
+	actor  domain.Actor  // of the next commands of its partner; zero: managerOf
 	n      int
 }
 
@@ -72,19 +74,22 @@ func managerOf(partner domain.PartnerID) domain.Actor {
 
 // try decides a command and stores its events, or returns the refusal.
 func (h *fixture) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit, error) {
-	at := h.clock.advance(time.Second)
-	events, err := domain.Decide(h.state, c, domain.DecisionContext{Actor: managerOf(who), At: at, Today: domain.DateOf(at)})
+	at, actor := h.clock.advance(time.Second), managerOf(who)
+	if h.actor.Partner == who && who != "" {
+		actor = h.actor
+	}
+	events, err := domain.Decide(h.state, c, domain.DecisionContext{Actor: actor, At: at, Today: domain.DateOf(at)})
 	if err != nil {
 		return nil, err
 	}
-	commit := h.commit(managerOf(who), c.Stream(), at)
+	commit := h.commit(actor, c.Stream(), at)
 	for _, e := range events {
 		stored, data, err := domain.EncodeEvent(e.Payload)
 		require.NoError(h.t, err)
 		commit.Events = append(commit.Events, eventlog.Event{Type: stored, Subject: e.Subject, Audience: string(e.Audience), Data: data})
 		h.state.Apply(domain.Header{
 			Stream: c.Stream(), Commit: commit.Seq, Subject: e.Subject, Audience: e.Audience, Partner: who,
-			Member: managerOf(who).Member, RecordedAt: at,
+			Member: actor.Member, RecordedAt: at,
 		}, e.Payload)
 	}
 	h.append(commit)
@@ -124,7 +129,8 @@ func (h *fixture) append(commits ...*eventlog.Commit) {
 		require.NoError(h.t, err)
 		h.leases[partition] = lease
 	}
-	b := eventlog.Batch{Partition: partition, Fence: h.leases[partition].Fence(), Head: h.heads[partition]}
+	b := eventlog.Batch{Partition: partition, Fence: h.leases[partition].Fence(), Head: h.heads[partition], Puts: h.puts}
+	h.puts = nil
 	head := b.Head
 	for _, commit := range commits {
 		commit.Seal(head)

@@ -35,7 +35,7 @@ func FuzzPosition(f *testing.F) {
 }
 
 func TestEventIndexIsBounded(t *testing.T) {
-	state := newStore(newTokenIndex())
+	state := newStore(newTokenIndex(), &memberNames{})
 	index := newEventIndex("agreement/a", "a")
 	index.readerSets = make([]readerSet, 1<<16)
 	_, err := index.setCode([]domain.PartnerID{"nokia"}, state.reader)

@@ -63,9 +63,9 @@ func New(cfg Config) (*ReadModel, error) {
 	if err := errors.Join(cfg.validate(), bookErr, formatErr); err != nil {
 		return nil, err
 	}
-	tokens := newTokenIndex()
+	tokens, names := newTokenIndex(), &memberNames{}
 	model := &ReadModel{
-		present: &present{store: newStore(tokens)}, lifecycle: newLifecycle(), losses: &losses{}, tokenIndex: tokens,
+		present: &present{store: newStore(tokens, names)}, lifecycle: newLifecycle(), losses: &losses{}, tokenIndex: tokens,
 		profiles: &profiles{cfg.Log},
 	}
 	model.headWaits = &headWaits{present: model.present, lifecycle: model.lifecycle, losses: model.losses, log: cfg.Log}
@@ -77,10 +77,13 @@ func New(cfg Config) (*ReadModel, error) {
 	}
 	model.follower = &follower{
 		log: cfg.Log, logger: cfg.Logger, applied: cfg.Applied, present: model.present, lifecycle: model.lifecycle, waits: model.headWaits, seen: seen,
+		names: &nameReader{log: cfg.Log, names: names, onFailure: func(err error) {
+			cfg.Logger.Warn("the name of a member cannot be read; the read is repeated", "error", err)
+		}},
 		losses: &lossHandler{log: cfg.Log, logger: cfg.Logger, present: model.present, losses: model.losses, waits: model.headWaits},
 		snapshots: &snapshotWriter{
 			dir: cfg.Dir, every: cfg.SnapshotEvery, logger: cfg.Logger, format: format,
-			present: model.present, lifecycle: model.lifecycle, tokens: tokens,
+			present: model.present, lifecycle: model.lifecycle, tokens: tokens, names: names,
 		},
 	}
 	return model, nil

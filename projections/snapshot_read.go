@@ -48,7 +48,7 @@ func (s *snapshotWriter) restore(file []byte) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	state := newStore(s.tokens)
+	state := newStore(s.tokens, s.names)
 	state.beginReplay()
 	for _, value := range values {
 		if err := state.restoreSection(value); err != nil {

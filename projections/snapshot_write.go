@@ -24,6 +24,7 @@ type snapshotWriter struct {
 	present   *present
 	lifecycle *lifecycle
 	tokens    *tokenIndex
+	names     *memberNames
 	since     int        // commits applied since the last snapshot; used by the follower's goroutine
 	lock      sync.Mutex // held while a snapshot is written in the background
 	running   sync.WaitGroup

@@ -19,13 +19,16 @@ func EmailKey(partner domain.PartnerID, member domain.MemberID) string {
 	return profilePrefix(partner, member) + "email"
 }
 
+// profileKeys is the prefix of the keys of names and addresses.
+const profileKeys = "profile/"
+
 func profilePrefix(partner domain.PartnerID, member domain.MemberID) string {
-	return "profile/" + string(partner) + "/" + string(member) + "/"
+	return profileKeys + string(partner) + "/" + string(member) + "/"
 }
 
 // profiles reads the names and addresses of members. They are personal data that can be erased, so they are not part
 // of events but values in the key-value space of the directory's partition, under NameKey and EmailKey. Two keys
-// allow concurrent changes of both. Profiles are never cached: not in the store, in snapshots or in pages.
+// allow concurrent changes of both. Addresses are never cached; names are kept in memory only, see memberNames.
 type profiles struct{ log Log }
 
 // Profile returns a member's name and address; an erased one is empty. If the log
@@ -39,7 +42,7 @@ func (p *profiles) Profile(ctx context.Context, partner domain.PartnerID, member
 // FillProfiles sets the names and addresses of a partner's members. If the log cannot be read the error is an
 // ErrUnreadable.
 func (p *profiles) FillProfiles(ctx context.Context, partner domain.PartnerID, members []api.Member) error {
-	return p.fill(ctx, partner, "profile/"+string(partner)+"/", members)
+	return p.fill(ctx, partner, profileKeys+string(partner)+"/", members)
 }
 
 func (p *profiles) fill(ctx context.Context, partner domain.PartnerID, prefix string, members []api.Member) error {

@@ -26,7 +26,7 @@ type ContentInput struct {
 	DueOn   domain.Date
 	Owner   string // name
 
-	Partner  string // name of the acting partner; empty: Tandem itself or the operator
+	Actor    string // member and partner that acted; empty: Tandem itself or the operator
 	Link     string // absolute
 	Language string
 }
@@ -35,10 +35,7 @@ type ContentInput struct {
 func NewContentInput(rendered *projections.RenderedEvent, link, language string) ContentInput {
 	input := ContentInput{
 		Type: rendered.Event.Type, Payload: rendered.Payload, Sentence: rendered.Sentence, Agreement: rendered.Agreement, Project: rendered.Project,
-		Link: link, Language: language,
-	}
-	if partner := rendered.Event.Partner; partner != nil {
-		input.Partner = rendered.Names[*partner]
+		Actor: rendered.Actor, Link: link, Language: language,
 	}
 	if milestone := rendered.Milestone; milestone != nil {
 		input.Milestone, input.State, input.Overdue, input.DueOn, input.Owner = milestone.Title, milestone.State, milestone.Overdue, milestone.DueOn, rendered.Names[milestone.Owner]
@@ -74,8 +71,8 @@ func EventContent(book *sentences.Book, input ContentInput) formats.Content {
 		add("due", book.Date(input.Language, input.DueOn))
 	}
 	add("owner", input.Owner)
-	if !strings.Contains(content.Headline, input.Partner) {
-		add("by", input.Partner)
+	if !strings.Contains(content.Headline, input.Actor) {
+		add("by", input.Actor)
 	}
 	if !strings.Contains(content.Headline, formats.SingleLine(details.reason)) {
 		add("reason", details.reason)

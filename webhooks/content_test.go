@@ -49,7 +49,7 @@ func stored(t testing.TB) map[string]domain.Payload {
 func contentInput(kind string, payload domain.Payload, book *sentences.Book, lang string) webhooks.ContentInput {
 	name := func(id domain.PartnerID) string { return strings.ToUpper(string(id[:1])) + string(id[1:]) }
 	input := webhooks.ContentInput{
-		Type: domain.PublicType(kind), Payload: payload, Agreement: "Nokia–Xiaomi 2017", Partner: "Nokia",
+		Type: domain.PublicType(kind), Payload: payload, Agreement: "Nokia–Xiaomi 2017", Actor: "Nokia",
 		Link: exampleLink, Language: lang,
 	}
 	title := input.Agreement
@@ -180,7 +180,7 @@ func TestNewContentInput(t *testing.T) {
 	book := newBook(t)
 	actor, red := domain.PartnerID("nokia"), domain.Red
 	rendered := &projections.RenderedEvent{
-		Event: api.Event{Type: "milestone.progressed", Partner: &actor}, Sentence: "Nokia reports FP4 field trial red at 40 %",
+		Event: api.Event{Type: "milestone.progressed", Partner: &actor}, Actor: "Nokia", Sentence: "Nokia reports FP4 field trial red at 40 %",
 		Payload:   domain.MilestoneProgressed{To: domain.Report{Percent: 40, Health: red, Note: "optics late"}},
 		Milestone: &api.Milestone{Title: "FP4 field trial", State: domain.InProgress, Health: &red, Owner: "nokia", DueOn: domain.DateOf(now)},
 		Names:     map[domain.PartnerID]string{"nokia": "Nokia"}, Project: "IP routing on FP4", Agreement: "Nokia–Xiaomi 2017",
@@ -191,6 +191,6 @@ func TestNewContentInput(t *testing.T) {
 		Facts: []formats.Fact{{Name: "Due", Value: "22 March 2018"}, {Name: "Owner", Value: "Nokia"}, {Name: "Reason", Value: "optics late"}},
 		Link:  exampleLink, LinkText: "Open in Tandem", Language: "en",
 	}, webhooks.EventContent(book, webhooks.NewContentInput(rendered, exampleLink, "en")))
-	rendered.Milestone, rendered.Event.Partner = nil, nil
+	rendered.Milestone, rendered.Actor = nil, ""
 	require.Equal(t, "notice", webhooks.EventContent(book, webhooks.NewContentInput(rendered, exampleLink, "en")).State.Word)
 }

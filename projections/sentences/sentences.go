@@ -137,6 +137,14 @@ func (p *phrasebook) text(id string, data args) string {
 	return text
 }
 
+// member returns the display name of the member who acted; empty without one.
+func (p *phrasebook) member(fact Fact) string {
+	if fact.Former {
+		return p.text("actor.former", nil)
+	}
+	return fact.Member
+}
+
 func (p *phrasebook) actor(fact Fact) string {
 	switch {
 	case fact.System:
@@ -144,10 +152,7 @@ func (p *phrasebook) actor(fact Fact) string {
 	case fact.Partner == "":
 		return p.text("actor.operator", nil)
 	}
-	name := fact.Member
-	if fact.Former {
-		name = p.text("actor.former", nil)
-	}
+	name := p.member(fact)
 	if name == "" {
 		return fact.Name(fact.Partner)
 	}
@@ -192,6 +197,17 @@ func (p *phrasebook) names(fact Fact, ids []domain.PartnerID) string {
 }
 
 func (p *phrasebook) role(role domain.Role) string { return p.text("role."+string(role), nil) }
+
+// Member returns the display name of the member who acted; empty without one.
+func (b *Book) Member(lang string, fact Fact) string { return b.voice(lang).member(fact) }
+
+// Actor returns the member and the partner that acted, as in sentences; empty for the operator and Tandem itself.
+func (b *Book) Actor(lang string, fact Fact) string {
+	if fact.Partner == "" {
+		return ""
+	}
+	return b.voice(lang).actor(fact)
+}
 
 // Text returns the message with an id such as "state.accepted", for messages that consist of more than a
 // sentence. Data are the arguments of the message. An unknown id is returned as it is.

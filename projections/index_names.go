@@ -1,0 +1,47 @@
+package projections
+
+import (
+	"sync"
+
+	"tandem/domain"
+)
+
+// memberNames holds the display names of members, so that no rendering reads the log. They can be erased, so they are
+// kept in memory only, never in a snapshot. The past shows the present names.
+type memberNames struct {
+	known sync.Map // memberName by domain.MemberRef
+}
+
+// memberName is how others see a member.
+type memberName struct {
+	name   string
+	former bool // the member was removed, and the name erased
+}
+
+// formerMember is the display name of a removed member in responses that are the same in every language.
+const formerMember = "former member"
+
+// of returns the name of a member; zero for a program, the operator, the system and a member without a name.
+func (n *memberNames) of(ref domain.MemberRef) memberName {
+	name, _ := n.known.Load(ref)
+	known, _ := name.(memberName)
+	return known
+}
+
+// set sets the name of a member and reports whether it replaced another one.
+func (n *memberNames) set(ref domain.MemberRef, name string) (replaced bool) {
+	before, existed := n.known.Swap(ref, memberName{name: name})
+	return existed && before != any(memberName{name: name})
+}
+
+// erase makes a member a former one.
+func (n *memberNames) erase(ref domain.MemberRef) { n.known.Store(ref, memberName{former: true}) }
+
+// eraseRemoved makes the removed members of a partner former ones.
+func (n *memberNames) eraseRemoved(members map[domain.MemberID]*domain.Member) {
+	for _, member := range members {
+		if member.Removed {
+			n.erase(member.Ref)
+		}
+	}
+}
