@@ -236,7 +236,7 @@ func (c EditAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 	if c.Parties != nil && !slices.Contains(to.Parties, dc.Actor.Partner) {
 		check.add("parties", "your own partner is missing; add it")
 	}
-	check.droppedParties(agreement, to)
+	check.droppedParties(agreement, to, dc.Actor.Partner)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
@@ -249,12 +249,17 @@ func (c EditAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 	return sharedEvents("", agreement.editEvents(to)...), nil
 }
 
-// droppedParties refuses to remove a party that has a role or an obligation in an instrument.
-func (v *validation) droppedParties(agreement *Agreement, to Terms) {
+// droppedParties refuses to remove a party that has a role or an obligation in an instrument, which it names only if
+// the actor may see it.
+func (v *validation) droppedParties(agreement *Agreement, to Terms, actor PartnerID) {
 	for n := range agreement.Instruments {
 		instrument := &agreement.Instruments[n]
 		for _, partner := range agreement.Terms.Parties {
-			if !slices.Contains(to.Parties, partner) && instrument.namesPartner(partner) {
+			switch {
+			case slices.Contains(to.Parties, partner) || !instrument.namesPartner(partner):
+			case agreement.DetailFor(instrument, actor) == DetailKind:
+				v.add("parties", "%s has a role in an undisclosed instrument and cannot be removed", partner)
+			default:
 				v.add("parties", "%s has a role or an obligation in instrument %s and cannot be removed", partner, instrument.ID)
 			}
 		}

@@ -47,6 +47,11 @@ func (c ProposeAmendment) decide(state State, dc DecisionContext) ([]Event, erro
 	if err := agreement.requireAmendable(dc); err != nil {
 		return nil, err
 	}
+	for _, instrument := range event.Changes.AddInstruments { // one that the actor may not see
+		if agreement.Instrument(instrument.ID) != nil {
+			return nil, errInstrumentExists(agreement, instrument.ID)
+		}
+	}
 	return sharedEvents("", event), nil
 }
 
@@ -122,16 +127,23 @@ func (v *validation) instrumentChanges(agreement *Agreement, to Terms, changes A
 		for _, fieldError := range instrument.validate(&Agreement{Terms: to}) {
 			v.add("add_instruments", "%s: %s", instrument.ID, fieldError)
 		}
-		if agreement.Instrument(instrument.ID) != nil || slices.Contains(named, instrument.ID) {
+		present := agreement.Instrument(instrument.ID)
+		if slices.Contains(named, instrument.ID) || (present != nil && agreement.DetailFor(present, dc.Actor.Partner) != DetailKind) {
 			v.add("add_instruments", "instrument %s already exists", instrument.ID)
 		}
 		named = append(named, instrument.ID)
 	}
 	for _, end := range changes.EndInstruments {
 		instrument := agreement.Instrument(end.ID)
+		detail := DetailKind
+		if instrument != nil {
+			detail = agreement.DetailFor(instrument, dc.Actor.Partner)
+		}
 		switch {
-		case instrument == nil:
+		case detail == DetailKind:
 			v.add("end_instruments", "instrument %q does not exist", end.ID)
+		case detail == DetailSummary:
+			v.add("end_instruments", "%s has no role in instrument %s; one of its parties can propose the end", dc.Actor.Partner, end.ID)
 		case end.ExpiresOn == 0:
 			v.add("end_instruments", "%s: expires_on: required", end.ID)
 		case end.ExpiresOn < instrument.EffectiveOn:

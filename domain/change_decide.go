@@ -86,7 +86,8 @@ func (c ProposeChange) proposals(state State, agreement *Agreement, project *Pro
 func (w WantedChange) proposal(milestone *Milestone, agreement *Agreement, project *Project, dc DecisionContext, check *validation) ProposedChange {
 	proposed := ProposedChange{Milestone: w.Milestone, Cancel: w.Cancel}
 	to := w.To.applyTo(milestone.Plan)
-	wrong := to.validate(agreement, project, false)
+	wrong := to.validate(project, false)
+	wrong.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan)
 	wrong.departedPartners(agreement, dc.At, to, milestone.Plan)
 	for _, fieldError := range wrong {
 		check.add("milestones", "%s: %s", w.Milestone, fieldError)
@@ -262,7 +263,7 @@ func (m milestoneContext) requireApplicable(to Plan, cancel bool) error {
 		return conflict("delivery_open", "Milestone %s is %s; its owner and acceptors can change, and it can be cancelled, only between deliveries.",
 			m.Ref.Milestone, Term(m.State))
 	}
-	if check := to.validate(m.agreement, m.project, false); len(check) > 0 {
+	if check := to.validate(m.project, false); len(check) > 0 {
 		return conflict("change_does_not_fit", "Milestone %s has changed and the request no longer fits it (%s); propose another.",
 			m.Ref.Milestone, check[0])
 	}

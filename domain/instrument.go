@@ -191,9 +191,13 @@ func (c AddInstrument) decide(state State, dc DecisionContext) ([]Event, error) 
 		return nil, conflict("too_many_instruments", "Agreement %s has %d instruments, the maximum.", agreement.ID, len(agreement.Instruments))
 	}
 	if agreement.Instrument(c.Instrument.ID) != nil {
-		return nil, conflict("instrument_exists", "Agreement %s already has an instrument %s; choose another id.", agreement.ID, c.Instrument.ID)
+		return nil, errInstrumentExists(agreement, c.Instrument.ID)
 	}
 	return sharedEvents(string(c.Instrument.ID), InstrumentAdded{c.Instrument, agreement.signers()}), nil
+}
+
+func errInstrumentExists(agreement *Agreement, id InstrumentID) error {
+	return conflict("instrument_exists", "Agreement %s already has an instrument %s; choose another id.", agreement.ID, id)
 }
 
 func (e InstrumentAdded) apply(world *World, header Header) {

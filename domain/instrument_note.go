@@ -40,7 +40,7 @@ func (c NoteInstrument) decide(state State, dc DecisionContext) ([]Event, error)
 		return nil, err
 	}
 	instrument := agreement.Instrument(c.Instrument)
-	if instrument == nil {
+	if instrument == nil || agreement.DetailFor(instrument, dc.Actor.Partner) == DetailKind {
 		return nil, ErrNotFound()
 	}
 	var check validation

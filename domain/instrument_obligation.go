@@ -1,7 +1,7 @@
 package domain
 
 // Obligation is a duty of one partner under a clause of an instrument. Milestones name the clause that they
-// serve; the obligation is fulfilled when its milestones are, see [Fulfilled].
+// serve; the obligation is fulfilled when the milestones of the obliged partner are, see [Fulfilled].
 type Obligation struct {
 	Clause  string    `json:"clause"` // number in the document, such as 4.2
 	Text    string    `json:"text"`
@@ -37,19 +37,5 @@ func (i *Instrument) validateObligations(agreement *Agreement, check *validation
 	}
 	if clause, twice := duplicate(clauses); twice {
 		check.add("obligations", "clause %s is listed twice; list it once", clause)
-	}
-}
-
-// clauseRef refuses a clause that is not in the milestone's instrument.
-func (v *validation) clauseRef(agreement *Agreement, plan Plan) {
-	if plan.Clause == "" {
-		return
-	}
-	if plan.Instrument == "" {
-		v.add("clause", "needs its instrument; set instrument too")
-		return
-	}
-	if instrument := agreement.Instrument(plan.Instrument); instrument != nil && instrument.Obligation(plan.Clause) == nil {
-		v.add("clause", "instrument %s has no obligation in clause %q; name one of its clauses", plan.Instrument, plan.Clause)
 	}
 }

@@ -85,7 +85,7 @@ func (c MoveItem) decide(state State, dc DecisionContext) ([]Event, error) {
 		return nil, err
 	}
 	instrument := agreement.Instrument(c.Instrument)
-	if instrument == nil || instrument.Item(c.Item) == nil {
+	if instrument == nil || instrument.Item(c.Item) == nil || agreement.DetailFor(instrument, dc.Actor.Partner) != DetailFull {
 		return nil, ErrNotFound()
 	}
 	if err := c.validate(instrument).err(); err != nil {
@@ -98,7 +98,7 @@ func (c MoveItem) decide(state State, dc DecisionContext) ([]Event, error) {
 		return nil, err
 	}
 	from := agreement.ItemState(instrument.ID, c.Item)
-	if err := c.allowed(state, agreement, from, dc); err != nil {
+	if err := c.allowed(state, agreement, instrument, from, dc); err != nil {
 		return nil, err
 	}
 	return sharedEvents(string(instrument.ID), ItemMoved{c.Item, instrument.Item(c.Item).Title, c.State, from}), nil
@@ -131,7 +131,7 @@ func (i *Instrument) requireRole(dc DecisionContext) error {
 	return forbidden("no_role", "Only a partner with a role in instrument %s can do this; %s has none.", i.ID, dc.Actor.Partner)
 }
 
-func (c MoveItem) allowed(state State, agreement *Agreement, from ItemState, dc DecisionContext) error {
+func (c MoveItem) allowed(state State, agreement *Agreement, instrument *Instrument, from ItemState, dc DecisionContext) error {
 	if !agreement.Active {
 		return agreement.requireOpen(dc)
 	}
@@ -144,7 +144,7 @@ func (c MoveItem) allowed(state State, agreement *Agreement, from ItemState, dc 
 	var mine []*Milestone
 	for _, milestone := range state.MilestonesOf(agreement.ID, c.Instrument) {
 		project := state.Project(milestone.Ref.ProjectRef())
-		if milestone.Plan.ScheduleItem == c.Item && milestone.Audience == Shared && project != nil && milestone.VisibleTo(dc.Actor.Partner, project) {
+		if instrument.ItemServedBy(milestone.Plan, c.Item) && milestone.Audience == Shared && project != nil && milestone.VisibleTo(dc.Actor.Partner, project) {
 			mine = append(mine, milestone)
 		}
 	}

@@ -28,7 +28,8 @@ func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	} else if plan.Acceptors == nil {
 		plan.Acceptors = without(agreement.present(project.Participants, dc.At), plan.Owner)
 	}
-	check := plan.validate(agreement.ViewFor(dc.Actor.Partner, dc.At), project, c.Private)
+	check := plan.validate(project, c.Private)
+	check.instrumentRefs(agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
 	check.departedPartners(agreement, dc.At, plan, Plan{})
 	check.slug("id", string(c.MilestoneRef.Milestone))
 	if c.Private && plan.Owner != dc.Actor.Partner {
@@ -90,9 +91,11 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	to := c.merged(milestone.Plan)
+	agreement := milestone.agreement.ViewFor(dc.Actor.Partner, dc.At)
+	to := c.merged(agreement.keptRefs(dc.Actor.Partner, milestone.Plan, c.Instrument))
 	_, private := milestone.Audience.Private()
-	check := to.validate(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), milestone.project, private)
+	check := to.validate(milestone.project, private)
+	check.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan)
 	check.departedPartners(milestone.agreement, dc.At, to, milestone.Plan)
 	if private && to.Owner != milestone.Plan.Owner {
 		check.add("owner", "the owner of a private milestone cannot change; share it first")

@@ -24,7 +24,8 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 	if c.Acceptors == nil {
 		plan.Acceptors = without(milestone.agreement.present(milestone.project.Participants, dc.At), plan.Owner)
 	}
-	check := plan.validate(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), milestone.project, false)
+	check := plan.validate(milestone.project, false)
+	check.instrumentRefs(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
 	check.departedPartners(milestone.agreement, dc.At, plan, milestone.Plan)
 	if err := check.err(); err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func (c CreateProject) validate(agreement *Agreement, dc DecisionContext) (check
 	if !slices.Contains(c.Participants, c.Lead) {
 		check.add("lead", "%q is not among the participants; name one of them", c.Lead)
 	}
-	check.instrumentRef(agreement, c.Instrument, "")
+	check.instrumentRef(agreement, dc.Actor.Partner, c.Instrument)
 	return check
 }
 
@@ -137,23 +137,6 @@ func (c CreateProject) validate(agreement *Agreement, dc DecisionContext) (check
 func (v *validation) decideByDate(on Date, dc DecisionContext) {
 	if on != 0 && on < dc.Today {
 		v.add("decide_by", "%s is in the past; use today or a later date", on)
-	}
-}
-
-func (v *validation) instrumentRef(agreement *Agreement, id InstrumentID, item ItemID) {
-	if id == "" {
-		if item != "" {
-			v.add("schedule_item", "needs its instrument; set instrument too")
-		}
-		return
-	}
-	instrument := agreement.Instrument(id)
-	if instrument == nil {
-		v.add("instrument", "the agreement has no instrument %q; name one of its instruments", id)
-		return
-	}
-	if item != "" && instrument.Item(item) == nil {
-		v.add("schedule_item", "instrument %s has no item %q; name one of its items", id, item)
 	}
 }
 
@@ -203,7 +186,7 @@ func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
 	set(&to.Description, c.Description)
 	set(&to.Area, c.Area)
 	set(&to.Instrument, c.Instrument)
-	check := c.validate(agreement.ViewFor(dc.Actor.Partner, dc.At), to)
+	check := c.validate(agreement.ViewFor(dc.Actor.Partner, dc.At), to, dc)
 	add := c.addedParticipants(project, &check)
 	if err := check.err(); err != nil {
 		return nil, err
@@ -236,11 +219,13 @@ func (c EditProject) addedParticipants(project *Project, check *validation) []Pa
 	return slices.DeleteFunc(slices.Clone(*c.Participants), project.Participant)
 }
 
-func (c EditProject) validate(agreement *Agreement, to ProjectFields) (check validation) {
+func (c EditProject) validate(agreement *Agreement, to ProjectFields, dc DecisionContext) (check validation) {
 	check.line("title", to.Title, 200, true)
 	check.text("description", to.Description, 10000, false)
 	check.line("area", to.Area, 200, false)
-	check.instrumentRef(agreement, to.Instrument, "")
+	if c.Instrument != nil {
+		check.instrumentRef(agreement, dc.Actor.Partner, to.Instrument)
+	}
 	if c.DecideBy != nil {
 		check.requiredDate("decide_by", *c.DecideBy)
 		if c.Title != nil || c.Description != nil || c.Area != nil || c.Instrument != nil {

@@ -164,14 +164,25 @@ func (s *scenario) seesAgreement(partner PartnerID, id AgreementID) string {
 	if len(agreement.Signatures) > 0 {
 		words = append(words, "signed by "+join(agreement.signers()))
 	}
-	for _, instrument := range agreement.Instruments {
-		words = append(words, fmt.Sprintf("instrument %s %s %s", instrument.ID, instrument.Kind, instrument.Disclosure))
+	for _, whole := range agreement.Instruments {
+		instrument := agreement.DisclosedInstrument(&whole, partner)
+		words = append(words, instrumentWords(instrument))
 		words = append(words, itemWords(agreement, instrument)...)
 		if note := agreement.Note(instrument.ID, partner); note != "" {
 			words = append(words, "private note "+note)
 		}
 	}
 	return strings.Join(append(words, version(agreement.Versions, partner)), ", ")
+}
+
+func instrumentWords(instrument Instrument) string {
+	switch instrument.Detail() {
+	case DetailKind:
+		return fmt.Sprintf("an %s %s", instrument.Disclosure, instrument.Kind)
+	case DetailSummary:
+		return fmt.Sprintf("summary of instrument %s %s %s", instrument.ID, instrument.Kind, instrument.Disclosure)
+	}
+	return fmt.Sprintf("instrument %s %s %s", instrument.ID, instrument.Kind, instrument.Disclosure)
 }
 
 // seesNotice shows a notice, named as "partner/notice".

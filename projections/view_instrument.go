@@ -85,7 +85,7 @@ func (v *View) schedule(agreement *domain.Agreement, instrument *domain.Instrume
 		shapes = append(shapes, api.ScheduleItem{
 			ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Count), Note: item.Note,
 			State:      agreement.ItemState(instrument.ID, item.ID),
-			Milestones: all.filter(func(plan domain.Plan) bool { return plan.ScheduleItem == item.ID }).shapes(),
+			Milestones: all.filter(func(plan domain.Plan) bool { return instrument.ItemServedBy(plan, item.ID) }).shapes(),
 		})
 	}
 	return shapes
@@ -94,7 +94,7 @@ func (v *View) schedule(agreement *domain.Agreement, instrument *domain.Instrume
 func obligations(instrument *domain.Instrument, all servingMilestones) []api.Obligation {
 	shapes := []api.Obligation{}
 	for _, obligation := range instrument.Obligations {
-		mine := all.filter(func(plan domain.Plan) bool { return plan.Clause == obligation.Clause })
+		mine := all.filter(obligation.ServedBy)
 		shape := api.Obligation{
 			Clause: obligation.Clause, Text: obligation.Text, Partner: obligation.Partner, State: "open",
 			Milestones: mine.shapes(),
