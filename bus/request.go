@@ -30,7 +30,7 @@ type Request struct {
 	Command     domain.Command       // nil with a Refusal
 	Refusal     *Refusal             // a refusal by the HTTP layer, in place of a command
 	Actor       domain.Actor
-	Today       domain.Date   // in the time zone of the acting partner
+	Today       domain.Date   // see domain.DecisionContext
 	IfMatch     *uint64       // the version of the target that the client has seen; nil: any
 	Private     []eventlog.KV // stored outside the hash chain, with the commit; a nil Value erases the key
 	RequestedAt time.Time

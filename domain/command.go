@@ -50,7 +50,7 @@ func ParseActorName(name string) (member MemberID, byOperator bool) {
 type DecisionContext struct {
 	Actor   Actor
 	At      time.Time // time at which the events will be recorded, UTC
-	Today   Date      // date when the command was issued: for a milestone in its owner's time zone, otherwise in the acting partner's
+	Today   Date      // date of the request: for a milestone in its owner's time zone, otherwise in the acting partner's
 	IfMatch *uint64   // expected version of the target, as visible to the actor; nil: any
 }
 

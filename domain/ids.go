@@ -119,6 +119,9 @@ func (r ChangeRef) target(state State) *Versions {
 // Stream returns the stream of the milestone's project.
 func (r MilestoneRef) Stream() Stream { return r.ProjectRef().Stream() }
 
+// AboutMilestone returns the reference itself; commands that embed it name their milestone so.
+func (r MilestoneRef) AboutMilestone() MilestoneRef { return r }
+
 func (r MilestoneRef) target(state State) *Versions { return state.Milestone(r).versions() }
 
 // MaxSlug is the maximum length of an id in bytes.

@@ -283,7 +283,7 @@ func (c *writeCall) busRequest(intent *intent) bus.Request {
 	if recorded, ok := recordedAt(c.request.Context()); ok {
 		request.RequestedAt, request.RecordedAt, at = recorded, recorded, recorded
 	}
-	request.Today = domain.DateOf(at.In(c.zone()))
+	request.Today = c.date(intent.command, at)
 	request.Fingerprint = c.fingerprint()
 	return request
 }
@@ -294,6 +294,24 @@ func (c *writeCall) fingerprint() eventlog.Fingerprint {
 		return eventlog.Fingerprint{}
 	}
 	return c.derive.fingerprint(c.request.Method, c.request.URL.Path, c.header("If-Match"), c.rawBody)
+}
+
+// date returns the date on which a command counts as issued: for milestones in the zone of their owner, so that all
+// actions on a milestone follow one zone, and the earliest date for several owners; otherwise in the caller's zone.
+func (c *writeCall) date(command domain.Command, at time.Time) domain.Date {
+	var zones []*time.Location
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
+		zones = view.OwnerZones(command)
+		return nil
+	})
+	if len(zones) == 0 {
+		zones = append(zones, c.zone())
+	}
+	date := domain.DateOf(at.In(zones[0]))
+	for _, zone := range zones[1:] {
+		date = min(date, domain.DateOf(at.In(zone)))
+	}
+	return date
 }
 
 func (c *call) zone() *time.Location {

@@ -28,6 +28,44 @@ func (c *calendar) todayOf(partner domain.PartnerID) domain.Date {
 	return today
 }
 
+// OwnerZones returns the time zones of the owners of the milestones that a command concerns, as far as the viewer
+// sees them.
+func (v *View) OwnerZones(command domain.Command) (zones []*time.Location) {
+	for _, owner := range v.ownersIn(command) {
+		if partner := v.calendar.partners[owner]; partner != nil && v.PartnerVisible(owner) {
+			zones = append(zones, partner.zone)
+		}
+	}
+	return zones
+}
+
+func (v *View) ownersIn(command domain.Command) (owners []domain.PartnerID) {
+	add := func(project domain.ProjectRef, id domain.MilestoneID) {
+		ref := domain.MilestoneRef{Agreement: project.Agreement, Project: project.Project, Milestone: id}
+		if milestone := v.milestone(ref); milestone != nil {
+			owners = append(owners, milestone.entity.Plan.Owner)
+		}
+	}
+	switch command := command.(type) {
+	case domain.PlanMilestone:
+		owners = append(owners, command.Plan.Owner)
+	case interface{ AboutMilestone() domain.MilestoneRef }: // the commands that embed it
+		ref := command.AboutMilestone()
+		add(ref.ProjectRef(), ref.Milestone)
+	case domain.ProposeChange:
+		for _, wanted := range command.Milestones {
+			add(command.ProjectRef, wanted.Milestone)
+		}
+	case domain.ApproveChange:
+		if change, ok := v.Change(command.Agreement, command.Project, command.Number); ok {
+			for _, changed := range change.Milestones {
+				add(command.ProjectRef, changed.ID)
+			}
+		}
+	}
+	return owners
+}
+
 // midnight returns the next midnight in the zones that matter to the viewer: its own, its counterparties' and
 // UTC, in which agreements end.
 func (v *View) midnight() time.Time {
