@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"strings"
 
 	"tandem/api"
 	"tandem/domain"
@@ -41,6 +42,30 @@ type RenderedEvent struct {
 	Names     map[domain.PartnerID]string // of the partners that the reader can see
 	Project   string                      // title; empty: the event is about an agreement
 	Agreement string                      // title
+
+	Members []string // display names in it
+	actors  []string // as Actor, in both languages
+}
+
+// WithoutMembers returns the event without the display names of members, for a record that their erasure does not
+// reach. It is the event itself if it has none.
+func (r *RenderedEvent) WithoutMembers() *RenderedEvent {
+	if len(r.Members) == 0 {
+		return r
+	}
+	unnamed := *r
+	unnamed.Members, unnamed.Event.MemberName = nil, nil
+	if partner := r.Event.Partner; partner != nil {
+		unnamed.Actor = r.Names[*partner]
+	}
+	hide := func(text string) string {
+		for _, actor := range r.actors {
+			text = strings.ReplaceAll(text, actor, unnamed.Actor)
+		}
+		return text
+	}
+	unnamed.Sentence, unnamed.Event.Sentence = hide(r.Sentence), hide(r.Event.Sentence)
+	return &unnamed
 }
 
 // RenderEvent renders an event for a webhook of a partner. If private is false the
@@ -65,6 +90,10 @@ func (s *events) RenderEvent(
 		fact := view.fact(event)
 		rendered.Event = s.shape(event, sentences.English, fact)
 		rendered.Sentence, rendered.Actor = s.book.Sentence(language, fact), s.book.Actor(language, fact)
+		if fact.Member != "" {
+			rendered.Members = []string{fact.Member}
+			rendered.actors = []string{rendered.Actor, s.book.Actor(sentences.English, fact)}
+		}
 		rendered.Names = view.knownNames(event.ref.entry.At)
 		rendered.Agreement, rendered.Project = view.agreementTitle(event), view.projectTitle(event)
 		if known = rendered.Event.Milestone == nil; !known {

@@ -46,11 +46,12 @@ type ReadModel struct {
 	*losses     // lost history
 	*headWaits  // waiting for commits
 	*tokenIndex // authentication
-	*profiles   // names and addresses of members
-	*views      // views on the present
-	*events     // single events and past states
-	*pages      // rendered views
-	follower    *follower
+	*memberNames
+	*profiles // names and addresses of members
+	*views    // views on the present
+	*events   // single events and past states
+	*pages    // rendered views
+	follower  *follower
 }
 
 // New returns an empty read model. Run fills it.
@@ -65,7 +66,7 @@ func New(cfg Config) (*ReadModel, error) {
 	}
 	tokens, names := newTokenIndex(), &memberNames{}
 	model := &ReadModel{
-		present: &present{store: newStore(tokens, names)}, lifecycle: newLifecycle(), losses: &losses{}, tokenIndex: tokens,
+		present: &present{store: newStore(tokens, names)}, lifecycle: newLifecycle(), losses: &losses{}, tokenIndex: tokens, memberNames: names,
 		profiles: &profiles{cfg.Log},
 	}
 	model.headWaits = &headWaits{present: model.present, lifecycle: model.lifecycle, losses: model.losses, log: cfg.Log}

@@ -16,7 +16,8 @@ import (
 // AttemptHistorySize is how many attempts per webhook are stored.
 const AttemptHistorySize = 50
 
-// Attempt is one attempt at a message in the attempt history, or a note about the lane. It contains no secrets.
+// Attempt is one attempt at a message in the attempt history, or a note about the lane. It contains neither secrets nor
+// names of members.
 type Attempt struct {
 	Sequence  int           `json:"sequence"` // over all attempts of the webhook, from 1
 	MessageID string        `json:"delivery"` // the event's id for a message about one event
@@ -39,7 +40,7 @@ type Attempt struct {
 
 	Events []string `json:"events,omitempty"` // positions of the events in the message
 
-	fillDetails func(*Attempt) // sets the fields of request and response; see exchangeDetails
+	fillDetails func(*Attempt) // sets the fields of request and response; see exchange.details
 }
 
 // laneKey is the key of a stored lane state.

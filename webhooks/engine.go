@@ -146,7 +146,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
 	engine := &Engine{
-		cfg: cfg, messages: newMessageBuilder(cfg.Events, book, cfg.BaseURL),
+		cfg: cfg, messages: newMessageBuilder(cfg.Events, cfg.ReadModel.NamesVersion, book, cfg.BaseURL),
 		busySlots: make(chan struct{}, 8*runtime.GOMAXPROCS(0)), newsSignal: wakeup.New(), timerSignal: wakeup.New(), flushSignal: wakeup.New(),
 		news: news{agreements: map[domain.AgreementID]struct{}{}}, lanesOfPartner: map[domain.PartnerID]map[*lane]struct{}{},
 	}

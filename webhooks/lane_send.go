@@ -61,15 +61,16 @@ func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *forma
 	if err != nil {
 		return formats.Result{Permanent: true, Reason: formats.NewRedactor(target, nil).Text([]byte("The request could not be built: " + err.Error()))}
 	}
+	sent := exchange{format: format, message: message, target: target, request: request, at: attempt.StartedAt}
 	defer l.engine.acquireSlot()()
 	response, err := doRequest(ctx, l.engine.cfg.Client, request, l.engine.cfg.AttemptTimeout, l.engine.cfg.AttemptTimeout/4)
-	attempt.Status, attempt.fillDetails = response.status, exchangeDetails(target, request, response)
+	attempt.Status, attempt.fillDetails = response.status, sent.details(response)
 	if err != nil {
-		return formats.Result{Reason: formats.NewRedactor(target, request).Text([]byte(upperFirst(err.Error())))}
+		return formats.Result{Reason: sent.redactor().Text([]byte(upperFirst(err.Error())))}
 	}
 	result := format.Result(response.status, response.header, response.body, l.engine.cfg.Now())
 	if result.Reason != "" || result.Note != "" {
-		redactor := formats.NewRedactor(target, request)
+		redactor := sent.redactor()
 		result.Reason, result.Note = redactor.Text([]byte(result.Reason)), redactor.Text([]byte(result.Note))
 	}
 	if response.truncated && result.OK && result.Note == "" {
@@ -78,16 +79,50 @@ func (l *lane) send(ctx context.Context, webhook *domain.Webhook, message *forma
 	return result
 }
 
-// exchangeDetails returns a function that adds request and response to an attempt, without secrets. Most attempts of
-// a busy lane are never stored, so the work is deferred.
-func exchangeDetails(target formats.Target, request *http.Request, response httpResponse) func(*Attempt) {
+// exchange is a request to a receiver with its message.
+type exchange struct {
+	format  formats.Format
+	message *formats.Message
+	target  formats.Target
+	request *http.Request
+	at      time.Time
+}
+
+// redactor removes secrets and the display names of members from a response.
+func (e exchange) redactor() formats.Redactor {
+	return formats.NewRedactor(e.target, e.request).With(e.message.Members)
+}
+
+// recorded returns the request without the display names of members, because their erasure does not reach the attempt
+// history; nil if it cannot be made.
+func (e exchange) recorded() *http.Request {
+	if e.message.WithoutMembers == nil {
+		return e.request
+	}
+	unnamed, err := e.message.WithoutMembers()
+	if err != nil {
+		return nil
+	}
+	request, err := e.format.Request(*unnamed, e.target, e.at)
+	if err != nil {
+		return nil
+	}
+	return request
+}
+
+// details returns a function that adds request and response to an attempt, without secrets. Most attempts of a busy
+// lane are never stored, so the work is deferred.
+func (e exchange) details(response httpResponse) func(*Attempt) {
 	if len(response.body) > formats.MaxScannedBytes {
 		response.body = bytes.Clone(response.body[:formats.MaxScannedBytes])
 	}
 	return func(attempt *Attempt) {
-		redactor := formats.NewRedactor(target, request)
-		attempt.Method, attempt.URL = request.Method, formats.Redact(request.URL.String())
-		attempt.RequestHeaders, attempt.RequestBody = redactor.RequestHeaders(request.Header), redactor.RequestBody(request)
+		redactor := e.redactor()
+		attempt.Method, attempt.URL = e.request.Method, formats.Redact(e.request.URL.String())
+		attempt.RequestHeaders = redactor.RequestHeaders(e.request.Header)
+		if recorded := e.recorded(); recorded != nil {
+			attempt.RequestBody = formats.NewRedactor(e.target, recorded).RequestBody(recorded)
+		}
 		attempt.ResponseHeaders, attempt.ResponseBody = redactor.ResponseHeaders(response.header), redactor.Text(response.body)
 	}
 }

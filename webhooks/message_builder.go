@@ -25,6 +25,7 @@ type ReadModel interface {
 	ReadersOf(agreement domain.AgreementID) []domain.PartnerID
 	OpenLosses() []eventlog.LostTailError
 	Zone(partner domain.PartnerID) *time.Location
+	NamesVersion() uint64
 }
 
 var _ ReadModel = (*projections.ReadModel)(nil)
@@ -48,6 +49,7 @@ type eventData struct {
 // at the same time.
 type messageBuilder struct {
 	events  *feed.Reader
+	names   func() uint64 // version of the members' names, see projections.ReadModel
 	book    *sentences.Book
 	baseURL string
 
@@ -61,17 +63,18 @@ type messageKey struct {
 	event    string
 	private  bool
 	language string
+	names    uint64 // version
 }
 
 const maxCachedMessages = 1024
 
-func newMessageBuilder(events *feed.Reader, book *sentences.Book, base string) *messageBuilder {
-	return &messageBuilder{events: events, book: book, baseURL: base, cached: map[messageKey]*formats.Message{}}
+func newMessageBuilder(events *feed.Reader, names func() uint64, book *sentences.Book, base string) *messageBuilder {
+	return &messageBuilder{events: events, names: names, book: book, baseURL: base, cached: map[messageKey]*formats.Message{}}
 }
 
 // eventMessage returns the message about one event. Callers must not modify it.
 func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webhook, event projections.VisibleEvent) (*formats.Message, error) {
-	key := messageKey{webhook.Ref.Partner, event.ID(), webhook.Settings.IncludePrivate, webhook.Settings.Language}
+	key := messageKey{webhook.Ref.Partner, event.ID(), webhook.Settings.IncludePrivate, webhook.Settings.Language, b.names()}
 	b.mu.Lock()
 	message := b.cached[key]
 	b.mu.Unlock()
@@ -82,17 +85,50 @@ func (b *messageBuilder) eventMessage(ctx context.Context, webhook *domain.Webho
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(standardBody{event.Type(), event.RecordedAt(), eventData{rendered.Event, rendered.Previous, rendered.Milestone}})
+	message, err = hideable([]*projections.RenderedEvent{rendered}, func(list []*projections.RenderedEvent) (*formats.Message, error) {
+		return b.aboutEvent(list[0], webhook.Settings.Language)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("write event %s: %w", event.ID(), err)
+		return nil, err
 	}
-	message = &formats.Message{ID: event.ID(), Type: event.Type(), RecordedAt: event.RecordedAt(), Body: body, Content: b.content(rendered, webhook.Settings.Language)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.cached) >= maxCachedMessages {
 		clear(b.cached)
 	}
 	b.cached[key] = message
+	return message, nil
+}
+
+// aboutEvent returns the message about a rendered event.
+func (b *messageBuilder) aboutEvent(rendered *projections.RenderedEvent, language string) (*formats.Message, error) {
+	event := rendered.Event
+	body, err := json.Marshal(standardBody{event.Type, event.RecordedAt, eventData{event, rendered.Previous, rendered.Milestone}})
+	if err != nil {
+		return nil, fmt.Errorf("write event %s: %w", event.ID, err)
+	}
+	return &formats.Message{ID: event.ID, Type: event.Type, RecordedAt: event.RecordedAt, Body: body, Content: b.content(rendered, language)}, nil
+}
+
+// hideable returns the message that write makes of rendered events. If it contains display names of members, it can be
+// written again without them.
+func hideable(list []*projections.RenderedEvent, write func([]*projections.RenderedEvent) (*formats.Message, error)) (*formats.Message, error) {
+	message, err := write(list)
+	if err != nil {
+		return nil, err
+	}
+	for _, rendered := range list {
+		message.Members = append(message.Members, rendered.Members...)
+	}
+	if len(message.Members) > 0 {
+		message.WithoutMembers = func() (*formats.Message, error) {
+			unnamed := make([]*projections.RenderedEvent, len(list))
+			for i, rendered := range list {
+				unnamed[i] = rendered.WithoutMembers()
+			}
+			return write(unnamed)
+		}
+	}
 	return message, nil
 }
 
@@ -131,17 +167,28 @@ type digestItem struct {
 
 // digestMessage returns one message about several events.
 func (b *messageBuilder) digestMessage(ctx context.Context, webhook *domain.Webhook, batch *batch, list []projections.VisibleEvent) (*formats.Message, error) {
+	all := make([]*projections.RenderedEvent, len(list))
+	for i, event := range list {
+		rendered, err := b.events.RenderEvent(ctx, webhook.Ref.Partner, event, webhook.Settings.IncludePrivate, webhook.Settings.Language)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = rendered
+	}
+	return hideable(all, func(list []*projections.RenderedEvent) (*formats.Message, error) {
+		return b.digest(webhook, batch, list)
+	})
+}
+
+// digest returns one message about rendered events.
+func (b *messageBuilder) digest(webhook *domain.Webhook, batch *batch, list []*projections.RenderedEvent) (*formats.Message, error) {
 	data := struct {
 		Partner domain.PartnerID `json:"partner"`
 		Count   int              `json:"count"`
 		Events  []digestItem     `json:"events"`
 	}{webhook.Ref.Partner, len(list), nil}
 	input := DigestInput{Link: b.baseURL + "/v1/partners/" + string(webhook.Ref.Partner) + "/events", Language: webhook.Settings.Language}
-	for _, event := range list {
-		rendered, err := b.events.RenderEvent(ctx, webhook.Ref.Partner, event, webhook.Settings.IncludePrivate, webhook.Settings.Language)
-		if err != nil {
-			return nil, err
-		}
+	for _, rendered := range list {
 		event := rendered.Event
 		data.Events = append(data.Events, digestItem{event.ID, event.Position, event.RecordedAt, event.Type, event.Agreement, event.Project, event.Milestone, rendered.Sentence})
 		input.Headlines = append(input.Headlines, b.content(rendered, webhook.Settings.Language).Headline)

@@ -53,6 +53,11 @@ type Message struct {
 	RecordedAt time.Time // of the event; of the last one in a digest
 	Body       []byte    // JSON for programs: {"type","timestamp","data"}
 	Content    Content   // text for chat services
+
+	// Members are the display names of members in the message. WithoutMembers writes it without them, for a record that
+	// erasure does not reach; nil if there are none.
+	Members        []string
+	WithoutMembers func() (*Message, error)
 }
 
 // Target is the destination of a webhook in plain text. It is secret as a whole.

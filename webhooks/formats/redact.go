@@ -2,6 +2,7 @@ package formats
 
 import (
 	"cmp"
+	"encoding/json"
 	"html"
 	"io"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -56,23 +58,42 @@ func NewRedactor(target Target, request *http.Request) Redactor {
 	return encodedForms(secrets)
 }
 
+// With returns a redactor that also removes the display names of members, however short they are.
+func (r Redactor) With(members []string) Redactor {
+	if len(members) == 0 {
+		return r
+	}
+	all := slices.Clone(r)
+	for _, name := range members {
+		escaped, _ := json.Marshal(name)
+		all = append(append(all, strings.Trim(string(escaped), `"`), strings.Trim(strconv.QuoteToASCII(name), `"`)), formsOf(name)...)
+	}
+	return longestFirst(all)
+}
+
 // encodedForms returns the secrets in the encodings in which a response may repeat them, longest first: plain, escaped
 // once and twice for URLs, in JSON and in HTML.
 func encodedForms(secrets []string) Redactor {
-	forms := map[string]struct{}{}
+	var forms []string
 	for _, secret := range secrets {
-		if len(secret) < minSecretLength || slices.Contains(publicPathWords, secret) {
-			continue
-		}
-		for _, form := range []string{secret, url.PathEscape(secret), url.QueryEscape(secret), url.PathEscape(url.PathEscape(secret))} {
-			forms[form] = struct{}{}
-			forms[strings.ReplaceAll(form, "/", `\/`)] = struct{}{}
-			forms[percentEscapes.ReplaceAllStringFunc(form, strings.ToLower)] = struct{}{}
-			forms[html.EscapeString(form)] = struct{}{}
-			forms[strings.ReplaceAll(form, "&", `\u0026`)] = struct{}{}
+		if len(secret) >= minSecretLength && !slices.Contains(publicPathWords, secret) {
+			forms = append(forms, formsOf(secret)...)
 		}
 	}
-	return slices.SortedFunc(maps.Keys(forms), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+	return longestFirst(forms)
+}
+
+func formsOf(secret string) (forms []string) {
+	for _, form := range []string{secret, url.PathEscape(secret), url.QueryEscape(secret), url.PathEscape(url.PathEscape(secret))} {
+		forms = append(forms, form, strings.ReplaceAll(form, "/", `\/`), percentEscapes.ReplaceAllStringFunc(form, strings.ToLower),
+			html.EscapeString(form), strings.ReplaceAll(form, "&", `\u0026`))
+	}
+	return forms
+}
+
+func longestFirst(forms []string) Redactor {
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+	return slices.Compact(forms)
 }
 
 var percentEscapes = regexp.MustCompile(`%[0-9A-F]{2}`)
