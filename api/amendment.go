@@ -73,11 +73,17 @@ type AddedInstrument struct {
 
 // AddedItem is a line of an added instrument's annex.
 type AddedItem struct {
-	ID    domain.ItemID `json:"id"`
-	Title string        `json:"title"`
-	Kind  string        `json:"kind"`
-	Count *int          `json:"count" doc:"As reported; null if unknown."`
-	Note  string        `json:"note"`
+	ID        domain.ItemID `json:"id"`
+	Title     string        `json:"title"`
+	Kind      string        `json:"kind"`
+	Count     *int          `json:"count" doc:"The same as quantity."`
+	Note      string        `json:"note"`
+	Quantity  *int          `json:"quantity" doc:"null: none is agreed."`
+	Unit      string        `json:"unit"`
+	Office    string        `json:"office"`
+	Number    string        `json:"number"`
+	OldHolder string        `json:"old_holder"`
+	NewHolder string        `json:"new_holder"`
 }
 
 // AddedObligation is a duty under a clause of an added instrument.

@@ -33,10 +33,24 @@ type ScheduleItem struct {
 	ID         domain.ItemID      `json:"id"`
 	Title      string             `json:"title"`
 	Kind       string             `json:"kind"`
-	Count      *int               `json:"count" doc:"As reported; null if unknown."`
+	Count      *int               `json:"count" doc:"The same as quantity."`
 	Note       string             `json:"note"`
-	State      domain.ItemState   `json:"state" enum:"planned,delivered,recorded"`
-	Milestones []ServingMilestone `json:"milestones" doc:"Milestones that name the item, as far as the caller may see them."`
+	State      domain.ItemState   `json:"state" enum:"planned,delivered,recorded" doc:"recorded if it is recorded, else delivered if it is delivered in full, else planned. The dates show both facts."`
+	Milestones []ServingMilestone `json:"milestones" doc:"Milestones that serve the item, as far as the caller may see them."`
+	ItemFacts
+}
+
+// ItemFacts are the quantities of a schedule item, and what has been stated about it.
+type ItemFacts struct {
+	Quantity          *int         `json:"quantity" doc:"As agreed; null if none is: the item is delivered as a whole."`
+	Unit              string       `json:"unit"`
+	DeliveredQuantity *int         `json:"delivered_quantity" doc:"So far; null without an agreed quantity."`
+	DeliveredOn       *domain.Date `json:"delivered_on" doc:"When it was delivered in full, as its deliverer states."`
+	Office            string       `json:"office" doc:"Patent office, as recorded, or else as agreed."`
+	Number            string       `json:"number" doc:"Application, publication or registration number of a patent, as recorded, or else as agreed."`
+	RecordedOn        *domain.Date `json:"recorded_on" doc:"When the patent office recorded the assignment, as the assignee states."`
+	OldHolder         string       `json:"old_holder"`
+	NewHolder         string       `json:"new_holder"`
 }
 
 // ServingMilestone is a milestone that names a schedule item or a clause.
@@ -82,7 +96,13 @@ type InstrumentChange struct {
 	Obligations *[]domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"All duties by clause and partner."`
 }
 
-// ItemChange is the body that moves a schedule item.
+// ItemChange is the body that states the delivery or the recordation of a schedule item.
 type ItemChange struct {
-	State domain.ItemState `json:"state" enum:"delivered,recorded" doc:"recorded applies to a patent_assignment; a state never goes back."`
+	State     domain.ItemState `json:"state" enum:"delivered,recorded" doc:"delivered: stated by a supplier, assignor or licensor, or by any party if the kind has no roles. recorded: stated by the assignee of a patent_assignment. Neither is taken back."`
+	On        domain.Date      `json:"on,omitzero" doc:"Not in the future. Default: today in the partner's time zone."`
+	Quantity  int              `json:"quantity,omitempty" minimum:"1" doc:"Delivered now, of an item with an agreed quantity. Default: all that remains."`
+	Office    string           `json:"office,omitempty" maxLength:"200" doc:"Of a recordation. Default: as agreed."`
+	Number    string           `json:"number,omitempty" maxLength:"200" doc:"Of a recordation. Default: as agreed."`
+	OldHolder string           `json:"old_holder,omitempty" maxLength:"200" doc:"Of a recordation. Default: as agreed."`
+	NewHolder string           `json:"new_holder,omitempty" maxLength:"200" doc:"Of a recordation. Default: as agreed."`
 }

@@ -29,7 +29,7 @@ type Agreement struct {
 	DraftedBy          PartnerID   // empty: the operator
 	Closed             ClosedDraft // of a draft that was declined or withdrawn; zero: it was not
 	Instruments        []Instrument
-	MovedItems         []MovedItem         // schedule items that have left the state planned, sorted
+	MovedItems         []ItemProgress      // of items about which a fact has been stated, sorted
 	Amendments         []*Amendment        // by number; an entry is replaced, never modified
 	Notes              []InstrumentNote    // private, each visible to its partner only; sorted
 	Termination        Termination         // of an early end; zero: none is set

@@ -59,7 +59,7 @@ type FrozenAgreement struct {
 	Terms       Terms
 	Signatures  []Signature
 	Instruments []Instrument
-	MovedItems  []MovedItem
+	MovedItems  []ItemProgress
 }
 
 // terminationNotice returns the partner's notice, or nil.

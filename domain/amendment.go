@@ -249,6 +249,9 @@ func (a *Agreement) EventReaders(payload Payload, at time.Time) []PartnerID {
 			return a.present(amendment.readers(), at)
 		}
 	}
+	if moved, ok := payload.(ItemMoved); ok && len(moved.Readers) > 0 {
+		return a.present(moved.Readers, at)
+	}
 	return a.present(a.Readers(), at)
 }
 

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -61,14 +62,23 @@ type Instrument struct {
 	Obligations []Obligation             `json:"obligations,omitempty"`
 }
 
-// ScheduleItem is a line of an instrument's annex.
+// ScheduleItem is a line of an instrument's annex. Patents that are recorded separately are items of their own.
 type ScheduleItem struct {
-	ID    ItemID `json:"id"`
-	Title string `json:"title"`
-	Kind  string `json:"kind,omitempty"`  // such as patent_family, equipment_lot, service
-	Count int    `json:"count,omitempty"` // as reported; 0: unknown
-	Note  string `json:"note,omitempty"`
+	ID        ItemID `json:"id"`
+	Title     string `json:"title"`
+	Kind      string `json:"kind,omitempty"`  // such as patent_family, equipment_lot, service
+	Count     int    `json:"count,omitempty"` // a quantity without a unit, as earlier versions state it; 0: unknown
+	Note      string `json:"note,omitempty"`
+	Quantity  int    `json:"quantity,omitempty"` // as agreed; 0: none
+	Unit      string `json:"unit,omitempty"`     // of the quantity, such as pieces or sites
+	Office    string `json:"office,omitempty"`   // patent office, such as EPO or CNIPA
+	Number    string `json:"number,omitempty"`   // application, publication or registration number of a patent
+	OldHolder string `json:"old_holder,omitempty"`
+	NewHolder string `json:"new_holder,omitempty"`
 }
+
+// Total returns the agreed quantity; 0: none is agreed, so the item is delivered as a whole.
+func (i *ScheduleItem) Total() int { return cmp.Or(i.Quantity, i.Count) }
 
 // Item returns the schedule item with the given id, or nil.
 func (i *Instrument) Item(id ItemID) *ScheduleItem {
@@ -140,6 +150,7 @@ func (i *Instrument) validateRoles(agreement *Agreement, check *validation) {
 const (
 	maxInstruments   = 100
 	maxScheduleItems = 5000
+	maxQuantity      = 999_999_999
 )
 
 func (i *Instrument) validateSchedule(check *validation) {
@@ -153,13 +164,39 @@ func (i *Instrument) validateSchedule(check *validation) {
 		check.line("schedule", item.Title, 200, true)
 		check.line("schedule", item.Kind, 200, false)
 		check.text("schedule", item.Note, 2000, false)
-		if item.Count < 0 {
-			check.add("schedule", "count %d is negative; leave it out if it is unknown", item.Count)
-		}
+		check.itemQuantity(&item)
+		check.itemPatent(i.Kind, &item)
 		if ids[item.ID] {
 			check.add("schedule", "item %s is listed twice; list it once", item.ID)
 		}
 		ids[item.ID] = true
+	}
+}
+
+func (v *validation) itemQuantity(item *ScheduleItem) {
+	v.line("schedule", item.Unit, 50, false)
+	switch {
+	case item.Count < 0:
+		v.add("schedule", "count %d is negative; leave it out if it is unknown", item.Count)
+	case item.Quantity < 0 || item.Total() > maxQuantity:
+		v.add("schedule", "quantity %d of item %s is out of range; use 1 to %d", item.Total(), item.ID, maxQuantity)
+	case item.Count != 0 && item.Quantity != 0:
+		v.add("schedule", "item %s has a quantity and a count; give only the quantity", item.ID)
+	case (item.Quantity != 0) != !isBlank(item.Unit):
+		v.add("schedule", "item %s needs a quantity and its unit; give both or neither", item.ID)
+	}
+}
+
+// itemPatent validates what only the items of patent instruments have.
+func (v *validation) itemPatent(kind InstrumentKind, item *ScheduleItem) {
+	for _, value := range []string{item.Office, item.Number, item.OldHolder, item.NewHolder} {
+		v.line("schedule", value, 200, false)
+	}
+	if (item.Office != "" || item.Number != "") && kind != PatentAssignment && kind != PatentCrossLicence {
+		v.add("schedule", "item %s has an office or a number, which only patents have; leave them out", item.ID)
+	}
+	if (item.OldHolder != "" || item.NewHolder != "") && kind != PatentAssignment {
+		v.add("schedule", "item %s has an old or a new holder, which only assigned patents have; leave them out", item.ID)
 	}
 }
 

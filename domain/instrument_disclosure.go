@@ -40,6 +40,15 @@ func (a *Agreement) DetailFor(instrument *Instrument, partner PartnerID) Detail 
 	return instrument.detailFor(partner, a.Party(partner))
 }
 
+// instrumentReaders returns the partners that see all of an instrument; nil if all that see the agreement do.
+func (a *Agreement) instrumentReaders(instrument *Instrument) []PartnerID {
+	readers := slices.DeleteFunc(slices.Clone(a.Readers()), func(partner PartnerID) bool { return a.DetailFor(instrument, partner) != DetailFull })
+	if len(readers) == len(a.Readers()) {
+		return nil
+	}
+	return readers
+}
+
 // reducedTo returns the part of the instrument that the given detail shows.
 func (i Instrument) reducedTo(detail Detail) Instrument {
 	switch detail {

@@ -336,7 +336,9 @@ func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Comman
 	case 7:
 		return EditProject{ProjectRef: ref, Participants: &partners}
 	case 5:
-		return MoveItem{"a", "i", "lot", rapid.SampledFrom([]ItemState{ItemDelivered, ItemDelivered, ItemRecorded}).Draw(t, "item state")}
+		return MoveItem{
+			AgreementID: "a", Instrument: "i", Item: "lot", State: rapid.SampledFrom([]ItemState{ItemDelivered, ItemDelivered, ItemRecorded}).Draw(t, "item state"),
+		}
 	case 0:
 		return EditProject{
 			ProjectRef: ref, Title: maybe(t, drawText, "title"), Area: maybe(t, drawText, "area"), DecideBy: maybe(t, drawDate, "decide by"),

@@ -283,10 +283,33 @@ func instrumentEnd(t require.TestingT, text string) InstrumentEnd {
 	return InstrumentEnd{ID: InstrumentID(id), ExpiresOn: date(t, day)}
 }
 
-// scheduleItem reads "lot-1 First lot".
-func scheduleItem(_ require.TestingT, text string) ScheduleItem {
-	id, title, _ := strings.Cut(text, " ")
-	return ScheduleItem{ID: ItemID(id), Title: title}
+// scheduleItem reads "lot-1 First lot, quantity 1000 pieces" or "family-1 Antennas, office EPO, number EP 1".
+func scheduleItem(t require.TestingT, text string) ScheduleItem {
+	parts := strings.Split(text, ", ")
+	id, title, _ := strings.Cut(parts[0], " ")
+	item := ScheduleItem{ID: ItemID(id), Title: title}
+	for _, part := range parts[1:] {
+		name, value, _ := strings.Cut(part, " ")
+		switch name {
+		case "quantity":
+			number, unit, _ := strings.Cut(value, " ")
+			item.Quantity, _ = strconv.Atoi(number)
+			item.Unit = unit
+		case "count":
+			item.Count, _ = strconv.Atoi(value)
+		case "office":
+			item.Office = value
+		case "number":
+			item.Number = value
+		case "old_holder":
+			item.OldHolder = value
+		case "new_holder":
+			item.NewHolder = value
+		default:
+			require.FailNow(t, "not a field of a schedule item", part)
+		}
+	}
+	return item
 }
 
 // obligation reads "4.2 nokia Deliver the boards".

@@ -241,12 +241,20 @@ func (s *scenario) seesAmendment(partner PartnerID, path string) string {
 	return strings.Join(append(words, version(amendment.Versions, partner)), ", ")
 }
 
-// itemWords lists the schedule items that are not planned.
+// itemWords lists what has been stated about the schedule items.
 func itemWords(agreement *Agreement, instrument Instrument) []string {
 	var words []string
 	for _, item := range instrument.Schedule {
-		if state := agreement.ItemState(instrument.ID, item.ID); state != ItemPlanned {
-			words = append(words, fmt.Sprintf("item %s %s", item.ID, state))
+		progress := agreement.ItemProgress(instrument.ID, item.ID)
+		if progress.Delivered != 0 {
+			words = append(words, strings.TrimSpace(fmt.Sprintf("item %s %d of %d %s", item.ID, progress.Delivered, item.Total(), item.Unit)))
+		}
+		if progress.DeliveredOn != 0 {
+			words = append(words, fmt.Sprintf("item %s delivered on %s", item.ID, progress.DeliveredOn))
+		}
+		if recorded := progress.Recordation; recorded.On != 0 {
+			line := fmt.Sprintf("item %s recorded on %s %s %s %s %s", item.ID, recorded.On, recorded.Office, recorded.Number, recorded.OldHolder, recorded.NewHolder)
+			words = append(words, strings.Join(strings.Fields(line), " "))
 		}
 	}
 	return words

@@ -86,8 +86,10 @@ var probes = map[string]struct {
 	"instrument.add": {aboutAgreement, func(x targets) Command {
 		return AddInstrument{x.agreement, Instrument{ID: "new", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}}
 	}},
-	"instrument.move_item": {aboutAgreement, func(x targets) Command { return MoveItem{x.agreement, "i", "lot", ItemDelivered} }},
-	"instrument.note":      {aboutAgreement, func(x targets) Command { return NoteInstrument{x.agreement, "i", "n"} }},
+	"instrument.move_item": {aboutAgreement, func(x targets) Command {
+		return MoveItem{AgreementID: x.agreement, Instrument: "i", Item: "lot", State: ItemDelivered}
+	}},
+	"instrument.note": {aboutAgreement, func(x targets) Command { return NoteInstrument{x.agreement, "i", "n"} }},
 	"project.create": {aboutAgreement, func(x targets) Command {
 		return CreateProject{ProjectRef: ProjectRef{x.agreement, "new"}, Title: "T", Stage: Committed, Lead: "nokia", Participants: []PartnerID{"nokia", "xiaomi"}}
 	}},

@@ -186,7 +186,7 @@ func instrumentRoutes() []*route {
 		readRoute("getScheduleItem", "/v1/agreements/{agreement}/instruments/{instrument}/schedule/{item}", "One schedule item of an instrument", anyParty, scheduleItemVisible,
 			api.ScheduleItem{}, getScheduleItem),
 		changeRoute(http.MethodPatch, "moveScheduleItem", "/v1/agreements/{agreement}/instruments/{instrument}/schedule/{item}",
-			"Mark a schedule item as delivered, or as recorded at the patent office, after the milestones that name it are accepted", roleManager,
+			"State that a schedule item is delivered, in full or in part, or recorded at the patent office; it follows the acceptance of the milestones that serve it", roleManager,
 			scheduleItemVisible, api.ScheduleItem{}, command(moveScheduleItem)),
 	}
 }
@@ -277,8 +277,11 @@ func readScheduleItem(agreement domain.AgreementID, instrument domain.Instrument
 func moveScheduleItem(req *writeCall, body *api.ItemChange) (*intent, error) {
 	agreement, instrument, item := req.agreement(), req.instrument(), domain.ItemID(req.echoCtx.Param("item"))
 	return &intent{
-		command: domain.MoveItem{AgreementID: agreement, Instrument: instrument, Item: item, State: body.State},
-		status:  http.StatusOK, path: joinPath(joinPath(agreementPath(agreement)+"/instruments", instrument)+"/schedule", item), read: readScheduleItem(agreement, instrument, item),
+		command: domain.MoveItem{
+			AgreementID: agreement, Instrument: instrument, Item: item, State: body.State, On: body.On, Quantity: body.Quantity,
+			Office: body.Office, Number: body.Number, OldHolder: body.OldHolder, NewHolder: body.NewHolder,
+		},
+		status: http.StatusOK, path: joinPath(joinPath(agreementPath(agreement)+"/instruments", instrument)+"/schedule", item), read: readScheduleItem(agreement, instrument, item),
 	}, nil
 }
 

@@ -64,7 +64,7 @@ func TestScheduleItem(t *testing.T) {
 
 	was := e.As("xiaomi").GET(item).Want(200)
 	require.Equal(t, []any{object{"project": "equipment", "milestone": "lot-1", "state": "accepted"}}, was.get("milestones"))
-	moved := e.As("xiaomi").With("If-Match", was.header.Get("ETag")).PATCH(item, object{"state": "delivered"}).Want(200)
+	moved := e.As("nokia").With("If-Match", was.header.Get("ETag")).PATCH(item, object{"state": "delivered"}).Want(200)
 	require.Equal(t, "delivered", moved.get("state"))
 	require.Equal(t, moved.header.Get("ETag"), e.As("nokia").GET(item).Want(200).header.Get("ETag"))
 	e.As("nokia").With("If-Match", was.header.Get("ETag")).PATCH(item, object{"state": "delivered"}).Refused(412, "version_mismatch")
@@ -72,5 +72,5 @@ func TestScheduleItem(t *testing.T) {
 	events := e.As("nokia").GET("/v1/agreements/pact/events").Want(200).list("events")
 	last := events[len(events)-1]
 	require.Equal(t, "instrument.item_moved", last["type"])
-	require.Equal(t, "xiaomi says that “First lot” of Pact is delivered", last["sentence"])
+	require.Equal(t, "nokia stated that “First lot” of “Pact” was delivered on 4 September 2017", last["sentence"])
 }

@@ -55,7 +55,7 @@ const (
 	webhookWrite    = "a manager of the partner, with a token for all of its agreements"
 	anyParty        = "any member of a party"
 	partyManager    = "a manager of a party"
-	roleManager     = "a manager of a partner with a role in the instrument, or of any party if its kind has no roles"
+	roleManager     = "a manager of the partner whose role states the fact (see state), or of any party if the kind has no roles"
 	signer          = "a manager of a party, or of a partner invited by the amendment"
 	anyParticipant  = "any member of a participant"
 	participants    = "a manager of a participant"

@@ -107,7 +107,8 @@ func addedShape(instrument *domain.Instrument) api.AddedInstrument {
 	}
 	for _, item := range instrument.Schedule {
 		shape.Schedule = append(shape.Schedule, api.AddedItem{
-			ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Count), Note: item.Note,
+			ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Total()), Note: item.Note,
+			Quantity: nilIfZero(item.Total()), Unit: item.Unit, Office: item.Office, Number: item.Number, OldHolder: item.OldHolder, NewHolder: item.NewHolder,
 		})
 	}
 	for _, obligation := range instrument.Obligations {

@@ -1,6 +1,8 @@
 package projections
 
 import (
+	"cmp"
+
 	"tandem/api"
 	"tandem/domain"
 )
@@ -83,12 +85,29 @@ func (v *View) schedule(agreement *domain.Agreement, instrument *domain.Instrume
 	shapes := []api.ScheduleItem{}
 	for _, item := range instrument.Schedule {
 		shapes = append(shapes, api.ScheduleItem{
-			ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Count), Note: item.Note,
-			State:      agreement.ItemState(instrument.ID, item.ID),
+			ID: item.ID, Title: item.Title, Kind: item.Kind, Count: nilIfZero(item.Total()), Note: item.Note,
+			State: agreement.ItemProgress(instrument.ID, item.ID).State(), ItemFacts: itemFacts(&item, agreement.ItemProgress(instrument.ID, item.ID)),
 			Milestones: all.filter(func(plan domain.Plan) bool { return instrument.ItemServedBy(plan, item.ID) }).shapes(),
 		})
 	}
 	return shapes
+}
+
+func itemFacts(item *domain.ScheduleItem, progress domain.ItemProgress) api.ItemFacts {
+	recorded := progress.Recordation
+	facts := api.ItemFacts{
+		Quantity: nilIfZero(item.Total()), Unit: item.Unit, DeliveredOn: nilIfZero(progress.DeliveredOn), RecordedOn: nilIfZero(recorded.On),
+		Office: cmp.Or(recorded.Office, item.Office), Number: cmp.Or(recorded.Number, item.Number),
+		OldHolder: cmp.Or(recorded.OldHolder, item.OldHolder), NewHolder: cmp.Or(recorded.NewHolder, item.NewHolder),
+	}
+	switch {
+	case item.Total() == 0:
+	case progress.DeliveredOn != 0: // an event of an earlier version has no quantity
+		facts.DeliveredQuantity = facts.Quantity
+	default:
+		facts.DeliveredQuantity = new(progress.Delivered)
+	}
+	return facts
 }
 
 func obligations(instrument *domain.Instrument, all servingMilestones) []api.Obligation {

@@ -2,6 +2,7 @@ package sentences
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 
 	"tandem/domain"
@@ -96,7 +97,7 @@ func (p *phrasebook) instrument(fact Fact) (string, args) {
 		}
 		return disclosedVariant(event.Title, ""), args{"Instrument": event.Title, "Text": event.To}
 	case domain.ItemMoved:
-		return disclosedVariant(event.Title, string(event.To)), args{"Item": event.Title}
+		return p.itemMoved(event)
 	}
 	return "", args{}
 }
@@ -142,6 +143,24 @@ func (p *phrasebook) term(lastDay domain.Date) string {
 		return p.text("term.open_ended", nil)
 	}
 	return p.text("term.fixed", args{"On": p.style.date(lastDay)})
+}
+
+func quantity(number int, unit string) string {
+	return strings.TrimSpace(strconv.Itoa(number) + " " + unit)
+}
+
+func (p *phrasebook) itemMoved(event domain.ItemMoved) (string, args) {
+	data := args{
+		"Item": event.Title, "Office": event.Office, "Number": event.Number, "OldHolder": event.OldHolder, "NewHolder": event.NewHolder,
+		"Quantity": quantity(event.Quantity, event.Unit), "Delivered": event.Delivered, "Of": quantity(event.Of, event.Unit),
+	}
+	if event.On != 0 {
+		data["On"] = p.style.date(event.On)
+	}
+	if event.Of != 0 {
+		return "quantity", data
+	}
+	return disclosedVariant(event.Title, string(event.To)), data
 }
 
 // disclosedVariant returns the suffix of a message for an event of which the reader may not see the title.
