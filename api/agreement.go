@@ -17,6 +17,7 @@ type Agreement struct {
 	AcceptanceDays        int                              `json:"acceptance_days"`
 	DeemedAcceptance      bool                             `json:"deemed_acceptance"`
 	ForecastToleranceDays int                              `json:"forecast_tolerance_days"`
+	Announced             bool                             `json:"announced" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
 	Signatures            map[domain.PartnerID]*Signature  `json:"signatures" doc:"Every party; null for a party that has not signed."`
 	Termination           *Termination                     `json:"termination" doc:"A termination that is set, or called but not yet by all parties; null if there is none."`
 	Closed                *ClosedDraft                     `json:"closed" doc:"Who declined or withdrew the draft; null otherwise."`
@@ -71,6 +72,7 @@ type NewAgreement struct {
 	AcceptanceDays        int                `json:"acceptance_days" minimum:"0" maximum:"365" doc:"Working days for the decision on a delivery; 0: no limit."`
 	DeemedAcceptance      bool               `json:"deemed_acceptance" doc:"Whether a delivery is deemed accepted when the acceptance period ends without a decision."`
 	ForecastToleranceDays int                `json:"forecast_tolerance_days" minimum:"0" maximum:"3650"`
+	Announced             bool               `json:"announced,omitempty" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
 }
 
 // AgreementChange is the body that edits a draft; absent fields stay.
@@ -82,6 +84,7 @@ type AgreementChange struct {
 	AcceptanceDays        *int                `json:"acceptance_days,omitempty" minimum:"0" maximum:"365"`
 	DeemedAcceptance      *bool               `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int                `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
+	Announced             *bool               `json:"announced,omitempty"`
 }
 
 // Signing is the body that signs.

@@ -42,6 +42,7 @@ type TermsFields struct {
 	AcceptanceDays        *int         `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool        `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int         `json:"forecast_tolerance_days,omitempty"`
+	Announced             *bool        `json:"announced,omitempty"`
 }
 
 // TermsChanges contains the changes of an amendment.
@@ -52,6 +53,7 @@ type TermsChanges struct {
 	AcceptanceDays        *int              `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool             `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int              `json:"forecast_tolerance_days,omitempty"`
+	Announced             *bool             `json:"announced,omitempty"`
 	AddInstruments        []AddedInstrument `json:"add_instruments,omitempty"`
 	EndInstruments        []EndedInstrument `json:"end_instruments,omitempty"`
 	Join                  []JoiningPartner  `json:"join,omitempty"`
@@ -114,7 +116,7 @@ type AmendmentRejection struct {
 
 // AmendmentVoid names the change that voided an amendment.
 type AmendmentVoid struct {
-	Field      string               `json:"field" enum:"title,expires_on,acceptance_days,deemed_acceptance,forecast_tolerance_days,instrument,parties"`
+	Field      string               `json:"field" enum:"title,expires_on,acceptance_days,deemed_acceptance,forecast_tolerance_days,announced,instrument,parties"`
 	Instrument *domain.InstrumentID `json:"instrument"`
 }
 
@@ -132,6 +134,7 @@ type TermsProposal struct {
 	AcceptanceDays        *int                 `json:"acceptance_days,omitempty" minimum:"0" maximum:"365"`
 	DeemedAcceptance      *bool                `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int                 `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
+	Announced             *bool                `json:"announced,omitempty" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
 	AddInstruments        []InstrumentProposal `json:"add_instruments,omitempty" maxItems:"50"`
 	EndInstruments        []InstrumentEnding   `json:"end_instruments,omitempty" maxItems:"50"`
 	Join                  []JoiningProposal    `json:"join,omitempty" maxItems:"20" doc:"Partners that are to become parties. They are invited when all present parties have signed."`

@@ -16,6 +16,23 @@ type PublicStatus struct {
 	Expected  int                           `json:"expected" doc:"The number of milestones neither waived nor cancelled."`
 	Overdue   int                           `json:"overdue"`
 	Projects  []PublicProject               `json:"projects" doc:"Projects with published milestones."`
+	// Announcement is not part of the counts: it is about the agreement itself.
+	Announcement *PublicAnnouncement `json:"announcement" doc:"null unless the signed terms say that the agreement is announced."`
+}
+
+// PublicAnnouncement contains the facts of a signed agreement that its parties have announced.
+type PublicAnnouncement struct {
+	Parties     []string                `json:"parties" doc:"Names of the parties."`
+	EffectiveOn domain.Date             `json:"effective_on"`
+	Signatures  []PublicSignature       `json:"signatures"`
+	Instruments []domain.InstrumentKind `json:"instruments" doc:"The kinds of instruments, each once."`
+}
+
+// PublicSignature is the signature of a party.
+type PublicSignature struct {
+	Partner   string      `json:"partner" doc:"The name of the partner."`
+	Signatory string      `json:"signatory"`
+	SignedOn  domain.Date `json:"signed_on"`
 }
 
 // PublicProject is the public state of a project.

@@ -47,6 +47,7 @@ type Terms struct {
 	AcceptanceDays        int         `json:"acceptance_days"`     // working days; 0: no limit
 	DeemedAcceptance      bool        `json:"deemed_acceptance"`
 	ForecastToleranceDays int         `json:"forecast_tolerance_days"`
+	Announced             bool        `json:"announced,omitempty"` // title, parties, signatures and kinds of instruments are public (R17)
 }
 
 // Signature is the signature of one party.
@@ -217,6 +218,7 @@ type EditAgreement struct {
 	AcceptanceDays        *int         `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool        `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int         `json:"forecast_tolerance_days,omitempty"`
+	Announced             *bool        `json:"announced,omitempty"`
 }
 
 // AgreementEdited carries all terms, new and old, and the parties whose signatures it voided.
@@ -308,6 +310,7 @@ func (c EditAgreement) merged(terms Terms) Terms {
 	set(&terms.AcceptanceDays, c.AcceptanceDays)
 	set(&terms.DeemedAcceptance, c.DeemedAcceptance)
 	set(&terms.ForecastToleranceDays, c.ForecastToleranceDays)
+	set(&terms.Announced, c.Announced)
 	return terms
 }
 

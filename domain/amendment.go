@@ -71,6 +71,7 @@ type TermsChange struct {
 	AcceptanceDays        *int    `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool   `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int    `json:"forecast_tolerance_days,omitempty"`
+	Announced             *bool   `json:"announced,omitempty"`
 }
 
 // InstrumentEnd moves the last day of an instrument. From is the previous one; zero: none. Kind and title are those
@@ -91,7 +92,7 @@ type Joining struct {
 // AmendmentGround names the change that voided an amendment: a field of the terms, an instrument, or the set of
 // parties.
 type AmendmentGround struct {
-	Field      string       `json:"field"` // title, expires_on, acceptance_days, deemed_acceptance, forecast_tolerance_days, instrument or parties
+	Field      string       `json:"field"` // title, expires_on, acceptance_days, deemed_acceptance, forecast_tolerance_days, announced, instrument or parties
 	Instrument InstrumentID `json:"instrument,omitempty"`
 }
 
@@ -104,6 +105,7 @@ func (c TermsChange) applyTo(terms Terms) Terms {
 	set(&terms.AcceptanceDays, c.AcceptanceDays)
 	set(&terms.DeemedAcceptance, c.DeemedAcceptance)
 	set(&terms.ForecastToleranceDays, c.ForecastToleranceDays)
+	set(&terms.Announced, c.Announced)
 	return terms
 }
 
@@ -125,6 +127,9 @@ func diffTerms(from, to Terms) (before, after TermsChange) {
 	if from.ForecastToleranceDays != to.ForecastToleranceDays {
 		before.ForecastToleranceDays, after.ForecastToleranceDays = &from.ForecastToleranceDays, &to.ForecastToleranceDays
 	}
+	if from.Announced != to.Announced {
+		before.Announced, after.Announced = &from.Announced, &to.Announced
+	}
 	return before, after
 }
 
@@ -141,6 +146,8 @@ func (c TermsChange) changedField(terms Terms) string {
 		return "deemed_acceptance"
 	case c.ForecastToleranceDays != nil && *c.ForecastToleranceDays != terms.ForecastToleranceDays:
 		return "forecast_tolerance_days"
+	case c.Announced != nil && *c.Announced != terms.Announced:
+		return "announced"
 	}
 	return ""
 }

@@ -99,6 +99,7 @@ func draftAgreement(req *writeCall, body *api.NewAgreement) (*intent, error) {
 		command: domain.DraftAgreement{AgreementID: id, Terms: domain.Terms{
 			Title: body.Title, Parties: body.Parties, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
 			AcceptanceDays: body.AcceptanceDays, DeemedAcceptance: body.DeemedAcceptance, ForecastToleranceDays: body.ForecastToleranceDays,
+			Announced: body.Announced,
 		}},
 		status: http.StatusCreated, path: agreementPath(id), read: readAgreement(id), mapRejection: req.explainTokenLimit,
 	}
@@ -137,6 +138,7 @@ func editAgreement(req *writeCall, body *api.AgreementChange) (*intent, error) {
 		command: domain.EditAgreement{
 			AgreementID: id, NoEnd: noEnd, Title: body.Title, Parties: body.Parties, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
 			AcceptanceDays: body.AcceptanceDays, DeemedAcceptance: body.DeemedAcceptance, ForecastToleranceDays: body.ForecastToleranceDays,
+			Announced: body.Announced,
 		},
 		status: http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil

@@ -84,7 +84,7 @@ func readAmendment(agreement domain.AgreementID, number func(*projections.View) 
 func amendmentChanges(proposal *api.TermsProposal) domain.AmendmentChanges {
 	changes := domain.AmendmentChanges{Terms: domain.TermsChange{
 		Title: proposal.Title, ExpiresOn: proposal.ExpiresOn, NoEnd: proposal.NoEnd, AcceptanceDays: proposal.AcceptanceDays,
-		DeemedAcceptance: proposal.DeemedAcceptance, ForecastToleranceDays: proposal.ForecastToleranceDays,
+		DeemedAcceptance: proposal.DeemedAcceptance, ForecastToleranceDays: proposal.ForecastToleranceDays, Announced: proposal.Announced,
 	}}
 	for _, joining := range proposal.Join {
 		changes.Join = append(changes.Join, domain.Joining{Partner: joining.Partner})

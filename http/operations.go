@@ -34,6 +34,10 @@ func operationRoutes() []*route {
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		{
+			method: http.MethodGet, operationID: "getStart", path: "/", summary: "Leads to the documentation",
+			callers: anyone, responseBody: media("text/html"), handle: getStart, success: []int{http.StatusSeeOther}, anonymous: true,
+		},
+		{
 			method: http.MethodGet, operationID: "getDescription", path: "/openapi.json", summary: "This description",
 			callers: anyone, responseBody: media("application/json"), handle: getDescription, success: ok, anonymous: true,
 		},
@@ -59,6 +63,8 @@ func operationRoutes() []*route {
 		},
 	}
 }
+
+func getStart(req *call) error { return req.echoCtx.Redirect(http.StatusSeeOther, "/docs") }
 
 func getDescription(req *call) error {
 	data, err := req.describe()

@@ -29,7 +29,7 @@ const publicPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'se
 var publicFiles embed.FS
 
 var publicTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-	"day": formatDay, "words": stateWords, "tone": tone, "and": joinNames,
+	"day": formatDay, "kind": kindWords, "words": stateWords, "tone": tone, "and": joinNames,
 }).ParseFS(publicFiles, "public/*"))
 
 func publicRoutes() []*route {
@@ -148,6 +148,12 @@ func formatDay(d any) string {
 
 func stateWords(state domain.MilestoneState) string {
 	return strings.ReplaceAll(string(state), "_", " ")
+}
+
+// kindWords returns the name of a kind of instrument: "Patent cross-licence".
+func kindWords(kind domain.InstrumentKind) string {
+	words := strings.NewReplacer("cross_licence", "cross-licence", "_", " ").Replace(string(kind))
+	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 // tone returns the colour of a state.

@@ -59,6 +59,38 @@ func TestPublishingRequiresEveryParticipant(t *testing.T) {
 	require.Equal(t, "public", last["audience"])
 }
 
+// TestAnnouncedAgreementIsPublicOnceSigned: the facts of an agreement are public when every party has signed terms that
+// say so, and no earlier.
+func TestAnnouncedAgreementIsPublicOnceSigned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	draft := w.As("nokia").POST("/v1/agreements", object{
+		"title": "Announced work", "parties": []string{"nokia", "xiaomi"}, "effective_on": "2017-07-05", "announced": true,
+		"acceptance_days": 10, "deemed_acceptance": false, "forecast_tolerance_days": 7,
+	}).Want(201)
+	id := draft.text("id")
+	require.Equal(t, true, draft.get("announced"))
+	w.As("nokia").POST(draft.location()+"/instruments", object{"kind": "joint_development", "title": "Secret radio", "effective_on": "2017-07-05", "disclosure": "undisclosed"}).Want(201)
+	w.As("nokia").POST(draft.location()+"/sign", object{"signatory": "Rajeev Suri", "signed_on": "2017-07-05"}).Want(200)
+	w.As("nobody").GET("/public/"+id).Refused(404, "not_found")
+	w.As("xiaomi").POST(draft.location()+"/sign", object{"signatory": "Lei Jun", "signed_on": "2017-07-06"}).Want(200)
+
+	status := w.As("nobody").GET("/public/" + id + "/status").Want(200)
+	nokia, xiaomi := w.As("nokia").GET("/v1/partners/nokia").Want(200).text("name"), w.As("xiaomi").GET("/v1/partners/xiaomi").Want(200).text("name")
+	require.Equal(t, object{
+		"parties": []any{nokia, xiaomi}, "effective_on": "2017-07-05", "instruments": []any{"joint_development"},
+		"signatures": []any{
+			object{"partner": nokia, "signatory": "Rajeev Suri", "signed_on": "2017-07-05"},
+			object{"partner": xiaomi, "signatory": "Lei Jun", "signed_on": "2017-07-06"},
+		},
+	}, status.get("announcement"))
+	require.Equal(t, "Announced work", status.get("title"))
+	page := string(w.As("nobody").GET("/public/" + id).Want(200).body)
+	require.Contains(t, page, "Rajeev Suri for "+nokia)
+	require.Contains(t, page, "Joint development")
+	require.NotContains(t, page, "Secret radio")
+}
+
 // Public responses contain the approved data only: no canaries but the names of the approving partners and the
 // titles.
 func TestPublicResponsesContainApprovedData(t *testing.T) {

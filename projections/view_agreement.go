@@ -29,9 +29,9 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 		ID: agreement.ID, Title: terms.Title, State: agreement.State(v.now), Parties: terms.Parties,
 		EffectiveOn: terms.EffectiveOn, ExpiresOn: nilIfZero(terms.ExpiresOn),
 		AcceptanceDays: terms.AcceptanceDays, DeemedAcceptance: terms.DeemedAcceptance,
-		ForecastToleranceDays: terms.ForecastToleranceDays,
-		Signatures:            map[domain.PartnerID]*api.Signature{},
-		Termination:           terminationShape(agreement), Closed: closedShape(agreement.Closed), Notices: map[domain.PartnerID]api.GivenNotice{},
+		ForecastToleranceDays: terms.ForecastToleranceDays, Announced: terms.Announced,
+		Signatures:  map[domain.PartnerID]*api.Signature{},
+		Termination: terminationShape(agreement), Closed: closedShape(agreement.Closed), Notices: map[domain.PartnerID]api.GivenNotice{},
 		URL: v.url("agreements", string(agreement.ID)),
 	}
 	for _, partner := range terms.Parties {

@@ -73,7 +73,7 @@ func termsFields(change domain.TermsChange) api.TermsFields {
 	return api.TermsFields{
 		Title: change.Title, ExpiresOn: nilIfZero(change.ExpiresOn), NoEnd: nilIfZero(change.NoEnd),
 		AcceptanceDays: change.AcceptanceDays, DeemedAcceptance: change.DeemedAcceptance,
-		ForecastToleranceDays: change.ForecastToleranceDays,
+		ForecastToleranceDays: change.ForecastToleranceDays, Announced: change.Announced,
 	}
 }
 
@@ -82,7 +82,7 @@ func (v *View) termsChanges(agreement *domain.Agreement, changes domain.Amendmen
 	changes = agreement.DisclosedChanges(v.viewer.Partner, changes)
 	shape := api.TermsChanges{
 		Title: fields.Title, ExpiresOn: fields.ExpiresOn, NoEnd: fields.NoEnd, AcceptanceDays: fields.AcceptanceDays,
-		DeemedAcceptance: fields.DeemedAcceptance, ForecastToleranceDays: fields.ForecastToleranceDays,
+		DeemedAcceptance: fields.DeemedAcceptance, ForecastToleranceDays: fields.ForecastToleranceDays, Announced: fields.Announced,
 	}
 	for n := range changes.AddInstruments {
 		shape.AddInstruments = append(shape.AddInstruments, addedShape(&changes.AddInstruments[n]))

@@ -10,13 +10,13 @@ import (
 )
 
 // Public returns the public view of an agreement, which is the same for every viewer; false if it has no public
-// milestone.
+// milestone and is not announced.
 func (v *View) Public(id domain.AgreementID) (api.PublicStatus, bool) {
 	agreement := v.store.agreements[id]
-	if agreement == nil || len(agreement.public) == 0 {
+	if agreement == nil || (len(agreement.public) == 0 && !announced(agreement)) {
 		return api.PublicStatus{}, false
 	}
-	shape := api.PublicStatus{Agreement: id, Counts: map[domain.MilestoneState]int{}}
+	shape := api.PublicStatus{Agreement: id, Counts: map[domain.MilestoneState]int{}, Projects: []api.PublicProject{}}
 	var approved, agreed []domain.PartnerID
 	var last *projectNode
 	for _, milestone := range slices.SortedFunc(slices.Values(agreement.public), comparePublic) {
@@ -30,6 +30,10 @@ func (v *View) Public(id domain.AgreementID) (api.PublicStatus, bool) {
 		public.Milestones = append(public.Milestones, v.publicMilestone(milestone.entity, agreed))
 		countPublic(&shape, public.Milestones[len(public.Milestones)-1])
 	}
+	if announced(agreement) {
+		shape.Announcement = v.announcement(agreement.entity)
+		approved = append(approved, agreement.entity.Terms.Parties...)
+	}
 	slices.Sort(approved)
 	approved = slices.Compact(approved)
 	shape.Partners = slices.Sorted(slices.Values(v.namesOf(approved)))
@@ -37,6 +41,26 @@ func (v *View) Public(id domain.AgreementID) (api.PublicStatus, bool) {
 		shape.Title = &agreement.entity.Terms.Title
 	}
 	return shape, true
+}
+
+// announced reports whether every party has signed terms by which the agreement is public.
+func announced(agreement *agreementNode) bool {
+	return agreement.entity != nil && agreement.entity.Active && agreement.entity.Terms.Announced
+}
+
+func (v *View) announcement(agreement *domain.Agreement) *api.PublicAnnouncement {
+	shape := &api.PublicAnnouncement{Parties: v.namesOf(agreement.Terms.Parties), EffectiveOn: agreement.Terms.EffectiveOn}
+	for _, signature := range agreement.Signatures {
+		shape.Signatures = append(shape.Signatures, api.PublicSignature{
+			Partner: v.name(signature.Partner), Signatory: signature.Signatory, SignedOn: signature.SignedOn,
+		})
+	}
+	for i := range agreement.Instruments {
+		if kind := agreement.Instruments[i].Kind; !slices.Contains(shape.Instruments, kind) {
+			shape.Instruments = append(shape.Instruments, kind)
+		}
+	}
+	return shape
 }
 
 // comparePublic keeps the milestones of a project together. Ids decide last and are not shown.

@@ -60,6 +60,9 @@ func (p *phrasebook) changedTerms(to, from domain.TermsChange) (words []string) 
 	if to.ForecastToleranceDays != nil {
 		add("forecast_tolerance_days", *to.ForecastToleranceDays)
 	}
+	if to.Announced != nil {
+		add(map[bool]string{true: "announced", false: "not_announced"}[*to.Announced], nil)
+	}
 	return words
 }
 
