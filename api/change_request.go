@@ -39,16 +39,21 @@ type Changes struct {
 type ChangedMilestone struct {
 	ID     domain.MilestoneID `json:"id"`
 	From   ChangeFields       `json:"from" doc:"The values at the time of the proposal, of the fields in to."`
-	To     ChangeFields       `json:"to" doc:"The proposed values: the whole plan of a milestone without a baseline, otherwise the changed fields."`
+	To     ChangeFields       `json:"to" doc:"The proposed values: the whole plan of a milestone without a baseline, otherwise the changed fields. An edit of one of them voids the request."`
 	Cancel bool               `json:"cancel"`
 }
 
-// ChangeFields contains agreed fields of a milestone; absent ones are not concerned.
+// ChangeFields contains fields of a milestone's plan; absent ones are not concerned. An empty value is shown.
 type ChangeFields struct {
-	DueOn     *domain.Date        `json:"due_on,omitempty"`
-	Owner     *domain.PartnerID   `json:"owner,omitempty"`
-	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty"`
-	Criteria  *[]string           `json:"criteria,omitempty"`
+	Title        *string             `json:"title,omitzero"`
+	Description  *string             `json:"description,omitzero"`
+	DueOn        *domain.Date        `json:"due_on,omitzero"`
+	Owner        *domain.PartnerID   `json:"owner,omitzero"`
+	Acceptors    *[]domain.PartnerID `json:"acceptors,omitzero"`
+	Criteria     *[]string           `json:"criteria,omitzero"`
+	Instrument   *string             `json:"instrument,omitzero" doc:"An id; empty: none. Absent also if the caller may not see it."`
+	ScheduleItem *string             `json:"schedule_item,omitzero" doc:"An id; empty: none. Absent also if the caller may not see it."`
+	Clause       *string             `json:"clause,omitzero" doc:"Empty: none. Absent also if the caller may not see it."`
 }
 
 // ChangeRejection is a partner's rejection of a change request.
@@ -60,7 +65,7 @@ type ChangeRejection struct {
 // ChangeVoid names the change that voided a request.
 type ChangeVoid struct {
 	Milestone domain.MilestoneID    `json:"milestone"`
-	Field     string                `json:"field" enum:"due_on,owner,acceptors,criteria,state" doc:"state: the milestone is final."`
+	Field     string                `json:"field" enum:"title,description,due_on,owner,acceptors,criteria,instrument,schedule_item,clause,state" doc:"state: the milestone is final."`
 	State     domain.MilestoneState `json:"state" doc:"The milestone's state at that time."`
 }
 
@@ -74,12 +79,17 @@ type NewChange struct {
 // MilestoneWanted contains the changes proposed for one milestone; absent fields stay. With only an id,
 // the milestone's current plan is proposed as its baseline.
 type MilestoneWanted struct {
-	ID        domain.MilestoneID  `json:"id"`
-	DueOn     domain.Date         `json:"due_on,omitzero"`
-	Owner     domain.PartnerID    `json:"owner,omitempty"`
-	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1"`
-	Criteria  *[]string           `json:"criteria,omitempty" maxItems:"100"`
-	Cancel    bool                `json:"cancel,omitempty" doc:"Excludes other fields."`
+	ID           domain.MilestoneID   `json:"id"`
+	Title        *string              `json:"title,omitempty" maxLength:"200"`
+	Description  *string              `json:"description,omitempty" maxLength:"10000"`
+	DueOn        domain.Date          `json:"due_on,omitzero"`
+	Owner        domain.PartnerID     `json:"owner,omitempty"`
+	Acceptors    *[]domain.PartnerID  `json:"acceptors,omitempty" minItems:"1"`
+	Criteria     *[]string            `json:"criteria,omitempty" maxItems:"100"`
+	Instrument   *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
+	ScheduleItem *domain.ItemID       `json:"schedule_item,omitempty" nullable:"true"`
+	Clause       *string              `json:"clause,omitempty" nullable:"true" maxLength:"50"`
+	Cancel       bool                 `json:"cancel,omitempty" doc:"Excludes other fields."`
 }
 
 // ChangeRefusal is the body that rejects a change request.

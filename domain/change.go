@@ -5,15 +5,18 @@ import "slices"
 // ChangeRequest proposes to set or change agreed values. The rules:
 //
 // R15: a baseline is set and moved only by a change request approved by the owners and acceptors, before and
-// after, of every milestone in it. Once a baseline is agreed, due date, owner, acceptors, criteria and
-// cancellation change only this way; before, the owner alone edits or cancels. Any participant's manager
-// proposes, only the proposer withdraws, and one rejection closes the request. It is void only if a field that it
-// changes has changed since, or the milestone has reached a final state. In detail:
+// after, of every milestone in it. It covers every field that defines what is owed, see [ChangeFields]. Once a
+// baseline is agreed, these fields and cancellation change only this way; before, the owner alone edits or cancels.
+// Any participant's manager proposes, only the proposer withdraws, and one rejection closes the request. It is void
+// only if a field that it covers has changed since, or the milestone has reached a final state. In detail:
 //
 //   - A proposal counts as the proposer's approval if the proposer is a party of the request. Parties can also
 //     reject; other participants only read.
-//   - For a milestone without a baseline the request covers its whole present plan: due date, owner, acceptors and
-//     criteria, with the changes that the request names. The owner cannot edit the plan between approvals.
+//   - For a milestone without a baseline the request covers and records its whole present plan, with the changes that
+//     the request names. So no one can edit the plan between approvals without voiding the request.
+//   - For a milestone with a baseline it covers the fields that it changes.
+//   - Requests of earlier versions cover due date, owner, acceptors and criteria only. Their approval keeps the other
+//     fields of the plan as they are.
 //   - A request takes effect as a whole with the last approval. Owner and acceptors change, and a milestone is
 //     cancelled, only between deliveries; until then the last approval is refused.
 //   - A request becomes void when its ground changes, and the event names the ground. If another request changes
@@ -55,13 +58,20 @@ const (
 	ChangeStateVoid      ChangeState = "void"
 )
 
-// ChangeFields selects agreed fields of a plan; a zero field is not selected. Date, owner and acceptors are never
-// empty in a request; an empty list of criteria is selected by a non-nil pointer.
+// ChangeFields selects fields of a plan: all that change control covers (R15). A zero field is not selected. Title,
+// date, owner and acceptors are never empty; the others are selected by a non-nil pointer, also to an empty value.
+// Each field has the JSON name of the field of [Plan] that it stands for, and a new field of a plan that defines what
+// is owed is added to both.
 type ChangeFields struct {
-	DueOn     Date        `json:"due_on,omitzero"`
-	Owner     PartnerID   `json:"owner,omitempty"`
-	Acceptors []PartnerID `json:"acceptors,omitempty"`
-	Criteria  *[]string   `json:"criteria,omitempty"`
+	Title        string        `json:"title,omitempty"`
+	Description  *string       `json:"description,omitempty"`
+	DueOn        Date          `json:"due_on,omitzero"`
+	Owner        PartnerID     `json:"owner,omitempty"`
+	Acceptors    []PartnerID   `json:"acceptors,omitempty"`
+	Criteria     *[]string     `json:"criteria,omitempty"`
+	Instrument   *InstrumentID `json:"instrument,omitempty"`
+	ScheduleItem *ItemID       `json:"schedule_item,omitempty"`
+	Clause       *string       `json:"clause,omitempty"`
 }
 
 // ProposedChange is the part of a request about one milestone: the old and new fields, or a cancellation.
@@ -75,80 +85,8 @@ type ProposedChange struct {
 // Ground names the change that voided a request: a field of a milestone, or its final state.
 type Ground struct {
 	Milestone MilestoneID    `json:"milestone"`
-	Field     string         `json:"field"` // due_on, owner, acceptors, criteria or state
+	Field     string         `json:"field"` // one of CoveredFields, or state
 	State     MilestoneState `json:"state"`
-}
-
-// AgreedPlan is the part of a plan that partners agree on.
-type AgreedPlan struct {
-	DueOn     Date        `json:"due_on"`
-	Owner     PartnerID   `json:"owner"`
-	Acceptors []PartnerID `json:"acceptors"`
-	Criteria  []string    `json:"criteria,omitempty"`
-}
-
-func (p Plan) agreed() AgreedPlan { return AgreedPlan{p.DueOn, p.Owner, p.Acceptors, p.Criteria} }
-
-// hasFields reports whether any field is selected.
-func (c ChangeFields) hasFields() bool {
-	return c.DueOn != 0 || c.Owner != "" || len(c.Acceptors) > 0 || c.Criteria != nil
-}
-
-// applyTo returns the plan with the selected fields replaced.
-func (c ChangeFields) applyTo(plan Plan) Plan {
-	if c.DueOn != 0 {
-		plan.DueOn = c.DueOn
-	}
-	if c.Owner != "" {
-		plan.Owner = c.Owner
-	}
-	if len(c.Acceptors) > 0 {
-		plan.Acceptors = c.Acceptors
-	}
-	if c.Criteria != nil {
-		plan.Criteria = slices.Clip(append([]string(nil), *c.Criteria...)) // nil if empty, as in stored events
-	}
-	return plan
-}
-
-// allFields selects all fields of the plan.
-func allFields(plan Plan) ChangeFields {
-	return ChangeFields{plan.DueOn, plan.Owner, plan.Acceptors, criteriaOf(plan)}
-}
-
-// criteriaOf returns a non-nil pointer to a non-nil list, because nil means "not selected".
-func criteriaOf(plan Plan) *[]string { return new(append([]string{}, plan.Criteria...)) }
-
-// diffPlans returns the fields that differ, with their old and new values.
-func diffPlans(from, to Plan) (before, after ChangeFields) {
-	if from.DueOn != to.DueOn {
-		before.DueOn, after.DueOn = from.DueOn, to.DueOn
-	}
-	if from.Owner != to.Owner {
-		before.Owner, after.Owner = from.Owner, to.Owner
-	}
-	if !slices.Equal(from.Acceptors, to.Acceptors) {
-		before.Acceptors, after.Acceptors = from.Acceptors, to.Acceptors
-	}
-	if !slices.Equal(from.Criteria, to.Criteria) {
-		before.Criteria, after.Criteria = criteriaOf(from), criteriaOf(to)
-	}
-	return before, after
-}
-
-// changedField returns the first field whose value in plan is not the proposal's From; empty: none.
-func (c ProposedChange) changedField(plan Plan) string {
-	switch {
-	case c.From.DueOn != 0 && plan.DueOn != c.From.DueOn:
-		return "due_on"
-	case c.From.Owner != "" && plan.Owner != c.From.Owner:
-		return "owner"
-	case len(c.From.Acceptors) > 0 && !slices.Equal(plan.Acceptors, c.From.Acceptors):
-		return "acceptors"
-	case c.From.Criteria != nil && !slices.Equal(plan.Criteria, *c.From.Criteria):
-		return "criteria"
-	}
-	return ""
 }
 
 // VisibleTo reports whether a participant sees the request. A partner that joined the project sees those open at
@@ -271,11 +209,11 @@ func stateAfter(state State, stream Stream, events []Event, dc DecisionContext) 
 	return after
 }
 
-// requireNoBaseline refuses an edit that takes a change request once a baseline is agreed.
-func (m milestoneContext) requireNoBaseline(change string) error {
+// requireNoBaseline refuses to edit a plan alone once a baseline is agreed.
+func (m milestoneContext) requireNoBaseline() error {
 	if m.BaselineOn == 0 {
 		return nil
 	}
-	return conflict("baseline_agreed", "Milestone %s is agreed for %s; %s only by a change request, approved by its owner and acceptors.",
-		m.Ref.Milestone, m.BaselineOn, change)
+	return conflict("baseline_agreed", "Milestone %s is agreed for %s; its plan changes only by a change request, approved by its owner and acceptors.",
+		m.Ref.Milestone, m.BaselineOn)
 }

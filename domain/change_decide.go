@@ -250,7 +250,7 @@ func (c changeContext) effects(state State, dc DecisionContext) ([]Event, error)
 			continue
 		}
 		events = append(events, milestone.event(MilestoneAgreed{
-			Change: c.Number, Reason: c.Reason, To: to.agreed(), From: milestone.Plan.agreed(), BaselineFrom: milestone.BaselineOn, On: dc.Today,
+			Change: c.Number, Reason: c.Reason, To: allFields(to), From: allFields(milestone.Plan), BaselineFrom: milestone.BaselineOn, On: dc.Today,
 		})...)
 	}
 	return events, nil
@@ -279,24 +279,35 @@ func (e ChangeApproved) apply(world *World, header Header) {
 }
 
 // MilestoneAgreed sets or moves a milestone's baseline, together with the other agreed fields. BaselineFrom is
-// the previous baseline; zero: this is the first.
+// the previous baseline; zero: this is the first. Events of earlier versions contain date, owner, acceptors and
+// criteria only, and no criteria if there are none.
 type MilestoneAgreed struct {
-	Change       int        `json:"change"`
-	Reason       string     `json:"reason"`
-	To           AgreedPlan `json:"to"`
-	From         AgreedPlan `json:"from"`
-	BaselineFrom Date       `json:"baseline_from,omitzero"`
-	On           Date       `json:"on,omitzero"` // when the last approval was given
+	Change       int          `json:"change"`
+	Reason       string       `json:"reason"`
+	To           ChangeFields `json:"to"`
+	From         ChangeFields `json:"from"`
+	BaselineFrom Date         `json:"baseline_from,omitzero"`
+	On           Date         `json:"on,omitzero"` // when the last approval was given
 }
 
 func (e MilestoneAgreed) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
-	milestone.Plan.DueOn, milestone.Plan.Owner, milestone.Plan.Acceptors, milestone.Plan.Criteria = e.To.DueOn, e.To.Owner, e.To.Acceptors, e.To.Criteria
+	milestone.Plan = e.To.applyTo(milestone.Plan)
+	if e.To.Criteria == nil {
+		milestone.Plan.Criteria = nil
+	}
 	milestone.BaselineOn = e.To.DueOn
 	if milestone.AgreedOn == 0 {
 		milestone.AgreedOn = header.dateOr(e.On)
 	}
-	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
+	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(criteriaOf(e.To), criteriaOf(e.From)) {
 		milestone.Waivers = nil // as in MilestoneEdited
 	}
+}
+
+func criteriaOf(fields ChangeFields) []string {
+	if fields.Criteria == nil {
+		return nil
+	}
+	return *fields.Criteria
 }

@@ -16,20 +16,39 @@ func (w *watch) plans() map[MilestoneRef]Milestone {
 	return all
 }
 
+// planHolds checks that an agreed plan changes only by its agreement (R15), whichever command was decided.
+func (w *watch) planHolds(before map[MilestoneRef]Milestone, stream Stream, events []Event) {
+	for ref, was := range before {
+		agreed := slices.ContainsFunc(events, func(event Event) bool {
+			_, agreed := event.Payload.(MilestoneAgreed)
+			return agreed && ref == MilestoneRef{stream.Agreement, stream.Project, MilestoneID(event.Subject)}
+		})
+		if was.BaselineOn != 0 && !agreed {
+			require.Equal(w.t, was.Plan, w.ledger.plain.Milestone(ref).Plan, "R15")
+		}
+	}
+}
+
 // agreedHolds checks that agreed fields change only with the required approvals (R15).
 func (w *watch) agreedHolds(ref MilestoneRef, event Event, before Milestone) {
 	switch payload := event.Payload.(type) {
 	case MilestoneEdited:
-		if before.BaselineOn != 0 {
-			require.Equal(w.t, payload.From.agreed(), payload.To.agreed(), "R15")
-		}
+		require.Zero(w.t, before.BaselineOn, "R15: the owner alone edits a plan that is not agreed")
+		require.Equal(w.t, before.Plan, payload.From)
 	case MilestoneCancelled:
 		require.True(w.t, before.BaselineOn == 0 || payload.Change != 0, "R15")
-		w.approved(ref, payload.Change, before.Plan.agreed())
+		w.approved(ref, payload.Change, allFields(before.Plan))
 	case MilestoneAgreed:
-		require.Equal(w.t, before.Plan.agreed(), payload.From)
+		require.Equal(w.t, allFields(before.Plan), payload.From)
 		require.Equal(w.t, before.BaselineOn, payload.BaselineFrom)
 		w.approved(ref, payload.Change, payload.From, payload.To)
+		for _, proposed := range w.ledger.plain.Project(ref.ProjectRef()).Change(payload.Change).Milestones {
+			if proposed.Milestone == ref.Milestone {
+				require.Empty(w.t, proposed.changedField(before.Plan), "R15: the partners approved these values")
+				require.Equal(w.t, allFields(proposed.To.applyTo(before.Plan)), payload.To, "R15")
+				require.True(w.t, before.BaselineOn != 0 || proposed.From.Title != "", "R15: the first request records the whole plan")
+			}
+		}
 	case MilestonePublished:
 		require.False(w.t, before.Public, "R17: it becomes public once")
 		require.Equal(w.t, Shared, before.Audience, "R17")
@@ -38,7 +57,7 @@ func (w *watch) agreedHolds(ref MilestoneRef, event Event, before Milestone) {
 	}
 }
 
-func (w *watch) approved(ref MilestoneRef, change int, plans ...AgreedPlan) {
+func (w *watch) approved(ref MilestoneRef, change int, plans ...ChangeFields) {
 	if change == 0 {
 		return
 	}
@@ -87,13 +106,17 @@ func drawPublished(t *rapid.T) (list []MilestoneID) {
 func drawWanted(t *rapid.T) (list []WantedChange) {
 	for range rapid.IntRange(0, 2).Draw(t, "milestones") {
 		wanted := WantedChange{Milestone: drawID.Draw(t, "milestone")}
-		switch rapid.IntRange(0, 5).Draw(t, "wanted") {
+		switch rapid.IntRange(0, 7).Draw(t, "wanted") {
 		case 0:
 			wanted.Cancel = true
 		case 1:
 			wanted.To.Owner, wanted.To.Acceptors = drawOwner.Draw(t, "owner"), drawPartners(t, "acceptors")
 		case 2:
 			wanted.To.Criteria = maybe(t, rapid.SliceOfN(drawText, 0, 2), "criteria")
+		case 3:
+			wanted.To.Title, wanted.To.Description = drawTitle.Draw(t, "title"), maybe(t, drawText, "description")
+		case 4:
+			wanted.To.ScheduleItem = new(rapid.SampledFrom([]ItemID{"", "lot", "none"}).Draw(t, "item"))
 		default:
 			wanted.To.DueOn = drawDate.Draw(t, "due")
 		}

@@ -138,3 +138,17 @@ func (e MilestoneShared) disclosed(to disclosure) Payload {
 	e.Plan = to.plan(e.Plan)
 	return e
 }
+
+func (e ChangeProposed) disclosed(to disclosure) Payload {
+	e.Milestones = slices.Clone(e.Milestones)
+	for i, proposed := range e.Milestones {
+		proposed.From, proposed.To = to.agreement.DisclosedFields(to.partner, proposed.From), to.agreement.DisclosedFields(to.partner, proposed.To)
+		e.Milestones[i] = proposed
+	}
+	return e
+}
+
+func (e MilestoneAgreed) disclosed(to disclosure) Payload {
+	e.To, e.From = to.agreement.DisclosedFields(to.partner, e.To), to.agreement.DisclosedFields(to.partner, e.From)
+	return e
+}

@@ -95,6 +95,25 @@ func (a *Agreement) DisclosedRefs(partner PartnerID, id InstrumentID, item ItemI
 	return "", "", ""
 }
 
+// DisclosedFields returns the fields without the references that a partner may not see. An item or a clause comes with
+// its instrument.
+func (a *Agreement) DisclosedFields(partner PartnerID, fields ChangeFields) ChangeFields {
+	if fields.Instrument == nil || *fields.Instrument == "" {
+		return fields
+	}
+	id, item, clause := a.DisclosedRefs(partner, *fields.Instrument, "item", "clause")
+	if id == "" {
+		fields.Instrument = nil
+	}
+	if item == "" {
+		fields.ScheduleItem = nil
+	}
+	if clause == "" {
+		fields.Clause = nil
+	}
+	return fields
+}
+
 // DisclosedChanges returns the part of an amendment's changes that a partner may see. Joining says whether the
 // amendment makes it a party.
 func (a *Agreement) DisclosedChanges(partner PartnerID, changes AmendmentChanges) AmendmentChanges {

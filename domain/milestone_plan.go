@@ -65,8 +65,8 @@ func (e MilestonePlanned) apply(world *World, header Header) {
 	milestone.Ref, milestone.Plan, milestone.Audience, milestone.State = header.milestoneRef(), e.Plan, header.Audience, Planned
 }
 
-// EditMilestone replaces the fields that are not nil. Only the owner edits, until the delivery; agreed fields
-// change by a change request (R15).
+// EditMilestone replaces the fields that are not nil. Only the owner edits, until the delivery and without a
+// baseline; then the plan changes by a change request (R15).
 type EditMilestone struct {
 	MilestoneRef `json:"ref"`
 	Title        *string       `json:"title,omitempty"`
@@ -109,10 +109,8 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := milestone.requireState(Planned, InProgress); err != nil {
 		return nil, err
 	}
-	if c.DueOn != nil || c.Owner != nil || c.Acceptors != nil || c.Criteria != nil {
-		if err := milestone.requireNoBaseline("due date, owner, acceptors and criteria change"); err != nil {
-			return nil, err
-		}
+	if err := milestone.requireNoBaseline(); err != nil {
+		return nil, err
 	}
 	if err := milestone.requireAcceptorsKept(to); err != nil {
 		return nil, err
@@ -217,8 +215,9 @@ func (c CancelMilestone) decide(state State, dc DecisionContext) ([]Event, error
 	if err := milestone.requireState(Planned, InProgress); err != nil {
 		return nil, err
 	}
-	if err := milestone.requireNoBaseline("it is cancelled"); err != nil {
-		return nil, err
+	if milestone.BaselineOn != 0 {
+		return nil, conflict("baseline_agreed", "Milestone %s is agreed for %s; it is cancelled only by a change request, approved by its owner and acceptors.",
+			milestone.Ref.Milestone, milestone.BaselineOn)
 	}
 	return milestone.event(MilestoneCancelled{Reason: c.Reason, From: milestone.State}), nil
 }

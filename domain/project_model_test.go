@@ -49,6 +49,7 @@ type planModel struct {
 // paperPlan is the model of a milestone.
 type paperPlan struct {
 	owner     PartnerID
+	title     string
 	due, base Date
 	state     MilestoneState
 	missing   []PartnerID // acceptors that have not accepted the delivery
@@ -68,19 +69,20 @@ type paperWish struct {
 	id             MilestoneID
 	due            Date      // zero: unchanged
 	owner          PartnerID // empty: unchanged; all others accept
+	title          string    // empty: unchanged
 	cancel         bool
 	whole          bool // the request covers the whole plan
-	dueThen        Date
-	ownerThen      PartnerID
+	then           paperPlan
 	moves, changes bool // whether the date, or the owner, changes
+	renames        bool
 }
 
 func newPlanModel(partners []PartnerID) *planModel {
 	return &planModel{
 		partners: partners, stage: Exploring, calls: map[StageMove]map[PartnerID]bool{},
 		milestones: map[MilestoneID]*paperPlan{
-			"x": {owner: "nokia", due: 2018_03_30, state: Planned},
-			"y": {owner: "xiaomi", due: 2018_04_30, state: Planned},
+			"x": {owner: "nokia", title: "M", due: 2018_03_30, state: Planned},
+			"y": {owner: "xiaomi", title: "M", due: 2018_04_30, state: Planned},
 		},
 	}
 }
@@ -90,7 +92,7 @@ func (m *planModel) begin(w *watch) {
 	by := DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: planDay.Time(), Today: planDay}
 	w.step(CreateProject{ProjectRef: planRef(), Title: "R", Stage: Exploring, Lead: "nokia", Participants: m.partners, DecideBy: 2018_06_30}, by)
 	for id, x := range m.milestones {
-		w.step(PlanMilestone{MilestoneRef: m.ref(id), Plan: Plan{Title: "M", Owner: x.owner, DueOn: x.due}}, by)
+		w.step(PlanMilestone{MilestoneRef: m.ref(id), Plan: Plan{Title: x.title, Owner: x.owner, DueOn: x.due}}, by)
 	}
 }
 
@@ -104,6 +106,9 @@ func drawPlan(t *rapid.T, m *planModel) Command {
 	case 0, 1, 2:
 		return CallStage{ProjectRef: planRef(), Move: rapid.SampledFrom([]StageMove{MoveCommit, MoveCommit, MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop}).Draw(t, "move"), Reason: "so", Withdraw: rapid.IntRange(0, 5).Draw(t, "withdraw") == 0}
 	case 3:
+		if rapid.Bool().Draw(t, "rename") {
+			return EditMilestone{MilestoneRef: ref, Title: new(drawTitle.Draw(t, "title"))}
+		}
 		return EditMilestone{MilestoneRef: ref, DueOn: &due}
 	case 4:
 		return StartMilestone{ref}
@@ -129,7 +134,7 @@ func drawPlanWishes(t *rapid.T, m *planModel, due Date) []WantedChange {
 	var wishes []WantedChange
 	for _, id := range rapid.SampledFrom([][]MilestoneID{{"x"}, {"y"}, {"x", "y"}}).Draw(t, "milestones") {
 		wanted := WantedChange{Milestone: id}
-		switch rapid.IntRange(0, 4).Draw(t, "wish") {
+		switch rapid.IntRange(0, 5).Draw(t, "wish") {
 		case 0:
 			wanted.Cancel = true
 		case 1:
@@ -137,6 +142,8 @@ func drawPlanWishes(t *rapid.T, m *planModel, due Date) []WantedChange {
 			wanted.To.Acceptors = m.others(wanted.To.Owner)
 		case 2, 3:
 			wanted.To.DueOn = due
+		case 4:
+			wanted.To.Title = drawTitle.Draw(t, "title")
 		}
 		wishes = append(wishes, wanted)
 	}
@@ -207,7 +214,10 @@ func (m *planModel) work(who PartnerID, command Command) bool {
 	waiting := x.state == Delivered && slices.Contains(x.missing, who)
 	switch command := command.(type) {
 	case EditMilestone:
-		return when(owns && undelivered && x.base == 0, func() { x.due = *command.DueOn })
+		return when(owns && undelivered && x.base == 0, func() {
+			set(&x.due, command.DueOn)
+			set(&x.title, command.Title)
+		})
 	case CancelMilestone:
 		return when(owns && undelivered && x.base == 0, func() { x.state = Cancelled })
 	case StartMilestone:
@@ -253,11 +263,12 @@ func (m *planModel) propose(who PartnerID, c ProposeChange) bool {
 	x := &paperChange{by: who, state: ChangeStateOpen}
 	for _, wanted := range c.Milestones {
 		now := m.milestones[wanted.Milestone]
-		wish := paperWish{id: wanted.Milestone, due: wanted.To.DueOn, owner: wanted.To.Owner, cancel: wanted.Cancel, dueThen: now.due, ownerThen: now.owner}
+		wish := paperWish{id: wanted.Milestone, due: wanted.To.DueOn, owner: wanted.To.Owner, title: wanted.To.Title, cancel: wanted.Cancel, then: *now}
 		wish.whole = now.base == 0 && !wanted.Cancel
 		wish.moves = wish.due != 0 && wish.due != now.due
 		wish.changes = wish.owner != "" && wish.owner != now.owner
-		if now.state.Final() || (!wish.cancel && !wish.whole && !wish.moves && !wish.changes) {
+		wish.renames = wish.title != "" && wish.title != now.title
+		if now.state.Final() || (!wish.cancel && !wish.whole && !wish.moves && !wish.changes && !wish.renames) {
 			return false
 		}
 		x.wants = append(x.wants, wish)
@@ -275,7 +286,8 @@ func (m *planModel) concerned(*paperChange) []PartnerID { return m.partners }
 func (m *planModel) groundless(x *paperChange) bool {
 	return slices.ContainsFunc(x.wants, func(w paperWish) bool {
 		now := m.milestones[w.id]
-		return now.state.Final() || ((w.whole || w.moves) && now.due != w.dueThen) || ((w.whole || w.changes) && now.owner != w.ownerThen)
+		return now.state.Final() || ((w.whole || w.moves) && now.due != w.then.due) || ((w.whole || w.changes) && now.owner != w.then.owner) ||
+			((w.whole || w.renames) && now.title != w.then.title)
 	})
 }
 
@@ -314,6 +326,9 @@ func (m *planModel) approve(who PartnerID, number int) bool {
 		if w.moves {
 			now.due = w.due
 		}
+		if w.renames {
+			now.title = w.title
+		}
 		if w.changes {
 			now.owner, now.waived = w.owner, nil
 		}
@@ -335,6 +350,7 @@ func (m *planModel) compare(t *rapid.T, state State) {
 		milestone := state.Milestone(m.ref(id))
 		require.Equal(t, want.state, milestone.State)
 		require.Equal(t, want.owner, milestone.Plan.Owner)
+		require.Equal(t, want.title, milestone.Plan.Title)
 		require.Equal(t, want.due, milestone.Plan.DueOn)
 		require.Equal(t, want.base, milestone.BaselineOn)
 	}

@@ -99,6 +99,7 @@ func (w *watch) step(command Command, dc DecisionContext) {
 		w.follow(ref, event, dc)
 		w.agreedHolds(ref, event, before[ref])
 	}
+	w.planHolds(before, command.Stream(), events)
 	for ref, entry := range w.ledger.plain.milestones {
 		w.holds(ref, entry.value)
 	}
@@ -212,6 +213,7 @@ func drawMeta(t *rapid.T, l *ledger, partners []PartnerID) DecisionContext {
 }
 
 var (
+	drawTitle = rapid.SampledFrom([]string{"M", "40 routers delivered", "1 router shown"})
 	drawText  = rapid.SampledFrom([]string{"", "late", "比预期晚", "a \"quoted\"\nline & more"})
 	drawDate  = rapid.SampledFrom([]Date{0, 2018_02_01, 2018_03_30, 2019_06_30})
 	drawID    = rapid.SampledFrom([]MilestoneID{"m", "m", "m", "n", "o-k3v9", "", "Bad Id"})
@@ -259,8 +261,9 @@ func drawPlanning(t *rapid.T, ref MilestoneRef) Command {
 	case 1:
 		c := EditMilestone{
 			MilestoneRef: ref, Owner: maybe(t, drawOwner, "owner"), DueOn: maybe(t, drawDate, "due"),
-			Description: maybe(t, drawText, "description"),
-			Criteria:    maybe(t, rapid.SliceOfN(drawText, 0, 2), "criteria"),
+			Title: maybe(t, drawTitle, "title"), Description: maybe(t, drawText, "description"),
+			ScheduleItem: maybe(t, rapid.SampledFrom([]ItemID{"", "lot"}), "item"),
+			Criteria:     maybe(t, rapid.SliceOfN(drawText, 0, 2), "criteria"),
 		}
 		if rapid.Bool().Draw(t, "acceptors given") {
 			c.Acceptors = new(drawPartners(t, "acceptors"))

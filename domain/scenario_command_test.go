@@ -339,6 +339,16 @@ func wanted(t require.TestingT, text string) WantedChange {
 	for _, part := range parts[1:] {
 		name, value, _ := strings.Cut(part, " ")
 		switch name {
+		case "title":
+			wanted.To.Title = value
+		case "description":
+			wanted.To.Description = &value
+		case "instrument":
+			wanted.To.Instrument = new(InstrumentID(value))
+		case "schedule_item":
+			wanted.To.ScheduleItem = new(ItemID(value))
+		case "clause":
+			wanted.To.Clause = &value
 		case "due_on":
 			wanted.To.DueOn = date(t, value)
 		case "owner":

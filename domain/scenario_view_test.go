@@ -89,6 +89,24 @@ func leaves(data []byte, path string) []fact {
 	}
 }
 
+// partWords writes the values of an object within an event: "due_on 2018-03-30→2018-04-30" for an old and a new value,
+// or one value if both are the same.
+func partWords(facts []fact) []string {
+	words := []string{}
+	for _, f := range facts {
+		name, before := strings.CutPrefix(f.name, "from.")
+		after, changes := valueOf(facts, "to."+name)
+		switch {
+		case strings.HasPrefix(f.name, "to."):
+		case before && changes && after != f.value:
+			words = append(words, name+" "+f.value+"→"+after)
+		case !before || (f.value != "" && f.value != `""`):
+			words = append(words, name+" "+f.value)
+		}
+	}
+	return words
+}
+
 var bare = regexp.MustCompile(`^[^\s"]+$`)
 
 // plain writes a value with few quotes.
@@ -102,11 +120,7 @@ func plain(value json.RawMessage) string {
 		return strings.Join(words, ",")
 	}
 	if value[0] == '{' {
-		words := []string{}
-		for _, f := range leaves(value, "") {
-			words = append(words, f.name+" "+f.value)
-		}
-		return "{" + strings.Join(words, ", ") + "}"
+		return "{" + strings.Join(partWords(leaves(value, "")), ", ") + "}"
 	}
 	var text string
 	if json.Unmarshal(value, &text) != nil || !bare.MatchString(text) {
@@ -313,6 +327,9 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	words := []string{string(milestone.State), fmt.Sprintf("owner %s, due %s", milestone.Plan.Owner, milestone.Plan.DueOn)}
 	if milestone.BaselineOn != 0 {
 		words[1] += " as agreed"
+	}
+	if milestone.Plan.Title != "Milestone" {
+		words = append(words, "titled "+milestone.Plan.Title)
 	}
 	if days, has := milestone.Variance(); has && days != 0 {
 		words = append(words, fmt.Sprintf("%+d days", days))

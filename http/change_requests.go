@@ -85,13 +85,20 @@ func proposeChange(req *writeCall, body *api.NewChange) (*intent, error) {
 	ref, key := req.project(), "c-"+req.derive.suffix("change", req.commandID, 0)
 	command := domain.ProposeChange{ProjectRef: ref, Key: key, Reason: body.Reason, Publish: body.Publish}
 	for _, wanted := range body.Milestones {
-		change := domain.WantedChange{Milestone: wanted.ID, Cancel: wanted.Cancel, To: domain.ChangeFields{DueOn: wanted.DueOn, Owner: wanted.Owner, Criteria: wanted.Criteria}}
 		acceptors, err := chosenAcceptors(wanted.Acceptors, false)
 		if err != nil {
 			return nil, err
 		}
-		change.To.Acceptors = acceptors
-		command.Milestones = append(command.Milestones, change)
+		title := ""
+		if wanted.Title != nil {
+			if title = *wanted.Title; title == "" {
+				return nil, invalid(domain.NewFieldError("title", "required"))
+			}
+		}
+		command.Milestones = append(command.Milestones, domain.WantedChange{Milestone: wanted.ID, Cancel: wanted.Cancel, To: domain.ChangeFields{
+			Title: title, Description: wanted.Description, DueOn: wanted.DueOn, Owner: wanted.Owner, Acceptors: acceptors,
+			Criteria: wanted.Criteria, Instrument: wanted.Instrument, ScheduleItem: wanted.ScheduleItem, Clause: wanted.Clause,
+		}})
 	}
 	number := func(view *projections.View) int { return view.ChangeNumber(ref.Agreement, ref.Project, key) }
 	return &intent{

@@ -17,7 +17,9 @@ func (w *world) changeRefusals() []refused {
 		{"xiaomi", "POST", changes, wants(object{"id": w.secret["nokia"]}), "", 422, "invalid_field", "milestones"},
 		{"nokia", "POST", changes, wants(object{"id": "going", "owner": "zte"}), "", 422, "invalid_field", "milestones"},
 		{"nokia", "POST", changes, wants(object{"id": "going", "acceptors": []string{}}), "", 422, "invalid_field", "acceptors"},
-		{"nokia", "POST", changes, wants(object{"id": "going", "title": "x"}), "", 400, "unknown_field", "milestones[0].title"},
+		{"nokia", "POST", changes, wants(object{"id": "going", "title": ""}), "", 422, "invalid_field", "title"},
+		{"nokia", "POST", changes, wants(object{"id": "going", "clause": "9.9"}), "", 422, "invalid_field", "milestones"},
+		{"nokia", "POST", changes, wants(object{"id": "going", "progress": 1}), "", 400, "unknown_field", "milestones[0].progress"},
 		{"nokia", "POST", changes, object{"reason": "x"}, "", 422, "invalid_field", "milestones"},
 		{"nokia", "POST", changes, object{"reason": "x", "publish": []string{"nothing"}}, "", 422, "invalid_field", "publish"},
 		{"nokia", "POST", changes, object{"reason": "x", "publish": []string{w.secret["nokia"]}}, "", 422, "invalid_field", "publish"},
@@ -64,7 +66,8 @@ func TestChangeControl(t *testing.T) {
 
 	w.As("zte").PATCH(mast, object{"due_on": "2017-12-24"}).Refused(409, "baseline_agreed")
 	w.As("zte").POST(mast+"/cancel", nil).Refused(409, "baseline_agreed")
-	w.As("zte").PATCH(mast, object{"description": "higher"}).Want(200)
+	w.As("zte").PATCH(mast, object{"title": "A lower mast"}).Refused(409, "baseline_agreed")
+	w.As("zte").PATCH(mast, object{"description": "lower"}).Refused(409, "baseline_agreed")
 
 	a = w.As("zte").POST(changes, object{"reason": "storms", "milestones": []object{
 		{"id": "mast", "due_on": "2017-12-24", "acceptors": []string{"xiaomi"}},
@@ -95,4 +98,32 @@ func TestChangeControl(t *testing.T) {
 	require.Len(t, rest, 1)
 	require.EqualValues(t, 3, rest[0]["number"])
 	w.As("nokia").GET(changes+"/03").Refused(404, "not_found")
+}
+
+// A change request sets and clears every field of the plan. An edit after the approver has read it voids it.
+func TestScopeIsUnderChangeControl(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	changes, going := w.at(w.a, "routing")+"/changes", w.routing("planned")
+	w.As("xiaomi").POST(changes+"/1/reject", object{"reason": "another one comes"}).Want(200)
+	w.As("nokia").PATCH(going, object{"title": "40 routers delivered", "description": "Forty", "criteria": []string{"72 h"}}).Want(200)
+	w.As("nokia").POST(changes, object{"reason": "our plan", "milestones": []object{{"id": "planned"}}}).Want(201)
+	read := w.As("xiaomi").GET(changes + "/2").Want(200)
+	plan := read.list("milestones")[0]["to"].(map[string]any)
+	require.Equal(t, "40 routers delivered", plan["title"])
+	require.Equal(t, "Forty", plan["description"])
+
+	w.As("nokia").PATCH(going, object{"title": "4 routers delivered"}).Want(200)
+	w.As("xiaomi").With("If-Match", read.header.Get("ETag")).POST(changes+"/2/approve", nil).Refused(412, "version_mismatch")
+	w.As("xiaomi").POST(changes+"/2/approve", nil).Refused(409, "change_closed")
+	require.Equal(t, object{"milestone": "planned", "field": "title", "state": "planned"}, w.As("xiaomi").GET(changes+"/2").Want(200).get("void"))
+
+	w.As("nokia").POST(changes, object{"reason": "our plan", "milestones": []object{{"id": "planned", "title": "40 routers delivered"}}}).Want(201)
+	w.As("xiaomi").POST(changes+"/3/approve", nil).Want(200)
+	a := w.As("nokia").POST(changes, object{"reason": "no text", "milestones": []object{{"id": "planned", "description": "", "criteria": []string{}, "clause": nil}}}).Want(201)
+	require.Equal(t, []any{object{"id": "planned", "cancel": false, "from": object{"description": "Forty", "criteria": []any{"72 h"}}, "to": object{"description": "", "criteria": []any{}}}}, a.get("milestones"))
+	w.As("xiaomi").POST(changes+"/4/approve", nil).Want(200)
+	require.Equal(t, "", w.As("xiaomi").GET(going).Want(200).get("description"))
+	require.Equal(t, "40 routers delivered", w.As("xiaomi").GET(going).Want(200).get("title"))
+	w.As("nokia").PATCH(going, object{"title": "1 router shown"}).Refused(409, "baseline_agreed")
 }

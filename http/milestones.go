@@ -15,7 +15,7 @@ func milestoneRoutes() []*route {
 		createRoute("planMilestone", "/v1/agreements/{agreement}/projects/{project}/milestones", "Plan a milestone; a private one's id gets a suffix", participants, projectVisible,
 			api.Milestone{}, command(planMilestone)),
 		readRoute("getMilestone", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}", "One milestone", anyParticipant, milestoneVisible, api.Milestone{}, getMilestone),
-		changeRoute(http.MethodPatch, "editMilestone", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}", "Edit a milestone that is not delivered", owner, milestoneVisible,
+		changeRoute(http.MethodPatch, "editMilestone", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}", "Edit a milestone that is not delivered and has no baseline", owner, milestoneVisible,
 			api.Milestone{}, command(editMilestone)),
 		readRoute("getMilestoneDates", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/dates", "The milestone's proposed, agreed, planned, forecast and actual dates side by side, each with its moves and their reasons",
 			anyParticipant, milestoneVisible, api.Dates{}, getMilestoneDates),

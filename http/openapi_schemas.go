@@ -123,6 +123,11 @@ func (s *schemas) object(typ reflect.Type) *huma.Schema {
 			property.Enum = append(property.Enum, nil)
 		}
 	}
+	if typ == reflect.TypeFor[domain.ChangeFields]() { // an empty id removes the reference
+		for _, name := range []string{"instrument", "schedule_item"} {
+			made.Properties[name].Pattern = "^(" + slugPattern + ")?$"
+		}
+	}
 	return made
 }
 

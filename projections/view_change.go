@@ -47,7 +47,7 @@ func (v *View) changeShape(project *domain.Project, request *domain.ChangeReques
 	}
 	for _, proposed := range request.Milestones {
 		shape.Milestones = append(shape.Milestones, api.ChangedMilestone{
-			ID: proposed.Milestone, From: changeFields(proposed.From), To: changeFields(proposed.To),
+			ID: proposed.Milestone, From: v.changeFields(project, proposed.From), To: v.changeFields(project, proposed.To),
 			Cancel: proposed.Cancel,
 		})
 	}
@@ -92,8 +92,14 @@ func approval(request *domain.ChangeRequest, party domain.PartnerID) string {
 	return "none"
 }
 
-func changeFields(fields domain.ChangeFields) api.ChangeFields {
-	shape := api.ChangeFields{DueOn: nilIfZero(fields.DueOn), Owner: nilIfZero(fields.Owner)}
+func (v *View) changeFields(project *domain.Project, fields domain.ChangeFields) api.ChangeFields {
+	if agreement := v.agreement(project.Ref.Agreement); agreement != nil {
+		fields = v.agreementFor(agreement).DisclosedFields(v.viewer.Partner, fields)
+	}
+	shape := api.ChangeFields{
+		Title: nilIfZero(fields.Title), Description: fields.Description, DueOn: nilIfZero(fields.DueOn), Owner: nilIfZero(fields.Owner),
+		Instrument: (*string)(fields.Instrument), ScheduleItem: (*string)(fields.ScheduleItem), Clause: fields.Clause,
+	}
 	if len(fields.Acceptors) > 0 {
 		shape.Acceptors = &fields.Acceptors
 	}

@@ -44,7 +44,7 @@ func (p *phrasebook) proposedText(fact Fact, event domain.ChangeProposed) string
 }
 
 func (p *phrasebook) changedFields(fact Fact, change domain.ProposedChange) string {
-	var words []string
+	words := p.changedScope(change)
 	add := func(field, value string) {
 		words = append(words, p.text("change.field", args{"Field": p.text("agreed."+field, nil), "Value": value}))
 	}
