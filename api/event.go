@@ -15,7 +15,7 @@ type Event struct {
 	Partner     *domain.PartnerID   `json:"partner" doc:"The acting partner; null for the system and the operator."`
 	Member      string              `json:"member"`
 	MemberName  *string             `json:"member_name" doc:"The present display name of the member; null for a program, the operator and the system."`
-	ViaOperator bool                `json:"via_operator" doc:"The token of this action was issued by the operator."`
+	ViaOperator bool                `json:"via_operator" doc:"The operator issued the token of this action, or it was issued with such a token that no manager of the partner had confirmed."`
 	Type        string              `json:"type"`
 	Audience    domain.Audience     `json:"audience"`
 	Agreement   domain.AgreementID  `json:"agreement"`

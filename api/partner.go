@@ -13,7 +13,7 @@ type Me struct {
 	Member      domain.MemberID      `json:"member"`
 	Token       *domain.TokenID      `json:"token" doc:"The token's id; null for the operator."`
 	Agreements  []domain.AgreementID `json:"agreements" doc:"Agreements to which the token is limited; empty: all agreements of the partner."`
-	ViaOperator bool                 `json:"via_operator" doc:"The token was issued by the operator."`
+	ViaOperator bool                 `json:"via_operator" doc:"The token's actions are marked in history: the operator issued it, or it was issued with such a token and is not confirmed."`
 	MaySign     bool                 `json:"may_sign" doc:"The token acts as a manager for a member who may sign for the partner."`
 }
 

@@ -34,7 +34,8 @@ type Token struct {
 	Role        domain.Role          `json:"role" enum:"manager,viewer"`
 	ExpiresAt   *time.Time           `json:"expires_at"`
 	Agreements  []domain.AgreementID `json:"agreements" doc:"Empty: all agreements of the partner."`
-	ViaOperator bool                 `json:"via_operator" doc:"Issued by the operator, or with a token issued by the operator."`
+	ViaOperator bool                 `json:"via_operator" doc:"Its actions are marked in history: the operator issued it, or it was issued with such a token before that was confirmed, and is not confirmed itself."`
+	Confirmed   bool                 `json:"confirmed" doc:"A manager of the partner has confirmed a token that was marked. Tokens issued with it are the partner's own."`
 	Revoked     bool                 `json:"revoked"`
 	Version     uint64               `json:"version"`
 	UpdatedAt   time.Time            `json:"updated_at"`

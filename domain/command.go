@@ -26,13 +26,14 @@ type Actor struct {
 	Partner     PartnerID `json:"partner,omitempty"` // empty for the operator and the system
 	Member      MemberID  `json:"member"`
 	Role        Role      `json:"role"`
-	ViaOperator bool      `json:"via_operator,omitempty"` // authenticated by a token that the operator issued
+	ViaOperator bool      `json:"via_operator,omitempty"` // its token is marked, see ConfirmToken
+	Confirmed   bool      `json:"confirmed,omitempty"`    // a manager has confirmed its token
 	MaySign     bool      `json:"may_sign,omitempty"`     // may sign for the partner; see Token.MaySign
 }
 
 const viaOperator = "via-operator/"
 
-// Name returns the actor as stored in a commit: the member id, prefixed if the operator issued the token.
+// Name returns the actor as stored in a commit: the member id, prefixed if the token is marked.
 func (a Actor) Name() string {
 	if a.ViaOperator {
 		return viaOperator + string(a.Member)
@@ -109,6 +110,7 @@ var commands = map[string]wireFormat{
 	"member.remove":             wireFormatOf(RemoveMember{}),
 	"token.issue":               wireFormatOf(IssueToken{}),
 	"token.revoke":              wireFormatOf(RevokeToken{}),
+	"token.confirm":             wireFormatOf(ConfirmToken{}),
 	"webhook.add":               wireFormatOf(AddWebhook{}),
 	"webhook.edit":              wireFormatOf(EditWebhook{}),
 	"webhook.rotate_secret":     wireFormatOf(RotateWebhookSecret{}),

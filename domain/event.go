@@ -49,6 +49,7 @@ var payloads = map[string]wireFormat{
 	"member.removed.v1":                   wireFormatOf(MemberRemoved{}),
 	"token.issued.v1":                     wireFormatOf(TokenIssued{}),
 	"token.revoked.v1":                    wireFormatOf(TokenRevoked{}),
+	"token.confirmed.v1":                  wireFormatOf(TokenConfirmed{}),
 	"webhook.added.v1":                    wireFormatOf(WebhookAdded{}),
 	"webhook.edited.v1":                   wireFormatOf(WebhookEdited{}),
 	"webhook.secret_rotated.v1":           wireFormatOf(WebhookSecretRotated{}),

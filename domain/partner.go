@@ -9,6 +9,8 @@ type Partner struct {
 	TimeZone string      // IANA time zone name
 	Holidays []Date      // days off besides the country's public holidays
 	Webhooks []WebhookID // present webhooks, sorted
+	// OwnManagerTokens are the manager tokens that are the partner's own or confirmed and not revoked, sorted.
+	OwnManagerTokens []TokenID
 	// Dismissed are the dismissed notices whose cause still exists, sorted.
 	Dismissed []NoticeID
 	Versions  Versions

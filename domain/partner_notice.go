@@ -23,9 +23,9 @@ func NoticeOfToken(token TokenID) NoticeID { return NoticeID(tokenNoticePrefix +
 // NoticeOfWebhook returns the notice about a webhook.
 func NoticeOfWebhook(webhook WebhookID) NoticeID { return NoticeID(webhookNoticePrefix + webhook) }
 
-// HasNotice reports whether the token causes a notice: the operator issued it and it is not revoked. An expired
-// token still does, because it may have been used.
-func (t *Token) HasNotice() bool { return t != nil && t.ByOperator && !t.Revoked }
+// HasNotice reports whether the token causes a notice: the operator issued it and it is neither
+// confirmed nor revoked. An expired token still does, because it may have been used.
+func (t *Token) HasNotice() bool { return t != nil && t.ByOperator && !t.Confirmed && !t.Revoked }
 
 // HasNotice reports whether the webhook causes a notice: it is disabled.
 func (w *Webhook) HasNotice() bool { return w != nil && w.DisabledReason != "" && !w.Removed }

@@ -26,6 +26,7 @@ var verbs = map[string]verb{
 	"edit-member":        {"member.edit", "member", ""},
 	"remove-member":      {"member.remove", "member", ""},
 	"issue-token":        {"token.issue", "token", "name=token role=viewer hash=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
+	"confirm-token":      {"token.confirm", "token", ""},
 	"revoke-token":       {"token.revoke", "token", ""},
 	"add-webhook":        {"webhook.add", "webhook", "format=standard address=c2VhbGVk place=https://ops.example/… events=* language=en order=ordered"},
 	"edit-webhook":       {"webhook.edit", "webhook", ""},

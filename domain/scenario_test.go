@@ -95,7 +95,7 @@ func (s *scenario) line(line string) []string {
 	return nil
 }
 
-var onLine = regexp.MustCompile(`^(\S+) ([a-z0-9-]+)(?: \((viewer|seeing version (\d+))\))?: (.+)$`)
+var onLine = regexp.MustCompile(`^(\S+) ([a-z0-9-]+)(?: \((viewer|seeing version (\d+)|token ([a-z0-9-]+))\))?: (.+)$`)
 
 // on plays a line such as "2018-03-30 nokia (viewer): deliver ip-routing/fp4-trial".
 func (s *scenario) on(rest string) []string {
@@ -114,7 +114,10 @@ func (s *scenario) on(rest string) []string {
 		require.NoError(s.t, err)
 		dc.IfMatch = &version
 	}
-	events, refusal := s.ledger.do(s.command(parts[5]), dc)
+	if parts[5] != "" {
+		dc.Actor = s.holder(TokenRef{PartnerID(parts[2]), TokenID(parts[5])})
+	}
+	events, refusal := s.ledger.do(s.command(parts[6]), dc)
 	if refusal != nil {
 		return []string{"!! " + refusalLine(refusal)}
 	}
@@ -135,6 +138,17 @@ func (s *scenario) meta(by PartnerID) DecisionContext {
 		actor = Actor{Member: "system", Role: System}
 	}
 	return DecisionContext{Actor: actor, At: s.today.Time().Add(12 * time.Hour), Today: s.today}
+}
+
+// holder returns the actor of a token.
+func (s *scenario) holder(ref TokenRef) Actor {
+	token := s.ledger.plain.Token(ref)
+	require.NotNil(s.t, token, "no token %s", ref.Token)
+	member := s.ledger.plain.Member(MemberRef{ref.Partner, token.Member})
+	return Actor{
+		Partner: ref.Partner, Member: token.Member, Role: token.RoleFor(member), ViaOperator: token.ViaOperator,
+		Confirmed: token.Confirmed, MaySign: token.MaySign(member),
+	}
 }
 
 // must runs a command of the setup.

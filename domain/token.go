@@ -12,8 +12,9 @@ type Token struct {
 	ExpiresAt   time.Time     // zero: does not expire
 	Agreements  []AgreementID // empty: all of the partner's
 	Revoked     bool
-	ViaOperator bool // issued by the operator, or with a token that the operator issued
+	ViaOperator bool // its actions are marked, see ConfirmToken
 	ByOperator  bool // issued by the operator itself
+	Confirmed   bool // a manager of the partner has confirmed it
 	IssuedAt    time.Time
 	Versions    Versions
 }
@@ -60,7 +61,7 @@ func (c IssueToken) decide(state State, dc DecisionContext) ([]Event, error) {
 	}
 	event := TokenIssued{
 		Name: c.Name, Member: c.Member, Role: c.Role, Hash: c.Hash, ExpiresAt: c.ExpiresAt,
-		Agreements: c.Agreements, ViaOperator: dc.Actor.Role == Operator || dc.Actor.ViaOperator,
+		Agreements: c.Agreements, ViaOperator: dc.Actor.Role == Operator || dc.Actor.unconfirmed(),
 	}
 	if event.Member == "" {
 		event.Member = MemberID(c.Token)
@@ -104,6 +105,7 @@ func (e TokenIssued) apply(world *World, header Header) {
 	token.ExpiresAt, token.Agreements, token.ViaOperator = e.ExpiresAt, e.Agreements, e.ViaOperator
 	token.ByOperator, token.IssuedAt = e.ViaOperator && header.Partner == "", header.RecordedAt
 	token.Versions.Count(header.Audience, header.RecordedAt)
+	world.countOwnManagerToken(token)
 }
 
 // RevokeToken revokes a token.
@@ -138,6 +140,7 @@ func (t *Token) versions() *Versions {
 func (TokenRevoked) apply(world *World, header Header) {
 	token := world.editToken(TokenRef{header.Stream.Partner, TokenID(header.Subject)})
 	token.Revoked = true
+	world.dropOwnManagerToken(token)
 	world.forgetDismissal(header.Stream.Partner, NoticeOfToken(TokenID(header.Subject)))
 	token.Versions.Count(header.Audience, header.RecordedAt)
 }
@@ -152,9 +155,10 @@ func (t *Token) ValidAt(member *Member, at time.Time) bool {
 }
 
 // MaySign reports whether the token's holder may sign for the partner: it acts as a manager for a present member who
-// may sign. The member is the one it acts for; nil for a program, which never signs.
+// may sign, and the operator did not issue it, unless a manager has confirmed it. The member is the one it acts for; nil
+// for a program, which never signs.
 func (t *Token) MaySign(member *Member) bool {
-	return member != nil && !member.Removed && member.MaySign && t.RoleFor(member) == Manager
+	return member != nil && !member.Removed && member.MaySign && t.RoleFor(member) == Manager && (!t.ByOperator || t.Confirmed)
 }
 
 // RoleFor returns the token's effective role: at most the present role of the member it acts for; nil for a

@@ -45,7 +45,8 @@ var probes = map[string]struct {
 	"token.issue": {aboutDirectory, func(x targets) Command {
 		return IssueToken{TokenRef: TokenRef{Partner: x.partner, Token: "new"}, Name: "N", Role: Viewer, Hash: make([]byte, 32)}
 	}},
-	"token.revoke": {aboutDirectory, func(x targets) Command { return RevokeToken{TokenRef{x.partner, "poller"}} }},
+	"token.confirm": {aboutDirectory, func(x targets) Command { return ConfirmToken{TokenRef{x.partner, "first"}} }},
+	"token.revoke":  {aboutDirectory, func(x targets) Command { return RevokeToken{TokenRef{x.partner, "poller"}} }},
 	"webhook.add": {aboutWebhook, func(x targets) Command {
 		return AddWebhook{WebhookRef: WebhookRef{Partner: x.partner, Webhook: "new"}, Settings: WebhookSettings{
 			Format: "standard", Address: []byte("sealed"), DisplayAddress: "p", Events: []string{"*"}, Language: "en", Order: Ordered,

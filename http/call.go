@@ -125,7 +125,7 @@ func bearer(headers []string) (string, bool) {
 func (c *call) actor() domain.Actor {
 	return domain.Actor{
 		Partner: c.caller.Partner, Member: c.caller.Member, Role: c.caller.Role, ViaOperator: c.caller.ViaOperator,
-		MaySign: c.caller.MaySign,
+		Confirmed: c.caller.Confirmed, MaySign: c.caller.MaySign,
 	}
 }
 

@@ -90,6 +90,8 @@ func operators(a actor, _ place) bool { return a.role == "operator" }
 
 func managers(a actor, _ place) bool { return a.manages() }
 
+func unlimitedManagers(a actor, _ place) bool { return a.manages() && a.limit == "" }
+
 func directors(a actor, p place) bool {
 	return a.role == "operator" || (a.manages() && a.limit == "" && isReader(a, p))
 }
@@ -131,6 +133,7 @@ func (w *world) rows() map[string]row {
 		"listTokens":            {sees: readerOrOperator},
 		"issueToken":            {sees: readerOrOperator, does: directors, body: object{"name": "New", "role": "viewer"}},
 		"getToken":              {sees: readerOrOperator},
+		"confirmToken":          {sees: readerOrOperator, does: unlimitedManagers},
 		"revokeToken":           {sees: readerOrOperator, does: directors},
 		"getCommand":            {sees: sender},
 		"getDescription":        {sees: anyActor},

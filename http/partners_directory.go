@@ -34,6 +34,9 @@ func directoryRoutes() []*route {
 		createRoute("issueToken", "/v1/partners/{partner}/tokens", "Issue a token, which only this response shows", directoryWrite, directoryVisible,
 			api.IssuedToken{}, command(issueToken)),
 		readRoute("getToken", "/v1/partners/{partner}/tokens/{token}", "One token, without its secret", directoryRead, tokenVisible, api.Token{}, getToken),
+		changeRoute(http.MethodPost, "confirmToken", "/v1/partners/{partner}/tokens/{token}/confirm",
+			"Confirm a token of the operator; tokens issued with it from then on are the partner's own", tokenConfirmer, tokenVisible, api.Token{},
+			command(confirmToken)),
 		removeRoute("revokeToken", "/v1/partners/{partner}/tokens/{token}", "Revoke a token at once", directoryWrite, tokenVisible, deletion(revokeToken)),
 	}
 }
@@ -264,6 +267,14 @@ func (c *writeCall) checkAgreements(ids []domain.AgreementID) error {
 		}
 		return nil
 	})
+}
+
+func confirmToken(req *writeCall, _ *api.Nothing) (*intent, error) {
+	return &intent{
+		command: domain.ConfirmToken{TokenRef: domain.TokenRef{Partner: req.partner(), Token: req.token()}},
+		status:  http.StatusOK, path: joinPath(partnerPath(req.partner())+"/tokens", req.token()), read: readToken(req.partner(), req.token()),
+		mapRejection: req.explainTokenLimit,
+	}, nil
 }
 
 func revokeToken(req *writeCall) (*intent, error) {

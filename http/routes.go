@@ -51,6 +51,7 @@ const (
 	anyOfPartner    = "any member of the partner"
 	directoryRead   = "any member of the partner, and the operator"
 	directoryWrite  = "a manager of the partner, and the operator"
+	tokenConfirmer  = "a manager of the partner, with a token of its own or with its first token"
 	webhookRead     = "any member of the partner, with a token for all of its agreements"
 	webhookWrite    = "a manager of the partner, with a token for all of its agreements"
 	anyParty        = "any member of a party"

@@ -74,7 +74,7 @@ func (s *store) indexDirectory(partner *partnerNode, commit *eventlog.Commit, i 
 			s.markRenamed(ref)
 		}
 		s.updateTokens(partner, func(token *domain.Token) bool { return token.Member == ref.Member })
-	case domain.TokenIssued, domain.TokenRevoked:
+	case domain.TokenIssued, domain.TokenConfirmed, domain.TokenRevoked:
 		ref := domain.TokenRef{Partner: partner.id, Token: domain.TokenID(header.Subject)}
 		partner.tokens[ref.Token] = s.world.Token(ref)
 		s.updateTokens(partner, func(token *domain.Token) bool { return token.Ref.Token == ref.Token })

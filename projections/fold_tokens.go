@@ -28,7 +28,8 @@ func (p *partnerNode) holderOf(token *domain.Token) *tokenHolder {
 	return &tokenHolder{
 		identity: Identity{
 			Viewer: Viewer{Partner: p.id, Scope: scopeOf(token.Agreements)},
-			Member: token.Member, Token: token.Ref.Token, Role: token.RoleFor(member), ViaOperator: token.ViaOperator, MaySign: token.MaySign(member),
+			Member: token.Member, Token: token.Ref.Token, Role: token.RoleFor(member), ViaOperator: token.ViaOperator, Confirmed: token.Confirmed,
+			MaySign:  token.MaySign(member),
 			TimeZone: p.zone,
 		},
 		expiresAt: token.ExpiresAt,

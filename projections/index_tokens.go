@@ -21,6 +21,7 @@ type Identity struct {
 	Token       domain.TokenID
 	Role        domain.Role // the lesser of the token's and the member's role
 	ViaOperator bool
+	Confirmed   bool
 	MaySign     bool           // see domain.Token.MaySign
 	TimeZone    *time.Location // of the partner
 }

@@ -82,7 +82,7 @@ func (v *View) Token(partner domain.PartnerID, id domain.TokenID) (api.Token, bo
 	}
 	shape := api.Token{
 		Partner: partner, ID: id, Name: token.Name, Member: token.Member, Role: token.Role,
-		Agreements: emptyIfNil(token.Agreements), ViaOperator: token.ViaOperator, Revoked: token.Revoked,
+		Agreements: emptyIfNil(token.Agreements), ViaOperator: token.ViaOperator, Confirmed: token.Confirmed, Revoked: token.Revoked,
 	}
 	if !token.ExpiresAt.IsZero() {
 		at := token.ExpiresAt.UTC()

@@ -36,7 +36,7 @@ func (v inbox) notice(id domain.NoticeID, title, reason string, since time.Time,
 func (v inbox) tokenItem(token *domain.Token) api.InboxItem {
 	return v.notice(domain.NoticeOfToken(token.Ref.Token), token.Name,
 		"The operator issued the "+string(token.Role)+"'s token "+string(token.Ref.Token)+", which acts for "+v.name(token.Ref.Partner)+
-			". Revoke it unless you know its holder.",
+			". Confirm it if you know its holder; otherwise revoke it.",
 		token.IssuedAt, v.url("partners", string(token.Ref.Partner), "tokens", string(token.Ref.Token)))
 }
 

@@ -22,7 +22,7 @@ var (
 var eventStyles = map[string]stateStyle{
 	"partner.created": neutralStyle, "partner.edited": neutralStyle, "partner.notice_dismissed": neutralStyle,
 	"member.added": neutralStyle, "member.edited": neutralStyle, "member.removed": neutralStyle,
-	"token.issued": neutralStyle, "token.revoked": neutralStyle,
+	"token.issued": neutralStyle, "token.confirmed": neutralStyle, "token.revoked": neutralStyle,
 	"webhook.added": neutralStyle, "webhook.edited": neutralStyle, "webhook.secret_rotated": neutralStyle, "webhook.removed": neutralStyle,
 	"webhook.disabled": {formats.Bad, "disabled"}, "webhook.enabled": neutralStyle, "webhook.test_requested": neutralStyle,
 	"webhook.redelivery_requested": neutralStyle, "webhook.replay_requested": neutralStyle,
