@@ -136,7 +136,7 @@ type NewMilestone struct {
 	Description  string              `json:"description,omitempty" maxLength:"10000"`
 	Owner        domain.PartnerID    `json:"owner"`
 	Acceptors    *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1" doc:"Default: all other participants; a private milestone has none."`
-	DueOn        domain.Date         `json:"due_on"`
+	DueOn        domain.Date         `json:"due_on" doc:"Not in the past, in the owner's time zone."`
 	Criteria     []string            `json:"criteria,omitempty" maxItems:"100"`
 	Audience     domain.Audience     `json:"audience,omitempty" doc:"Default: shared. private: visible to the own partner only."`
 	Instrument   domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
@@ -150,7 +150,7 @@ type MilestoneChange struct {
 	Description  *string              `json:"description,omitempty" maxLength:"10000"`
 	Owner        *domain.PartnerID    `json:"owner,omitempty"`
 	Acceptors    *[]domain.PartnerID  `json:"acceptors,omitempty" minItems:"1"`
-	DueOn        *domain.Date         `json:"due_on,omitempty"`
+	DueOn        *domain.Date         `json:"due_on,omitempty" doc:"A new date is not in the past."`
 	Criteria     *[]string            `json:"criteria,omitempty" maxItems:"100"`
 	Instrument   *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
 	ScheduleItem *domain.ItemID       `json:"schedule_item,omitempty" nullable:"true"`

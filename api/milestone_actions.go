@@ -17,7 +17,7 @@ type Progress struct {
 
 // Forecast is the body that moves a forecast.
 type Forecast struct {
-	On       domain.Date     `json:"on"`
+	On       domain.Date     `json:"on" doc:"Not in the past, in the owner's time zone."`
 	Reason   string          `json:"reason,omitempty" maxLength:"2000" doc:"Required to move an existing forecast."`
 	Audience domain.Audience `json:"audience,omitempty" doc:"Default: shared. A private forecast does not replace the shared one."`
 }
@@ -46,7 +46,7 @@ type EvidenceInput struct {
 // AcceptanceInput is the body that accepts.
 type AcceptanceInput struct {
 	Note       string               `json:"note,omitempty" maxLength:"2000"`
-	Conditions []domain.Requirement `json:"conditions,omitempty" maxItems:"50" doc:"Requirements with due dates not before the delivery. None: unconditional acceptance, which closes the acceptor's open conditions."`
+	Conditions []domain.Requirement `json:"conditions,omitempty" maxItems:"50" doc:"Requirements with due dates not in the past. None: unconditional acceptance, which closes the acceptor's open conditions."`
 }
 
 // Closing is the body that closes a condition.

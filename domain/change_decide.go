@@ -89,6 +89,9 @@ func (w WantedChange) proposal(milestone *Milestone, agreement *Agreement, proje
 	wrong := to.validate(project, false)
 	wrong.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan)
 	wrong.departedPartners(agreement, dc.At, to, milestone.Plan)
+	if to.DueOn != milestone.Plan.DueOn {
+		wrong.plannedDate("due_on", to.DueOn, dc)
+	}
 	for _, fieldError := range wrong {
 		check.add("milestones", "%s: %s", w.Milestone, fieldError)
 	}

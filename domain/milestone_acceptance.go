@@ -35,7 +35,7 @@ func (c AcceptMilestone) decide(state State, dc DecisionContext) ([]Event, error
 	if err != nil {
 		return nil, err
 	}
-	if err := c.validate(milestone).err(); err != nil {
+	if err := c.validate(milestone.today(dc)).err(); err != nil {
 		return nil, err
 	}
 	mine, err := milestone.requireUndecided(dc)
@@ -58,7 +58,7 @@ func (c AcceptMilestone) decide(state State, dc DecisionContext) ([]Event, error
 	return milestone.event(event), nil
 }
 
-func (c AcceptMilestone) validate(milestone milestoneContext) (check validation) {
+func (c AcceptMilestone) validate(today Date) (check validation) {
 	check.text("note", c.Note, 2000, false)
 	if len(c.Conditions) > 50 {
 		check.add("conditions", "has %d; at most 50 are allowed", len(c.Conditions))
@@ -70,8 +70,8 @@ func (c AcceptMilestone) validate(milestone milestoneContext) (check validation)
 			check.add("conditions", "each needs a text")
 		case requirement.DueOn == 0:
 			check.add("conditions", "each needs a due_on")
-		case requirement.DueOn < milestone.DeliveredOn:
-			check.add("conditions", "due_on %s is before the delivery; use %s or later", requirement.DueOn, milestone.DeliveredOn)
+		case requirement.DueOn < today:
+			check.add("conditions", "due_on %s is in the past; use today or a later date", requirement.DueOn)
 		}
 	}
 	return check

@@ -11,7 +11,7 @@ type Requirement struct {
 // R12 (conditions): a conditional acceptance lists conditions that only its author closes; the last closing
 // accepts. In detail:
 //
-//   - A condition is not due before the delivery. A late condition has no automatic consequence; the author
+//   - A condition is not due in the past. A late condition has no automatic consequence; the author
 //     decides.
 //   - The milestone stays delivered until every acceptor has decided. When all have accepted, some on conditions,
 //     it is conditionally accepted.

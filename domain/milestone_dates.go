@@ -28,6 +28,13 @@ func (m milestoneContext) claimedDate(on Date, reason string, dc DecisionContext
 	return check
 }
 
+// plannedDate refuses a due date or forecast in the past; zero is valid. An existing date may pass.
+func (v *validation) plannedDate(field string, on Date, dc DecisionContext) {
+	if on != 0 && on < dc.Today {
+		v.add(field, "%s is in the past; use today or a later date", on)
+	}
+}
+
 // recordedOn returns the date of recording for an event about a claimed date; zero if it is the claimed date.
 func recordedOn(claimed Date, dc DecisionContext) Date {
 	if claimed == dc.Today {

@@ -32,6 +32,7 @@ func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	check.instrumentRefs(agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
 	check.departedPartners(agreement, dc.At, plan, Plan{})
 	check.slug("id", string(c.MilestoneRef.Milestone))
+	check.plannedDate("due_on", plan.DueOn, dc)
 	if c.Private && plan.Owner != dc.Actor.Partner {
 		check.add("owner", "a private milestone belongs to its own partner; name yours")
 	}
@@ -97,6 +98,9 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	check := to.validate(milestone.project, private)
 	check.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan)
 	check.departedPartners(milestone.agreement, dc.At, to, milestone.Plan)
+	if to.DueOn != milestone.Plan.DueOn {
+		check.plannedDate("due_on", to.DueOn, dc)
+	}
 	if private && to.Owner != milestone.Plan.Owner {
 		check.add("owner", "the owner of a private milestone cannot change; share it first")
 	}

@@ -106,6 +106,7 @@ func (c MoveForecast) decide(state State, dc DecisionContext) ([]Event, error) {
 	}
 	var check validation
 	check.requiredDate("on", c.On)
+	check.plannedDate("on", c.On, dc)
 	check.text("reason", c.Reason, 2000, from != 0)
 	if err := check.err(); err != nil {
 		return nil, err

@@ -27,6 +27,9 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 	check := plan.validate(milestone.project, false)
 	check.instrumentRefs(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
 	check.departedPartners(milestone.agreement, dc.At, plan, milestone.Plan)
+	if milestone.Audience != Shared && !milestone.State.Final() {
+		check.plannedDate("due_on", plan.DueOn, dc)
+	}
 	if err := check.err(); err != nil {
 		return nil, err
 	}

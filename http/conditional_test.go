@@ -96,7 +96,7 @@ func TestPrivateChangesAreInvisible(t *testing.T) {
 	w := newWorld(t)
 	others := []string{"xiaomi", "xiaomi-viewer", "acme", "zte", "nokia-limited"}
 	before := w.everything(others)
-	hidden := w.As("nokia").POST(w.at(w.a, "routing")+"/milestones", object{"title": "H", "owner": "nokia", "due_on": "2017-01-01", "audience": "private"}).Want(201).location()
+	hidden := w.As("nokia").POST(w.at(w.a, "routing")+"/milestones", object{"title": "H", "owner": "nokia", "due_on": "2018-01-01", "audience": "private"}).Want(201).location()
 	for _, x := range []struct {
 		path string
 		body object

@@ -307,7 +307,9 @@ func (w *world) milestones() {
 	for n, state := range []string{"planned", "going", "delivered", "rejected", "accepted", "waived", "cancelled"} {
 		w.milestone(w.a, "routing", state, fmt.Sprintf("2017-10-%02d", n+1), "nokia", "xiaomi")
 	}
+	present := w.clock.at.Swap(time.Date(2017, 8, 1, 8, 0, 0, 0, time.UTC).UnixMicro()) // planned in time
 	w.milestone(w.a, "routing", "overdue", "2017-08-01", "xiaomi", "nokia")
+	w.clock.at.Store(present)
 	for _, state := range []string{"going", "delivered", "rejected", "accepted", "overdue"} {
 		owner := map[bool]string{true: "xiaomi", false: "nokia"}[state == "overdue"]
 		w.As(owner).POST(w.routing(state)+"/start", nil).Want(200)

@@ -78,7 +78,11 @@ func (h *fixture) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit,
 	if h.actor.Partner == who && who != "" {
 		actor = h.actor
 	}
-	events, err := domain.Decide(h.state, c, domain.DecisionContext{Actor: actor, At: at, Today: domain.DateOf(at)})
+	today := domain.DateOf(at)
+	if plan, ok := c.(domain.PlanMilestone); ok {
+		today = min(today, plan.Plan.DueOn) // planned in time
+	}
+	events, err := domain.Decide(h.state, c, domain.DecisionContext{Actor: actor, At: at, Today: today})
 	if err != nil {
 		return nil, err
 	}

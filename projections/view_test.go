@@ -117,13 +117,13 @@ func TestMilestonesPageByPage(t *testing.T) {
 		})
 		require.ErrorIs(t, err, projections.ErrCursor, bad)
 	}
-	due := domain.NewDate(2017, 6, 1)
+	due := domain.NewDate(2017, 7, 5)
 	h.do("nokia", domain.EditMilestone{MilestoneRef: milestoneRef("b"), DueOn: &due})
 	model.caughtUp(t)
-	require.Equal(t, []domain.MilestoneID{"b", "late", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
+	require.Equal(t, []domain.MilestoneID{"late", "b", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
 	h.do("nokia", domain.ShareMilestone{MilestoneRef: milestoneRef("secret-1")})
 	model.caughtUp(t)
-	require.Equal(t, []domain.MilestoneID{"b", "late", "secret-1", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
+	require.Equal(t, []domain.MilestoneID{"late", "b", "secret-1", "theirs", "a"}, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{}))
 }
 
 func TestStatusCountsVisibleMilestones(t *testing.T) {
