@@ -17,6 +17,7 @@ var layout = map[string]struct {
 	may []string
 	why string
 }{
+	"lookalike":                {nil, "whether names look alike depends on the names only"},
 	"api":                      {[]string{"domain"}, "shapes have no logic, so that a client needs no server package"},
 	"domain":                   {nil, "the rules are pure and depend on no other package"},
 	"eventlog":                 {nil, "the log stores bytes and does not depend on its readers"},
@@ -33,7 +34,7 @@ var layout = map[string]struct {
 	"webhooks":                 {[]string{"api", "domain", "eventlog", "eventlog/wakeup", "projections", "projections/feed", "projections/sentences", "webhooks/formats"}, "messages are rendered from the log and the views"},
 	"webhooks/formats":         {nil, "a format turns a message into a request of one receiver and depends on nothing else"},
 	"webhooks/webhooktest":     {nil, "the fakes follow the vendors' documentation, independently of the formats"},
-	"http":                     {[]string{"api", "domain", "eventlog", "bus", "projections", "projections/feed", "projections/sentences", "webhooks", "webhooks/formats"}, "the edge uses bus and views, and no store"},
+	"http":                     {[]string{"api", "domain", "eventlog", "bus", "lookalike", "projections", "projections/feed", "projections/sentences", "webhooks", "webhooks/formats"}, "the edge uses bus and views, and no store"},
 	"cmd":                      {[]string{"api", "domain", "eventlog", "eventlog/logcopy", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/feed", "projections/sentences", "webhooks", "http"}, "cmd wires the packages together"},
 }
 
@@ -46,6 +47,7 @@ var exclusive = map[string][]string{
 	"modernc.org/sqlite":                 {"eventlog/sqlite"},
 	"database/sql":                       {"eventlog/sqlite"},
 	"github.com/spf13":                   {"cmd"},
+	"go.mau.fi/util":                     {"lookalike"},
 }
 
 // standardOnly lists the packages that import no library but the standard one.

@@ -122,6 +122,10 @@ func (w lockedWorld) Webhook(ref domain.WebhookRef) *domain.Webhook {
 	return read(w, w.world.Webhook, ref)
 }
 
+func (w lockedWorld) ReservedName(key string) *domain.ReservedName {
+	return read(w, w.world.ReservedName, key)
+}
+
 func (w lockedWorld) Agreement(id domain.AgreementID) *domain.Agreement {
 	return read(w, w.world.Agreement, id)
 }
@@ -206,7 +210,22 @@ const (
 )
 
 func newRequest(actor domain.Actor, command domain.Command) bus.Request {
-	return bus.Request{ID: eventlog.CommandID(uuid.Must(uuid.NewV7())), Command: command, Actor: actor, Today: today, RequestedAt: time.Now()}
+	return bus.Request{ID: eventlog.CommandID(uuid.Must(uuid.NewV7())), Command: reserved(command, time.Now()), Actor: actor, Today: today, RequestedAt: time.Now()}
+}
+
+// reserved adds the reservation of a new name, which the HTTP layer makes.
+func reserved(command domain.Command, at time.Time) domain.Command {
+	switch c := command.(type) {
+	case domain.CreatePartner:
+		c.Reservation = domain.NameReservation{Keys: []string{c.Profile.Name}, At: at}
+		return c
+	case domain.EditPartner:
+		if c.Name != nil {
+			c.Reservation = domain.NameReservation{Keys: []string{*c.Name}, At: at}
+		}
+		return c
+	}
+	return command
 }
 
 // keyed returns a request with an idempotency key. The content determines the fingerprint.

@@ -35,6 +35,7 @@ type Agreement struct {
 	Termination        Termination         // of an early end; zero: none is set
 	TerminationCalls   []TerminationCall   // open calls, oldest first
 	TerminationNotices []TerminationNotice // sorted by partner; replaced, never modified
+	Renames            []RecordedRename    // of parties, oldest first
 	Versions           Versions
 }
 

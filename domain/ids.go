@@ -163,8 +163,9 @@ func Slug(title string) string {
 }
 
 // Stream identifies the aggregate of a commit: a partner's directory ("partner/nokia"), an agreement
-// ("agreement/a") or a project ("project/a/p").
+// ("agreement/a"), a project ("project/a/p") or the register of names ("names").
 type Stream struct {
+	Register  bool
 	Partner   PartnerID
 	Agreement AgreementID
 	Project   ProjectID
@@ -173,6 +174,8 @@ type Stream struct {
 // String returns the stored name.
 func (s Stream) String() string {
 	switch {
+	case s.Register:
+		return registerName
 	case s.Partner != "":
 		return "partner/" + string(s.Partner)
 	case s.Project != "":
@@ -182,8 +185,13 @@ func (s Stream) String() string {
 	}
 }
 
-// Root returns the name that determines the partition: the partner's directory or the agreement.
+const registerName = "names"
+
+// Root returns the name that determines the partition: the partner's directory, the agreement or the register.
 func (s Stream) Root() string {
+	if s.Register {
+		return registerName
+	}
 	if s.Partner != "" {
 		return "partner/" + string(s.Partner)
 	}
@@ -195,6 +203,8 @@ func ParseStream(name string) (Stream, error) {
 	kind, rest, _ := strings.Cut(name, "/")
 	first, second, hasSecond := strings.Cut(rest, "/")
 	switch {
+	case name == registerName:
+		return NameRegister, nil
 	case kind == "partner" && !hasSecond && first != "":
 		return Stream{Partner: PartnerID(first)}, nil
 	case kind == "agreement" && !hasSecond && first != "":
@@ -202,5 +212,5 @@ func ParseStream(name string) (Stream, error) {
 	case kind == "project" && first != "" && second != "" && !strings.Contains(second, "/"):
 		return Stream{Agreement: AgreementID(first), Project: ProjectID(second)}, nil
 	}
-	return Stream{}, fmt.Errorf("stream %q is neither partner/…, agreement/… nor project/…/…", name)
+	return Stream{}, fmt.Errorf("stream %q is neither partner/…, agreement/…, project/…/… nor names", name)
 }

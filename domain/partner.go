@@ -12,8 +12,10 @@ type Partner struct {
 	// OwnManagerTokens are the manager tokens that are the partner's own or confirmed and not revoked, sorted.
 	OwnManagerTokens []TokenID
 	// Dismissed are the dismissed notices whose cause still exists, sorted.
-	Dismissed []NoticeID
-	Versions  Versions
+	Dismissed   []NoticeID
+	Renames     []Rename     // oldest first
+	Invitations []Invitation // sorted by id
+	Versions    Versions
 }
 
 // PartnerProfile holds the editable fields of a partner.
@@ -25,7 +27,7 @@ type PartnerProfile struct {
 }
 
 func (p PartnerProfile) validate() (check validation) {
-	check.line("name", p.Name, 200, true)
+	check.partnerName(p.Name)
 	if len(p.Country) != 2 || p.Country[0] < 'A' || p.Country[0] > 'Z' || p.Country[1] < 'A' || p.Country[1] > 'Z' {
 		check.add("country", "%q is not an ISO 3166-1 alpha-2 code; use one such as FI", p.Country)
 	}
@@ -34,6 +36,15 @@ func (p PartnerProfile) validate() (check validation) {
 		check.requiredDate("holidays", date)
 	}
 	return check
+}
+
+func (v *validation) partnerName(name string) { v.line("name", name, 200, true) }
+
+// ValidPartnerName reports whether a partner can have the name, if no other partner has it.
+func ValidPartnerName(name string) bool {
+	var check validation
+	check.partnerName(name)
+	return len(check) == 0
 }
 
 func (p *Partner) profile() PartnerProfile {
@@ -47,13 +58,15 @@ func (p *Partner) setProfile(to PartnerProfile) {
 // CreatePartner creates a partner; only the operator can. The caller of Decide has checked that the time zone
 // exists.
 type CreatePartner struct {
-	PartnerID `json:"id"`
-	Profile   PartnerProfile `json:"profile"`
+	PartnerID   `json:"id"`
+	Profile     PartnerProfile  `json:"profile"`
+	Reservation NameReservation `json:"reservation"`
 }
 
 // PartnerCreated is the first event of a directory.
 type PartnerCreated struct {
-	Profile PartnerProfile `json:"profile"`
+	Profile  PartnerProfile `json:"profile"`
+	NameKeys []string       `json:"name_keys,omitempty"` // absent in events from before names were reserved
 }
 
 func (c CreatePartner) target(State) *Versions { return nil }
@@ -70,7 +83,10 @@ func (c CreatePartner) decide(state State, dc DecisionContext) ([]Event, error) 
 	if state.Partner(c.PartnerID) != nil {
 		return nil, conflict("partner_exists", "Partner %s already exists; choose another id.", c.PartnerID)
 	}
-	return directoryEvent("", PartnerCreated{c.Profile}), nil
+	if err := c.Reservation.require(dc); err != nil {
+		return nil, err
+	}
+	return directoryEvent("", PartnerCreated{c.Profile, c.Reservation.Keys}), nil
 }
 
 func (e PartnerCreated) apply(world *World, header Header) {
@@ -86,17 +102,19 @@ func directoryEvent(subject string, payload Payload) []Event {
 
 // EditPartner replaces the fields that are not nil.
 type EditPartner struct {
-	PartnerID `json:"id"`
-	Name      *string `json:"name,omitempty"`
-	Country   *string `json:"country,omitempty"`
-	TimeZone  *string `json:"time_zone,omitempty"`
-	Holidays  *[]Date `json:"holidays,omitempty"`
+	PartnerID   `json:"id"`
+	Name        *string         `json:"name,omitempty"`
+	Country     *string         `json:"country,omitempty"`
+	TimeZone    *string         `json:"time_zone,omitempty"`
+	Holidays    *[]Date         `json:"holidays,omitempty"`
+	Reservation NameReservation `json:"reservation,omitzero"` // of a new name
 }
 
 // PartnerEdited carries the new and the old profile.
 type PartnerEdited struct {
-	To   PartnerProfile `json:"to"`
-	From PartnerProfile `json:"from"`
+	To       PartnerProfile `json:"to"`
+	From     PartnerProfile `json:"from"`
+	NameKeys []string       `json:"name_keys,omitempty"` // of a new name; absent from before names were reserved
 }
 
 func (c EditPartner) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -116,12 +134,20 @@ func (c EditPartner) decide(state State, dc DecisionContext) ([]Event, error) {
 	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
 	}
-	return directoryEvent("", PartnerEdited{To: to, From: from}), nil
+	event := PartnerEdited{To: to, From: from}
+	if to.Name != from.Name {
+		if err := c.Reservation.require(dc); err != nil {
+			return nil, err
+		}
+		event.NameKeys = c.Reservation.Keys
+	}
+	return directoryEvent("", event), nil
 }
 
 func (e PartnerEdited) apply(world *World, header Header) {
 	partner := world.editPartner(header.Stream.Partner)
 	partner.setProfile(e.To)
+	partner.addRename(e, header)
 	partner.Versions.Count(header.Audience, header.RecordedAt)
 }
 

@@ -19,8 +19,13 @@ type verb struct {
 }
 
 var verbs = map[string]verb{
-	"create-partner":     {"partner.create", "partner", "name=Partner country=FI time_zone=Europe/Helsinki"},
-	"edit-partner":       {"partner.edit", "partner", ""},
+	"create-partner":     {"partner.create", "partner", "name=Partner country=FI time_zone=Europe/Helsinki keys=key at=9999-01-01T00:00:00Z"},
+	"edit-partner":       {"partner.edit", "partner", "keys=key at=9999-01-01T00:00:00Z"},
+	"reserve-name":       {"name.reserve", "partner", ""},
+	"rename-party":       {"agreement.rename_party", "agreement", "from=From to=To"},
+	"create-invitation":  {"partner.create_invitation", "invitation", "hash=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= expires_in_days=14"},
+	"revoke-invitation":  {"partner.revoke_invitation", "invitation", ""},
+	"redeem":             {"partner.redeem_invitation", "invitation", ""},
 	"dismiss":            {"partner.dismiss_notice", "notice", ""},
 	"add-member":         {"member.add", "member", "role=manager"},
 	"edit-member":        {"member.edit", "member", ""},
@@ -130,7 +135,14 @@ func split(line string) []string {
 func (s *scenario) aim(c reflect.Value, target, path string) {
 	switch first, second, two := strings.Cut(path, "/"); target {
 	case "partner":
-		c.FieldByName("PartnerID").SetString(path)
+		id := c.FieldByName("PartnerID")
+		if !id.IsValid() {
+			id = c.FieldByName("Partner")
+		}
+		id.SetString(path)
+	case "invitation":
+		c.FieldByName("Partner").SetString(first)
+		c.FieldByName("Invitation").SetString(second)
 	case "milestone":
 		c.FieldByName("MilestoneRef").Set(reflect.ValueOf(s.milestone(path)))
 	case "project":

@@ -202,7 +202,7 @@ func instrumentWords(instrument Instrument) string {
 // seesNotice shows a notice, named as "partner/notice".
 func (s *scenario) seesNotice(p PartnerID, path string) string {
 	of, id, _ := strings.Cut(path, "/")
-	if partner := s.ledger.plain.Partner(p); partner == nil || p != PartnerID(of) || !noticeExists(s.ledger.plain, partner, NoticeID(id)) {
+	if partner := s.ledger.plain.Partner(p); partner == nil || p != PartnerID(of) || !(DismissNotice{Notice: NoticeID(id)}).noticeExists(s.ledger.plain, partner) {
 		return nothingSeen
 	}
 	return "a notice"

@@ -25,6 +25,7 @@ const (
 	aboutDirectory = "directory"
 	aboutWebhook   = "webhook"
 	aboutDisabling = "disabling a webhook"
+	aboutRenaming  = "renaming a party"
 	aboutAgreement = "agreement"
 	aboutProject   = "project"
 	aboutMilestone = "milestone"
@@ -38,10 +39,20 @@ var probes = map[string]struct {
 }{
 	"partner.create":  {aboutNewTarget, nil},
 	"agreement.draft": {aboutNewTarget, nil},
-	"partner.edit":    {aboutDirectory, func(x targets) Command { return EditPartner{PartnerID: x.partner, Name: new("N")} }},
-	"member.add":      {aboutDirectory, func(x targets) Command { return AddMember{MemberRef: MemberRef{x.partner, "new"}, Role: Viewer} }},
-	"member.edit":     {aboutDirectory, func(x targets) Command { return EditMember{MemberRef: MemberRef{x.partner, "anna"}} }},
-	"member.remove":   {aboutDirectory, func(x targets) Command { return RemoveMember{MemberRef{x.partner, "anna"}} }},
+	// Its refusal is the same for every code that cannot be redeemed; see introductions.txt.
+	"partner.redeem_invitation": {aboutNewTarget, nil},
+	"name.reserve":              {aboutNewTarget, nil},
+	"agreement.rename_party": {aboutRenaming, func(x targets) Command {
+		return RenameParty{x.agreement, PartyRename{Party: "nokia", Number: 1, From: "F", To: "T"}}
+	}},
+	"partner.create_invitation": {aboutWebhook, func(x targets) Command {
+		return CreateInvitation{InvitationRef: InvitationRef{x.partner, "new"}, Hash: make([]byte, 32), ExpiresInDays: 1}
+	}},
+	"partner.revoke_invitation": {aboutWebhook, func(x targets) Command { return RevokeInvitation{InvitationRef{x.partner, "i"}} }},
+	"partner.edit":              {aboutDirectory, func(x targets) Command { return EditPartner{PartnerID: x.partner, Name: new("N")} }},
+	"member.add":                {aboutDirectory, func(x targets) Command { return AddMember{MemberRef: MemberRef{x.partner, "new"}, Role: Viewer} }},
+	"member.edit":               {aboutDirectory, func(x targets) Command { return EditMember{MemberRef: MemberRef{x.partner, "anna"}} }},
+	"member.remove":             {aboutDirectory, func(x targets) Command { return RemoveMember{MemberRef{x.partner, "anna"}} }},
 	"token.issue": {aboutDirectory, func(x targets) Command {
 		return IssueToken{TokenRef: TokenRef{Partner: x.partner, Token: "new"}, Name: "N", Role: Viewer, Hash: make([]byte, 32)}
 	}},
@@ -63,7 +74,7 @@ var probes = map[string]struct {
 	"webhook.replay": {aboutWebhook, func(x targets) Command {
 		return ReplayWebhook{WebhookRef: WebhookRef{Partner: x.partner, Webhook: "ops"}, After: "a"}
 	}},
-	"partner.dismiss_notice": {aboutWebhook, func(x targets) Command { return DismissNotice{x.partner, "token-first"} }},
+	"partner.dismiss_notice": {aboutWebhook, func(x targets) Command { return DismissNotice{PartnerID: x.partner, Notice: "token-first"} }},
 	"webhook.disable":        {aboutDisabling, func(x targets) Command { return DisableWebhook{WebhookRef{x.partner, "ops"}, "r"} }},
 	"agreement.edit":         {aboutAgreement, func(x targets) Command { return EditAgreement{AgreementID: x.agreement, Title: new("T")} }},
 	"agreement.sign":         {aboutAgreement, func(x targets) Command { return SignAgreement{AgreementID: x.agreement} }},
@@ -131,6 +142,7 @@ func hidden(t *testing.T) *scenario {
 	s.must("nokia", "issue-token nokia/poller")
 	s.must("operator", "issue-token nokia/first")
 	s.must("nokia", "add-webhook nokia/ops")
+	s.must("nokia", "create-invitation nokia/i")
 	s.given("a draft agreement three between nokia, xiaomi and zte")
 	s.must("nokia", `add-instrument i kind=collaboration schedule="lot First lot"`)
 	for _, partner := range []PartnerID{"nokia", "xiaomi", "zte"} {
@@ -155,13 +167,13 @@ func TestInvisibleTargetsAreNotFound(t *testing.T) {
 		exists targets
 		blind  []string // kinds of targets that the actor may not see
 	}{
-		{"another partner", Actor{Partner: "huawei", Member: "h", Role: Manager}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
-		{"another partner's viewer", Actor{Partner: "huawei", Member: "h", Role: Viewer}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
-		{"a party that does not take part", Actor{Partner: "zte", Member: "z", Role: Manager}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutProject, aboutMilestone}},
-		{"its viewer", Actor{Partner: "zte", Member: "z", Role: Viewer}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutProject, aboutMilestone}},
-		{"the other participant", Actor{Partner: "xiaomi", Member: "x", Role: Manager}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutMilestone}},
-		{"its viewer", Actor{Partner: "xiaomi", Member: "x", Role: Viewer}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutMilestone}},
-		{"the operator", Actor{Member: "operator", Role: Operator}, there, []string{aboutWebhook, aboutDisabling, aboutAgreement, aboutProject, aboutMilestone}},
+		{"another partner", Actor{Partner: "huawei", Member: "h", Role: Manager}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutAgreement, aboutProject, aboutMilestone}},
+		{"another partner's viewer", Actor{Partner: "huawei", Member: "h", Role: Viewer}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutAgreement, aboutProject, aboutMilestone}},
+		{"a party that does not take part", Actor{Partner: "zte", Member: "z", Role: Manager}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutProject, aboutMilestone}},
+		{"its viewer", Actor{Partner: "zte", Member: "z", Role: Viewer}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutProject, aboutMilestone}},
+		{"the other participant", Actor{Partner: "xiaomi", Member: "x", Role: Manager}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutMilestone}},
+		{"its viewer", Actor{Partner: "xiaomi", Member: "x", Role: Viewer}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutMilestone}},
+		{"the operator", Actor{Member: "operator", Role: Operator}, there, []string{aboutWebhook, aboutDisabling, aboutRenaming, aboutAgreement, aboutProject, aboutMilestone}},
 		{"the system", Actor{Member: "system", Role: System}, there, []string{aboutDirectory, aboutWebhook, aboutAgreement, aboutProject, aboutMilestone}},
 	} {
 		t.Run(c.who, func(t *testing.T) {
@@ -197,7 +209,7 @@ func requireUnknown(t *testing.T, s *scenario, name string, command func(targets
 // aimOnly returns the command with its target only: invalid fields do not reveal whether a target exists.
 func aimOnly(t *testing.T, command Command) Command {
 	bare := reflect.New(reflect.TypeOf(command)).Elem()
-	for _, name := range []string{"MilestoneRef", "ProjectRef", "AgreementID", "Agreement", "PartnerID", "Partner", "Member", "Token", "Webhook", "Notice"} {
+	for _, name := range []string{"MilestoneRef", "ProjectRef", "AgreementID", "Agreement", "PartnerID", "Partner", "Member", "Token", "Webhook", "Notice", "Invitation"} {
 		if f := bare.FieldByName(name); f.IsValid() {
 			f.Set(reflect.ValueOf(command).FieldByName(name))
 		}
@@ -211,7 +223,7 @@ func aimOnly(t *testing.T, command Command) Command {
 func TestVisibleTargetsAreFound(t *testing.T) {
 	s := hidden(t)
 	for name, probe := range probes {
-		if probe.make == nil {
+		if probe.make == nil || probe.about == aboutRenaming {
 			continue
 		}
 		_, err := Decide(s.ledger.plain, probe.make(targets{"nokia", "three", "p", "m"}), s.meta("nokia"))

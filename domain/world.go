@@ -12,6 +12,8 @@ type State interface {
 	Member(MemberRef) *Member
 	Token(TokenRef) *Token
 	Webhook(WebhookRef) *Webhook
+	// ReservedName returns the reservation of a key in the register of names.
+	ReservedName(key string) *ReservedName
 	Agreement(AgreementID) *Agreement
 	Project(ProjectRef) *Project
 	Milestone(MilestoneRef) *Milestone
@@ -33,6 +35,7 @@ type World struct {
 	members    table[MemberRef, Member]
 	tokens     table[TokenRef, Token]
 	webhooks   table[WebhookRef, Webhook]
+	names      table[string, ReservedName]
 	agreements table[AgreementID, Agreement]
 	projects   table[ProjectRef, Project]
 	milestones table[MilestoneRef, Milestone]
@@ -49,6 +52,7 @@ func NewFork(base State) *World {
 		members:    table[MemberRef, Member]{},
 		tokens:     table[TokenRef, Token]{},
 		webhooks:   table[WebhookRef, Webhook]{},
+		names:      table[string, ReservedName]{},
 		agreements: table[AgreementID, Agreement]{},
 		projects:   table[ProjectRef, Project]{},
 		milestones: table[MilestoneRef, Milestone]{},
@@ -67,6 +71,7 @@ func (w *World) Prune(commit uint64) {
 	w.members.prune(commit)
 	w.tokens.prune(commit)
 	w.webhooks.prune(commit)
+	w.names.prune(commit)
 	w.agreements.prune(commit)
 	w.projects.prune(commit)
 	w.milestones.prune(commit)
@@ -83,6 +88,9 @@ func (w *World) Token(ref TokenRef) *Token { return w.tokens.get(ref, w.base.Tok
 
 // Webhook implements State.
 func (w *World) Webhook(ref WebhookRef) *Webhook { return w.webhooks.get(ref, w.base.Webhook) }
+
+// ReservedName implements State.
+func (w *World) ReservedName(key string) *ReservedName { return w.names.get(key, w.base.ReservedName) }
 
 // Agreement implements State.
 func (w *World) Agreement(id AgreementID) *Agreement { return w.agreements.get(id, w.base.Agreement) }
@@ -140,6 +148,10 @@ func (w *World) editMember(ref MemberRef) *Member { return edit(w, w.members, re
 func (w *World) editToken(ref TokenRef) *Token { return edit(w, w.tokens, ref, w.base.Token) }
 
 func (w *World) editWebhook(ref WebhookRef) *Webhook { return edit(w, w.webhooks, ref, w.base.Webhook) }
+
+func (w *World) editReservedName(key string) *ReservedName {
+	return edit(w, w.names, key, w.base.ReservedName)
+}
 
 func (w *World) editAgreement(id AgreementID) *Agreement {
 	return edit(w, w.agreements, id, w.base.Agreement)
@@ -203,6 +215,7 @@ func (emptyState) Partner(PartnerID) *Partner                          { return 
 func (emptyState) Member(MemberRef) *Member                            { return nil }
 func (emptyState) Token(TokenRef) *Token                               { return nil }
 func (emptyState) Webhook(WebhookRef) *Webhook                         { return nil }
+func (emptyState) ReservedName(string) *ReservedName                   { return nil }
 func (emptyState) Agreement(AgreementID) *Agreement                    { return nil }
 func (emptyState) Project(ProjectRef) *Project                         { return nil }
 func (emptyState) Milestone(MilestoneRef) *Milestone                   { return nil }

@@ -46,6 +46,19 @@ func (deriver) randomCommandID() (eventlog.CommandID, error) {
 	return eventlog.CommandID(id), err
 }
 
+// nameCommandID returns the id of the command that reserves the name which another command needs.
+func (d deriver) nameCommandID(id eventlog.CommandID) (derived eventlog.CommandID) {
+	sum := d.mac("name", string(id[:]))
+	copy(derived[:], sum[:])
+	return derived
+}
+
+// invitationCode returns the code of the invitation that the command creates: 256 bits that cannot be guessed.
+func (d deriver) invitationCode(id eventlog.CommandID) string {
+	sum := d.mac("invitation", string(id[:]))
+	return "tdi_" + base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 const suffixLength = 8
 
 // suffix returns 8 characters of a-z and 2-7 (40 bits), which cannot be predicted without the installation key. n

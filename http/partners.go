@@ -90,8 +90,12 @@ func createPartner(req *writeCall, body *api.NewPartner) (*intent, error) {
 	if err := req.checkAcceptNew(); err != nil {
 		return nil, err
 	}
+	reservation, err := req.reserveName(body.ID, body.Name)
+	if err != nil {
+		return nil, err
+	}
 	return &intent{
-		command: domain.CreatePartner{PartnerID: body.ID, Profile: domain.PartnerProfile{
+		command: domain.CreatePartner{PartnerID: body.ID, Reservation: reservation, Profile: domain.PartnerProfile{
 			Name: body.Name, Country: body.Country, TimeZone: body.TimeZone, Holidays: body.Holidays,
 		}},
 		status: http.StatusCreated, path: partnerPath(body.ID), read: readPartner(body.ID),
@@ -116,8 +120,15 @@ func editPartner(req *writeCall, body *api.PartnerChange) (*intent, error) {
 		}
 	}
 	id := req.partner()
+	var reservation domain.NameReservation
+	if body.Name != nil {
+		var err error
+		if reservation, err = req.reserveName(id, *body.Name); err != nil {
+			return nil, err
+		}
+	}
 	return &intent{
-		command: domain.EditPartner{PartnerID: id, Name: body.Name, Country: body.Country, TimeZone: body.TimeZone, Holidays: body.Holidays},
+		command: domain.EditPartner{PartnerID: id, Reservation: reservation, Name: body.Name, Country: body.Country, TimeZone: body.TimeZone, Holidays: body.Holidays},
 		status:  http.StatusOK, path: partnerPath(id), read: readPartner(id),
 		mapRejection: func(rejection *domain.Error) error {
 			if rejection.Kind == domain.NotFound { // the directory of another partner, whose existence is known

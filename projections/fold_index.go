@@ -12,6 +12,9 @@ import (
 // adds the event to the index of its root.
 func (s *store) indexEvent(node *streamNode, commit *eventlog.Commit, i int, header domain.Header, payload domain.Payload) error {
 	switch {
+	case node.stream.Register:
+		s.indexNames(payload)
+		return nil
 	case node.directory != nil:
 		return s.indexDirectory(node.directory, commit, i, header, payload)
 	case node.project == nil:
@@ -20,6 +23,15 @@ func (s *store) indexEvent(node *streamNode, commit *eventlog.Commit, i int, hea
 		return s.indexProject(node.project, commit, i, header)
 	default:
 		return s.indexMilestone(node.project, commit, i, header, payload)
+	}
+}
+
+// indexNames copies the reserved keys. Events of the register have no readers, and so no index.
+func (s *store) indexNames(payload domain.Payload) {
+	if event, ok := payload.(domain.NameReserved); ok {
+		for _, key := range event.Keys {
+			s.register[key] = s.world.ReservedName(key)
+		}
 	}
 }
 

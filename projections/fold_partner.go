@@ -23,8 +23,9 @@ type partnerNode struct {
 	profile     profileFields     // the fields that its counterparties see
 	profileMark domain.EventCount // of the events that changed the profile
 	formerNames []formerTitle
-	agreements  []*agreementNode // that list it as a reader, sorted by id
-	milestones  []*milestoneNode // that it can see, in the order of compareMilestones
+	contacts    []domain.PartnerID // partners that an invitation has introduced, sorted
+	agreements  []*agreementNode   // that list it as a reader, sorted by id
+	milestones  []*milestoneNode   // that it can see, in the order of compareMilestones
 }
 
 // profileFields are the fields of a partner that its counterparties see: name, country, time zone.
@@ -114,14 +115,40 @@ func (s *store) updateProfile(partner *partnerNode, at int64) {
 			partner.formerNames = append(partner.formerNames, formerTitle{last, uint64(at)})
 		}
 		partner.profile, partner.profileMark = now, domain.EventCount{Events: partner.profileMark.Events + 1, LastAt: at}
-		for _, counterparty := range partner.counterparties() {
+		for _, counterparty := range append(partner.counterparties(), partner.contacts...) {
 			s.markChanged(s.reader(counterparty), "")
 		}
 	}
 }
 
+// updateInvitations adds the partner's invitations to the index by code, and introduces the partners that have redeemed
+// one.
+func (s *store) updateInvitations(partner *partnerNode) {
+	for _, invitation := range partner.entity.Invitations {
+		s.invitations[invitation.Hash] = domain.InvitationRef{Partner: partner.id, Invitation: invitation.ID}
+		if invitation.RedeemedBy != "" {
+			s.introduce(partner, s.partner(invitation.RedeemedBy))
+		}
+	}
+}
+
+func (s *store) introduce(inviting, redeeming *partnerNode) {
+	i, known := slices.BinarySearch(redeeming.contacts, inviting.id)
+	if known {
+		return
+	}
+	redeeming.contacts = slices.Insert(slices.Clone(redeeming.contacts), i, inviting.id)
+	if i, known = slices.BinarySearch(inviting.contacts, redeeming.id); !known { // each may have invited the other
+		inviting.contacts = slices.Insert(slices.Clone(inviting.contacts), i, redeeming.id)
+	}
+	if !s.replay {
+		s.markChanged(&redeeming.reader, "")
+	}
+}
+
 func (p *partnerNode) setEntity(state *store, entity *domain.Partner) {
 	p.entity, p.zone = entity, state.location(entity.TimeZone)
+	state.updateInvitations(p)
 }
 
 // counterparties returns the partners that share an agreement with the partner.

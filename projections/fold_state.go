@@ -13,6 +13,7 @@ var _ domain.State = (*entities)(nil)
 type entities struct {
 	partners   map[domain.PartnerID]*partnerNode
 	agreements map[domain.AgreementID]*agreementNode
+	register   map[string]*domain.ReservedName // the register of names, by key
 }
 
 // Partner implements domain.State, as do the methods below.
@@ -46,6 +47,9 @@ func (e *entities) Webhook(ref domain.WebhookRef) *domain.Webhook {
 	}
 	return nil
 }
+
+// ReservedName implements domain.State.
+func (e *entities) ReservedName(key string) *domain.ReservedName { return e.register[key] }
 
 // Agreement implements domain.State.
 func (e *entities) Agreement(id domain.AgreementID) *domain.Agreement {

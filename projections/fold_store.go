@@ -24,6 +24,7 @@ type store struct {
 	agreementsIn  [eventlog.Partitions][]*agreementNode
 	operator      *partnerNode // the operator as a reader, who sees every directory
 	tokens        *tokenIndex
+	invitations   map[[32]byte]domain.InvitationRef // by the SHA-256 of the code
 	names         *memberNames
 
 	zones      map[string]*time.Location
@@ -45,12 +46,14 @@ func newStore(found *tokenIndex, names *memberNames) *store {
 		entities: entities{
 			partners:   map[domain.PartnerID]*partnerNode{},
 			agreements: map[domain.AgreementID]*agreementNode{},
+			register:   map[string]*domain.ReservedName{},
 		},
-		streams:  map[string]*streamNode{},
-		operator: newPartnerNode(""),
-		tokens:   found,
-		names:    names,
-		zones:    map[string]*time.Location{},
+		streams:     map[string]*streamNode{},
+		invitations: map[[32]byte]domain.InvitationRef{},
+		operator:    newPartnerNode(""),
+		tokens:      found,
+		names:       names,
+		zones:       map[string]*time.Location{},
 	}
 	state.world = domain.NewFork(state)
 	return state
@@ -122,6 +125,7 @@ func (s *store) streamOf(commit *eventlog.Commit) (*streamNode, error) {
 func (s *store) addStream(stream domain.Stream) *streamNode {
 	node := &streamNode{stream: stream}
 	switch {
+	case stream.Register: // its events concern no node
 	case stream.Partner != "":
 		node.directory = s.partner(stream.Partner)
 	default:

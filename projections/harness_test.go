@@ -82,7 +82,7 @@ func (h *fixture) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit,
 	if plan, ok := c.(domain.PlanMilestone); ok {
 		today = min(today, plan.Plan.DueOn) // planned in time
 	}
-	events, err := domain.Decide(h.state, c, domain.DecisionContext{Actor: actor, At: at, Today: today})
+	events, err := domain.Decide(h.state, reserved(c, at), domain.DecisionContext{Actor: actor, At: at, Today: today})
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +98,21 @@ func (h *fixture) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit,
 	}
 	h.append(commit)
 	return commit, nil
+}
+
+// reserved adds the reservation of a new name, which the HTTP layer makes.
+func reserved(command domain.Command, at time.Time) domain.Command {
+	switch c := command.(type) {
+	case domain.CreatePartner:
+		c.Reservation = domain.NameReservation{Keys: []string{c.Profile.Name}, At: at}
+		return c
+	case domain.EditPartner:
+		if c.Name != nil {
+			c.Reservation = domain.NameReservation{Keys: []string{*c.Name}, At: at}
+		}
+		return c
+	}
+	return command
 }
 
 func (h *fixture) do(who domain.PartnerID, c domain.Command) *eventlog.Commit {

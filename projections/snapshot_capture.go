@@ -1,6 +1,9 @@
 package projections
 
 import (
+	"maps"
+	"slices"
+
 	"tandem/domain"
 	"tandem/eventlog"
 )
@@ -11,12 +14,16 @@ type partitionCapture struct {
 	directories []savedDirectory
 	agreements  []savedAgreement
 	milestones  []savedMilestone
+	names       savedNames
 }
 
 // capture returns the content of a partition. It copies pointers only, because entities do not change. The
 // caller holds the read lock.
 func (s *store) capture(partition eventlog.Partition) partitionCapture {
 	captured := partitionCapture{head: s.heads[partition]}
+	if partition == eventlog.PartitionOf(domain.NameRegister.Root()) {
+		captured.names = savedNames{s.version(domain.NameRegister), slices.Collect(maps.Values(s.register))}
+	}
 	for _, node := range s.directoriesIn[partition] {
 		if len(node.index.entries) > 0 {
 			captured.directories = append(captured.directories, node.capture(s.version(domain.Stream{Partner: node.id})))

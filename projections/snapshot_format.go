@@ -20,6 +20,7 @@ const (
 	directorySection
 	agreementSection
 	milestonesSection
+	namesSection
 )
 
 // The contents of the sections.
@@ -27,6 +28,10 @@ type (
 	savedHeads struct {
 		Heads  eventlog.Positions
 		Epochs [eventlog.Partitions]uint64 // losses that were accepted
+	}
+	savedNames struct {
+		Version uint64 // commits of the register
+		Names   []*domain.ReservedName
 	}
 	savedDirectory struct {
 		ID       domain.PartnerID
@@ -101,5 +106,5 @@ func newSnapshotFormat() (*snapshot.Format, error) {
 	version := fmt.Sprintf("fold %d; %s", foldVersion, strings.Join(domain.EventTypes(), " "))
 	return snapshot.NewFormat(version,
 		reflect.TypeFor[savedHeads](), reflect.TypeFor[[]savedDirectory](),
-		reflect.TypeFor[savedAgreement](), reflect.TypeFor[[]savedMilestone]())
+		reflect.TypeFor[savedAgreement](), reflect.TypeFor[[]savedMilestone](), reflect.TypeFor[savedNames]())
 }

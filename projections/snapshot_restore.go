@@ -18,6 +18,11 @@ func (s *store) restoreSection(section any) error {
 				return err
 			}
 		}
+	case savedNames:
+		s.addStream(domain.NameRegister).version = x.Version
+		for _, name := range x.Names {
+			s.register[name.Key] = name
+		}
 	case savedAgreement:
 		return s.restoreAgreement(&x)
 	case []savedMilestone:

@@ -125,6 +125,11 @@ func (s *snapshotWriter) writePartition(out *bufio.Writer, captured partitionCap
 		_, err := out.Write(s.format.AppendSection(nil, kind, value))
 		return err
 	}
+	if captured.names.Version > 0 {
+		if err := write(namesSection, captured.names); err != nil {
+			return err
+		}
+	}
 	for chunk := range slices.Chunk(captured.directories, sectionDirectories) {
 		if err := write(directorySection, chunk); err != nil {
 			return err

@@ -40,6 +40,10 @@ func (s partitionState) Webhook(ref domain.WebhookRef) *domain.Webhook {
 	return readState(s, domain.Stream{Partner: ref.Partner}, func(state *store) *domain.Webhook { return state.Webhook(ref) })
 }
 
+func (s partitionState) ReservedName(key string) *domain.ReservedName {
+	return readState(s, domain.NameRegister, func(state *store) *domain.ReservedName { return state.ReservedName(key) })
+}
+
 func (s partitionState) Agreement(id domain.AgreementID) *domain.Agreement {
 	return readState(s, domain.Stream{Agreement: id}, func(state *store) *domain.Agreement { return state.Agreement(id) })
 }

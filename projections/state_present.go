@@ -64,6 +64,32 @@ func (p *present) ReadersOf(agreement domain.AgreementID) []domain.PartnerID {
 	return nil
 }
 
+// NamesKnown reports whether the names of all partners are known: no partition was lost before a commit of it was applied.
+func (p *present) NamesKnown() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return !p.store.lostUnseen
+}
+
+// NameTaken reports whether another partner than the given one has a name, or keeps a former one, with one of the keys.
+func (p *present) NameTaken(by domain.PartnerID, keys []string, keysOf func(string) []string) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for id, partner := range p.store.partners {
+		if id != by && partner.entity != nil && partner.entity.HasName(keys, keysOf) {
+			return true
+		}
+	}
+	return false
+}
+
+// Partner returns a partner, or nil if it does not exist.
+func (p *present) Partner(id domain.PartnerID) *domain.Partner {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.store.Partner(id)
+}
+
 // Zone returns a partner's time zone, or UTC for an unknown partner.
 func (p *present) Zone(partner domain.PartnerID) *time.Location {
 	p.mu.RLock()

@@ -21,6 +21,8 @@ var (
 // eventStyles contains every event type; a test fails if one is missing.
 var eventStyles = map[string]stateStyle{
 	"partner.created": neutralStyle, "partner.edited": neutralStyle, "partner.notice_dismissed": neutralStyle,
+	"partner.invitation_created": neutralStyle, "partner.invitation_revoked": neutralStyle, "partner.invitation_redeemed": neutralStyle,
+	"name.reserved": neutralStyle, "agreement.party_renamed": {formats.Warning, "notice"},
 	"member.added": neutralStyle, "member.edited": neutralStyle, "member.removed": neutralStyle,
 	"token.issued": neutralStyle, "token.confirmed": neutralStyle, "token.revoked": neutralStyle,
 	"webhook.added": neutralStyle, "webhook.edited": neutralStyle, "webhook.secret_rotated": neutralStyle, "webhook.removed": neutralStyle,

@@ -192,8 +192,23 @@ func (p *process) end() error {
 
 func (w *world) request(who domain.Actor, command domain.Command) bus.Request {
 	return bus.Request{
-		ID: eventlog.CommandID(uuid.Must(uuid.NewV7())), Command: command, Actor: who, Today: domain.DateOf(w.clock.Now()), RequestedAt: w.clock.Now(),
+		ID: eventlog.CommandID(uuid.Must(uuid.NewV7())), Command: reserved(command, w.clock.Now()), Actor: who, Today: domain.DateOf(w.clock.Now()), RequestedAt: w.clock.Now(),
 	}
+}
+
+// reserved adds the reservation of a new name, which the HTTP layer makes.
+func reserved(command domain.Command, at time.Time) domain.Command {
+	switch c := command.(type) {
+	case domain.CreatePartner:
+		c.Reservation = domain.NameReservation{Keys: []string{c.Profile.Name}, At: at}
+		return c
+	case domain.EditPartner:
+		if c.Name != nil {
+			c.Reservation = domain.NameReservation{Keys: []string{*c.Name}, At: at}
+		}
+		return c
+	}
+	return command
 }
 
 func (w *world) do(who domain.Actor, command domain.Command) {

@@ -265,7 +265,10 @@ func TestDeadLetterCommands(t *testing.T) {
 	require.Equal(t, "There are no dead letters.\n", program.text("deadletter", "list"))
 	require.Equal(t, `{"dead_letters":[],"next_cursor":null}`+"\n", program.text("deadletter", "list", "--json"))
 	program.stop()
-	create := readable(t, domain.CreatePartner{PartnerID: "sony", Profile: domain.PartnerProfile{Name: "Sony Secret", Country: "JP", TimeZone: "Asia/Tokyo"}})
+	create := readable(t, domain.CreatePartner{
+		PartnerID: "sony", Profile: domain.PartnerProfile{Name: "Sony Secret", Country: "JP", TimeZone: "Asia/Tokyo"},
+		Reservation: domain.NameReservation{Keys: []string{"sonysecret"}, At: time.Now().UTC().Truncate(time.Hour).Add(time.Hour)},
+	})
 	at := time.Date(2026, 11, 20, 9, 30, 0, 0, time.UTC)
 	inTheLog(t, data, func(log *sqlite.Log) {
 		lease, err := log.Own(t.Context(), 53)
@@ -305,7 +308,7 @@ func (p *program) shows(size int) {
 Partition    53
 At           2026-11-20 09:30:00 UTC
 Size         %d bytes
-Command      partner.create, 86 bytes
+Command      partner.create, 152 bytes
 Sender       member operator, operator
 Requested    2018-03-30 07:00:00 UTC
 Reason       command "partner.create" is not known

@@ -11,6 +11,16 @@ import (
 // directory returns the message suffix and the arguments of an event of a partner's directory.
 func (p *phrasebook) directory(fact Fact) (string, args) {
 	switch event := fact.Payload.(type) {
+	case domain.PartnerEdited:
+		if event.To.Name != event.From.Name {
+			return "renamed", args{"From": event.From.Name, "To": event.To.Name}
+		}
+	case domain.InvitationCreated:
+		return "", args{"On": p.style.date(domain.DateOf(event.ExpiresAt.UTC())), "Note": event.Note}
+	case domain.InvitationRedeemed:
+		return "", args{"Partner": fact.Name(event.By)}
+	case domain.NameReserved:
+		return "", args{"Partner": fact.Name(event.Partner)}
 	case domain.MemberAdded:
 		return "", args{"Role": p.role(event.Role), "MaySign": event.MaySign}
 	case domain.MemberEdited:
@@ -69,6 +79,8 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 		return suffix, args{"On": p.style.date(event.EffectiveOn), "Reason": event.Reason}
 	case domain.AgreementTerminated:
 		return "", args{"On": p.style.date(event.EffectiveOn), "Reason": event.Reason}
+	case domain.PartyRenamed:
+		return "", args{"From": event.From, "To": event.To}
 	case domain.PartiesAdded:
 		return "", args{"Added": p.names(fact, event.Added)}
 	case domain.PartyInvited:

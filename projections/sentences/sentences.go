@@ -168,7 +168,7 @@ func (p *phrasebook) describe(fact Fact) (string, args) {
 	area, _, _ := strings.Cut(stored, ".")
 	suffix, data := "", args{}
 	switch area {
-	case "partner", "member", "token", "webhook":
+	case "partner", "member", "token", "webhook", "name":
 		suffix, data = p.directory(fact)
 	case "agreement", "instrument":
 		suffix, data = p.agreement(fact)

@@ -1,0 +1,44 @@
+package http
+
+import (
+	"context"
+
+	"tandem/domain"
+	"tandem/eventlog"
+	"tandem/lookalike"
+)
+
+// reserveName reserves a partner's name in the register of names and waits for it, so that no other partner gets a name
+// that looks the same meanwhile. A caller that may not name the partner reserves none; the command itself is then
+// refused. So it is for an invalid name. A name that the partner has already needs no reservation.
+func (c *writeCall) reserveName(id domain.PartnerID, name string) (none domain.NameReservation, err error) {
+	command := domain.ReserveName{Partner: id, Keys: lookalike.Keys(name)}
+	actor := c.commandActor(domain.EditPartner{PartnerID: id})
+	if !domain.ValidPartnerName(name) || len(command.Keys) == 0 {
+		return none, nil
+	}
+	if actor.Role != domain.Operator && (actor.Role != domain.Manager || actor.Partner != id) {
+		return none, nil
+	}
+	if present := c.cfg.ReadModel.Partner(id); present != nil && present.Name == name {
+		return none, nil
+	}
+	if model := c.cfg.ReadModel; !model.NamesKnown() || !model.Intact(domain.NameRegister) || !model.Intact(id.Stream()) {
+		return none, errHistoryLost
+	}
+	if c.cfg.ReadModel.NameTaken(id, command.Keys, lookalike.Keys) {
+		return none, domain.ErrNameTaken()
+	}
+	request := c.busRequest(&intent{command: command})
+	request.ID, request.Fingerprint, request.IfMatch, request.Actor = c.derive.nameCommandID(c.commandID), eventlog.Fingerprint{}, nil, actor
+	ctx, cancel := context.WithTimeout(c.request.Context(), defaultWait)
+	defer cancel()
+	result, err := c.cfg.Commands.Do(ctx, request)
+	switch {
+	case err != nil:
+		return none, err
+	case result.Rejection != nil:
+		return none, result.Rejection
+	}
+	return domain.NameReservation{Keys: command.Keys, At: request.RequestedAt}, nil
+}
