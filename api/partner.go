@@ -61,7 +61,7 @@ type Inbox struct {
 
 // InboxItem is a decision that waits for the partner, or a notice.
 type InboxItem struct {
-	Kind            string              `json:"kind" enum:"acceptance,change,signature,amendment,stage,condition,dispute,notice"`
+	Kind            string              `json:"kind" enum:"acceptance,change,signature,amendment,stage,lead,condition,dispute,notice"`
 	Agreement       *domain.AgreementID `json:"agreement" doc:"Null for a notice, which concerns the partner's own directory."`
 	Project         *domain.ProjectID   `json:"project"`
 	Milestone       *domain.MilestoneID `json:"milestone"`

@@ -13,15 +13,31 @@ type Project struct {
 	Title        string                                  `json:"title"`
 	Description  string                                  `json:"description"`
 	Area         string                                  `json:"area"`
-	Stage        domain.Stage                            `json:"stage" enum:"exploring,committed,active,paused,completed,stopped"`
+	Stage        domain.Stage                            `json:"stage" enum:"proposed,exploring,committed,active,paused,completed,stopped,declined"`
 	Lead         domain.PartnerID                        `json:"lead"`
+	LeadAgreed   bool                                    `json:"lead_agreed" doc:"false while another partner has named the lead and it has not called commit."`
 	Participants []domain.PartnerID                      `json:"participants"`
 	Instrument   *domain.InstrumentID                    `json:"instrument"`
 	DecideBy     *domain.Date                            `json:"decide_by"`
 	Pending      map[domain.StageMove][]domain.PartnerID `json:"pending" doc:"Open calls by move and partner, for moves that require every participant."`
+	PendingCalls []PendingCall                           `json:"pending_calls" doc:"The open calls with their values, oldest first. Calls agree only if their values are equal."`
 	Version      uint64                                  `json:"version"`
 	UpdatedAt    time.Time                               `json:"updated_at"`
 	URL          string                                  `json:"url" format:"uri"`
+}
+
+// PendingCall is a participant's open call of a move that requires every participant. The values that do not
+// belong to the move are null or empty.
+type PendingCall struct {
+	Move         domain.StageMove   `json:"move" enum:"commit,complete,stop,move_decide_by,add_participants,change_lead,leave"`
+	Partner      domain.PartnerID   `json:"partner"`
+	Member       domain.MemberID    `json:"member" doc:"Who made the call."`
+	DecideBy     *domain.Date       `json:"decide_by"`
+	Participants []domain.PartnerID `json:"participants" doc:"The partners to add."`
+	Lead         *domain.PartnerID  `json:"lead"`
+	Leaving      *domain.PartnerID  `json:"leaving" doc:"The partner that leaves."`
+	Reason       string             `json:"reason"`
+	Since        time.Time          `json:"since"`
 }
 
 // Projects is one page of an agreement's projects, sorted by id.
@@ -50,7 +66,7 @@ type NewProject struct {
 	Title        string              `json:"title" maxLength:"200"`
 	Description  string              `json:"description,omitempty" maxLength:"10000"`
 	Area         string              `json:"area,omitempty" maxLength:"200"`
-	Stage        domain.Stage        `json:"stage" enum:"exploring,committed"`
+	Stage        domain.Stage        `json:"stage" enum:"proposed,exploring,committed" doc:"committed: proposed, with the creator's call to commit."`
 	Lead         domain.PartnerID    `json:"lead"`
 	Participants []domain.PartnerID  `json:"participants" minItems:"2"`
 	Instrument   domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
@@ -65,10 +81,25 @@ type ProjectChange struct {
 	Instrument   *domain.InstrumentID `json:"instrument,omitempty" nullable:"true"`
 	DecideBy     *domain.Date         `json:"decide_by,omitempty" doc:"Requires every participant's call; excludes other fields."`
 	Participants *[]domain.PartnerID  `json:"participants,omitempty" minItems:"2" doc:"The current participants and those that join. Requires every participant's call; excludes other fields."`
+	Lead         *domain.PartnerID    `json:"lead,omitempty" doc:"Requires every participant's call; excludes other fields."`
 }
 
 // Moving is the body that calls a stage move of a project.
 type Moving struct {
 	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"Required to pause and to stop."`
 	Withdraw bool   `json:"withdraw,omitempty" doc:"Withdraws the caller's own open call of this move."`
+}
+
+// LeadChange is the body that calls another lead.
+type LeadChange struct {
+	Lead     domain.PartnerID `json:"lead,omitempty" doc:"A participant; not needed to withdraw the call."`
+	Reason   string           `json:"reason,omitempty" maxLength:"2000"`
+	Withdraw bool             `json:"withdraw,omitempty" doc:"Withdraws the caller's own open call."`
+}
+
+// Leaving is the body that calls the end of a partner's participation.
+type Leaving struct {
+	Partner  domain.PartnerID `json:"partner,omitempty" doc:"The partner that leaves. Default: the caller's partner."`
+	Reason   string           `json:"reason,omitempty" maxLength:"2000"`
+	Withdraw bool             `json:"withdraw,omitempty" doc:"Withdraws the caller's own open call."`
 }

@@ -250,7 +250,7 @@ func (n *node) send(request bus.Request) bus.Result {
 	return result
 }
 
-// activateAgreement creates an active agreement with a committed project.
+// activateAgreement creates an active agreement with a project.
 func (n *node) activateAgreement() {
 	n.t.Helper()
 	n.do(operator, domain.DraftAgreement{AgreementID: agreement, Terms: domain.Terms{
@@ -259,7 +259,7 @@ func (n *node) activateAgreement() {
 	n.do(nokia, domain.SignAgreement{AgreementID: agreement})
 	n.do(xiaomi, domain.SignAgreement{AgreementID: agreement})
 	n.do(nokia, domain.CreateProject{
-		ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p"}, Title: "P", Stage: domain.Committed,
+		ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p"}, Title: "P", Stage: domain.Proposed,
 		Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},
 	})
 }

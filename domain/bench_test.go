@@ -137,6 +137,9 @@ func benchWorld(b *testing.B) *World {
 		do(partner, SignAgreement{AgreementID: "a"})
 	}
 	do("nokia", CreateProject{ProjectRef: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: parties})
+	for _, partner := range parties[1:] {
+		do(partner, CallStage{ProjectRef: ProjectRef{"a", "p"}, Move: MoveCommit})
+	}
 	do("nokia", PlanMilestone{MilestoneRef: MilestoneRef{"a", "p", "m"}, Plan: Plan{Title: "M", Owner: "nokia", DueOn: 2018_03_30}})
 	do("nokia", StartMilestone{MilestoneRef{"a", "p", "m"}})
 	return NewFork(l.plain)

@@ -103,12 +103,13 @@ func (p *Project) Change(number int) *ChangeRequest {
 	return nil
 }
 
-// Parties returns the partners that have to approve the request, sorted. They follow the milestones while the
-// request is open.
+// Parties returns the partners that have to approve the request, sorted. While the request is open, they follow
+// the milestones, and a partner that has left the project is none.
 func (c *ChangeRequest) Parties(state State, project ProjectRef) []PartnerID {
 	ids := slices.Clone(c.ProposedTo)
 	if c.State == ChangeStateOpen {
 		ids = append(ids, parties(state, project, c.Milestones, c.Publish)...)
+		ids = slices.DeleteFunc(ids, func(partner PartnerID) bool { return !state.Project(project).Participant(partner) })
 	} else {
 		ids = append(ids, c.Approvals...)
 	}

@@ -72,6 +72,8 @@ var payloads = map[string]wireFormat{
 	"agreement.withdrawn.v1":              wireFormatOf(AgreementWithdrawn{}),
 	"agreement.parties_added.v1":          wireFormatOf(PartiesAdded{}),
 	"project.participants_added.v1":       wireFormatOf(ParticipantsAdded{}),
+	"project.participant_left.v1":         wireFormatOf(ParticipantLeft{}),
+	"project.lead_changed.v1":             wireFormatOf(LeadChanged{}),
 	"agreement.termination_called.v1":     wireFormatOf(TerminationCalled{}),
 	"agreement.notice_given.v1":           wireFormatOf(NoticeGiven{}),
 	"agreement.terminated.v1":             wireFormatOf(AgreementTerminated{}),

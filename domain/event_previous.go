@@ -87,6 +87,9 @@ func (e StageChanged) Previous() []PreviousValue { return []PreviousValue{{"stag
 // Previous returns the decide-by date.
 func (e DecideByMoved) Previous() []PreviousValue { return []PreviousValue{{"decide_by", e.From}} }
 
+// Previous returns the lead.
+func (e LeadChanged) Previous() []PreviousValue { return []PreviousValue{{"lead", e.From}} }
+
 // Previous returns the fields of the plan that changed, and the baseline if there was one.
 func (e MilestoneAgreed) Previous() []PreviousValue {
 	return append(changedFields(e.From, e.To), unlessZero("baseline_on", e.BaselineFrom)...)

@@ -81,6 +81,8 @@ func scalarName(payload Payload) string {
 		return "stage"
 	case DecideByMoved:
 		return "decide_by"
+	case LeadChanged:
+		return "lead"
 	}
 	return "from"
 }

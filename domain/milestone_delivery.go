@@ -57,15 +57,12 @@ func (m milestoneContext) requireDeliverable() error {
 	if _, private := m.Audience.Private(); private {
 		return conflict("milestone_private", "Milestone %s is private; complete it, or share it before delivering.", m.Ref.Milestone)
 	}
-	switch m.project.Stage {
-	case Committed, Active, Paused:
-	case Completed, Stopped:
-		return conflict("project_ended", "Project %s is %s.", m.Ref.Project, m.project.Stage)
-	default:
-		if m.servesScheduleItem() {
-			return conflict("project_not_committed", "Project %s is not committed yet, and milestone %s serves item %s of instrument %s; commit the project first.",
-				m.Ref.Project, m.Ref.Milestone, m.Plan.ScheduleItem, m.Plan.Instrument)
-		}
+	if err := m.project.requireNotEnded(); err != nil {
+		return err
+	}
+	if m.project.Stage.Tentative() && m.servesScheduleItem() {
+		return conflict("project_not_committed", "Project %s is not committed yet, and milestone %s serves item %s of instrument %s; commit the project first.",
+			m.Ref.Project, m.Ref.Milestone, m.Plan.ScheduleItem, m.Plan.Instrument)
 	}
 	return m.requireState(InProgress)
 }

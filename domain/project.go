@@ -6,27 +6,31 @@ import "slices"
 //
 // R6: the lead and the participants are parties of the agreement; the lead is a participant.
 //
-// R7: an exploration has a decide-by date and ends committed or stopped, with a reason. Committing, moving the
-// decide-by date, completing, and stopping after commitment take effect when every participant has called them.
-// The lead alone starts, pauses (with a reason), resumes, and stops an exploration. A decide-by date is not in
-// the past when it is set; passing it has no effect. A project that was announced as committed is created
-// committed. A party of the agreement joins when every participant has called it; participants never leave.
+// R7: a new project is proposed, or an exploration with a decide-by date. Committing, moving the decide-by date,
+// adding participants, changing the lead, leaving, completing, and stopping after the commitment take effect when
+// every participant has called them with the same values. A project that is created as committed is proposed with
+// its creator's call. Until the commitment each participant can decline the project, with a reason, which ends
+// it. The lead alone starts, pauses (with a reason), resumes, and stops what is not committed; a partner that
+// another one names as lead agrees by its call to commit. A decide-by date is not in the past when it is set;
+// passing it has no effect. A partner leaves while it neither leads the project nor owns or accepts an open
+// milestone, and at least two others remain.
 //
 // R8: a milestone that serves an item of a supply or of a patent assignment is not delivered before the project is
 // committed; results of an exploration are.
 type Project struct {
-	Ref          ProjectRef
-	Title        string
-	Description  string
-	Area         string
-	Stage        Stage
-	Lead         PartnerID
-	Participants []PartnerID
-	Instrument   InstrumentID
-	DecideBy     Date
-	Calls        []Call           // open calls, oldest first
-	Changes      []*ChangeRequest // by number; an entry is replaced, never modified
-	Versions     Versions
+	Ref            ProjectRef
+	Title          string
+	Description    string
+	Area           string
+	Stage          Stage
+	Lead           PartnerID
+	LeadNomination *Nomination // nil: the lead has agreed; replaced, never modified
+	Participants   []PartnerID
+	Instrument     InstrumentID
+	DecideBy       Date
+	Calls          []OpenCall       // oldest first
+	Changes        []*ChangeRequest // by number; an entry is replaced, never modified
+	Versions       Versions
 }
 
 // Participant reports whether the partner takes part.
@@ -34,10 +38,14 @@ func (p *Project) Participant(id PartnerID) bool { return slices.Contains(p.Part
 
 // requirePlanning refuses to plan or start milestones in a project that is paused or has ended.
 func (p *Project) requirePlanning() error {
-	switch p.Stage {
-	case Paused:
+	if p.Stage == Paused {
 		return conflict("project_paused", "Project %s is paused; resume it first.", p.Ref.Project)
-	case Completed, Stopped:
+	}
+	return p.requireNotEnded()
+}
+
+func (p *Project) requireNotEnded() error {
+	if p.Stage.Final() {
 		return conflict("project_ended", "Project %s is %s.", p.Ref.Project, p.Stage)
 	}
 	return nil
@@ -50,7 +58,8 @@ func (p *Project) versions() *Versions {
 	return &p.Versions
 }
 
-// CreateProject creates a project, exploring or committed.
+// CreateProject creates a project, proposed or exploring. Committed means proposed with the creator's call to
+// commit.
 type CreateProject struct {
 	ProjectRef   `json:"ref"`
 	Title        string       `json:"title"`
@@ -63,7 +72,7 @@ type CreateProject struct {
 	DecideBy     Date         `json:"decide_by,omitzero"`
 }
 
-// ProjectCreated is the first event of a project.
+// ProjectCreated is the first event of a project. Its stage is committed only in histories from before proposals.
 type ProjectCreated struct {
 	Title        string       `json:"title"`
 	Description  string       `json:"description,omitempty"`
@@ -73,6 +82,7 @@ type ProjectCreated struct {
 	Participants []PartnerID  `json:"participants"`
 	Instrument   InstrumentID `json:"instrument,omitempty"`
 	DecideBy     Date         `json:"decide_by,omitzero"`
+	LeadAsked    bool         `json:"lead_asked,omitempty"` // another partner named the lead, which has not agreed yet
 }
 
 func (c CreateProject) target(State) *Versions { return nil }
@@ -99,9 +109,21 @@ func (c CreateProject) decide(state State, dc DecisionContext) ([]Event, error) 
 	if state.Project(c.ProjectRef) != nil {
 		return nil, conflict("project_exists", "Agreement %s already has a project %s; choose another id.", agreement.ID, c.ProjectRef.Project)
 	}
-	return sharedEvents("", ProjectCreated{
-		c.Title, c.Description, c.Area, c.Stage, c.Lead, c.Participants, c.Instrument, c.DecideBy,
-	}), nil
+	return c.events(dc), nil
+}
+
+func (c CreateProject) events(dc DecisionContext) []Event {
+	stage, creator := c.Stage, dc.Actor.Partner
+	if stage == Committed {
+		stage = Proposed
+	}
+	events := sharedEvents("", ProjectCreated{
+		c.Title, c.Description, c.Area, stage, c.Lead, c.Participants, c.Instrument, c.DecideBy, c.Lead != creator,
+	})
+	if c.Stage == Committed {
+		events = append(events, sharedEvents("", StageCalled{Call: Call{Move: MoveCommit, Partner: creator}})...)
+	}
+	return events
 }
 
 func (c CreateProject) validate(agreement *Agreement, dc DecisionContext) (check validation) {
@@ -109,8 +131,8 @@ func (c CreateProject) validate(agreement *Agreement, dc DecisionContext) (check
 	check.line("title", c.Title, 200, true)
 	check.text("description", c.Description, 10000, false)
 	check.line("area", c.Area, 200, false)
-	if c.Stage != Exploring && c.Stage != Committed {
-		check.add("stage", "a project cannot start as %q; use exploring or committed", c.Stage)
+	if !c.Stage.Tentative() && c.Stage != Committed {
+		check.add("stage", "a project cannot start as %q; use proposed, exploring or committed", c.Stage)
 	}
 	if c.Stage == Exploring && c.DecideBy == 0 {
 		check.add("decide_by", "required for an exploring project")
@@ -145,11 +167,13 @@ func (e ProjectCreated) apply(world *World, header Header) {
 	project := world.editProject(ref)
 	project.Ref, project.Title, project.Description, project.Area, project.Stage = ref, e.Title, e.Description, e.Area, e.Stage
 	project.Lead, project.Participants, project.Instrument, project.DecideBy = e.Lead, e.Participants, e.Instrument, e.DecideBy
+	project.LeadNomination = nominationBy(header, e.LeadAsked)
 	project.Versions.Count(header.Audience, header.RecordedAt)
 }
 
-// EditProject replaces the fields that are not nil; only the lead edits. A DecideBy or Participants must be the
-// only field; it becomes a call that any participant may make.
+// EditProject replaces the fields that are not nil; only the lead edits. A DecideBy, Participants or Lead must be
+// the only field; it becomes a call that any participant may make. An edit before the commitment voids the other
+// participants' calls to commit.
 type EditProject struct {
 	ProjectRef  `json:"ref"`
 	Title       *string       `json:"title,omitempty"`
@@ -159,6 +183,7 @@ type EditProject struct {
 	DecideBy    *Date         `json:"decide_by,omitempty"`
 	// Participants calls MoveAddParticipants: all participants, present and new.
 	Participants *[]PartnerID `json:"participants,omitempty"`
+	Lead         *PartnerID   `json:"lead,omitempty"`
 }
 
 // ProjectFields are the fields that EditProject changes directly.
@@ -169,10 +194,11 @@ type ProjectFields struct {
 	Instrument  InstrumentID `json:"instrument,omitempty"`
 }
 
-// ProjectEdited carries the new and the old fields.
+// ProjectEdited carries the new and the old fields, and the partners whose calls to commit it voided.
 type ProjectEdited struct {
-	To   ProjectFields `json:"to"`
-	From ProjectFields `json:"from"`
+	To     ProjectFields `json:"to"`
+	From   ProjectFields `json:"from"`
+	Voided []PartnerID   `json:"voided,omitempty"`
 }
 
 func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -187,30 +213,60 @@ func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
 	set(&to.Area, c.Area)
 	set(&to.Instrument, c.Instrument)
 	check := c.validate(agreement.ViewFor(dc.Actor.Partner, dc.At), to, dc)
-	add := c.addedParticipants(project, &check)
+	call, called := c.call(project, &check)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if c.DecideBy != nil {
-		return CallStage{ProjectRef: c.ProjectRef, Move: MoveDecideBy, DecideBy: *c.DecideBy}.decide(state, dc)
-	}
-	if c.Participants != nil {
-		return CallStage{ProjectRef: c.ProjectRef, Move: MoveAddParticipants, Add: add}.decide(state, dc)
+	if called {
+		return call.decide(state, dc)
 	}
 	if err := requireLead(agreement, project, dc); err != nil {
 		return nil, err
 	}
-	return sharedEvents("", ProjectEdited{To: to, From: from}), nil
+	if to == from {
+		return nil, conflict("nothing_changes", "Project %s already has these values; change at least one.", project.Ref.Project)
+	}
+	event := ProjectEdited{To: to, From: from}
+	for _, open := range project.Calls {
+		if open.Move == MoveCommit && open.Partner != dc.Actor.Partner {
+			event.Voided = append(event.Voided, open.Partner)
+		}
+	}
+	return sharedEvents("", event), nil
+}
+
+// call returns the call that the edit makes, or false if it makes none.
+func (c EditProject) call(project *Project, check *validation) (call CallStage, called bool) {
+	call.ProjectRef = c.ProjectRef
+	fields := map[string]bool{
+		"title": c.Title != nil, "description": c.Description != nil, "area": c.Area != nil, "instrument": c.Instrument != nil,
+		"decide_by": c.DecideBy != nil, "participants": c.Participants != nil, "lead": c.Lead != nil,
+	}
+	given := 0
+	for _, present := range fields {
+		if present {
+			given++
+		}
+	}
+	for _, field := range []string{"decide_by", "participants", "lead"} {
+		if fields[field] && given > 1 {
+			check.add(field, "takes the call of every participant; change it in a request of its own")
+		}
+	}
+	switch {
+	case c.DecideBy != nil:
+		check.requiredDate("decide_by", *c.DecideBy)
+		call.Move, call.DecideBy = MoveDecideBy, *c.DecideBy
+	case c.Participants != nil:
+		call.Move, call.Add = MoveAddParticipants, c.addedParticipants(project, check)
+	case c.Lead != nil:
+		call.Move, call.Lead = MoveChangeLead, *c.Lead
+	}
+	return call, call.Move != ""
 }
 
 // addedParticipants returns the listed partners that do not take part yet.
 func (c EditProject) addedParticipants(project *Project, check *validation) []PartnerID {
-	if c.Participants == nil {
-		return nil
-	}
-	if c.Title != nil || c.Description != nil || c.Area != nil || c.Instrument != nil || c.DecideBy != nil {
-		check.add("participants", "take the call of every participant; change them in a request of their own")
-	}
 	for _, partner := range project.Participants {
 		if !slices.Contains(*c.Participants, partner) {
 			check.add("participants", "%s already takes part and cannot be removed; include it", partner)
@@ -225,12 +281,6 @@ func (c EditProject) validate(agreement *Agreement, to ProjectFields, dc Decisio
 	check.line("area", to.Area, 200, false)
 	if c.Instrument != nil {
 		check.instrumentRef(agreement, dc.Actor.Partner, to.Instrument)
-	}
-	if c.DecideBy != nil {
-		check.requiredDate("decide_by", *c.DecideBy)
-		if c.Title != nil || c.Description != nil || c.Area != nil || c.Instrument != nil {
-			check.add("decide_by", "takes the call of every participant; change it in a request of its own")
-		}
 	}
 	return check
 }
@@ -259,5 +309,8 @@ func requireLead(agreement *Agreement, project *Project, dc DecisionContext) err
 func (e ProjectEdited) apply(world *World, header Header) {
 	project := world.editProject(header.projectRef())
 	project.Title, project.Description, project.Area, project.Instrument = e.To.Title, e.To.Description, e.To.Area, e.To.Instrument
+	if len(e.Voided) > 0 {
+		project.dropCalls(func(call OpenCall) bool { return call.Move == MoveCommit && slices.Contains(e.Voided, call.Partner) })
+	}
 	project.Versions.Count(header.Audience, header.RecordedAt)
 }

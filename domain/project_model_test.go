@@ -12,13 +12,16 @@ import (
 // Random planning by two and three partners matches a simple model of stages, plans and change requests: it
 // refuses the same commands and reaches the same states.
 func TestPlanningMatchesTheModel(t *testing.T) {
-	for name, partners := range map[string][]PartnerID{
-		"two partners":   {"nokia", "xiaomi"},
-		"three partners": {"nokia", "xiaomi", "zte"},
+	two, three := []PartnerID{"nokia", "xiaomi"}, []PartnerID{"nokia", "xiaomi", "zte"}
+	for name, run := range map[string]struct{ partners, workers []PartnerID }{
+		"two partners":                         {two, two},
+		"three partners":                       {three, three},
+		"three partners, one without own work": {three, two},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				w, m := newWatch(t, partners), newPlanModel(partners)
+				partners := run.partners
+				w, m := newWatch(t, partners), newPlanModel(partners, run.workers)
 				m.begin(w)
 				for range rapid.IntRange(20, 80).Draw(t, "length") {
 					who := rapid.SampledFrom(partners).Draw(t, "who")
@@ -40,10 +43,19 @@ func planRef() ProjectRef { return ProjectRef{"a", "r"} }
 // planModel is a simple model of one project.
 type planModel struct {
 	partners   []PartnerID
+	workers    []PartnerID // the owner and the acceptors of each milestone
 	stage      Stage
-	calls      map[StageMove]map[PartnerID]bool
+	lead       PartnerID
+	calls      []paperCall // open
 	milestones map[MilestoneID]*paperPlan
 	changes    []*paperChange
+}
+
+// paperCall is the model of an open call.
+type paperCall struct {
+	move          StageMove
+	partner       PartnerID
+	lead, leaving PartnerID
 }
 
 // paperPlan is the model of a milestone.
@@ -77,9 +89,9 @@ type paperWish struct {
 	renames        bool
 }
 
-func newPlanModel(partners []PartnerID) *planModel {
+func newPlanModel(partners, workers []PartnerID) *planModel {
 	return &planModel{
-		partners: partners, stage: Exploring, calls: map[StageMove]map[PartnerID]bool{},
+		partners: slices.Clone(partners), workers: workers, stage: Exploring, lead: "nokia",
 		milestones: map[MilestoneID]*paperPlan{
 			"x": {owner: "nokia", title: "M", due: 2018_03_30, state: Planned},
 			"y": {owner: "xiaomi", title: "M", due: 2018_04_30, state: Planned},
@@ -92,7 +104,7 @@ func (m *planModel) begin(w *watch) {
 	by := DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: planDay.Time(), Today: planDay}
 	w.step(CreateProject{ProjectRef: planRef(), Title: "R", Stage: Exploring, Lead: "nokia", Participants: m.partners, DecideBy: 2018_06_30}, by)
 	for id, x := range m.milestones {
-		w.step(PlanMilestone{MilestoneRef: m.ref(id), Plan: Plan{Title: x.title, Owner: x.owner, DueOn: x.due}}, by)
+		w.step(PlanMilestone{MilestoneRef: m.ref(id), Plan: Plan{Title: x.title, Owner: x.owner, Acceptors: m.others(x.owner), DueOn: x.due}}, by)
 	}
 }
 
@@ -104,7 +116,7 @@ func drawPlan(t *rapid.T, m *planModel) Command {
 	due := rapid.SampledFrom([]Date{2018_03_30, 2018_04_30, 2018_05_31}).Draw(t, "due")
 	switch rapid.IntRange(0, 15).Draw(t, "act") {
 	case 0, 1, 2:
-		return CallStage{ProjectRef: planRef(), Move: rapid.SampledFrom([]StageMove{MoveCommit, MoveCommit, MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop}).Draw(t, "move"), Reason: "so", Withdraw: rapid.IntRange(0, 5).Draw(t, "withdraw") == 0}
+		return drawMove(t)
 	case 3:
 		if rapid.Bool().Draw(t, "rename") {
 			return EditMilestone{MilestoneRef: ref, Title: new(drawTitle.Draw(t, "title"))}
@@ -128,6 +140,22 @@ func drawPlan(t *rapid.T, m *planModel) Command {
 		return WithdrawChange{ChangeRef{planRef(), number}}
 	}
 	return ApproveChange{ChangeRef{planRef(), number}}
+}
+
+func drawMove(t *rapid.T) CallStage {
+	moves := []StageMove{
+		MoveCommit, MoveCommit, MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop, MoveDecline, MoveChangeLead, MoveChangeLead, MoveLeave, MoveLeave,
+	}
+	call := CallStage{
+		ProjectRef: planRef(), Move: rapid.SampledFrom(moves).Draw(t, "move"), Reason: "so", Withdraw: rapid.IntRange(0, 5).Draw(t, "withdraw") == 0,
+	}
+	switch call.Move {
+	case MoveChangeLead:
+		call.Lead = rapid.SampledFrom([]PartnerID{"nokia", "xiaomi", "xiaomi", "zte"}).Draw(t, "lead")
+	case MoveLeave:
+		call.Leaving = rapid.SampledFrom([]PartnerID{"", "xiaomi", "zte", "zte"}).Draw(t, "leaving")
+	}
+	return call
 }
 
 func drawPlanWishes(t *rapid.T, m *planModel, due Date) []WantedChange {
@@ -162,9 +190,12 @@ func (m *planModel) do(who PartnerID, command Command) bool {
 }
 
 func (m *planModel) decide(who PartnerID, command Command) bool {
+	if !slices.Contains(m.partners, who) {
+		return false
+	}
 	switch command := command.(type) {
 	case CallStage:
-		return m.call(who, command.Move, command.Withdraw)
+		return m.call(who, command)
 	case ProposeChange:
 		return m.propose(who, command)
 	case ApproveChange:
@@ -177,40 +208,101 @@ func (m *planModel) decide(who PartnerID, command Command) bool {
 	return m.work(who, command)
 }
 
-// call adds or withdraws a call, and changes the stage after the last required one.
-func (m *planModel) call(who PartnerID, move StageMove, back bool) bool {
-	if back {
-		return when(m.calls[move][who], func() { delete(m.calls[move], who) })
+// call adds or withdraws a call, and makes the move after the last required one.
+func (m *planModel) call(who PartnerID, command CallStage) bool {
+	mine := paperCall{command.Move, who, command.Lead, command.Leaving}
+	if mine.move == MoveLeave && mine.leaving == "" {
+		mine.leaving = who
 	}
-	steps := map[StageMove]map[Stage]Stage{
-		MoveCommit: {Exploring: Committed}, MoveStart: {Committed: Active}, MovePause: {Active: Paused}, MoveResume: {Paused: Active},
-		MoveComplete: {Active: Completed}, MoveStop: {Exploring: Stopped, Committed: Stopped, Active: Stopped, Paused: Stopped},
+	same := func(call paperCall) bool { return call.move == mine.move && call.partner == who }
+	alone := mine.move == MoveStart || mine.move == MovePause || mine.move == MoveResume || (mine.move == MoveStop && m.tentative())
+	if command.Withdraw {
+		may := mine.move != MoveDecline && slices.ContainsFunc(m.calls, same)
+		return when(may, func() { m.calls = slices.DeleteFunc(m.calls, same) })
 	}
-	to, possible := steps[move][m.stage]
-	lead := move == MoveStart || move == MovePause || move == MoveResume || (move == MoveStop && m.stage == Exploring)
-	if !possible || (lead && who != "nokia") || m.calls[move][who] {
+	if !m.possible(mine) || (alone && who != m.lead) {
 		return false
 	}
-	if m.calls[move] == nil {
-		m.calls[move] = map[PartnerID]bool{}
-	}
-	if m.calls[move][who] = true; !lead && len(m.calls[move]) < len(m.partners) {
+	if alone || mine.move == MoveDecline {
+		m.move(mine)
 		return true
 	}
-	m.stage = to
-	for other := range m.calls {
-		if _, still := steps[other][to]; !still || lead && other == move {
-			delete(m.calls, other)
+	again := slices.Contains(m.calls, mine)
+	m.calls = append(slices.DeleteFunc(m.calls, same), mine)
+	for _, partner := range m.partners {
+		theirs := mine
+		if theirs.partner = partner; !slices.Contains(m.calls, theirs) {
+			return !again
 		}
 	}
+	m.move(mine)
 	return true
+}
+
+func (m *planModel) tentative() bool { return m.stage == Exploring }
+
+func (m *planModel) ended() bool {
+	return m.stage == Completed || m.stage == Stopped || m.stage == Declined
+}
+
+// possible reports whether the move is possible now.
+func (m *planModel) possible(call paperCall) bool {
+	switch call.move {
+	case MoveCommit, MoveDecline:
+		return m.tentative()
+	case MoveStart:
+		return m.stage == Committed
+	case MovePause, MoveComplete:
+		return m.stage == Active
+	case MoveResume:
+		return m.stage == Paused
+	case MoveChangeLead:
+		return !m.ended() && call.lead != m.lead && slices.Contains(m.partners, call.lead)
+	case MoveLeave:
+		return !m.ended() && call.leaving != m.lead && slices.Contains(m.partners, call.leaving) && len(m.partners) > 2 && !m.holdsOpen(call.leaving)
+	}
+	return !m.ended()
+}
+
+// holdsOpen reports whether the partner owns or accepts an open milestone.
+func (m *planModel) holdsOpen(partner PartnerID) bool {
+	for _, x := range m.milestones {
+		if !x.state.Final() && slices.Contains(m.workers, partner) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *planModel) move(call paperCall) {
+	switch call.move {
+	case MoveChangeLead:
+		m.lead = call.lead
+		m.calls = slices.DeleteFunc(m.calls, func(other paperCall) bool { return other.move == MoveChangeLead })
+		return
+	case MoveLeave:
+		m.partners = without(m.partners, call.leaving)
+		m.calls = slices.DeleteFunc(m.calls, func(other paperCall) bool {
+			return other.partner == call.leaving || other.leaving == call.leaving || other.lead == call.leaving
+		})
+		return
+	}
+	m.stage = map[StageMove]Stage{
+		MoveCommit: Committed, MoveDecline: Declined, MoveStart: Active, MovePause: Paused, MoveResume: Active, MoveComplete: Completed, MoveStop: Stopped,
+	}[call.move]
+	m.calls = slices.DeleteFunc(m.calls, func(other paperCall) bool {
+		if other.move == MoveChangeLead || other.move == MoveLeave {
+			return m.ended() // the other conditions are checked with the last call
+		}
+		return !m.possible(other)
+	})
 }
 
 // work applies a command about a milestone.
 func (m *planModel) work(who PartnerID, command Command) bool {
 	x := m.milestones[reflect.ValueOf(command).FieldByName("MilestoneRef").Interface().(MilestoneRef).Milestone]
 	owns, undelivered := x.owner == who, x.state == Planned || x.state == InProgress
-	ended := m.stage == Completed || m.stage == Stopped
+	ended := m.ended()
 	waiting := x.state == Delivered && slices.Contains(x.missing, who)
 	switch command := command.(type) {
 	case EditMilestone:
@@ -231,7 +323,7 @@ func (m *planModel) work(who PartnerID, command Command) bool {
 	case RejectMilestone:
 		return when(waiting, func() { x.state = InProgress })
 	case WaiveMilestone:
-		may := !owns && (undelivered || x.state == Delivered) && !slices.Contains(x.waived, who)
+		may := !owns && slices.Contains(m.workers, who) && (undelivered || x.state == Delivered) && !slices.Contains(x.waived, who)
 		return when(may, func() { m.waive(x, who) })
 	}
 	panic("the model does not know this command")
@@ -244,7 +336,7 @@ func when(may bool, do func()) bool {
 	return may
 }
 
-func (m *planModel) others(owner PartnerID) []PartnerID { return without(m.partners, owner) }
+func (m *planModel) others(owner PartnerID) []PartnerID { return without(m.workers, owner) }
 
 func (m *planModel) yes(x *paperPlan, who PartnerID) {
 	if x.missing = without(x.missing, who); len(x.missing) == 0 {
@@ -253,7 +345,7 @@ func (m *planModel) yes(x *paperPlan, who PartnerID) {
 }
 
 func (m *planModel) waive(x *paperPlan, who PartnerID) {
-	if x.waived = with(x.waived, who); len(x.waived) == len(m.partners)-1 {
+	if x.waived = with(x.waived, who); len(x.waived) == len(m.workers)-1 {
 		x.state = Waived
 	}
 }
@@ -280,8 +372,8 @@ func (m *planModel) propose(who PartnerID, c ProposeChange) bool {
 	return true
 }
 
-// concerned returns the partners that have to approve the request: all of them in this project.
-func (m *planModel) concerned(*paperChange) []PartnerID { return m.partners }
+// concerned returns the partners that have to approve the request.
+func (m *planModel) concerned(*paperChange) []PartnerID { return m.workers }
 
 func (m *planModel) groundless(x *paperChange) bool {
 	return slices.ContainsFunc(x.wants, func(w paperWish) bool {
@@ -304,7 +396,7 @@ func (m *planModel) approve(who PartnerID, number int) bool {
 		return false
 	}
 	x := m.changes[number-1]
-	if x.state != ChangeStateOpen || slices.Contains(x.approved, who) {
+	if x.state != ChangeStateOpen || slices.Contains(x.approved, who) || !slices.Contains(m.concerned(x), who) {
 		return false
 	}
 	if len(x.approved)+1 < len(m.concerned(x)) {
@@ -341,11 +433,13 @@ func (m *planModel) approve(who PartnerID, number int) bool {
 func (m *planModel) compare(t *rapid.T, state State) {
 	project := state.Project(planRef())
 	require.Equal(t, m.stage, project.Stage)
-	calls := 0
-	for _, by := range m.calls {
-		calls += len(by)
+	require.Equal(t, m.lead, project.Lead)
+	require.Equal(t, m.partners, project.Participants)
+	open := []paperCall{}
+	for _, call := range project.Calls {
+		open = append(open, paperCall{call.Move, call.Partner, call.Lead, call.Leaving})
 	}
-	require.Len(t, project.Calls, calls)
+	require.ElementsMatch(t, m.calls, open)
 	for id, want := range m.milestones {
 		milestone := state.Milestone(m.ref(id))
 		require.Equal(t, want.state, milestone.State)

@@ -76,6 +76,9 @@ func newWatch(t *rapid.T, partners []PartnerID) *watch {
 		w.step(SignAgreement{AgreementID: "a"}, by(partner))
 	}
 	w.step(CreateProject{ProjectRef: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: partners}, by("nokia"))
+	for _, partner := range partners[1:] {
+		w.step(CallStage{ProjectRef: ProjectRef{"a", "p"}, Move: MoveCommit}, by(partner))
+	}
 	w.step(CreateProject{
 		ProjectRef: ProjectRef{"a", "q"}, Title: "Q", Stage: Exploring, Lead: "xiaomi",
 		Participants: []PartnerID{"nokia", "xiaomi"}, DecideBy: 2018_06_30,
@@ -353,9 +356,19 @@ func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Comman
 	case 2:
 		return EditAgreement{AgreementID: "a", Parties: &partners}
 	}
-	return CallStage{
-		ref, rapid.SampledFrom([]StageMove{MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop, MoveDecideBy, "hop"}).Draw(t, "move"),
-		drawText.Draw(t, "reason"), rapid.SampledFrom([]Date{0, 0, 0, 2018_09_30}).Draw(t, "decide by"), nil,
-		rapid.SampledFrom([]bool{false, false, true}).Draw(t, "withdraw"),
+	call := CallStage{
+		ProjectRef: ref, Reason: drawText.Draw(t, "reason"), Withdraw: rapid.SampledFrom([]bool{false, false, true}).Draw(t, "withdraw"),
+		Move: rapid.SampledFrom([]StageMove{
+			MoveCommit, MoveDecline, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop, MoveDecideBy, MoveChangeLead, MoveLeave, "hop",
+		}).Draw(t, "move"),
 	}
+	switch call.Move {
+	case MoveDecideBy:
+		call.DecideBy = rapid.SampledFrom([]Date{0, 2018_09_30}).Draw(t, "decide by")
+	case MoveChangeLead:
+		call.Lead = drawOwner.Draw(t, "lead")
+	case MoveLeave:
+		call.Leaving = rapid.SampledFrom([]PartnerID{"", "zte", "zte"}).Draw(t, "leaving")
+	}
+	return call
 }

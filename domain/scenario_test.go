@@ -179,7 +179,7 @@ func refusalLine(e *Error) string {
 
 var sentence = map[string]*regexp.Regexp{
 	"agreement": regexp.MustCompile(`^an? (draft|signed) agreement ([a-z0-9-]+) between (.+?)(?: with (.+))?$`),
-	"project":   regexp.MustCompile(`^an? (exploring|committed|active|paused|stopped|completed) project ([a-z0-9-]+) of (.+?)(?: with (.+))?$`),
+	"project":   regexp.MustCompile(`^an? (proposed|exploring|committed|active|paused|stopped|completed) project ([a-z0-9-]+) of (.+?)(?: with (.+))?$`),
 	"milestone": regexp.MustCompile(`^an? (planned|started|delivered|rejected|disputed|accepted|private) milestone (\S+) of ([a-z0-9-]+)(?: with (.+))?$`),
 	"partner":   regexp.MustCompile(`^a partner ([a-z0-9-]+)$`),
 }
@@ -233,11 +233,16 @@ func (s *scenario) givenAgreement(state string, id AgreementID, parties []Partne
 
 func (s *scenario) givenProject(stage Stage, id string, partners []PartnerID, fields string) {
 	first := Committed
-	if stage == Exploring {
-		first = Exploring
+	if stage.Tentative() {
+		first = stage
 	}
 	lead := partners[0]
 	s.must(lead, "create-project %s stage=%s lead=%s participants=%s %s", id, first, lead, join(partners), fields)
+	for _, partner := range partners[1:] {
+		if first == Committed {
+			s.must(partner, "commit %s", id)
+		}
+	}
 	steps := map[Stage][]string{
 		Active: {"start-project"}, Paused: {"start-project", `pause reason="given"`},
 		Completed: {"start-project", "complete"}, Stopped: {`stop reason="given"`},

@@ -284,12 +284,15 @@ func (s *scenario) seesProject(partner PartnerID, ref ProjectRef) string {
 	if x == nil || !x.Participant(partner) {
 		return nothingSeen
 	}
-	words := []string{string(x.Stage)}
-	if x.DecideBy != 0 && x.Stage == Exploring {
+	words := []string{string(x.Stage), "lead " + string(x.Lead)}
+	if x.LeadNomination != nil {
+		words[1] += " as " + string(x.LeadNomination.By) + " proposes"
+	}
+	if x.DecideBy != 0 && x.Stage.Tentative() {
 		words = append(words, "decide by "+x.DecideBy.String())
 	}
 	for _, call := range x.Calls {
-		words = append(words, strings.TrimSpace(fmt.Sprintf("%s called %s %s%s", call.Partner, call.Move, call.DecideBy, join(call.Add))))
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%s called %s %s%s%s%s", call.Partner, call.Move, call.DecideBy, join(call.Add), call.Lead, call.Leaving)))
 	}
 	return strings.Join(append(words, version(x.Versions, partner)), ", ")
 }

@@ -32,8 +32,11 @@ func (e *env) untilWaiting(n int) {
 type poll chan *answer
 
 func (c caller) poll(path, etag string) poll {
-	answered := make(poll, 1)
-	go func() { answered <- c.With("If-None-Match", etag).GET(path + "?wait=60") }()
+	answered, separator := make(poll, 1), "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	go func() { answered <- c.With("If-None-Match", etag).GET(path + separator + "wait=60") }()
 	return answered
 }
 
@@ -53,7 +56,7 @@ func TestLongPoll(t *testing.T) {
 	w := newWorld(t)
 	xiaomi := w.As("xiaomi")
 	paths := []string{
-		"/v1/partners/xiaomi/milestones", "/v1/partners/xiaomi/status", w.at(w.a) + "/events", w.routing("going"), w.routing("going") + "/history",
+		"/v1/partners/xiaomi/milestones", "/v1/partners/xiaomi/status", w.at(w.a) + "/events?limit=200", w.routing("going"), w.routing("going") + "/history",
 	}
 	held := map[string]*answer{}
 	polls := map[string]poll{}

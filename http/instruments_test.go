@@ -30,6 +30,7 @@ func (e *env) supplied() (instrument, project string) {
 	e.As("nokia").POST("/v1/agreements/pact/projects", object{
 		"id": "equipment", "title": "Equipment", "stage": "committed", "lead": "nokia", "participants": []string{"nokia", "xiaomi"},
 	}).Want(201)
+	e.As("xiaomi").POST(project+"/commit", nil).Want(200)
 	return "/v1/agreements/pact/instruments/supply", project
 }
 

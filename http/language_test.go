@@ -25,6 +25,7 @@ func TestHistoryInThreeLanguages(t *testing.T) {
 	nokia.POST(pact+"/sign", nil).Want(200)
 	xiaomi.POST(pact+"/sign", nil).Want(200)
 	nokia.POST(pact+"/projects", object{"id": "p", "title": "P", "stage": "committed", "lead": "nokia", "participants": both}).Want(201)
+	xiaomi.POST(pact+"/projects/p/commit", nil).Want(200)
 	nokia.POST(pact+"/projects/p/milestones", object{"id": "fp4", "title": "FP4 field trial", "owner": "nokia", "due_on": "2018-03-30"}).Want(201)
 	nokia.POST(milestone+"/forecast", object{"on": "2018-04-15"}).Want(200)
 	nokia.POST(milestone+"/forecast", object{"on": "2018-04-30", "reason": "optics late"}).Want(200)

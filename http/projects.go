@@ -18,18 +18,25 @@ func projectRoutes() []*route {
 		readRoute("listProjects", "/v1/agreements/{agreement}/projects", "The projects of the caller's partner", anyParty, agreementVisible,
 			api.Projects{}, listProjects, listParameters()...),
 		createRoute("createProject", "/v1/agreements/{agreement}/projects", "Create a project; its id gets a suffix if a party does not take part, or if the caller joined the agreement by an amendment", "a manager of a participant", agreementVisible, api.Project{}, command(createProject)),
-		readRoute("getProject", "/v1/agreements/{agreement}/projects/{project}", "One project; pending shows open calls", anyParticipant, projectVisible, api.Project{}, getProject),
-		changeRoute(http.MethodPatch, "editProject", "/v1/agreements/{agreement}/projects/{project}", "Edit a project (the lead), or call a new decide_by or more participants (every participant)",
+		readRoute("getProject", "/v1/agreements/{agreement}/projects/{project}", "One project; pending and pending_calls show open calls", anyParticipant, projectVisible, api.Project{}, getProject),
+		changeRoute(http.MethodPatch, "editProject", "/v1/agreements/{agreement}/projects/{project}", "Edit a project (the lead), or call a new decide_by, more participants or another lead (every participant); pending_calls of the response shows such a call until it takes effect",
 			participants, projectVisible, api.Project{}, command(editProject)),
 		readRoute("getProjectStatus", "/v1/agreements/{agreement}/projects/{project}/status", "Counts over the project", anyParticipant, projectVisible, api.ProjectStatus{}, getProjectStatus),
 		readRoute("getTrend", "/v1/agreements/{agreement}/projects/{project}/trend", "The dates of the project's milestones side by side, each with its moves and their reasons", anyParticipant, projectVisible,
 			api.Trend{}, getTrend, listParameters(stateFilters()...)...),
-		move("/v1/agreements/{agreement}/projects/{project}/commit", "Call the commitment of an exploration; requires every participant", participants),
+		move("/v1/agreements/{agreement}/projects/{project}/commit", "Call the commitment of a proposal or an exploration; requires every participant", participants),
+		changeRoute(http.MethodPost, "declineProject", "/v1/agreements/{agreement}/projects/{project}/decline", "Decline a project that is not committed, with a reason; final",
+			participants, projectVisible, api.Project{}, command(declineProject)),
+		changeRoute(http.MethodPost, "changeProjectLead", "/v1/agreements/{agreement}/projects/{project}/change-lead", "Call another lead; requires every participant",
+			participants, projectVisible, api.Project{}, command(changeProjectLead)),
+		changeRoute(http.MethodPost, "leaveProject", "/v1/agreements/{agreement}/projects/{project}/leave",
+			"Call the end of a partner's participation; requires every participant; refused while the partner leads the project, or owns or accepts open milestones",
+			participants, projectVisible, api.Project{}, command(leaveProject)),
 		move("/v1/agreements/{agreement}/projects/{project}/start", "Start a committed project", lead),
 		move("/v1/agreements/{agreement}/projects/{project}/pause", "Pause an active project, with a reason", lead),
 		move("/v1/agreements/{agreement}/projects/{project}/resume", "Resume a paused project", lead),
 		move("/v1/agreements/{agreement}/projects/{project}/complete", "Call the completion; requires every participant", participants),
-		move("/v1/agreements/{agreement}/projects/{project}/stop", "Call a stop, with a reason; the lead alone stops an exploration", participants),
+		move("/v1/agreements/{agreement}/projects/{project}/stop", "Call a stop, with a reason; the lead alone stops a project that is not committed", participants),
 	}
 }
 
@@ -106,7 +113,7 @@ func editProject(req *writeCall, body *api.ProjectChange) (*intent, error) {
 	return &intent{
 		command: domain.EditProject{
 			ProjectRef: ref, Title: body.Title, Description: body.Description, Area: body.Area, Instrument: body.Instrument, DecideBy: body.DecideBy,
-			Participants: body.Participants,
+			Participants: body.Participants, Lead: body.Lead,
 		},
 		status: http.StatusOK, path: projectPath(ref), read: readProject(ref),
 	}, nil
@@ -114,10 +121,24 @@ func editProject(req *writeCall, body *api.ProjectChange) (*intent, error) {
 
 func moveProject(move domain.StageMove) func(*writeCall, *api.Moving) (*intent, error) {
 	return func(req *writeCall, body *api.Moving) (*intent, error) {
-		ref := req.project()
-		return &intent{
-			command: domain.CallStage{ProjectRef: ref, Move: move, Reason: body.Reason, Withdraw: body.Withdraw},
-			status:  http.StatusOK, path: projectPath(ref), read: readProject(ref),
-		}, nil
+		return req.projectIntent(domain.CallStage{Move: move, Reason: body.Reason, Withdraw: body.Withdraw}), nil
 	}
+}
+
+// projectIntent returns the intent of a call on the project in the path.
+func (c *writeCall) projectIntent(call domain.CallStage) *intent {
+	call.ProjectRef = c.project()
+	return &intent{command: call, status: http.StatusOK, path: projectPath(call.ProjectRef), read: readProject(call.ProjectRef)}
+}
+
+func declineProject(req *writeCall, body *api.Declining) (*intent, error) {
+	return req.projectIntent(domain.CallStage{Move: domain.MoveDecline, Reason: body.Reason}), nil
+}
+
+func changeProjectLead(req *writeCall, body *api.LeadChange) (*intent, error) {
+	return req.projectIntent(domain.CallStage{Move: domain.MoveChangeLead, Lead: body.Lead, Reason: body.Reason, Withdraw: body.Withdraw}), nil
+}
+
+func leaveProject(req *writeCall, body *api.Leaving) (*intent, error) {
+	return req.projectIntent(domain.CallStage{Move: domain.MoveLeave, Leaving: body.Partner, Reason: body.Reason, Withdraw: body.Withdraw}), nil
 }

@@ -70,6 +70,9 @@ func newTwoWorlds(t testing.TB) *twoWorlds {
 		e.As("nokia").Key("project").POST(worldAgreement+"/projects", object{
 			"id": "joint", "title": "Joint", "stage": "committed", "lead": "nokia", "participants": parties,
 		}).Want(201)
+		for _, p := range parties[1:] {
+			e.As(p).Key("commit").POST(worldProject+"/commit", nil).Want(200)
+		}
 		for _, m := range []string{"m0", "m1"} {
 			e.As("nokia").Key("plan-"+m).POST(worldProject+"/milestones", object{"id": m, "title": m, "owner": "nokia", "due_on": "2018-03-30"}).Want(201)
 			e.As("nokia").Key("start-"+m).POST(worldMilestone+m+"/start", object{}).Want(200)

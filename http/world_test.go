@@ -279,6 +279,9 @@ func (w *world) project(agreement, id, stage, lead string, others ...string) str
 		w.canaryID(agreement, id, participants...)
 	}
 	if stage == "committed" {
+		for _, participant := range others {
+			w.As(participant).POST(w.at(agreement, id)+"/commit", nil).Want(200)
+		}
 		w.As(lead).POST(w.at(agreement, id)+"/start", nil).Want(200)
 	}
 	w.place(place{

@@ -20,7 +20,7 @@ func (s *store) indexEvent(node *streamNode, commit *eventlog.Commit, i int, hea
 	case node.project == nil:
 		return s.indexAgreement(node.agreement, commit, i, header, payload)
 	case header.Subject == "":
-		return s.indexProject(node.project, commit, i, header)
+		return s.indexProject(node.project, commit, i, header, payload)
 	default:
 		return s.indexMilestone(node.project, commit, i, header, payload)
 	}
@@ -87,10 +87,10 @@ func (a *agreementNode) updateAwaitedSignatures(at int64) {
 	a.awaitedSignatures = waiting
 }
 
-func (s *store) indexProject(project *projectNode, commit *eventlog.Commit, i int, header domain.Header) error {
+func (s *store) indexProject(project *projectNode, commit *eventlog.Commit, i int, header domain.Header, payload domain.Payload) error {
 	project.entity = s.world.Project(domain.ProjectRef{Agreement: project.agreement.id, Project: project.id})
 	project.agreement.updateTitle(titledEntity{Project: project.id}, &project.title, project.entity.Title, titleOrder(commit.Seq, i))
-	project.updateOpenCalls(header.RecordedAt.UnixMicro())
+	readers := project.participantsCode
 	if before, now := project.listedFor, project.participants(); !slices.Equal(before, now) {
 		code, err := project.agreement.index.setCode(now, s.reader)
 		if err != nil {
@@ -99,7 +99,10 @@ func (s *store) indexProject(project *projectNode, commit *eventlog.Commit, i in
 		project.participantsCode, project.listedFor = code, now
 		s.updateParticipants(project, before)
 	}
-	_, err := s.addEvent(project.agreement.index, commit, i, header, project.participantsCode)
+	if _, left := payload.(domain.ParticipantLeft); !left { // the partner that left sees this event, too
+		readers = project.participantsCode
+	}
+	_, err := s.addEvent(project.agreement.index, commit, i, header, readers)
 	return err
 }
 
@@ -124,19 +127,6 @@ func (s *store) updateParticipants(project *projectNode, before []domain.Partner
 	for _, reader := range before {
 		s.markChanged(s.reader(reader), project.agreement.id)
 	}
-}
-
-// updateOpenCalls sets since when each call is open.
-func (p *projectNode) updateOpenCalls(at int64) {
-	var calls []openCall
-	for _, call := range p.entity.Calls {
-		since := at
-		if i := slices.IndexFunc(p.calls, func(other openCall) bool { return other.Call.Partner == call.Partner && other.Call.SameAs(call) }); i >= 0 {
-			since = p.calls[i].At
-		}
-		calls = append(calls, openCall{call, since})
-	}
-	p.calls = calls
 }
 
 func (s *store) indexMilestone(project *projectNode, commit *eventlog.Commit, i int, header domain.Header, event domain.Payload) error {

@@ -34,15 +34,8 @@ type projectNode struct {
 	agreement        *agreementNode
 	participantsCode uint16             // code of the participants in the index
 	listedFor        []domain.PartnerID // participants that the code and the lists are made for
-	calls            []openCall
-	title            string // present
+	title            string             // present
 	milestones       map[domain.MilestoneID]*milestoneNode
-}
-
-// openCall is a call and its time.
-type openCall struct {
-	Call domain.Call
-	At   int64 // microseconds since 1970
 }
 
 // milestoneNode is a milestone with its history.

@@ -86,18 +86,23 @@ func (h *fixture) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit,
 	if err != nil {
 		return nil, err
 	}
-	commit := h.commit(actor, c.Stream(), at)
+	return h.store(actor, c.Stream(), at, events), nil
+}
+
+// store stores and folds events as one commit.
+func (h *fixture) store(actor domain.Actor, stream domain.Stream, at time.Time, events []domain.Event) *eventlog.Commit {
+	commit := h.commit(actor, stream, at)
 	for _, e := range events {
 		stored, data, err := domain.EncodeEvent(e.Payload)
 		require.NoError(h.t, err)
 		commit.Events = append(commit.Events, eventlog.Event{Type: stored, Subject: e.Subject, Audience: string(e.Audience), Data: data})
 		h.state.Apply(domain.Header{
-			Stream: c.Stream(), Commit: commit.Seq, Subject: e.Subject, Audience: e.Audience, Partner: who,
+			Stream: stream, Commit: commit.Seq, Subject: e.Subject, Audience: e.Audience, Partner: actor.Partner,
 			Member: actor.Member, RecordedAt: at,
 		}, e.Payload)
 	}
 	h.append(commit)
-	return commit, nil
+	return commit
 }
 
 // reserved adds the reservation of a new name, which the HTTP layer makes.
@@ -277,10 +282,11 @@ func (h *fixture) settle() {
 	}})
 	h.do("nokia", domain.SignAgreement{AgreementID: agreementID})
 	h.do("xiaomi", domain.SignAgreement{AgreementID: agreementID})
-	h.do("nokia", domain.CreateProject{
-		ProjectRef: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Title: "IP routing",
-		Stage: domain.Committed, Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},
-	})
+	h.store(managerOf("nokia"), domain.Stream{Agreement: agreementID, Project: projectID}, h.clock.advance(time.Second), []domain.Event{{
+		Audience: domain.Shared, Payload: domain.ProjectCreated{ // committed at once, as in histories from before proposals
+			Title: "IP routing", Stage: domain.Committed, Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},
+		},
+	}})
 }
 
 // plan plans a milestone of nokia.

@@ -44,6 +44,9 @@ func openingSteps() []step {
 		steps = append(steps, step{parties[0], domain.CreateProject{
 			ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
 		}})
+		for _, partner := range parties[1:] {
+			steps = append(steps, step{partner, domain.CallStage{ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p0"}, Move: domain.MoveCommit}})
+		}
 	}
 	steps = append(steps, delivery("a0", "m0")...)
 	conditional, disputed := milestoneOf("a1", "m0"), milestoneOf("a1", "m1")
@@ -195,6 +198,7 @@ func drawProject(t *rapid.T) domain.Command {
 	title := rapid.SampledFrom([]string{"Optics", "IoT"}).Draw(t, "title")
 	day := domain.NewDate(2017, 9, rapid.IntRange(1, 3).Draw(t, "day"))
 	move := rapid.SampledFrom([]domain.StageMove{domain.MoveCommit, domain.MoveStart, domain.MovePause, domain.MoveResume, domain.MoveComplete, domain.MoveStop}).Draw(t, "move")
+	leave := domain.CallStage{ProjectRef: ref, Move: domain.MoveLeave, Leaving: rapid.SampledFrom([]domain.PartnerID{"", "sony", "sony"}).Draw(t, "leaving")}
 	return rapid.SampledFrom([]domain.Command{
 		domain.CreateProject{ProjectRef: ref, Title: title, Stage: domain.Exploring, Lead: parties[0], Participants: parties, DecideBy: day},
 		domain.EditProject{ProjectRef: ref, Title: &title},
@@ -203,6 +207,9 @@ func drawProject(t *rapid.T) domain.Command {
 		domain.EditProject{ProjectRef: ref, Participants: &[]domain.PartnerID{"nokia", "xiaomi", "sony"}},
 		domain.CallStage{ProjectRef: ref, Move: move, Reason: "because"},
 		domain.CallStage{ProjectRef: ref, Move: move, Withdraw: true},
+		domain.CallStage{ProjectRef: ref, Move: domain.MoveDecline, Reason: "no budget"},
+		domain.CallStage{ProjectRef: ref, Move: domain.MoveChangeLead, Lead: parties[1]},
+		leave, leave,
 	}).Draw(t, "change")
 }
 

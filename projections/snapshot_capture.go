@@ -36,7 +36,7 @@ func (s *store) capture(partition eventlog.Partition) partitionCapture {
 		}
 		for _, project := range agreement.projects {
 			saved.Projects = append(saved.Projects, savedProject{
-				project.id, project.entity, s.version(domain.Stream{Agreement: agreement.id, Project: project.id}), project.calls,
+				project.id, project.entity, s.version(domain.Stream{Agreement: agreement.id, Project: project.id}),
 			})
 			for _, milestone := range project.milestones {
 				captured.milestones = append(captured.milestones, savedMilestone{milestone.entity, milestone.history, milestone.moves})

@@ -61,7 +61,6 @@ type (
 		ID      domain.ProjectID
 		Entity  *domain.Project
 		Version uint64
-		Calls   []openCall
 	}
 	savedMilestone struct {
 		Entity  *domain.Milestone

@@ -69,7 +69,7 @@ func (s *store) restoreAgreement(saved *savedAgreement) (err error) {
 	for _, sp := range saved.Projects {
 		s.addStream(domain.Stream{Agreement: saved.ID, Project: sp.ID}).version = sp.Version
 		project := agreement.project(sp.ID)
-		project.entity, project.calls = sp.Entity, sp.Calls
+		project.entity = sp.Entity
 		if sp.Entity != nil {
 			project.title = sp.Entity.Title
 		}

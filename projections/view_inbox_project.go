@@ -12,26 +12,52 @@ import (
 
 // projectItems returns the items of a project other than those of its milestones.
 func (v inbox) projectItems(project *projectNode) []api.InboxItem {
-	return append(v.stageItems(project), v.changeItems(project)...)
+	items := append(v.leadItems(project), v.stageItems(project)...)
+	return append(items, v.changeItems(project)...)
+}
+
+func (v inbox) projectItem(project *projectNode, kind string, since int64, reason string) api.InboxItem {
+	return api.InboxItem{
+		Kind: kind, Agreement: &project.agreement.id, Project: &project.entity.Ref.Project, Title: project.entity.Title,
+		Reason: reason, Since: time.UnixMicro(since).UTC(), URL: v.url("agreements", string(project.agreement.id), "projects", string(project.id)),
+	}
+}
+
+// leadItems returns the item of a viewer that another partner has named as lead. It takes the place of the item
+// about a call to commit.
+func (v inbox) leadItems(project *projectNode) []api.InboxItem {
+	if !v.leads(project) {
+		return nil
+	}
+	nomination := project.entity.LeadNomination
+	item := v.projectItem(project, "lead", nomination.At, v.name(nomination.By)+" proposes you as the lead of the project. Commit to it, or decline it.")
+	item.DecideBy = nilIfZero(project.entity.DecideBy)
+	return []api.InboxItem{item}
+}
+
+// leads reports whether the viewer is named as lead and has not agreed yet.
+func (v inbox) leads(project *projectNode) bool {
+	entity := project.entity
+	return entity.LeadNomination != nil && entity.Lead == v.viewer.Partner && entity.Stage.Tentative()
 }
 
 // stageItems returns the moves that other participants have called and the viewer has not.
 func (v inbox) stageItems(project *projectNode) []api.InboxItem {
 	var items []api.InboxItem
-	for n, open := range project.calls {
-		same := func(other openCall) bool { return other.Call.SameAs(open.Call) }
-		mine := func(other openCall) bool { return same(other) && other.Call.Partner == v.viewer.Partner }
-		if slices.ContainsFunc(project.calls, mine) || slices.ContainsFunc(project.calls[:n], same) {
+	calls := project.entity.Calls
+	for n, open := range calls {
+		same := func(other domain.OpenCall) bool { return other.SameAs(open.Call) }
+		mine := func(other domain.OpenCall) bool { return same(other) && other.Partner == v.viewer.Partner }
+		if slices.ContainsFunc(calls, mine) || slices.ContainsFunc(calls[:n], same) {
 			continue // one item per move, for its first call
 		}
-		if !slices.Contains(project.entity.RequiredCallers(v.store, project.agreement.entity, open.Call.Move, v.now), v.viewer.Partner) {
+		if open.Move == domain.MoveCommit && v.leads(project) {
+			continue
+		}
+		if !slices.Contains(project.entity.RequiredCallers(v.store, project.agreement.entity, open.Call, v.now), v.viewer.Partner) {
 			continue // a party that has left does not call
 		}
-		items = append(items, api.InboxItem{
-			Kind: "stage", Agreement: &project.agreement.id, Project: &project.entity.Ref.Project, Title: project.entity.Title,
-			Reason: v.callText(open.Call), Since: time.UnixMicro(open.At).UTC(),
-			URL: v.url("agreements", string(project.agreement.id), "projects", string(project.id)),
-		})
+		items = append(items, v.projectItem(project, "stage", open.At, v.callText(open.Call)))
 	}
 	return items
 }
@@ -41,13 +67,20 @@ func (v inbox) callText(call domain.Call) string {
 	if call.DecideBy != 0 {
 		text += " to " + call.DecideBy.String()
 	}
-	for i, partner := range call.Add {
+	for i, partner := range slices.Concat(call.Add, partnerIfNamed(call.Lead), partnerIfNamed(call.Leaving)) {
 		text += map[bool]string{true: " ", false: ", "}[i == 0] + v.name(partner)
 	}
 	if call.Reason != "" {
 		text += ": " + call.Reason
 	}
 	return v.name(call.Partner) + " called " + text
+}
+
+func partnerIfNamed(partner domain.PartnerID) []domain.PartnerID {
+	if partner == "" {
+		return nil
+	}
+	return []domain.PartnerID{partner}
 }
 
 // changeItems returns the open change requests that need the viewer's approval.

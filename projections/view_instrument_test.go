@@ -28,6 +28,7 @@ func (h *fixture) research() {
 		ProjectRef: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Title: "Research", Stage: domain.Committed, Lead: "nokia",
 		Participants: []domain.PartnerID{"nokia", "xiaomi"},
 	})
+	h.do("xiaomi", domain.CallStage{ProjectRef: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Move: domain.MoveCommit})
 }
 
 func (h *fixture) serve(m domain.MilestoneID, private bool) {

@@ -1,6 +1,8 @@
 package projections
 
 import (
+	"time"
+
 	"tandem/api"
 	"tandem/domain"
 )
@@ -28,13 +30,21 @@ func (v *View) projectShape(project *domain.Project) api.Project {
 	shape := api.Project{
 		Agreement: project.Ref.Agreement, ID: project.Ref.Project, Title: project.Title, Description: project.Description,
 		Area: project.Area, Stage: project.Stage, Lead: project.Lead, Participants: project.Participants,
-		Instrument: nilIfZero(instrument), DecideBy: nilIfZero(project.DecideBy),
-		Pending: map[domain.StageMove][]domain.PartnerID{},
-		URL:     v.url("agreements", string(project.Ref.Agreement), "projects", string(project.Ref.Project)),
+		Instrument: nilIfZero(instrument), DecideBy: nilIfZero(project.DecideBy), LeadAgreed: project.LeadNomination == nil,
+		Pending: map[domain.StageMove][]domain.PartnerID{}, PendingCalls: []api.PendingCall{},
+		URL: v.url("agreements", string(project.Ref.Agreement), "projects", string(project.Ref.Project)),
 	}
 	for _, call := range project.Calls {
 		shape.Pending[call.Move] = append(shape.Pending[call.Move], call.Partner)
+		shape.PendingCalls = append(shape.PendingCalls, pendingCall(call))
 	}
 	shape.Version, shape.UpdatedAt = project.Versions.For(v.viewer.Partner)
 	return shape
+}
+
+func pendingCall(call domain.OpenCall) api.PendingCall {
+	return api.PendingCall{
+		Move: call.Move, Partner: call.Partner, Member: call.Member, Reason: call.Reason, Since: time.UnixMicro(call.At).UTC(),
+		DecideBy: nilIfZero(call.DecideBy), Participants: emptyIfNil(call.Add), Lead: nilIfZero(call.Lead), Leaving: nilIfZero(call.Leaving),
+	}
 }

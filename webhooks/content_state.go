@@ -34,6 +34,7 @@ var eventStyles = map[string]stateStyle{
 	"agreement.declined": {formats.Bad, "declined"}, "agreement.withdrawn": {formats.Neutral, "withdrawn"},
 	"agreement.termination_called": {formats.Warning, "proposed"}, "agreement.notice_given": {formats.Warning, "notice"},
 	"agreement.terminated": {formats.Warning, "agreed"}, "agreement.parties_added": {formats.Neutral, "draft"}, "project.participants_added": neutralStyle,
+	"project.participant_left": neutralStyle, "project.lead_changed": neutralStyle,
 	"agreement.party_invited": {formats.Warning, "proposed"}, "agreement.amended": {formats.Good, "in_force"},
 	"amendment.proposed": {formats.Warning, "proposed"}, "amendment.signed": {formats.Good, "signed"}, "amendment.rejected": {formats.Bad, "rejected"},
 	"amendment.withdrawn": {formats.Neutral, "withdrawn"}, "amendment.voided": {formats.Warning, "void"},
@@ -57,6 +58,7 @@ var eventStyles = map[string]stateStyle{
 var stageStyles = map[domain.Stage]stateStyle{
 	domain.Exploring: {formats.Neutral, "exploring"}, domain.Committed: {formats.Good, "committed"}, domain.Active: {formats.Good, "active"},
 	domain.Paused: {formats.Warning, "paused"}, domain.Completed: {formats.Good, "completed"}, domain.Stopped: {formats.Bad, "stopped"},
+	domain.Proposed: {formats.Neutral, "proposed"}, domain.Declined: {formats.Bad, "declined"},
 }
 
 // milestoneStyles are the styles of milestone states.

@@ -238,6 +238,7 @@ func (w *world) agree(id domain.AgreementID) {
 		ProjectRef: domain.ProjectRef{Agreement: id, Project: "p"}, Title: "IP routing", Stage: domain.Committed,
 		Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},
 	})
+	w.do(xiaomi, domain.CallStage{ProjectRef: domain.ProjectRef{Agreement: id, Project: "p"}, Move: domain.MoveCommit})
 }
 
 func ref(id string) domain.MilestoneRef {

@@ -72,6 +72,7 @@ func arrangeAgreements(program *program, agreements int) world {
 		program.do(200, world.nokia, "POST", "/v1/agreements/"+agreement+"/sign", `{}`)
 		program.do(200, world.xiaomi, "POST", "/v1/agreements/"+agreement+"/sign", `{}`)
 		program.do(201, world.nokia, "POST", "/v1/agreements/"+agreement+"/projects", `{"id":"p","title":"P","stage":"committed","lead":"nokia","participants":["nokia","xiaomi"]}`)
+		program.do(200, world.xiaomi, "POST", "/v1/agreements/"+agreement+"/projects/p/commit", `{}`)
 		program.do(201, world.nokia, "POST", "/v1/agreements/"+agreement+"/projects/p/milestones", `{"id":"m","title":"M","owner":"nokia","due_on":"2030-01-31"}`)
 		program.do(200, world.nokia, "POST", world.milestone(agreement)+"/start", `{}`)
 	}

@@ -213,6 +213,7 @@ func (w *storedWriter) thirdPartner() {
 	}
 	project := w.post(201, "oulu-manager", "/v1/agreements/radio/projects",
 		`{"id":"antenna","title":"Antenna","stage":"committed","lead":"oulu","participants":["nokia","oulu"]}`)
+	w.post(200, "nokia-manager", fmt.Sprintf("/v1/agreements/radio/projects/%s/commit", project["id"]), `{}`)
 	milestones := fmt.Sprintf("/v1/agreements/radio/projects/%s/milestones", project["id"])
 	milestone := w.post(201, "oulu-manager", milestones, `{"id":"model","title":"Model","owner":"oulu","due_on":"2030-06-30"}`)
 	w.post(200, "oulu-manager", fmt.Sprintf("%s/%s/start", milestones, milestone["id"]), `{}`)

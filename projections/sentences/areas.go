@@ -199,24 +199,15 @@ func signers(list []domain.Signature) []domain.PartnerID {
 func (p *phrasebook) project(fact Fact) (string, args) {
 	switch event := fact.Payload.(type) {
 	case domain.ProjectCreated:
-		if event.Stage == domain.Exploring && event.DecideBy != 0 {
-			return "exploring", args{"On": p.style.date(event.DecideBy)}
-		}
-		return "", args{}
+		return p.projectCreated(event)
 	case domain.StageCalled:
-		data := args{"Reason": event.Call.Reason}
-		if event.Call.DecideBy != 0 {
-			data["On"] = p.style.date(event.Call.DecideBy)
-		}
-		if len(event.Call.Add) > 0 {
-			data["Added"] = p.names(fact, event.Call.Add)
-		}
-		if event.Withdrawn {
-			return "withdrawn_" + string(event.Call.Move), data
-		}
-		return string(event.Call.Move), data
+		return p.stageCalled(fact, event)
 	case domain.StageChanged:
 		return string(event.Move), args{"Reason": event.Reason}
+	case domain.LeadChanged:
+		return "", args{"Lead": fact.Name(event.To), "From": fact.Name(event.From), "Reason": event.Reason}
+	case domain.ParticipantLeft:
+		return "", args{"Partner": fact.Name(event.Partner), "Reason": event.Reason}
 	case domain.ParticipantsAdded:
 		return "", args{"Added": p.names(fact, event.Added), "Reason": event.Reason}
 	case domain.DecideByMoved:
@@ -226,6 +217,43 @@ func (p *phrasebook) project(fact Fact) (string, args) {
 		return "", args{"Span": p.style.span(event.From, event.To)}
 	}
 	return "", args{}
+}
+
+func (p *phrasebook) projectCreated(event domain.ProjectCreated) (string, args) {
+	suffix, data := "", args{}
+	if event.Stage.Tentative() {
+		suffix = string(event.Stage)
+	}
+	if event.DecideBy != 0 {
+		data["On"] = p.style.date(event.DecideBy)
+	} else if suffix == "exploring" {
+		suffix = "" // from before explorations required a date
+	}
+	return suffix, data
+}
+
+func (p *phrasebook) stageCalled(fact Fact, event domain.StageCalled) (string, args) {
+	call := event.Call
+	suffix, data := string(call.Move), args{"Reason": call.Reason}
+	if call.DecideBy != 0 {
+		data["On"] = p.style.date(call.DecideBy)
+	}
+	if len(call.Add) > 0 {
+		data["Added"] = p.names(fact, call.Add)
+	}
+	if call.Lead != "" {
+		data["Lead"] = fact.Name(call.Lead)
+	}
+	if call.Leaving != "" {
+		data["Leaving"] = fact.Name(call.Leaving)
+		if call.Leaving != call.Partner {
+			suffix += "_other"
+		}
+	}
+	if event.Withdrawn {
+		suffix = "withdrawn_" + suffix
+	}
+	return suffix, data
 }
 
 // milestone returns the message suffix and the arguments of an event of a milestone.
