@@ -137,6 +137,7 @@ func (w *world) rows() map[string]row {
 		"revokeToken":           {sees: readerOrOperator, does: directors},
 		"getCommand":            {sees: sender},
 		"getDescription":        {sees: anyActor},
+		"getStart":              {sees: anyActor},
 		"getDocs":               {sees: anyActor},
 		"getDocsFile":           {sees: exists},
 		"isLive":                {sees: anyActor},

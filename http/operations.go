@@ -34,8 +34,8 @@ func operationRoutes() []*route {
 			success: []int{http.StatusOK, http.StatusNotModified},
 		},
 		{
-			method: http.MethodGet, operationID: "getStart", path: "/", summary: "Leads to the documentation",
-			callers: anyone, responseBody: media("text/html"), handle: getStart, success: []int{http.StatusSeeOther}, anonymous: true,
+			method: http.MethodGet, operationID: "getStart", path: "/", summary: "The documentation",
+			callers: anyone, responseBody: media("text/html"), handle: getDocs, success: ok, anonymous: true,
 		},
 		{
 			method: http.MethodGet, operationID: "getDescription", path: "/openapi.json", summary: "This description",
@@ -63,8 +63,6 @@ func operationRoutes() []*route {
 		},
 	}
 }
-
-func getStart(req *call) error { return req.echoCtx.Redirect(http.StatusSeeOther, "/docs") }
 
 func getDescription(req *call) error {
 	data, err := req.describe()
