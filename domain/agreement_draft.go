@@ -72,14 +72,14 @@ func (c EditInstrument) decide(state State, dc DecisionContext) ([]Event, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := agreement.requireFull(instrument, dc); err != nil { // first, because the checks below use hidden values
+		return nil, err
+	}
 	to := c.merged(*instrument)
 	if err := to.validate(agreement).err(); err != nil {
 		return nil, err
 	}
 	if err := requireDraftManager(agreement, dc); err != nil {
-		return nil, err
-	}
-	if err := agreement.requireFull(instrument, dc); err != nil {
 		return nil, err
 	}
 	if reflect.DeepEqual(to, *instrument) {

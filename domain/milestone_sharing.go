@@ -25,7 +25,9 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 		plan.Acceptors = without(milestone.agreement.present(milestone.project.Participants, dc.At), plan.Owner)
 	}
 	check := plan.validate(milestone.project, false)
-	check.instrumentRefs(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
+	if dc.Actor.Partner == plan.Owner { // only the owner may learn what the plan names
+		check.instrumentRefs(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
+	}
 	check.departedPartners(milestone.agreement, dc.At, plan, milestone.Plan)
 	if milestone.Audience != Shared && !milestone.State.Final() {
 		check.plannedDate("due_on", plan.DueOn, dc)

@@ -101,6 +101,9 @@ func drafters(a actor, _ place) bool { return a.role == "operator" || (a.manages
 
 func owners(a actor, p place) bool { return a.manages() && a.partner == p.owner }
 
+// deliverers state the delivery of a schedule item: its owner, or any party.
+func deliverers(a actor, p place) bool { return a.manages() && (p.owner == "" || a.partner == p.owner) }
+
 func acceptors(a actor, p place) bool { return a.manages() && slices.Contains(p.acceptors, a.partner) }
 
 // settlers name the outcome of a dispute.
@@ -184,7 +187,7 @@ func (w *world) agreementRows() map[string]row {
 		"withdrawAgreement": {sees: readerPartner, does: managers, body: object{"reason": "try"}},
 		"removeInstrument":  {sees: readerPartner, does: managers},
 		"editInstrument":    {sees: readerPartner, does: managers, body: object{"private_note": "try"}},
-		"moveScheduleItem":  {sees: readerPartner, does: managers, body: object{"state": "delivered"}},
+		"moveScheduleItem":  {sees: readerPartner, does: deliverers, body: object{"state": "delivered"}},
 	}
 }
 

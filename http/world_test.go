@@ -20,7 +20,8 @@ import (
 // world is an env in which four partners work together:
 //
 //   - nokia and xiaomi under agreement a, and under next, which is a draft;
-//   - nokia, xiaomi and zte under agreement three, where only nokia and xiaomi take part in project duo;
+//   - nokia, xiaomi and zte under agreement three, where only nokia and xiaomi take part in project duo and have
+//     roles in two instruments;
 //   - acme and zte under agreement other. Acme shares no agreement with nokia and xiaomi.
 //
 // Every confidential text contains a canary.
@@ -108,6 +109,7 @@ func buildWorld(t testing.TB) *world {
 	w.milestones()
 	w.requests()
 	w.amendments()
+	w.confidentialInstruments()
 	w.addPrivateContent()
 	w.addDeadLetters()
 	w.addMissingPlaces()
@@ -216,6 +218,10 @@ func (w *world) agree(id string, parties ...string) string {
 		"acceptance_days": 10, "deemed_acceptance": true, "forecast_tolerance_days": 14,
 	}).Want(201)
 	w.annex(id, parties...)
+	if len(parties) == 3 {
+		w.annexOfTwo(id, "supply", "undisclosed", "supplier", "customer")
+		w.annexOfTwo(id, "patent_assignment", "disclosed", "assignor", "assignee")
+	}
 	for _, p := range parties {
 		w.As(p).POST("/v1/agreements/"+id+"/sign", object{"signatory": w.canary(id, parties...)}).Want(200)
 	}
@@ -229,6 +235,76 @@ func (w *world) annex(id string, parties ...string) {
 		"id": "joint", "kind": "joint_development", "title": w.canary(id, parties...), "effective_on": "2017-07-05", "disclosure": "undisclosed",
 		"schedule": []object{{"id": "lot", "title": w.canary(id, parties...), "note": w.canary(id, parties...)}},
 	}).Want(201)
+}
+
+// annexOfTwo adds an instrument in which nokia and xiaomi have roles and zte has none. Zte sees the id and the title if it
+// is disclosed.
+func (w *world) annexOfTwo(agreement, kind, disclosure, giver, taker string) {
+	w.t.Helper()
+	all, two := []string{"nokia", "xiaomi", "zte"}, []string{"nokia", "xiaomi"}
+	if disclosure == "undisclosed" {
+		all = two
+	}
+	id, item, clause := namesOf(kind)
+	said := func() string { return w.canary(agreement, two...) }
+	line := object{"id": w.canaryID(agreement, item, two...), "title": said(), "note": said(), "quantity": 40, "unit": said()}
+	if kind == "patent_assignment" {
+		line["office"], line["number"], line["old_holder"], line["new_holder"] = said(), said(), said(), said()
+	}
+	w.As("nokia").POST("/v1/agreements/"+agreement+"/instruments", object{
+		"id": w.canaryID(agreement, id, all...), "kind": kind, "title": w.canary(agreement, all...), "disclosure": disclosure,
+		"roles": object{giver: []string{"nokia"}, taker: []string{"xiaomi"}}, "effective_on": "2017-07-05",
+		"expires_on": w.dayOf(agreement, two...), "schedule": []object{line},
+		"obligations": []object{{"clause": w.canaryID(agreement, clause, two...), "text": said(), "partner": "nokia"}},
+	}).Want(201)
+	w.place(place{params: map[string]string{"agreement": agreement, "instrument": id}, readers: all, agreement: agreement})
+	w.place(place{params: map[string]string{"agreement": agreement, "instrument": id, "item": item}, readers: two, agreement: agreement, owner: "nokia"})
+}
+
+// namesOf returns the ids of an instrument of two parties, of its item, and its clause.
+func namesOf(kind string) (instrument, item, clause string) {
+	kind = strings.ReplaceAll(kind, "_", "-")
+	return "canary-of-" + kind, "canary-item-of-" + kind, "canary-clause-of-" + kind
+}
+
+// confidentialInstruments lets shared projects, milestones, change requests and amendments refer to the instruments in
+// which zte has no role.
+func (w *world) confidentialInstruments() {
+	w.t.Helper()
+	nokia, radio := w.As("nokia"), w.at(w.three, "radio")
+	for n, kind := range []string{"supply", "patent_assignment"} {
+		instrument, line, clause := namesOf(kind)
+		refs, id := object{"instrument": instrument, "schedule_item": line, "clause": clause}, fmt.Sprint("lot-", n)
+		body := object{"id": id, "title": w.canary(w.three, "nokia", "xiaomi", "zte"), "owner": "nokia", "due_on": fmt.Sprintf("2017-11-1%d", n)}
+		maps.Copy(body, refs)
+		nokia.POST(radio+"/milestones", body).Want(201)
+		nokia.PATCH(radio+"/milestones/"+id, object{"instrument": nil, "schedule_item": nil, "clause": nil}).Want(200)
+		nokia.PATCH(radio+"/milestones/"+id, refs).Want(200)
+		for _, step := range []struct{ who, action string }{{"nokia", "start"}, {"nokia", "deliver"}, {"xiaomi", "accept"}, {"zte", "accept"}} {
+			w.As(step.who).POST(radio+"/milestones/"+id+"/"+step.action, nil).Want(200)
+		}
+		item := w.at(w.three) + "/instruments/" + instrument + "/schedule/" + line
+		nokia.PATCH(item, object{"state": "delivered", "quantity": 4}).Want(200)
+		w.place(place{
+			params: map[string]string{"agreement": w.three, "project": "radio", "milestone": id}, readers: []string{"nokia", "xiaomi", "zte"},
+			agreement: w.three, owner: "nokia", acceptors: []string{"xiaomi", "zte"},
+		})
+	}
+	patents, family, _ := namesOf("patent_assignment")
+	w.As("xiaomi").PATCH(w.at(w.three)+"/instruments/"+patents+"/schedule/"+family, object{
+		"state": "recorded", "office": w.canary(w.three, "nokia", "xiaomi"),
+	}).Want(200)
+	nokia.PATCH(w.at(w.three)+"/instruments/canary-of-supply", object{"private_note": w.canary(w.three, "nokia")}).Want(200)
+	nokia.POST(w.at(w.three)+"/amendments", object{"title": "Annexes", "changes": object{
+		"end_instruments": []object{{"id": "canary-of-supply", "expires_on": w.dayOf(w.three, "nokia", "xiaomi")}},
+		"add_instruments": []object{{
+			"id": w.canaryID(w.three, "canary-of-more", "nokia", "xiaomi"), "kind": "supply", "title": w.canary(w.three, "nokia", "xiaomi"),
+			"disclosure": "undisclosed", "roles": object{"supplier": []string{"nokia"}, "customer": []string{"xiaomi"}}, "effective_on": "2018-01-01",
+		}},
+	}}).Want(201)
+	w.place(place{
+		params: map[string]string{"agreement": w.three, "amendment": "2"}, readers: []string{"nokia", "xiaomi", "zte"}, agreement: w.three, owner: "nokia",
+	})
 }
 
 func (w *world) underAgreement(id string, parties ...string) {
@@ -434,9 +510,11 @@ func (w *world) addPrivateContent() {
 }
 
 // secretDay is a date that occurs nowhere else.
-func (w *world) secretDay(agreement, p string) string {
+func (w *world) secretDay(agreement, p string) string { return w.dayOf(agreement, p) }
+
+func (w *world) dayOf(agreement string, seers ...string) string {
 	day := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, len(w.canaries)).Format(time.DateOnly)
-	w.canaries = append(w.canaries, canary{text: day, readers: []string{p}, agreement: agreement})
+	w.canaries = append(w.canaries, canary{text: day, readers: seers, agreement: agreement})
 	return day
 }
 
