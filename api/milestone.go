@@ -16,16 +16,16 @@ type Milestone struct {
 	Owner             domain.PartnerID                 `json:"owner"`
 	Acceptors         []domain.PartnerID               `json:"acceptors"`
 	State             domain.MilestoneState            `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,completed,disputed,waived,cancelled" doc:"completed: a private milestone that its owner has completed."`
-	Health            *domain.Health                   `json:"health" enum:"green,amber,red" doc:"Declared by the owner; null before the first report."`
+	Health            *domain.Health                   `json:"health" enum:"green,amber,red" doc:"Declared by the owner; null before the first report and in a final state."`
 	HealthNote        string                           `json:"health_note"`
-	PrivateHealth     *domain.Health                   `json:"private_health" enum:"green,amber,red" doc:"The assessment of the caller's partner, visible to that partner only; null without one."`
+	PrivateHealth     *domain.Health                   `json:"private_health" enum:"green,amber,red" doc:"The assessment of the caller's partner, visible to that partner only; null without one and in a final state."`
 	PrivateHealthNote string                           `json:"private_health_note"`
-	Progress          int                              `json:"progress" minimum:"0" maximum:"100" doc:"Percent, as reported by the owner."`
+	Progress          int                              `json:"progress" minimum:"0" maximum:"100" doc:"Percent, as reported by the owner; 100 once accepted or completed."`
 	DueOn             domain.Date                      `json:"due_on" doc:"The baseline once agreed; the proposed date before that."`
 	BaselineOn        *domain.Date                     `json:"baseline_on" doc:"The agreed date; null until one is agreed."`
 	Forecasts         map[domain.PartnerID]domain.Date `json:"forecasts" doc:"Each participant's shared forecast."`
 	PrivateForecast   *domain.Date                     `json:"private_forecast" doc:"The private forecast of the caller's partner, visible to that partner only."`
-	Disagreement      bool                             `json:"disagreement" doc:"The forecasts differ by more than the agreement's tolerance."`
+	Disagreement      bool                             `json:"disagreement" doc:"The forecasts differ by more than the agreement's tolerance; false in a final state."`
 	VarianceDays      *int                             `json:"variance_days" doc:"Actual date, else the owner's forecast, minus the baseline, in days; null without a baseline."`
 	Overdue           bool                             `json:"overdue" doc:"Not delivered, and due before today in the owner's time zone."`
 	DeliveredOn       *domain.Date                     `json:"delivered_on" doc:"The date that the owner claims."`

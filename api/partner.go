@@ -49,7 +49,7 @@ type Status struct {
 // Counts counts milestones by state and by declared health.
 type Counts struct {
 	State  map[domain.MilestoneState]int `json:"state"`
-	Health map[domain.Health]int         `json:"health"`
+	Health map[domain.Health]int         `json:"health" doc:"Milestones that are not in a final state, by declared health."`
 }
 
 // Inbox lists the items that wait for a partner, oldest first.

@@ -26,9 +26,7 @@ type Milestone struct {
 	Plan                Plan
 	Audience            Audience
 	State               MilestoneState
-	Health              Health // empty: not declared
-	HealthNote          string
-	Progress            int // percent
+	LastReport          Report // of the owner; see Report for what still applies
 	Forecasts           []Forecast
 	PrivateForecasts    []Forecast       // each visible to its partner only
 	Assessments         []Assessment     // each visible to its partner only; sorted by partner
@@ -160,9 +158,10 @@ func forecastOf(list []Forecast, partner PartnerID) Forecast {
 	return Forecast{}
 }
 
-// ForecastsDisagree reports whether the shared forecasts are further apart than the tolerance in days (R14).
+// ForecastsDisagree reports whether the shared forecasts are further apart than the tolerance in days (R14); false
+// in a final state.
 func (m *Milestone) ForecastsDisagree(toleranceDays int) bool {
-	if len(m.Forecasts) < 2 {
+	if len(m.Forecasts) < 2 || m.State.Final() {
 		return false
 	}
 	order := func(left, right Forecast) int { return int(left.On) - int(right.On) }

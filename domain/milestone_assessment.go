@@ -9,8 +9,11 @@ type Assessment struct {
 	Note    string    `json:"note,omitempty"`
 }
 
-// Assessment returns the partner's private assessment; zero if it has none.
+// Assessment returns the partner's private assessment; zero if it has none, or in a final state.
 func (m *Milestone) Assessment(partner PartnerID) Assessment {
+	if m.State.Final() {
+		return Assessment{}
+	}
 	for _, assessment := range m.Assessments {
 		if assessment.Partner == partner {
 			return assessment

@@ -40,6 +40,6 @@ func (c CompleteMilestone) decide(state State, dc DecisionContext) ([]Event, err
 
 func (e MilestoneCompleted) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
-	milestone.State, milestone.CompletedOn, milestone.Progress = PrivatelyCompleted, e.On, 100
+	milestone.State, milestone.CompletedOn = PrivatelyCompleted, e.On
 	milestone.RecordedAt, milestone.LateReason = header.RecordedAt.UnixMicro(), e.Reason
 }

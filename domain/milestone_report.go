@@ -19,6 +19,18 @@ type Report struct {
 	Note    string `json:"note,omitempty"`
 }
 
+// Report returns the owner's report as far as it still applies: in a final state a milestone has no health, and one
+// that was accepted or completed is done.
+func (m *Milestone) Report() Report {
+	switch {
+	case m.State == Accepted || m.State == PrivatelyCompleted:
+		return Report{Percent: 100}
+	case m.State.Final():
+		return Report{Percent: m.LastReport.Percent}
+	}
+	return m.LastReport
+}
+
 // MilestoneProgressed carries the new and the old report.
 type MilestoneProgressed struct {
 	To   Report `json:"to"`
@@ -42,7 +54,7 @@ func (c ReportProgress) decide(state State, dc DecisionContext) ([]Event, error)
 	if err := milestone.requireState(InProgress); err != nil {
 		return nil, err
 	}
-	from := Report{milestone.Progress, milestone.Health, milestone.HealthNote}
+	from := milestone.LastReport
 	to := from
 	if c.Health != nil && c.Note == nil {
 		to.Note = "" // a note belongs to the health it was reported with
@@ -75,8 +87,7 @@ func (c ReportProgress) validate() (check validation) {
 }
 
 func (e MilestoneProgressed) apply(world *World, header Header) {
-	milestone := header.editMilestone(world)
-	milestone.Progress, milestone.Health, milestone.HealthNote = e.To.Percent, e.To.Health, e.To.Note
+	header.editMilestone(world).LastReport = e.To
 }
 
 // MoveForecast sets the acting partner's forecast, shared or private. A private forecast stays private when a

@@ -49,7 +49,7 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 			return nil, err
 		}
 	}
-	event := MilestoneShared{Plan: plan, State: milestone.State, Report: Report{milestone.Progress, milestone.Health, milestone.HealthNote}}
+	event := MilestoneShared{Plan: plan, State: milestone.State, Report: milestone.LastReport}
 	if forecast := milestone.Forecast(plan.Owner); forecast.On != 0 {
 		event.Forecast = &forecast
 	}
@@ -60,5 +60,5 @@ func (e MilestoneShared) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.Audience, milestone.Plan, milestone.State = Shared, e.Plan, e.State
 	milestone.StartedOn = 0 // it stays private with the earlier events
-	milestone.Progress, milestone.Health, milestone.HealthNote = e.Report.Percent, e.Report.Health, e.Report.Note
+	milestone.LastReport = e.Report
 }

@@ -337,8 +337,8 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	if days, has := milestone.Variance(); has && days != 0 {
 		words = append(words, fmt.Sprintf("%+d days", days))
 	}
-	if milestone.Progress > 0 || milestone.Health != "" {
-		words = append(words, strings.TrimSpace(fmt.Sprintf("%d %% %s %s", milestone.Progress, milestone.Health, milestone.HealthNote)))
+	if report := milestone.Report(); milestone.LastReport != (Report{}) {
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%d %% %s %s", report.Percent, report.Health, report.Note)))
 	}
 	if assessment := milestone.Assessment(partner); assessment.Partner != "" {
 		words = append(words, strings.TrimSpace(fmt.Sprintf("%s assesses it privately: %s %s", partner, assessment.Health, assessment.Note)))

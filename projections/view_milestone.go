@@ -18,12 +18,13 @@ func (v *View) Milestone(ref domain.MilestoneRef) (api.Milestone, bool) {
 
 func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 	milestone := node.entity
+	report := milestone.Report()
 	instrument, item, clause := v.disclosedRefs(milestone.Ref.Agreement, milestone.Plan.Instrument, milestone.Plan.ScheduleItem, milestone.Plan.Clause)
 	shape := api.Milestone{
 		Agreement: milestone.Ref.Agreement, Project: milestone.Ref.Project, ID: milestone.Ref.Milestone,
 		Title: milestone.Plan.Title, Description: milestone.Plan.Description,
 		Owner: milestone.Plan.Owner, Acceptors: emptyIfNil(milestone.Plan.Acceptors),
-		State: milestone.State, Health: nilIfZero(milestone.Health), HealthNote: milestone.HealthNote, Progress: milestone.Progress,
+		State: milestone.State, Health: nilIfZero(report.Health), HealthNote: report.Note, Progress: report.Percent,
 		PrivateHealth: nilIfZero(milestone.Assessment(v.viewer.Partner).Health), PrivateHealthNote: milestone.Assessment(v.viewer.Partner).Note,
 		DueOn: milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), VarianceDays: variance(milestone),
 		Forecasts:       forecasts(milestone),

@@ -87,8 +87,8 @@ func (v *View) tallyMilestone(node *milestoneNode, tallies ...*tally) {
 	overdue := v.overdue(milestone)
 	for _, total := range tallies {
 		total.counts.State[milestone.State]++
-		if milestone.Health != "" {
-			total.counts.Health[milestone.Health]++
+		if health := milestone.Report().Health; health != "" {
+			total.counts.Health[health]++
 		}
 		switch {
 		case overdue:

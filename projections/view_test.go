@@ -305,3 +305,30 @@ func TestTokensOfOtherAgreementsAreInvisibleWithinAScope(t *testing.T) {
 		})
 	}
 }
+
+// A finished milestone has no health and no disagreement, and the status does not count its health.
+func TestFinalMilestonesHaveNoHealth(t *testing.T) {
+	h, model := portfolio(t)
+	red := domain.Red
+	h.do("nokia", domain.ReportProgress{MilestoneRef: milestoneRef("b"), Percent: new(40), Health: &red})
+	h.do("xiaomi", domain.ReportProgress{MilestoneRef: milestoneRef("b"), Health: &red, Private: true})
+	h.do("nokia", domain.MoveForecast{MilestoneRef: milestoneRef("b"), On: 20170801})
+	h.do("xiaomi", domain.MoveForecast{MilestoneRef: milestoneRef("b"), On: 20180801})
+	milestone := model.milestone(t, "xiaomi")
+	require.Equal(t, red, *milestone.Health)
+	require.Equal(t, red, *milestone.PrivateHealth)
+	require.True(t, milestone.Disagreement)
+
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: milestoneRef("b")})
+	require.Equal(t, 40, model.milestone(t, "xiaomi").Progress)
+	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: milestoneRef("b")})
+	milestone = model.milestone(t, "xiaomi")
+	require.Nil(t, milestone.Health)
+	require.Nil(t, milestone.PrivateHealth)
+	require.False(t, milestone.Disagreement)
+	require.Equal(t, 100, milestone.Progress)
+	status := viewed(model, viewerOf("xiaomi"), (*projections.View).Status)
+	require.Equal(t, map[domain.Health]int{"green": 0, "amber": 0, "red": 0}, status.Counts.Health)
+	require.Equal(t, status.Counts, status.Projects[0].Counts)
+	require.Empty(t, queried(t, model, viewerOf("xiaomi"), projections.MilestoneQuery{Health: red}))
+}
