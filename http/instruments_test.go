@@ -73,5 +73,5 @@ func TestScheduleItem(t *testing.T) {
 	events := e.As("nokia").GET("/v1/agreements/pact/events").Want(200).list("events")
 	last := events[len(events)-1]
 	require.Equal(t, "instrument.item_moved", last["type"])
-	require.Equal(t, "nokia stated that “First lot” of “Pact” was delivered on 4 September 2017", last["sentence"])
+	require.Equal(t, "nokia reported “First lot” under “Pact” as delivered on 4 September 2017", last["sentence"])
 }

@@ -31,10 +31,10 @@ func TestHistoryInThreeLanguages(t *testing.T) {
 	nokia.POST(milestone+"/forecast", object{"on": "2018-04-30", "reason": "optics late"}).Want(200)
 
 	for language, sentence := range map[string]string{
-		"":             "Nokia moved its forecast for FP4 field trial from 15 to 30 April 2018: optics late",
-		"?language=en": "Nokia moved its forecast for FP4 field trial from 15 to 30 April 2018: optics late",
-		"?language=zh": "Nokia对“FP4 field trial”的预测从2018年4月15日改为2018年4月30日：optics late",
-		"?language=fi": "Nokia siirsi ennustettaan, FP4 field trial: 15.4.2018 → 30.4.2018 – optics late",
+		"":             "Nokia moved its forecast for “FP4 field trial” from 15 to 30 April 2018: optics late",
+		"?language=en": "Nokia moved its forecast for “FP4 field trial” from 15 to 30 April 2018: optics late",
+		"?language=zh": "Nokia 将里程碑“FP4 field trial”的预测完成日期由 2018年4月15日改为 2018年4月30日，理由：optics late",
+		"?language=fi": "Nokia siirsi ennustettaan välitavoitteen ”FP4 field trial” valmistumisesta: 30.4.2018 (aiemmin 15.4.2018) – optics late",
 	} {
 		var told []any
 		for _, path := range []string{milestone + "/history", pact + "/events", "/v1/partners/xiaomi/events"} {

@@ -41,7 +41,7 @@ func TestConditionalAcceptance(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	at := w.field()
-	title := w.As("zte").GET(at).text("title")
+	title := "“" + w.As("zte").GET(at).text("title") + "”"
 	nokia, xiaomi := w.As("zte").GET("/v1/partners/nokia").text("name"), w.As("zte").GET("/v1/partners/xiaomi").text("name")
 	require.Equal(t, []string{"acceptance"}, w.kinds("xiaomi", "field"))
 
@@ -75,10 +75,11 @@ func TestConditionalAcceptance(t *testing.T) {
 	for _, p := range []string{"nokia", "xiaomi", "zte"} {
 		require.Empty(t, w.kinds(p, "field"))
 		require.Equal(t, []string{
-			nokia + " accepted delivery 1 of " + title + " on conditions: 1. Signed report (by 20 September 2017); 2. Spare optics (by 30 September 2017) – " + xiaomi + " still to accept",
-			xiaomi + " accepted delivery 1 of " + title + " (" + nokia + " still to accept)",
-			nokia + " closed condition 2 of " + title + ": Spare optics (1 still open)",
-			nokia + " closed condition 1 of " + title + ": Signed report",
+			nokia + " conditionally accepted delivery 1 of " + title + " (waiting for " + xiaomi + "). " +
+				"Conditions: 1. Signed report (by 20 September 2017); 2. Spare optics (by 30 September 2017)",
+			xiaomi + " accepted delivery 1 of " + title + " (waiting for " + nokia + ")",
+			nokia + " confirmed that condition 2 of " + title + " is met (1 condition still open): Spare optics",
+			nokia + " confirmed that condition 1 of " + title + " is met: Signed report",
 			nokia + " accepted delivery 1 of " + title,
 		}, w.said(p, at))
 	}

@@ -183,6 +183,9 @@ func (v *View) fact(event decodedEvent) sentences.Fact {
 		Name:       func(id domain.PartnerID) string { return v.nameAt(id, event.ref.entry.At) },
 		Milestone:  func(id domain.MilestoneID) string { return v.milestoneTitle(event, id) },
 		Instrument: func(id domain.InstrumentID) string { return v.instrumentTitle(event.stream.Agreement, id) },
+		Item: func(instrument domain.InstrumentID, id domain.ItemID) string {
+			return v.itemTitle(event.stream.Agreement, instrument, id)
+		},
 	}
 	fact.Member, fact.Former = v.actingMember(event)
 	_, fact.Private = event.Audience().Private()
@@ -246,12 +249,40 @@ func (v *View) milestoneTitle(event decodedEvent, id domain.MilestoneID) string 
 // instrumentTitle returns the title of an instrument that the viewer can see, otherwise its id. It is the present title,
 // because a sentence names instruments by id only after the agreement is signed, when titles no longer change.
 func (v *View) instrumentTitle(agreement domain.AgreementID, id domain.InstrumentID) string {
-	if node := v.store.agreements[agreement]; node != nil {
-		if instrument := v.agreementFor(node).Instrument(id); instrument != nil {
+	for _, instrument := range v.disclosedInstruments(agreement) {
+		if instrument.ID == id && instrument.Title != "" {
 			return instrument.Title
 		}
 	}
 	return string(id)
+}
+
+// itemTitle returns the title of a schedule item of an instrument that the viewer can see, otherwise its id. If no instrument
+// is given the item is searched in all of them.
+func (v *View) itemTitle(agreement domain.AgreementID, instrument domain.InstrumentID, id domain.ItemID) string {
+	for _, disclosed := range v.disclosedInstruments(agreement) {
+		if instrument != "" && disclosed.ID != instrument {
+			continue
+		}
+		if item := disclosed.Item(id); item != nil && item.Title != "" {
+			return item.Title
+		}
+	}
+	return string(id)
+}
+
+// disclosedInstruments returns the agreement's instruments as the viewer may see them.
+func (v *View) disclosedInstruments(agreement domain.AgreementID) []domain.Instrument {
+	node := v.store.agreements[agreement]
+	if node == nil || node.entity == nil {
+		return nil
+	}
+	seen := v.agreementFor(node)
+	instruments := make([]domain.Instrument, len(seen.Instruments))
+	for i := range seen.Instruments {
+		instruments[i] = seen.DisclosedInstrument(&seen.Instruments[i], v.viewer.Partner)
+	}
+	return instruments
 }
 
 // milestoneAfter returns an event's milestone as the event's commit left it; false if it is not in memory.

@@ -83,3 +83,52 @@ func TestSentencesKeepTheWordingOfTheirTime(t *testing.T) {
 		}
 	})
 }
+
+// historyOf returns the English sentences that a partner reads, oldest first.
+func (i *runningModel) historyOf(t *testing.T, partner domain.PartnerID) (history []string) {
+	i.caughtUp(t)
+	events, err := i.partnerEvents(t.Context(), viewerOf(partner), "", 1000)
+	require.NoError(t, err)
+	for _, event := range events.Events {
+		history = append(history, event.Sentence)
+	}
+	return history
+}
+
+// TestRenamedThingsKeepTheirNamesInOlderSentences: an older sentence never says what was not said then.
+func TestRenamedThingsKeepTheirNamesInOlderSentences(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	h.plan("fp4", domain.NewDate(2018, 3, 30))
+	h.do("nokia", domain.EditMilestone{MilestoneRef: milestoneRef("fp4"), Title: new("1 router")})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef("fp4")})
+	h.do("nokia", domain.EditProject{ProjectRef: milestoneRef("fp4").ProjectRef(), Title: new("Fibre")})
+	h.do("nokia", domain.EditPartner{PartnerID: "nokia", Name: new("Nokia Solutions")})
+	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "Done soon"})
+	model := h.follow(t, h.config())
+	history := model.historyOf(t, "xiaomi")
+	require.Equal(t, []string{
+		"Nokia created the project “IP routing”",
+		"Nokia planned “Title of fp4” for 30 March 2018",
+		"Nokia changed “Title of fp4”: title from “Title of fp4” to “1 router”",
+		"Nokia started work on “1 router”",
+		"Nokia changed the project “IP routing”: title from “IP routing” to “Fibre”",
+		"Nokia Solutions commented on “1 router”: Done soon",
+	}, history[len(history)-6:])
+}
+
+// TestATitleBeforeSharingStaysPrivate (R16): the history of a shared milestone begins with the title that was shared.
+func TestATitleBeforeSharingStaysPrivate(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	h.do("nokia", domain.PlanMilestone{
+		MilestoneRef: milestoneRef("secret-1"), Plan: domain.Plan{Title: "Save 4 million", Owner: "nokia", DueOn: 20180330}, Private: true,
+	})
+	h.do("nokia", domain.EditMilestone{MilestoneRef: milestoneRef("secret-1"), Title: new("Lower costs")})
+	h.do("nokia", domain.ShareMilestone{MilestoneRef: milestoneRef("secret-1")})
+	model := h.follow(t, h.config())
+	for _, sentence := range model.historyOf(t, "xiaomi") {
+		require.NotContains(t, sentence, "million")
+	}
+	require.Contains(t, model.historyOf(t, "nokia"), "Nokia planned the private milestone “Save 4 million” for 30 March 2018")
+}

@@ -40,7 +40,7 @@ func TestMilestoneFromPlanToAcceptance(t *testing.T) {
 	require.True(t, ok)
 	require.Len(t, events.Events, 5)
 	require.Equal(t, "1.nokia-xiaomi-2017.8", events.Events[2].Position)
-	require.Equal(t, "Nokia expects Title of fp4 on 15 April 2018", events.Events[2].Sentence)
+	require.Equal(t, "Nokia forecast “Title of fp4” for 15 April 2018", events.Events[2].Sentence)
 	page, err := model.Page(viewerOf("xiaomi"), "milestones", func(view *projections.View) (projections.Answer, error) {
 		list, next, err := view.Milestones(projections.MilestoneQuery{Limit: 50})
 		return projections.Answer{Version: view.Version(), Body: api.Milestones{Partner: "xiaomi", Milestones: list, NextCursor: next}}, err

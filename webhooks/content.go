@@ -109,7 +109,8 @@ func firstNonEmpty(texts ...string) string {
 
 // DigestInput holds the data of a digest.
 type DigestInput struct {
-	Title     string   // of the agreement; the receiving partner's name if there are several
+	Title     string   // of the agreement; the receiving partner's name if there are several agreements
+	Several   bool     // there are several agreements
 	Headlines []string // oldest first
 	Link      string
 	Language  string
@@ -117,12 +118,12 @@ type DigestInput struct {
 
 // DigestContent returns the content of one message about several events.
 func DigestContent(book *sentences.Book, input DigestInput) formats.Content {
-	name := "message.digest"
-	if len(input.Headlines) == 1 {
-		name += ".one"
+	id := "message.digest"
+	if input.Several {
+		id += ".several"
 	}
 	return formats.Content{
-		Headline: book.Text(input.Language, name, map[string]any{"Count": len(input.Headlines), "Title": input.Title}),
+		Headline: book.Text(input.Language, id, map[string]any{"Count": len(input.Headlines), "Title": input.Title}),
 		State:    formats.State{Word: book.Text(input.Language, "state.summary", nil), Tone: formats.Neutral}, DigestLines: input.Headlines, Thread: input.Title,
 		Link: input.Link, LinkText: book.Text(input.Language, "message.open", nil), Language: input.Language,
 	}

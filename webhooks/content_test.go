@@ -101,10 +101,10 @@ func TestHeadlines(t *testing.T) {
 	book := newBook(t)
 	payloads := stored(t)
 	for _, test := range []struct{ kind, lang, headline, state string }{
-		{"milestone.delivered.v1", "en", "[IP routing on FP4] Nokia delivered FP4 field trial", "in progress"},
-		{"milestone.delivered.v1", "zh", "【IP routing on FP4】Nokia交付了“FP4 field trial”", "进行中"},
+		{"milestone.delivered.v1", "en", "[IP routing on FP4] Nokia delivered “FP4 field trial”", "in progress"},
+		{"milestone.delivered.v1", "zh", "【IP routing on FP4】Nokia 交付了里程碑“FP4 field trial”", "进行中"},
 		{"project.stage_changed.v1", "fi", "[Nokia–Xiaomi 2017] ", ""},
-		{"agreement.activated.v1", "en", "Nokia–Xiaomi 2017 is in force: every party has signed", "in force"},
+		{"agreement.activated.v1", "en", "“Nokia–Xiaomi 2017” is in force: every party has signed", "in force"},
 	} {
 		content := webhooks.EventContent(book, contentInput(test.kind, payloads[test.kind], book, test.lang))
 		require.True(t, strings.HasPrefix(content.Headline, test.headline), "%s", content.Headline)
@@ -163,9 +163,9 @@ func TestStates(t *testing.T) {
 func TestDigestAndTest(t *testing.T) {
 	book := newBook(t)
 	for lang, says := range map[string][3]string{
-		"en": {"2 changes in FP4", "1 change in FP4", "A test from Tandem: messages of “ops” will look like this"},
-		"zh": {"FP4有2项变化", "FP4有1项变化", "Tandem 测试消息：“ops”的消息将如此显示"},
-		"fi": {"2 muutosta: FP4", "1 muutos: FP4", "Testiviesti Tandemista: ”ops” näyttää viestinsä näin"},
+		"en": {"2 changes in “FP4”", "1 change in “FP4”", "Test message from Tandem: messages of “ops” will look like this"},
+		"zh": {"《FP4》有 2 项变更", "《FP4》有 1 项变更", "Tandem 测试消息：“ops”的消息将如此显示"},
+		"fi": {"2 muutosta: ”FP4”", "1 muutos: ”FP4”", "Testiviesti Tandemista: webhookin ”ops” viestit näyttävät tältä"},
 	} {
 		content := webhooks.DigestContent(book, webhooks.DigestInput{Title: "FP4", Headlines: []string{"a", "b"}, Link: exampleLink, Language: lang})
 		require.Equal(t, says[0], content.Headline)

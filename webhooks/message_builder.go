@@ -195,8 +195,8 @@ func (b *messageBuilder) digest(webhook *domain.Webhook, batch *batch, list []*p
 		switch title := rendered.Agreement; {
 		case input.Title == "":
 			input.Title = title
-		case input.Title != title:
-			input.Title = rendered.Names[webhook.Ref.Partner]
+		case !input.Several && input.Title != title:
+			input.Title, input.Several = rendered.Names[webhook.Ref.Partner], true
 		}
 	}
 	body, err := json.Marshal(standardBody{digestType, batch.LastRecordedAt, data})

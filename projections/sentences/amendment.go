@@ -22,7 +22,11 @@ func (p *phrasebook) amendment(fact Fact) (string, args) {
 	case domain.AmendmentWithdrawn:
 		return "", args{"Amendment": event.Amendment}
 	case domain.AmendmentVoided:
-		text := p.text("ground."+event.Ground.Field, args{"Value": event.Ground.Instrument})
+		title := ""
+		if event.Ground.Instrument != "" {
+			title = fact.instrument(event.Ground.Instrument)
+		}
+		text := p.text("ground."+event.Ground.Field, args{"Value": title})
 		return "", args{"Amendment": event.Amendment, "What": text}
 	}
 	return "", args{}
@@ -30,57 +34,74 @@ func (p *phrasebook) amendment(fact Fact) (string, args) {
 
 // amendmentText formats changes as "10 working days to decide a delivery; adds “Spare parts”; ZTE joins".
 func (p *phrasebook) amendmentText(fact Fact, changes domain.AmendmentChanges, from domain.TermsChange) string {
-	words := p.changedTerms(changes.Terms, from)
-	words = append(words, p.instrumentChanges(changes)...)
+	words := p.changedTerms(fact, changes.Terms, from)
+	words = append(words, p.instrumentChanges(fact, changes.AddInstruments, changes.EndInstruments)...)
 	for _, joining := range changes.Join {
 		words = append(words, p.text("terms.join", args{"Value": fact.Name(joining.Partner)}))
 	}
 	return strings.Join(words, p.style.semicolon)
 }
 
-func (p *phrasebook) changedTerms(to, from domain.TermsChange) (words []string) {
-	add := func(id string, value any) { words = append(words, p.text("terms."+id, args{"Value": value})) }
+func (p *phrasebook) changedTerms(fact Fact, to, from domain.TermsChange) []string {
+	edits := p.edits(fact)
 	if to.Title != nil {
-		add("title", *to.Title)
+		edits.title("title", value(from.Title), *to.Title)
 	}
-	switch {
-	case to.NoEnd:
-		add("no_end", nil)
-	case to.ExpiresOn != 0 && from.ExpiresOn != 0:
-		add("expires_on", p.style.span(from.ExpiresOn, to.ExpiresOn))
-	case to.ExpiresOn != 0:
-		add("expires_on", p.style.date(to.ExpiresOn))
+	if to.NoEnd {
+		edits.words = append(edits.words, p.text("terms.no_end", nil))
+	} else {
+		edits.date("expires_on", from.ExpiresOn, cmp.Or(to.ExpiresOn, from.ExpiresOn))
 	}
 	if to.AcceptanceDays != nil {
-		add("acceptance_days", *to.AcceptanceDays)
+		edits.days("acceptance_days", "days.working", value(from.AcceptanceDays), *to.AcceptanceDays)
 	}
 	if to.DeemedAcceptance != nil {
-		add(map[bool]string{true: "deemed", false: "not_deemed"}[*to.DeemedAcceptance], nil)
+		edits.words = append(edits.words, p.deemed(*to.DeemedAcceptance))
 	}
 	if to.ForecastToleranceDays != nil {
-		add("forecast_tolerance_days", *to.ForecastToleranceDays)
+		edits.days("forecast_tolerance_days", "days.calendar", value(from.ForecastToleranceDays), *to.ForecastToleranceDays)
 	}
 	if to.Announced != nil {
-		add(map[bool]string{true: "announced", false: "not_announced"}[*to.Announced], nil)
+		edits.words = append(edits.words, p.announced(*to.Announced))
 	}
-	return words
+	return edits.words
+}
+
+// amended formats the effect of an amendment.
+func (p *phrasebook) amended(fact Fact, event domain.AgreementAmended) string {
+	from, to := event.From, event.To
+	from.Parties, to.Parties = nil, nil // those who joined are named
+	edits := p.edits(fact).terms(from, to)
+	edits.words = append(edits.words, p.instrumentChanges(fact, event.Added, event.Ended)...)
+	if len(event.Joined) > 0 {
+		edits.words = append(edits.words, p.text("terms.joined", args{"Value": p.names(fact, signers(event.Joined))}))
+	}
+	return edits.String()
+}
+
+// value returns the value that a pointer refers to, or the zero value for nil.
+func value[T any](pointer *T) (value T) {
+	if pointer != nil {
+		value = *pointer
+	}
+	return value
 }
 
 // instrumentChanges names an instrument by its kind if the reader may not see its title.
-func (p *phrasebook) instrumentChanges(changes domain.AmendmentChanges) (words []string) {
-	for _, instrument := range changes.AddInstruments {
+func (p *phrasebook) instrumentChanges(fact Fact, added []domain.Instrument, ended []domain.InstrumentEnd) (words []string) {
+	for _, instrument := range added {
 		if instrument.Title == "" {
 			words = append(words, p.text("terms.add_undisclosed", args{"Value": p.kind(instrument.Kind)}))
 			continue
 		}
 		words = append(words, p.text("terms.add", args{"Value": instrument.Title}))
 	}
-	for _, end := range changes.EndInstruments {
+	for _, end := range ended {
 		if end.ID == "" {
 			words = append(words, p.text("terms.end_undisclosed", args{"Value": p.kind(end.Kind)}))
 			continue
 		}
-		data := args{"Value": cmp.Or(end.Title, string(end.ID))}
+		data := args{"Value": cmp.Or(end.Title, fact.instrument(end.ID))}
 		if end.ExpiresOn != 0 {
 			data["On"] = p.style.date(end.ExpiresOn)
 		}

@@ -2,7 +2,6 @@ package sentences
 
 import (
 	"cmp"
-	"strconv"
 	"strings"
 
 	"tandem/domain"
@@ -12,9 +11,11 @@ import (
 func (p *phrasebook) directory(fact Fact) (string, args) {
 	switch event := fact.Payload.(type) {
 	case domain.PartnerEdited:
+		data := args{"From": event.From.Name, "To": event.To.Name, "Changes": p.edits(fact).profile(event.From, event.To).String()}
 		if event.To.Name != event.From.Name {
-			return "renamed", args{"From": event.From.Name, "To": event.To.Name}
+			return "renamed", data
 		}
+		return "", data
 	case domain.InvitationCreated:
 		return "", args{"On": p.style.date(domain.DateOf(event.ExpiresAt.UTC())), "Note": event.Note}
 	case domain.InvitationRedeemed:
@@ -24,15 +25,13 @@ func (p *phrasebook) directory(fact Fact) (string, args) {
 	case domain.MemberAdded:
 		return "", args{"Role": p.role(event.Role), "MaySign": event.MaySign}
 	case domain.MemberEdited:
-		return memberEdited(event), args{"Role": p.role(event.To), "MaySign": event.MaySign != nil && *event.MaySign}
+		return memberEdited(event), args{"Role": p.role(event.To), "From": p.role(event.From), "MaySign": event.MaySign != nil && *event.MaySign}
 	case domain.TokenIssued:
 		return "", args{"Name": event.Name, "Role": p.role(event.Role)}
 	case domain.WebhookAdded:
 		return "", args{"Place": event.Settings.DisplayAddress}
 	case domain.WebhookEdited:
-		if event.To.DisplayAddress != event.From.DisplayAddress {
-			return "moved", args{"Place": event.To.DisplayAddress}
-		}
+		return "", args{"Changes": p.edits(fact).webhook(event.From, event.To).String()}
 	case domain.WebhookDisabled:
 		return "", args{"Reason": event.Reason}
 	case domain.WebhookReplayRequested:
@@ -62,7 +61,7 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 	case domain.AgreementDrafted:
 		return "", args{"Parties": p.names(fact, event.Terms.Parties)}
 	case domain.AgreementEdited:
-		return "", args{"Voided": p.names(fact, event.Voided)}
+		return "", args{"Title": event.From.Title, "Changes": p.edits(fact).terms(event.From, event.To).String(), "Voided": p.voided(fact, event.Voided)}
 	case domain.AgreementSigned:
 		return "", args{"Signatory": event.Signature.Signatory, "On": p.style.date(event.Signature.SignedOn)}
 	case domain.AgreementDeclined:
@@ -82,11 +81,11 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 	case domain.PartyRenamed:
 		return "", args{"From": event.From, "To": event.To}
 	case domain.PartiesAdded:
-		return "", args{"Added": p.names(fact, event.Added)}
+		return "", args{"Added": p.names(fact, event.Added), "Count": len(event.Added)}
 	case domain.PartyInvited:
-		return "", args{"Amendment": event.Amendment, "Partners": p.names(fact, event.Partners)}
+		return "", args{"Amendment": event.Amendment, "Partners": p.names(fact, event.Partners), "Count": len(event.Partners)}
 	case domain.AgreementAmended:
-		return "", args{"Amendment": event.Amendment, "Joined": p.names(fact, signers(event.Joined))}
+		return "", args{"Title": event.From.Title, "Amendment": event.Amendment, "Changes": p.amended(fact, event)}
 	}
 	return p.instrument(fact)
 }
@@ -96,12 +95,12 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 func (p *phrasebook) instrument(fact Fact) (string, args) {
 	switch event := fact.Payload.(type) {
 	case domain.InstrumentAdded:
-		data := args{"Instrument": event.Instrument.Title, "Kind": p.kind(event.Instrument.Kind), "Voided": p.names(fact, event.Voided)}
+		data := args{"Instrument": event.Instrument.Title, "Kind": p.kind(event.Instrument.Kind), "Voided": p.voided(fact, event.Voided)}
 		return disclosedVariant(event.Instrument.Title, ""), data
 	case domain.InstrumentEdited:
 		return p.instrumentEdited(fact, event)
 	case domain.InstrumentRemoved:
-		data := args{"Instrument": event.Instrument.Title, "Kind": p.kind(event.Instrument.Kind), "Voided": p.names(fact, event.Voided)}
+		data := args{"Instrument": event.Instrument.Title, "Kind": p.kind(event.Instrument.Kind), "Voided": p.voided(fact, event.Voided)}
 		return disclosedVariant(event.Instrument.Title, ""), data
 	case domain.InstrumentNoted:
 		if event.To == "" {
@@ -114,57 +113,43 @@ func (p *phrasebook) instrument(fact Fact) (string, args) {
 	return "", args{}
 }
 
-// instrumentEdited lists the changed fields, with the old and new values of those that are short.
+// instrumentEdited lists the changed fields.
 func (p *phrasebook) instrumentEdited(fact Fact, event domain.InstrumentEdited) (string, args) {
 	from, to := event.From, event.To
-	data := args{"Instrument": cmp.Or(from.Title, to.Title), "Kind": p.kind(cmp.Or(to.Kind, from.Kind)), "Voided": p.names(fact, event.Voided)}
+	data := args{"Instrument": cmp.Or(from.Title, to.Title), "Kind": p.kind(cmp.Or(to.Kind, from.Kind)), "Voided": p.voided(fact, event.Voided)}
 	if from.Title == "" || to.Title == "" {
 		return "undisclosed", data
 	}
-	var words []string
-	add := func(field string, before, after any) {
-		words = append(words, p.text("instrument.field."+field, args{"From": before, "To": after}))
-	}
+	edits := p.edits(fact)
 	for _, value := range event.Previous() {
 		switch value.Field {
 		case "title":
-			add("title", from.Title, to.Title)
+			edits.title("title", from.Title, to.Title)
 		case "kind":
-			add("kind", p.kind(from.Kind), p.kind(to.Kind))
+			edits.value("kind", p.kind(from.Kind), p.kind(to.Kind))
 		case "effective_on":
-			add("effective_on", p.style.date(from.EffectiveOn), p.style.date(to.EffectiveOn))
+			edits.date("effective_on", from.EffectiveOn, to.EffectiveOn)
 		case "expires_on":
-			if from.ExpiresOn == 0 || to.ExpiresOn == 0 {
-				add("term", p.term(from.ExpiresOn), p.term(to.ExpiresOn))
-				continue
-			}
-			add("expires_on", p.style.date(from.ExpiresOn), p.style.date(to.ExpiresOn))
+			edits.date("expires_on", from.ExpiresOn, to.ExpiresOn)
 		case "disclosure":
-			add("disclosure", p.text("disclosure."+string(from.Disclosure), nil), p.text("disclosure."+string(to.Disclosure), nil))
+			edits.value("disclosure", edits.word("disclosure", string(from.Disclosure)), edits.word("disclosure", string(to.Disclosure)))
 		default:
-			add(value.Field, nil, nil)
+			edits.text(value.Field, true)
 		}
 	}
-	data["What"] = strings.Join(words, p.style.semicolon)
+	data["Changes"] = edits.String()
 	return "", data
 }
 
-// term formats the last day of a term.
-func (p *phrasebook) term(lastDay domain.Date) string {
-	if lastDay == 0 {
-		return p.text("term.open_ended", nil)
-	}
-	return p.text("term.fixed", args{"On": p.style.date(lastDay)})
-}
-
-func quantity(number int, unit string) string {
-	return strings.TrimSpace(strconv.Itoa(number) + " " + unit)
+// quantity formats a number and its unit.
+func (p *phrasebook) quantity(number int, unit string) string {
+	return strings.TrimSpace(p.style.number(number) + " " + unit)
 }
 
 func (p *phrasebook) itemMoved(event domain.ItemMoved) (string, args) {
 	data := args{
 		"Item": event.Title, "Office": event.Office, "Number": event.Number, "OldHolder": event.OldHolder, "NewHolder": event.NewHolder,
-		"Quantity": quantity(event.Quantity, event.Unit), "Delivered": event.Delivered, "Of": quantity(event.Of, event.Unit),
+		"Quantity": p.quantity(event.Quantity, event.Unit), "Delivered": p.style.number(event.Delivered), "Of": p.quantity(event.Of, event.Unit),
 	}
 	if event.On != 0 {
 		data["On"] = p.style.date(event.On)
@@ -187,6 +172,14 @@ func (p *phrasebook) kind(kind domain.InstrumentKind) string {
 	return p.text("kind."+string(kind), nil)
 }
 
+// voided returns the clause about voided signatures; empty if there are none.
+func (p *phrasebook) voided(fact Fact, partners []domain.PartnerID) string {
+	if len(partners) == 0 {
+		return ""
+	}
+	return p.text("voided", args{"Partners": p.names(fact, partners), "Count": len(partners)})
+}
+
 func signers(list []domain.Signature) []domain.PartnerID {
 	ids := make([]domain.PartnerID, len(list))
 	for i, signature := range list {
@@ -200,6 +193,8 @@ func (p *phrasebook) project(fact Fact) (string, args) {
 	switch event := fact.Payload.(type) {
 	case domain.ProjectCreated:
 		return p.projectCreated(event)
+	case domain.ProjectEdited:
+		return "", args{"Title": event.From.Title, "Changes": p.edits(fact).project(event.From, event.To).String()}
 	case domain.StageCalled:
 		return p.stageCalled(fact, event)
 	case domain.StageChanged:
@@ -209,7 +204,7 @@ func (p *phrasebook) project(fact Fact) (string, args) {
 	case domain.ParticipantLeft:
 		return "", args{"Partner": fact.Name(event.Partner), "Reason": event.Reason}
 	case domain.ParticipantsAdded:
-		return "", args{"Added": p.names(fact, event.Added), "Reason": event.Reason}
+		return "", args{"Added": p.names(fact, event.Added), "Count": len(event.Added), "Reason": event.Reason}
 	case domain.DecideByMoved:
 		if event.From == 0 {
 			return "first", args{"On": p.style.date(event.To)}
@@ -262,9 +257,9 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 	case domain.MilestonePlanned:
 		return privateVariant(fact, ""), args{"On": p.style.date(event.Plan.DueOn)}
 	case domain.MilestoneEdited:
-		return p.edited(event)
+		return "", args{"Title": event.From.Title, "Changes": p.edits(fact).plan(event.From, event.To).String()}
 	case domain.MilestoneAgreed:
-		return p.agreed(event)
+		return p.agreed(fact, event)
 	case domain.MilestonePublished:
 		return "", args{"Change": event.Change}
 	case domain.MilestoneProgressed:
@@ -293,10 +288,11 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 		return "", args{"Round": event.Round, "Note": event.Note, "Remaining": p.names(fact, event.Remaining)}
 	case domain.MilestoneConditionallyAccepted:
 		return "", args{
-			"Round": event.Round, "Note": event.Note, "Conditions": p.conditions(event.Conditions), "Remaining": p.names(fact, event.Remaining),
+			"Round": event.Round, "Note": event.Note, "Remaining": p.names(fact, event.Remaining),
+			"Conditions": p.conditions(event.Conditions), "Count": len(event.Conditions),
 		}
 	case domain.ConditionClosed:
-		return "", args{"Number": event.Number, "Text": event.Text, "Open": event.StillOpen}
+		return "", args{"Number": event.Number, "Text": event.Text, "Open": p.openConditions(event.StillOpen)}
 	case domain.MilestoneDisputed:
 		return "", args{"Round": event.Round, "Acceptor": fact.Name(event.Acceptor), "Reason": event.Reason}
 	case domain.OutcomeNamed:
@@ -335,21 +331,26 @@ func privateVariant(fact Fact, suffix string) string {
 	return strings.TrimPrefix(suffix+".private", ".")
 }
 
-// edited prefers the message about a moved due date to the general one.
-func (p *phrasebook) edited(event domain.MilestoneEdited) (string, args) {
-	if event.To.DueOn != event.From.DueOn && event.From.DueOn != 0 {
-		return "moved", args{"Span": p.style.span(event.From.DueOn, event.To.DueOn)}
+func (p *phrasebook) openConditions(count int) string {
+	if count == 0 {
+		return ""
 	}
-	return "", args{}
+	return p.text("conditions.open", args{"Count": count})
 }
 
+// progressed returns the values that the report changed.
 func (p *phrasebook) progressed(event domain.MilestoneProgressed) (string, args) {
-	data := args{"Percent": event.To.Percent, "Note": event.To.Note}
-	if event.To.Health != event.From.Health && event.To.Health != "" {
-		data["Health"] = p.text("health."+string(event.To.Health), nil)
-		return "health", data
+	var words []string
+	if event.To.Percent != event.From.Percent {
+		words = append(words, p.text("report.percent", args{"Percent": event.To.Percent}))
 	}
-	return "", data
+	if event.To.Health != event.From.Health && event.To.Health != "" {
+		words = append(words, p.text("health."+string(event.To.Health), nil))
+	}
+	if event.To.Note != event.From.Note && event.To.Note != "" {
+		words = append(words, event.To.Note)
+	}
+	return "", args{"Report": strings.Join(words, p.style.semicolon)}
 }
 
 func (p *phrasebook) assessed(event domain.MilestoneAssessed) (string, args) {

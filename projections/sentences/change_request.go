@@ -18,60 +18,37 @@ func (p *phrasebook) change(fact Fact) (string, args) {
 	case domain.ChangeWithdrawn:
 		return "", args{"Change": event.Change}
 	case domain.ChangeVoided:
-		suffix, text := "", event.Ground.Field
-		if text == "state" {
-			suffix, text = "final", string(event.Ground.State)
+		suffix, text := "", "field."+event.Ground.Field
+		if event.Ground.Field == "state" {
+			suffix, text = "final", "state."+string(event.Ground.State)
 		}
-		return suffix, args{"Change": event.Change, "Milestone": event.Ground.Milestone, "What": p.text("agreed."+text, nil)}
+		return suffix, args{"Change": event.Change, "Milestone": fact.milestone(event.Ground.Milestone), "What": p.text(text, nil)}
 	}
 	return "", args{}
 }
 
-// proposedText formats changes as "fp4-trial: due date from 15 to 30 April 2018; report: cancelled".
+// proposedText formats changes as "“FP4 trial”: due date from 15 to 30 April 2018; “Report”: cancelled".
 func (p *phrasebook) proposedText(fact Fact, event domain.ChangeProposed) string {
 	words := make([]string, len(event.Milestones), len(event.Milestones)+len(event.Publish))
 	for i, change := range event.Milestones {
-		text := p.changedFields(fact, change)
+		text := p.edits(fact).scope(change.From, change.To, true).join(p.style.clause)
 		if change.Cancel {
 			text = p.text("agreed.cancelled", nil)
 		}
-		words[i] = p.text("change.milestone", args{"Milestone": change.Milestone, "What": text})
+		words[i] = p.text("change.milestone", args{"Milestone": fact.milestone(change.Milestone), "What": text})
 	}
 	for _, id := range event.Publish {
-		words = append(words, p.text("change.milestone", args{"Milestone": id, "What": p.text("agreed.public", nil)}))
+		words = append(words, p.text("change.milestone", args{"Milestone": fact.milestone(id), "What": p.text("agreed.public", nil)}))
 	}
 	return strings.Join(words, p.style.semicolon)
 }
 
-func (p *phrasebook) changedFields(fact Fact, change domain.ProposedChange) string {
-	words := p.changedScope(change)
-	add := func(field, value string) {
-		words = append(words, p.text("change.field", args{"Field": p.text("agreed."+field, nil), "Value": value}))
-	}
-	switch {
-	case change.To.DueOn == 0:
-	case change.From.DueOn == change.To.DueOn || change.From.DueOn == 0:
-		add("due_on", p.style.date(change.To.DueOn))
-	default:
-		add("due_on", p.style.span(change.From.DueOn, change.To.DueOn))
-	}
-	if change.To.Owner != "" {
-		add("owner", fact.Name(change.To.Owner))
-	}
-	if len(change.To.Acceptors) > 0 {
-		add("acceptors", p.names(fact, change.To.Acceptors))
-	}
-	if change.To.Criteria != nil && len(*change.To.Criteria) > 0 {
-		add("criteria", strings.Join(*change.To.Criteria, p.style.comma))
-	} else if change.To.Criteria != nil && change.From.Criteria != nil && len(*change.From.Criteria) > 0 {
-		words = append(words, p.text("agreed.no_criteria", nil))
-	}
-	return strings.Join(words, p.style.comma)
-}
-
 // agreed returns the message about a baseline: the first one, a moved one, or one with other changes only.
-func (p *phrasebook) agreed(event domain.MilestoneAgreed) (string, args) {
-	data := args{"Change": event.Change, "Reason": event.Reason}
+func (p *phrasebook) agreed(fact Fact, event domain.MilestoneAgreed) (string, args) {
+	from, to := event.From, event.To
+	from.DueOn, to.DueOn = 0, 0 // the sentence begins with the date
+	changes := p.edits(fact).scope(from, to, false)
+	data := args{"Change": event.Change, "Reason": event.Reason, "Changes": changes.String(), "Title": event.From.Title}
 	switch {
 	case event.BaselineFrom == 0:
 		data["On"] = p.style.date(event.To.DueOn)

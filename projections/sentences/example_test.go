@@ -22,7 +22,7 @@ func ExampleBook_Sentence() {
 	fmt.Println(book.Sentence(sentences.Chinese, fact))
 	fmt.Println(book.Sentence(sentences.Finnish, fact))
 	// Output:
-	// Nokia delivered FP4 field trial (delivery 1) as of 28 March 2018
-	// Nokia 交付了“FP4 field trial”（第1次交付，日期 2018年3月28日）
-	// Nokia toimitti välitavoitteen FP4 field trial (toimitus 1, 28.3.2018)
+	// Nokia delivered “FP4 field trial” (delivery 1), dated 28 March 2018
+	// Nokia 交付了里程碑“FP4 field trial”（第 1 次交付，日期为 2018年3月28日）
+	// Nokia toimitti välitavoitteen ”FP4 field trial” (toimitus 1, päivätty 28.3.2018)
 }

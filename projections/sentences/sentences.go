@@ -44,10 +44,11 @@ type Fact struct {
 	Private bool             // only one partner can see the event
 	Title   string           // of the milestone, project or agreement; otherwise the name or id of the subject
 	Name    func(domain.PartnerID) string
-	// Milestone and Instrument return the title of a milestone of the same project and of an instrument of the same
-	// agreement; nil: their ids are used.
+	// Milestone, Instrument and Item return the title of a milestone of the same project, of an instrument of the same
+	// agreement and of a schedule item, whose instrument can be empty if it is not known; nil: the ids are used.
 	Milestone  func(domain.MilestoneID) string
 	Instrument func(domain.InstrumentID) string
+	Item       func(domain.InstrumentID, domain.ItemID) string
 }
 
 func (f Fact) milestone(id domain.MilestoneID) string {
@@ -55,6 +56,13 @@ func (f Fact) milestone(id domain.MilestoneID) string {
 		return string(id)
 	}
 	return f.Milestone(id)
+}
+
+func (f Fact) item(instrument domain.InstrumentID, id domain.ItemID) string {
+	if f.Item == nil || id == "" {
+		return string(id)
+	}
+	return f.Item(instrument, id)
 }
 
 func (f Fact) instrument(id domain.InstrumentID) string {
@@ -107,7 +115,10 @@ func New() (*Book, error) {
 func (b *Book) Sentence(lang string, fact Fact) string {
 	voice := b.voice(lang)
 	id, args := voice.describe(fact)
-	args["Actor"], args["Title"] = voice.actor(fact), fact.Title
+	args["Actor"] = voice.actor(fact)
+	if args["Title"] == nil || args["Title"] == "" { // otherwise the title before the event
+		args["Title"] = fact.Title
+	}
 	text := voice.text(id, args)
 	if former := voice.text("actor.former", nil); fact.Former && strings.HasPrefix(text, former) {
 		first, size := utf8.DecodeRuneInString(text)

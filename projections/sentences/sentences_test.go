@@ -32,11 +32,18 @@ func (e example) sentence(t *testing.T, book *sentences.Book, lang string) strin
 	if !strings.HasSuffix(e.stored, ".v1") && !strings.HasSuffix(e.stored, ".v2") {
 		var data map[string]any
 		require.NoError(t, json.Unmarshal([]byte(e.data), &data), e.stored)
+		if count, given := data["Count"].(float64); given {
+			data["Count"] = int(count)
+		}
 		return book.Text(lang, e.stored, data)
 	}
 	payload, err := domain.DecodeEvent(e.stored, []byte(e.data))
 	require.NoError(t, err)
-	return book.Sentence(lang, sentences.Fact{Payload: payload, Partner: "nokia", Private: e.private, Title: "FP4 field trial", Name: nameOf})
+	return book.Sentence(lang, sentences.Fact{
+		Payload: payload, Partner: "nokia", Private: e.private, Title: "FP4 field trial", Name: nameOf,
+		Milestone:  func(id domain.MilestoneID) string { return "Milestone " + string(id) },
+		Instrument: func(id domain.InstrumentID) string { return "Instrument " + string(id) },
+	})
 }
 
 // readExamples reads testdata/sentences.txt. Each block has the stored type and optionally "private", and the data; or
@@ -79,6 +86,40 @@ func TestSentences(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(want), table.String(), "run the test with -update and read the difference")
 	}
+}
+
+// bannedWords are imprecise or colloquial. Sentences use the terms of docs/glossary.md in each language.
+var bannedWords = map[string]*regexp.Regexp{
+	sentences.English: regexp.MustCompile(`(?i)by the hand of|\bas of\b|\bcalled\b|\bcalls\b|keeps? .*to itself|goes? on with|what silence means|\bwants\b|takes back|\bbegan\b|\b(green|amber|red)\b|still to | %`),
+	sentences.Chinese: regexp.MustCompile(`承诺|接受|拒绝|放弃|修正案|经理|私下|[,;:?!()]\p{Han}|\p{Han}[,;:?!()]|\p{Han}[A-Za-z0-9]|[A-Za-z0-9]\p{Han}|\p{Han} \p{Han}|[，。：；（）《》“”、] | [，。：；（）《》“”、]`),
+	sentences.Finnish: regexp.MustCompile(`(?i)vaitiolo|lisäpöytäkirja|yksityi|tunnuksen|vastuuhenkilö|työn alla|vaarassa|peruste\b|keltainen|vihreä|punainen|allekirjoitus raukesi: .* ja |\d %`),
+}
+
+// chineseDates are replaced before the rule for spaces is checked, because they contain none.
+var chineseDates = regexp.MustCompile(`\d+年\d+月\d+日`)
+
+// TestSentencesUseProfessionalWording checks all examples for banned words, quotation marks in pairs and, in Chinese,
+// full-width punctuation and spaces.
+func TestSentencesUseProfessionalWording(t *testing.T) {
+	book, err := sentences.New()
+	require.NoError(t, err)
+	for _, example := range readExamples(t) {
+		for _, lang := range sentences.Languages() {
+			sentence := example.sentence(t, book, lang)
+			require.NotRegexp(t, bannedWords[lang], chineseDates.ReplaceAllString(sentence, "1·日"), example.stored)
+			require.Equal(t, strings.Count(sentence, "“"), strings.Count(sentence, "”")-finnishPairs(lang, sentence), "%s: %s", lang, sentence)
+			require.Equal(t, strings.Count(sentence, "《"), strings.Count(sentence, "》"), sentence)
+			require.NotContains(t, sentence, `"`)
+		}
+	}
+}
+
+// finnishPairs returns the number of Finnish quotation marks, which open and close with the same sign, rounded down to pairs.
+func finnishPairs(lang, sentence string) int {
+	if lang != sentences.Finnish {
+		return 0
+	}
+	return strings.Count(sentence, "”") / 2 * 2
 }
 
 // TestNoSentenceIsBroken renders every example as a shared and as a private event.
@@ -124,10 +165,10 @@ func TestSentenceNamesTheActor(t *testing.T) {
 	book, err := sentences.New()
 	require.NoError(t, err)
 	fact := sentences.Fact{Payload: domain.MilestoneStarted{}, Title: "FP4", Name: nameOf}
-	require.Equal(t, "The operator started work on FP4", book.Sentence(sentences.English, fact))
-	require.Equal(t, "The operator started work on FP4", book.Sentence("tlh", fact), "an unknown language is English")
+	require.Equal(t, "The operator started work on “FP4”", book.Sentence(sentences.English, fact))
+	require.Equal(t, "The operator started work on “FP4”", book.Sentence("tlh", fact), "an unknown language is English")
 	fact.System = true
-	require.Equal(t, "Tandem started work on FP4", book.Sentence(sentences.English, fact))
+	require.Equal(t, "Tandem started work on “FP4”", book.Sentence(sentences.English, fact))
 }
 
 func TestSentenceNamesTheMember(t *testing.T) {

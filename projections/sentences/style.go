@@ -2,6 +2,7 @@ package sentences
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"tandem/domain"
@@ -10,22 +11,33 @@ import (
 // style is the form of dates and lists in a language.
 type style struct {
 	comma, and, or string
-	semicolon      string // separates elements longer than a name
+	clause         string // separates clauses
+	semicolon      string // separates elements that can contain clauses
 	date           func(domain.Date) string
 	span           func(from, to domain.Date) string
-	markValues     bool // spaces separate Chinese characters from inserted Latin letters and digits
+	thousands      string // separates groups of three digits
+	markValues     bool   // spaces separate Chinese characters from inserted Latin letters and digits
 }
 
 func styles() map[string]style {
 	return map[string]style{
-		English: {", ", " and ", " or ", "; ", englishDate, englishSpan, false},
-		Chinese: {"、", "和", "或", "；", chineseDate, func(from, to domain.Date) string {
+		English: {", ", " and ", " or ", ", ", "; ", englishDate, englishSpan, ",", false},
+		Chinese: {"、", "和", "或", "，", "；", chineseDate, func(from, to domain.Date) string {
 			return "由 " + chineseDate(from) + "改为 " + chineseDate(to)
-		}, true},
-		Finnish: {", ", " ja ", " tai ", "; ", finnishDate, func(from, to domain.Date) string {
+		}, ",", true},
+		Finnish: {", ", " ja ", " tai ", ", ", "; ", finnishDate, func(from, to domain.Date) string {
 			return finnishDate(to) + " (aiemmin " + finnishDate(from) + ")"
-		}, false},
+		}, "\u00a0", false},
 	}
+}
+
+// number formats a number of at least zero with separated thousands.
+func (s style) number(number int) string {
+	digits := strconv.Itoa(number)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + s.thousands + digits[i:]
+	}
+	return digits
 }
 
 func (s style) join(names []string) string {

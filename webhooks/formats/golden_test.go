@@ -64,24 +64,24 @@ const exampleLink = "https://tandem.example.com/a/nokia-xiaomi-2017/p/ip-routing
 func examples() map[string]formats.Content {
 	return map[string]formats.Content{
 		"event": {
-			Headline: "[IP routing on FP4] Xiaomi rejected delivery 1 of FP4 field trial: throughput 12 % under the criterion",
+			Headline: "[IP routing on FP4] Xiaomi rejected delivery 1 of “FP4 field trial”: throughput 12% under the criterion",
 			State:    formats.State{Word: "in progress, at risk", Tone: formats.Warning},
 			Facts:    []formats.Fact{{"Due", "30 March → 30 April 2018"}, {"Owner", "Nokia"}, {"Changed by", "Xiaomi"}, {"Reason", "Test log missing"}},
 			Link:     exampleLink, LinkText: "Open in Tandem", Thread: "FP4 field trial", Language: "en",
 		},
 		"digest": {
-			Headline: "3 changes in Nokia–Xiaomi 2017", State: formats.State{Word: "digest", Tone: formats.Neutral},
+			Headline: "3 changes in “Nokia–Xiaomi 2017”", State: formats.State{Word: "summary", Tone: formats.Neutral},
 			DigestLines: []string{
-				"[IP routing on FP4] Nokia started work on FP4 field trial",
-				"[IP routing on FP4] Nokia delivered FP4 field trial (delivery 1) as of 15 March 2018",
-				"[Data-centre fabric] Xiaomi accepted delivery 2 of Fabric lab test",
+				"[IP routing on FP4] Nokia started work on “FP4 field trial”",
+				"[IP routing on FP4] Nokia delivered “FP4 field trial” (delivery 1), dated 15 March 2018",
+				"[Data-centre fabric] Xiaomi accepted delivery 2 of “Fabric lab test”",
 			},
 			Link: "https://tandem.example.com/a/nokia-xiaomi-2017", LinkText: "Open in Tandem", Thread: "Nokia–Xiaomi 2017", Language: "en",
 		},
 		"chinese": {
-			Headline: "【FP4 IP 路由】小米拒绝了“FP4 现场试验”的第1次交付：吞吐量比标准低 12%",
+			Headline: "【FP4 IP 路由】小米对里程碑“FP4 现场试验”的第 1 次交付验收不通过，理由：吞吐量比标准低 12%",
 			State:    formats.State{Word: "进行中", Tone: formats.Warning},
-			Facts:    []formats.Fact{{"截止日期", "2018年3月30日 → 2018年4月30日"}, {"负责方", "诺基亚"}, {"操作方", "小米"}},
+			Facts:    []formats.Fact{{"截止日期", "2018年3月30日 → 2018年4月30日"}, {"负责方", "诺基亚"}, {"变更方", "小米"}},
 			Link:     exampleLink, LinkText: "在 Tandem 中打开", Thread: "FP4 现场试验", Language: "zh",
 		},
 		"hostile": {
