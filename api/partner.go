@@ -24,12 +24,13 @@ type Partner struct {
 	Country   string           `json:"country"`
 	TimeZone  string           `json:"time_zone"`
 	Holidays  []domain.Date    `json:"holidays" doc:"The partner's own days off; visible to the partner and the operator."`
+	Contact   bool             `json:"contact" doc:"An invitation has introduced the partner to the caller's; see the contacts."`
 	Version   uint64           `json:"version"`
 	UpdatedAt time.Time        `json:"updated_at"`
 	URL       string           `json:"url" format:"uri"`
 }
 
-// Partners lists the caller's partner and its counterparties, sorted by id.
+// Partners lists the caller's partner, its counterparties and contacts, sorted by id.
 type Partners struct {
 	Partners   []Partner `json:"partners"`
 	NextCursor *string   `json:"next_cursor"`

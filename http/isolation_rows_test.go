@@ -51,6 +51,7 @@ type row struct {
 	sees func(a actor, p place) bool
 	does func(a actor, p place) bool // nil: the route is read-only
 	body any
+	also []int // further statuses of a permitted request
 }
 
 // Actors that pass the 404.
@@ -128,6 +129,12 @@ func (w *world) rows() map[string]row {
 		"getInbox":              {sees: readerPartner},
 		"dismissNotice":         {sees: unlimitedReader, does: managers},
 		"listPartnerEvents":     {sees: readerPartner},
+		"listInvitations":       {sees: unlimitedReader},
+		"createInvitation":      {sees: unlimitedReader, does: managers, body: object{"note": "try"}},
+		"getInvitation":         {sees: unlimitedReader},
+		"revokeInvitation":      {sees: unlimitedReader, does: managers},
+		"listContacts":          {sees: unlimitedReader},
+		"redeemInvitation":      {sees: unlimitedReader, does: managers, body: object{"code": "tdi_unknown"}, also: []int{http.StatusUnprocessableEntity}},
 		"listMembers":           {sees: readerOrOperator},
 		"addMember":             {sees: readerOrOperator, does: directors, body: object{"name": "New", "email": "new@partner.example", "role": "viewer"}},
 		"getMember":             {sees: readerOrOperator},
@@ -309,5 +316,5 @@ func (r row) wanted(rt *route, a actor, p place) []int {
 	case rt.method == http.MethodDelete:
 		return append(slices.Clone(rt.success), http.StatusNotFound, http.StatusConflict) // another actor has removed it, or it is signed
 	}
-	return append(slices.Clone(rt.success), http.StatusConflict)
+	return append(append(slices.Clone(rt.success), http.StatusConflict), r.also...)
 }

@@ -15,7 +15,7 @@ func partnerRoutes() []*route {
 			method: http.MethodGet, operationID: "getMe", path: "/v1/me", summary: "The partner, role and member of the token", callers: anyMember,
 			responseBody: api.Me{}, handle: computed(getMe), success: []int{http.StatusOK, http.StatusNotModified},
 		},
-		readRoute("listPartners", "/v1/partners", "The caller's partner and its counterparties; for the operator all partners", anyMember,
+		readRoute("listPartners", "/v1/partners", "The caller's partner, its counterparties and contacts; for the operator all partners", anyMember,
 			nil, api.Partners{}, listPartners, listParameters()...).withDependency((*projections.View).IntactPartners),
 		createRoute("createPartner", "/v1/partners", "Create a partner", "the operator", nil, api.Partner{}, command(createPartner)),
 		readRoute("getPartner", "/v1/partners/{partner}", "One partner", anyMember, partnerVisible, api.Partner{}, getPartner),
@@ -169,9 +169,18 @@ func getInbox(req *call, view *projections.View) (projections.Answer, error) {
 
 func dismissNotice(req *writeCall, _ *api.Nothing) (*intent, error) {
 	return &intent{
-		command: domain.DismissNotice{PartnerID: req.partner(), Notice: req.notice()},
+		command: domain.DismissNotice{PartnerID: req.partner(), Notice: req.notice(), Shown: req.noticeShown()},
 		status:  http.StatusNoContent, path: partnerPath(req.partner()) + "/inbox", mapRejection: req.explainTokenLimit,
 	}, nil
+}
+
+// noticeShown reports whether the notice is in the caller's inbox. It may be missing from the repeat of a dismissal.
+func (c *writeCall) noticeShown() (shown bool) {
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
+		shown = view.NoticeVisible(c.partner(), c.notice())
+		return nil
+	})
+	return shown
 }
 
 func (c *call) notice() domain.NoticeID { return domain.NoticeID(c.echoCtx.Param("notice")) }

@@ -75,7 +75,7 @@ const (
 func routes() []*route {
 	var all []*route
 	for _, group := range [][]*route{
-		partnerRoutes(), directoryRoutes(), webhookRoutes(), deliveryRoutes(), agreementRoutes(), amendmentRoutes(), instrumentRoutes(),
+		partnerRoutes(), directoryRoutes(), introductionRoutes(), webhookRoutes(), deliveryRoutes(), agreementRoutes(), amendmentRoutes(), instrumentRoutes(),
 		projectRoutes(), milestoneRoutes(), actionRoutes(), changeRoutes(), publicRoutes(), logRoutes(), deadLetterRoutes(), operationRoutes(),
 	} {
 		all = append(all, group...)

@@ -81,7 +81,17 @@ func newTwoWorlds(t testing.TB) *twoWorlds {
 	w.hidden = w.whole.As("nokia").Key("hide").POST(worldProject+"/milestones", object{
 		"id": "hidden", "title": "Hidden", "owner": "nokia", "due_on": "2018-03-30", "audience": "private:nokia", "instrument": "supply", "schedule_item": "lot", "clause": "1",
 	}).Want(201).text("id")
+	w.introduce()
 	return w
+}
+
+// introduce makes a partner that only Nokia knows, as its contact.
+func (w *twoWorlds) introduce() {
+	operator := w.whole.As("operator")
+	operator.POST("/v1/partners", object{"id": "sony", "name": "Sony", "country": "JP", "time_zone": "Asia/Tokyo"}).Want(201)
+	w.whole.tokens["sony"] = operator.POST("/v1/partners/sony/tokens", object{"name": "m", "role": "manager"}).Want(201).text("token")
+	code := w.whole.As("nokia").POST("/v1/partners/nokia/invitations", nil).Want(201).text("code")
+	w.whole.As("sony").POST("/v1/partners/sony/contacts", object{"code": code}).Want(201)
 }
 
 func (w *twoWorlds) stop() {
@@ -144,7 +154,7 @@ func (w *twoWorlds) expand(path, who string) []string {
 	values := map[string][]string{
 		"partner": {who, "nokia"}, "agreement": {"pact"}, "project": {"joint"}, "milestone": {"m0", "m1", w.hidden, "none"},
 		"change": {"1", "2", "3"}, "instrument": {"supply"}, "item": {"lot"}, "amendment": {"1", "2"},
-		"member": {"m1"}, "token": {"t1"}, "webhook": {"w1"}, "delivery": {"d1"}, "notice": {"n1"}, "id": {"none"},
+		"invitation": {"i1"}, "member": {"m1"}, "token": {"t1"}, "webhook": {"w1"}, "delivery": {"d1"}, "notice": {"n1"}, "id": {"none"},
 		"command": {"00000000000000000000000000000000"}, "partition": {"1"}, "letter": {"1"},
 	}
 	paths := []string{path}
@@ -179,7 +189,7 @@ func drawAction(t *rapid.T) randomAction {
 	act := func(path, body string) randomAction {
 		return randomAction{who: who, method: http.MethodPost, path: path, body: body}
 	}
-	return rapid.SampledFrom([]randomAction{
+	deed := rapid.SampledFrom([]randomAction{
 		act(milestone+"/progress", fmt.Sprintf(`{"percent":%d,"health":"amber","note":"optics late"}`, day)),
 		act(milestone+"/forecast", fmt.Sprintf(`{"on":"2018-04-%d","reason":"optics late"}`, day)),
 		act(milestone+"/deliver", `{"evidence":[{"title":"Report","url":"https://example.com/r"}]}`),
@@ -202,6 +212,8 @@ func drawAction(t *rapid.T) randomAction {
 		act(change+"/reject", `{"reason":"no"}`),
 		act(change+"/withdraw", `{}`),
 		act(worldProject+"/milestones", fmt.Sprintf(`{"id":"m-%d","title":"More","owner":%q,"due_on":"2018-07-01"}`, day, who)),
+		act("/v1/partners/"+who+"/contacts", `{"code":"tdi_guess"}`),
+		act(worldAgreement+"/amendments", `{"title":"Four","changes":{"join":[{"partner":"sony"}]}}`),
 		act(worldProject+"/pause", `{"reason":"summer"}`),
 		act(worldProject+"/resume", `{}`),
 		act(worldProject+"/complete", `{}`),
@@ -209,6 +221,11 @@ func drawAction(t *rapid.T) randomAction {
 		{who: who, method: http.MethodPatch, path: milestone, body: `{"instrument":"supply","schedule_item":"lot","clause":"1"}`},
 		{who: who, method: http.MethodPatch, path: worldAgreement + "/instruments/supply/schedule/lot", body: `{"state":"delivered"}`},
 	}).Draw(t, "deed")
+	if who == "nokia" && strings.HasSuffix(deed.path, "/amendments") {
+		deed.secret = true // Nokia can name its contact, which would disclose it to the others
+		deed.path, deed.body = "/v1/partners/nokia/invitations", `{}`
+	}
+	return deed
 }
 
 // drawSecret draws a private action of Nokia.
@@ -230,6 +247,7 @@ func drawSecret(t *rapid.T) randomAction {
 		{method: http.MethodPost, path: hidden + "/complete", body: `{}`},
 		{method: http.MethodPatch, path: hidden, body: fmt.Sprintf(`{"due_on":"2018-02-%d"}`, day)},
 		{method: http.MethodPost, path: worldProject + "/milestones", body: fmt.Sprintf(`{"id":"s-%d","title":"S","owner":"nokia","due_on":"2018-01-%d","audience":"private:nokia"}`, day, day)},
+		{method: http.MethodPost, path: directory + "/invitations", body: `{"note":"for a rival"}`},
 		{method: http.MethodPost, path: directory + "/members", body: fmt.Sprintf(`{"id":"m%d","name":"N","email":"n@example.com","role":"manager"}`, n)},
 		{method: http.MethodDelete, path: directory + fmt.Sprintf("/members/m%d", n)},
 		{method: http.MethodPost, path: directory + "/tokens", body: fmt.Sprintf(`{"id":"t%d","name":"T","role":"viewer"}`, n)},

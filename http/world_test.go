@@ -153,6 +153,8 @@ func (w *world) addPartner(p string) {
 	w.place(place{params: map[string]string{"partner": p, "member": w.members[p]}, readers: []string{p}})
 	w.place(place{params: map[string]string{"partner": p, "token": p + "-spare"}, readers: []string{p}})
 	w.place(place{params: map[string]string{"partner": p, "notice": "token-" + p + "-manager"}, readers: []string{p}})
+	invitation := w.As(p).POST(directory+"/invitations", object{"note": w.canary("", p)}).Want(201).text("id")
+	w.place(place{params: map[string]string{"partner": p, "invitation": w.canaryID("", invitation, p)}, readers: []string{p}})
 }
 
 // allAgreements marks a canary that limited tokens do not see.
@@ -527,6 +529,8 @@ func (w *world) addMissingPlaces() {
 		{"partner": "nokia", "member": "nothing"},
 		{"partner": "nothing", "member": "nothing"},
 		{"partner": "nokia", "token": "nothing"},
+		{"partner": "nokia", "invitation": "nothing"},
+		{"partner": "nothing", "invitation": "nothing"},
 		{"partner": "nothing", "token": "nothing"},
 		{"partner": "nokia", "webhook": "nothing"},
 		{"partner": "nothing", "webhook": "nokia-ops"},

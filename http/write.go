@@ -275,17 +275,21 @@ func (c *writeCall) root() string {
 }
 
 func (c *writeCall) busRequest(intent *intent) bus.Request {
+	at := c.commandTime()
 	request := bus.Request{
 		ID: c.commandID, Command: intent.command, Actor: c.commandActor(intent.command), IfMatch: c.ifMatch,
-		Private: intent.privateKV, RequestedAt: c.now,
+		Private: intent.privateKV, RequestedAt: at, Today: c.date(intent.command, at), Fingerprint: c.fingerprint(),
 	}
-	at := c.now
-	if recorded, ok := recordedAt(c.request.Context()); ok {
-		request.RequestedAt, request.RecordedAt, at = recorded, recorded, recorded
-	}
-	request.Today = c.date(intent.command, at)
-	request.Fingerprint = c.fingerprint()
+	request.RecordedAt, _ = recordedAt(c.request.Context())
 	return request
+}
+
+// commandTime returns the time of the request, or the one at which an example that is being loaded is recorded.
+func (c *writeCall) commandTime() time.Time {
+	if recorded, ok := recordedAt(c.request.Context()); ok {
+		return recorded
+	}
+	return c.now
 }
 
 // fingerprint distinguishes requests under the same key; zero without a key.

@@ -2,6 +2,8 @@ package http
 
 import (
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +34,9 @@ func TestEveryWrite(t *testing.T) {
 	w.play([]write{
 		{"operator", "POST", "/v1/partners", object{"id": "sony", "name": "Sony", "country": "JP", "time_zone": "Asia/Tokyo"}, 201, "", ""},
 		{"nokia", "PATCH", "/v1/partners/nokia", object{"holidays": []string{"2017-12-06"}}, 200, "", ""},
+		{"nokia", "POST", "/v1/partners/nokia/invitations", object{"note": "for acme", "expires_in_days": 3}, 201, "", ""},
+		{"nokia", "DELETE", w.onlyInvitation("nokia"), nil, 204, "", ""},
+		{"acme", "POST", "/v1/partners/acme/contacts", object{"code": w.invite("nokia")}, 201, "", ""},
 		{"nokia", "POST", "/v1/partners/nokia/members", object{"name": "A", "email": "a@nokia.example", "role": "viewer"}, 201, "", ""},
 		{"nokia", "PATCH", member, object{"role": "viewer"}, 200, "", ""},
 		{"nokia", "DELETE", member, nil, 204, "", ""},
@@ -168,7 +173,11 @@ func (w *world) checkCreated(a *answer) {
 		a.who = "nokia" // the operator cannot see its draft
 	}
 	read := w.As(a.who).GET(a.location()).Want(200)
-	if !strings.HasSuffix(a.path, "/tokens") && !strings.HasSuffix(a.path, "/webhooks") { // which show a secret once
+	if strings.HasSuffix(a.path, "/contacts") { // whose resource is the contact itself
+		require.Equal(w.t, a.text("contact"), read.text("id"))
+		return
+	}
+	if !slices.Contains([]string{"tokens", "webhooks", "invitations"}, path.Base(a.path)) { // which show a secret once
 		require.Equal(w.t, string(a.body), string(read.body))
 		require.Equal(w.t, a.etag(), read.etag())
 	}

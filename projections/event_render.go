@@ -212,7 +212,7 @@ func (v *View) actingMember(event decodedEvent) (name string, former bool) {
 // 1970.
 func (v *View) knownNames(at int64) map[domain.PartnerID]string {
 	names := map[domain.PartnerID]string{}
-	for _, id := range append(v.counterparties(), v.viewer.Partner) {
+	for _, id := range append(v.knownPartners(), v.viewer.Partner) {
 		names[id] = v.nameAt(id, at)
 	}
 	return names

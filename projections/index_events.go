@@ -120,6 +120,15 @@ func (e *eventIndex) countFor(place uint32, code uint16) {
 	}
 }
 
+// firstVisible returns when the first event was recorded that the partner can see, in microseconds since 1970; the end
+// of time if it can see none.
+func (e *eventIndex) firstVisible(partner domain.PartnerID) int64 {
+	if reader, ok := e.readers[partner]; ok && reader.count > 0 {
+		return e.entries[reader.strideIndex[0]].At
+	}
+	return math.MaxInt64
+}
+
 // visibleCount returns the number of events that the partner can see.
 func (e *eventIndex) visibleCount(partner domain.PartnerID) uint64 {
 	if reader, ok := e.readers[partner]; ok {

@@ -90,6 +90,16 @@ func (p *present) Partner(id domain.PartnerID) *domain.Partner {
 	return p.store.Partner(id)
 }
 
+// FindInvitation returns the invitation whose code has the given SHA-256; false if there is none.
+func (p *present) FindInvitation(hash [32]byte) (ref domain.InvitationRef, invitation domain.Invitation, found bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if ref, found = p.store.invitations[hash]; !found {
+		return ref, invitation, false
+	}
+	return ref, *p.store.Partner(ref.Partner).Invitation(ref.Invitation), true
+}
+
 // Zone returns a partner's time zone, or UTC for an unknown partner.
 func (p *present) Zone(partner domain.PartnerID) *time.Location {
 	p.mu.RLock()

@@ -18,7 +18,7 @@ func (v *View) Partner(id domain.PartnerID) (api.Partner, bool) {
 	shape := api.Partner{
 		ID: partner.id, Name: partner.entity.Name, Country: partner.entity.Country, TimeZone: partner.entity.TimeZone,
 		Holidays: []domain.Date{}, Version: partner.profileMark.Events, UpdatedAt: time.UnixMicro(partner.profileMark.LastAt).UTC(),
-		URL: v.url("partners", string(partner.id)),
+		Contact: slices.Contains(v.contacts(), id), URL: v.url("partners", string(partner.id)),
 	}
 	if v.directory(id) != nil {
 		shape.Holidays = emptyIfNil(partner.entity.Holidays)
@@ -27,9 +27,9 @@ func (v *View) Partner(id domain.PartnerID) (api.Partner, bool) {
 	return shape, true
 }
 
-// Partners returns the viewer and its counterparties, or all partners for the operator, sorted by id.
+// Partners returns the viewer, its counterparties and contacts, or all partners for the operator, sorted by id.
 func (v *View) Partners() []api.Partner {
-	ids := append(v.counterparties(), v.viewer.Partner)
+	ids := append(v.knownPartners(), v.viewer.Partner)
 	if v.viewer.Operator {
 		ids = slices.Collect(maps.Keys(v.store.partners))
 	}

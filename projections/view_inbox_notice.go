@@ -9,7 +9,7 @@ import (
 	"tandem/domain"
 )
 
-// noticeItems returns notices of changes in the partner's own directory, until the cause is gone or a manager
+// noticeItems returns notices of changes in the partner's own directory and of its counterparties and contacts, until the cause is gone or a manager
 // has dismissed them. A token that is limited to some agreements sees none.
 func (v inbox) noticeItems() (items []api.InboxItem) {
 	partner := v.ownDirectory(v.viewer.Partner)
@@ -26,6 +26,12 @@ func (v inbox) noticeItems() (items []api.InboxItem) {
 			items = append(items, v.webhookItem(webhook))
 		}
 	}
+	for i := range partner.entity.Invitations {
+		if invitation := &partner.entity.Invitations[i]; invitation.HasNotice() {
+			items = append(items, v.invitationItem(invitation))
+		}
+	}
+	items = append(append(items, v.contactItems()...), v.renameItems()...)
 	return slices.DeleteFunc(items, func(item api.InboxItem) bool { return !partner.entity.NoticeOpen(*item.Notice) })
 }
 

@@ -21,7 +21,7 @@ func (v *View) positions() []RootPosition {
 	case v.node.entity != nil:
 		roots = append(roots, v.store.positionAt(v.node.index, v.node.index.visibleCount(v.node.id)))
 	}
-	for _, id := range v.counterparties() {
+	for _, id := range v.knownPartners() {
 		if partner := v.store.partners[id]; partner != nil {
 			roots = append(roots, v.store.positionAt(partner.index, partner.profileMark.Events))
 		}

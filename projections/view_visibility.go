@@ -64,13 +64,13 @@ func (v *visibility) milestone(ref domain.MilestoneRef) *milestoneNode {
 	return milestone
 }
 
-// partner returns a visible partner: the viewer's own and its counterparties; for the operator every partner.
+// partner returns a visible partner: the viewer's own, its counterparties and contacts; for the operator every partner.
 func (v *visibility) partner(id domain.PartnerID) *partnerNode {
 	partner := v.store.partners[id]
 	if partner == nil || partner.entity == nil {
 		return nil
 	}
-	if v.viewer.Operator || id == v.viewer.Partner || slices.Contains(v.counterparties(), id) {
+	if v.viewer.Operator || id == v.viewer.Partner || slices.Contains(v.knownPartners(), id) {
 		return partner
 	}
 	return nil
@@ -92,6 +92,26 @@ func (v *visibility) counterparties() []domain.PartnerID {
 		}
 	}
 	return ids
+}
+
+// contacts returns the partners that an invitation has introduced to the viewer; none for a token that is limited to
+// some agreements.
+func (v *visibility) contacts() []domain.PartnerID {
+	if v.viewer.Operator || len(v.scope) > 0 {
+		return nil
+	}
+	return v.node.contacts
+}
+
+// knownPartners returns the counterparties and contacts.
+func (v *visibility) knownPartners() []domain.PartnerID {
+	known := v.counterparties()
+	for _, contact := range v.contacts() {
+		if !slices.Contains(known, contact) {
+			known = append(known, contact)
+		}
+	}
+	return known
 }
 
 // directory returns the node of a partner whose directory the viewer can see, or nil.
@@ -132,7 +152,7 @@ func (v *visibility) Intact() bool {
 
 // IntactPartners reports whether, in addition, no history is lost of the directories of the visible partners.
 func (v *visibility) IntactPartners() bool {
-	known := v.counterparties()
+	known := v.knownPartners()
 	if v.viewer.Operator {
 		known = slices.Collect(maps.Keys(v.store.partners))
 	}
