@@ -10,14 +10,16 @@ import (
 type Agreement struct {
 	ID                    domain.AgreementID               `json:"id"`
 	Title                 string                           `json:"title"`
-	State                 domain.AgreementState            `json:"state" enum:"draft,declined,withdrawn,active,expired,terminated"`
+	State                 domain.AgreementState            `json:"state" enum:"draft,declined,withdrawn,pending,active,expired,terminated" doc:"pending: signed, before effective_on."`
 	Parties               []domain.PartnerID               `json:"parties"`
 	EffectiveOn           domain.Date                      `json:"effective_on"`
-	ExpiresOn             *domain.Date                     `json:"expires_on"`
+	ExpiresOn             *domain.Date                     `json:"expires_on" doc:"The last day, in UTC; null unless the term is fixed."`
+	Term                  domain.TermKind                  `json:"term" enum:"fixed,open_ended,undisclosed" doc:"undisclosed: it has a last day that Tandem does not hold."`
 	AcceptanceDays        int                              `json:"acceptance_days"`
 	DeemedAcceptance      bool                             `json:"deemed_acceptance"`
 	ForecastToleranceDays int                              `json:"forecast_tolerance_days"`
 	Announced             bool                             `json:"announced" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
+	NoticeDays            int                              `json:"notice_days" doc:"Least number of calendar days from a termination notice to its last day."`
 	Signatures            map[domain.PartnerID]*Signature  `json:"signatures" doc:"Every party; null for a party that has not signed."`
 	Termination           *Termination                     `json:"termination" doc:"A termination that is set, or called but not yet by all parties; null if there is none."`
 	Closed                *ClosedDraft                     `json:"closed" doc:"Who declined or withdrew the draft; null otherwise."`
@@ -68,11 +70,13 @@ type NewAgreement struct {
 	Title                 string             `json:"title" maxLength:"200"`
 	Parties               []domain.PartnerID `json:"parties" minItems:"2"`
 	EffectiveOn           domain.Date        `json:"effective_on"`
-	ExpiresOn             domain.Date        `json:"expires_on,omitzero" nullable:"true" doc:"The last day. Default: open-ended."`
+	ExpiresOn             domain.Date        `json:"expires_on,omitzero" nullable:"true" doc:"The last day of a fixed term."`
+	Term                  domain.TermKind    `json:"term,omitempty" enum:"fixed,open_ended,undisclosed" doc:"Default: fixed with expires_on, otherwise open_ended."`
 	AcceptanceDays        int                `json:"acceptance_days" minimum:"0" maximum:"365" doc:"Working days for the decision on a delivery; 0: no limit."`
 	DeemedAcceptance      bool               `json:"deemed_acceptance" doc:"Whether a delivery is deemed accepted when the acceptance period ends without a decision."`
 	ForecastToleranceDays int                `json:"forecast_tolerance_days" minimum:"0" maximum:"3650"`
 	Announced             bool               `json:"announced,omitempty" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
+	NoticeDays            int                `json:"notice_days,omitempty" minimum:"0" maximum:"3650" doc:"Least number of calendar days from a termination notice to its last day; 0: none."`
 }
 
 // AgreementChange is the body that edits a draft; absent fields stay.
@@ -81,10 +85,12 @@ type AgreementChange struct {
 	Parties               *[]domain.PartnerID `json:"parties,omitempty" minItems:"2"`
 	EffectiveOn           *domain.Date        `json:"effective_on,omitempty"`
 	ExpiresOn             *domain.Date        `json:"expires_on,omitempty" nullable:"true"`
+	Term                  *domain.TermKind    `json:"term,omitempty" enum:"fixed,open_ended,undisclosed"`
 	AcceptanceDays        *int                `json:"acceptance_days,omitempty" minimum:"0" maximum:"365"`
 	DeemedAcceptance      *bool               `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int                `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
 	Announced             *bool               `json:"announced,omitempty"`
+	NoticeDays            *int                `json:"notice_days,omitempty" minimum:"0" maximum:"3650"`
 }
 
 // Signing is the body that signs.

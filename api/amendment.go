@@ -36,13 +36,15 @@ type Amendments struct {
 
 // TermsFields contains some of an agreement's terms.
 type TermsFields struct {
-	Title                 *string      `json:"title,omitempty"`
-	ExpiresOn             *domain.Date `json:"expires_on,omitempty"`
-	NoEnd                 *bool        `json:"no_end,omitempty" doc:"true: open-ended, instead of expires_on."`
-	AcceptanceDays        *int         `json:"acceptance_days,omitempty"`
-	DeemedAcceptance      *bool        `json:"deemed_acceptance,omitempty"`
-	ForecastToleranceDays *int         `json:"forecast_tolerance_days,omitempty"`
-	Announced             *bool        `json:"announced,omitempty"`
+	Title                 *string          `json:"title,omitempty"`
+	ExpiresOn             *domain.Date     `json:"expires_on,omitempty"`
+	NoEnd                 *bool            `json:"no_end,omitempty" doc:"true: open-ended, instead of expires_on."`
+	Term                  *domain.TermKind `json:"term,omitempty" enum:"fixed,open_ended,undisclosed"`
+	AcceptanceDays        *int             `json:"acceptance_days,omitempty"`
+	DeemedAcceptance      *bool            `json:"deemed_acceptance,omitempty"`
+	ForecastToleranceDays *int             `json:"forecast_tolerance_days,omitempty"`
+	NoticeDays            *int             `json:"notice_days,omitempty"`
+	Announced             *bool            `json:"announced,omitempty"`
 }
 
 // TermsChanges contains the changes of an amendment.
@@ -50,10 +52,12 @@ type TermsChanges struct {
 	Title                 *string           `json:"title,omitempty"`
 	ExpiresOn             *domain.Date      `json:"expires_on,omitempty"`
 	NoEnd                 *bool             `json:"no_end,omitempty" doc:"true: open-ended, instead of expires_on."`
+	Term                  *domain.TermKind  `json:"term,omitempty" enum:"fixed,open_ended,undisclosed"`
 	AcceptanceDays        *int              `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool             `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int              `json:"forecast_tolerance_days,omitempty"`
 	Announced             *bool             `json:"announced,omitempty"`
+	NoticeDays            *int              `json:"notice_days,omitempty"`
 	AddInstruments        []AddedInstrument `json:"add_instruments,omitempty"`
 	EndInstruments        []EndedInstrument `json:"end_instruments,omitempty"`
 	Join                  []JoiningPartner  `json:"join,omitempty"`
@@ -68,6 +72,7 @@ type AddedInstrument struct {
 	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles"`
 	EffectiveOn *domain.Date                           `json:"effective_on"`
 	ExpiresOn   *domain.Date                           `json:"expires_on"`
+	Term        *domain.TermKind                       `json:"term" enum:"fixed,open_ended,undisclosed" doc:"null: the caller does not see the dates of the instrument."`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []AddedItem                            `json:"schedule"`
 	Obligations []AddedObligation                      `json:"obligations"`
@@ -99,7 +104,9 @@ type AddedObligation struct {
 type EndedInstrument struct {
 	ID        *domain.InstrumentID   `json:"id"`
 	Kind      *domain.InstrumentKind `json:"kind" doc:"null in amendments proposed before November 2026."`
-	ExpiresOn *domain.Date           `json:"expires_on" doc:"null: the caller does not see the dates of the instrument."`
+	ExpiresOn *domain.Date           `json:"expires_on" doc:"null unless the term is fixed, and if the caller does not see the dates of the instrument."`
+	Term      *domain.TermKind       `json:"term" enum:"fixed,open_ended,undisclosed" doc:"null: the caller does not see the dates of the instrument."`
+	FromTerm  *domain.TermKind       `json:"from_term" enum:"fixed,open_ended,undisclosed" doc:"The previous kind of term."`
 	From      *domain.Date           `json:"from" doc:"The previous last day; null: open-ended, or not shown."`
 }
 
@@ -116,7 +123,7 @@ type AmendmentRejection struct {
 
 // AmendmentVoid names the change that voided an amendment.
 type AmendmentVoid struct {
-	Field      string               `json:"field" enum:"title,expires_on,acceptance_days,deemed_acceptance,forecast_tolerance_days,announced,instrument,parties"`
+	Field      string               `json:"field" enum:"title,expires_on,acceptance_days,deemed_acceptance,forecast_tolerance_days,announced,notice_days,instrument,parties"`
 	Instrument *domain.InstrumentID `json:"instrument"`
 }
 
@@ -130,11 +137,13 @@ type NewAmendment struct {
 type TermsProposal struct {
 	Title                 *string              `json:"title,omitempty" maxLength:"200" doc:"The new title of the agreement."`
 	ExpiresOn             domain.Date          `json:"expires_on,omitzero"`
-	NoEnd                 bool                 `json:"no_end,omitempty" doc:"The agreement becomes open-ended."`
+	NoEnd                 bool                 `json:"no_end,omitempty" doc:"The agreement becomes open-ended; the same as term open_ended."`
+	Term                  domain.TermKind      `json:"term,omitempty" enum:"fixed,open_ended,undisclosed" doc:"fixed needs expires_on."`
 	AcceptanceDays        *int                 `json:"acceptance_days,omitempty" minimum:"0" maximum:"365"`
 	DeemedAcceptance      *bool                `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int                 `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
 	Announced             *bool                `json:"announced,omitempty" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
+	NoticeDays            *int                 `json:"notice_days,omitempty" minimum:"0" maximum:"3650"`
 	AddInstruments        []InstrumentProposal `json:"add_instruments,omitempty" maxItems:"50"`
 	EndInstruments        []InstrumentEnding   `json:"end_instruments,omitempty" maxItems:"50"`
 	Join                  []JoiningProposal    `json:"join,omitempty" maxItems:"20" doc:"Partners that are to become parties. They are invited when all present parties have signed."`
@@ -147,7 +156,8 @@ type InstrumentProposal struct {
 	Title       string                                 `json:"title" maxLength:"200"`
 	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
 	EffectiveOn domain.Date                            `json:"effective_on"`
-	ExpiresOn   domain.Date                            `json:"expires_on,omitzero"`
+	ExpiresOn   domain.Date                            `json:"expires_on,omitzero" doc:"Not after the agreement's."`
+	Term        domain.TermKind                        `json:"term,omitempty" enum:"fixed,open_ended,undisclosed" doc:"Default: fixed with expires_on, otherwise open_ended."`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
 	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"Duties by clause and partner."`
@@ -159,10 +169,11 @@ type JoiningProposal struct {
 	SharePast bool             `json:"share_past,omitempty" doc:"Only false is accepted: a joining partner sees events from its invitation on."`
 }
 
-// InstrumentEnding moves the last day of an instrument.
+// InstrumentEnding moves the last day of an instrument, or removes it.
 type InstrumentEnding struct {
 	ID        domain.InstrumentID `json:"id"`
-	ExpiresOn domain.Date         `json:"expires_on"`
+	ExpiresOn domain.Date         `json:"expires_on,omitzero" doc:"Required without term."`
+	Term      domain.TermKind     `json:"term,omitempty" enum:"fixed,open_ended,undisclosed" doc:"open_ended or undisclosed: without a last day."`
 }
 
 // AmendmentRefusal is the body that rejects an amendment.

@@ -13,7 +13,8 @@ type Instrument struct {
 	Title       *string                                `json:"title"`
 	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles"`
 	EffectiveOn *domain.Date                           `json:"effective_on"`
-	ExpiresOn   *domain.Date                           `json:"expires_on"`
+	ExpiresOn   *domain.Date                           `json:"expires_on" doc:"null unless the term is fixed."`
+	Term        *domain.TermKind                       `json:"term" enum:"fixed,open_ended,undisclosed" doc:"null: the caller does not see the dates."`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []ScheduleItem                         `json:"schedule"`
 	Obligations []Obligation                           `json:"obligations"`
@@ -76,7 +77,8 @@ type NewInstrument struct {
 	Title       string                                 `json:"title" maxLength:"200"`
 	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
 	EffectiveOn domain.Date                            `json:"effective_on"`
-	ExpiresOn   domain.Date                            `json:"expires_on,omitzero" nullable:"true"`
+	ExpiresOn   domain.Date                            `json:"expires_on,omitzero" nullable:"true" doc:"Not after the agreement's."`
+	Term        domain.TermKind                        `json:"term,omitempty" enum:"fixed,open_ended,undisclosed" doc:"Default: fixed with expires_on, otherwise open_ended."`
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
 	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"Duties by clause and partner."`
@@ -91,6 +93,7 @@ type InstrumentChange struct {
 	Roles       *map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`
 	EffectiveOn *domain.Date                            `json:"effective_on,omitempty"`
 	ExpiresOn   *domain.Date                            `json:"expires_on,omitempty" nullable:"true"`
+	Term        *domain.TermKind                        `json:"term,omitempty" enum:"fixed,open_ended,undisclosed"`
 	Disclosure  *domain.Disclosure                      `json:"disclosure,omitempty" enum:"disclosed,undisclosed"`
 	Schedule    *[]domain.ScheduleItem                  `json:"schedule,omitempty" doc:"All items."`
 	Obligations *[]domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"All duties by clause and partner."`

@@ -11,7 +11,8 @@ import (
 // R1: an agreement has at least two distinct parties. A manager of a party creates it, or the operator on behalf
 // of others.
 //
-// R2: projects start only after every party has signed, because the parties of a draft can still change.
+// R2: projects start only after every party has signed, because the parties of a draft can still change, and not
+// before the effective date; see [TermKind].
 //
 // R3 (drafts): any party's manager edits a draft, and an edit voids the signatures. A draft can be declined or
 // withdrawn, see [ClosedDraft]. Signed terms change only by an [Amendment].
@@ -44,11 +45,13 @@ type Terms struct {
 	Title                 string      `json:"title"`
 	Parties               []PartnerID `json:"parties"`
 	EffectiveOn           Date        `json:"effective_on"`
-	ExpiresOn             Date        `json:"expires_on,omitzero"` // zero: no end
+	ExpiresOn             Date        `json:"expires_on,omitzero"` // zero: see Term
+	Term                  TermKind    `json:"term,omitempty"`      // as stored, see TermKind
 	AcceptanceDays        int         `json:"acceptance_days"`     // working days; 0: no limit
 	DeemedAcceptance      bool        `json:"deemed_acceptance"`
 	ForecastToleranceDays int         `json:"forecast_tolerance_days"`
-	Announced             bool        `json:"announced,omitempty"` // title, parties, signatures and kinds of instruments are public (R17)
+	Announced             bool        `json:"announced,omitempty"`   // title, parties, signatures and kinds of instruments are public (R17)
+	NoticeDays            int         `json:"notice_days,omitempty"` // least number of calendar days from a notice to its last day
 }
 
 // Signature is the signature of one party.
@@ -64,6 +67,7 @@ type AgreementState string
 // The states of an agreement.
 const (
 	AgreementStateDraft      AgreementState = "draft"
+	AgreementStatePending    AgreementState = "pending" // signed, before its effective date
 	AgreementStateActive     AgreementState = "active"
 	AgreementStateExpired    AgreementState = "expired"
 	AgreementStateTerminated AgreementState = "terminated"
@@ -79,6 +83,9 @@ func (a *Agreement) State(at time.Time) AgreementState {
 	case !a.Active:
 		return AgreementStateDraft
 	case a.lastDay() == 0 || DateOf(at.UTC()) <= a.lastDay():
+		if DateOf(at.UTC()) < a.Terms.EffectiveOn {
+			return AgreementStatePending
+		}
 		return AgreementStateActive
 	case a.lastDay() == a.Termination.On:
 		return AgreementStateTerminated
@@ -107,6 +114,15 @@ func (a *Agreement) requireOpen(dc DecisionContext) error {
 	return a.requireActive(dc.At)
 }
 
+// requireChangeable refuses to amend or terminate a draft, or an agreement that has ended, or by a party that has
+// left.
+func (a *Agreement) requireChangeable(dc DecisionContext) error {
+	if err := a.requireNotLeft(dc); err != nil {
+		return err
+	}
+	return a.requireSigned(dc.At)
+}
+
 // requireNotLeft refuses a party that has left the agreement.
 func (a *Agreement) requireNotLeft(dc DecisionContext) error {
 	if partner := dc.Actor.Partner; a.HasLeft(partner, dc.At) {
@@ -115,7 +131,16 @@ func (a *Agreement) requireNotLeft(dc DecisionContext) error {
 	return nil
 }
 
+// requireActive refuses new work before the effective date too.
 func (a *Agreement) requireActive(at time.Time) error {
+	if a.State(at) == AgreementStatePending {
+		return conflict("agreement_not_effective", "Agreement %s takes effect on %s; work is planned and started from then on.", a.ID, a.Terms.EffectiveOn)
+	}
+	return a.requireSigned(at)
+}
+
+// requireSigned refuses a draft and an agreement that has ended.
+func (a *Agreement) requireSigned(at time.Time) error {
 	switch a.State(at) {
 	case AgreementStateDeclined, AgreementStateWithdrawn:
 		return a.requireNotClosed()
@@ -149,6 +174,8 @@ func (t Terms) validate() (check validation) {
 	if t.ExpiresOn != 0 && t.ExpiresOn < t.EffectiveOn {
 		check.add("expires_on", "must not be before effective_on")
 	}
+	check.term("term", t.Term, t.ExpiresOn)
+	check.inRange("notice_days", t.NoticeDays, 0, 3650)
 	check.inRange("acceptance_days", t.AcceptanceDays, 0, 365)
 	check.inRange("forecast_tolerance_days", t.ForecastToleranceDays, 0, 3650)
 	return check
@@ -191,6 +218,7 @@ func (c DraftAgreement) decide(state State, dc DecisionContext) ([]Event, error)
 	if state.Agreement(c.AgreementID) != nil {
 		return nil, conflict("agreement_exists", "Agreement %s already exists; choose another id.", c.AgreementID)
 	}
+	c.Terms.Term = c.Terms.Term.toStore()
 	return sharedEvents("", AgreementDrafted{c.Terms}), nil
 }
 
@@ -216,10 +244,12 @@ type EditAgreement struct {
 	EffectiveOn           *Date        `json:"effective_on,omitempty"`
 	ExpiresOn             *Date        `json:"expires_on,omitempty"`
 	NoEnd                 bool         `json:"no_end,omitempty"` // removes the end date, which a null in JSON cannot express
+	Term                  *TermKind    `json:"term,omitempty"`
 	AcceptanceDays        *int         `json:"acceptance_days,omitempty"`
 	DeemedAcceptance      *bool        `json:"deemed_acceptance,omitempty"`
 	ForecastToleranceDays *int         `json:"forecast_tolerance_days,omitempty"`
 	Announced             *bool        `json:"announced,omitempty"`
+	NoticeDays            *int         `json:"notice_days,omitempty"`
 }
 
 // AgreementEdited carries all terms, new and old, and the parties whose signatures it voided.
@@ -240,12 +270,14 @@ func (c EditAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 		check.add("parties", "your own partner is missing; add it")
 	}
 	check.droppedParties(agreement, to, dc.Actor.Partner)
+	check.instrumentsWithin(agreement, dc.Actor.Partner, to, nil)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
 	if err := requireDraftManager(agreement, dc); err != nil {
 		return nil, err
 	}
+	to.Term = to.Term.toStore()
 	if reflect.DeepEqual(to, agreement.Terms) { // an edit without a change would void the signatures
 		return nil, conflict("nothing_changes", "Agreement %s already has these terms; change at least one.", agreement.ID)
 	}
@@ -304,14 +336,12 @@ func (c EditAgreement) merged(terms Terms) Terms {
 	set(&terms.Title, c.Title)
 	set(&terms.Parties, c.Parties)
 	set(&terms.EffectiveOn, c.EffectiveOn)
-	set(&terms.ExpiresOn, c.ExpiresOn)
-	if c.NoEnd {
-		terms.ExpiresOn = 0
-	}
+	mergeTerm(&terms.Term, &terms.ExpiresOn, c.Term, c.ExpiresOn, c.NoEnd)
 	set(&terms.AcceptanceDays, c.AcceptanceDays)
 	set(&terms.DeemedAcceptance, c.DeemedAcceptance)
 	set(&terms.ForecastToleranceDays, c.ForecastToleranceDays)
 	set(&terms.Announced, c.Announced)
+	set(&terms.NoticeDays, c.NoticeDays)
 	return terms
 }
 

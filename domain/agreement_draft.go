@@ -41,6 +41,7 @@ type EditInstrument struct {
 	EffectiveOn *Date                     `json:"effective_on,omitempty"`
 	ExpiresOn   *Date                     `json:"expires_on,omitempty"`
 	NoEnd       bool                      `json:"no_end,omitempty"` // removes the end date, which a null in JSON cannot express
+	Term        *TermKind                 `json:"term,omitempty"`
 	Disclosure  *Disclosure               `json:"disclosure,omitempty"`
 	Schedule    *[]ScheduleItem           `json:"schedule,omitempty"`
 	Obligations *[]Obligation             `json:"obligations,omitempty"`
@@ -82,6 +83,7 @@ func (c EditInstrument) decide(state State, dc DecisionContext) ([]Event, error)
 	if err := requireDraftManager(agreement, dc); err != nil {
 		return nil, err
 	}
+	to.Term = to.Term.toStore()
 	if reflect.DeepEqual(to, *instrument) {
 		return nil, conflict("nothing_changes", "Instrument %s is already like this; change at least one field.", instrument.ID)
 	}
@@ -101,10 +103,7 @@ func (c EditInstrument) merged(instrument Instrument) Instrument {
 	set(&instrument.Title, c.Title)
 	set(&instrument.Roles, c.Roles)
 	set(&instrument.EffectiveOn, c.EffectiveOn)
-	set(&instrument.ExpiresOn, c.ExpiresOn)
-	if c.NoEnd {
-		instrument.ExpiresOn = 0
-	}
+	mergeTerm(&instrument.Term, &instrument.ExpiresOn, c.Term, c.ExpiresOn, c.NoEnd)
 	set(&instrument.Disclosure, c.Disclosure)
 	setList(&instrument.Schedule, c.Schedule)
 	setList(&instrument.Obligations, c.Obligations)

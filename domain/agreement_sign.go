@@ -40,6 +40,9 @@ func (c SignAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := agreement.requireNotClosed(); err != nil {
 		return nil, err
 	}
+	if err := agreement.requireInstrumentsWithin(dc); err != nil {
+		return nil, err
+	}
 	partner := dc.Actor.Partner
 	if slices.Contains(agreement.signers(), partner) {
 		return nil, conflict("already_signed", "%s has already signed agreement %s.", partner, agreement.ID)

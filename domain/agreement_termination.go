@@ -8,8 +8,8 @@ import (
 // Rules for ending an agreement before its last day:
 //
 // R3: a mutual termination is set when all parties have called the same last day. A party that calls another day
-// replaces its own call. A termination notice needs a reason and a last day that has not passed, and cannot be
-// withdrawn. The agreement ends when notices leave fewer than two parties. With three or more parties a notice
+// replaces its own call. A termination notice needs a reason and a last day after the agreed notice period, and
+// cannot be withdrawn. The agreement ends when notices leave fewer than two parties. With three or more parties a notice
 // withdraws only the party that gave it.
 //
 // R4: a party that has left is treated as after the agreement's end: it cannot plan or start work, and new plans
@@ -167,7 +167,7 @@ func (c TerminateAgreement) decide(state State, dc DecisionContext) ([]Event, er
 	if agreement.AwaitsSignatures() {
 		return nil, conflict("agreement_not_signed", "Agreement %s is a draft and cannot be terminated.", agreement.ID)
 	}
-	if err := agreement.requireOpen(dc); err != nil {
+	if err := agreement.requireChangeable(dc); err != nil {
 		return nil, err
 	}
 	if last := agreement.lastDay(); last != 0 && c.EffectiveOn >= last {
@@ -221,6 +221,9 @@ func (c TerminateAgreement) notice(agreement *Agreement, dc DecisionContext) ([]
 	partner := dc.Actor.Partner
 	if notice := agreement.terminationNotice(partner); notice != nil {
 		return nil, conflict("notice_given", "%s has already given notice for %s, which cannot be changed.", partner, notice.On)
+	}
+	if earliest := DateOf(dc.At.UTC()).AddDays(agreement.Terms.NoticeDays); c.EffectiveOn < earliest {
+		return nil, conflict("notice_too_short", "Agreement %s has a notice period of %d days; the earliest last day is %s.", agreement.ID, agreement.Terms.NoticeDays, earliest)
 	}
 	days := []Date{c.EffectiveOn}
 	for _, notice := range agreement.TerminationNotices {

@@ -63,23 +63,29 @@ type AmendmentChanges struct {
 	Join           []Joining       `json:"join,omitempty"`
 }
 
-// TermsChange selects terms to change; a zero field is not selected. NoEnd selects "no end date".
+// TermsChange selects terms to change; a zero field is not selected. ExpiresOn, NoEnd and Term select the end: a last
+// day, none, or an undisclosed one.
 type TermsChange struct {
-	Title                 *string `json:"title,omitempty"`
-	ExpiresOn             Date    `json:"expires_on,omitzero"`
-	NoEnd                 bool    `json:"no_end,omitempty"`
-	AcceptanceDays        *int    `json:"acceptance_days,omitempty"`
-	DeemedAcceptance      *bool   `json:"deemed_acceptance,omitempty"`
-	ForecastToleranceDays *int    `json:"forecast_tolerance_days,omitempty"`
-	Announced             *bool   `json:"announced,omitempty"`
+	Title                 *string  `json:"title,omitempty"`
+	ExpiresOn             Date     `json:"expires_on,omitzero"`
+	NoEnd                 bool     `json:"no_end,omitempty"`
+	Term                  TermKind `json:"term,omitempty"` // in events only undisclosed; selects no last day
+	AcceptanceDays        *int     `json:"acceptance_days,omitempty"`
+	DeemedAcceptance      *bool    `json:"deemed_acceptance,omitempty"`
+	ForecastToleranceDays *int     `json:"forecast_tolerance_days,omitempty"`
+	NoticeDays            *int     `json:"notice_days,omitempty"`
+	Announced             *bool    `json:"announced,omitempty"`
 }
 
-// InstrumentEnd moves the last day of an instrument. From is the previous one; zero: none. Kind and title are those
+// InstrumentEnd moves the last day of an instrument, or removes it with a Term, which is open_ended or undisclosed.
+// From and FromTerm are the previous ones, as stored. Kind and title are those
 // of the instrument; amendments of earlier versions do not have them.
 type InstrumentEnd struct {
 	ID        InstrumentID   `json:"id,omitempty"`
 	ExpiresOn Date           `json:"expires_on,omitzero"`
 	From      Date           `json:"from,omitzero"`
+	Term      TermKind       `json:"term,omitempty"`
+	FromTerm  TermKind       `json:"from_term,omitempty"`
 	Kind      InstrumentKind `json:"kind,omitempty"`
 	Title     string         `json:"title,omitempty"`
 }
@@ -92,31 +98,43 @@ type Joining struct {
 // AmendmentGround names the change that voided an amendment: a field of the terms, an instrument, or the set of
 // parties.
 type AmendmentGround struct {
-	Field      string       `json:"field"` // title, expires_on, acceptance_days, deemed_acceptance, forecast_tolerance_days, announced, instrument or parties
+	Field      string       `json:"field"` // a name of a term, instrument or parties
 	Instrument InstrumentID `json:"instrument,omitempty"`
 }
 
 // applyTo returns the terms with the selected fields replaced.
 func (c TermsChange) applyTo(terms Terms) Terms {
 	set(&terms.Title, c.Title)
-	if c.ExpiresOn != 0 || c.NoEnd {
-		terms.ExpiresOn = c.ExpiresOn
+	if c.selectsEnd() {
+		terms.ExpiresOn, terms.Term = c.ExpiresOn, c.Term.toStore()
 	}
 	set(&terms.AcceptanceDays, c.AcceptanceDays)
 	set(&terms.DeemedAcceptance, c.DeemedAcceptance)
 	set(&terms.ForecastToleranceDays, c.ForecastToleranceDays)
 	set(&terms.Announced, c.Announced)
+	set(&terms.NoticeDays, c.NoticeDays)
 	return terms
 }
+
+// validateEnd checks the form of the end as a command selects it.
+func (c TermsChange) validateEnd() (check validation) {
+	if c.NoEnd && (c.ExpiresOn != 0 || c.Term != "" && c.Term != TermOpenEnded) {
+		check.add("expires_on", "is given together with no_end; give one of them")
+	}
+	check.term("term", c.Term, c.ExpiresOn)
+	return check
+}
+
+func (c TermsChange) selectsEnd() bool { return c.ExpiresOn != 0 || c.NoEnd || c.Term != "" }
 
 // diffTerms returns the terms that differ, with their old and new values.
 func diffTerms(from, to Terms) (before, after TermsChange) {
 	if from.Title != to.Title {
 		before.Title, after.Title = &from.Title, &to.Title
 	}
-	if from.ExpiresOn != to.ExpiresOn {
-		before.ExpiresOn, before.NoEnd = from.ExpiresOn, from.ExpiresOn == 0
-		after.ExpiresOn, after.NoEnd = to.ExpiresOn, to.ExpiresOn == 0
+	if from.ExpiresOn != to.ExpiresOn || from.Term != to.Term {
+		before.ExpiresOn, before.NoEnd, before.Term = from.ExpiresOn, from.TermKind() == TermOpenEnded, from.Term
+		after.ExpiresOn, after.NoEnd, after.Term = to.ExpiresOn, to.TermKind() == TermOpenEnded, to.Term
 	}
 	if from.AcceptanceDays != to.AcceptanceDays {
 		before.AcceptanceDays, after.AcceptanceDays = &from.AcceptanceDays, &to.AcceptanceDays
@@ -130,6 +148,9 @@ func diffTerms(from, to Terms) (before, after TermsChange) {
 	if from.Announced != to.Announced {
 		before.Announced, after.Announced = &from.Announced, &to.Announced
 	}
+	if from.NoticeDays != to.NoticeDays {
+		before.NoticeDays, after.NoticeDays = &from.NoticeDays, &to.NoticeDays
+	}
 	return before, after
 }
 
@@ -138,7 +159,7 @@ func (c TermsChange) changedField(terms Terms) string {
 	switch {
 	case c.Title != nil && *c.Title != terms.Title:
 		return "title"
-	case (c.ExpiresOn != 0 || c.NoEnd) && c.ExpiresOn != terms.ExpiresOn:
+	case c.selectsEnd() && (c.ExpiresOn != terms.ExpiresOn || c.Term.toStore() != terms.Term):
 		return "expires_on"
 	case c.AcceptanceDays != nil && *c.AcceptanceDays != terms.AcceptanceDays:
 		return "acceptance_days"
@@ -148,6 +169,8 @@ func (c TermsChange) changedField(terms Terms) string {
 		return "forecast_tolerance_days"
 	case c.Announced != nil && *c.Announced != terms.Announced:
 		return "announced"
+	case c.NoticeDays != nil && *c.NoticeDays != terms.NoticeDays:
+		return "notice_days"
 	}
 	return ""
 }
@@ -276,7 +299,7 @@ func (a *Amendment) findVoidGround(agreement *Agreement, at time.Time) (Amendmen
 		}
 	}
 	for _, end := range a.Changes.EndInstruments {
-		if instrument := agreement.Instrument(end.ID); instrument == nil || instrument.ExpiresOn != end.From {
+		if instrument := agreement.Instrument(end.ID); instrument == nil || instrument.ExpiresOn != end.From || instrument.Term != end.FromTerm {
 			return AmendmentGround{"instrument", end.ID}, true
 		}
 	}

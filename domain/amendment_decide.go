@@ -31,15 +31,13 @@ func (c ProposeAmendment) decide(state State, dc DecisionContext) ([]Event, erro
 	}
 	event := AmendmentProposed{len(agreement.Amendments) + 1, c.Key, dc.Actor.Partner, c.Title, c.Changes, TermsChange{}, agreement.present(agreement.Terms.Parties, dc.At)}
 	event.From, event.Changes.Terms = diffTerms(agreement.Terms, c.Changes.Terms.applyTo(agreement.Terms))
-	event.Changes.EndInstruments = slices.Clone(c.Changes.EndInstruments)
-	for n, end := range event.Changes.EndInstruments {
-		if instrument := agreement.Instrument(end.ID); instrument != nil {
-			event.Changes.EndInstruments[n].From = instrument.ExpiresOn
-			event.Changes.EndInstruments[n].Kind, event.Changes.EndInstruments[n].Title = instrument.Kind, instrument.Title
-		}
-	}
+	event.Changes.EndInstruments = agreement.instrumentEnds(c.Changes.EndInstruments)
 	if err := c.validate(agreement, event.Changes, dc).err(); err != nil {
 		return nil, err
+	}
+	event.Changes.AddInstruments = slices.Clone(event.Changes.AddInstruments)
+	for n := range event.Changes.AddInstruments {
+		event.Changes.AddInstruments[n].Term = event.Changes.AddInstruments[n].Term.toStore()
 	}
 	if err := agreement.requirePartyManager(dc); err != nil {
 		return nil, err
@@ -55,20 +53,32 @@ func (c ProposeAmendment) decide(state State, dc DecisionContext) ([]Event, erro
 	return sharedEvents("", event), nil
 }
 
+// instrumentEnds completes the ends of a command with the present terms, kinds and titles.
+func (a *Agreement) instrumentEnds(ends []InstrumentEnd) []InstrumentEnd {
+	ends = slices.Clone(ends)
+	for n, end := range ends {
+		if instrument := a.Instrument(end.ID); instrument != nil {
+			ends[n].From, ends[n].FromTerm, ends[n].Kind, ends[n].Title = instrument.ExpiresOn, instrument.Term, instrument.Kind, instrument.Title
+		}
+		if end.ExpiresOn != 0 && end.Term == TermFixed {
+			ends[n].Term = ""
+		}
+	}
+	return ends
+}
+
 func (c ProposeAmendment) validate(agreement *Agreement, differing AmendmentChanges, dc DecisionContext) (check validation) {
 	check.line("title", c.Title, 200, true)
-	var within validation
+	within := c.Changes.Terms.validateEnd()
 	to := differing.Terms.applyTo(agreement.Terms)
 	within.joiners(agreement, c.Changes.Join)
 	for _, joiner := range c.Changes.Join {
 		to.Parties = with(to.Parties, joiner.Partner)
 	}
-	if c.Changes.Terms.ExpiresOn != 0 && c.Changes.Terms.NoEnd {
-		within.add("expires_on", "is given together with no_end; give one of them")
-	}
 	within.notPast("expires_on", differing.Terms.ExpiresOn, dc)
 	within = append(within, differing.validateTerms(to)...)
 	within.instrumentChanges(agreement, to, differing, dc)
+	within.instrumentsWithin(agreement, dc.Actor.Partner, to, differing.EndInstruments)
 	if differing.isEmpty() && len(within) == 0 {
 		check.add("changes", "no change; name at least one")
 	}
@@ -139,17 +149,25 @@ func (v *validation) instrumentChanges(agreement *Agreement, to Terms, changes A
 		if instrument != nil {
 			detail = agreement.DetailFor(instrument, dc.Actor.Partner)
 		}
+		var term validation
+		term.term("term", end.Term, end.ExpiresOn)
 		switch {
 		case detail == DetailKind:
 			v.add("end_instruments", "instrument %q does not exist", end.ID)
 		case detail == DetailSummary:
 			v.add("end_instruments", "%s has no role in instrument %s; one of its parties can propose the end", dc.Actor.Partner, end.ID)
-		case end.ExpiresOn == 0:
+		case len(term) > 0:
+			v.add("end_instruments", "%s: %s", end.ID, term[0])
+		case end.ExpiresOn == 0 && end.Term == "":
 			v.add("end_instruments", "%s: expires_on: required", end.ID)
-		case end.ExpiresOn < instrument.EffectiveOn:
+		case end.ExpiresOn != 0 && end.ExpiresOn < instrument.EffectiveOn:
 			v.add("end_instruments", "%s: expires_on: must not be before effective_on", end.ID)
-		case end.ExpiresOn == instrument.ExpiresOn:
+		case end.ExpiresOn != 0 && end.ExpiresOn == instrument.ExpiresOn:
 			v.add("end_instruments", "%s already ends on %s", end.ID, end.ExpiresOn)
+		case end.ExpiresOn == 0 && TermOf(end.Term, 0) == instrument.TermKind():
+			v.add("end_instruments", "the term of %s is already %s", end.ID, Term(end.Term))
+		case to.ExpiresOn != 0 && end.ExpiresOn > to.ExpiresOn:
+			v.add("end_instruments", "%s: expires_on: must not be after the agreement's last day, %s", end.ID, to.ExpiresOn)
 		case slices.Contains(named, end.ID):
 			v.add("end_instruments", "%s is named twice; name it once", end.ID)
 		}
@@ -175,7 +193,7 @@ func (a *Agreement) requireAmendable(dc DecisionContext) error {
 	if a.AwaitsSignatures() {
 		return conflict("agreement_not_signed", "Agreement %s is a draft; edit it instead.", a.ID)
 	}
-	return a.requireOpen(dc)
+	return a.requireChangeable(dc)
 }
 
 func (e AmendmentProposed) amendmentNumber() int { return e.Amendment }

@@ -82,7 +82,7 @@ func (a amendmentContext) requireSignable(dc DecisionContext) error {
 	if err := a.requireOpen(); err != nil {
 		return err
 	}
-	if err := a.agreement.requireOpen(dc); err != nil {
+	if err := a.agreement.requireChangeable(dc); err != nil {
 		return err
 	}
 	if a.signed(dc.Actor.Partner) {
@@ -99,7 +99,15 @@ func (a amendmentContext) requireSignable(dc DecisionContext) error {
 	for _, end := range a.Changes.EndInstruments {
 		check.notPast("end_instruments", end.ExpiresOn, dc)
 	}
-	check = append(check, a.Changes.validateTerms(a.Changes.Terms.applyTo(a.agreement.Terms))...)
+	to := a.Changes.Terms.applyTo(a.agreement.Terms)
+	check = append(check, a.Changes.validateTerms(to)...)
+	for _, instrument := range a.Changes.AddInstruments {
+		check.within(&instrument, to)
+	}
+	for _, end := range a.Changes.EndInstruments {
+		check.within(&Instrument{ExpiresOn: end.ExpiresOn}, to)
+	}
+	check.instrumentsWithin(a.agreement, dc.Actor.Partner, to, a.Changes.EndInstruments)
 	if len(check) > 0 {
 		return conflict("amendment_does_not_fit", "Amendment %d can no longer take effect (%s); propose it again.", a.Number, check[0])
 	}
@@ -151,7 +159,7 @@ func (e AgreementAmended) apply(world *World, header Header) {
 	for _, end := range e.Ended {
 		for i := range agreement.Instruments {
 			if agreement.Instruments[i].ID == end.ID {
-				agreement.Instruments[i].ExpiresOn = end.ExpiresOn
+				agreement.Instruments[i].ExpiresOn, agreement.Instruments[i].Term = end.ExpiresOn, end.Term.toStore()
 			}
 		}
 	}

@@ -88,6 +88,9 @@ func (w WantedChange) proposal(milestone *Milestone, agreement *Agreement, proje
 	to := w.To.applyTo(milestone.Plan)
 	wrong := to.validate(project, false)
 	wrong.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan)
+	if to.Instrument != milestone.Plan.Instrument {
+		wrong.instrumentRunning(agreement, to.Instrument, dc)
+	}
 	wrong.departedPartners(agreement, dc.At, to, milestone.Plan)
 	if to.DueOn != milestone.Plan.DueOn {
 		wrong.plannedDate("due_on", to.DueOn, dc)

@@ -62,7 +62,7 @@ func TestDisclosedEvent(t *testing.T) {
 		{ProjectEdited{To: ProjectFields{Title: "P", Instrument: "mi-home"}}, ProjectEdited{To: ProjectFields{Title: "P"}}},
 		{AmendmentVoided{1, AmendmentGround{"instrument", "mi-home"}}, AmendmentVoided{1, AmendmentGround{Field: "instrument"}}},
 		{
-			AgreementAmended{Ended: []InstrumentEnd{{"mi-home", 2018_07_04, 0, Supply, "Mi Home"}}, To: agreement.Terms, Added: []Instrument{supply}},
+			AgreementAmended{Ended: []InstrumentEnd{{ID: "mi-home", ExpiresOn: 2018_07_04, From: 0, Kind: Supply, Title: "Mi Home"}}, To: agreement.Terms, Added: []Instrument{supply}},
 			AgreementAmended{Ended: []InstrumentEnd{{Kind: Supply}}, To: agreement.Terms, Added: []Instrument{{Kind: Supply, Disclosure: Undisclosed}}},
 		},
 		{MilestoneStarted{}, MilestoneStarted{}},

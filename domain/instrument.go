@@ -57,6 +57,7 @@ type Instrument struct {
 	Roles       map[RoleName][]PartnerID `json:"roles,omitempty"`
 	EffectiveOn Date                     `json:"effective_on,omitzero"`
 	ExpiresOn   Date                     `json:"expires_on,omitzero"`
+	Term        TermKind                 `json:"term,omitempty"` // as stored, see TermKind
 	Disclosure  Disclosure               `json:"disclosure"`
 	Schedule    []ScheduleItem           `json:"schedule,omitempty"`
 	Obligations []Obligation             `json:"obligations,omitempty"`
@@ -107,6 +108,8 @@ func (i *Instrument) validate(agreement *Agreement) (check validation) {
 	if i.ExpiresOn != 0 && i.ExpiresOn < i.EffectiveOn {
 		check.add("expires_on", "must not be before effective_on")
 	}
+	check.term("term", i.Term, i.ExpiresOn)
+	check.within(i, agreement.Terms)
 	if i.Disclosure != Disclosed && i.Disclosure != Undisclosed {
 		check.add("disclosure", "%q is unknown; use disclosed or undisclosed", i.Disclosure)
 	}
@@ -230,6 +233,7 @@ func (c AddInstrument) decide(state State, dc DecisionContext) ([]Event, error) 
 	if agreement.Instrument(c.Instrument.ID) != nil {
 		return nil, errInstrumentExists(agreement, c.Instrument.ID)
 	}
+	c.Instrument.Term = c.Instrument.Term.toStore()
 	return sharedEvents(string(c.Instrument.ID), InstrumentAdded{c.Instrument, agreement.signers()}), nil
 }
 

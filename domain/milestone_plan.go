@@ -31,6 +31,7 @@ func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	check := plan.validate(project, c.Private)
 	check.instrumentRefs(agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
 	check.departedPartners(agreement, dc.At, plan, Plan{})
+	check.instrumentRunning(agreement, plan.Instrument, dc)
 	check.slug("id", string(c.MilestoneRef.Milestone))
 	check.plannedDate("due_on", plan.DueOn, dc)
 	if c.Private && plan.Owner != dc.Actor.Partner {
@@ -100,6 +101,9 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	check.departedPartners(milestone.agreement, dc.At, to, milestone.Plan)
 	if to.DueOn != milestone.Plan.DueOn {
 		check.plannedDate("due_on", to.DueOn, dc)
+	}
+	if to.Instrument != milestone.Plan.Instrument {
+		check.instrumentRunning(milestone.agreement, to.Instrument, dc)
 	}
 	if private && to.Owner != milestone.Plan.Owner {
 		check.add("owner", "the owner of a private milestone cannot change; share it first")

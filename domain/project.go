@@ -94,6 +94,7 @@ func (c CreateProject) decide(state State, dc DecisionContext) ([]Event, error) 
 	}
 	check := c.validate(agreement, dc)
 	check.decideByDate(c.DecideBy, dc)
+	check.instrumentRunning(agreement, c.Instrument, dc)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
@@ -213,6 +214,9 @@ func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
 	set(&to.Area, c.Area)
 	set(&to.Instrument, c.Instrument)
 	check := c.validate(agreement.ViewFor(dc.Actor.Partner, dc.At), to, dc)
+	if to.Instrument != from.Instrument {
+		check.instrumentRunning(agreement, to.Instrument, dc)
+	}
 	call, called := c.call(project, &check)
 	if err := check.err(); err != nil {
 		return nil, err

@@ -293,9 +293,12 @@ func requirement(t require.TestingT, text string) Requirement {
 	return Requirement{text[:max(i, 0)], date(t, text[i+len(" by "):])}
 }
 
-// instrumentEnd reads "chips 2018-12-31".
+// instrumentEnd reads "chips 2018-12-31" or "chips open_ended".
 func instrumentEnd(t require.TestingT, text string) InstrumentEnd {
 	id, day, _ := strings.Cut(text, " ")
+	if kind := TermKind(day); kind == TermOpenEnded || kind == TermUndisclosed {
+		return InstrumentEnd{ID: InstrumentID(id), Term: kind}
+	}
 	return InstrumentEnd{ID: InstrumentID(id), ExpiresOn: date(t, day)}
 }
 

@@ -100,6 +100,7 @@ func draftAgreement(req *writeCall, body *api.NewAgreement) (*intent, error) {
 			Title: body.Title, Parties: body.Parties, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
 			AcceptanceDays: body.AcceptanceDays, DeemedAcceptance: body.DeemedAcceptance, ForecastToleranceDays: body.ForecastToleranceDays,
 			Announced: body.Announced,
+			Term:      body.Term, NoticeDays: body.NoticeDays,
 		}},
 		status: http.StatusCreated, path: agreementPath(id), read: readAgreement(id), mapRejection: req.explainTokenLimit,
 	}
@@ -139,6 +140,7 @@ func editAgreement(req *writeCall, body *api.AgreementChange) (*intent, error) {
 			AgreementID: id, NoEnd: noEnd, Title: body.Title, Parties: body.Parties, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
 			AcceptanceDays: body.AcceptanceDays, DeemedAcceptance: body.DeemedAcceptance, ForecastToleranceDays: body.ForecastToleranceDays,
 			Announced: body.Announced,
+			Term:      body.Term, NoticeDays: body.NoticeDays,
 		},
 		status: http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil
@@ -248,7 +250,7 @@ func editInstrument(req *writeCall, body *api.InstrumentChange) (*intent, error)
 	default:
 		intent.command = domain.EditInstrument{
 			AgreementID: agreement, Instrument: instrument, NoEnd: body.ExpiresOn != nil && *body.ExpiresOn == 0, Kind: body.Kind, Title: body.Title, Roles: body.Roles,
-			EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn, Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
+			EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn, Term: body.Term, Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
 		}
 	}
 	return intent, nil
@@ -302,7 +304,7 @@ func addInstrument(req *writeCall, body *api.NewInstrument) (*intent, error) {
 	return &intent{
 		command: domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
 			ID: id, Kind: body.Kind, Title: body.Title, Roles: body.Roles, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
-			Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
+			Term: body.Term, Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
 		}},
 		status: http.StatusCreated, path: joinPath(agreementPath(agreement)+"/instruments", id), read: readInstrument(agreement, id),
 	}, nil

@@ -85,6 +85,7 @@ func amendmentChanges(proposal *api.TermsProposal) domain.AmendmentChanges {
 	changes := domain.AmendmentChanges{Terms: domain.TermsChange{
 		Title: proposal.Title, ExpiresOn: proposal.ExpiresOn, NoEnd: proposal.NoEnd, AcceptanceDays: proposal.AcceptanceDays,
 		DeemedAcceptance: proposal.DeemedAcceptance, ForecastToleranceDays: proposal.ForecastToleranceDays, Announced: proposal.Announced,
+		Term: proposal.Term, NoticeDays: proposal.NoticeDays,
 	}}
 	for _, joining := range proposal.Join {
 		changes.Join = append(changes.Join, domain.Joining{Partner: joining.Partner})
@@ -92,11 +93,11 @@ func amendmentChanges(proposal *api.TermsProposal) domain.AmendmentChanges {
 	for _, instrument := range proposal.AddInstruments {
 		changes.AddInstruments = append(changes.AddInstruments, domain.Instrument{
 			ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: instrument.Roles, EffectiveOn: instrument.EffectiveOn, ExpiresOn: instrument.ExpiresOn,
-			Disclosure: instrument.Disclosure, Schedule: instrument.Schedule, Obligations: instrument.Obligations,
+			Term: instrument.Term, Disclosure: instrument.Disclosure, Schedule: instrument.Schedule, Obligations: instrument.Obligations,
 		})
 	}
 	for _, ending := range proposal.EndInstruments {
-		changes.EndInstruments = append(changes.EndInstruments, domain.InstrumentEnd{ID: ending.ID, ExpiresOn: ending.ExpiresOn})
+		changes.EndInstruments = append(changes.EndInstruments, domain.InstrumentEnd{ID: ending.ID, ExpiresOn: ending.ExpiresOn, Term: ending.Term})
 	}
 	return changes
 }

@@ -2,6 +2,7 @@ package http
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -76,4 +77,36 @@ func TestDraftsAreDeclinedAndWithdrawn(t *testing.T) {
 		e.As("nokia").PATCH(draft, object{"acceptance_days": 5}).Refused(409, "agreement_closed")
 	}
 	e.As("xiaomi").POST(e.draft("Kept")+"/decline", object{}).Want(422)
+}
+
+// R2, R3: an agreement is pending until its effective date, and a notice keeps the notice period.
+func TestAPendingAgreement(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.supplied()
+	later := e.clock.Now().AddDate(0, 0, 10)
+	pact := e.draft("Later")
+	a := e.As("nokia").PATCH(pact, object{"effective_on": later.Format(time.DateOnly), "term": "undisclosed", "notice_days": 30}).Want(200)
+	require.Equal(t, []any{"draft", "undisclosed", nil}, []any{a.get("state"), a.get("term"), a.get("expires_on")})
+	for _, p := range []string{"nokia", "xiaomi"} {
+		a = e.As(p).POST(pact+"/sign", object{"signatory": "A. Signer"}).Want(200)
+	}
+	require.Equal(t, "pending", a.get("state"))
+	project := object{"id": "lab", "title": "Lab", "stage": "exploring", "lead": "nokia", "participants": []string{"nokia", "xiaomi"}, "decide_by": "2041-01-01"}
+	e.As("nokia").POST(pact+"/projects", project).Refused(409, "agreement_not_effective")
+	e.clock.advance(10 * 24 * time.Hour)
+	require.Equal(t, "active", e.As("xiaomi").GET(pact).Want(200).get("state"))
+	e.As("nokia").POST(pact+"/projects", project).Want(201)
+
+	notice := object{"mode": "notice", "reason": "new strategy", "effective_on": later.AddDate(0, 0, 29).Format(time.DateOnly)}
+	e.As("nokia").POST(pact+"/terminate", notice).Refused(409, "notice_too_short")
+	changes := object{"term": "fixed", "expires_on": "2041-12-31", "notice_days": 0}
+	amendment := e.As("nokia").POST(pact+"/amendments", object{"title": "Shorter", "changes": changes}).Want(201)
+	require.Equal(t, object{"term": "fixed", "expires_on": "2041-12-31", "notice_days": 0.0}, amendment.get("changes"))
+	require.Equal(t, object{"term": "undisclosed", "notice_days": 30.0}, amendment.get("from"))
+	for _, p := range []string{"nokia", "xiaomi"} {
+		e.As(p).POST(pact+"/amendments/1/sign", object{"signatory": "A. Signer"}).Want(200)
+	}
+	require.Equal(t, "fixed", e.As("xiaomi").GET(pact).Want(200).get("term"))
+	e.As("nokia").POST(pact+"/terminate", notice).Want(200)
 }

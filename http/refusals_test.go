@@ -127,6 +127,13 @@ func (w *world) agreementRefusals() []refused {
 		{"nokia", "PATCH", w.at(w.a), object{"title": "New"}, `"99-x"`, 412, "version_mismatch", ""},
 		{"nokia", "PATCH", w.at(w.a), object{"title": "New"}, "", 409, "agreement_signed", ""},
 		{"operator", "PATCH", w.at(w.next), object{"title": "New"}, "", 404, "not_found", ""},
+		{"nokia", "POST", all, draft.with(object{"term": "undisclosed", "expires_on": "2020-01-01", "notice_days": -1}), "", 422, "invalid_field", "term notice_days"},
+		{"nokia", "PATCH", w.at(w.next), object{"term": "fixed"}, "", 422, "invalid_field", "term"},
+		{"nokia", "PATCH", w.at(w.next), object{"effective_on": "2017-07-06"}, "", 422, "invalid_field", "effective_on"},
+		{"xiaomi", "POST", w.at(w.next) + "/decline", object{"reason": ""}, "", 422, "invalid_field", "reason"},
+		{"nokia", "POST", w.at(w.next) + "/decline", object{"reason": "too early"}, "", 409, "own_draft", ""},
+		{"xiaomi", "POST", w.at(w.next) + "/withdraw", nil, "", 409, "not_drafter", ""},
+		{"nokia", "POST", w.at(w.a) + "/decline", object{"reason": "too early"}, "", 409, "agreement_signed", ""},
 		{"nokia", "POST", w.at(w.next) + "/sign", object{"signed_on": "2017-09-05"}, "", 422, "invalid_field", "signed_on"},
 		{"nokia", "POST", w.at(w.a) + "/sign", object{}, "", 409, "already_signed", ""},
 		{"nokia-viewer", "POST", w.at(w.a) + "/sign", object{}, "", 403, "manager_only", ""},
@@ -142,6 +149,10 @@ func (w *world) instrumentRefusals() []refused {
 	joint, draft := w.at(w.a)+"/instruments/joint", w.at(w.next)+"/instruments/joint"
 	lot, delivered := joint+"/schedule/lot", object{"state": "delivered"}
 	return []refused{
+		{"nokia", "DELETE", joint, nil, "", 409, "agreement_signed", ""},
+		{"nokia", "PATCH", joint, object{"title": "New"}, "", 409, "agreement_signed", ""},
+		{"nokia", "PATCH", draft, object{"effective_on": "2017-07-04"}, "", 422, "invalid_field", "effective_on"},
+		{"nokia-viewer", "DELETE", draft, nil, "", 403, "manager_only", ""},
 		{"nokia", "PATCH", lot, delivered, "", 409, "item_open", ""},
 		{"nokia", "PATCH", lot, delivered, `"99-x"`, 412, "version_mismatch", ""},
 		{"nokia", "PATCH", lot, object{"state": "planned"}, "", 422, "invalid_field", "state"},

@@ -322,7 +322,7 @@ func (w *world) draft() {
 	parties := []string{"nokia", "xiaomi"}
 	title := fmt.Sprintf("canary-%02d-of-the-draft", len(w.canaries))
 	a := w.As("nokia").POST("/v1/agreements", object{
-		"id": "next", "title": title, "parties": parties, "effective_on": "2018-01-01",
+		"id": "next", "title": title, "parties": parties, "effective_on": "2017-07-05",
 		"acceptance_days": 0, "deemed_acceptance": false, "forecast_tolerance_days": 0,
 	}).Want(201)
 	w.next = w.canaryID(a.text("id"), a.text("id"), parties...)

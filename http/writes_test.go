@@ -1,6 +1,7 @@
 package http
 
 import (
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -26,6 +27,8 @@ func TestEveryWrite(t *testing.T) {
 	w := newWorld(t)
 	member := "/v1/partners/nokia/members/" + w.members["nokia"]
 	terms := object{"id": "pact-ten", "title": "Ten", "parties": []string{"nokia", "xiaomi"}, "effective_on": "2017-01-01", "acceptance_days": 5, "deemed_acceptance": true, "forecast_tolerance_days": 3}
+	eleven := maps.Clone(terms)
+	eleven["id"] = "pact-eleven"
 	pact := "/v1/agreements/pact-ten"
 	project := pact + "/projects/lab"
 	one := project + "/milestones/one"
@@ -54,6 +57,12 @@ func TestEveryWrite(t *testing.T) {
 		{"operator", "POST", "/v1/agreements", terms, 201, "agreement.drafted", ""},
 		{"xiaomi", "PATCH", pact, object{"title": "Ten, edited"}, 200, "agreement.edited", ""},
 		{"nokia", "POST", pact + "/instruments", object{"id": "part", "kind": "supply", "title": "Part", "roles": object{"supplier": []string{"nokia"}, "customer": []string{"xiaomi"}}, "effective_on": "2017-01-01", "disclosure": "disclosed", "schedule": []object{{"id": "lot", "title": "Lot"}}}, 201, "instrument.added", ""},
+		{"nokia", "PATCH", pact + "/instruments/part", object{"title": "Parts", "schedule": []object{{"id": "lot", "title": "First lot"}}}, 200, "instrument.edited", ""},
+		{"nokia", "POST", pact + "/instruments", object{"id": "extra", "kind": "exploration", "title": "Extra", "effective_on": "2017-01-01", "disclosure": "disclosed"}, 201, "instrument.added", ""},
+		{"xiaomi", "DELETE", pact + "/instruments/extra", nil, 204, "instrument.removed", ""},
+		{"operator", "POST", "/v1/agreements", eleven, 201, "", ""},
+		{"xiaomi", "POST", "/v1/agreements/pact-eleven/decline", object{"reason": "too early"}, 200, "", ""},
+		{"nokia", "POST", w.at(w.next) + "/withdraw", nil, 200, "", ""},
 		{"nokia", "POST", pact + "/sign", object{"signatory": "A. Signer", "signed_on": "2017-09-01"}, 200, "agreement.signed", ""},
 		{"xiaomi", "POST", pact + "/sign", nil, 200, "agreement.signed agreement.activated", ""},
 		{"nokia", "POST", pact + "/amendments", object{"title": "Shorter", "changes": object{"acceptance_days": 3}}, 201, "amendment.proposed", ""},

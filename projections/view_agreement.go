@@ -27,7 +27,7 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 	terms := agreement.Terms
 	shape := api.Agreement{
 		ID: agreement.ID, Title: terms.Title, State: agreement.State(v.now), Parties: terms.Parties,
-		EffectiveOn: terms.EffectiveOn, ExpiresOn: nilIfZero(terms.ExpiresOn),
+		EffectiveOn: terms.EffectiveOn, ExpiresOn: nilIfZero(terms.ExpiresOn), Term: terms.TermKind(), NoticeDays: terms.NoticeDays,
 		AcceptanceDays: terms.AcceptanceDays, DeemedAcceptance: terms.DeemedAcceptance,
 		ForecastToleranceDays: terms.ForecastToleranceDays, Announced: terms.Announced,
 		Signatures:  map[domain.PartnerID]*api.Signature{},

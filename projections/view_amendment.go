@@ -70,11 +70,16 @@ func (v *View) amendmentShape(agreement *domain.Agreement, amendment *domain.Ame
 }
 
 func termsFields(change domain.TermsChange) api.TermsFields {
-	return api.TermsFields{
-		Title: change.Title, ExpiresOn: nilIfZero(change.ExpiresOn), NoEnd: nilIfZero(change.NoEnd),
+	fields := api.TermsFields{
+		NoticeDays: change.NoticeDays,
+		Title:      change.Title, ExpiresOn: nilIfZero(change.ExpiresOn), NoEnd: nilIfZero(change.NoEnd),
 		AcceptanceDays: change.AcceptanceDays, DeemedAcceptance: change.DeemedAcceptance,
 		ForecastToleranceDays: change.ForecastToleranceDays, Announced: change.Announced,
 	}
+	if change.ExpiresOn != 0 || change.NoEnd || change.Term != "" {
+		fields.Term = new(domain.TermOf(change.Term, change.ExpiresOn))
+	}
+	return fields
 }
 
 func (v *View) termsChanges(agreement *domain.Agreement, changes domain.AmendmentChanges) api.TermsChanges {
@@ -83,14 +88,17 @@ func (v *View) termsChanges(agreement *domain.Agreement, changes domain.Amendmen
 	shape := api.TermsChanges{
 		Title: fields.Title, ExpiresOn: fields.ExpiresOn, NoEnd: fields.NoEnd, AcceptanceDays: fields.AcceptanceDays,
 		DeemedAcceptance: fields.DeemedAcceptance, ForecastToleranceDays: fields.ForecastToleranceDays, Announced: fields.Announced,
+		Term: fields.Term, NoticeDays: fields.NoticeDays,
 	}
 	for n := range changes.AddInstruments {
 		shape.AddInstruments = append(shape.AddInstruments, addedShape(&changes.AddInstruments[n]))
 	}
 	for _, end := range changes.EndInstruments {
-		shape.EndInstruments = append(shape.EndInstruments, api.EndedInstrument{
-			ID: nilIfZero(end.ID), Kind: nilIfZero(end.Kind), ExpiresOn: nilIfZero(end.ExpiresOn), From: nilIfZero(end.From),
-		})
+		ended := api.EndedInstrument{ID: nilIfZero(end.ID), Kind: nilIfZero(end.Kind), ExpiresOn: nilIfZero(end.ExpiresOn), From: nilIfZero(end.From)}
+		if end.ExpiresOn != 0 || end.Term != "" {
+			ended.Term, ended.FromTerm = new(domain.TermOf(end.Term, end.ExpiresOn)), new(domain.TermOf(end.FromTerm, end.From))
+		}
+		shape.EndInstruments = append(shape.EndInstruments, ended)
 	}
 	for _, joining := range changes.Join {
 		shape.Join = append(shape.Join, api.JoiningPartner{Partner: joining.Partner})
@@ -103,7 +111,7 @@ func addedShape(instrument *domain.Instrument) api.AddedInstrument {
 		ID: nilIfZero(instrument.ID), Detail: instrument.Detail(), Kind: instrument.Kind,
 		Title: nilIfZero(instrument.Title), Roles: rolesShape(instrument),
 		EffectiveOn: nilIfZero(instrument.EffectiveOn), ExpiresOn: nilIfZero(instrument.ExpiresOn),
-		Disclosure: instrument.Disclosure, Schedule: []api.AddedItem{}, Obligations: []api.AddedObligation{},
+		Term: termShape(instrument), Disclosure: instrument.Disclosure, Schedule: []api.AddedItem{}, Obligations: []api.AddedObligation{},
 	}
 	for _, item := range instrument.Schedule {
 		shape.Schedule = append(shape.Schedule, api.AddedItem{

@@ -49,7 +49,7 @@ func (v inbox) endItems(node *agreementNode) (items []api.InboxItem) {
 			Since: time.UnixMicro(at).UTC(), URL: v.url("agreements", string(node.id)),
 		})
 	}
-	if agreement.State(v.now) != domain.AgreementStateActive || !agreement.Party(me) {
+	if state := agreement.State(v.now); (state != domain.AgreementStateActive && state != domain.AgreementStatePending) || !agreement.Party(me) {
 		return nil
 	}
 	today := domain.DateOf(v.now.UTC())

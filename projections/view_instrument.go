@@ -34,7 +34,7 @@ func (v *View) instrumentShape(agreement *domain.Agreement, whole *domain.Instru
 	shape := api.Instrument{
 		Agreement: agreement.ID, ID: nilIfZero(instrument.ID), Detail: instrument.Detail(), Kind: instrument.Kind,
 		Title: nilIfZero(instrument.Title), Roles: rolesShape(&instrument),
-		EffectiveOn: nilIfZero(instrument.EffectiveOn), ExpiresOn: nilIfZero(instrument.ExpiresOn), Disclosure: instrument.Disclosure,
+		EffectiveOn: nilIfZero(instrument.EffectiveOn), ExpiresOn: nilIfZero(instrument.ExpiresOn), Term: termShape(&instrument), Disclosure: instrument.Disclosure,
 		Schedule: v.schedule(agreement, &instrument, all), Obligations: obligations(&instrument, all),
 		PrivateNote: agreement.Note(whole.ID, v.viewer.Partner),
 	}
@@ -42,6 +42,14 @@ func (v *View) instrumentShape(agreement *domain.Agreement, whole *domain.Instru
 		shape.URL = new(v.url("agreements", string(agreement.ID), "instruments", string(instrument.ID)))
 	}
 	return shape
+}
+
+// termShape returns nil for an instrument whose dates the viewer does not see.
+func termShape(instrument *domain.Instrument) *domain.TermKind {
+	if instrument.Detail() != domain.DetailFull {
+		return nil
+	}
+	return new(instrument.TermKind())
 }
 
 func rolesShape(instrument *domain.Instrument) map[domain.RoleName][]domain.PartnerID {

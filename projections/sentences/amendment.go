@@ -47,10 +47,12 @@ func (p *phrasebook) changedTerms(fact Fact, to, from domain.TermsChange) []stri
 	if to.Title != nil {
 		edits.title("title", value(from.Title), *to.Title)
 	}
-	if to.NoEnd {
-		edits.words = append(edits.words, p.text("terms.no_end", nil))
-	} else {
-		edits.date("expires_on", from.ExpiresOn, cmp.Or(to.ExpiresOn, from.ExpiresOn))
+	if toKind := domain.TermOf(to.Term, to.ExpiresOn); to.ExpiresOn != 0 || to.NoEnd || to.Term != "" {
+		fromKind := domain.TermOf(from.Term, from.ExpiresOn)
+		if fromKind == toKind && from.ExpiresOn == to.ExpiresOn { // of an earlier version, without the previous term
+			edits.value("term", "", p.term(toKind, to.ExpiresOn))
+		}
+		edits.end(fromKind, from.ExpiresOn, toKind, to.ExpiresOn)
 	}
 	if to.AcceptanceDays != nil {
 		edits.days("acceptance_days", "days.working", value(from.AcceptanceDays), *to.AcceptanceDays)
@@ -60,6 +62,9 @@ func (p *phrasebook) changedTerms(fact Fact, to, from domain.TermsChange) []stri
 	}
 	if to.ForecastToleranceDays != nil {
 		edits.days("forecast_tolerance_days", "days.calendar", value(from.ForecastToleranceDays), *to.ForecastToleranceDays)
+	}
+	if to.NoticeDays != nil {
+		edits.days("notice_days", "days.calendar", value(from.NoticeDays), *to.NoticeDays)
 	}
 	if to.Announced != nil {
 		edits.words = append(edits.words, p.announced(*to.Announced))
@@ -104,6 +109,10 @@ func (p *phrasebook) instrumentChanges(fact Fact, added []domain.Instrument, end
 		data := args{"Value": cmp.Or(end.Title, fact.instrument(end.ID))}
 		if end.ExpiresOn != 0 {
 			data["On"] = p.style.date(end.ExpiresOn)
+		}
+		if end.ExpiresOn == 0 && end.Term != "" {
+			words = append(words, p.text("terms.end_as", args{"Value": data["Value"], "Term": p.term(end.Term, 0)}))
+			continue
 		}
 		words = append(words, p.text("terms.end", data))
 	}

@@ -130,7 +130,11 @@ func (p *phrasebook) instrumentEdited(fact Fact, event domain.InstrumentEdited) 
 		case "effective_on":
 			edits.date("effective_on", from.EffectiveOn, to.EffectiveOn)
 		case "expires_on":
-			edits.date("expires_on", from.ExpiresOn, to.ExpiresOn)
+			edits.end(from.TermKind(), from.ExpiresOn, to.TermKind(), to.ExpiresOn)
+		case "term":
+			if from.ExpiresOn == 0 && to.ExpiresOn == 0 { // otherwise the last day changed too
+				edits.end(from.TermKind(), 0, to.TermKind(), 0)
+			}
 		case "disclosure":
 			edits.value("disclosure", edits.word("disclosure", string(from.Disclosure)), edits.word("disclosure", string(to.Disclosure)))
 		default:

@@ -56,6 +56,20 @@ func (e *edits) date(field string, from, to domain.Date) {
 	}
 }
 
+// end adds the end of a term: its last day, or otherwise its kind.
+func (e *edits) end(fromKind domain.TermKind, from domain.Date, toKind domain.TermKind, to domain.Date) {
+	if from != 0 && to != 0 {
+		e.date("expires_on", from, to)
+		return
+	}
+	e.value("term", e.book.term(fromKind, from), e.book.term(toKind, to))
+}
+
+// term formats a term such as "open-ended".
+func (p *phrasebook) term(kind domain.TermKind, lastDay domain.Date) string {
+	return p.text("term."+string(kind), args{"On": p.dateOrNone(lastDay)})
+}
+
 // days adds a number of days. Unit is the message of the new value, which counts it.
 func (e *edits) days(field, unit string, from, to int) {
 	if from != to {
@@ -184,12 +198,13 @@ func (e *edits) terms(from, to domain.Terms) *edits {
 	e.title("title", from.Title, to.Title)
 	e.partners("parties", from.Parties, to.Parties)
 	e.date("effective_on", from.EffectiveOn, to.EffectiveOn)
-	e.date("expires_on", from.ExpiresOn, to.ExpiresOn)
+	e.end(from.TermKind(), from.ExpiresOn, to.TermKind(), to.ExpiresOn)
 	e.days("acceptance_days", "days.working", from.AcceptanceDays, to.AcceptanceDays)
 	if from.DeemedAcceptance != to.DeemedAcceptance {
 		e.words = append(e.words, e.book.deemed(to.DeemedAcceptance))
 	}
 	e.days("forecast_tolerance_days", "days.calendar", from.ForecastToleranceDays, to.ForecastToleranceDays)
+	e.days("notice_days", "days.calendar", from.NoticeDays, to.NoticeDays)
 	if from.Announced != to.Announced {
 		e.words = append(e.words, e.book.announced(to.Announced))
 	}
