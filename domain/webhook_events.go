@@ -28,6 +28,9 @@ type WebhookSecretRotated struct {
 // WebhookRemoved removes a webhook.
 type WebhookRemoved struct{}
 
+// FailingReason begins the reason of a webhook that is disabled because its receiver keeps failing. Its last failure follows.
+const FailingReason = "No message was accepted for five days. The last reason: "
+
 // WebhookDisabled stops sending until a manager enables the webhook.
 type WebhookDisabled struct {
 	Reason string `json:"reason"`

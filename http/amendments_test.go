@@ -152,7 +152,7 @@ func TestAnAgreementEnds(t *testing.T) {
 	require.Nil(t, w.As("nokia").GET(one).Want(200).get("termination"))
 	a := w.As("nokia").POST(one+"/terminate", object{"mode": "mutual", "effective_on": "2017-12-31", "reason": "done"}).Want(200)
 	require.Equal(t, object{"mode": "mutual", "effective_on": "2017-12-31", "reason": "done", "called_by": []any{"nokia"}, "settled": false}, a.get("termination"))
-	require.Contains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), "called the agreement's end on 2017-12-31: done")
+	require.Contains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), "proposed to terminate the agreement with effect from 31 December 2017: done")
 	w.As("nokia").POST(one+"/terminate", object{"mode": "mutual", "effective_on": "2017-12-31"}).Refused(409, "already_called")
 	a = w.As("xiaomi").POST(one+"/terminate", object{"mode": "mutual", "effective_on": "2017-12-31"}).Want(200)
 	require.Equal(t, object{"mode": "mutual", "effective_on": "2017-12-31", "reason": "done", "called_by": []any{"nokia", "xiaomi"}, "settled": true}, a.get("termination"))

@@ -161,7 +161,7 @@ func getInbox(req *call, view *projections.View) (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	items, next := paginate(query, view.Inbox(), projections.InboxItemKey)
+	items, next := paginate(query, view.Inbox(query.language()), projections.InboxItemKey)
 	return projections.Answer{
 		Version: view.Version(), Body: api.Inbox{Partner: req.partner(), Items: items, NextCursor: next},
 	}, query.err()

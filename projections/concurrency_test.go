@@ -37,7 +37,7 @@ func TestConcurrentReaders(t *testing.T) {
 				}
 				last = page.Version
 				_ = viewed(model, viewer, (*projections.View).Status)
-				_ = viewed(model, viewer, (*projections.View).Inbox)
+				_ = viewed(model, viewer, inboxOf)
 				_, _, _ = model.history(ctx, viewer, milestoneRef("fp4"), "", 20)
 				_, _ = model.partnerEvents(ctx, viewer, model.Position(viewer, ""), 20)
 				_ = model.AsOf(ctx, viewer, domain.Stream{Agreement: agreementID}, 8, func(*projections.View) error { return nil })

@@ -10,6 +10,7 @@ import (
 	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
+	"tandem/projections/sentences"
 )
 
 // allViewers returns the viewers whose views tests compare.
@@ -81,7 +82,7 @@ func (d *dumper) view(view *projections.View) {
 		d.add("directory", one, ok, view.Members(partner), view.Tokens(partner), view.Webhooks(partner))
 	}
 	d.add("status", view.Status())
-	d.add("inbox", view.Inbox())
+	d.add("inbox", view.Inbox(sentences.English))
 	d.inbox(view)
 	d.add("agreements", view.Agreements())
 	for n := range 3 {

@@ -132,3 +132,23 @@ func TestATitleBeforeSharingStaysPrivate(t *testing.T) {
 	}
 	require.Contains(t, model.historyOf(t, "nokia"), "Nokia planned the private milestone “Save 4 million” for 30 March 2018")
 }
+
+// TestReasonsOfTheInboxAreTranslated: the reason keeps the name that its partner had, in the language asked for.
+func TestReasonsOfTheInboxAreTranslated(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	h.do("xiaomi", domain.TerminateAgreement{AgreementID: agreementID, Mode: domain.Mutual, EffectiveOn: 20171231, Reason: "done"})
+	h.do("xiaomi", domain.EditPartner{PartnerID: "xiaomi", Name: new("Mi")})
+	model := h.follow(t, h.config())
+	for language, reason := range map[string]string{
+		"en": "Xiaomi proposed to terminate the agreement with effect from 31 December 2017: done",
+		"zh": "Xiaomi 提议终止协议，自 2017年12月31日起生效，理由：done",
+		"fi": "Xiaomi ehdotti sopimuksen päättämistä 31.12.2017: done",
+		"":   "Xiaomi proposed to terminate the agreement with effect from 31 December 2017: done",
+	} {
+		require.NoError(t, model.View(viewerOf("nokia"), func(view *projections.View) error {
+			require.Equal(t, reason, view.Inbox(language)[0].Reason)
+			return nil
+		}))
+	}
+}

@@ -70,7 +70,7 @@ func New(cfg Config) (*ReadModel, error) {
 		profiles: &profiles{cfg.Log},
 	}
 	model.headWaits = &headWaits{present: model.present, lifecycle: model.lifecycle, losses: model.losses, log: cfg.Log}
-	model.views = &views{present: model.present, lifecycle: model.lifecycle, now: cfg.Now, baseURL: cfg.BaseURL}
+	model.views = &views{present: model.present, lifecycle: model.lifecycle, now: cfg.Now, baseURL: cfg.BaseURL, book: book}
 	model.events = &events{views: model.views, log: cfg.Log, book: book}
 	model.pages = &pages{cache: newPageCache(), views: model.views, losses: model.losses}
 	seen := &seenHeads{

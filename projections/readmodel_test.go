@@ -9,6 +9,7 @@ import (
 	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
+	"tandem/projections/sentences"
 )
 
 func TestMilestoneFromPlanToAcceptance(t *testing.T) {
@@ -29,7 +30,7 @@ func TestMilestoneFromPlanToAcceptance(t *testing.T) {
 		require.True(t, m.Disagreement)
 		require.Equal(t, "pending", m.Acceptance.Decisions["xiaomi"].State)
 		require.EqualValues(t, 5, m.Version)
-		inbox := view.Inbox()
+		inbox := view.Inbox(sentences.English)
 		require.Len(t, inbox, 1)
 		require.Equal(t, "acceptance", inbox[0].Kind)
 		require.Equal(t, 1, view.Status().AwaitingMyDecision)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tandem/domain"
+	"tandem/projections/sentences"
 )
 
 // View returns the resources that one viewer can see, at one time. An invisible resource is absent like one that does
@@ -12,6 +13,7 @@ type View struct {
 	visibility
 	calendar
 	links
+	book *sentences.Book
 }
 
 // Now returns the time of the view.

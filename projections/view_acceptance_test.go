@@ -37,7 +37,7 @@ func (i *runningModel) kinds(t *testing.T, partner domain.PartnerID) (kinds []st
 
 func (i *runningModel) inbox(t *testing.T, partner domain.PartnerID) []api.InboxItem {
 	i.caughtUp(t)
-	return viewed(i, viewerOf(partner), (*projections.View).Inbox)
+	return viewed(i, viewerOf(partner), inboxOf)
 }
 
 func TestConditionsAreShownUntilTheNextRound(t *testing.T) {
@@ -128,7 +128,7 @@ func TestDisputeIsShownUntilItsSettlement(t *testing.T) {
 	require.Empty(t, model.kinds(t, "nokia"), "it waits for xiaomi")
 	item := model.inbox(t, "xiaomi")[0]
 	require.Equal(t, disputed, item.Since)
-	require.Equal(t, "Nokia disputes the rejection of delivery 1 by Xiaomi: The generator failed; Nokia names accepted", item.Reason)
+	require.Equal(t, "Nokia disputes the rejection of delivery 1 by Xiaomi: The generator failed (Nokia proposes acceptance)", item.Reason)
 
 	h.do("xiaomi", domain.SettleMilestone{MilestoneRef: milestoneRef("b"), Settlement: rejected})
 	require.Equal(t, []string{"dispute"}, model.kinds(t, "nokia"), "xiaomi has named another outcome")

@@ -53,7 +53,7 @@ func TestBaselineIsShownOnceAgreed(t *testing.T) {
 	require.Equal(t, "change", item.Kind)
 	require.Equal(t, 1, *item.Change)
 	require.EqualValues(t, "b", *item.Milestone)
-	require.Equal(t, "Nokia proposes change 1: our plan", item.Reason)
+	require.Equal(t, "Nokia proposed change 1: our plan", item.Reason)
 	require.Equal(t, proposed, item.Since)
 	require.Equal(t, c.URL, item.URL)
 	require.NotContains(t, model.kinds(t, "nokia"), "change", "proposing approves")

@@ -6,31 +6,54 @@ import (
 	"strings"
 
 	"tandem/api"
+	"tandem/domain"
 )
 
 // inbox makes the items of the viewer's inbox.
-type inbox struct{ *View }
+type inbox struct {
+	*View
+	language string // of reasons; see untexted
+}
 
-// Inbox returns the items that wait for the viewer, oldest first, sorted by InboxItemKey.
-func (v *View) Inbox() []api.InboxItem {
-	inbox, items := inbox{v}, []api.InboxItem{}
+// untexted is the language of an inbox whose items are counted only and have no reasons.
+const untexted = "-"
+
+// Inbox returns the items that wait for the viewer, oldest first, sorted by InboxItemKey. Their reasons are in a language of
+// package sentences; any other is English.
+func (v *View) Inbox(language string) []api.InboxItem { return inbox{v, language}.items() }
+
+func (v inbox) items() []api.InboxItem {
+	items := []api.InboxItem{}
 	for _, node := range v.node.milestones {
 		if v.inScope(node.entity.Ref.Agreement) {
-			items = append(items, inbox.milestoneItems(node)...)
+			items = append(items, v.milestoneItems(node)...)
 		}
 	}
 	for _, agreement := range v.agreements() {
-		items = append(items, inbox.signatureItems(agreement)...)
-		items = append(items, inbox.amendmentItems(agreement)...)
-		items = append(items, inbox.endItems(agreement)...)
+		items = append(items, v.signatureItems(agreement)...)
+		items = append(items, v.amendmentItems(agreement)...)
+		items = append(items, v.endItems(agreement)...)
 		for _, project := range v.projectsOf(agreement) {
-			items = append(items, inbox.projectItems(project)...)
+			items = append(items, v.projectItems(project)...)
 		}
 	}
-	items = append(items, inbox.noticeItems()...)
+	items = append(items, v.noticeItems()...)
 	slices.SortFunc(items, func(one, other api.InboxItem) int { return strings.Compare(InboxItemKey(one), InboxItemKey(other)) })
 	return items
 }
+
+// values are the arguments of a message.
+type values map[string]any
+
+// text returns the message "inbox." and name.
+func (v inbox) text(name string, data values) string {
+	if v.language == untexted {
+		return ""
+	}
+	return v.book.Text(v.language, "inbox."+name, data)
+}
+
+func (v inbox) date(date domain.Date) string { return v.book.Date(v.language, date) }
 
 // needsDecision reports whether the viewer must decide on the item. It need not for a notice, or for a
 // condition that it has to meet and another partner decides on.

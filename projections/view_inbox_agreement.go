@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,7 +12,7 @@ func (v inbox) signatureItems(agreement *agreementNode) []api.InboxItem {
 	for _, awaited := range agreement.awaitedSignatures {
 		if awaited.Partner == v.viewer.Partner {
 			return []api.InboxItem{{
-				Kind: "signature", Agreement: &agreement.id, Title: agreement.entity.Terms.Title, Reason: "The draft waits for your signature.",
+				Kind: "signature", Agreement: &agreement.id, Title: agreement.entity.Terms.Title, Reason: v.text("signature", nil),
 				Since: time.UnixMicro(awaited.At).UTC(), URL: v.url("agreements", string(agreement.id)),
 			}}
 		}
@@ -27,12 +26,13 @@ func (v inbox) amendmentItems(agreement *agreementNode) (items []api.InboxItem) 
 		if !amendment.Awaits(v.viewer.Partner) {
 			continue
 		}
-		since, reason := amendment.ProposedAt, fmt.Sprintf("%s proposes amendment %d: %s", v.name(amendment.ProposedBy), amendment.Number, amendment.Title)
+		data := values{"Partner": v.nameAt(amendment.ProposedBy, amendment.ProposedAt), "Amendment": amendment.Number, "Name": amendment.Title}
+		since, reason := amendment.ProposedAt, "amendment"
 		if !agreement.entity.Party(v.viewer.Partner) {
-			since, reason = amendment.InvitedAt, fmt.Sprintf("You are invited to join by amendment %d: %s", amendment.Number, amendment.Title)
+			since, reason = amendment.InvitedAt, "invitation"
 		}
 		items = append(items, api.InboxItem{
-			Kind: "amendment", Agreement: &agreement.id, Amendment: &amendment.Number, Title: agreement.entity.Terms.Title, Reason: reason,
+			Kind: "amendment", Agreement: &agreement.id, Amendment: &amendment.Number, Title: agreement.entity.Terms.Title, Reason: v.text(reason, data),
 			Since: time.UnixMicro(since).UTC(), URL: v.amendmentURL(agreement.id, amendment.Number),
 		})
 	}
@@ -43,9 +43,10 @@ func (v inbox) amendmentItems(agreement *agreementNode) (items []api.InboxItem) 
 // until they take effect.
 func (v inbox) endItems(node *agreementNode) (items []api.InboxItem) {
 	agreement, me := v.agreementFor(node), v.viewer.Partner
-	add := func(kind, reason string, at int64) {
+	add := func(kind, reason string, by domain.PartnerID, on domain.Date, why string, at int64) {
+		data := values{"Partner": v.nameAt(by, at), "On": v.date(on), "Reason": why}
 		items = append(items, api.InboxItem{
-			Kind: kind, Agreement: &node.id, Title: agreement.Terms.Title, Reason: reason,
+			Kind: kind, Agreement: &node.id, Title: agreement.Terms.Title, Reason: v.text(reason, data),
 			Since: time.UnixMicro(at).UTC(), URL: v.url("agreements", string(node.id)),
 		})
 	}
@@ -55,7 +56,7 @@ func (v inbox) endItems(node *agreementNode) (items []api.InboxItem) {
 	today := domain.DateOf(v.now.UTC())
 	for _, notice := range agreement.TerminationNotices {
 		if notice.Partner != me && today <= notice.On {
-			add("notice", fmt.Sprintf("%s gave notice for %s: %s", v.name(notice.Partner), notice.On, notice.Reason), notice.At)
+			add("notice", "termination_notice", notice.Partner, notice.On, notice.Reason, notice.At)
 		}
 	}
 	for i, call := range agreement.TerminationCalls {
@@ -64,11 +65,7 @@ func (v inbox) endItems(node *agreementNode) (items []api.InboxItem) {
 		if today > call.On || slices.ContainsFunc(agreement.TerminationCalls, mine) || slices.ContainsFunc(agreement.TerminationCalls[:i], same) {
 			continue // one item per date, for its first call
 		}
-		reason := fmt.Sprintf("%s called the agreement's end on %s", v.name(call.Partner), call.On)
-		if call.Reason != "" {
-			reason += ": " + call.Reason
-		}
-		add("stage", reason, call.At)
+		add("stage", "termination", call.Partner, call.On, call.Reason, call.At)
 	}
 	return items
 }

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"fmt"
 	"time"
 
 	"tandem/api"
@@ -37,15 +36,15 @@ func (v inbox) milestoneItem(milestone *domain.Milestone, kind string, since int
 func (v inbox) acceptanceItem(node *milestoneNode) api.InboxItem {
 	milestone := node.entity
 	return v.milestoneItem(milestone, "acceptance", milestone.RecordedAt,
-		fmt.Sprintf("Delivery %d by %s waits for your decision.", milestone.Round, v.name(milestone.Plan.Owner)))
+		v.text("acceptance", values{"Round": milestone.Round, "Partner": v.name(milestone.Plan.Owner)}))
 }
 
 func (v inbox) conditionItem(milestone *domain.Milestone, condition domain.RoundCondition) api.InboxItem {
-	reason := fmt.Sprintf("%s accepts once condition %d is met: %s", v.name(condition.Author), condition.Number, condition.Text)
+	reason, data := "condition", values{"Partner": v.name(condition.Author), "Number": condition.Number, "Text": condition.Text}
 	if condition.Author == v.viewer.Partner {
-		reason = fmt.Sprintf("Your condition %d is open: %s", condition.Number, condition.Text)
+		reason = "condition.own"
 	}
-	item := v.milestoneItem(milestone, "condition", condition.Since, reason)
+	item := v.milestoneItem(milestone, "condition", condition.Since, v.text(reason, data))
 	item.MustMeet = condition.Author != v.viewer.Partner
 	item.Condition, item.DecideBy = &condition.Number, &condition.DueOn
 	return item
@@ -53,10 +52,12 @@ func (v inbox) conditionItem(milestone *domain.Milestone, condition domain.Round
 
 func (v inbox) disputeItem(milestone *domain.Milestone) api.InboxItem {
 	dispute := milestone.Dispute
-	reason := fmt.Sprintf("%s disputes the rejection of delivery %d by %s: %s",
-		v.name(dispute.By), milestone.Round, v.name(dispute.Acceptor), dispute.Reason)
-	for _, naming := range dispute.Choices {
-		reason += fmt.Sprintf("; %s names %s", v.name(naming.Partner), naming.Settlement)
+	proposals := make([]string, len(dispute.Choices))
+	for i, naming := range dispute.Choices {
+		proposals[i] = v.text("dispute."+string(naming.Settlement), values{"Partner": v.name(naming.Partner)})
 	}
-	return v.milestoneItem(milestone, "dispute", dispute.Since, reason)
+	return v.milestoneItem(milestone, "dispute", dispute.Since, v.text("dispute", values{
+		"Partner": v.nameAt(dispute.By, dispute.Since), "Round": milestone.Round, "Acceptor": v.name(dispute.Acceptor), "Reason": dispute.Reason,
+		"Proposals": v.book.Clauses(v.language, proposals),
+	}))
 }

@@ -41,8 +41,9 @@ func (v inbox) notice(id domain.NoticeID, title, reason string, since time.Time,
 
 func (v inbox) tokenItem(token *domain.Token) api.InboxItem {
 	return v.notice(domain.NoticeOfToken(token.Ref.Token), token.Name,
-		"The operator issued the "+string(token.Role)+"'s token "+string(token.Ref.Token)+", which acts for "+v.name(token.Ref.Partner)+
-			". Confirm it if you know its holder; otherwise revoke it.",
+		v.text("token", values{
+			"Role": v.book.Text(v.language, "role."+string(token.Role), nil), "Token": string(token.Ref.Token), "Partner": v.name(token.Ref.Partner),
+		}),
 		token.IssuedAt, v.url("partners", string(token.Ref.Partner), "tokens", string(token.Ref.Token)))
 }
 
@@ -52,11 +53,13 @@ func (v inbox) webhookItem(webhook *domain.Webhook) api.InboxItem {
 		title = string(webhook.Ref.Webhook)
 	}
 	return v.notice(domain.NoticeOfWebhook(webhook.Ref.Webhook), title,
-		"Messages to "+webhook.Settings.DisplayAddress+" have stopped: "+webhook.DisabledReason,
+		v.text("webhook", values{
+			"Place": webhook.Settings.DisplayAddress, "Reason": v.book.DisabledReason(v.language, webhook.DisabledReason),
+		}),
 		webhook.DisabledAt, v.url("partners", string(webhook.Ref.Partner), "webhooks", string(webhook.Ref.Webhook)))
 }
 
 // NoticeVisible reports whether the notice is in the viewer's inbox.
 func (v *View) NoticeVisible(partner domain.PartnerID, id domain.NoticeID) bool {
-	return partner == v.viewer.Partner && slices.ContainsFunc(inbox{v}.noticeItems(), func(item api.InboxItem) bool { return *item.Notice == id })
+	return partner == v.viewer.Partner && slices.ContainsFunc(inbox{v, untexted}.noticeItems(), func(item api.InboxItem) bool { return *item.Notice == id })
 }

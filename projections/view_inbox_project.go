@@ -1,9 +1,7 @@
 package projections
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"tandem/api"
@@ -30,7 +28,7 @@ func (v inbox) leadItems(project *projectNode) []api.InboxItem {
 		return nil
 	}
 	nomination := project.entity.LeadNomination
-	item := v.projectItem(project, "lead", nomination.At, v.name(nomination.By)+" proposes you as the lead of the project. Commit to it, or decline it.")
+	item := v.projectItem(project, "lead", nomination.At, v.text("lead", values{"Partner": v.nameAt(nomination.By, nomination.At)}))
 	item.DecideBy = nilIfZero(project.entity.DecideBy)
 	return []api.InboxItem{item}
 }
@@ -57,30 +55,30 @@ func (v inbox) stageItems(project *projectNode) []api.InboxItem {
 		if !slices.Contains(project.entity.RequiredCallers(v.store, project.agreement.entity, open.Call, v.now), v.viewer.Partner) {
 			continue // a party that has left does not call
 		}
-		items = append(items, v.projectItem(project, "stage", open.At, v.callText(open.Call)))
+		items = append(items, v.projectItem(project, "stage", open.At, v.callText(open)))
 	}
 	return items
 }
 
-func (v inbox) callText(call domain.Call) string {
-	text := strings.ReplaceAll(string(call.Move), "_", "-")
+func (v inbox) callText(open domain.OpenCall) string {
+	call, name := open.Call, string(open.Move)
+	data := values{"Partner": v.nameAt(call.Partner, open.At), "Reason": call.Reason}
 	if call.DecideBy != 0 {
-		text += " to " + call.DecideBy.String()
+		data["On"] = v.date(call.DecideBy)
 	}
-	for i, partner := range slices.Concat(call.Add, partnerIfNamed(call.Lead), partnerIfNamed(call.Leaving)) {
-		text += map[bool]string{true: " ", false: ", "}[i == 0] + v.name(partner)
+	if len(call.Add) > 0 {
+		data["Added"] = v.book.Names(v.language, v.namesOf(call.Add))
 	}
-	if call.Reason != "" {
-		text += ": " + call.Reason
+	if call.Lead != "" {
+		data["Lead"] = v.name(call.Lead)
 	}
-	return v.name(call.Partner) + " called " + text
-}
-
-func partnerIfNamed(partner domain.PartnerID) []domain.PartnerID {
-	if partner == "" {
-		return nil
+	if call.Leaving != "" {
+		data["Leaving"] = v.name(call.Leaving)
+		if call.Leaving != call.Partner {
+			name += "_other"
+		}
 	}
-	return []domain.PartnerID{partner}
+	return v.text("stage."+name, data)
 }
 
 // changeItems returns the open change requests that need the viewer's approval.
@@ -92,8 +90,10 @@ func (v inbox) changeItems(node *projectNode) (items []api.InboxItem) {
 		}
 		item := api.InboxItem{
 			Kind: "change", Agreement: &project.Ref.Agreement, Project: &project.Ref.Project, Change: &request.Number, Title: project.Title,
-			Reason: fmt.Sprintf("%s proposes change %d: %s", v.name(request.ProposedBy), request.Number, request.Reason),
-			Since:  time.UnixMicro(request.ProposedAt).UTC(), URL: v.changeURL(project.Ref, request.Number),
+			Reason: v.text("change", values{
+				"Partner": v.nameAt(request.ProposedBy, request.ProposedAt), "Change": request.Number, "Reason": request.Reason,
+			}),
+			Since: time.UnixMicro(request.ProposedAt).UTC(), URL: v.changeURL(project.Ref, request.Number),
 		}
 		item.Milestone = onlyMilestone(request)
 		items = append(items, item)

@@ -2,19 +2,20 @@ package projections_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
+	"tandem/projections/sentences"
 )
 
 // inbox checks the inbox of a random history: items are complete and sorted by key, and the status counts those
 // that need a decision, in total and for each project.
 func (d *dumper) inbox(view *projections.View) {
-	items := view.Inbox()
+	items := view.Inbox(sentences.English)
 	var keys []string
 	decisions, within := 0, map[domain.ProjectRef]int{}
 	for _, item := range items {
@@ -25,7 +26,7 @@ func (d *dumper) inbox(view *projections.View) {
 		require.NotEmpty(d.t, item.URL)
 		require.Equal(d.t, item.Agreement == nil, item.Notice != nil)
 		require.True(d.t, item.Kind == "notice" || item.Agreement != nil)
-		if item.Kind == "notice" || (item.Kind == "condition" && !strings.HasPrefix(item.Reason, "Your condition")) {
+		if item.Kind == "notice" || (item.Kind == "condition" && item.MustMeet) {
 			continue
 		}
 		decisions++
@@ -50,7 +51,7 @@ func (d *dumper) inbox(view *projections.View) {
 func notices(t *testing.T, model *runningModel, viewer projections.Viewer) (ids []domain.NoticeID) {
 	t.Helper()
 	require.NoError(t, model.View(viewer, func(view *projections.View) error {
-		for _, item := range view.Inbox() {
+		for _, item := range view.Inbox(sentences.English) {
 			if item.Kind == "notice" {
 				ids = append(ids, *item.Notice)
 			}
@@ -83,3 +84,6 @@ func TestNotices(t *testing.T) {
 	model.caughtUp(t)
 	require.Empty(t, notices(t, model, projections.Viewer{Partner: "xiaomi"}))
 }
+
+// inboxOf returns the viewer's inbox in English.
+func inboxOf(view *projections.View) []api.InboxItem { return view.Inbox(sentences.English) }

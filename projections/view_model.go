@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tandem/domain"
+	"tandem/projections/sentences"
 )
 
 // views makes views of a store.
@@ -12,6 +13,7 @@ type views struct {
 	lifecycle *lifecycle
 	now       func() time.Time
 	baseURL   string // see Config
+	book      *sentences.Book
 }
 
 // View calls read with a consistent view of the present, under the read lock: read must neither wait nor call
@@ -42,6 +44,7 @@ func (s *views) viewAt(state *store, viewer Viewer, now time.Time) *View {
 		},
 		calendar: calendar{at: now, partners: state.partners, today: map[domain.PartnerID]domain.Date{}},
 		links:    links{s.baseURL},
+		book:     s.book,
 	}
 }
 

@@ -20,7 +20,7 @@ func (v *View) Status() api.Status {
 		}
 		v.tallyMilestone(node, all, total)
 	}
-	inbox := v.Inbox()
+	inbox := inbox{v, untexted}.items()
 	status := api.Status{
 		Partner: v.viewer.Partner, Counts: all.counts, Overdue: all.overdue,
 		AwaitingMyDecision: countDecisions(inbox), NextDue: all.nextDue, Projects: []api.ProjectStatus{},
@@ -55,10 +55,10 @@ func (v *View) ProjectStatus(agreement domain.AgreementID, id domain.ProjectID) 
 	if project == nil {
 		return api.ProjectStatus{}, false
 	}
-	total, items := newTally(), inbox{v}.projectItems(project)
+	total, items := newTally(), inbox{v, untexted}.projectItems(project)
 	for _, node := range v.candidates(MilestoneQuery{Agreement: agreement, Project: id}) {
 		v.tallyMilestone(node, total)
-		items = append(items, inbox{v}.milestoneItems(node)...)
+		items = append(items, inbox{v, untexted}.milestoneItems(node)...)
 	}
 	return total.project(project.entity, items), true
 }

@@ -187,7 +187,7 @@ func TestInbox(t *testing.T) {
 	model := h.follow(t, h.config())
 	inbox := func(partner domain.PartnerID) []api.InboxItem {
 		model.caughtUp(t)
-		return viewed(model, viewerOf(partner), (*projections.View).Inbox)
+		return viewed(model, viewerOf(partner), inboxOf)
 	}
 	require.Empty(t, inbox("xiaomi"))
 
@@ -216,7 +216,7 @@ func TestInbox(t *testing.T) {
 	require.Len(t, items, 3)
 	require.Equal(t, []string{"signature", "stage", "acceptance"}, []string{items[0].Kind, items[1].Kind, items[2].Kind})
 	require.Equal(t, called, items[1].Since)
-	require.Equal(t, "Nokia called complete: all done", items[1].Reason)
+	require.Equal(t, "Nokia proposed to complete the project: all done", items[1].Reason)
 	require.Equal(t, delivered, items[2].Since)
 
 	h.do("xiaomi", domain.CallStage{ProjectRef: p, Move: domain.MoveComplete})

@@ -152,7 +152,7 @@ func (l *lane) applyResult(webhook *domain.Webhook, job *job, result formats.Res
 			l.state.RateLimitedSince = now
 		}
 		if now.Sub(l.state.RateLimitedSince) >= disableAfter && l.rateLimitedCount >= minFailures {
-			l.requestDisable("No message was accepted for five days. The last reason: " + result.Reason)
+			l.requestDisable(domain.FailingReason + result.Reason)
 		}
 	case job.kind == jobRequest:
 		l.state.FailedCount++

@@ -33,7 +33,7 @@ func (p *phrasebook) directory(fact Fact) (string, args) {
 	case domain.WebhookEdited:
 		return "", args{"Changes": p.edits(fact).webhook(event.From, event.To).String()}
 	case domain.WebhookDisabled:
-		return "", args{"Reason": event.Reason}
+		return "", args{"Reason": p.disabledReason(event.Reason)}
 	case domain.WebhookReplayRequested:
 		if !event.Since.IsZero() {
 			return "since", args{"Since": p.style.date(domain.DateOf(event.Since.UTC()))}

@@ -226,6 +226,26 @@ func (b *Book) Text(lang, name string, data map[string]any) string {
 	return b.voice(lang).text(name, data)
 }
 
+// Names joins names in the form of the language.
+func (b *Book) Names(lang string, names []string) string { return b.voice(lang).style.join(names) }
+
+// Clauses joins clauses in the form of the language.
+func (b *Book) Clauses(lang string, clauses []string) string {
+	return strings.Join(clauses, b.voice(lang).style.semicolon)
+}
+
+// DisabledReason returns why a webhook is disabled. The stored reason is in English; what a receiver answered stays as it is.
+func (b *Book) DisabledReason(lang, stored string) string {
+	return b.voice(lang).disabledReason(stored)
+}
+
+func (p *phrasebook) disabledReason(stored string) string {
+	if last, failing := strings.CutPrefix(stored, domain.FailingReason); failing {
+		return p.text("webhook.failing", args{"Reason": last})
+	}
+	return stored
+}
+
 // Date formats a date in the form of the language.
 func (b *Book) Date(lang string, date domain.Date) string { return b.voice(lang).style.date(date) }
 
