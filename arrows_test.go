@@ -31,11 +31,12 @@ var layout = map[string]struct {
 	"projections/feed":         {[]string{"api", "domain", "eventlog", "projections"}, "the event reader uses the read model, which does not depend on cursors"},
 	"projections/sentences":    {[]string{"domain"}, "a sentence is rendered from an event only"},
 	"bus":                      {[]string{"domain", "eventlog", "eventlog/wakeup", "projections"}, "the bus decides commands, independently of their senders"},
+	"renames":                  {[]string{"bus", "domain", "eventlog", "eventlog/wakeup"}, "it compares directories with agreements and issues commands"},
 	"webhooks":                 {[]string{"api", "domain", "eventlog", "eventlog/wakeup", "projections", "projections/feed", "projections/sentences", "webhooks/formats"}, "messages are rendered from the log and the views"},
 	"webhooks/formats":         {nil, "a format turns a message into a request of one receiver and depends on nothing else"},
 	"webhooks/webhooktest":     {nil, "the fakes follow the vendors' documentation, independently of the formats"},
 	"http":                     {[]string{"api", "domain", "eventlog", "bus", "lookalike", "projections", "projections/feed", "projections/sentences", "webhooks", "webhooks/formats"}, "the edge uses bus and views, and no store"},
-	"cmd":                      {[]string{"api", "domain", "eventlog", "eventlog/logcopy", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/feed", "projections/sentences", "webhooks", "http"}, "cmd wires the packages together"},
+	"cmd":                      {[]string{"api", "domain", "eventlog", "eventlog/logcopy", "eventlog/sqlite", "eventlog/redis", "bus", "projections", "projections/feed", "projections/sentences", "renames", "webhooks", "http"}, "cmd wires the packages together"},
 }
 
 // exclusive lists the only packages that may import a library, by prefix of its path.

@@ -25,6 +25,7 @@ import (
 	"tandem/eventlog"
 	"tandem/http/listener"
 	"tandem/projections"
+	"tandem/renames"
 	"tandem/webhooks"
 )
 
@@ -105,6 +106,7 @@ type node struct {
 	log      eventlog.Log
 	commands *outcomeLoser
 	image    *projections.ReadModel
+	renames  *renames.Recorder
 	api      *Server
 	server   *httptest.Server
 	client   *http.Client
@@ -141,18 +143,23 @@ func (e *env) start(change ...func(*Config)) {
 	var err error
 	n.image, err = projections.New(projections.Config{
 		Log: log, Dir: e.dir, BaseURL: "http://tandem.test", Now: e.clock.Now, Logger: slog.New(slog.DiscardHandler),
-		Applied: func(entries []eventlog.Entry) { n.commands.Applied(entries) },
+		Applied: func(entries []eventlog.Entry) {
+			n.commands.Applied(entries)
+			n.renames.Applied(entries)
+		},
 	})
 	require.NoError(e.t, err)
 	b, err := bus.New(bus.Config{Log: log, ReadModel: n.image, Now: e.clock.Now})
 	require.NoError(e.t, err)
 	n.commands = &outcomeLoser{Bus: b}
+	n.renames = renames.New(renames.Config{ReadModel: n.image, Bus: b, Now: e.clock.Now, Logger: slog.New(slog.DiscardHandler)})
 	e.work(n.image.Run)
 	e.work(b.Run)
 	<-n.image.Live()
 	if n.image.OpenLosses() == nil { // a partition with an open loss has no owner
 		<-b.Ready()
 	}
+	e.work(n.renames.Run)
 	e.serve(change...)
 }
 

@@ -3,6 +3,7 @@ package http
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"tandem/bus"
 	"tandem/domain"
+	"tandem/projections"
 )
 
 // name returns the present name of a partner.
@@ -128,4 +130,103 @@ func (w *world) submit(actor domain.Actor, command domain.Command) {
 	result, err := w.commands.Do(w.t.Context(), bus.Request{ID: id, Command: command, Actor: actor, Today: domain.DateOf(w.clock.Now()), RequestedAt: w.clock.Now()})
 	require.NoError(w.t, err)
 	require.Nil(w.t, result.Rejection)
+}
+
+// eventsOf returns the events of one type that a partner sees of an agreement.
+func (w *world) eventsOf(reader, agreement, eventType string) []object {
+	w.t.Helper()
+	all := w.As(reader).GET("/v1/agreements/" + agreement + "/events?limit=200").Want(200).list("events")
+	return slices.DeleteFunc(all, func(event object) bool { return event["type"] != eventType })
+}
+
+// waitForRename waits until an agreement has recorded a rename with the given new name.
+func (w *world) waitForRename(reader, agreement, to string) {
+	w.t.Helper()
+	for {
+		changed := w.image.Changed(projections.Viewer{Partner: domain.PartnerID(reader)})
+		for _, event := range w.eventsOf(reader, agreement, "agreement.party_renamed") {
+			if event["data"].(object)["to"] == to {
+				return
+			}
+		}
+		<-changed
+	}
+}
+
+// TestRenameIsRecordedInEachAgreement: counterparties find the rename in each common agreement and one notice about it.
+// Older sentences keep the former name.
+func TestRenameIsRecordedInEachAgreement(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	nokia, xiaomi, former := w.As("nokia"), w.As("xiaomi"), w.name("nokia")
+	inbox := func(who string) string {
+		return string(w.As(who).GET("/v1/partners/" + who + "/inbox?limit=200").Want(200).body)
+	}
+	nokia.PATCH("/v1/partners/nokia", object{"name": "Nokia Networks"}).Want(200)
+	for _, agreement := range []string{w.a, w.three, w.next} {
+		w.waitForRename("xiaomi", agreement, "Nokia Networks")
+	}
+	event := w.eventsOf("xiaomi", w.a, "agreement.party_renamed")[0]
+	require.Equal(t, former+" changed its name to Nokia Networks", event["sentence"])
+	require.Equal(t, object{"party": "nokia", "number": 1.0, "from": former, "to": "Nokia Networks"}, event["data"])
+	signed := w.eventsOf("xiaomi", w.a, "agreement.signed")[0]
+	require.Contains(t, signed["sentence"], former, "an older sentence keeps the former name")
+
+	require.Equal(t, 1, strings.Count(inbox("xiaomi"), `"renamed-nokia-1"`), "one notice for all agreements")
+	require.Contains(t, inbox("zte"), `"renamed-nokia-1"`)
+	require.NotContains(t, inbox("nokia"), `"renamed-nokia-1"`)
+	require.NotContains(t, inbox("acme"), "Nokia Networks")
+	dismiss := "/v1/partners/xiaomi/notices/renamed-nokia-1/dismiss"
+	w.As("xiaomi-viewer").POST(dismiss, nil).Refused(403, "manager_only")
+	xiaomi.Key("d").POST(dismiss, nil).Want(204)
+	xiaomi.Key("d").POST(dismiss, nil).Want(204)
+	xiaomi.POST(dismiss, nil).Refused(404, "not_found")
+	w.As("acme").POST("/v1/partners/acme/notices/renamed-nokia-1/dismiss", nil).Refused(404, "not_found")
+	require.NotContains(t, inbox("xiaomi"), `"renamed-nokia-1"`)
+
+	w.restart()
+	nokia = w.As("nokia")
+	nokia.PATCH("/v1/partners/nokia", object{"country": "SE"}).Want(200)
+	nokia.PATCH("/v1/partners/nokia", object{"name": former}).Want(200)
+	w.waitForRename("zte", w.three, former)
+	require.Len(t, w.eventsOf("zte", w.three, "agreement.party_renamed"), 2, "a rename is recorded once")
+	require.Contains(t, inbox("xiaomi"), `"renamed-nokia-2"`)
+	require.NotContains(t, inbox("xiaomi"), `"renamed-nokia-1"`)
+}
+
+// TestRenamesBeforeAnAgreementAreNotRecorded: an agreement records only renames since its party could see it.
+func TestRenamesBeforeAnAgreementAreNotRecorded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.As("nokia").PATCH("/v1/partners/nokia", object{"name": "Nokia Networks"}).Want(200)
+	w.waitForRename("xiaomi", w.a, "Nokia Networks")
+	w.clock.advance(time.Second)
+	later := w.As("nokia").POST("/v1/agreements", object{
+		"title": "Later", "parties": []string{"nokia", "xiaomi"}, "effective_on": "2018-01-01",
+		"acceptance_days": 5, "deemed_acceptance": false, "forecast_tolerance_days": 0,
+	}).Want(201).text("id")
+	w.As("nokia").PATCH("/v1/partners/nokia", object{"name": "Nokia Oyj"}).Want(200)
+	w.waitForRename("xiaomi", later, "Nokia Oyj")
+	require.Len(t, w.eventsOf("xiaomi", later, "agreement.party_renamed"), 1)
+	require.Len(t, w.eventsOf("xiaomi", w.a, "agreement.party_renamed"), 2)
+}
+
+// TestLeaverDoesNotLearnOfLaterRenames: zte shares only agreement three with nokia, and leaves it.
+func TestLeaverDoesNotLearnOfLaterRenames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	zte, former := w.As("zte"), w.name("nokia")
+	zte.POST("/v1/agreements/"+w.three+"/terminate", object{
+		"mode": "notice", "reason": "new strategy", "effective_on": w.clock.Now().Format("2006-01-02"),
+	}).Want(200)
+	w.clock.advance(48 * time.Hour)
+	before := zte.GET("/v1/agreements/" + w.three).Want(200)
+	w.As("nokia").PATCH("/v1/partners/nokia", object{"name": "Nokia Networks"}).Want(200)
+	w.waitForRename("xiaomi", w.three, "Nokia Networks")
+	require.Empty(t, w.eventsOf("zte", w.three, "agreement.party_renamed"))
+	require.Equal(t, before.etag(), zte.GET("/v1/agreements/"+w.three).Want(200).etag())
+	require.Equal(t, former, zte.GET("/v1/partners/nokia").Want(200).text("name"))
+	for _, path := range []string{"/v1/partners", "/v1/partners/zte/inbox?limit=200", "/v1/partners/zte/events?limit=200"} {
+		require.NotContains(t, string(zte.GET(path).Want(200).body), "Nokia Networks", path)
+	}
 }

@@ -16,7 +16,7 @@ func (v *View) Partner(id domain.PartnerID) (api.Partner, bool) {
 		return api.Partner{}, false
 	}
 	shape := api.Partner{
-		ID: partner.id, Name: partner.entity.Name, Country: partner.entity.Country, TimeZone: partner.entity.TimeZone,
+		ID: partner.id, Name: v.knownName(id), Country: partner.entity.Country, TimeZone: partner.entity.TimeZone,
 		Holidays: []domain.Date{}, Version: partner.profileMark.Events, UpdatedAt: time.UnixMicro(partner.profileMark.LastAt).UTC(),
 		Contact: slices.Contains(v.contacts(), id), URL: v.url("partners", string(partner.id)),
 	}
@@ -25,6 +25,25 @@ func (v *View) Partner(id domain.PartnerID) (api.Partner, bool) {
 		shape.Version, shape.UpdatedAt = partner.entity.Versions.For(id)
 	}
 	return shape, true
+}
+
+// knownName returns the name of a visible partner. A viewer that has left all agreements with the partner does not learn
+// of later names.
+func (v *View) knownName(id domain.PartnerID) string {
+	var lastDay domain.Date
+	for _, agreement := range v.agreements() {
+		known := v.agreementFor(agreement)
+		switch left := agreement.entity.HasLeft(v.viewer.Partner, v.now); {
+		case !left && slices.Contains(agreement.readers(), id):
+			return v.name(id)
+		case left && slices.Contains(known.Terms.Parties, id):
+			lastDay = max(lastDay, known.Termination.On)
+		}
+	}
+	if lastDay == 0 || id == v.viewer.Partner || slices.Contains(v.contacts(), id) {
+		return v.name(id)
+	}
+	return v.nameAt(id, lastDay.Time().AddDate(0, 0, 1).UnixMicro()-1)
 }
 
 // Partners returns the viewer, its counterparties and contacts, or all partners for the operator, sorted by id.

@@ -20,6 +20,7 @@ import (
 	httplistener "tandem/http/listener"
 	"tandem/projections"
 	"tandem/projections/feed"
+	"tandem/renames"
 	"tandem/webhooks"
 )
 
@@ -39,10 +40,11 @@ type app struct {
 	readModel      *projections.ReadModel
 	bus            *bus.Bus
 	engine         *webhooks.Engine
+	renames        *renames.Recorder
 	server         *httpapi.Server
 	loadingExample atomic.Bool // requests may set the time at which they are recorded
 
-	modelWorker, busWorker, engineWorker worker
+	modelWorker, busWorker, engineWorker, renamesWorker worker
 }
 
 // serve runs a node until ctx ends. After the operator accepts a loss, it restarts the node on the same
@@ -80,6 +82,7 @@ func (a *app) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 		err = a.prepareDemo(ctx, stdout, stderr)
 	}
 	if err == nil && ctx.Err() == nil {
+		a.renamesWorker.start(a.renames.Run) // not earlier: the example is recorded in the past
 		front.enable(a.server.Handler())
 		logger.Info("ready", "url", a.url, "data", a.cfg.data)
 		err = a.wait(ctx, servers)
@@ -153,6 +156,7 @@ func (a *app) wire(key []byte, operator [32]byte) (err error) {
 		Applied: func(entries []eventlog.Entry) {
 			a.bus.Applied(entries)
 			a.engine.Applied(entries)
+			a.renames.Applied(entries)
 		},
 	})
 	if err != nil {
@@ -167,6 +171,7 @@ func (a *app) wire(key []byte, operator [32]byte) (err error) {
 	if a.engine, err = a.newEngine(key); err != nil {
 		return err
 	}
+	a.renames = renames.New(renames.Config{ReadModel: a.readModel, Bus: a.bus, Now: a.cfg.clock(), Logger: a.logger})
 	a.server, err = a.newAPI(key, operator)
 	a.installationKey = key
 	return err
@@ -291,7 +296,7 @@ func (a *app) wait(ctx context.Context, servers servers) error {
 // still owns their partitions, the bus appends the decided commands while the read model still follows,
 // the read model writes its snapshot, and the log is closed last.
 func (a *app) close() error {
-	err := errors.Join(a.engineWorker.stop(), a.busWorker.stop(), a.modelWorker.stop())
+	err := errors.Join(a.renamesWorker.stop(), a.engineWorker.stop(), a.busWorker.stop(), a.modelWorker.stop())
 	if a.log != nil {
 		err = errors.Join(err, a.log.Close())
 	}
