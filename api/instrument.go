@@ -58,7 +58,7 @@ type ItemFacts struct {
 type ServingMilestone struct {
 	Project   domain.ProjectID      `json:"project"`
 	Milestone domain.MilestoneID    `json:"milestone"`
-	State     domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,disputed,waived,cancelled"`
+	State     domain.MilestoneState `json:"state" enum:"planned,in_progress,delivered,conditionally_accepted,accepted,completed,disputed,waived,cancelled"`
 }
 
 // Obligation is a duty of one partner under a clause of an instrument.

@@ -85,9 +85,10 @@ func (c ProposeChange) proposals(state State, agreement *Agreement, project *Pro
 // proposal compares the wanted values with the present plan.
 func (w WantedChange) proposal(milestone *Milestone, agreement *Agreement, project *Project, dc DecisionContext, check *validation) ProposedChange {
 	proposed := ProposedChange{Milestone: w.Milestone, Cancel: w.Cancel}
-	to := w.To.applyTo(milestone.Plan)
+	named := refs{w.To.Instrument, w.To.ScheduleItem, w.To.Clause}
+	to := agreement.keptRefs(dc.Actor.Partner, w.To.applyTo(milestone.Plan), milestone.Plan, named)
 	wrong := to.validate(project, false)
-	wrong.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan)
+	wrong.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan, named)
 	if to.Instrument != milestone.Plan.Instrument {
 		wrong.instrumentRunning(agreement, to.Instrument, dc)
 	}

@@ -95,21 +95,21 @@ func (a *Agreement) DisclosedRefs(partner PartnerID, id InstrumentID, item ItemI
 	return "", "", ""
 }
 
-// DisclosedFields returns the fields without the references that a partner may not see. An item or a clause comes with
-// its instrument.
+// DisclosedFields returns the fields with empty references instead of those that a partner may not see. An item or a
+// clause comes with its instrument.
 func (a *Agreement) DisclosedFields(partner PartnerID, fields ChangeFields) ChangeFields {
 	if fields.Instrument == nil || *fields.Instrument == "" {
 		return fields
 	}
 	id, item, clause := a.DisclosedRefs(partner, *fields.Instrument, "item", "clause")
 	if id == "" {
-		fields.Instrument = nil
+		fields.Instrument = new(InstrumentID(""))
 	}
-	if item == "" {
-		fields.ScheduleItem = nil
+	if item == "" && fields.ScheduleItem != nil {
+		fields.ScheduleItem = new(ItemID(""))
 	}
-	if clause == "" {
-		fields.Clause = nil
+	if clause == "" && fields.Clause != nil {
+		fields.Clause = new("")
 	}
 	return fields
 }

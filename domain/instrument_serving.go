@@ -39,28 +39,65 @@ func (o Obligation) ServedBy(plan Plan) bool {
 	return plan.Clause == o.Clause && plan.Owner == o.Partner
 }
 
-// instrumentRefs validates what the plan names of an instrument, as far as it differs from the plan before. An
-// instrument, item or clause that the actor may not see is treated like one that does not exist.
-func (v *validation) instrumentRefs(agreement *Agreement, actor PartnerID, to, from Plan) {
-	refs := func(plan Plan) [3]string {
-		return [3]string{string(plan.Instrument), string(plan.ScheduleItem), plan.Clause}
+// refs are the parts of an instrument that a plan names, or that a command wants it to name; nil: not mentioned.
+type refs struct {
+	instrument *InstrumentID
+	item       *ItemID
+	clause     *string
+}
+
+func (p Plan) refs() refs { return refs{&p.Instrument, &p.ScheduleItem, &p.Clause} }
+
+// withRefs returns the plan with the references that are mentioned.
+func (p Plan) withRefs(named refs) Plan {
+	set(&p.Instrument, named.instrument)
+	set(&p.ScheduleItem, named.item)
+	set(&p.Clause, named.clause)
+	return p
+}
+
+func (p Plan) sameRefs(other Plan) bool {
+	return p.Instrument == other.Instrument && p.ScheduleItem == other.ScheduleItem && p.Clause == other.Clause
+}
+
+// shownPlan returns the plan without the references that a partner may not see.
+func (a *Agreement) shownPlan(partner PartnerID, plan Plan) Plan {
+	plan.Instrument, plan.ScheduleItem, plan.Clause = a.DisclosedRefs(partner, plan.Instrument, plan.ScheduleItem, plan.Clause)
+	return plan
+}
+
+// keptRefs returns the plan with the references that it gets from a command of the actor. It keeps those that the actor
+// may not see, so that the command has the same effect as without them, unless the actor names another instrument.
+func (a *Agreement) keptRefs(actor PartnerID, to, from Plan, named refs) Plan {
+	shown := a.shownPlan(actor, from)
+	wanted := shown.withRefs(named)
+	if wanted.Instrument == shown.Instrument {
+		wanted.Instrument = from.Instrument
+		if wanted.ScheduleItem == shown.ScheduleItem {
+			wanted.ScheduleItem = from.ScheduleItem
+		}
+		if wanted.Clause == shown.Clause {
+			wanted.Clause = from.Clause
+		}
 	}
-	if refs(to) == refs(from) && to.Owner == from.Owner {
+	return to.withRefs(wanted.refs())
+}
+
+// instrumentRefs validates what a command names of an instrument, as far as it differs from the plan before. An
+// instrument, item or clause that the actor may not see is treated like one that does not exist.
+func (v *validation) instrumentRefs(agreement *Agreement, actor PartnerID, to, from Plan, named refs) {
+	shownFrom := agreement.shownPlan(actor, from)
+	to = to.withRefs(shownFrom.withRefs(named).refs())
+	changed := !to.sameRefs(shownFrom)
+	if !changed && to.Owner == from.Owner {
 		return
 	}
 	instrument := v.partsOfInstrument(to)
-	if instrument == "" {
+	if instrument == "" || (changed && !v.instrumentRef(agreement, actor, instrument)) {
 		return
 	}
-	if refs(to) != refs(from) && !v.instrumentRef(agreement, actor, instrument) {
-		return
-	}
-	whole := agreement.Instrument(instrument)
-	if whole == nil { // added after the actor left
-		return
-	}
-	shown := agreement.DisclosedInstrument(whole, actor)
-	if refs(to) != refs(from) {
+	shown := agreement.DisclosedInstrument(agreement.Instrument(instrument), actor)
+	if changed {
 		v.partRefs(&shown, to)
 	}
 	if shown.Detail() == DetailFull {
@@ -116,13 +153,4 @@ func (v *validation) ownerFits(instrument *Instrument, plan Plan) {
 	if obligation := instrument.Obligation(plan.Clause); obligation != nil && !obligation.ServedBy(plan) {
 		v.add("clause", "clause %s is an obligation of %s, and the milestone belongs to %s; name a clause of the owner", plan.Clause, obligation.Partner, plan.Owner)
 	}
-}
-
-// keptRefs returns a plan that names another instrument without the item and clause of the present one, if the actor
-// may not see them.
-func (a *Agreement) keptRefs(actor PartnerID, plan Plan, other *InstrumentID) Plan {
-	if other != nil && *other != plan.Instrument {
-		_, plan.ScheduleItem, plan.Clause = a.DisclosedRefs(actor, plan.Instrument, plan.ScheduleItem, plan.Clause)
-	}
-	return plan
 }

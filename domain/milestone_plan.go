@@ -29,7 +29,7 @@ func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 		plan.Acceptors = without(agreement.present(project.Participants, dc.At), plan.Owner)
 	}
 	check := plan.validate(project, c.Private)
-	check.instrumentRefs(agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
+	check.instrumentRefs(agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{}, plan.refs())
 	check.departedPartners(agreement, dc.At, plan, Plan{})
 	check.instrumentRunning(agreement, plan.Instrument, dc)
 	check.slug("id", string(c.MilestoneRef.Milestone))
@@ -94,10 +94,11 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 		return nil, err
 	}
 	agreement := milestone.agreement.ViewFor(dc.Actor.Partner, dc.At)
-	to := c.merged(agreement.keptRefs(dc.Actor.Partner, milestone.Plan, c.Instrument))
+	named := refs{c.Instrument, c.ScheduleItem, c.Clause}
+	to := agreement.keptRefs(dc.Actor.Partner, c.merged(milestone.Plan), milestone.Plan, named)
 	_, private := milestone.Audience.Private()
 	check := to.validate(milestone.project, private)
-	check.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan)
+	check.instrumentRefs(agreement, dc.Actor.Partner, to, milestone.Plan, named)
 	check.departedPartners(milestone.agreement, dc.At, to, milestone.Plan)
 	if to.DueOn != milestone.Plan.DueOn {
 		check.plannedDate("due_on", to.DueOn, dc)
@@ -144,9 +145,6 @@ func (c EditMilestone) merged(plan Plan) Plan {
 	setList(&plan.Acceptors, c.Acceptors)
 	set(&plan.DueOn, c.DueOn)
 	setList(&plan.Criteria, c.Criteria)
-	set(&plan.Instrument, c.Instrument)
-	set(&plan.ScheduleItem, c.ScheduleItem)
-	set(&plan.Clause, c.Clause)
 	return plan
 }
 

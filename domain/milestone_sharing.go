@@ -26,7 +26,7 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 	}
 	check := plan.validate(milestone.project, false)
 	if dc.Actor.Partner == plan.Owner { // only the owner may learn what the plan names
-		check.instrumentRefs(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{})
+		check.instrumentRefs(milestone.agreement.ViewFor(dc.Actor.Partner, dc.At), dc.Actor.Partner, plan, Plan{}, plan.refs())
 	}
 	check.departedPartners(milestone.agreement, dc.At, plan, milestone.Plan)
 	if milestone.Audience != Shared && !milestone.State.Final() {
