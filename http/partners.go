@@ -27,7 +27,7 @@ func partnerRoutes() []*route {
 		readRoute("getPartnerStatus", "/v1/partners/{partner}/status", "Counts over everything that the partner may see",
 			anyOfPartner, ownPartner, api.Status{}, getPartnerStatus).withDependency((*projections.View).Intact),
 		readRoute("getInbox", "/v1/partners/{partner}/inbox", "The items that wait for the partner, oldest first", anyOfPartner,
-			ownPartner, api.Inbox{}, getInbox, listParameters()...).withDependency((*projections.View).Intact),
+			ownPartner, api.Inbox{}, getInbox, listParameters(languageParameter)...).withDependency((*projections.View).Intact),
 		{
 			method: http.MethodPost, operationID: "dismissNotice", path: "/v1/partners/{partner}/notices/{notice}/dismiss",
 			summary: "Dismiss a notice while its cause persists", callers: "managers of the partner", visibleTo: noticeVisible,

@@ -1,7 +1,6 @@
 package http
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"embed"
@@ -9,7 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
-	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 
@@ -28,22 +27,21 @@ const publicPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'se
 //go:embed public
 var publicFiles embed.FS
 
-var publicTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-	"day": formatDay, "kind": kindWords, "words": stateWords, "tone": tone, "and": joinNames,
-}).ParseFS(publicFiles, "public/*"))
+// publicTemplates are cloned before they are executed, with the functions of a language.
+var publicTemplates = template.Must(template.New("").Funcs(publicText{}.functions()).ParseFS(publicFiles, "public/*"))
 
 func publicRoutes() []*route {
-	show := func(name, path, summary string, answer any, contentType string, render func(api.PublicStatus) ([]byte, error)) *route {
+	show := func(name, path, summary string, answer any, contentType string, render func(publicText, api.PublicStatus) ([]byte, error)) *route {
 		return &route{
 			method: http.MethodGet, operationID: name, path: path, summary: summary, callers: anyone, responseBody: answer,
-			handle: public(contentType, render), success: []int{http.StatusOK, http.StatusNotModified}, anonymous: true, public: true,
+			query: []parameter{publicLanguage}, handle: public(contentType, render), success: []int{http.StatusOK, http.StatusNotModified}, anonymous: true, public: true,
 		}
 	}
 	return []*route{
 		show("getPublicPage", "/public/{agreement}", "The agreement's published data as a page; 404 if there is none", media("text/html"),
 			"text/html; charset=utf-8", publicPage),
 		show("getPublicStatus", "/public/{agreement}/status", "The agreement's published milestones in their current state; 404 if there are none",
-			api.PublicStatus{}, jsonMedia, func(status api.PublicStatus) ([]byte, error) {
+			api.PublicStatus{}, jsonMedia, func(_ publicText, status api.PublicStatus) ([]byte, error) {
 				return json.Marshal(status, json.Deterministic(true))
 			}),
 		show("getPublicBadge", "/public/{agreement}/badge.svg", "The number of published and accepted milestones as a badge; 404 if there are none",
@@ -51,9 +49,9 @@ func publicRoutes() []*route {
 	}
 }
 
-// public returns the handler of a response rendered from the public view. It ignores the query, because links are
-// passed on with tracking parameters.
-func public(contentType string, render func(api.PublicStatus) ([]byte, error)) func(*call) error {
+// public returns the handler of a response rendered from the public view. It ignores the query other than a known
+// language, because links are passed on with tracking parameters.
+func public(contentType string, render func(publicText, api.PublicStatus) ([]byte, error)) func(*call) error {
 	return func(req *call) error {
 		if stale, err := req.checkFresh(); stale != nil || err != nil {
 			return cmp.Or(err, stale)
@@ -72,7 +70,7 @@ func public(contentType string, render func(api.PublicStatus) ([]byte, error)) f
 		if err != nil {
 			return err
 		}
-		body, err := render(status)
+		body, err := render(publicText{req.book, req.language()}, status)
 		if err != nil {
 			return err
 		}
@@ -100,8 +98,8 @@ func (c *call) sendPublic(contentType string, body []byte) {
 	c.write(http.StatusOK, []string{contentType}, body)
 }
 
-func publicPage(status api.PublicStatus) ([]byte, error) {
-	return renderTemplate("page.html", status)
+func publicPage(text publicText, status api.PublicStatus) ([]byte, error) {
+	return text.render("page.html", status)
 }
 
 // badge contains the texts of the badge. They are drawn with a fixed width, independent of the available fonts.
@@ -112,48 +110,31 @@ type badge struct {
 	LabelLength, TextLength int
 }
 
-func publicBadge(status api.PublicStatus) ([]byte, error) {
-	const character, margin = 6, 8
-	picture := badge{Label: "joint milestones", Text: strconv.Itoa(status.Accepted) + " of " + strconv.Itoa(status.Expected) + " accepted", Tone: "open"}
+func publicBadge(text publicText, status api.PublicStatus) ([]byte, error) {
+	const margin = 8
+	picture := badge{
+		Label: text.say("label"), Text: text.message("public.accepted_count", map[string]any{"Accepted": status.Accepted, "Expected": status.Expected}), Tone: "open",
+	}
 	if status.Expected > 0 && status.Accepted == status.Expected {
 		picture.Tone = "done"
 	} else if status.Overdue > 0 {
 		picture.Tone = "late"
 	}
-	picture.LabelLength, picture.TextLength = len(picture.Label)*character, len(picture.Text)*character
+	picture.LabelLength, picture.TextLength = badgeLength(picture.Label), badgeLength(picture.Text)
 	picture.LabelWidth = picture.LabelLength + 2*margin
 	picture.Width = picture.LabelWidth + picture.TextLength + 2*margin
 	picture.LabelCentre, picture.TextCentre = picture.LabelWidth/2, (picture.LabelWidth+picture.Width)/2
-	return renderTemplate("badge.svg", picture)
+	return text.render("badge.svg", picture)
 }
 
-func renderTemplate(name string, data any) ([]byte, error) {
-	var buf bytes.Buffer
-	err := publicTemplates.ExecuteTemplate(&buf, name, data)
-	return buf.Bytes(), err
-}
-
-// formatDay formats a date with the month's name.
-func formatDay(d any) string {
-	switch d := d.(type) {
-	case domain.Date:
-		return d.Time().Format("2 Jan 2006")
-	case *domain.Date:
-		if d != nil {
-			return d.Time().Format("2 Jan 2006")
+// badgeLength returns the width of a text of the badge in pixels. Chinese characters are wider.
+func badgeLength(text string) (length int) {
+	for _, char := range text {
+		if length += 6; unicode.Is(unicode.Han, char) {
+			length += 5
 		}
 	}
-	return ""
-}
-
-func stateWords(state domain.MilestoneState) string {
-	return strings.ReplaceAll(string(state), "_", " ")
-}
-
-// kindWords returns the name of a kind of instrument: "Patent cross-licence".
-func kindWords(kind domain.InstrumentKind) string {
-	words := strings.NewReplacer("cross_licence", "cross-licence", "_", " ").Replace(string(kind))
-	return strings.ToUpper(words[:1]) + words[1:]
+	return length
 }
 
 // tone returns the colour of a state.
@@ -167,12 +148,4 @@ func tone(milestone api.PublicMilestone) string {
 		return "late"
 	}
 	return "open"
-}
-
-// joinNames joins names: "Nokia, Xiaomi and ZTE".
-func joinNames(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }

@@ -87,7 +87,7 @@ func TestAnnouncedAgreementIsPublicOnceSigned(t *testing.T) {
 	require.Equal(t, "Announced work", status.get("title"))
 	page := string(w.As("nobody").GET("/public/" + id).Want(200).body)
 	require.Contains(t, page, "Rajeev Suri for "+nokia)
-	require.Contains(t, page, "Joint development")
+	require.Contains(t, page, "Joint development agreement")
 	require.NotContains(t, page, "Secret radio")
 }
 
@@ -114,7 +114,7 @@ func TestPublicResponsesContainApprovedData(t *testing.T) {
 				require.NotContains(t, a.told(), c.text, path)
 			}
 		}
-		for _, word := range []string{"optics-late", "77", "amber", "2033", "3 Mar", "waived"} {
+		for _, word := range []string{"optics-late", "77%", ":77", "at risk", "amber", "2033", "3 Mar", "waived"} {
 			require.NotContains(t, string(a.body), word, path)
 		}
 		require.Empty(t, a.header.Get("Tandem-Position"))
@@ -183,7 +183,7 @@ func TestPublicPageIsSafe(t *testing.T) {
 	require.NotContains(t, page, "<script")
 	require.Contains(t, page, "&lt;script&gt;")
 	for _, link := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
-		require.Equal(t, w.a+"/badge.svg", link[1])
+		require.Contains(t, []string{w.a + "/badge.svg?language=en", "?language=en", "?language=zh", "?language=fi"}, link[1])
 	}
 	for _, part := range []string{`<html lang="en">`, "<title>", "<caption", `scope="col"`, `scope="row"`, "alt="} {
 		require.Contains(t, page, part)
@@ -250,4 +250,23 @@ func TestPublicTitleRequiresEveryParty(t *testing.T) {
 	w.publish(w.three, "radio", "mast", "nokia", "xiaomi", "zte")
 	require.Equal(t, title, w.As("nobody").GET("/public/"+w.three+"/status").Want(200).get("title"))
 	require.Contains(t, string(w.As("nobody").GET("/public/"+w.three).Want(200).body), title)
+}
+
+// TestPublicPageIsTranslated: the page, its badge and their states are in the language asked for.
+func TestPublicPageIsTranslated(t *testing.T) {
+	w := newWorld(t)
+	w.publish(w.a, "routing", "going", "nokia", "xiaomi")
+	w.publish(w.a, "routing", "accepted", "xiaomi", "nokia")
+	for language, texts := range map[string][]string{
+		"zh": {`<html lang="zh">`, "里程碑", "验收通过", "年", "badge.svg?language=zh"},
+		"fi": {`<html lang="fi">`, "Välitavoite", "kesken", "badge.svg?language=fi"},
+		"xx": {`<html lang="en">`, "Milestone", "in progress"},
+	} {
+		page := string(w.As("nobody").GET("/public/" + w.a + "?language=" + language + "&utm_source=x").Want(200).body)
+		for _, text := range texts {
+			require.Contains(t, page, text)
+		}
+	}
+	badge := string(w.As("nobody").GET("/public/" + w.a + "/badge.svg?language=zh").Want(200).body)
+	require.Contains(t, badge, "联合里程碑: 已验收 1/2")
 }
