@@ -103,7 +103,8 @@ type AddedObligation struct {
 // EndedInstrument is an instrument whose last day an amendment moves, as far as the caller may see it; see Instrument.
 type EndedInstrument struct {
 	ID        *domain.InstrumentID   `json:"id"`
-	Kind      *domain.InstrumentKind `json:"kind" doc:"null in amendments proposed before November 2026."`
+	Kind      *domain.InstrumentKind `json:"kind" doc:"null in amendments of earlier versions."`
+	Title     *string                `json:"title" doc:"As at the time of the proposal; null in amendments of earlier versions, or if it is not shown."`
 	ExpiresOn *domain.Date           `json:"expires_on" doc:"null unless the term is fixed, and if the caller does not see the dates of the instrument."`
 	Term      *domain.TermKind       `json:"term" enum:"fixed,open_ended,undisclosed" doc:"null: the caller does not see the dates of the instrument."`
 	FromTerm  *domain.TermKind       `json:"from_term" enum:"fixed,open_ended,undisclosed" doc:"The previous kind of term."`

@@ -21,7 +21,8 @@ import (
 // still be delivered, decided, waived or cancelled, and history stays readable. An agreement ends at the end of
 // its last day in UTC; see [Termination] for an early end.
 //
-// R5: undisclosed terms are a marker that only the parties see, never an empty number.
+// R5: undisclosed terms are a marker that only the parties see, never an empty number. [Detail] says which parties see
+// how much of an instrument.
 type Agreement struct {
 	ID                 AgreementID
 	Terms              Terms

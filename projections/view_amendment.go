@@ -94,7 +94,7 @@ func (v *View) termsChanges(agreement *domain.Agreement, changes domain.Amendmen
 		shape.AddInstruments = append(shape.AddInstruments, addedShape(&changes.AddInstruments[n]))
 	}
 	for _, end := range changes.EndInstruments {
-		ended := api.EndedInstrument{ID: nilIfZero(end.ID), Kind: nilIfZero(end.Kind), ExpiresOn: nilIfZero(end.ExpiresOn), From: nilIfZero(end.From)}
+		ended := api.EndedInstrument{ID: nilIfZero(end.ID), Kind: nilIfZero(end.Kind), Title: nilIfZero(end.Title), ExpiresOn: nilIfZero(end.ExpiresOn), From: nilIfZero(end.From)}
 		if end.ExpiresOn != 0 || end.Term != "" {
 			ended.Term, ended.FromTerm = new(domain.TermOf(end.Term, end.ExpiresOn)), new(domain.TermOf(end.FromTerm, end.From))
 		}
