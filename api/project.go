@@ -36,8 +36,16 @@ type PendingCall struct {
 	Participants []domain.PartnerID `json:"participants" doc:"The partners to add."`
 	Lead         *domain.PartnerID  `json:"lead"`
 	Leaving      *domain.PartnerID  `json:"leaving" doc:"The partner that leaves."`
+	Dispositions []Disposition      `json:"dispositions" doc:"How the open milestones end."`
 	Reason       string             `json:"reason"`
 	Since        time.Time          `json:"since"`
+}
+
+// Disposition says how an open milestone ends with its project.
+type Disposition struct {
+	Milestone   domain.MilestoneID    `json:"milestone"`
+	Disposition domain.MilestoneState `json:"disposition" enum:"cancelled,waived"`
+	Reason      string                `json:"reason,omitempty" maxLength:"2000" doc:"Default: the reason of the call."`
 }
 
 // Projects is one page of an agreement's projects, sorted by id.
@@ -86,8 +94,15 @@ type ProjectChange struct {
 
 // Moving is the body that calls a stage move of a project.
 type Moving struct {
-	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"Required to pause and to stop."`
+	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"Required to pause."`
 	Withdraw bool   `json:"withdraw,omitempty" doc:"Withdraws the caller's own open call of this move."`
+}
+
+// Ending is the body that calls the completion or a stop of a project.
+type Ending struct {
+	Reason       string        `json:"reason,omitempty" maxLength:"2000" doc:"Required to stop."`
+	Dispositions []Disposition `json:"dispositions,omitempty" doc:"Of each open shared milestone; 409 open_milestones lists them. The calls of all participants must state the same ones."`
+	Withdraw     bool          `json:"withdraw,omitempty" doc:"Withdraws the caller's own open call of this move."`
 }
 
 // LeadChange is the body that calls another lead.

@@ -239,7 +239,8 @@ func (c MoveItem) requireMilestones(state State, instrument *Instrument, event I
 	var mine []*Milestone
 	for _, milestone := range state.MilestonesOf(c.AgreementID, c.Instrument) {
 		project := state.Project(milestone.Ref.ProjectRef())
-		if instrument.ItemServedBy(milestone.Plan, c.Item) && milestone.Audience == Shared && project != nil && milestone.VisibleTo(dc.Actor.Partner, project) {
+		serves := instrument.ItemServedBy(milestone.Plan, c.Item) && milestone.Audience == Shared
+		if serves && project != nil && milestone.VisibleTo(dc.Actor.Partner, project) && !milestone.Ended(project) {
 			mine = append(mine, milestone)
 		}
 	}

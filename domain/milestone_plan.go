@@ -203,6 +203,8 @@ type MilestoneCancelled struct {
 	Reason string         `json:"reason,omitempty"`
 	From   MilestoneState `json:"from"`
 	Change int            `json:"change,omitempty"`
+	// ProjectEnd is the stage in which the project ended, if its calls ended the milestone too.
+	ProjectEnd Stage `json:"project_end,omitempty"`
 }
 
 func (c CancelMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -228,6 +230,9 @@ func (c CancelMilestone) decide(state State, dc DecisionContext) ([]Event, error
 	return milestone.event(MilestoneCancelled{Reason: c.Reason, From: milestone.State}), nil
 }
 
-func (MilestoneCancelled) apply(world *World, header Header) {
-	header.editMilestone(world).State = Cancelled
+func (e MilestoneCancelled) apply(world *World, header Header) {
+	milestone := header.editMilestone(world)
+	if milestone.State = Cancelled; e.ProjectEnd != "" {
+		milestone.endWith(Cancelled)
+	}
 }

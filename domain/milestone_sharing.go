@@ -44,6 +44,9 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 	if err := milestone.requireState(Planned, InProgress); err != nil {
 		return nil, err
 	}
+	if err := milestone.project.requireNotEnded(); err != nil {
+		return nil, err
+	}
 	if milestone.State == Planned { // a new plan for the other participants (R4)
 		if err := milestone.agreement.requireOpen(dc); err != nil {
 			return nil, err

@@ -8,11 +8,14 @@ type WaiveMilestone struct {
 	MilestoneRef `json:"ref"`
 }
 
-// MilestoneWaived is one acceptor's waiver. Remaining are the acceptors that have not waived.
+// MilestoneWaived is one acceptor's waiver, or the disposition of the calls that ended the project. Remaining are
+// the acceptors that have not waived.
 type MilestoneWaived struct {
-	Acceptor  PartnerID      `json:"acceptor"`
-	Remaining []PartnerID    `json:"remaining,omitempty"`
-	From      MilestoneState `json:"from"`
+	Acceptor   PartnerID      `json:"acceptor,omitempty"`
+	Remaining  []PartnerID    `json:"remaining,omitempty"`
+	From       MilestoneState `json:"from"`
+	Reason     string         `json:"reason,omitempty"`
+	ProjectEnd Stage          `json:"project_end,omitempty"` // the stage in which the project ended
 }
 
 func (c WaiveMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -40,8 +43,10 @@ func (c WaiveMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 
 func (e MilestoneWaived) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
-	milestone.Waivers = with(milestone.Waivers, e.Acceptor)
+	if e.Acceptor != "" {
+		milestone.Waivers = with(milestone.Waivers, e.Acceptor)
+	}
 	if len(e.Remaining) == 0 {
-		milestone.State, milestone.Decisions, milestone.Conditions = Waived, nil, nil // no decision is pending any more
+		milestone.endWith(Waived)
 	}
 }

@@ -16,12 +16,14 @@ type Call struct {
 	Add      []PartnerID `json:"add,omitempty"`      // for MoveAddParticipants, sorted
 	Lead     PartnerID   `json:"lead,omitempty"`     // for MoveChangeLead
 	Leaving  PartnerID   `json:"leaving,omitempty"`  // for MoveLeave
+	// Dispositions of all open shared milestones, for MoveComplete and MoveStop, sorted by milestone.
+	Dispositions []Disposition `json:"dispositions,omitempty"`
 }
 
-// SameAs reports whether two calls request the same move with the same values.
+// SameAs reports whether two calls request the same move with the same values. Reasons may differ.
 func (c Call) SameAs(other Call) bool {
 	return c.Move == other.Move && c.DecideBy == other.DecideBy && slices.Equal(c.Add, other.Add) &&
-		c.Lead == other.Lead && c.Leaving == other.Leaving
+		c.Lead == other.Lead && c.Leaving == other.Leaving && sameDispositions(c.Dispositions, other.Dispositions)
 }
 
 // OpenCall is a call that waits for the calls of other participants.
@@ -41,6 +43,8 @@ type CallStage struct {
 	Add        []PartnerID `json:"add,omitempty"`      // for MoveAddParticipants
 	Lead       PartnerID   `json:"lead,omitempty"`     // for MoveChangeLead
 	Leaving    PartnerID   `json:"leaving,omitempty"`  // for MoveLeave; empty: the actor's partner
+	// Dispositions are for MoveComplete and MoveStop.
+	Dispositions []Disposition `json:"dispositions,omitempty"`
 	// Withdraw withdraws the actor's own open call.
 	Withdraw bool `json:"withdraw,omitempty"`
 }
@@ -59,7 +63,7 @@ func (c CallStage) decide(state State, dc DecisionContext) ([]Event, error) {
 	if c.Move == MoveLeave && c.Leaving == "" {
 		c.Leaving = dc.Actor.Partner
 	}
-	check := c.validate(agreement, project, dc)
+	check := c.validate(state, agreement, project, dc)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
@@ -79,12 +83,12 @@ func (c CallStage) decide(state State, dc DecisionContext) ([]Event, error) {
 		return nil, err
 	}
 	if caller != everyParticipant {
-		return c.effects(project), nil
+		return c.effects(state, project), nil
 	}
 	return c.call(state, agreement, project, dc)
 }
 
-func (c CallStage) validate(agreement *Agreement, project *Project, dc DecisionContext) (check validation) {
+func (c CallStage) validate(state State, agreement *Agreement, project *Project, dc DecisionContext) (check validation) {
 	rule, known := stageMoves[c.Move]
 	if !known {
 		check.add("move", "%q is unknown; see the API reference", c.Move)
@@ -107,8 +111,15 @@ func (c CallStage) validate(agreement *Agreement, project *Project, dc DecisionC
 			check.add(value.field, "is valid only with %s; leave it out", value.move)
 		}
 	}
+	ends := c.Move == MoveComplete || c.Move == MoveStop
+	if len(c.Dispositions) > 0 && !ends {
+		check.add("dispositions", "are valid only with complete and stop; leave them out")
+	}
 	if !c.Withdraw {
 		c.validateValue(agreement, project, dc, &check)
+		if ends {
+			c.validateDispositions(state, project, dc, &check)
+		}
 	}
 	return check
 }
@@ -188,12 +199,14 @@ func (c CallStage) allowed(state State, agreement *Agreement, project *Project, 
 		return agreement.requireNotLeft(dc) // it takes no part in the decision, and could not resume the project
 	case MoveLeave:
 		return c.requireFreeToLeave(state, project)
+	case MoveComplete, MoveStop:
+		return c.requireDispositions(state, project)
 	}
 	return nil
 }
 
 // effects returns the events of a move that takes effect.
-func (c CallStage) effects(project *Project) []Event {
+func (c CallStage) effects(state State, project *Project) []Event {
 	switch c.Move {
 	case MoveDecideBy:
 		return sharedEvents("", DecideByMoved{To: c.DecideBy, From: project.DecideBy})
@@ -207,7 +220,8 @@ func (c CallStage) effects(project *Project) []Event {
 	case MoveLeave:
 		return sharedEvents("", ParticipantLeft{c.Leaving, without(project.Participants, c.Leaving), c.Reason})
 	}
-	return sharedEvents("", StageChanged{Move: c.Move, To: stageMoves[c.Move].to, From: project.Stage, Reason: c.Reason})
+	events := sharedEvents("", StageChanged{Move: c.Move, To: stageMoves[c.Move].to, From: project.Stage, Reason: c.Reason})
+	return append(events, c.dispose(state, project)...)
 }
 
 // RequiredCallers returns the partners whose call the move takes: every participant that has not left the
@@ -239,7 +253,7 @@ func (c CallStage) call(state State, agreement *Agreement, project *Project, dc 
 	move := c
 	move.Add = slices.Clone(c.Add)
 	slices.Sort(move.Add)
-	mine := Call{c.Move, dc.Actor.Partner, c.Reason, c.DecideBy, move.Add, c.Lead, c.Leaving}
+	mine := Call{c.Move, dc.Actor.Partner, c.Reason, c.DecideBy, move.Add, c.Lead, c.Leaving, sortedDispositions(c.Dispositions)}
 	missing, again := without(project.RequiredCallers(state, agreement, mine, dc.At), dc.Actor.Partner), false
 	for _, open := range project.Calls {
 		if !open.SameAs(mine) {
@@ -254,7 +268,7 @@ func (c CallStage) call(state State, agreement *Agreement, project *Project, dc 
 	}
 	events := sharedEvents("", StageCalled{Call: mine})
 	if len(missing) == 0 {
-		events = append(events, move.effects(project)...)
+		events = append(events, move.effects(state, project)...)
 	}
 	return events, nil
 }

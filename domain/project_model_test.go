@@ -3,6 +3,7 @@ package domain
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,6 +57,7 @@ type paperCall struct {
 	move          StageMove
 	partner       PartnerID
 	lead, leaving PartnerID
+	endings       string // the dispositions: "x cancelled y waived "
 }
 
 // paperPlan is the model of a milestone.
@@ -116,7 +118,7 @@ func drawPlan(t *rapid.T, m *planModel) Command {
 	due := rapid.SampledFrom([]Date{2018_03_30, 2018_04_30, 2018_05_31}).Draw(t, "due")
 	switch rapid.IntRange(0, 15).Draw(t, "act") {
 	case 0, 1, 2:
-		return drawMove(t)
+		return drawMove(t, m)
 	case 3:
 		if rapid.Bool().Draw(t, "rename") {
 			return EditMilestone{MilestoneRef: ref, Title: new(drawTitle.Draw(t, "title"))}
@@ -142,7 +144,7 @@ func drawPlan(t *rapid.T, m *planModel) Command {
 	return ApproveChange{ChangeRef{planRef(), number}}
 }
 
-func drawMove(t *rapid.T) CallStage {
+func drawMove(t *rapid.T, m *planModel) CallStage {
 	moves := []StageMove{
 		MoveCommit, MoveCommit, MoveCommit, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop, MoveDecline, MoveChangeLead, MoveChangeLead, MoveLeave, MoveLeave,
 	}
@@ -152,6 +154,14 @@ func drawMove(t *rapid.T) CallStage {
 	switch call.Move {
 	case MoveChangeLead:
 		call.Lead = rapid.SampledFrom([]PartnerID{"nokia", "xiaomi", "xiaomi", "zte"}).Draw(t, "lead")
+	case MoveComplete, MoveStop:
+		for _, id := range []MilestoneID{"y", "x"} {
+			forgotten := rapid.IntRange(0, 9).Draw(t, "forgotten") == 0
+			if m.milestones[id].state.Final() == forgotten {
+				ending := rapid.SampledFrom([]MilestoneState{Cancelled, Cancelled, Waived}).Draw(t, "ending")
+				call.Dispositions = append(call.Dispositions, Disposition{Milestone: id, State: ending})
+			}
+		}
 	case MoveLeave:
 		call.Leaving = rapid.SampledFrom([]PartnerID{"", "xiaomi", "zte", "zte"}).Draw(t, "leaving")
 	}
@@ -210,7 +220,7 @@ func (m *planModel) decide(who PartnerID, command Command) bool {
 
 // call adds or withdraws a call, and makes the move after the last required one.
 func (m *planModel) call(who PartnerID, command CallStage) bool {
-	mine := paperCall{command.Move, who, command.Lead, command.Leaving}
+	mine := paperCall{command.Move, who, command.Lead, command.Leaving, endings(command.Dispositions)}
 	if mine.move == MoveLeave && mine.leaving == "" {
 		mine.leaving = who
 	}
@@ -220,7 +230,7 @@ func (m *planModel) call(who PartnerID, command CallStage) bool {
 		may := mine.move != MoveDecline && slices.ContainsFunc(m.calls, same)
 		return when(may, func() { m.calls = slices.DeleteFunc(m.calls, same) })
 	}
-	if !m.possible(mine) || (alone && who != m.lead) {
+	if !m.possible(mine) || (alone && who != m.lead) || !m.endsRightly(mine, alone) {
 		return false
 	}
 	if alone || mine.move == MoveDecline {
@@ -236,6 +246,26 @@ func (m *planModel) call(who PartnerID, command CallStage) bool {
 		}
 	}
 	m.move(mine)
+	return true
+}
+
+func endings(dispositions []Disposition) (words string) {
+	for _, disposition := range sortedDispositions(dispositions) {
+		words += string(disposition.Milestone) + " " + string(disposition.State) + " "
+	}
+	return words
+}
+
+// endsRightly reports whether a call to end the project names exactly the open milestones.
+func (m *planModel) endsRightly(call paperCall, alone bool) bool {
+	if call.move != MoveComplete && call.move != MoveStop {
+		return true
+	}
+	for id, x := range m.milestones {
+		if strings.Contains(call.endings, string(id)+" ") == x.state.Final() || (alone && x.state == Delivered) {
+			return false
+		}
+	}
 	return true
 }
 
@@ -286,6 +316,10 @@ func (m *planModel) move(call paperCall) {
 			return other.partner == call.leaving || other.leaving == call.leaving || other.lead == call.leaving
 		})
 		return
+	}
+	words := strings.Fields(call.endings)
+	for i := 0; i < len(words); i += 2 {
+		m.milestones[MilestoneID(words[i])].state = MilestoneState(words[i+1])
 	}
 	m.stage = map[StageMove]Stage{
 		MoveCommit: Committed, MoveDecline: Declined, MoveStart: Active, MovePause: Paused, MoveResume: Active, MoveComplete: Completed, MoveStop: Stopped,
@@ -437,7 +471,7 @@ func (m *planModel) compare(t *rapid.T, state State) {
 	require.Equal(t, m.partners, project.Participants)
 	open := []paperCall{}
 	for _, call := range project.Calls {
-		open = append(open, paperCall{call.Move, call.Partner, call.Lead, call.Leaving})
+		open = append(open, paperCall{call.Move, call.Partner, call.Lead, call.Leaving, endings(call.Dispositions)})
 	}
 	require.ElementsMatch(t, m.calls, open)
 	for id, want := range m.milestones {

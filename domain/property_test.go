@@ -365,6 +365,8 @@ func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Comman
 	switch call.Move {
 	case MoveDecideBy:
 		call.DecideBy = rapid.SampledFrom([]Date{0, 2018_09_30}).Draw(t, "decide by")
+	case MoveComplete, MoveStop:
+		call.Dispositions = rapid.SampledFrom([][]Disposition{nil, {{Milestone: "m", State: Cancelled}}, {{Milestone: "m", State: Waived}}}).Draw(t, "dispositions")
 	case MoveChangeLead:
 		call.Lead = drawOwner.Draw(t, "lead")
 	case MoveLeave:

@@ -247,6 +247,8 @@ func fillList(t require.TestingT, list any, values []string) bool {
 		*field = each(t, values, evidence)
 	case *[]Requirement:
 		*field = each(t, values, requirement)
+	case *[]Disposition:
+		*field = each(t, values, disposition)
 	case *[]WantedChange:
 		*field = each(t, values, wanted)
 	case *[]Instrument:
@@ -291,6 +293,12 @@ func evidence(_ require.TestingT, text string) Evidence {
 func requirement(t require.TestingT, text string) Requirement {
 	i := strings.LastIndex(text, " by ")
 	return Requirement{text[:max(i, 0)], date(t, text[i+len(" by "):])}
+}
+
+// disposition reads "spares cancelled Not needed".
+func disposition(_ require.TestingT, text string) Disposition {
+	words := append(strings.SplitN(text, " ", 3), "")
+	return Disposition{Milestone: MilestoneID(words[0]), State: MilestoneState(words[1]), Reason: words[2]}
 }
 
 // instrumentEnd reads "chips 2018-12-31" or "chips open_ended".

@@ -292,7 +292,11 @@ func (s *scenario) seesProject(partner PartnerID, ref ProjectRef) string {
 		words = append(words, "decide by "+x.DecideBy.String())
 	}
 	for _, call := range x.Calls {
-		words = append(words, strings.TrimSpace(fmt.Sprintf("%s called %s %s%s%s%s", call.Partner, call.Move, call.DecideBy, join(call.Add), call.Lead, call.Leaving)))
+		called := fmt.Sprintf("%s called %s %s%s%s%s", call.Partner, call.Move, call.DecideBy, join(call.Add), call.Lead, call.Leaving)
+		for _, disposition := range call.Dispositions {
+			called += fmt.Sprintf(" %s %s", disposition.Milestone, disposition.State)
+		}
+		words = append(words, strings.Join(strings.Fields(called), " "))
 	}
 	return strings.Join(append(words, version(x.Versions, partner)), ", ")
 }
@@ -358,7 +362,7 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 		words = append(words, string(w)+" waived")
 	}
 	words = append(words, dateWords(milestone)...)
-	words = append(words, listingWords(milestone, s.today)...)
+	words = append(words, listingWords(milestone, project, s.today)...)
 	return strings.Join(append(words, version(milestone.Versions, partner)), ", ")
 }
 
@@ -373,8 +377,11 @@ func dateWords(milestone *Milestone) (words []string) {
 	return words
 }
 
-func listingWords(milestone *Milestone, today Date) (words []string) {
-	if milestone.Overdue(today) {
+func listingWords(milestone *Milestone, project *Project, today Date) (words []string) {
+	switch {
+	case milestone.Ended(project):
+		words = append(words, "ended with the project")
+	case milestone.Overdue(today):
 		words = append(words, "overdue")
 	}
 	if milestone.Public {

@@ -14,6 +14,10 @@ func projectRoutes() []*route {
 		call := lastSegment(path)
 		return changeRoute(http.MethodPost, call+"Project", path, summary, callers, projectVisible, api.Project{}, command(moveProject(domain.StageMove(call))))
 	}
+	end := func(path, summary string) *route {
+		call := lastSegment(path)
+		return changeRoute(http.MethodPost, call+"Project", path, summary, participants, projectVisible, api.Project{}, command(endProject(domain.StageMove(call))))
+	}
 	return []*route{
 		readRoute("listProjects", "/v1/agreements/{agreement}/projects", "The projects of the caller's partner", anyParty, agreementVisible,
 			api.Projects{}, listProjects, listParameters()...),
@@ -35,8 +39,8 @@ func projectRoutes() []*route {
 		move("/v1/agreements/{agreement}/projects/{project}/start", "Start a committed project", lead),
 		move("/v1/agreements/{agreement}/projects/{project}/pause", "Pause an active project, with a reason", lead),
 		move("/v1/agreements/{agreement}/projects/{project}/resume", "Resume a paused project", lead),
-		move("/v1/agreements/{agreement}/projects/{project}/complete", "Call the completion; requires every participant", participants),
-		move("/v1/agreements/{agreement}/projects/{project}/stop", "Call a stop, with a reason; the lead alone stops a project that is not committed", participants),
+		end("/v1/agreements/{agreement}/projects/{project}/complete", "Call the completion, with the disposition of each open milestone; requires every participant"),
+		end("/v1/agreements/{agreement}/projects/{project}/stop", "Call a stop, with a reason and the disposition of each open milestone; the lead alone stops a project that is not committed"),
 	}
 }
 
@@ -122,6 +126,18 @@ func editProject(req *writeCall, body *api.ProjectChange) (*intent, error) {
 func moveProject(move domain.StageMove) func(*writeCall, *api.Moving) (*intent, error) {
 	return func(req *writeCall, body *api.Moving) (*intent, error) {
 		return req.projectIntent(domain.CallStage{Move: move, Reason: body.Reason, Withdraw: body.Withdraw}), nil
+	}
+}
+
+func endProject(move domain.StageMove) func(*writeCall, *api.Ending) (*intent, error) {
+	return func(req *writeCall, body *api.Ending) (*intent, error) {
+		call := domain.CallStage{Move: move, Reason: body.Reason, Withdraw: body.Withdraw}
+		for _, disposition := range body.Dispositions {
+			call.Dispositions = append(call.Dispositions, domain.Disposition{
+				Milestone: disposition.Milestone, State: disposition.Disposition, Reason: disposition.Reason,
+			})
+		}
+		return req.projectIntent(call), nil
 	}
 }
 

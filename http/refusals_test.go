@@ -202,6 +202,10 @@ func (w *world) projectRefusals() []refused {
 		{"xiaomi", "POST", routing + "/pause", object{"reason": "x"}, "", 403, "not_lead", ""},
 		{"nokia", "POST", routing + "/resume", nil, "", 409, "wrong_stage", ""},
 		{"nokia", "POST", things + "/complete", nil, "", 409, "wrong_stage", ""},
+		{"nokia", "POST", w.at(w.three, w.duo) + "/complete", nil, "", 409, "open_milestones", "dispositions"},
+		{"nokia", "POST", w.at(w.three, w.duo) + "/stop", object{"reason": "x"}, "", 409, "open_milestones", "dispositions"},
+		{"nokia", "POST", w.at(w.three, w.duo) + "/complete", object{"dispositions": []object{{"milestone": "pair", "disposition": "accepted"}}}, "", 422, "invalid_field", "dispositions"},
+		{"nokia", "POST", w.at(w.three, w.duo) + "/complete", object{"dispositions": []object{{"milestone": "none", "disposition": "cancelled"}}}, "", 422, "invalid_field", "dispositions"},
 		{"nokia", "POST", things + "/stop", object{"reason": "x"}, "", 403, "not_lead", ""},
 		{"nokia", "POST", things + "/stop", nil, "", 422, "invalid_field", "reason"},
 	}

@@ -59,12 +59,12 @@ func rolesShape(instrument *domain.Instrument) map[domain.RoleName][]domain.Part
 	return instrument.Roles
 }
 
-// servingMilestones are the visible milestones that name an instrument.
+// servingMilestones are the visible milestones that name an instrument and can still happen, or have.
 type servingMilestones []*domain.Milestone
 
 func (v *View) servingMilestones(agreement domain.AgreementID, instrument domain.InstrumentID) (list servingMilestones) {
 	for _, milestone := range v.store.MilestonesOf(agreement, instrument) {
-		if project := v.store.Project(milestone.Ref.ProjectRef()); project != nil && milestone.VisibleTo(v.viewer.Partner, project) {
+		if project := v.store.Project(milestone.Ref.ProjectRef()); project != nil && milestone.VisibleTo(v.viewer.Partner, project) && !milestone.Ended(project) {
 			list = append(list, milestone)
 		}
 	}

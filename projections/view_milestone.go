@@ -30,8 +30,8 @@ func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 		Forecasts:       forecasts(milestone),
 		PrivateForecast: nilIfZero(milestone.PrivateForecast(v.viewer.Partner).On),
 		Disagreement:    milestone.ForecastsDisagree(v.tolerance(node.project.agreement)),
-		Overdue:         v.overdue(milestone),
-		DeliveredOn:     nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
+		Overdue:         v.overdue(node), Ended: milestone.Ended(node.project.entity),
+		DeliveredOn: nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
 		CompletedOn: nilIfZero(milestone.CompletedOn),
 		Acceptance:  v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
 		DependsOn: []api.Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria),
@@ -68,9 +68,9 @@ func (v *View) tolerance(agreement *agreementNode) int {
 	return v.agreementFor(agreement).Terms.ForecastToleranceDays
 }
 
-// overdue compares with the date in the owner's zone.
-func (v *View) overdue(milestone *domain.Milestone) bool {
-	return milestone.Overdue(v.todayOf(milestone.Plan.Owner))
+// overdue compares with the date in the owner's zone. A milestone that can no longer happen is not overdue.
+func (v *View) overdue(node *milestoneNode) bool {
+	return node.entity.Overdue(v.todayOf(node.entity.Plan.Owner)) && !node.entity.Ended(node.project.entity)
 }
 
 func forecasts(milestone *domain.Milestone) map[domain.PartnerID]domain.Date {

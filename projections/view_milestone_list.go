@@ -93,7 +93,7 @@ func (v *View) matches(node *milestoneNode, query MilestoneQuery) bool {
 		query.Role == "acceptor" && !slices.Contains(milestone.Plan.Acceptors, v.viewer.Partner),
 		query.DueBefore != 0 && milestone.Plan.DueOn >= query.DueBefore,
 		query.DueAfter != 0 && milestone.Plan.DueOn <= query.DueAfter,
-		query.Overdue != nil && v.overdue(milestone) != *query.Overdue:
+		query.Overdue != nil && v.overdue(node) != *query.Overdue:
 		return false
 	}
 	return true

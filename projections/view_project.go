@@ -43,8 +43,12 @@ func (v *View) projectShape(project *domain.Project) api.Project {
 }
 
 func pendingCall(call domain.OpenCall) api.PendingCall {
+	dispositions := []api.Disposition{}
+	for _, disposition := range call.Dispositions {
+		dispositions = append(dispositions, api.Disposition{Milestone: disposition.Milestone, Disposition: disposition.State, Reason: disposition.Reason})
+	}
 	return api.PendingCall{
 		Move: call.Move, Partner: call.Partner, Member: call.Member, Reason: call.Reason, Since: time.UnixMicro(call.At).UTC(),
-		DecideBy: nilIfZero(call.DecideBy), Participants: emptyIfNil(call.Add), Lead: nilIfZero(call.Lead), Leaving: nilIfZero(call.Leaving),
+		DecideBy: nilIfZero(call.DecideBy), Participants: emptyIfNil(call.Add), Lead: nilIfZero(call.Lead), Leaving: nilIfZero(call.Leaving), Dispositions: dispositions,
 	}
 }

@@ -27,8 +27,10 @@ func (v *View) Public(id domain.AgreementID) (api.PublicStatus, bool) {
 			approved = append(approved, agreed...)
 		}
 		public := &shape.Projects[len(shape.Projects)-1]
-		public.Milestones = append(public.Milestones, v.publicMilestone(milestone.entity, agreed))
-		countPublic(&shape, public.Milestones[len(public.Milestones)-1])
+		public.Milestones = append(public.Milestones, v.publicMilestone(milestone, agreed))
+		if !milestone.entity.Ended(last.entity) {
+			countPublic(&shape, public.Milestones[len(public.Milestones)-1])
+		}
 	}
 	if announced(agreement) {
 		shape.Announcement = v.announcement(agreement.entity)
@@ -87,7 +89,8 @@ func (p *projectNode) agreedToPublic() (agreed []domain.PartnerID) {
 }
 
 // publicMilestone names only partners that have approved to be named.
-func (v *View) publicMilestone(milestone *domain.Milestone, agreed []domain.PartnerID) api.PublicMilestone {
+func (v *View) publicMilestone(node *milestoneNode, agreed []domain.PartnerID) api.PublicMilestone {
+	milestone := node.entity
 	silent := func(partner domain.PartnerID) bool { return !slices.Contains(agreed, partner) }
 	owner := ""
 	if !silent(milestone.Plan.Owner) {
@@ -97,7 +100,7 @@ func (v *View) publicMilestone(milestone *domain.Milestone, agreed []domain.Part
 		Title: milestone.Plan.Title, Owner: owner, State: milestone.State,
 		Acceptors: v.namesOf(slices.DeleteFunc(slices.Clone(milestone.Plan.Acceptors), silent)),
 		DueOn:     milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), DeliveredOn: nilIfZero(milestone.DeliveredOn),
-		AcceptedOn: nilIfZero(milestone.AcceptedOn), Overdue: v.overdue(milestone),
+		AcceptedOn: nilIfZero(milestone.AcceptedOn), Overdue: v.overdue(node),
 	}
 }
 

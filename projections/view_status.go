@@ -82,9 +82,13 @@ func newTally() *tally {
 	return total
 }
 
+// tallyMilestone counts a milestone unless it can no longer happen.
 func (v *View) tallyMilestone(node *milestoneNode, tallies ...*tally) {
 	milestone := node.entity
-	overdue := v.overdue(milestone)
+	if milestone.Ended(node.project.entity) {
+		return
+	}
+	overdue := v.overdue(node)
 	for _, total := range tallies {
 		total.counts.State[milestone.State]++
 		if health := milestone.Report().Health; health != "" {

@@ -219,8 +219,8 @@ func TestInbox(t *testing.T) {
 	require.Equal(t, "Nokia proposed to complete the project: all done", items[1].Reason)
 	require.Equal(t, delivered, items[2].Since)
 
-	h.do("xiaomi", domain.CallStage{ProjectRef: p, Move: domain.MoveComplete})
 	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: milestoneRef("fp4")})
+	h.do("xiaomi", domain.CallStage{ProjectRef: p, Move: domain.MoveComplete})
 	h.do("xiaomi", domain.SignAgreement{AgreementID: "next"})
 	h.do("nokia", domain.SignAgreement{AgreementID: "next"})
 	require.Empty(t, inbox("xiaomi"))

@@ -306,11 +306,17 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 	case domain.MilestoneRejected:
 		return "", args{"Round": event.Round, "Reasons": strings.Join(event.Reasons, p.style.semicolon)}
 	case domain.MilestoneCancelled:
-		if event.Change != 0 {
+		switch {
+		case event.ProjectEnd != "":
+			return "ended", args{"Reason": event.Reason}
+		case event.Change != 0:
 			return "agreed", args{"Reason": event.Reason, "Change": event.Change}
 		}
 		return "", args{"Reason": event.Reason}
 	case domain.MilestoneWaived:
+		if event.ProjectEnd != "" {
+			return "ended", args{"Reason": event.Reason}
+		}
 		return "", args{"Remaining": p.names(fact, event.Remaining)}
 	case domain.MilestoneCommented:
 		return privateVariant(fact, ""), args{"Text": event.Text}
