@@ -66,7 +66,7 @@ type Signature struct {
 
 // NewAgreement is the body that drafts an agreement.
 type NewAgreement struct {
-	ID                    domain.AgreementID `json:"id,omitempty" doc:"Default: derived from the title."`
+	ID                    domain.AgreementID `json:"id,omitempty" doc:"Default: derived from the title, with a suffix if letters would be lost or the id is taken."`
 	Title                 string             `json:"title" maxLength:"200"`
 	Parties               []domain.PartnerID `json:"parties" minItems:"2"`
 	EffectiveOn           domain.Date        `json:"effective_on"`

@@ -72,7 +72,7 @@ type Obligation struct {
 
 // NewInstrument is the body that adds an instrument.
 type NewInstrument struct {
-	ID          domain.InstrumentID                    `json:"id,omitempty" doc:"Default: derived from the title."`
+	ID          domain.InstrumentID                    `json:"id,omitempty" doc:"Default: derived from the title, with a suffix if letters would be lost or the id is taken."`
 	Kind        domain.InstrumentKind                  `json:"kind" enum:"collaboration,patent_cross_licence,patent_assignment,supply,joint_development,exploration"`
 	Title       string                                 `json:"title" maxLength:"200"`
 	Roles       map[domain.RoleName][]domain.PartnerID `json:"roles,omitempty" doc:"licensors; assignor and assignee; supplier and customer."`

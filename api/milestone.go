@@ -132,7 +132,7 @@ type MilestoneRef struct {
 
 // NewMilestone is the body that plans a milestone.
 type NewMilestone struct {
-	ID           domain.MilestoneID  `json:"id,omitempty" doc:"Default: derived from the title."`
+	ID           domain.MilestoneID  `json:"id,omitempty" doc:"Default: derived from the title, with a suffix if letters would be lost or the id is taken."`
 	Title        string              `json:"title" maxLength:"200"`
 	Description  string              `json:"description,omitempty" maxLength:"10000"`
 	Owner        domain.PartnerID    `json:"owner"`

@@ -74,7 +74,7 @@ type MemberChange struct {
 
 // NewToken is the body that issues a token.
 type NewToken struct {
-	ID         domain.TokenID       `json:"id,omitempty" doc:"Default: derived from the name."`
+	ID         domain.TokenID       `json:"id,omitempty" doc:"Default: derived from the name, with a suffix if letters would be lost or the id is taken."`
 	Name       string               `json:"name" maxLength:"200" doc:"Stored in the history for ever: name the device or the program, not a person."`
 	Member     domain.MemberID      `json:"member,omitempty" doc:"The member for whom the token acts; without one it represents a program."`
 	Role       domain.Role          `json:"role" enum:"manager,viewer"`

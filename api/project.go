@@ -70,7 +70,7 @@ type ProjectStatus struct {
 
 // NewProject is the body that creates a project.
 type NewProject struct {
-	ID           domain.ProjectID    `json:"id,omitempty" doc:"Default: derived from the title."`
+	ID           domain.ProjectID    `json:"id,omitempty" doc:"Default: derived from the title, with a suffix if letters would be lost or the id is taken."`
 	Title        string              `json:"title" maxLength:"200"`
 	Description  string              `json:"description,omitempty" maxLength:"10000"`
 	Area         string              `json:"area,omitempty" maxLength:"200"`

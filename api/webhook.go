@@ -45,7 +45,7 @@ type IssuedWebhook struct {
 
 // NewWebhook is the body that adds a webhook.
 type NewWebhook struct {
-	ID             domain.WebhookID     `json:"id,omitempty" doc:"Default: derived from the title."`
+	ID             domain.WebhookID     `json:"id,omitempty" doc:"Default: derived from the title, with a suffix if letters would be lost or the id is taken."`
 	URL            string               `json:"url" maxLength:"2000" doc:"Not shown again, because chat tools put secrets into it."`
 	Format         string               `json:"format" enum:"standard,cloudevents,slack,teams,feishu,lark,dingtalk,wecom,discord,mattermost,google-chat,telegram,matrix,rocketchat,zulip"`
 	Events         []string             `json:"events" minItems:"1" doc:"Event types; * matches the rest: milestone.*, change.proposed, *."`

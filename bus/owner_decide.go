@@ -119,11 +119,16 @@ func (o *owner) decide(request Request) (commit eventlog.Commit, err error) {
 	if err != nil {
 		return commit, err
 	}
-	events, err := domain.Decide(o.state.fork, request.Command, domain.DecisionContext{Actor: request.Actor, At: at, Today: request.Today, IfMatch: request.IfMatch})
+	command, dc := request.Command, domain.DecisionContext{Actor: request.Actor, At: at, Today: request.Today, IfMatch: request.IfMatch}
+	events, err := domain.Decide(o.state.fork, command, dc)
+	if request.Alternative != nil && domain.IsTaken(err) {
+		command = request.Alternative
+		events, err = domain.Decide(o.state.fork, command, dc)
+	}
 	if err != nil {
 		return commit, err
 	}
-	stream := request.Command.Stream()
+	stream := command.Stream()
 	commit = eventlog.Commit{
 		Partition: o.partition, Stream: stream.String(), Command: request.ID, Request: request.Fingerprint,
 		Actor: request.Actor.Name(), Partner: string(request.Actor.Partner), RecordedAt: at,

@@ -28,6 +28,7 @@ type Request struct {
 	ID          eventlog.CommandID
 	Fingerprint eventlog.Fingerprint // of the client's request; zero without an idempotency key
 	Command     domain.Command       // nil with a Refusal
+	Alternative domain.Command       // the same command with another new id, if the id is taken; nil: refused then
 	Refusal     *Refusal             // a refusal by the HTTP layer, in place of a command
 	Actor       domain.Actor
 	Today       domain.Date   // see domain.DecisionContext
@@ -66,6 +67,7 @@ type Result struct {
 type envelope struct {
 	Name        string         `json:"name,omitempty"`
 	Command     jsontext.Value `json:"command,omitempty"`
+	Alternative jsontext.Value `json:"alternative,omitempty"`
 	Refusal     *Refusal       `json:"refused,omitempty"`
 	Actor       domain.Actor   `json:"actor"`
 	Fingerprint []byte         `json:"fingerprint,omitempty"`
@@ -95,6 +97,13 @@ func encode(request Request) ([]byte, error) {
 		}
 		wire.Name, wire.Command = name, data
 	}
+	if request.Alternative != nil {
+		_, data, err := domain.EncodeCommand(request.Alternative)
+		if err != nil {
+			return nil, err
+		}
+		wire.Alternative = data
+	}
 	for _, kv := range request.Private {
 		entry := privateKV{Key: kv.Key}
 		if kv.Value != nil {
@@ -123,6 +132,11 @@ func decode(id string, payload []byte) (request Request, err error) {
 	}
 	if request.Refusal = wire.Refusal; request.Refusal == nil {
 		if request.Command, err = domain.DecodeCommand(wire.Name, wire.Command); err != nil {
+			return request, err
+		}
+	}
+	if wire.Alternative != nil {
+		if request.Alternative, err = domain.DecodeCommand(wire.Name, wire.Alternative); err != nil {
 			return request, err
 		}
 	}

@@ -1,6 +1,10 @@
 package domain
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // Kind classifies an Error. The HTTP layer maps each kind to a status.
 type Kind string
@@ -45,6 +49,12 @@ func (e *Error) Error() string { return e.Code + ": " + e.Detail }
 
 func newError(kind Kind, code, format string, args ...any) *Error {
 	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...), Text: NewText(format, args...)}
+}
+
+// IsTaken reports whether a command was refused because the id of the new entity is taken.
+func IsTaken(err error) bool {
+	refusal, ok := errors.AsType[*Error](err)
+	return ok && refusal.Kind == Conflict && strings.HasSuffix(refusal.Code, "_exists")
 }
 
 func forbidden(code, format string, args ...any) *Error {

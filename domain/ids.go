@@ -140,28 +140,6 @@ func ValidSlug(text string) bool {
 	return true
 }
 
-// Slug derives an id from a title. It keeps ASCII letters, in lower case, and digits; each run of other
-// characters between them becomes one hyphen. It returns "" if the title has no such letter or digit.
-func Slug(title string) string {
-	var slug strings.Builder
-	hyphen := false
-	for _, char := range strings.ToLower(title) {
-		if (char < 'a' || char > 'z') && (char < '0' || char > '9') {
-			hyphen = slug.Len() > 0
-			continue
-		}
-		if hyphen {
-			slug.WriteByte('-')
-			hyphen = false
-		}
-		slug.WriteRune(char)
-		if slug.Len() >= MaxSlug {
-			break
-		}
-	}
-	return strings.TrimRight(slug.String()[:min(slug.Len(), MaxSlug)], "-")
-}
-
 // Stream identifies the aggregate of a commit: a partner's directory ("partner/nokia"), an agreement
 // ("agreement/a"), a project ("project/a/p") or the register of names ("names").
 type Stream struct {

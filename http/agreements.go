@@ -77,14 +77,16 @@ func readAgreement(id domain.AgreementID) resourceReader {
 
 func draftAgreement(req *writeCall, body *api.NewAgreement) (*intent, error) {
 	var id domain.AgreementID
-	base := req.derive.resourceID(string(body.ID), body.Title, "agreement", req.commandID)
-	if req.caller.Operator {
-		id = domain.AgreementID(base)
+	if req.caller.Operator && body.ID != "" {
+		id = body.ID
 		if err := req.setCommandID(domain.Stream{Agreement: id}.Root()); err != nil {
 			return nil, err
 		}
 	} else {
-		if body.ID != "" && !domain.ValidSlug(string(body.ID)) {
+		base := string(body.ID)
+		if base == "" {
+			base = slugOr(body.Title, "agreement")
+		} else if !domain.ValidSlug(base) {
 			return nil, invalid(domain.FieldError{Field: "id", Message: "must have 1 to 63 characters of a-z, 0-9 and hyphen"})
 		}
 		id = req.derive.agreementID(base, req.commandID)
@@ -300,12 +302,25 @@ func findScheduleItem(view *projections.View, agreement domain.AgreementID, inst
 
 func addInstrument(req *writeCall, body *api.NewInstrument) (*intent, error) {
 	agreement := req.agreement()
-	id := domain.InstrumentID(req.derive.resourceID(string(body.ID), body.Title, "instrument", req.commandID))
-	return &intent{
-		command: domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
-			ID: id, Kind: body.Kind, Title: body.Title, Roles: body.Roles, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
-			Term: body.Term, Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
-		}},
-		status: http.StatusCreated, path: joinPath(agreementPath(agreement)+"/instruments", id), read: readInstrument(agreement, id),
-	}, nil
+	return req.create(string(body.ID), body.Title, "instrument", req.mustHideInstrument(body), func(chosen string) (*intent, error) {
+		id := domain.InstrumentID(chosen)
+		return &intent{
+			command: domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
+				ID: id, Kind: body.Kind, Title: body.Title, Roles: body.Roles, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
+				Term: body.Term, Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
+			}},
+			status: http.StatusCreated, path: joinPath(agreementPath(agreement)+"/instruments", id), read: readInstrument(agreement, id),
+		}, nil
+	})
+}
+
+// mustHideInstrument reports whether the instrument's derived id needs a suffix. An instrument of some parties can be
+// invisible to the others, which could otherwise detect it by adding one with its title.
+func (c *writeCall) mustHideInstrument(body *api.NewInstrument) (must bool) {
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
+		agreement, _ := view.Agreement(c.agreement())
+		must = body.ID == "" && len(agreement.Parties) > 2
+		return nil
+	})
+	return must
 }

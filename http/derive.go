@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
@@ -8,8 +9,10 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/unicode/norm"
 
 	"tandem/domain"
 	"tandem/eventlog"
@@ -90,17 +93,75 @@ func withSuffix(base, suffix string) string {
 	return base + "-" + suffix
 }
 
-// resourceID returns the client's id, or one derived from the title; one character and a suffix if the title contains
-// no characters of an id.
+// resourceID returns the client's id, or one derived from the title. It has a suffix if the title has letters that the
+// id cannot contain, or no characters of an id at all.
 func (d deriver) resourceID(id, title, kind string, cmd eventlog.CommandID) string {
 	if id != "" {
 		return id
 	}
-	if slug := domain.Slug(title); slug != "" {
+	slug, complete := slugOf(title)
+	if complete && slug != "" {
 		return slug
 	}
-	return kind + "-" + d.suffix("id", cmd, 0)
+	return withSuffix(cmp.Or(slug, kind), d.suffix("id", cmd, 0))
 }
+
+// create plans the creation of a resource with the client's id or a derived one. A derived id that is taken gets a
+// suffix; the owner decides it with the command. A hidden resource has a suffix in any case: resources that the caller
+// cannot see are hidden ones, so that a suffix discloses none of them.
+func (c *writeCall) create(id, title, kind string, hidden bool, plan func(id string) (*intent, error)) (*intent, error) {
+	base := c.derive.resourceID(id, title, kind, c.commandID)
+	if hidden && domain.ValidSlug(base) {
+		if id == "" {
+			base = slugOr(title, kind)
+		}
+		return plan(withSuffix(base, c.derive.suffix(kind, c.commandID, 0)))
+	}
+	intent, err := plan(base)
+	if err != nil || id != "" {
+		return intent, err
+	}
+	intent.ifTaken, err = plan(withSuffix(base, c.derive.suffix("taken", c.commandID, 0)))
+	return intent, err
+}
+
+// slugOr returns the beginning of an id that will get a suffix: derived from the title, or else the kind.
+func slugOr(title, kind string) string {
+	slug, _ := slugOf(title)
+	return cmp.Or(slug, kind)
+}
+
+// slugOf derives an id from a title: ASCII letters in lower case and digits; each run of other characters between them
+// becomes one hyphen. Letters lose their marks or are written with ASCII letters: ä becomes a, ß ss. It is incomplete if
+// the title has letters or digits that cannot be written in this way. It is empty if no character is left.
+func slugOf(title string) (id string, complete bool) {
+	var slug strings.Builder
+	hyphen := false
+	complete = true
+	for _, char := range asciiLetters.Replace(norm.NFKD.String(strings.ToLower(title))) {
+		switch {
+		case unicode.Is(unicode.Mn, char):
+			continue
+		case (char < 'a' || char > 'z') && (char < '0' || char > '9'):
+			hyphen = slug.Len() > 0
+			complete = complete && !unicode.IsLetter(char) && !unicode.IsNumber(char) && !unicode.IsMark(char)
+			continue
+		}
+		if hyphen {
+			slug.WriteByte('-')
+			hyphen = false
+		}
+		if slug.WriteRune(char); slug.Len() >= domain.MaxSlug {
+			break
+		}
+	}
+	return strings.TrimRight(slug.String()[:min(slug.Len(), domain.MaxSlug)], "-"), complete
+}
+
+// asciiLetters writes Latin letters that have no decomposition.
+var asciiLetters = strings.NewReplacer(
+	"ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ħ", "h", "ı", "i", "ŋ", "n", "ŧ", "t", "ƒ", "f",
+)
 
 // agreementID returns the id of an agreement that was not created by an operator. Its suffix prevents probing, and
 // places the agreement in the partition derived from the command id, so that a repeat under the same key finds the

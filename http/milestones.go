@@ -149,19 +149,17 @@ func planMilestone(req *writeCall, body *api.NewMilestone) (*intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := req.derive.resourceID(string(body.ID), body.Title, "milestone", req.commandID)
-	if private && domain.ValidSlug(id) {
-		id = withSuffix(id, req.derive.suffix("milestone", req.commandID, 0))
-	}
-	project := req.project()
-	ref := domain.MilestoneRef{Agreement: project.Agreement, Project: project.Project, Milestone: domain.MilestoneID(id)}
-	return &intent{
-		command: domain.PlanMilestone{MilestoneRef: ref, Private: private, Plan: domain.Plan{
-			Title: body.Title, Description: body.Description, Owner: body.Owner, Acceptors: acceptors, DueOn: body.DueOn,
-			Criteria: body.Criteria, Instrument: body.Instrument, ScheduleItem: body.ScheduleItem, Clause: body.Clause,
-		}},
-		status: http.StatusCreated, path: milestonePath(ref), read: readMilestone(ref),
-	}, nil
+	return req.create(string(body.ID), body.Title, "milestone", private, func(id string) (*intent, error) {
+		project := req.project()
+		ref := domain.MilestoneRef{Agreement: project.Agreement, Project: project.Project, Milestone: domain.MilestoneID(id)}
+		return &intent{
+			command: domain.PlanMilestone{MilestoneRef: ref, Private: private, Plan: domain.Plan{
+				Title: body.Title, Description: body.Description, Owner: body.Owner, Acceptors: acceptors, DueOn: body.DueOn,
+				Criteria: body.Criteria, Instrument: body.Instrument, ScheduleItem: body.ScheduleItem, Clause: body.Clause,
+			}},
+			status: http.StatusCreated, path: milestonePath(ref), read: readMilestone(ref),
+		}, nil
+	})
 }
 
 // chosenAcceptors returns the acceptors named by the client; nil: the default. An empty list is refused, because a

@@ -229,23 +229,25 @@ func readToken(partner domain.PartnerID, id domain.TokenID) resourceReader {
 
 func issueToken(req *writeCall, body *api.NewToken) (*intent, error) {
 	partner, secret := req.partner(), req.derive.token(req.commandID)
-	id := domain.TokenID(req.derive.resourceID(string(body.ID), body.Name, "token", req.commandID))
 	hash := sha256.Sum256([]byte(secret))
 	if err := req.checkAgreements(body.Agreements); err != nil {
 		return nil, err
 	}
-	return &intent{
-		command: domain.IssueToken{
-			TokenRef: domain.TokenRef{Partner: partner, Token: id}, Name: body.Name, Member: body.Member, Role: body.Role, Hash: hash[:],
-			ExpiresAt: body.ExpiresAt.UTC(), Agreements: body.Agreements,
-		},
-		status: http.StatusCreated, path: joinPath(partnerPath(partner)+"/tokens", id), read: readToken(partner, id),
-		complete: func(_ context.Context, body any) (any, error) {
-			token, _ := body.(api.Token)
-			return api.IssuedToken{Token: token, Secret: secret}, nil
-		},
-		mapRejection: req.explainTokenLimit,
-	}, nil
+	return req.create(string(body.ID), body.Name, "token", false, func(chosen string) (*intent, error) {
+		id := domain.TokenID(chosen)
+		return &intent{
+			command: domain.IssueToken{
+				TokenRef: domain.TokenRef{Partner: partner, Token: id}, Name: body.Name, Member: body.Member, Role: body.Role, Hash: hash[:],
+				ExpiresAt: body.ExpiresAt.UTC(), Agreements: body.Agreements,
+			},
+			status: http.StatusCreated, path: joinPath(partnerPath(partner)+"/tokens", id), read: readToken(partner, id),
+			complete: func(_ context.Context, body any) (any, error) {
+				token, _ := body.(api.Token)
+				return api.IssuedToken{Token: token, Secret: secret}, nil
+			},
+			mapRejection: req.explainTokenLimit,
+		}, nil
+	})
 }
 
 // checkAgreements refuses agreements to which the token's partner is not a party. It does not apply to the operator,

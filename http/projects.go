@@ -82,18 +82,16 @@ func getProjectStatus(req *call, view *projections.View) (projections.Answer, er
 }
 
 func createProject(req *writeCall, body *api.NewProject) (*intent, error) {
-	id := req.derive.resourceID(string(body.ID), body.Title, "project", req.commandID)
-	if req.mustHideID(body.Participants) && domain.ValidSlug(id) {
-		id = withSuffix(id, req.derive.suffix("project", req.commandID, 0))
-	}
-	ref := domain.ProjectRef{Agreement: req.agreement(), Project: domain.ProjectID(id)}
-	return &intent{
-		command: domain.CreateProject{
-			ProjectRef: ref, Title: body.Title, Description: body.Description, Area: body.Area, Stage: body.Stage, Lead: body.Lead,
-			Participants: body.Participants, Instrument: body.Instrument, DecideBy: body.DecideBy,
-		},
-		status: http.StatusCreated, path: projectPath(ref), read: readProject(ref),
-	}, nil
+	return req.create(string(body.ID), body.Title, "project", req.mustHideID(body.Participants), func(id string) (*intent, error) {
+		ref := domain.ProjectRef{Agreement: req.agreement(), Project: domain.ProjectID(id)}
+		return &intent{
+			command: domain.CreateProject{
+				ProjectRef: ref, Title: body.Title, Description: body.Description, Area: body.Area, Stage: body.Stage, Lead: body.Lead,
+				Participants: body.Participants, Instrument: body.Instrument, DecideBy: body.DecideBy,
+			},
+			status: http.StatusCreated, path: projectPath(ref), read: readProject(ref),
+		}, nil
+	})
 }
 
 // mustHideID reports whether the project's id needs a suffix, because a party could otherwise detect a project by

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
+	"strings"
 	"time"
 
 	"tandem/api"
@@ -24,6 +25,8 @@ type ticket struct {
 	root   eventlog.Partition
 	sentAt time.Time // in whole seconds
 	path   string    // of the resource
+
+	pathIfTaken string // its path if its derived id was taken; may be empty
 }
 
 // ticketMACSize is the length of the MAC in bytes; guessing one takes 2^96 attempts.
@@ -34,6 +37,9 @@ func (d deriver) sealTicket(actor domain.Actor, ticket ticket) string {
 	data := append(ticket.id[:], byte(ticket.root))
 	data = binary.BigEndian.AppendUint32(data, uint32(ticket.sentAt.Unix()))
 	data = append(data, ticket.path...)
+	if ticket.pathIfTaken != "" {
+		data = append(append(data, '\n'), ticket.pathIfTaken...)
+	}
 	return base64.RawURLEncoding.EncodeToString(append(data, d.ticketMAC(actor, data)...))
 }
 
@@ -51,7 +57,7 @@ func (d deriver) openTicket(actor domain.Actor, text string) (ticket ticket, ok 
 	copy(ticket.id[:], data)
 	ticket.root = eventlog.Partition(data[len(ticket.id)])
 	ticket.sentAt = time.Unix(int64(binary.BigEndian.Uint32(data[len(ticket.id)+1:])), 0)
-	ticket.path = string(data[fixed:])
+	ticket.path, ticket.pathIfTaken, _ = strings.Cut(string(data[fixed:]), "\n")
 	return ticket, true
 }
 
@@ -83,11 +89,37 @@ func getCommand(req *call) (projections.Answer, error) {
 		body.State, body.Problem = "rejected", req.rejectionProblem(given, result.Rejection)
 	case decided:
 		body.State, body.Resource = "done", &ticket.path
+		if ticket.pathIfTaken != "" && req.pathExists(ticket.pathIfTaken) {
+			body.Resource = &ticket.pathIfTaken
+		}
 	case req.now.Sub(ticket.sentAt) > pendingFor:
 		return projections.Answer{}, refuse(http.StatusGone, "command_forgotten",
 			"The outcome of this command is no longer stored. Repeat the request with the same Idempotency-Key.")
 	}
 	return projections.Answer{Body: body}, nil
+}
+
+// pathExists reports whether the caller can see the created resource with a path.
+func (c *call) pathExists(path string) (exists bool) {
+	parts := strings.Split(strings.TrimPrefix(path, "/v1/"), "/")
+	_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
+		switch kind := parts[len(parts)-2]; kind {
+		case "tokens":
+			_, exists = view.Token(domain.PartnerID(parts[1]), domain.TokenID(parts[3]))
+		case "webhooks":
+			_, exists = view.Webhook(domain.PartnerID(parts[1]), domain.WebhookID(parts[3]))
+		case "instruments":
+			exists = view.InstrumentVisible(domain.AgreementID(parts[1]), domain.InstrumentID(parts[3]))
+		case "projects":
+			exists = view.ProjectVisible(domain.AgreementID(parts[1]), domain.ProjectID(parts[3]))
+		case "milestones":
+			exists = view.MilestoneVisible(domain.MilestoneRef{
+				Agreement: domain.AgreementID(parts[1]), Project: domain.ProjectID(parts[3]), Milestone: domain.MilestoneID(parts[5]),
+			})
+		}
+		return nil
+	})
+	return exists
 }
 
 // rejectionProblem returns the problem that the command itself would have been answered with. Its request_id is the

@@ -29,7 +29,6 @@ func (c *writeCall) signingSecret(format formats.Format, given string) (secret s
 }
 
 func addWebhook(req *writeCall, body *api.NewWebhook) (*intent, error) {
-	ref := domain.WebhookRef{Partner: req.partner(), Webhook: domain.WebhookID(req.derive.resourceID(string(body.ID), body.Title, "webhook", req.commandID))}
 	format, known := formats.ByName(body.Format)
 	if !known {
 		return nil, invalid(domain.FieldError{Field: "format", Message: "is none of " + formatNames()})
@@ -42,17 +41,20 @@ func addWebhook(req *writeCall, body *api.NewWebhook) (*intent, error) {
 	if err := req.checkAgreements(body.Agreements); err != nil {
 		return nil, err
 	}
-	command := domain.AddWebhook{WebhookRef: domain.WebhookRef{Partner: ref.Partner, Webhook: ref.Webhook}, Settings: domain.WebhookSettings{
-		Title: body.Title, Format: body.Format, Address: req.keyring.SealAddress(ref, body.URL), DisplayAddress: place, Events: body.Events,
-		Agreements: body.Agreements, Language: cmp.Or(body.Language, "en"), IncludePrivate: body.IncludePrivate,
-		Digest: body.Digest, Order: cmp.Or(body.Order, defaultOrder(format)),
-	}}
-	if secret != "" {
-		command.Secret = req.keyring.SealSecret(ref, secret)
-	}
-	return &intent{
-		command: command, status: http.StatusCreated, path: oneWebhookPath(ref), read: readWebhook(ref), complete: withSecret(generated),
-	}, nil
+	return req.create(string(body.ID), body.Title, "webhook", false, func(id string) (*intent, error) {
+		ref := domain.WebhookRef{Partner: req.partner(), Webhook: domain.WebhookID(id)}
+		command := domain.AddWebhook{WebhookRef: domain.WebhookRef{Partner: ref.Partner, Webhook: ref.Webhook}, Settings: domain.WebhookSettings{
+			Title: body.Title, Format: body.Format, Address: req.keyring.SealAddress(ref, body.URL), DisplayAddress: place, Events: body.Events,
+			Agreements: body.Agreements, Language: cmp.Or(body.Language, "en"), IncludePrivate: body.IncludePrivate,
+			Digest: body.Digest, Order: cmp.Or(body.Order, defaultOrder(format)),
+		}}
+		if secret != "" {
+			command.Secret = req.keyring.SealSecret(ref, secret)
+		}
+		return &intent{
+			command: command, status: http.StatusCreated, path: oneWebhookPath(ref), read: readWebhook(ref), complete: withSecret(generated),
+		}, nil
+	})
 }
 
 func formatNames() string {

@@ -34,6 +34,8 @@ type intent struct {
 	read      resourceReader // reads the resource after the change; nil with 204
 	// findPath returns the path of a resource whose id the decision derives; path is used until then. May be nil.
 	findPath func(*projections.View) string
+	// ifTaken is the plan with another id if a derived id is taken. May be nil.
+	ifTaken *intent
 	// readAs is the reader of the response if it is not the caller: the operator cannot see the agreement it has
 	// created.
 	readAs *projections.Viewer
@@ -281,6 +283,9 @@ func (c *writeCall) busRequest(intent *intent) bus.Request {
 		Private: intent.privateKV, RequestedAt: at, Today: c.date(intent.command, at), Fingerprint: c.fingerprint(),
 	}
 	request.RecordedAt, _ = recordedAt(c.request.Context())
+	if intent.ifTaken != nil {
+		request.Alternative = intent.ifTaken.command
+	}
 	return request
 }
 

@@ -23,7 +23,11 @@ func (c *writeCall) answerUnknownOutcome(intent *intent, err error) error {
 	if !c.cfg.ReadModel.Intact(intent.command.Stream()) {
 		return errHistoryLost // the loss occurred meanwhile; the command may never be decided
 	}
-	id := c.derive.sealTicket(c.actor(), ticket{c.commandID, eventlog.PartitionOf(intent.command.Stream().Root()), c.now, intent.path})
+	sent := ticket{id: c.commandID, root: eventlog.PartitionOf(intent.command.Stream().Root()), sentAt: c.now, path: intent.path}
+	if intent.ifTaken != nil {
+		sent.pathIfTaken = intent.ifTaken.path
+	}
+	id := c.derive.sealTicket(c.actor(), sent)
 	c.echoCtx.Response().Header()["Location"] = []string{"/v1/commands/" + id}
 	if !c.cfg.DurableQueue || !errors.Is(err, bus.ErrPending) {
 		return err
@@ -46,6 +50,9 @@ func (c *writeCall) writeAnswer(intent *intent, result bus.Result) error {
 		c.setPosition()
 		return c.echoCtx.NoContent(intent.status)
 	}
+	if intent.ifTaken != nil && c.created(intent.ifTaken, result) {
+		intent = intent.ifTaken
+	}
 	if intent.findPath != nil {
 		_ = c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error { // the function returns no error
 			intent.path = intent.findPath(view)
@@ -62,6 +69,12 @@ func (c *writeCall) writeAnswer(intent *intent, result bus.Result) error {
 	out.setHeaders(header)
 	c.write(intent.status, jsonType, out.body)
 	return nil
+}
+
+// created reports whether the command has created the resource of the plan.
+func (c *writeCall) created(intent *intent, result bus.Result) bool {
+	read := func(view *projections.View) error { _, err := intent.read(view); return err }
+	return c.cfg.ReadModel.AsOf(c.request.Context(), c.caller.Viewer, intent.command.Stream(), result.Seq, read) == nil
 }
 
 func (c *writeCall) renderResource(intent *intent, result bus.Result) (reply, error) {
