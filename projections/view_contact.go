@@ -98,7 +98,7 @@ func (v *View) Contacts(partner domain.PartnerID) []api.Contact {
 // invitationItem is the notice that another partner has redeemed an invitation.
 func (v inbox) invitationItem(invitation *domain.Invitation) api.InboxItem {
 	return v.notice(domain.NoticeOfInvitation(invitation.ID), v.name(invitation.RedeemedBy),
-		v.name(invitation.RedeemedBy)+" redeemed your invitation "+string(invitation.ID)+". You can name each other in agreements.",
+		v.text("invitation_redeemed", values{"Partner": v.nameAt(invitation.RedeemedBy, invitation.RedeemedAt.UnixMicro()), "Invitation": string(invitation.ID)}),
 		invitation.RedeemedAt, v.url("partners", string(invitation.RedeemedBy)))
 }
 
@@ -108,7 +108,7 @@ func (v inbox) contactItems() (items []api.InboxItem) {
 		if other := v.store.Partner(id); other != nil {
 			if redeemed := other.RedeemedBy(v.viewer.Partner); redeemed != nil {
 				items = append(items, v.notice(domain.NoticeOfContact(id), v.name(id),
-					"Your partner redeemed an invitation of "+v.name(id)+". You can name each other in agreements.",
+					v.text("introduced", values{"Partner": v.nameAt(id, redeemed.RedeemedAt.UnixMicro())}),
 					redeemed.RedeemedAt, v.url("partners", string(id))))
 			}
 		}
@@ -130,7 +130,7 @@ func (v inbox) renameItems() (items []api.InboxItem) {
 				continue
 			}
 			shown[id] = true
-			items = append(items, v.notice(id, rename.To, rename.From+" changed its name to "+rename.To+".",
+			items = append(items, v.notice(id, rename.To, v.text("renamed", values{"From": rename.From, "To": rename.To}),
 				time.UnixMicro(rename.At), v.url("partners", string(rename.Party))))
 		}
 	}
