@@ -101,6 +101,12 @@ func (e MilestoneEdited) Previous() []PreviousValue { return changedFields(e.Fro
 // Previous returns the fields of the report that changed.
 func (e MilestoneProgressed) Previous() []PreviousValue { return changedFields(e.From, e.To) }
 
+// Previous returns the reported fields that changed.
+func (e MilestoneReported) Previous() []PreviousValue { return changedFields(e.From, e.To) }
+
+// Previous returns the reported fields that changed.
+func (e AssessmentReported) Previous() []PreviousValue { return changedFields(e.From, e.To) }
+
 // Previous returns the fields of the assessment that changed; none for the first assessment.
 func (e MilestoneAssessed) Previous() []PreviousValue {
 	if e.From == (Assessment{}) {

@@ -31,7 +31,21 @@ func (m *Milestone) Report() Report {
 	return m.LastReport
 }
 
-// MilestoneProgressed carries the new and the old report.
+// ReportFields are the new fields of a report; nil: not reported.
+type ReportFields struct {
+	Percent *int    `json:"percent,omitempty"`
+	Health  *Health `json:"health,omitempty"`
+	Note    *string `json:"note,omitempty"`
+}
+
+// MilestoneReported carries the reported fields and their values before; a field without one is nil. A note belongs to
+// the health it was reported with, so a new health without a note reports an empty one.
+type MilestoneReported struct {
+	To   ReportFields `json:"to"`
+	From ReportFields `json:"from"`
+}
+
+// MilestoneProgressed is the form in which earlier versions stored a report: all fields, new and old.
 type MilestoneProgressed struct {
 	To   Report `json:"to"`
 	From Report `json:"from"`
@@ -54,15 +68,33 @@ func (c ReportProgress) decide(state State, dc DecisionContext) ([]Event, error)
 	if err := milestone.requireState(InProgress); err != nil {
 		return nil, err
 	}
-	from := milestone.LastReport
-	to := from
-	if c.Health != nil && c.Note == nil {
-		to.Note = "" // a note belongs to the health it was reported with
+	to, from := c.fields(milestone.LastReport)
+	return milestone.event(MilestoneReported{To: to, From: from}), nil
+}
+
+// fields returns the reported fields, and their values in the report before.
+func (c ReportProgress) fields(before Report) (to, from ReportFields) {
+	to = ReportFields{c.Percent, c.Health, c.Note}
+	if to.Note == nil && to.Health != nil && before.Note != "" {
+		to.Note = new("")
 	}
-	set(&to.Percent, c.Percent)
-	set(&to.Health, c.Health)
-	set(&to.Note, c.Note)
-	return milestone.event(MilestoneProgressed{To: to, From: from}), nil
+	if to.Percent != nil {
+		from.Percent = &before.Percent
+	}
+	if to.Health != nil && before.Health != "" {
+		from.Health = &before.Health
+	}
+	if to.Note != nil && before.Note != "" {
+		from.Note = &before.Note
+	}
+	return to, from
+}
+
+func (e MilestoneReported) apply(world *World, header Header) {
+	report := &header.editMilestone(world).LastReport
+	set(&report.Percent, e.To.Percent)
+	set(&report.Health, e.To.Health)
+	set(&report.Note, e.To.Note)
 }
 
 func (c ReportProgress) validate() (check validation) {
@@ -84,6 +116,20 @@ func (c ReportProgress) validate() (check validation) {
 		check.text("note", *c.Note, 2000, false)
 	}
 	return check
+}
+
+// Reported returns what was new in the report.
+func (e MilestoneProgressed) Reported() (report MilestoneReported) {
+	if e.To.Percent != e.From.Percent {
+		report.To.Percent, report.From.Percent = &e.To.Percent, &e.From.Percent
+	}
+	if e.To.Health != e.From.Health {
+		report.To.Health, report.From.Health = &e.To.Health, &e.From.Health
+	}
+	if e.To.Note != e.From.Note {
+		report.To.Note, report.From.Note = &e.To.Note, &e.From.Note
+	}
+	return report
 }
 
 func (e MilestoneProgressed) apply(world *World, header Header) {

@@ -132,7 +132,7 @@ func (w *watch) follow(ref MilestoneRef, event Event, dc DecisionContext) {
 		if payload.Settlement == SettledAccepted && payload.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
 			w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Partner)
 		}
-	case MilestoneAssessed, EvidenceKept, InstrumentNoted:
+	case AssessmentReported, EvidenceKept, InstrumentNoted:
 		require.Equal(w.t, PrivateTo(dc.Actor.Partner), event.Audience, "R16")
 	case ItemMoved:
 		require.Equal(w.t, ItemPlanned, payload.From, "an item never goes back")

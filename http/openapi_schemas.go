@@ -131,7 +131,7 @@ func (s *schemas) object(typ reflect.Type) *huma.Schema {
 	return made
 }
 
-// events describes an event as one of all types, each with its own data.
+// events describes an event as one of all types, each with its own data: of any version of a type that has several.
 func (s *schemas) events() *huma.Schema {
 	base := s.object(reflect.TypeFor[api.Event]())
 	union := &huma.Schema{
@@ -145,6 +145,10 @@ func (s *schemas) events() *huma.Schema {
 			return union
 		}
 		public := domain.PublicType(stored)
+		if earlier := s.named[eventName(public)]; earlier != nil {
+			earlier.Properties["data"] = &huma.Schema{AnyOf: []*huma.Schema{s.Schema(reflect.TypeOf(payload), true, ""), earlier.Properties["data"]}}
+			continue
+		}
 		one := *base
 		one.Properties = maps.Clone(base.Properties)
 		one.Properties["type"] = &huma.Schema{Type: huma.TypeString, Const: public}

@@ -182,9 +182,13 @@ func detailsOf(payload domain.Payload) contentDetails {
 func commentOf(payload domain.Payload) string {
 	switch event := payload.(type) {
 	case domain.MilestoneProgressed:
-		return event.To.Note
+		return commentOf(event.Reported())
 	case domain.MilestoneAssessed:
-		return event.To.Note
+		return commentOf(event.Reported())
+	case domain.MilestoneReported:
+		return noteOf(event.To.Note)
+	case domain.AssessmentReported:
+		return noteOf(event.To.Note)
 	case domain.MilestoneDelivered:
 		return event.Reason
 	case domain.MilestoneCompleted:
@@ -207,6 +211,14 @@ func commentOf(payload domain.Payload) string {
 		return event.Reason
 	}
 	return ""
+}
+
+// noteOf returns a note that may not have been reported.
+func noteOf(note *string) string {
+	if note == nil {
+		return ""
+	}
+	return *note
 }
 
 // previousIfChanged returns the date before a change; zero if it did not change.

@@ -266,10 +266,10 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 		return p.agreed(fact, event)
 	case domain.MilestonePublished:
 		return "", args{"Change": event.Change}
-	case domain.MilestoneProgressed:
-		return p.progressed(event)
-	case domain.MilestoneAssessed:
-		return p.assessed(event)
+	case domain.MilestoneReported:
+		return "", p.report(event.To)
+	case domain.AssessmentReported:
+		return "", p.report(domain.ReportFields{Health: event.To.Health, Note: event.To.Note})
 	case domain.EvidenceKept:
 		return "", args{"Round": event.Round, "Evidence": p.titles(event.Evidence)}
 	case domain.ForecastMoved:
@@ -348,26 +348,19 @@ func (p *phrasebook) openConditions(count int) string {
 	return p.text("conditions.open", args{"Count": count})
 }
 
-// progressed returns the values that the report changed.
-func (p *phrasebook) progressed(event domain.MilestoneProgressed) (string, args) {
+// report lists the reported values.
+func (p *phrasebook) report(fields domain.ReportFields) args {
 	var words []string
-	if event.To.Percent != event.From.Percent {
-		words = append(words, p.text("report.percent", args{"Percent": event.To.Percent}))
+	if fields.Percent != nil {
+		words = append(words, p.text("report.percent", args{"Percent": *fields.Percent}))
 	}
-	if event.To.Health != event.From.Health && event.To.Health != "" {
-		words = append(words, p.text("health."+string(event.To.Health), nil))
+	if fields.Health != nil && *fields.Health != "" {
+		words = append(words, p.text("health."+string(*fields.Health), nil))
 	}
-	if event.To.Note != event.From.Note && event.To.Note != "" {
-		words = append(words, event.To.Note)
+	if fields.Note != nil && *fields.Note != "" {
+		words = append(words, *fields.Note)
 	}
-	return "", args{"Report": strings.Join(words, p.style.semicolon)}
-}
-
-func (p *phrasebook) assessed(event domain.MilestoneAssessed) (string, args) {
-	if event.To.Health == "" {
-		return "note", args{"Note": event.To.Note}
-	}
-	return "", args{"Health": p.text("health."+string(event.To.Health), nil), "Note": event.To.Note}
+	return args{"Report": strings.Join(words, p.style.semicolon)}
 }
 
 func (p *phrasebook) titles(list []domain.Evidence) string {

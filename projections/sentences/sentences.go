@@ -172,6 +172,12 @@ func (p *phrasebook) actor(fact Fact) string {
 
 // describe returns the message id of a fact and its arguments.
 func (p *phrasebook) describe(fact Fact) (string, args) {
+	switch earlier := fact.Payload.(type) {
+	case domain.MilestoneProgressed:
+		fact.Payload = earlier.Reported()
+	case domain.MilestoneAssessed:
+		fact.Payload = earlier.Reported()
+	}
 	stored, _, err := domain.EncodeEvent(fact.Payload)
 	if err != nil {
 		return fmt.Sprintf("%T", fact.Payload), args{}
