@@ -38,6 +38,11 @@ func openingSteps() []step {
 			Schedule:    []domain.ScheduleItem{{ID: "s0", Title: "Study"}, {ID: "s1", Title: "Report"}},
 			Obligations: []domain.Obligation{{Clause: "1", Text: "Do it.", Partner: parties[0]}},
 		}}})
+		steps = append(steps, step{parties[0], domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{ // sony has no role
+			ID: "i2", Kind: domain.Supply, Title: "Supply", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
+			Roles:    map[domain.RoleName][]domain.PartnerID{domain.Supplier: {"nokia"}, domain.Customer: {"xiaomi"}},
+			Schedule: []domain.ScheduleItem{{ID: "s2", Title: "Lot", Quantity: 9, Unit: "pieces"}},
+		}}})
 		for _, partner := range parties {
 			steps = append(steps, step{partner, domain.SignAgreement{AgreementID: agreement}})
 		}
@@ -49,6 +54,7 @@ func openingSteps() []step {
 		}
 	}
 	steps = append(steps, delivery("a0", "m0")...)
+	steps = append(steps, supplied("a1", "m9")...)
 	conditional, disputed := milestoneOf("a1", "m0"), milestoneOf("a1", "m1")
 	steps = append(steps, delivery("a1", "m0")...)
 	steps = append(steps, delivery("a1", "m1")...)
@@ -85,6 +91,19 @@ func delivery(agreement domain.AgreementID, m domain.MilestoneID) []step {
 		}}},
 		{"nokia", domain.StartMilestone{MilestoneRef: ref}},
 		{"nokia", domain.DeliverMilestone{MilestoneRef: ref, PrivateEvidence: []domain.Evidence{{Title: "Costs", URL: "https://files.example/costs"}}}},
+	}
+}
+
+// supplied accepts a milestone of nokia that serves the lot.
+func supplied(agreement domain.AgreementID, m domain.MilestoneID) []step {
+	ref := milestoneOf(agreement, m)
+	return []step{
+		{"nokia", domain.PlanMilestone{MilestoneRef: ref, Plan: domain.Plan{
+			Title: "Lot", Owner: "nokia", Acceptors: []domain.PartnerID{"xiaomi"}, DueOn: 20170704, Instrument: "i2", ScheduleItem: "s2",
+		}}},
+		{"nokia", domain.StartMilestone{MilestoneRef: ref}},
+		{"nokia", domain.DeliverMilestone{MilestoneRef: ref}},
+		{"xiaomi", domain.AcceptMilestone{MilestoneRef: ref}},
 	}
 }
 
@@ -165,6 +184,7 @@ func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.MoveItem{AgreementID: agreement, Instrument: "i0", Item: item, State: domain.ItemDelivered},
 		domain.MoveItem{AgreementID: agreement, Instrument: "i0", Item: item, State: domain.ItemDelivered},
 		domain.MoveItem{AgreementID: agreement, Instrument: "i1", Item: "s1", State: domain.ItemRecorded},
+		domain.MoveItem{AgreementID: "a1", Instrument: "i2", Item: "s2", State: domain.ItemDelivered, Quantity: rapid.IntRange(1, 3).Draw(t, "quantity")},
 	}).Draw(t, "change")
 }
 
