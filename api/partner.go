@@ -63,7 +63,7 @@ type Inbox struct {
 // InboxItem is a decision that waits for the partner, or a notice.
 type InboxItem struct {
 	Kind            string              `json:"kind" enum:"acceptance,change,signature,amendment,stage,lead,condition,dispute,notice"`
-	Agreement       *domain.AgreementID `json:"agreement" doc:"Null for a notice, which concerns the partner's own directory."`
+	Agreement       *domain.AgreementID `json:"agreement" doc:"Null for a notice, which concerns the partner's own directory, a counterparty or a contact."`
 	Project         *domain.ProjectID   `json:"project"`
 	Milestone       *domain.MilestoneID `json:"milestone"`
 	Change          *int                `json:"change"`
@@ -83,7 +83,7 @@ type InboxItem struct {
 // NewPartner is the body that creates a partner.
 type NewPartner struct {
 	ID       domain.PartnerID `json:"id"`
-	Name     string           `json:"name" maxLength:"200"`
+	Name     string           `json:"name" maxLength:"200" doc:"Unique without regard to case, spaces, invisible and look-alike characters; otherwise 409 name_taken."`
 	Country  string           `json:"country" doc:"ISO 3166-1 alpha-2, such as FI."`
 	TimeZone string           `json:"time_zone" doc:"IANA name, such as Europe/Helsinki."`
 	Holidays []domain.Date    `json:"holidays,omitempty" doc:"The partner's own days off, in addition to the country's."`
@@ -91,7 +91,7 @@ type NewPartner struct {
 
 // PartnerChange is the body that changes a partner; absent fields stay.
 type PartnerChange struct {
-	Name     *string        `json:"name,omitempty" maxLength:"200"`
+	Name     *string        `json:"name,omitempty" maxLength:"200" doc:"Unique without regard to case, spaces, invisible and look-alike characters; otherwise 409 name_taken."`
 	Country  *string        `json:"country,omitempty"`
 	TimeZone *string        `json:"time_zone,omitempty"`
 	Holidays *[]domain.Date `json:"holidays,omitempty"`

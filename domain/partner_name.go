@@ -85,7 +85,7 @@ func (e NameReserved) apply(world *World, header Header) {
 // require refuses a name without a valid reservation.
 func (r NameReservation) require(dc DecisionContext) error {
 	if len(r.Keys) == 0 || dc.At.Sub(r.At) > reservationValid {
-		return conflict("name_not_reserved", "The name is no longer reserved; send the request again.")
+		return conflict("name_not_reserved", "The name is no longer reserved; send the request again, with another idempotency key if it has one.")
 	}
 	return nil
 }

@@ -159,9 +159,11 @@ func (e *env) start(change ...func(*Config)) {
 	if n.image.OpenLosses() == nil { // a partition with an open loss has no owner
 		<-b.Ready()
 	}
-	e.work(n.renames.Run)
 	e.serve(change...)
 }
+
+// recordRenames starts the recorder of renames, whose events would disturb tests that do not wait for them.
+func (e *env) recordRenames() { e.work(e.renames.Run) }
 
 // work runs a component of the node until the node stops.
 func (e *env) work(run func(context.Context) error) {

@@ -21,7 +21,7 @@ func introductionRoutes() []*route {
 		removeRoute("revokeInvitation", invitations+"/{invitation}", "Revoke an invitation that no partner has redeemed", "managers of the partner", invitationVisible,
 			deletion(revokeInvitation)),
 		readRoute("listContacts", contacts, "The partners that an invitation has introduced", anyOfPartner, introductionsVisible, api.Contacts{},
-			listContacts, listParameters()...).withDependency((*projections.View).IntactPartners),
+			listContacts, listParameters()...).withDependency((*projections.View).IntactContacts),
 		createRoute("redeemInvitation", contacts, "Redeem another partner's invitation. A code that is unknown, expired, revoked, redeemed or the own one gets 422 invalid_code",
 			"managers of the partner", introductionsVisible, api.Contact{}, command(redeemInvitation)),
 	}

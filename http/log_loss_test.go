@@ -66,6 +66,9 @@ func (w *world) hit(x attempt, lost map[eventlog.Partition]bool) bool {
 	switch x.route.operationID {
 	case "listPartners", "listAgreements", "listPartnerMilestones", "getPartnerStatus", "getInbox", "listPartnerEvents":
 		return w.partOf(x, lost)
+	case "listContacts": // nokia and xiaomi are contacts
+		other := map[string]string{"nokia": "xiaomi", "xiaomi": "nokia"}[x.actor.partner]
+		return other != "" && lost[atPartner(other)] && x.actor.partner == x.place.params["partner"]
 	}
 	if a, named := x.place.params["agreement"]; named {
 		return lost[atAgreement(a)]

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"time"
 
 	"tandem/domain"
 	"tandem/eventlog"
@@ -30,7 +31,7 @@ func (c *writeCall) reserveName(id domain.PartnerID, name string) (none domain.N
 		return none, domain.ErrNameTaken()
 	}
 	request := c.busRequest(&intent{command: command})
-	request.ID, request.Fingerprint, request.IfMatch, request.Actor = c.derive.nameCommandID(c.commandID), eventlog.Fingerprint{}, nil, actor
+	request.ID, request.IfMatch, request.Actor = c.derive.nameCommandID(c.commandID), nil, actor
 	ctx, cancel := context.WithTimeout(c.request.Context(), defaultWait)
 	defer cancel()
 	result, err := c.cfg.Commands.Do(ctx, request)
@@ -40,5 +41,22 @@ func (c *writeCall) reserveName(id domain.PartnerID, name string) (none domain.N
 	case result.Rejection != nil:
 		return none, result.Rejection
 	}
-	return domain.NameReservation{Keys: command.Keys, At: request.RequestedAt}, nil
+	reservation := domain.NameReservation{Keys: command.Keys, At: request.RequestedAt}
+	if result.Repeat {
+		reservation.At = c.reservedAt(id, command.Keys)
+	}
+	return reservation, nil
+}
+
+// reservedAt returns when a partner reserved a name, which a repeat does not reserve again; the zero time if another
+// partner has reserved it since.
+func (c *writeCall) reservedAt(id domain.PartnerID, keys []string) (at time.Time) {
+	for _, key := range keys {
+		reserved := c.cfg.ReadModel.State(eventlog.PartitionOf(domain.NameRegister.Root())).ReservedName(key)
+		if reserved == nil || reserved.Partner != id {
+			return time.Time{}
+		}
+		at = reserved.At
+	}
+	return at
 }

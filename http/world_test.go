@@ -100,6 +100,7 @@ func buildWorld(t testing.TB) *world {
 	for _, p := range []string{"nokia", "xiaomi", "zte", "acme"} {
 		w.addPartner(p)
 	}
+	w.As("xiaomi").POST("/v1/partners/xiaomi/contacts", object{"code": w.invite("nokia")}).Want(201)
 	w.a = w.agree("pact-one", "nokia", "xiaomi")
 	w.three = w.agree("pact-two", "nokia", "xiaomi", "zte")
 	w.other = w.agree("pact-six", "zte", "acme")

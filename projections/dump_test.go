@@ -79,7 +79,7 @@ func (d *dumper) view(view *projections.View) {
 	d.add("partners", view.Partners())
 	for _, partner := range []domain.PartnerID{"nokia", "xiaomi", "sony"} {
 		one, ok := view.Partner(partner)
-		d.add("directory", one, ok, view.Members(partner), view.Tokens(partner), view.Webhooks(partner))
+		d.add("directory", one, ok, view.Members(partner), view.Tokens(partner), view.Webhooks(partner), view.Invitations(partner), view.Contacts(partner))
 	}
 	d.add("status", view.Status())
 	d.add("inbox", view.Inbox(sentences.English))

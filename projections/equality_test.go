@@ -93,8 +93,7 @@ func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*runningModel, ma
 		at := domain.MilestoneRef{Agreement: stream(commit.Stream).Agreement, Project: stream(commit.Stream).Project, Milestone: domain.MilestoneID(commit.Events[0].Subject)}
 		switch {
 		case stream(commit.Stream).Partner != "":
-			edit, profile := s.command.(domain.EditPartner)
-			secrets[n] = !profile || (edit.TimeZone == nil && edit.Name == nil)
+			secrets[n] = isSecret(s.command)
 		case commit.Events[0].Audience == string(domain.Shared):
 			if _, shared := s.command.(domain.ShareMilestone); shared { // its past was needed
 				for _, k := range byMilestone[at] {
@@ -109,6 +108,18 @@ func worldOf(t *rapid.T, steps []step, leaveOut map[int]bool) (*runningModel, ma
 	model.caughtUp(t)
 	h.at(len(steps))
 	return model, secrets
+}
+
+// isSecret reports whether only nokia can ever see the effects of its command on a directory. Other partners see its
+// profile, and an invitation that they redeem.
+func isSecret(c domain.Command) bool {
+	switch c := c.(type) {
+	case domain.EditPartner:
+		return c.TimeZone == nil && c.Name == nil
+	case domain.CreateInvitation, domain.RevokeInvitation, domain.RedeemInvitation:
+		return false
+	}
+	return true
 }
 
 // staysPrivate reports whether a command on a private milestone stays invisible when the milestone is shared (R17).

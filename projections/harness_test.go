@@ -78,6 +78,9 @@ func (h *fixture) try(who domain.PartnerID, c domain.Command) (*eventlog.Commit,
 	if h.actor.Partner == who && who != "" {
 		actor = h.actor
 	}
+	if _, system := c.(domain.RenameParty); system {
+		actor = domain.Actor{Member: domain.MemberID(domain.System), Role: domain.System}
+	}
 	today := domain.DateOf(at)
 	if plan, ok := c.(domain.PlanMilestone); ok {
 		today = min(today, plan.Plan.DueOn) // planned in time

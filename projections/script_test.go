@@ -121,7 +121,7 @@ func drawCommand(t *rapid.T, who domain.PartnerID) domain.Command {
 	switch n := rapid.IntRange(0, 33).Draw(t, "area"); {
 	case n >= 30:
 		return drawAmendment(t, who)
-	case n < 3:
+	case n < 4:
 		return drawDirectory(t, who)
 	case n < 6:
 		return drawAgreement(t, who)
@@ -141,6 +141,7 @@ func drawDirectory(t *rapid.T, who domain.PartnerID) domain.Command {
 	copy(hash, string(who)+id)
 	zone := rapid.SampledFrom([]string{"Europe/Helsinki", "Asia/Tokyo"}).Draw(t, "zone")
 	name := rapid.SampledFrom([]string{"The " + string(who), "New " + string(who)}).Draw(t, "name")
+	other := rapid.SampledFrom(partnerIDs()).Draw(t, "other")
 	return rapid.SampledFrom([]domain.Command{
 		domain.AddMember{MemberRef: domain.MemberRef{Partner: who, Member: domain.MemberID("m" + id)}, Role: role},
 		domain.EditMember{MemberRef: domain.MemberRef{Partner: who, Member: domain.MemberID("m" + id)}, Role: &role},
@@ -151,6 +152,15 @@ func drawDirectory(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.EditPartner{PartnerID: who, Holidays: &[]domain.Date{domain.NewDate(2017, 12, rapid.IntRange(1, 28).Draw(t, "holiday"))}},
 		domain.EditPartner{PartnerID: who, TimeZone: &zone},
 		domain.EditPartner{PartnerID: who, Name: &name},
+		domain.ReserveName{Partner: who, Keys: []string{name, zone}},
+		domain.CreateInvitation{InvitationRef: domain.InvitationRef{Partner: who, Invitation: domain.InvitationID("i" + id)}, Hash: hash, Note: name, ExpiresInDays: 1},
+		domain.CreateInvitation{InvitationRef: domain.InvitationRef{Partner: who, Invitation: domain.InvitationID("i" + id)}, Hash: hash, ExpiresInDays: 90},
+		domain.RevokeInvitation{InvitationRef: domain.InvitationRef{Partner: who, Invitation: domain.InvitationID("i" + id)}},
+		domain.RedeemInvitation{InvitationRef: domain.InvitationRef{Partner: other, Invitation: domain.InvitationID("i" + id)}},
+		domain.RedeemInvitation{InvitationRef: domain.InvitationRef{Partner: other, Invitation: domain.InvitationID("i" + id)}},
+		domain.DismissNotice{PartnerID: who, Notice: domain.NoticeOfContact(other), Shown: true},
+		domain.DismissNotice{PartnerID: who, Notice: domain.NoticeOfRename(other, 1), Shown: true},
+		domain.DismissNotice{PartnerID: who, Notice: domain.NoticeOfInvitation(domain.InvitationID("i" + id))},
 		domain.DismissNotice{PartnerID: who, Notice: domain.NoticeOfToken("o" + domain.TokenID(id))},
 		addWebhook(who, domain.WebhookID("w"+id)),
 		domain.EditWebhook{WebhookRef: domain.WebhookRef{Partner: who, Webhook: domain.WebhookID("w" + id)}, Title: &zone},
@@ -170,10 +180,12 @@ func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
 	agreement := domain.AgreementID(fmt.Sprintf("a%d", rapid.IntRange(0, 2).Draw(t, "agreement")))
 	title := rapid.SampledFrom([]string{"One", "Two <&>", "三"}).Draw(t, "title")
 	item := rapid.SampledFrom([]domain.ItemID{"s0", "s1"}).Draw(t, "item")
+	number := rapid.IntRange(1, 3).Draw(t, "number")
 	parties := rapid.SampledFrom([][]domain.PartnerID{{"sony", "xiaomi"}, {"sony", "xiaomi", "nokia"}, {"sony", "nokia"}}).Draw(t, "parties")
 	return rapid.SampledFrom([]domain.Command{
 		domain.EditAgreement{AgreementID: agreement, Title: &title},
 		domain.EditAgreement{AgreementID: "a2", Parties: &parties},
+		domain.RenameParty{AgreementID: agreement, Rename: domain.PartyRename{Party: who, Number: number, From: "Old", To: "New " + title}},
 		domain.SignAgreement{AgreementID: agreement, Signatory: "A. Signer"},
 		domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
 			ID: "i1", Kind: domain.PatentAssignment, Title: "Patents", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,

@@ -162,6 +162,15 @@ func (v *visibility) IntactPartners() bool {
 	})
 }
 
+// IntactContacts reports whether no history is lost of the directories of the viewer's contacts, whose invitations it may
+// have redeemed.
+func (v *visibility) IntactContacts() bool {
+	return !v.store.lostUnseen && !slices.ContainsFunc(v.contacts(), func(id domain.PartnerID) bool {
+		partner := v.store.partners[id]
+		return partner != nil && v.store.halted[partner.index.partition]
+	})
+}
+
 // agreementFor returns the agreement as the viewer sees it: a withdrawn party sees its state at the withdrawal.
 func (v *visibility) agreementFor(node *agreementNode) *domain.Agreement {
 	return node.entity.ViewFor(v.viewer.Partner, v.now)
