@@ -38,6 +38,7 @@ type Milestone struct {
 	WaivedBy          []domain.PartnerID               `json:"waived_by" doc:"Acceptors that have waived it so far."`
 	DependsOn         []Dependency                     `json:"depends_on"`
 	Criteria          []string                         `json:"criteria"`
+	CriteriaResults   []CriterionResults               `json:"criteria_results" doc:"The results of checks, per criterion, in the order of criteria. They are dropped when the criteria change."`
 	Target            *Target                          `json:"target"`
 	Instrument        *domain.InstrumentID             `json:"instrument"`
 	ScheduleItem      *domain.ItemID                   `json:"schedule_item"`
@@ -68,7 +69,7 @@ type Acceptance struct {
 	Dispute         *Dispute                      `json:"dispute" doc:"null unless the milestone is disputed."`
 }
 
-// Evidence supports a delivery.
+// Evidence supports a delivery, a rejection, a condition or the check of a criterion.
 type Evidence struct {
 	Title    string          `json:"title"`
 	URL      string          `json:"url" format:"uri"`
@@ -83,14 +84,51 @@ type Decision struct {
 	DecidedOn *domain.Date `json:"decided_on"`
 }
 
+// CriterionResults are the results of the owner and the acceptors for one criterion.
+type CriterionResults struct {
+	Number  int                               `json:"number" doc:"From 1."`
+	Text    string                            `json:"text"`
+	Results map[domain.PartnerID]CheckOutcome `json:"results" doc:"Only of partners that have checked it. A result never replaces an acceptance."`
+}
+
+// CheckOutcome is one partner's result for a criterion.
+type CheckOutcome struct {
+	Result   domain.CheckResult `json:"result" enum:"met,not_met"`
+	On       domain.Date        `json:"on"`
+	Round    int                `json:"round" doc:"The number of deliveries at the time of the check."`
+	Note     string             `json:"note"`
+	Evidence []Evidence         `json:"evidence"`
+}
+
 // Condition is a requirement of a conditional acceptance.
 type Condition struct {
-	Number   int              `json:"number"`
-	Text     string           `json:"text"`
-	DueOn    domain.Date      `json:"due_on"`
-	Author   domain.PartnerID `json:"author" doc:"The acceptor that requires it; only that partner closes it."`
-	Closed   bool             `json:"closed"`
-	ClosedOn *domain.Date     `json:"closed_on"`
+	Number   int                   `json:"number"`
+	Text     string                `json:"text"`
+	DueOn    domain.Date           `json:"due_on"`
+	Author   domain.PartnerID      `json:"author" doc:"The acceptor that requires it; only that partner closes it."`
+	State    domain.ConditionState `json:"state" enum:"open,reported,refused,closed"`
+	Closed   bool                  `json:"closed"`
+	ClosedOn *domain.Date          `json:"closed_on"`
+	Evidence []Evidence            `json:"evidence" doc:"Of the author, for the need."`
+	Report   *ConditionReport      `json:"report" doc:"The owner's last report that it is met; null without one."`
+	Refusal  *ConditionRefusal     `json:"refusal" doc:"The author's refusal of the last report; null without one."`
+}
+
+// ConditionReport is the owner's report that a condition is met.
+type ConditionReport struct {
+	On       domain.Date  `json:"on"`
+	Note     string       `json:"note"`
+	Evidence []Evidence   `json:"evidence"`
+	DecideBy *domain.Date `json:"decide_by" doc:"The day, in UTC, by which the author should close or refuse the condition; null: no limit."`
+}
+
+// ConditionRefusal is the author's answer that a condition is not met.
+type ConditionRefusal struct {
+	On         domain.Date  `json:"on"`
+	Reason     string       `json:"reason"`
+	Evidence   []Evidence   `json:"evidence"`
+	Disputable bool         `json:"disputable" doc:"The owner may dispute it now."`
+	DisputeBy  *domain.Date `json:"dispute_by" doc:"The last day, in UTC, on which the owner may dispute it; null: no limit."`
 }
 
 // Rejection is an acceptor's rejection of a delivery.
@@ -98,16 +136,18 @@ type Rejection struct {
 	Partner    domain.PartnerID `json:"partner"`
 	On         domain.Date      `json:"on"`
 	Reasons    []string         `json:"reasons"`
+	Evidence   []Evidence       `json:"evidence"`
 	Disputable bool             `json:"disputable" doc:"The owner may dispute it now."`
 	DisputeBy  *domain.Date     `json:"dispute_by" doc:"The last day, in UTC, on which the owner may dispute it; null: no limit."`
 }
 
-// Dispute is the owner's objection to a rejection.
+// Dispute is the owner's objection to a rejection, or to the refusal of a condition.
 type Dispute struct {
-	By     domain.PartnerID                        `json:"by"`
-	On     domain.Date                             `json:"on"`
-	Reason string                                  `json:"reason"`
-	Named  map[domain.PartnerID]*domain.Settlement `json:"named" doc:"The outcome (accepted or rejected) named by the owner and each acceptor; null for a partner that has named none."`
+	Condition *int                                    `json:"condition" doc:"The number of the disputed condition; null: the rejection is disputed."`
+	By        domain.PartnerID                        `json:"by"`
+	On        domain.Date                             `json:"on"`
+	Reason    string                                  `json:"reason"`
+	Named     map[domain.PartnerID]*domain.Settlement `json:"named" doc:"The outcome (accepted or rejected) named by the owner and each acceptor; null for a partner that has named none."`
 }
 
 // Dependency names a milestone that must be accepted first.

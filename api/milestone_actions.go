@@ -43,10 +43,24 @@ type EvidenceInput struct {
 	Audience domain.Audience `json:"audience,omitempty" doc:"Default: shared. Private evidence is visible to the owner's partner only."`
 }
 
+// SharedEvidence is evidence that all readers of the milestone see.
+type SharedEvidence struct {
+	Title  string `json:"title" maxLength:"200"`
+	URL    string `json:"url" maxLength:"2000" doc:"An http or https address."`
+	SHA256 string `json:"sha256,omitempty" doc:"Lower-case hexadecimal."`
+}
+
+// Requirement is a condition of an acceptance.
+type Requirement struct {
+	Text     string           `json:"text" maxLength:"2000"`
+	DueOn    domain.Date      `json:"due_on"`
+	Evidence []SharedEvidence `json:"evidence,omitempty" maxItems:"50" doc:"Shows why it is needed."`
+}
+
 // AcceptanceInput is the body that accepts.
 type AcceptanceInput struct {
-	Note       string               `json:"note,omitempty" maxLength:"2000"`
-	Conditions []domain.Requirement `json:"conditions,omitempty" maxItems:"50" doc:"Requirements with due dates not in the past. None: unconditional acceptance, which closes the acceptor's open conditions."`
+	Note       string        `json:"note,omitempty" maxLength:"2000"`
+	Conditions []Requirement `json:"conditions,omitempty" maxItems:"50" doc:"Requirements with due dates not in the past. None: unconditional acceptance, which closes the acceptor's open conditions."`
 }
 
 // Closing is the body that closes a condition.
@@ -56,17 +70,38 @@ type Closing struct {
 
 // RejectionInput is the body that rejects.
 type RejectionInput struct {
-	Reasons []string `json:"reasons" minItems:"1" maxItems:"50"`
+	Reasons  []string         `json:"reasons" minItems:"1" maxItems:"50"`
+	Evidence []SharedEvidence `json:"evidence,omitempty" maxItems:"50"`
+}
+
+// ConditionReportInput is the body that reports a condition as met.
+type ConditionReportInput struct {
+	Note     string           `json:"note,omitempty" maxLength:"2000"`
+	Evidence []SharedEvidence `json:"evidence,omitempty" maxItems:"50"`
+}
+
+// ConditionRefusalInput is the body that refuses a reported condition.
+type ConditionRefusalInput struct {
+	Reason   string           `json:"reason" maxLength:"2000"`
+	Evidence []SharedEvidence `json:"evidence,omitempty" maxItems:"50"`
+}
+
+// Check is the body that checks a criterion.
+type Check struct {
+	Result   domain.CheckResult `json:"result" enum:"met,not_met" doc:"Of the caller's partner; a later result replaces it."`
+	Note     string             `json:"note,omitempty" maxLength:"2000"`
+	Evidence []SharedEvidence   `json:"evidence,omitempty" maxItems:"50"`
 }
 
 // Objection is the body that disputes.
 type Objection struct {
-	Reason string `json:"reason" maxLength:"2000"`
+	Reason    string `json:"reason" maxLength:"2000"`
+	Condition int    `json:"condition,omitempty" minimum:"1" doc:"The number of a refused condition. Default: the rejection of the last delivery."`
 }
 
 // Settlement is the body that names an outcome for a dispute.
 type Settlement struct {
-	Outcome domain.Settlement `json:"outcome" enum:"accepted,rejected" doc:"accepted: the delivery is accepted; rejected: the rejection stands. A later choice replaces an earlier one."`
+	Outcome domain.Settlement `json:"outcome" enum:"accepted,rejected" doc:"accepted: the delivery is accepted, or the condition closed; rejected: the rejection stands, or the condition stays open. A later choice replaces an earlier one."`
 	Note    string            `json:"note,omitempty" maxLength:"2000"`
 }
 

@@ -68,7 +68,7 @@ func BenchmarkDecide(b *testing.B) {
 		},
 		"deliver, accept on conditions, close them, reject": {
 			{nokia, DeliverMilestone{MilestoneRef: ref}},
-			{xiaomi, AcceptMilestone{MilestoneRef: ref, Conditions: []Requirement{{"Signed report", 2018_04_13}, {"Spare optics", 2018_04_30}}}},
+			{xiaomi, AcceptMilestone{MilestoneRef: ref, Conditions: []Requirement{{Text: "Signed report", DueOn: 2018_04_13}, {Text: "Spare optics", DueOn: 2018_04_30}}}},
 			{xiaomi, AcceptMilestone{MilestoneRef: ref}},
 			{"zte", RejectMilestone{MilestoneRef: ref, Reasons: []string{"41 h only"}}},
 		},

@@ -193,7 +193,8 @@ func voidEvents(state State, stream Stream, events []Event, dc DecisionContext) 
 // types, to save the check.
 func neverVoidsChanges(payload Payload) bool {
 	switch payload.(type) {
-	case MilestoneReported, AssessmentReported, EvidenceKept, ForecastMoved, MilestoneCommented, MilestoneDelivered, MilestoneRejected, ConditionClosed:
+	case MilestoneReported, AssessmentReported, EvidenceKept, ForecastMoved, MilestoneCommented, MilestoneDelivered, MilestoneRejected,
+		ConditionClosed, ConditionReportedMet, ConditionRefusedByAuthor, CriterionChecked:
 		return true
 	}
 	return false

@@ -299,10 +299,12 @@ type MilestoneAgreed struct {
 
 func (e MilestoneAgreed) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
+	before := milestone.Plan.Criteria
 	milestone.Plan = e.To.applyTo(milestone.Plan)
 	if e.To.Criteria == nil {
 		milestone.Plan.Criteria = nil
 	}
+	milestone.dropChecks(before, milestone.Plan.Criteria)
 	milestone.BaselineOn = e.To.DueOn
 	if milestone.AgreedOn == 0 {
 		milestone.AgreedOn = header.dateOr(e.On)

@@ -128,8 +128,11 @@ func (e DeliveryWithdrawn) Previous() []PreviousValue {
 	return []PreviousValue{{"delivered_on", e.DeliveredOn}}
 }
 
-// Previous returns the date of the delivery that was rejected.
+// Previous returns the date of the delivery that was rejected; none for a dispute about a condition.
 func (e MilestoneDisputed) Previous() []PreviousValue {
+	if e.Condition != 0 {
+		return nil
+	}
 	return []PreviousValue{{"delivered_on", e.DeliveredOn}}
 }
 
@@ -138,6 +141,9 @@ func (e OutcomeNamed) Previous() []PreviousValue { return unlessZero("outcome", 
 
 // Previous returns the state.
 func (e MilestoneCancelled) Previous() []PreviousValue { return []PreviousValue{{"state", e.From}} }
+
+// Previous returns the partner's previous result.
+func (e CriterionChecked) Previous() []PreviousValue { return unlessZero("result", e.From) }
 
 // Previous returns the state.
 func (e MilestoneWaived) Previous() []PreviousValue { return []PreviousValue{{"state", e.From}} }

@@ -61,9 +61,12 @@ func storedPrevious(t *testing.T, data []byte, payload Payload) map[string]strin
 	if len(event.BaselineFrom) > 0 {
 		previous["baseline_on"] = string(event.BaselineFrom)
 	}
+	dispute, _ := payload.(MilestoneDisputed)
 	switch payload.(type) {
 	case MilestoneRejected, DeliveryWithdrawn, MilestoneDisputed:
-		previous["delivered_on"] = string(event.DeliveredOn)
+		if dispute.Condition == 0 {
+			previous["delivered_on"] = string(event.DeliveredOn)
+		}
 	}
 	return previous
 }
@@ -77,6 +80,8 @@ func scalarName(payload Payload) string {
 		return "on"
 	case OutcomeNamed:
 		return "outcome"
+	case CriterionChecked:
+		return "result"
 	case StageChanged:
 		return "stage"
 	case DecideByMoved:

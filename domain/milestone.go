@@ -33,6 +33,7 @@ type Milestone struct {
 	Evidence            []Evidence       // of the last delivery; nil after it was withdrawn
 	PrivateEvidence     *PrivateEvidence // of the last delivery; visible to its partner only; replaced, never modified
 	Round               int              // number of deliveries so far
+	Checks              []CriterionCheck // sorted by number and partner; replaced, never modified
 	Decisions           []Decision       // of this round, sorted by acceptor
 	Conditions          []RoundCondition // of this round, by number
 	LastConditionNumber int              // highest number given so far

@@ -53,7 +53,7 @@ func (c AcceptMilestone) decide(state State, dc DecisionContext) ([]Event, error
 		Acceptor: mine.Partner, Round: milestone.Round, On: milestone.today(dc), Note: c.Note, Remaining: milestone.remaining(mine.Partner),
 	}
 	for i, requirement := range c.Conditions {
-		event.Conditions = append(event.Conditions, Condition{milestone.LastConditionNumber + 1 + i, requirement.Text, requirement.DueOn})
+		event.Conditions = append(event.Conditions, Condition{milestone.LastConditionNumber + 1 + i, requirement.Text, requirement.DueOn, requirement.Evidence})
 	}
 	return milestone.event(event), nil
 }
@@ -63,8 +63,10 @@ func (c AcceptMilestone) validate(today Date) (check validation) {
 	if len(c.Conditions) > 50 {
 		check.add("conditions", "has %d; at most 50 are allowed", len(c.Conditions))
 	}
+	var evidence [][]Evidence
 	for _, requirement := range c.Conditions {
 		check.text("conditions", requirement.Text, 2000, false)
+		evidence = append(evidence, requirement.Evidence)
 		switch {
 		case isBlank(requirement.Text):
 			check.add("conditions", "each needs a text")
@@ -74,6 +76,7 @@ func (c AcceptMilestone) validate(today Date) (check validation) {
 			check.add("conditions", "due_on %s is in the past; use today or a later date", requirement.DueOn)
 		}
 	}
+	check.evidenceLists(evidence...)
 	return check
 }
 
@@ -161,18 +164,20 @@ func (m *Milestone) reopen(on Date) {
 // reject.
 type RejectMilestone struct {
 	MilestoneRef `json:"ref"`
-	Reasons      []string `json:"reasons"`
+	Reasons      []string   `json:"reasons"`
+	Evidence     []Evidence `json:"evidence,omitempty"`
 }
 
 // MilestoneRejected ends the round. DisputeBy is the last day, in UTC, on which the owner may dispute it; zero:
 // no limit.
 type MilestoneRejected struct {
-	Acceptor    PartnerID `json:"acceptor"`
-	Round       int       `json:"round"`
-	On          Date      `json:"on"`
-	Reasons     []string  `json:"reasons"`
-	DeliveredOn Date      `json:"delivered_on"`
-	DisputeBy   Date      `json:"dispute_by,omitzero"`
+	Acceptor    PartnerID  `json:"acceptor"`
+	Round       int        `json:"round"`
+	On          Date       `json:"on"`
+	Reasons     []string   `json:"reasons"`
+	DeliveredOn Date       `json:"delivered_on"`
+	DisputeBy   Date       `json:"dispute_by,omitzero"`
+	Evidence    []Evidence `json:"evidence,omitempty"`
 }
 
 func (c RejectMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -187,6 +192,7 @@ func (c RejectMilestone) decide(state State, dc DecisionContext) ([]Event, error
 	for _, reason := range c.Reasons {
 		check.text("reasons", reason, 2000, true)
 	}
+	check.evidenceLists(c.Evidence)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
@@ -194,7 +200,7 @@ func (c RejectMilestone) decide(state State, dc DecisionContext) ([]Event, error
 		return nil, err
 	}
 	return milestone.event(MilestoneRejected{
-		dc.Actor.Partner, milestone.Round, milestone.today(dc), c.Reasons, milestone.DeliveredOn, milestone.agreement.disputeBy(dc.At),
+		dc.Actor.Partner, milestone.Round, milestone.today(dc), c.Reasons, milestone.DeliveredOn, milestone.agreement.disputeBy(dc.At), c.Evidence,
 	}), nil
 }
 
@@ -202,5 +208,5 @@ func (e MilestoneRejected) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.reopen(e.On)
 	milestone.setDecision(Decision{e.Acceptor, DecisionRejected, e.On})
-	milestone.Rejection = &Rejection{e.Acceptor, e.On, e.Reasons, e.DeliveredOn, e.DisputeBy, false}
+	milestone.Rejection = &Rejection{e.Acceptor, e.On, e.Reasons, e.Evidence, e.DeliveredOn, e.DisputeBy, false}
 }

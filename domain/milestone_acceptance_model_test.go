@@ -41,8 +41,8 @@ func acceptanceRef() MilestoneRef { return MilestoneRef{"a", "p", "m"} }
 // drawAcceptance mostly draws a command that fits the state.
 func drawAcceptance(t *rapid.T, m *acceptanceModel) Command {
 	ref := acceptanceRef()
-	usual := map[MilestoneState][]int{InProgress: {0, 0, 6}, Disputed: {7}, Delivered: {2, 3, 3, 5}, ConditionallyAccepted: {4, 4, 5}}[m.state]
-	act := rapid.IntRange(0, 8).Draw(t, "act")
+	usual := map[MilestoneState][]int{InProgress: {0, 0, 6}, Disputed: {7}, Delivered: {2, 3, 3, 5, 9, 10}, ConditionallyAccepted: {4, 4, 5, 9, 9, 10, 10, 11}}[m.state]
+	act := rapid.IntRange(0, 12).Draw(t, "act")
 	if rapid.IntRange(0, 3).Draw(t, "usual") > 0 {
 		act = rapid.SampledFrom(usual).Draw(t, "usual act")
 	}
@@ -54,18 +54,29 @@ func drawAcceptance(t *rapid.T, m *acceptanceModel) Command {
 	case 2:
 		return AcceptMilestone{MilestoneRef: ref}
 	case 3:
-		wants := rapid.SliceOfN(rapid.Just(Requirement{"Signed report", 2019_12_31}), 1, 3)
+		wants := rapid.SliceOfN(rapid.Just(Requirement{Text: "Signed report", DueOn: 2025_12_31}), 1, 3)
 		return AcceptMilestone{MilestoneRef: ref, Conditions: wants.Draw(t, "conditions")}
 	case 4:
-		return CloseCondition{ref, rapid.IntRange(max(1, len(m.asked)-4), len(m.asked)+1).Draw(t, "number")}
+		return CloseCondition{ref, drawNumber(t, m)}
 	case 5:
-		return RejectMilestone{ref, []string{"41 h only"}}
+		return RejectMilestone{MilestoneRef: ref, Reasons: []string{"41 h only"}}
 	case 6:
-		return DisputeMilestone{ref, "The generator failed"}
+		return DisputeMilestone{MilestoneRef: ref, Reason: "The generator failed"}
 	case 7:
 		return SettleMilestone{ref, rapid.SampledFrom(Settlements()).Draw(t, "outcome"), ""}
+	case 9:
+		return MeetCondition{MilestoneRef: ref, Number: drawNumber(t, m)}
+	case 10:
+		return RefuseCondition{MilestoneRef: ref, Number: drawNumber(t, m), Reason: "Page 3 is missing"}
+	case 11:
+		return DisputeMilestone{MilestoneRef: ref, Reason: "There is no page 3", Condition: drawNumber(t, m)}
 	}
 	return WaiveMilestone{ref}
+}
+
+// drawNumber draws the number of a condition, mostly of an existing one.
+func drawNumber(t *rapid.T, m *acceptanceModel) int {
+	return rapid.IntRange(max(1, len(m.asked)-4), len(m.asked)+1).Draw(t, "number")
 }
 
 // acceptanceModel is a simple model of one milestone.
@@ -75,12 +86,20 @@ type acceptanceModel struct {
 	today      Date
 	state      MilestoneState
 	said       map[PartnerID]DecisionState
-	asked      []PartnerID // author of each condition by number from 1; empty once it is closed or void
+	asked      []PartnerID          // author of each condition by number from 1; empty once it is closed or void
+	answers    map[int]*paperAnswer // to open conditions, by number
+	disputed   int                  // number of the disputed condition; 0: the rejection
 	disputable bool
 	until      Date
 	named      map[PartnerID]Settlement
 	waived     []PartnerID
 	acceptedOn Date
+}
+
+// paperAnswer is the model of the answers to a condition.
+type paperAnswer struct {
+	refused, settled bool
+	until            Date // of a dispute
 }
 
 // do applies a command to the model, and reports whether it is allowed.
@@ -99,12 +118,24 @@ func (m *acceptanceModel) do(who PartnerID, command Command) bool {
 		}
 		return m.when(undecided, func() { m.yes(who) })
 	case CloseCondition:
-		mine := command.Number <= len(m.asked) && m.asked[command.Number-1] == who
+		mine := round && command.Number <= len(m.asked) && m.asked[command.Number-1] == who
 		return m.when(mine, func() { m.closes(who, command.Number) })
 	case RejectMilestone:
 		return m.when(undecided, func() { m.reject(who) })
+	case MeetCondition:
+		answer := m.answers[command.Number]
+		may := owns && round && m.isOpen(command.Number) && (answer == nil || answer.refused)
+		return m.when(may, func() { m.answers[command.Number] = &paperAnswer{} })
+	case RefuseCondition:
+		answer := m.answers[command.Number]
+		may := accepts && round && m.isOpen(command.Number) && m.asked[command.Number-1] == who && answer != nil && !answer.refused
+		return m.when(may, func() { m.answers[command.Number] = &paperAnswer{refused: true, until: m.today.AddDays(watchDays)} })
 	case DisputeMilestone:
-		return m.when(owns && m.state == InProgress && m.disputable && m.today <= m.until, m.dispute)
+		if answer := m.answers[command.Condition]; command.Condition != 0 {
+			may := owns && round && m.isOpen(command.Condition) && answer != nil && answer.refused && !answer.settled && m.today <= answer.until
+			return m.when(may, func() { m.dispute(command.Condition) })
+		}
+		return m.when(owns && m.state == InProgress && m.disputable && m.today <= m.until, func() { m.dispute(0) })
 	case SettleMilestone:
 		return m.when(m.state == Disputed && m.named[who] != command.Settlement, func() { m.name(who, command.Settlement) })
 	case WaiveMilestone:
@@ -124,7 +155,13 @@ func (m *acceptanceModel) anySaid(state DecisionState) bool {
 	return slices.ContainsFunc(m.acceptors, func(partner PartnerID) bool { return m.said[partner] == state })
 }
 
+// isOpen reports whether the condition is open.
+func (m *acceptanceModel) isOpen(number int) bool {
+	return number >= 1 && number <= len(m.asked) && m.asked[number-1] != ""
+}
+
 func (m *acceptanceModel) deliver() {
+	m.answers = map[int]*paperAnswer{}
 	m.state, m.disputable, m.said = Delivered, false, map[PartnerID]DecisionState{}
 	for _, partner := range m.acceptors {
 		m.said[partner] = DecisionPending
@@ -173,7 +210,9 @@ func (m *acceptanceModel) reject(who PartnerID) {
 	m.disputable, m.until = true, m.today.AddDays(watchDays)
 }
 
-func (m *acceptanceModel) dispute() { m.state, m.named = Disputed, map[PartnerID]Settlement{} }
+func (m *acceptanceModel) dispute(condition int) {
+	m.state, m.named, m.disputed = Disputed, map[PartnerID]Settlement{}, condition
+}
 
 func (m *acceptanceModel) name(who PartnerID, settlement Settlement) {
 	m.named[who] = settlement
@@ -181,6 +220,10 @@ func (m *acceptanceModel) name(who PartnerID, settlement Settlement) {
 		if m.named[partner] != settlement {
 			return
 		}
+	}
+	if m.disputed != 0 {
+		m.settleCondition(m.asked[m.disputed-1], settlement)
+		return
 	}
 	if settlement == SettledRejected {
 		m.state, m.disputable = InProgress, false
@@ -190,6 +233,17 @@ func (m *acceptanceModel) name(who PartnerID, settlement Settlement) {
 	for _, partner := range m.acceptors {
 		m.said[partner] = DecisionAccepted
 	}
+}
+
+// settleCondition ends a dispute about a condition, and the round goes on.
+func (m *acceptanceModel) settleCondition(author PartnerID, settlement Settlement) {
+	m.state = Delivered
+	if settlement == SettledAccepted {
+		m.closes(author, m.disputed)
+	} else {
+		m.answers[m.disputed].settled = true
+	}
+	m.say(author, m.said[author])
 }
 
 func (m *acceptanceModel) waive(who PartnerID) {
@@ -216,6 +270,9 @@ func (m *acceptanceModel) compare(t *rapid.T, milestone *Milestone) {
 	for _, condition := range milestone.Conditions {
 		if condition.ClosedOn == 0 {
 			open[condition.Number] = condition.Author
+			answer := m.answers[condition.Number]
+			require.Equal(t, answer != nil, condition.Report != nil)
+			require.Equal(t, answer != nil && answer.refused, condition.Refusal != nil)
 		}
 	}
 	require.Equal(t, asked, open)

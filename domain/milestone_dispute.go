@@ -10,14 +10,15 @@ type Rejection struct {
 	Acceptor    PartnerID
 	On          Date
 	Reasons     []string
+	Evidence    []Evidence
 	DeliveredOn Date // date of the rejected delivery
 	DisputeBy   Date // last day, in UTC, on which the owner may dispute it; zero: no limit
 	Settled     bool // a dispute ended with the settlement rejected
 }
 
-// Dispute is the owner's objection to a rejection. The rules:
+// Dispute is the owner's objection to a rejection, or to the refusal of a condition. The rules:
 //
-// R12 (disputes): the owner may dispute a rejection within the acceptance period; it is settled when owner and
+// R12 (disputes): the owner may dispute a rejection, or the refusal of a condition, within the acceptance period; it is settled when owner and
 // acceptors name the same settlement; meanwhile clocks stop. In detail:
 //
 //   - The present owner can dispute the rejection that ended the last round, once, until the next delivery. A
@@ -32,14 +33,18 @@ type Rejection struct {
 //     named the same, the dispute is settled.
 //   - Settled as accepted, every acceptor accepts the milestone on that day; the round's conditions ended with the
 //     rejection and stay void. Settled as rejected, the rejection stands and cannot be disputed again.
+//   - A dispute about a condition leaves the round's decisions as they are. Settled as accepted, the condition is
+//     closed, which makes its author's acceptance full if it was the author's last one. Settled as rejected, the
+//     condition stays open; the owner can report it again, but not dispute the same refusal again.
 type Dispute struct {
-	Over     DecisionState // the disputed decision: a rejection; later also a deemed acceptance
-	Acceptor PartnerID     // the acceptor that made the decision
-	By       PartnerID
-	On       Date
-	Reason   string
-	Since    int64              // time of recording, in microseconds since 1970 UTC
-	Choices  []SettlementChoice // sorted by partner
+	Over      DecisionState // the disputed decision: a rejection or a condition; later also a deemed acceptance
+	Condition int           // number of the disputed condition; 0: none
+	Acceptor  PartnerID     // the acceptor that made the decision
+	By        PartnerID
+	On        Date
+	Reason    string
+	Since     int64              // time of recording, in microseconds since 1970 UTC
+	Choices   []SettlementChoice // sorted by partner
 }
 
 // SettlementChoice is the settlement that a partner has named.
@@ -110,10 +115,11 @@ func (r *Rejection) tooLate(at time.Time) bool {
 	return r.DisputeBy != 0 && DateOf(at.UTC()) > r.DisputeBy
 }
 
-// DisputeMilestone disputes the rejection of the last delivery.
+// DisputeMilestone disputes the rejection of the last delivery, or the refusal of a condition.
 type DisputeMilestone struct {
 	MilestoneRef `json:"ref"`
 	Reason       string `json:"reason"`
+	Condition    int    `json:"condition,omitempty"` // number; 0: the rejection
 }
 
 // MilestoneDisputed starts a dispute about one acceptor's decision on the last delivery.
@@ -125,6 +131,7 @@ type MilestoneDisputed struct {
 	On          Date          `json:"on"`
 	Reason      string        `json:"reason"`
 	DeliveredOn Date          `json:"delivered_on"`
+	Condition   int           `json:"condition,omitempty"`
 }
 
 func (c DisputeMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -140,11 +147,42 @@ func (c DisputeMilestone) decide(state State, dc DecisionContext) ([]Event, erro
 	if err := milestone.requireOwner(dc); err != nil {
 		return nil, err
 	}
+	if c.Condition != 0 {
+		return c.disputeCondition(milestone, dc)
+	}
 	rejection := milestone.DisputableRejection(dc.At)
 	if rejection == nil {
 		return nil, milestone.whyNotDisputable(dc)
 	}
-	return milestone.event(MilestoneDisputed{DecisionRejected, rejection.Acceptor, milestone.Round, dc.Actor.Partner, max(dc.Today, rejection.DeliveredOn), c.Reason, rejection.DeliveredOn}), nil
+	return milestone.event(MilestoneDisputed{
+		Over: DecisionRejected, Acceptor: rejection.Acceptor, Round: milestone.Round, By: dc.Actor.Partner,
+		On: max(dc.Today, rejection.DeliveredOn), Reason: c.Reason, DeliveredOn: rejection.DeliveredOn,
+	}), nil
+}
+
+func (c DisputeMilestone) disputeCondition(milestone milestoneContext, dc DecisionContext) ([]Event, error) {
+	condition, err := milestone.openCondition(c.Condition)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case condition.Refusal == nil:
+		return nil, conflict("nothing_to_dispute", "The report of condition %d is not refused.", c.Condition)
+	case condition.Refusal.Settled:
+		return nil, conflict("dispute_settled", "The refusal of condition %d has been disputed and stands; report the condition again.", c.Condition)
+	case !condition.Disputable(dc.At):
+		return nil, conflict("dispute_late", "The refusal of condition %d could only be disputed until %s.", c.Condition, condition.Refusal.DisputeBy)
+	}
+	return milestone.event(MilestoneDisputed{
+		Over: DecisionConditional, Acceptor: condition.Author, Round: milestone.Round, By: dc.Actor.Partner,
+		On: milestone.today(dc), Reason: c.Reason, DeliveredOn: milestone.DeliveredOn, Condition: c.Condition,
+	}), nil
+}
+
+// Disputable reports whether the owner may dispute the refusal of the condition at the given time.
+func (c RoundCondition) Disputable(at time.Time) bool {
+	refusal := c.Refusal
+	return c.ClosedOn == 0 && refusal != nil && !refusal.Settled && (refusal.DisputeBy == 0 || DateOf(at.UTC()) <= refusal.DisputeBy)
 }
 
 // whyNotDisputable returns the reason why there is no disputable rejection.
@@ -165,7 +203,7 @@ func (e MilestoneDisputed) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.State, milestone.DeliveredOn = Disputed, e.DeliveredOn
 	milestone.Dispute = &Dispute{
-		Over: e.Over, Acceptor: e.Acceptor, By: e.By, On: e.On, Reason: e.Reason, Since: header.RecordedAt.UnixMicro(),
+		Over: e.Over, Condition: e.Condition, Acceptor: e.Acceptor, By: e.By, On: e.On, Reason: e.Reason, Since: header.RecordedAt.UnixMicro(),
 	}
 }
 
@@ -185,14 +223,17 @@ type OutcomeNamed struct {
 	Note       string      `json:"note,omitempty"`
 	Round      int         `json:"round"`
 	Remaining  []PartnerID `json:"remaining,omitempty"`
+	Condition  int         `json:"condition,omitempty"` // number of the disputed condition
 }
 
-// MilestoneSettled follows the last matching choice. Acceptors are the accepting partners of an acceptance.
+// MilestoneSettled follows the last matching choice. Acceptors are the partners whose acceptance is full with it. A
+// disputed condition is closed if the outcome is accepted.
 type MilestoneSettled struct {
 	Settlement Settlement  `json:"outcome"`
 	Round      int         `json:"round"`
 	On         Date        `json:"on"`
 	Acceptors  []PartnerID `json:"acceptors,omitempty"`
+	Condition  int         `json:"condition,omitempty"` // number of the disputed condition
 }
 
 func (c SettleMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -208,6 +249,7 @@ func (c SettleMilestone) decide(state State, dc DecisionContext) ([]Event, error
 	}
 	event := OutcomeNamed{
 		Partner: dc.Actor.Partner, Settlement: c.Settlement, From: milestone.Dispute.ChoiceOf(dc.Actor.Partner), Note: c.Note, Round: milestone.Round,
+		Condition: milestone.Dispute.Condition,
 	}
 	for _, partner := range milestone.DisputeParties() {
 		if partner != dc.Actor.Partner && milestone.Dispute.ChoiceOf(partner) != c.Settlement {
@@ -245,9 +287,13 @@ func (m milestoneContext) requireDisputeParty(dc DecisionContext) error {
 }
 
 func (m milestoneContext) settled(settlement Settlement, dc DecisionContext) MilestoneSettled {
-	event := MilestoneSettled{Settlement: settlement, Round: m.Round, On: m.today(dc)}
-	if settlement == SettledAccepted {
+	event := MilestoneSettled{Settlement: settlement, Round: m.Round, On: m.today(dc), Condition: m.Dispute.Condition}
+	switch {
+	case settlement != SettledAccepted:
+	case event.Condition == 0:
 		event.Acceptors = m.Plan.Acceptors
+	case len(m.openConditions(m.Dispute.Acceptor)) == 1:
+		event.Acceptors = []PartnerID{m.Dispute.Acceptor}
 	}
 	return event
 }
@@ -265,6 +311,10 @@ func (e OutcomeNamed) apply(world *World, header Header) {
 func (e MilestoneSettled) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.Dispute = nil
+	if e.Condition != 0 {
+		e.applyToCondition(milestone)
+		return
+	}
 	if e.Settlement == SettledAccepted {
 		milestone.State, milestone.AcceptedOn, milestone.Decisions, milestone.Rejection = Accepted, e.On, nil, nil
 		for _, partner := range e.Acceptors {
@@ -278,4 +328,23 @@ func (e MilestoneSettled) apply(world *World, header Header) {
 		rejection.Settled = true
 		milestone.Rejection = &rejection
 	}
+}
+
+// applyToCondition ends a dispute about a condition; the round goes on.
+func (e MilestoneSettled) applyToCondition(milestone *Milestone) {
+	milestone.changeCondition(e.Condition, func(condition *RoundCondition) {
+		if e.Settlement == SettledAccepted {
+			condition.ClosedOn = e.On
+			return
+		}
+		if condition.Refusal != nil {
+			refusal := *condition.Refusal
+			refusal.Settled = true
+			condition.Refusal = &refusal
+		}
+	})
+	for _, partner := range e.Acceptors {
+		milestone.setDecision(Decision{partner, DecisionAccepted, e.On})
+	}
+	milestone.concludeRound(e.On)
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Evidence is a document that supports a delivery.
+// Evidence is a document that supports a delivery, a rejection, a condition or the check of a criterion.
 type Evidence struct {
 	Title  string `json:"title"`
 	URL    string `json:"url"`

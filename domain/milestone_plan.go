@@ -150,6 +150,7 @@ func (c EditMilestone) merged(plan Plan) Plan {
 
 func (e MilestoneEdited) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
+	milestone.dropChecks(milestone.Plan.Criteria, e.To.Criteria)
 	milestone.Plan = e.To
 	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
 		milestone.Waivers = nil // they were given with other acceptors or criteria

@@ -131,7 +131,7 @@ func drawPlan(t *rapid.T, m *planModel) Command {
 	case 6:
 		return AcceptMilestone{MilestoneRef: ref}
 	case 7:
-		return RejectMilestone{ref, []string{"41 h only"}}
+		return RejectMilestone{MilestoneRef: ref, Reasons: []string{"41 h only"}}
 	case 8:
 		return rapid.SampledFrom([]Command{CancelMilestone{MilestoneRef: ref}, WaiveMilestone{ref}, ReportProgress{MilestoneRef: ref, Percent: new(7)}}).Draw(t, "rare")
 	case 9, 10:

@@ -127,9 +127,21 @@ func (w *watch) follow(ref MilestoneRef, event Event, dc DecisionContext) {
 	case ConditionClosed:
 		require.Equal(w.t, dc.Actor.Partner, payload.Author, "R12")
 	case MilestoneDisputed:
-		w.rounds[ref] = &round{deliverer: dc.Actor.Partner}
+		if payload.Condition == 0 {
+			w.rounds[ref] = &round{deliverer: dc.Actor.Partner}
+		}
+	case MilestoneSettled:
+		if payload.Condition != 0 {
+			w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Acceptors...)
+		}
+	case ConditionRefusedByAuthor:
+		require.Equal(w.t, dc.Actor.Partner, payload.Author, "R12")
+	case ConditionReportedMet:
+		require.Equal(w.t, dc.Actor.Partner, w.ledger.plain.Milestone(ref).Plan.Owner, "R12")
+	case CriterionChecked:
+		require.Equal(w.t, dc.Actor.Partner, payload.Partner)
 	case OutcomeNamed:
-		if payload.Settlement == SettledAccepted && payload.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
+		if payload.Condition == 0 && payload.Settlement == SettledAccepted && payload.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
 			w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Partner)
 		}
 	case AssessmentReported, EvidenceKept, InstrumentNoted:
@@ -173,6 +185,9 @@ func (w *watch) holds(ref MilestoneRef, milestone *Milestone) {
 		require.Subset(w.t, w.rounds[ref].accepted, milestone.Plan.Acceptors, "R11: all accepted this delivery")
 	}
 	w.conditionsHold(milestone)
+	for _, check := range milestone.Checks {
+		require.LessOrEqual(w.t, check.Number, len(milestone.Plan.Criteria), "results are dropped with their criteria")
+	}
 	require.Equal(w.t, milestone.State == Disputed, milestone.Dispute != nil, "R12")
 	if milestone.State == Waived {
 		require.ElementsMatch(w.t, milestone.Plan.Acceptors, milestone.Waivers, "all acceptors waived")
@@ -299,21 +314,27 @@ func drawWork(t *rapid.T, ref MilestoneRef) Command {
 }
 
 func drawDecision(t *rapid.T, ref MilestoneRef) Command {
-	switch rapid.IntRange(0, 9).Draw(t, "decision") {
+	switch rapid.IntRange(0, 13).Draw(t, "decision") {
 	case 0, 1:
 		return AcceptMilestone{ref, drawText.Draw(t, "note"), drawRequirements(t)}
 	case 2:
-		return RejectMilestone{ref, rapid.SliceOfN(drawText, 0, 2).Draw(t, "reasons")}
+		return RejectMilestone{ref, rapid.SliceOfN(drawText, 0, 2).Draw(t, "reasons"), drawKept(t)}
 	case 3:
 		return WaiveMilestone{ref}
 	case 4:
 		return CommentMilestone{ref, drawText.Draw(t, "text"), rapid.Bool().Draw(t, "private")}
 	case 5:
-		return DisputeMilestone{ref, drawText.Draw(t, "reason")}
+		return DisputeMilestone{ref, drawText.Draw(t, "reason"), max(0, rapid.IntRange(-4, 4).Draw(t, "condition"))}
 	case 6, 7:
 		return SettleMilestone{ref, rapid.SampledFrom([]Settlement{SettledAccepted, SettledAccepted, SettledRejected, "maybe"}).Draw(t, "outcome"), drawText.Draw(t, "note")}
 	case 8:
 		return CloseCondition{ref, rapid.IntRange(0, 4).Draw(t, "number")}
+	case 9, 10:
+		return MeetCondition{ref, rapid.IntRange(0, 4).Draw(t, "number"), drawText.Draw(t, "note"), drawKept(t)}
+	case 11:
+		return RefuseCondition{ref, rapid.IntRange(0, 4).Draw(t, "number"), drawText.Draw(t, "reason"), drawKept(t)}
+	case 12:
+		return CheckCriterion{ref, rapid.IntRange(0, 3).Draw(t, "number"), rapid.SampledFrom([]CheckResult{CriterionMet, CriterionNotMet, "maybe"}).Draw(t, "result"), drawText.Draw(t, "note"), drawKept(t)}
 	}
 	return DeliverMilestone{MilestoneRef: ref}
 }
@@ -330,7 +351,7 @@ func drawKept(t *rapid.T) []Evidence {
 func drawRequirements(t *rapid.T) []Requirement {
 	var list []Requirement
 	for range max(0, rapid.IntRange(-2, 2).Draw(t, "conditions")) {
-		list = append(list, Requirement{drawText.Draw(t, "condition"), drawDate.Draw(t, "condition due")})
+		list = append(list, Requirement{drawText.Draw(t, "condition"), drawDate.Draw(t, "condition due"), drawKept(t)})
 	}
 	return list
 }

@@ -79,6 +79,9 @@ var verbs = map[string]verb{
 	"accept":             {"milestone.accept", "milestone", ""},
 	"reject":             {"milestone.reject", "milestone", ""},
 	"close":              {"milestone.close_condition", "milestone", ""},
+	"meet":               {"milestone.meet_condition", "milestone", ""},
+	"refuse":             {"milestone.refuse_condition", "milestone", ""},
+	"check":              {"milestone.check_criterion", "milestone", ""},
 	"dispute":            {"milestone.dispute", "milestone", ""},
 	"settle":             {"milestone.settle", "milestone", ""},
 	"cancel":             {"milestone.cancel", "milestone", ""},
@@ -292,7 +295,7 @@ func evidence(_ require.TestingT, text string) Evidence {
 // requirement reads "Signed report by 2018-04-13".
 func requirement(t require.TestingT, text string) Requirement {
 	i := strings.LastIndex(text, " by ")
-	return Requirement{text[:max(i, 0)], date(t, text[i+len(" by "):])}
+	return Requirement{Text: text[:max(i, 0)], DueOn: date(t, text[i+len(" by "):])}
 }
 
 // disposition reads "spares cancelled Not needed".

@@ -361,6 +361,9 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	for _, w := range milestone.Waivers {
 		words = append(words, string(w)+" waived")
 	}
+	for _, check := range milestone.Checks {
+		words = append(words, fmt.Sprintf("criterion %d %s by %s in round %d", check.Number, check.Result, check.Partner, check.Round))
+	}
 	words = append(words, dateWords(milestone)...)
 	words = append(words, listingWords(milestone, project, s.today)...)
 	return strings.Join(append(words, version(milestone.Versions, partner)), ", ")
@@ -394,9 +397,12 @@ func listingWords(milestone *Milestone, project *Project, today Date) (words []s
 func roundWords(milestone *Milestone, at time.Time) []string {
 	var words []string
 	for _, condition := range milestone.Conditions {
-		fate := "open, due " + condition.DueOn.String()
+		fate := string(condition.State()) + ", due " + condition.DueOn.String()
 		if condition.ClosedOn != 0 {
 			fate = "closed on " + condition.ClosedOn.String()
+		}
+		if milestone.Dispute == nil && condition.Disputable(at) {
+			fate += ", can be disputed"
 		}
 		words = append(words, fmt.Sprintf("condition %d of %s %s", condition.Number, condition.Author, fate))
 	}

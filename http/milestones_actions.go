@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"strconv"
 
 	"tandem/api"
 	"tandem/domain"
@@ -22,8 +23,14 @@ func actionRoutes() []*route {
 		changeRoute(http.MethodPost, "closeCondition", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/close-condition",
 			"Close a condition as met; closing the last one makes the acceptance unconditional", conditionAuthor, milestoneVisible,
 			api.Milestone{}, command(closeCondition)),
+		changeRoute(http.MethodPost, "meetCondition", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/conditions/{condition}/met",
+			"Report a condition as met; its author then closes or refuses it", owner, milestoneVisible, api.Milestone{}, command(meetCondition)),
+		changeRoute(http.MethodPost, "refuseCondition", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/conditions/{condition}/refuse",
+			"Answer, with a reason, that a reported condition is not met", conditionAuthor, milestoneVisible, api.Milestone{}, command(refuseCondition)),
+		changeRoute(http.MethodPost, "checkCriterion", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/criteria/{criterion}/check",
+			"Record the own partner's result for one criterion; this never replaces an acceptance", checker, milestoneVisible, api.Milestone{}, command(checkCriterion)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/reject", "Reject the delivery, with reasons", acceptor, command(rejectMilestone)),
-		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/dispute", "Object to the rejection of the last delivery, within the acceptance period", owner, command(disputeMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/dispute", "Object to the rejection of the last delivery, or to the refusal of a condition, within the acceptance period", owner, command(disputeMilestone)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/settle", "Name an outcome for a dispute; it is settled when the owner and all acceptors name the same outcome", settler, command(settleMilestone)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/cancel", "Cancel a milestone that is not delivered", owner, command(cancelMilestone)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/waive", "Waive the milestone; requires every acceptor", acceptor, command(waiveMilestone)),
@@ -79,19 +86,53 @@ func withdrawDelivery(req *writeCall, _ *api.Nothing) (*intent, error) {
 }
 
 func acceptMilestone(req *writeCall, body *api.AcceptanceInput) (*intent, error) {
-	return req.milestoneIntent(domain.AcceptMilestone{MilestoneRef: req.milestone(), Note: body.Note, Conditions: body.Conditions}), nil
+	command := domain.AcceptMilestone{MilestoneRef: req.milestone(), Note: body.Note}
+	for _, wanted := range body.Conditions {
+		command.Conditions = append(command.Conditions, domain.Requirement{Text: wanted.Text, DueOn: wanted.DueOn, Evidence: sharedEvidence(wanted.Evidence)})
+	}
+	return req.milestoneIntent(command), nil
+}
+
+func sharedEvidence(list []api.SharedEvidence) (evidence []domain.Evidence) {
+	for _, input := range list {
+		evidence = append(evidence, domain.Evidence(input))
+	}
+	return evidence
 }
 
 func closeCondition(req *writeCall, body *api.Closing) (*intent, error) {
 	return req.milestoneIntent(domain.CloseCondition{MilestoneRef: req.milestone(), Number: body.Number}), nil
 }
 
+// number returns the number in the path, or 0, which the domain refuses.
+func (c *call) number(name string) int {
+	n, err := strconv.Atoi(c.echoCtx.Param(name))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func meetCondition(req *writeCall, body *api.ConditionReportInput) (*intent, error) {
+	return req.milestoneIntent(domain.MeetCondition{MilestoneRef: req.milestone(), Number: req.number("condition"), Note: body.Note, Evidence: sharedEvidence(body.Evidence)}), nil
+}
+
+func refuseCondition(req *writeCall, body *api.ConditionRefusalInput) (*intent, error) {
+	return req.milestoneIntent(domain.RefuseCondition{MilestoneRef: req.milestone(), Number: req.number("condition"), Reason: body.Reason, Evidence: sharedEvidence(body.Evidence)}), nil
+}
+
+func checkCriterion(req *writeCall, body *api.Check) (*intent, error) {
+	return req.milestoneIntent(domain.CheckCriterion{
+		MilestoneRef: req.milestone(), Number: req.number("criterion"), Result: body.Result, Note: body.Note, Evidence: sharedEvidence(body.Evidence),
+	}), nil
+}
+
 func rejectMilestone(req *writeCall, body *api.RejectionInput) (*intent, error) {
-	return req.milestoneIntent(domain.RejectMilestone{MilestoneRef: req.milestone(), Reasons: body.Reasons}), nil
+	return req.milestoneIntent(domain.RejectMilestone{MilestoneRef: req.milestone(), Reasons: body.Reasons, Evidence: sharedEvidence(body.Evidence)}), nil
 }
 
 func disputeMilestone(req *writeCall, body *api.Objection) (*intent, error) {
-	return req.milestoneIntent(domain.DisputeMilestone{MilestoneRef: req.milestone(), Reason: body.Reason}), nil
+	return req.milestoneIntent(domain.DisputeMilestone{MilestoneRef: req.milestone(), Reason: body.Reason, Condition: body.Condition}), nil
 }
 
 func settleMilestone(req *writeCall, body *api.Settlement) (*intent, error) {

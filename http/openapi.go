@@ -113,6 +113,8 @@ func pathSchema(name string) *huma.Schema {
 	case "partition":
 		first, last := 0.0, float64(eventlog.Partitions-1)
 		return &huma.Schema{Type: huma.TypeInteger, Minimum: &first, Maximum: &last}
+	case "condition", "criterion":
+		return &huma.Schema{Type: huma.TypeString, Pattern: "^[1-9][0-9]*$"}
 	case "change":
 		return &huma.Schema{Type: huma.TypeString, Pattern: "^([1-9][0-9]*|c-[a-z2-7]+)$"}
 	case "amendment":

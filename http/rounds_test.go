@@ -71,6 +71,7 @@ func TestConditionalAcceptance(t *testing.T) {
 	conditions := a.get("acceptance").(object)["conditions"].([]any)
 	require.Equal(t, object{
 		"number": 1.0, "text": "Signed report", "due_on": "2017-09-20", "author": "nokia", "closed": true, "closed_on": "2017-09-07",
+		"state": "closed", "evidence": []any{}, "report": nil, "refusal": nil,
 	}, conditions[0])
 	for _, p := range []string{"nokia", "xiaomi", "zte"} {
 		require.Empty(t, w.kinds(p, "field"))
@@ -96,13 +97,14 @@ func TestDispute(t *testing.T) {
 	require.Nil(t, a.get("delivered_on"))
 	require.Equal(t, object{
 		"partner": "nokia", "on": "2017-09-04", "reasons": []any{"41 h only", "No report"}, "disputable": true, "dispute_by": "2017-09-14",
+		"evidence": []any{},
 	}, a.get("acceptance.rejection"))
 
 	a = w.As("zte").POST(at+"/dispute", object{"reason": "The generator failed"}).Want(200)
 	require.Equal(t, "disputed", a.get("state"))
 	require.Equal(t, "2017-09-04", a.get("delivered_on"), "it claims that it has delivered")
 	require.Equal(t, object{
-		"by": "zte", "on": "2017-09-04", "reason": "The generator failed", "named": object{"zte": nil, "nokia": nil, "xiaomi": nil},
+		"condition": nil, "by": "zte", "on": "2017-09-04", "reason": "The generator failed", "named": object{"zte": nil, "nokia": nil, "xiaomi": nil},
 	}, a.get("acceptance.dispute"))
 	for _, p := range []string{"nokia", "xiaomi", "zte"} {
 		require.Equal(t, []string{"dispute"}, w.kinds(p, "field"), p)

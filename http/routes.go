@@ -65,6 +65,7 @@ const (
 	reporter        = "a manager of the owner; with audience private, of any participant"
 	acceptor        = "a manager of an acceptor"
 	conditionAuthor = "a manager of the acceptor that set the condition"
+	checker         = "a manager of the owner or of an acceptor"
 	settler         = "a manager of the owner or of an acceptor"
 	affected        = "a manager of an owner or acceptor of one of its milestones, before or after the change; of a participant, if it publishes"
 	proposer        = "a manager of the partner that proposed it"

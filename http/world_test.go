@@ -427,7 +427,19 @@ func (w *world) rounds() {
 	w.As("xiaomi").POST(w.routing("conditional")+"/accept", object{
 		"note": said(), "conditions": []object{{"text": said(), "due_on": "2017-12-24"}, {"text": said(), "due_on": "2017-12-31"}},
 	}).Want(200)
-	w.As("xiaomi").POST(w.routing("disputed")+"/reject", object{"reasons": []string{said()}}).Want(200)
+	proof := func() []object { return []object{{"title": said(), "url": "https://proof.example/" + said()}} }
+	w.As("nokia").POST(w.routing("conditional")+"/conditions/1/met", object{"note": said(), "evidence": proof()}).Want(200)
+	w.As("xiaomi").POST(w.routing("conditional")+"/conditions/1/refuse", object{"reason": said(), "evidence": proof()}).Want(200)
+	w.As("xiaomi").POST(w.routing("conditional")+"/criteria/1/check", object{"result": "met", "note": said(), "evidence": proof()}).Want(200)
+	for _, part := range []string{"condition", "criterion"} {
+		for milestone, owner := range map[string]string{"conditional": "nokia", "overdue": "xiaomi"} {
+			w.place(place{
+				params: map[string]string{"agreement": w.a, "project": "routing", "milestone": milestone, part: "1"}, readers: []string{"nokia", "xiaomi"},
+				agreement: w.a, owner: owner, acceptors: []string{map[string]string{"nokia": "xiaomi", "xiaomi": "nokia"}[owner]},
+			})
+		}
+	}
+	w.As("xiaomi").POST(w.routing("disputed")+"/reject", object{"reasons": []string{said()}, "evidence": proof()}).Want(200)
 	w.As("nokia").POST(w.routing("disputed")+"/dispute", object{"reason": said()}).Want(200)
 	w.As("xiaomi").POST(w.routing("disputed")+"/settle", object{"outcome": "rejected", "note": said()}).Want(200)
 }
@@ -504,6 +516,10 @@ func (w *world) addPrivateContent() {
 		}).Want(201).text("id")
 		require.Regexp(w.t, `^hidden-[a-z2-7]{8}$`, id)
 		w.secret[p] = w.canaryID(at.agreement, id, p)
+		w.place(place{
+			params: map[string]string{"agreement": at.agreement, "project": at.project, "milestone": id, "criterion": "1"}, readers: []string{p},
+			agreement: at.agreement, owner: p,
+		})
 		w.As(p).POST(w.at(at.agreement, at.project, id)+"/comment", object{"text": w.canary(at.agreement, p)}).Want(200)
 		w.place(place{
 			params: map[string]string{"agreement": at.agreement, "project": at.project, "milestone": id}, readers: []string{p},
@@ -559,6 +575,8 @@ func (w *world) addMissingPlaces() {
 		{"agreement": "nothing", "project": "routing", "milestone": "going"},
 		{"agreement": w.a, "project": "nothing", "milestone": "going"},
 		{"agreement": w.a, "project": "routing", "milestone": "nothing"},
+		{"agreement": w.a, "project": "routing", "milestone": "nothing", "condition": "1"},
+		{"agreement": w.a, "project": "routing", "milestone": "nothing", "criterion": "1"},
 		{"agreement": w.a, "project": "routing", "milestone": "hidden-aaaaaaaa"},
 		{"id": "nothing"},
 		{"id": strings.Repeat("0", 48)},

@@ -50,8 +50,8 @@ func TestConditionsAreShownUntilTheNextRound(t *testing.T) {
 	require.Equal(t, domain.ConditionallyAccepted, state)
 	require.Equal(t, "conditional", a.Decisions["xiaomi"].State)
 	require.Equal(t, []api.Condition{
-		{Number: 1, Text: "Signed report", DueOn: 20170720, Author: "xiaomi"},
-		{Number: 2, Text: "Two spare optics", DueOn: 20170731, Author: "xiaomi"},
+		{Number: 1, Text: "Signed report", DueOn: 20170720, Author: "xiaomi", State: "open", Evidence: []api.Evidence{}},
+		{Number: 2, Text: "Two spare optics", DueOn: 20170731, Author: "xiaomi", State: "open", Evidence: []api.Evidence{}},
 	}, a.Conditions)
 
 	for partner, reasons := range map[domain.PartnerID][2]string{
@@ -99,6 +99,73 @@ func TestClosingTheLastConditionAccepts(t *testing.T) {
 	require.Empty(t, model.kinds(t, "nokia"))
 }
 
+// A condition waits for its owner until it is reported, then for its author, and after a refusal for the owner again.
+func TestAnswersToAConditionMoveTheInboxItem(t *testing.T) {
+	h, model := trial(t)
+	ref := milestoneRef("b")
+	report := []domain.Evidence{{Title: "Report", URL: "https://files.example/report"}}
+	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: ref, Conditions: []domain.Requirement{{Text: "Signed report", DueOn: 20170720, Evidence: report}}})
+	require.True(t, model.inbox(t, "nokia")[0].MustMeet)
+
+	h.do("nokia", domain.MeetCondition{MilestoneRef: ref, Number: 1, Note: "Signed by both", Evidence: report})
+	reported := h.clock.Now()
+	require.Empty(t, model.kinds(t, "nokia"), "it waits for xiaomi")
+	item := model.inbox(t, "xiaomi")[0]
+	require.False(t, item.MustMeet)
+	require.Equal(t, "Nokia reported your condition 1 as met: Signed report", item.Reason)
+	require.Equal(t, reported, item.Since)
+	require.EqualValues(t, 20170715, *item.DecideBy)
+	_, a := model.acceptance(t, "nokia")
+	require.Equal(t, domain.ConditionReported, a.Conditions[0].State)
+	require.Len(t, a.Conditions[0].Evidence, 1)
+	require.Equal(t, "Signed by both", a.Conditions[0].Report.Note)
+	require.Nil(t, a.Conditions[0].Refusal)
+
+	h.do("xiaomi", domain.RefuseCondition{MilestoneRef: ref, Number: 1, Reason: "Page 3 is missing"})
+	item = model.inbox(t, "nokia")[0]
+	require.True(t, item.MustMeet)
+	require.Equal(t, "Xiaomi decided that condition 1 is not met: Page 3 is missing", item.Reason)
+	_, a = model.acceptance(t, "nokia")
+	require.True(t, a.Conditions[0].Refusal.Disputable)
+
+	h.do("nokia", domain.DisputeMilestone{MilestoneRef: ref, Reason: "There is no page 3", Condition: 1})
+	_, a = model.acceptance(t, "nokia")
+	require.Equal(t, 1, *a.Dispute.Condition)
+	require.False(t, a.Conditions[0].Refusal.Disputable, "it is disputed")
+	for _, partner := range []domain.PartnerID{"nokia", "xiaomi"} {
+		require.Equal(t, []string{"dispute"}, model.kinds(t, partner))
+		require.Contains(t, model.inbox(t, partner)[0].Reason, "Nokia disputes the decision of Xiaomi that condition 1 is not met: There is no page 3")
+		h.do(partner, domain.SettleMilestone{MilestoneRef: ref, Settlement: domain.SettledAccepted})
+	}
+	state, a := model.acceptance(t, "nokia")
+	require.Equal(t, domain.Accepted, state)
+	require.True(t, a.Conditions[0].Closed)
+	require.Empty(t, model.kinds(t, "xiaomi"))
+}
+
+// Each partner has its own results of the criteria, with the delivery that it saw.
+func TestCriteriaResults(t *testing.T) {
+	h, model := trial(t)
+	ref := milestoneRef("c")
+	h.do("nokia", domain.PlanMilestone{MilestoneRef: ref, Plan: domain.Plan{Title: "C", Owner: "nokia", DueOn: 20171201, Criteria: []string{"72 h", "Report"}}})
+	h.do("nokia", domain.StartMilestone{MilestoneRef: ref})
+	h.do("nokia", domain.CheckCriterion{MilestoneRef: ref, Number: 1, Result: domain.CriterionMet})
+	h.do("nokia", domain.DeliverMilestone{MilestoneRef: ref})
+	h.do("xiaomi", domain.CheckCriterion{MilestoneRef: ref, Number: 1, Result: domain.CriterionNotMet, Note: "41 h only"})
+	model.caughtUp(t)
+	m := viewed(model, viewerOf("xiaomi"), func(view *projections.View) api.Milestone {
+		m, _ := view.Milestone(ref)
+		return m
+	})
+	require.Equal(t, []api.CriterionResults{
+		{Number: 1, Text: "72 h", Results: map[domain.PartnerID]api.CheckOutcome{
+			"nokia":  {Result: domain.CriterionMet, On: 20170705, Evidence: []api.Evidence{}},
+			"xiaomi": {Result: domain.CriterionNotMet, On: 20170705, Round: 1, Note: "41 h only", Evidence: []api.Evidence{}},
+		}},
+		{Number: 2, Text: "Report", Results: map[domain.PartnerID]api.CheckOutcome{}},
+	}, m.CriteriaResults)
+}
+
 func TestDisputeIsShownUntilItsSettlement(t *testing.T) {
 	h, model := trial(t)
 	accepted, rejected := domain.SettledAccepted, domain.SettledRejected
@@ -107,7 +174,7 @@ func TestDisputeIsShownUntilItsSettlement(t *testing.T) {
 	require.Equal(t, domain.InProgress, state)
 	by := domain.NewDate(2017, 7, 15)
 	require.Equal(t, &api.Rejection{
-		Partner: "xiaomi", On: 20170705, Reasons: []string{"41 h only"}, Disputable: true, DisputeBy: &by,
+		Partner: "xiaomi", On: 20170705, Reasons: []string{"41 h only"}, Evidence: []api.Evidence{}, Disputable: true, DisputeBy: &by,
 	}, a.Rejection)
 	require.Nil(t, a.Dispute)
 

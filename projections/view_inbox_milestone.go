@@ -8,14 +8,18 @@ import (
 )
 
 // milestoneItems returns the items of a milestone: the viewer's decision, open conditions that it set or has to
-// meet, its settlement of a dispute.
+// meet, its settlement of a dispute. A condition that is reported as met no longer waits for the owner, and during a
+// dispute no condition waits.
 func (v inbox) milestoneItems(node *milestoneNode) (items []api.InboxItem) {
 	milestone, me := node.entity, v.viewer.Partner
 	if milestone.Awaits(me) {
 		items = append(items, v.acceptanceItem(node))
 	}
 	for _, condition := range milestone.Conditions {
-		if condition.ClosedOn == 0 && (condition.Author == me || milestone.Plan.Owner == me) {
+		if milestone.Dispute != nil || condition.ClosedOn != 0 {
+			continue
+		}
+		if condition.Author == me || (milestone.Plan.Owner == me && condition.State() != domain.ConditionReported) {
 			items = append(items, v.conditionItem(milestone, condition))
 		}
 	}
@@ -40,24 +44,36 @@ func (v inbox) acceptanceItem(node *milestoneNode) api.InboxItem {
 }
 
 func (v inbox) conditionItem(milestone *domain.Milestone, condition domain.RoundCondition) api.InboxItem {
-	reason, data := "condition", values{"Partner": v.name(condition.Author), "Number": condition.Number, "Text": condition.Text}
-	if condition.Author == v.viewer.Partner {
+	mine, state := condition.Author == v.viewer.Partner, condition.State()
+	since, decideBy, reason := condition.Since, &condition.DueOn, "condition"
+	data := values{"Partner": v.name(condition.Author), "Number": condition.Number, "Text": condition.Text}
+	switch {
+	case state == domain.ConditionReported:
+		since, decideBy, reason = condition.Report.Since, nilIfZero(condition.Report.DecideBy), "condition.reported"
+		data["Partner"] = v.nameAt(milestone.Plan.Owner, since)
+	case mine:
 		reason = "condition.own"
+	case state == domain.ConditionRefused:
+		since, reason = condition.Refusal.Since, "condition.refused"
+		data["Partner"], data["Reason"] = v.nameAt(condition.Author, since), condition.Refusal.Reason
 	}
-	item := v.milestoneItem(milestone, "condition", condition.Since, v.text(reason, data))
-	item.MustMeet = condition.Author != v.viewer.Partner
-	item.Condition, item.DecideBy = &condition.Number, &condition.DueOn
+	item := v.milestoneItem(milestone, "condition", since, v.text(reason, data))
+	item.MustMeet, item.Condition, item.DecideBy = !mine, &condition.Number, decideBy
 	return item
 }
 
 func (v inbox) disputeItem(milestone *domain.Milestone) api.InboxItem {
 	dispute := milestone.Dispute
+	over := "dispute"
+	if dispute.Condition != 0 {
+		over = "dispute.condition"
+	}
 	proposals := make([]string, len(dispute.Choices))
 	for i, naming := range dispute.Choices {
-		proposals[i] = v.text("dispute."+string(naming.Settlement), values{"Partner": v.name(naming.Partner)})
+		proposals[i] = v.text(over+"."+string(naming.Settlement), values{"Partner": v.name(naming.Partner)})
 	}
-	return v.milestoneItem(milestone, "dispute", dispute.Since, v.text("dispute", values{
-		"Partner": v.nameAt(dispute.By, dispute.Since), "Round": milestone.Round, "Acceptor": v.name(dispute.Acceptor), "Reason": dispute.Reason,
+	return v.milestoneItem(milestone, "dispute", dispute.Since, v.text(over, values{
+		"Partner": v.nameAt(dispute.By, dispute.Since), "Round": milestone.Round, "Number": dispute.Condition, "Acceptor": v.name(dispute.Acceptor), "Reason": dispute.Reason,
 		"Proposals": v.book.Clauses(v.language, proposals),
 	}))
 }

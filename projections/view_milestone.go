@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"slices"
 	"time"
 
 	"tandem/api"
@@ -34,7 +35,7 @@ func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 		DeliveredOn: nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
 		CompletedOn: nilIfZero(milestone.CompletedOn),
 		Acceptance:  v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
-		DependsOn: []api.Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria),
+		DependsOn: []api.Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria), CriteriaResults: criteriaResults(milestone),
 		Instrument: nilIfZero(instrument), ScheduleItem: nilIfZero(item), Clause: nilIfZero(clause),
 		Audience: audienceOf(milestone), URL: v.milestoneURL(milestone.Ref),
 	}
@@ -96,27 +97,65 @@ func (v *View) acceptance(milestone *domain.Milestone) api.Acceptance {
 		}
 	}
 	for _, condition := range milestone.Conditions {
-		shape.Conditions = append(shape.Conditions, api.Condition{
-			Number: condition.Number, Text: condition.Text, DueOn: condition.DueOn, Author: condition.Author,
-			Closed: condition.ClosedOn != 0, ClosedOn: nilIfZero(condition.ClosedOn),
-		})
+		shape.Conditions = append(shape.Conditions, v.condition(milestone, condition))
 	}
 	return shape
 }
 
 // evidence returns the shared evidence of the last delivery, then the viewer's private evidence.
 func (v *View) evidence(milestone *domain.Milestone) []api.Evidence {
-	shapes := []api.Evidence{}
-	for _, evidence := range milestone.Evidence {
-		shapes = append(shapes, api.Evidence{
-			Title: evidence.Title, URL: evidence.URL, SHA256: nilIfZero(evidence.SHA256), Audience: domain.Shared,
-		})
-	}
+	shapes := sharedEvidence(milestone.Evidence)
 	for _, evidence := range milestone.PrivateEvidenceOf(v.viewer.Partner) {
 		shapes = append(shapes, api.Evidence{
 			Title: evidence.Title, URL: evidence.URL, SHA256: nilIfZero(evidence.SHA256),
 			Audience: domain.PrivateTo(v.viewer.Partner),
 		})
+	}
+	return shapes
+}
+
+// sharedEvidence returns evidence that all readers of the milestone see.
+func sharedEvidence(list []domain.Evidence) []api.Evidence {
+	shapes := []api.Evidence{}
+	for _, evidence := range list {
+		shapes = append(shapes, api.Evidence{
+			Title: evidence.Title, URL: evidence.URL, SHA256: nilIfZero(evidence.SHA256), Audience: domain.Shared,
+		})
+	}
+	return shapes
+}
+
+func (v *View) condition(milestone *domain.Milestone, condition domain.RoundCondition) api.Condition {
+	shape := api.Condition{
+		Number: condition.Number, Text: condition.Text, DueOn: condition.DueOn, Author: condition.Author, State: condition.State(),
+		Closed: condition.ClosedOn != 0, ClosedOn: nilIfZero(condition.ClosedOn), Evidence: sharedEvidence(condition.Evidence),
+	}
+	if report := condition.Report; report != nil {
+		shape.Report = &api.ConditionReport{
+			On: report.On, Note: report.Note, Evidence: sharedEvidence(report.Evidence), DecideBy: nilIfZero(report.DecideBy),
+		}
+	}
+	if refusal := condition.Refusal; refusal != nil {
+		shape.Refusal = &api.ConditionRefusal{
+			On: refusal.On, Reason: refusal.Reason, Evidence: sharedEvidence(refusal.Evidence),
+			Disputable: milestone.Dispute == nil && condition.Disputable(v.now), DisputeBy: nilIfZero(refusal.DisputeBy),
+		}
+	}
+	return shape
+}
+
+// criteriaResults returns the results of the present owner and acceptors.
+func criteriaResults(milestone *domain.Milestone) []api.CriterionResults {
+	shapes := []api.CriterionResults{}
+	for i, text := range milestone.Plan.Criteria {
+		shapes = append(shapes, api.CriterionResults{Number: i + 1, Text: text, Results: map[domain.PartnerID]api.CheckOutcome{}})
+	}
+	for _, check := range milestone.Checks {
+		if check.Number <= len(shapes) && slices.Contains(milestone.DisputeParties(), check.Partner) {
+			shapes[check.Number-1].Results[check.Partner] = api.CheckOutcome{
+				Result: check.Result, On: check.On, Round: check.Round, Note: check.Note, Evidence: sharedEvidence(check.Evidence),
+			}
+		}
 	}
 	return shapes
 }
@@ -127,7 +166,7 @@ func (v *View) rejection(milestone *domain.Milestone) *api.Rejection {
 		return nil
 	}
 	return &api.Rejection{
-		Partner: rejection.Acceptor, On: rejection.On, Reasons: emptyIfNil(rejection.Reasons),
+		Partner: rejection.Acceptor, On: rejection.On, Reasons: emptyIfNil(rejection.Reasons), Evidence: sharedEvidence(rejection.Evidence),
 		Disputable: milestone.DisputableRejection(v.now) != nil, DisputeBy: nilIfZero(rejection.DisputeBy),
 	}
 }
@@ -137,7 +176,7 @@ func dispute(milestone *domain.Milestone) *api.Dispute {
 		return nil
 	}
 	shape := &api.Dispute{
-		By: milestone.Dispute.By, On: milestone.Dispute.On, Reason: milestone.Dispute.Reason,
+		Condition: nilIfZero(milestone.Dispute.Condition), By: milestone.Dispute.By, On: milestone.Dispute.On, Reason: milestone.Dispute.Reason,
 		Named: map[domain.PartnerID]*domain.Settlement{},
 	}
 	for _, partner := range milestone.DisputeParties() {

@@ -197,6 +197,12 @@ func commentOf(payload domain.Payload) string {
 		return event.Note
 	case domain.MilestoneConditionallyAccepted:
 		return event.Note
+	case domain.ConditionReportedMet:
+		return event.Note
+	case domain.ConditionRefusedByAuthor:
+		return event.Reason
+	case domain.CriterionChecked:
+		return event.Note
 	case domain.MilestoneRejected:
 		return strings.Join(event.Reasons, "; ")
 	case domain.MilestoneDisputed:

@@ -49,7 +49,8 @@ var eventStyles = map[string]stateStyle{
 	"milestone.agreed": {formats.Good, "agreed"}, "milestone.planned": milestoneStyle, "milestone.edited": milestoneStyle, "milestone.started": milestoneStyle,
 	"milestone.progressed": milestoneStyle, "milestone.assessed": milestoneStyle, "milestone.evidence_kept": milestoneStyle, "milestone.forecast_moved": milestoneStyle, "milestone.delivered": milestoneStyle, "milestone.completed": milestoneStyle,
 	"milestone.delivery_withdrawn": milestoneStyle, "milestone.accepted": milestoneStyle, "milestone.conditionally_accepted": milestoneStyle,
-	"milestone.condition_closed": milestoneStyle, "milestone.rejected": {formats.Bad, "rejected"}, "milestone.disputed": {formats.Bad, "disputed"},
+	"milestone.condition_met": milestoneStyle, "milestone.condition_refused": {formats.Warning, "conditionally_accepted"},
+	"milestone.criterion_checked": milestoneStyle, "milestone.condition_closed": milestoneStyle, "milestone.rejected": {formats.Bad, "rejected"}, "milestone.disputed": {formats.Bad, "disputed"},
 	"milestone.outcome_named": {formats.Warning, "disputed"}, "milestone.settled": milestoneStyle, "milestone.cancelled": {formats.Bad, "cancelled"},
 	"milestone.waived": milestoneStyle, "milestone.shared": milestoneStyle, "milestone.published": milestoneStyle, "milestone.commented": milestoneStyle,
 }

@@ -297,12 +297,23 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 		}
 	case domain.ConditionClosed:
 		return "", args{"Number": event.Number, "Text": event.Text, "Open": p.openConditions(event.StillOpen)}
+	case domain.ConditionReportedMet:
+		return "", args{"Number": event.Number, "Text": event.Text, "Note": event.Note, "Evidence": p.titles(event.Evidence)}
+	case domain.ConditionRefusedByAuthor:
+		return "", args{"Number": event.Number, "Text": event.Text, "Reason": event.Reason}
+	case domain.CriterionChecked:
+		return string(event.Result), args{"Number": event.Number, "Text": event.Text, "Note": event.Note}
 	case domain.MilestoneDisputed:
+		if event.Condition != 0 {
+			return "condition", args{"Number": event.Condition, "Acceptor": fact.Name(event.Acceptor), "Reason": event.Reason}
+		}
 		return "", args{"Round": event.Round, "Acceptor": fact.Name(event.Acceptor), "Reason": event.Reason}
 	case domain.OutcomeNamed:
-		return string(event.Settlement), args{"Round": event.Round, "Note": event.Note, "Remaining": p.names(fact, event.Remaining)}
+		return string(event.Settlement) + overCondition(event.Condition), args{
+			"Round": event.Round, "Number": event.Condition, "Note": event.Note, "Remaining": p.names(fact, event.Remaining),
+		}
 	case domain.MilestoneSettled:
-		return string(event.Settlement), args{"Round": event.Round}
+		return string(event.Settlement) + overCondition(event.Condition), args{"Round": event.Round, "Number": event.Condition}
 	case domain.MilestoneRejected:
 		return "", args{"Round": event.Round, "Reasons": strings.Join(event.Reasons, p.style.semicolon)}
 	case domain.MilestoneCancelled:
@@ -322,6 +333,14 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 		return privateVariant(fact, ""), args{"Text": event.Text}
 	}
 	return "", args{}
+}
+
+// overCondition returns the suffix of a message about a dispute over a condition; 0: over a rejection.
+func overCondition(number int) string {
+	if number == 0 {
+		return ""
+	}
+	return ".condition"
 }
 
 // conditions formats conditions as "1. Signed report (by 13 April 2018); 2. Spare optics (by 30 April 2018)".
