@@ -20,6 +20,8 @@ type Agreement struct {
 	ForecastToleranceDays int                              `json:"forecast_tolerance_days"`
 	Announced             bool                             `json:"announced" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
 	NoticeDays            int                              `json:"notice_days" doc:"Least number of calendar days from a termination notice to its last day."`
+	Documents             []Document                       `json:"documents" doc:"The documents on paper; part of the terms."`
+	TermsSHA256           string                           `json:"terms_sha256" doc:"SHA-256 of GET /v1/agreements/{agreement}/terms."`
 	Signatures            map[domain.PartnerID]*Signature  `json:"signatures" doc:"Every party; null for a party that has not signed."`
 	Termination           *Termination                     `json:"termination" doc:"A termination that is set, or called but not yet by all parties; null if there is none."`
 	Closed                *ClosedDraft                     `json:"closed" doc:"Who declined or withdrew the draft; null otherwise."`
@@ -60,8 +62,25 @@ type GivenNotice struct {
 
 // Signature is one party's signature.
 type Signature struct {
-	Signatory string      `json:"signatory"`
-	SignedOn  domain.Date `json:"signed_on"`
+	Signatory    string      `json:"signatory"`
+	SignedOn     domain.Date `json:"signed_on" doc:"On paper."`
+	RecordedAt   *time.Time  `json:"recorded_at" doc:"null if an earlier version has not recorded it."`
+	TermsSHA256  *string     `json:"terms_sha256" doc:"SHA-256 of the canonical document that was signed, see GET …/terms; null for a signature of an earlier version."`
+	ResultSHA256 *string     `json:"result_sha256" doc:"Amendments: SHA-256 of the canonical terms of the agreement that it results in; otherwise null."`
+}
+
+// Document identifies a document of signed terms.
+type Document struct {
+	Title  string  `json:"title"`
+	URL    string  `json:"url"`
+	SHA256 *string `json:"sha256" doc:"Lower-case hexadecimal."`
+}
+
+// DocumentInput identifies a document of signed terms.
+type DocumentInput struct {
+	Title  string `json:"title" maxLength:"200"`
+	URL    string `json:"url" maxLength:"2000" doc:"An http or https address."`
+	SHA256 string `json:"sha256,omitempty" doc:"Lower-case hexadecimal."`
 }
 
 // NewAgreement is the body that drafts an agreement.
@@ -77,6 +96,7 @@ type NewAgreement struct {
 	ForecastToleranceDays int                `json:"forecast_tolerance_days" minimum:"0" maximum:"3650"`
 	Announced             bool               `json:"announced,omitempty" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
 	NoticeDays            int                `json:"notice_days,omitempty" minimum:"0" maximum:"3650" doc:"Least number of calendar days from a termination notice to its last day; 0: none."`
+	Documents             []DocumentInput    `json:"documents,omitempty" maxItems:"50" doc:"The documents on paper, with http or https addresses and optional SHA-256; part of the terms."`
 }
 
 // AgreementChange is the body that edits a draft; absent fields stay.
@@ -91,11 +111,12 @@ type AgreementChange struct {
 	ForecastToleranceDays *int                `json:"forecast_tolerance_days,omitempty" minimum:"0" maximum:"3650"`
 	Announced             *bool               `json:"announced,omitempty"`
 	NoticeDays            *int                `json:"notice_days,omitempty" minimum:"0" maximum:"3650"`
+	Documents             *[]DocumentInput    `json:"documents,omitempty" maxItems:"50" doc:"All. The documents on paper, with http or https addresses and optional SHA-256; part of the terms."`
 }
 
 // Signing is the body that signs.
 type Signing struct {
-	Signatory string      `json:"signatory,omitempty" maxLength:"200" doc:"Name of the person who signed on paper."`
+	Signatory string      `json:"signatory,omitempty" maxLength:"200" doc:"Name of the person who signed. Default: the name of the member. It is stored in the event and not erased."`
 	SignedOn  domain.Date `json:"signed_on,omitzero" doc:"Default: today in the partner's time zone."`
 }
 

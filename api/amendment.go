@@ -8,22 +8,24 @@ import (
 
 // Amendment is a numbered change of signed terms that takes effect as a whole with the last signature.
 type Amendment struct {
-	Agreement  domain.AgreementID              `json:"agreement"`
-	Number     int                             `json:"number" doc:"Numbered per agreement, from 1."`
-	Title      string                          `json:"title"`
-	State      domain.AmendmentState           `json:"state" enum:"open,in_force,rejected,withdrawn,void"`
-	ProposedBy domain.PartnerID                `json:"proposed_by"`
-	ProposedAt time.Time                       `json:"proposed_at"`
-	Changes    TermsChanges                    `json:"changes"`
-	From       TermsFields                     `json:"from" doc:"The changed terms as they were at the time of the proposal."`
-	Signatures map[domain.PartnerID]*Signature `json:"signatures" doc:"Every party that must sign; null for a party that has not signed."`
-	Invited    bool                            `json:"invited" doc:"All present parties have signed, so the joining partners are invited."`
-	Rejection  *AmendmentRejection             `json:"rejection" doc:"The rejection with its reason; null if it was not rejected."`
-	Void       *AmendmentVoid                  `json:"void" doc:"The change that voided it; null if it is not void."`
-	DecidedAt  *time.Time                      `json:"decided_at" doc:"When it came into force, was rejected, withdrawn or voided; null while it is open."`
-	Version    uint64                          `json:"version"`
-	UpdatedAt  time.Time                       `json:"updated_at"`
-	URL        string                          `json:"url" format:"uri"`
+	Agreement   domain.AgreementID              `json:"agreement"`
+	Number      int                             `json:"number" doc:"Numbered per agreement, from 1."`
+	Title       string                          `json:"title"`
+	State       domain.AmendmentState           `json:"state" enum:"open,in_force,rejected,withdrawn,void"`
+	ProposedBy  domain.PartnerID                `json:"proposed_by"`
+	ProposedAt  time.Time                       `json:"proposed_at"`
+	Changes     TermsChanges                    `json:"changes"`
+	From        TermsFields                     `json:"from" doc:"The changed terms as they were at the time of the proposal."`
+	TermsSHA256 string                          `json:"terms_sha256" doc:"SHA-256 of GET /v1/agreements/{agreement}/amendments/{amendment}/terms."`
+	Withdrawal  *Withdrawal                     `json:"withdrawal" doc:"null if it was not withdrawn."`
+	Signatures  map[domain.PartnerID]*Signature `json:"signatures" doc:"Every party that must sign; null for a party that has not signed."`
+	Invited     bool                            `json:"invited" doc:"All present parties have signed, so the joining partners are invited."`
+	Rejection   *AmendmentRejection             `json:"rejection" doc:"The rejection with its reason; null if it was not rejected."`
+	Void        *AmendmentVoid                  `json:"void" doc:"The change that voided it; null if it is not void."`
+	DecidedAt   *time.Time                      `json:"decided_at" doc:"When it came into force, was rejected, withdrawn or voided; null while it is open."`
+	Version     uint64                          `json:"version"`
+	UpdatedAt   time.Time                       `json:"updated_at"`
+	URL         string                          `json:"url" format:"uri"`
 }
 
 // Amendments is one page of an agreement's amendments, by number.
@@ -61,6 +63,7 @@ type TermsChanges struct {
 	AddInstruments        []AddedInstrument `json:"add_instruments,omitempty"`
 	EndInstruments        []EndedInstrument `json:"end_instruments,omitempty"`
 	Join                  []JoiningPartner  `json:"join,omitempty"`
+	Documents             []Document        `json:"documents,omitempty" doc:"Added to the agreement's documents."`
 }
 
 // AddedInstrument is an instrument that an amendment adds, as far as the caller may see it; see Instrument.
@@ -76,6 +79,7 @@ type AddedInstrument struct {
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []AddedItem                            `json:"schedule"`
 	Obligations []AddedObligation                      `json:"obligations"`
+	Documents   []Document                             `json:"documents"`
 }
 
 // AddedItem is a line of an added instrument's annex.
@@ -116,6 +120,11 @@ type JoiningPartner struct {
 	Partner domain.PartnerID `json:"partner"`
 }
 
+// Withdrawal is the withdrawal of an amendment.
+type Withdrawal struct {
+	Reason string `json:"reason"`
+}
+
 // AmendmentRejection is a party's rejection of an amendment.
 type AmendmentRejection struct {
 	Partner domain.PartnerID `json:"partner"`
@@ -147,6 +156,7 @@ type TermsProposal struct {
 	NoticeDays            *int                 `json:"notice_days,omitempty" minimum:"0" maximum:"3650"`
 	AddInstruments        []InstrumentProposal `json:"add_instruments,omitempty" maxItems:"50"`
 	EndInstruments        []InstrumentEnding   `json:"end_instruments,omitempty" maxItems:"50"`
+	Documents             []DocumentInput      `json:"documents,omitempty" maxItems:"50" doc:"Added to the agreement: the documents on paper, with http or https addresses and optional SHA-256; part of the terms."`
 	Join                  []JoiningProposal    `json:"join,omitempty" maxItems:"20" doc:"Partners that are to become parties. They are invited when all present parties have signed."`
 }
 
@@ -162,6 +172,7 @@ type InstrumentProposal struct {
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
 	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"Duties by clause and partner."`
+	Documents   []DocumentInput                        `json:"documents,omitempty" maxItems:"50" doc:"The documents on paper, with http or https addresses and optional SHA-256; part of the terms."`
 }
 
 // JoiningProposal is a partner that would become a party.

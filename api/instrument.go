@@ -18,6 +18,8 @@ type Instrument struct {
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []ScheduleItem                         `json:"schedule"`
 	Obligations []Obligation                           `json:"obligations"`
+	Documents   []Document                             `json:"documents" doc:"The documents on paper; part of the terms."`
+	TermsSHA256 *string                                `json:"terms_sha256" doc:"SHA-256 of its canonical form, GET /v1/agreements/{agreement}/terms?part=…; null: the caller does not see all of it."`
 	PrivateNote string                                 `json:"private_note" doc:"The note of the caller's partner, visible to that partner only."`
 	URL         *string                                `json:"url" format:"uri"`
 }
@@ -82,6 +84,7 @@ type NewInstrument struct {
 	Disclosure  domain.Disclosure                      `json:"disclosure" enum:"disclosed,undisclosed"`
 	Schedule    []domain.ScheduleItem                  `json:"schedule,omitempty"`
 	Obligations []domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"Duties by clause and partner."`
+	Documents   []DocumentInput                        `json:"documents,omitempty" maxItems:"50" doc:"The documents on paper, with http or https addresses and optional SHA-256; part of the terms."`
 }
 
 // InstrumentChange is the body that edits an instrument of a draft, or changes the own partner's note on it; absent
@@ -97,6 +100,7 @@ type InstrumentChange struct {
 	Disclosure  *domain.Disclosure                      `json:"disclosure,omitempty" enum:"disclosed,undisclosed"`
 	Schedule    *[]domain.ScheduleItem                  `json:"schedule,omitempty" doc:"All items."`
 	Obligations *[]domain.Obligation                    `json:"obligations,omitempty" maxItems:"200" doc:"All duties by clause and partner."`
+	Documents   *[]DocumentInput                        `json:"documents,omitempty" maxItems:"50" doc:"All. The documents on paper, with http or https addresses and optional SHA-256; part of the terms."`
 }
 
 // ItemChange is the body that states the delivery or the recordation of a schedule item.

@@ -200,8 +200,8 @@ func startNode(t testing.TB, log eventlog.Log, change ...func(*bus.Config)) *nod
 
 var (
 	operator = domain.Actor{Member: "operator", Role: domain.Operator}
-	nokia    = domain.Actor{Partner: "nokia", Member: "pm", Role: domain.Manager}
-	xiaomi   = domain.Actor{Partner: "xiaomi", Member: "pm", Role: domain.Manager}
+	nokia    = domain.Actor{Partner: "nokia", Member: "pm", Role: domain.Manager, MaySign: true}
+	xiaomi   = domain.Actor{Partner: "xiaomi", Member: "pm", Role: domain.Manager, MaySign: true}
 )
 
 const (
@@ -254,10 +254,10 @@ func (n *node) send(request bus.Request) bus.Result {
 func (n *node) activateAgreement() {
 	n.t.Helper()
 	n.do(operator, domain.DraftAgreement{AgreementID: agreement, Terms: domain.Terms{
-		Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: today,
+		Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: domain.NewDate(1970, 1, 1),
 	}})
-	n.do(nokia, domain.SignAgreement{AgreementID: agreement})
-	n.do(xiaomi, domain.SignAgreement{AgreementID: agreement})
+	n.do(nokia, domain.SignAgreement{AgreementID: agreement, Signatory: "S. Igner"})
+	n.do(xiaomi, domain.SignAgreement{AgreementID: agreement, Signatory: "S. Igner"})
 	n.do(nokia, domain.CreateProject{
 		ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p"}, Title: "P", Stage: domain.Proposed,
 		Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},

@@ -53,13 +53,17 @@ type Terms struct {
 	ForecastToleranceDays int         `json:"forecast_tolerance_days"`
 	Announced             bool        `json:"announced,omitempty"`   // title, parties, signatures and kinds of instruments are public (R17)
 	NoticeDays            int         `json:"notice_days,omitempty"` // least number of calendar days from a notice to its last day
+	Documents             []Evidence  `json:"documents,omitempty"`   // on paper
 }
 
-// Signature is the signature of one party.
+// Signature is the signature of one party. The hashes are absent in signatures of earlier versions.
 type Signature struct {
-	Partner   PartnerID `json:"partner"`
-	Signatory string    `json:"signatory,omitempty"`
-	SignedOn  Date      `json:"signed_on"`
+	Partner      PartnerID `json:"partner"`
+	Signatory    string    `json:"signatory,omitempty"`     // name of the person, a legal fact that is not erased
+	SignedOn     Date      `json:"signed_on"`               // on paper
+	TermsSHA256  string    `json:"terms_sha256,omitempty"`  // of the [TermsDocument] that was signed
+	ResultSHA256 string    `json:"result_sha256,omitempty"` // of an amendment: of the agreement's terms that it results in
+	At           int64     `json:"-"`                       // when it was recorded, in microseconds since 1970 UTC
 }
 
 // AgreementState is the state of an agreement.
@@ -179,6 +183,7 @@ func (t Terms) validate() (check validation) {
 	check.inRange("notice_days", t.NoticeDays, 0, 3650)
 	check.inRange("acceptance_days", t.AcceptanceDays, 0, 365)
 	check.inRange("forecast_tolerance_days", t.ForecastToleranceDays, 0, 3650)
+	check.documents(t.Documents)
 	return check
 }
 
@@ -251,6 +256,7 @@ type EditAgreement struct {
 	ForecastToleranceDays *int         `json:"forecast_tolerance_days,omitempty"`
 	Announced             *bool        `json:"announced,omitempty"`
 	NoticeDays            *int         `json:"notice_days,omitempty"`
+	Documents             *[]Evidence  `json:"documents,omitempty"`
 }
 
 // AgreementEdited carries all terms, new and old, and the parties whose signatures it voided.
@@ -343,6 +349,7 @@ func (c EditAgreement) merged(terms Terms) Terms {
 	set(&terms.ForecastToleranceDays, c.ForecastToleranceDays)
 	set(&terms.Announced, c.Announced)
 	set(&terms.NoticeDays, c.NoticeDays)
+	setList(&terms.Documents, c.Documents)
 	return terms
 }
 

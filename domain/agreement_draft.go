@@ -45,6 +45,7 @@ type EditInstrument struct {
 	Disclosure  *Disclosure               `json:"disclosure,omitempty"`
 	Schedule    *[]ScheduleItem           `json:"schedule,omitempty"`
 	Obligations *[]Obligation             `json:"obligations,omitempty"`
+	Documents   *[]Evidence               `json:"documents,omitempty"`
 }
 
 // InstrumentEdited carries the new and the old instrument, and the parties whose signatures it voided.
@@ -107,6 +108,7 @@ func (c EditInstrument) merged(instrument Instrument) Instrument {
 	set(&instrument.Disclosure, c.Disclosure)
 	setList(&instrument.Schedule, c.Schedule)
 	setList(&instrument.Obligations, c.Obligations)
+	setList(&instrument.Documents, c.Documents)
 	return instrument
 }
 

@@ -164,6 +164,9 @@ func (c TerminateAgreement) decide(state State, dc DecisionContext) ([]Event, er
 	if err := agreement.requirePartyManager(dc); err != nil {
 		return nil, err
 	}
+	if err := dc.requireSigner(); err != nil {
+		return nil, err
+	}
 	if agreement.AwaitsSignatures() {
 		return nil, conflict("agreement_not_signed", "Agreement %s is a draft and cannot be terminated.", agreement.ID)
 	}

@@ -25,22 +25,23 @@ import (
 // effect, it loses access. No other amendment can be signed while an invitation is open, so the terms it has read
 // stay as they are.
 type Amendment struct {
-	Number          int
-	Key             string // chosen by the proposer to find the amendment before its number is known; empty: none
-	Title           string
-	State           AmendmentState
-	ProposedBy      PartnerID
-	Changes         AmendmentChanges
-	From            TermsChange // the terms to be changed, as proposed against
-	ProposedTo      []PartnerID // the parties at the time of the proposal
-	Signatures      []Signature // sorted by partner
-	InvitedAt       int64       // when the joining partners were invited, in microseconds since 1970 UTC; 0: not yet
-	ProposedAt      int64       // in microseconds since 1970 UTC
-	DecidedAt       int64       // in microseconds since 1970 UTC; 0: open
-	RejectedBy      PartnerID
-	RejectionReason string
-	VoidGround      AmendmentGround // why it is void
-	Versions        Versions
+	Number           int
+	Key              string // chosen by the proposer to find the amendment before its number is known; empty: none
+	Title            string
+	State            AmendmentState
+	ProposedBy       PartnerID
+	Changes          AmendmentChanges
+	From             TermsChange // the terms to be changed, as proposed against
+	ProposedTo       []PartnerID // the parties at the time of the proposal
+	Signatures       []Signature // sorted by partner
+	InvitedAt        int64       // when the joining partners were invited, in microseconds since 1970 UTC; 0: not yet
+	ProposedAt       int64       // in microseconds since 1970 UTC
+	DecidedAt        int64       // in microseconds since 1970 UTC; 0: open
+	RejectedBy       PartnerID
+	RejectionReason  string
+	WithdrawalReason string
+	VoidGround       AmendmentGround // why it is void
+	Versions         Versions
 }
 
 // AmendmentState is the state of an amendment.
@@ -61,6 +62,7 @@ type AmendmentChanges struct {
 	AddInstruments []Instrument    `json:"add_instruments,omitempty"`
 	EndInstruments []InstrumentEnd `json:"end_instruments,omitempty"`
 	Join           []Joining       `json:"join,omitempty"`
+	Documents      []Evidence      `json:"documents,omitempty"` // added to the agreement's
 }
 
 // TermsChange selects terms to change; a zero field is not selected. ExpiresOn, NoEnd and Term select the end: a last

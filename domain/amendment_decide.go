@@ -72,6 +72,7 @@ func (c ProposeAmendment) validate(agreement *Agreement, differing AmendmentChan
 	within := c.Changes.Terms.validateEnd()
 	to := differing.Terms.applyTo(agreement.Terms)
 	within.joiners(agreement, c.Changes.Join)
+	within.documents(slices.Concat(agreement.Terms.Documents, c.Changes.Documents))
 	for _, joiner := range c.Changes.Join {
 		to.Parties = with(to.Parties, joiner.Partner)
 	}
@@ -90,7 +91,7 @@ func (c ProposeAmendment) validate(agreement *Agreement, differing AmendmentChan
 
 // isEmpty reports whether the amendment proposes no change.
 func (c AmendmentChanges) isEmpty() bool {
-	return c.Terms == TermsChange{} && len(c.AddInstruments) == 0 && len(c.EndInstruments) == 0 && len(c.Join) == 0
+	return c.Terms == TermsChange{} && len(c.AddInstruments) == 0 && len(c.EndInstruments) == 0 && len(c.Join) == 0 && len(c.Documents) == 0
 }
 
 // validateTerms leaves out the parties, which joiners checks.
@@ -311,16 +312,23 @@ func (e AmendmentRejected) apply(world *World, header Header) {
 // WithdrawAmendment closes the amendment on behalf of its proposer.
 type WithdrawAmendment struct {
 	AmendmentRef
+	Reason string `json:"reason,omitempty"`
 }
 
 // AmendmentWithdrawn closes an amendment.
 type AmendmentWithdrawn struct {
-	Amendment int `json:"amendment"`
+	Amendment int    `json:"amendment"`
+	Reason    string `json:"reason,omitempty"`
 }
 
 func (c WithdrawAmendment) decide(state State, dc DecisionContext) ([]Event, error) {
 	amendment, err := findAmendment(state, c.Agreement, c.Number, dc)
 	if err != nil {
+		return nil, err
+	}
+	var check validation
+	check.text("reason", c.Reason, 2000, false)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
 	if err := dc.requireManager(); err != nil {
@@ -332,13 +340,15 @@ func (c WithdrawAmendment) decide(state State, dc DecisionContext) ([]Event, err
 	if err := amendment.requireOpen(); err != nil {
 		return nil, err
 	}
-	return sharedEvents("", AmendmentWithdrawn{c.Number}), nil
+	return sharedEvents("", AmendmentWithdrawn{c.Number, c.Reason}), nil
 }
 
 func (e AmendmentWithdrawn) amendmentNumber() int { return e.Amendment }
 
 func (e AmendmentWithdrawn) apply(world *World, header Header) {
-	header.editAmendment(world, e.Amendment).close(world, header, AmendmentStateWithdrawn)
+	amendment := header.editAmendment(world, e.Amendment)
+	amendment.WithdrawalReason = e.Reason
+	amendment.close(world, header, AmendmentStateWithdrawn)
 }
 
 // AmendmentVoided closes an amendment whose ground has changed.

@@ -37,14 +37,14 @@ func newTermsWatch(t *rapid.T, parties []PartnerID) *termsWatch {
 	w := &termsWatch{t, newLedger(t)}
 	dc := DecisionContext{At: time.Unix(1515369600, 0).UTC(), Today: 2018_01_08}
 	do := func(partner PartnerID, command Command) {
-		dc.Actor = Actor{Partner: partner, Member: "m", Role: Manager}
+		dc.Actor = Actor{Partner: partner, Member: "m", Role: Manager, MaySign: true}
 		_, refusal := w.ledger.do(command, dc)
 		require.Nil(t, refusal)
 	}
 	do("nokia", DraftAgreement{"a", Terms{Title: "A", Parties: parties, EffectiveOn: 2018_01_01, ExpiresOn: 2018_12_31, AcceptanceDays: 10}})
 	do("nokia", AddInstrument{"a", Instrument{ID: "i", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}})
 	for _, partner := range parties {
-		do(partner, SignAgreement{AgreementID: "a"})
+		do(partner, SignAgreement{AgreementID: "a", Signatory: "S"})
 	}
 	return w
 }
@@ -188,9 +188,9 @@ func drawAmending(t *rapid.T) Command {
 	case 2:
 		return RejectAmendment{AmendmentRef{"a", number}, drawText.Draw(t, "reason")}
 	case 3:
-		return WithdrawAmendment{AmendmentRef{"a", number}}
+		return WithdrawAmendment{AmendmentRef: AmendmentRef{"a", number}}
 	}
-	return SignAmendment{AmendmentRef: AmendmentRef{Agreement: "a", Number: number}}
+	return SignAmendment{AmendmentRef: AmendmentRef{Agreement: "a", Number: number}, Signatory: "S"}
 }
 
 func drawTermsWanted(t *rapid.T) (changes AmendmentChanges) {

@@ -8,8 +8,8 @@ import (
 // SignAmendment signs for the acting partner. The last signature puts the amendment into force.
 type SignAmendment struct {
 	AmendmentRef
-	Signatory string `json:"signatory,omitempty"`
-	SignedOn  Date   `json:"signed_on,omitzero"` // zero: today
+	Signatory string `json:"signatory"`          // the person that signed; by default the member
+	SignedOn  Date   `json:"signed_on,omitzero"` // on paper; zero: today
 }
 
 // AmendmentSigned adds one signature. Remaining are the partners that have not signed yet.
@@ -46,18 +46,18 @@ func (c SignAmendment) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	mine := Signature{dc.Actor.Partner, c.Signatory, cmp.Or(c.SignedOn, dc.Today)}
+	mine := Signature{Partner: dc.Actor.Partner, Signatory: c.Signatory, SignedOn: cmp.Or(c.SignedOn, dc.Today)}
 	var check validation
-	check.line("signatory", c.Signatory, 200, false)
-	if mine.SignedOn > dc.Today {
-		check.add("signed_on", "is in the future; use today or an earlier date")
-	}
+	check.line("signatory", c.Signatory, 200, true)
+	check.signedOn(mine.SignedOn, dc)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
 	if err := amendment.requireSignable(dc); err != nil {
 		return nil, err
 	}
+	mine.TermsSHA256 = amendment.agreement.AmendmentDocument(amendment.Amendment).SHA256()
+	mine.ResultSHA256 = amendment.effect(amendment.agreement).result(amendment.agreement).TermsDocument().SHA256()
 	signed := *amendment.Amendment
 	signed.Signatures = upsert(amendment.Signatures, mine, Signature.key)
 	remaining := signed.missingSigners()
@@ -77,6 +77,9 @@ func (s Signature) key() string { return string(s.Partner) }
 
 func (a amendmentContext) requireSignable(dc DecisionContext) error {
 	if err := dc.requireManager(); err != nil {
+		return err
+	}
+	if err := dc.requireSigner(); err != nil {
 		return err
 	}
 	if err := a.requireOpen(); err != nil {
@@ -121,8 +124,12 @@ func (a *Amendment) effect(agreement *Agreement) AgreementAmended {
 		Added: a.Changes.AddInstruments, Ended: a.Changes.EndInstruments,
 	}
 	event.To.Parties = slices.Concat(agreement.Terms.Parties, a.joiners())
+	if len(a.Changes.Documents) > 0 {
+		event.To.Documents = slices.Concat(agreement.Terms.Documents, a.Changes.Documents)
+	}
 	for _, signature := range a.Signatures {
 		if !agreement.Party(signature.Partner) {
+			signature.TermsSHA256, signature.ResultSHA256 = signature.ResultSHA256, ""
 			event.Joined = append(event.Joined, signature)
 		}
 	}
@@ -133,6 +140,7 @@ func (e AmendmentSigned) amendmentNumber() int { return e.Amendment }
 
 func (e AmendmentSigned) apply(world *World, header Header) {
 	amendment := header.editAmendment(world, e.Amendment)
+	e.Signature.At = header.RecordedAt.UnixMicro()
 	amendment.Signatures = upsert(amendment.Signatures, e.Signature, Signature.key)
 	if len(e.Remaining) == 0 {
 		amendment.State, amendment.DecidedAt = AmendmentStateInForce, header.RecordedAt.UnixMicro()
@@ -154,17 +162,36 @@ func (e PartyInvited) apply(world *World, header Header) {
 func (e AgreementAmended) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.freezeForLeavers(header)
-	agreement.Terms = e.To
-	agreement.Instruments = slices.Concat(agreement.Instruments, e.Added)
-	for _, end := range e.Ended {
-		for i := range agreement.Instruments {
-			if agreement.Instruments[i].ID == end.ID {
-				agreement.Instruments[i].ExpiresOn, agreement.Instruments[i].Term = end.ExpiresOn, end.Term.toStore()
-			}
-		}
-	}
+	changed := e.result(agreement)
+	agreement.Terms, agreement.Instruments = changed.Terms, changed.Instruments
 	for _, signature := range e.Joined {
+		signature.At = agreement.signedAt(e.Amendment, signature.Partner)
 		agreement.Signatures = upsert(agreement.Signatures, signature, Signature.key)
 	}
 	agreement.Versions.Count(header.Audience, header.RecordedAt)
+}
+
+// result returns the agreement with the terms and instruments that the amendment results in.
+func (e AgreementAmended) result(agreement *Agreement) *Agreement {
+	changed := *agreement
+	changed.Terms = e.To
+	changed.Instruments = slices.Concat(agreement.Instruments, e.Added)
+	for _, end := range e.Ended {
+		if instrument := changed.Instrument(end.ID); instrument != nil {
+			instrument.ExpiresOn, instrument.Term = end.ExpiresOn, end.Term.toStore()
+		}
+	}
+	return &changed
+}
+
+// signedAt returns when a partner's signature of an amendment was recorded, in microseconds since 1970 UTC.
+func (a *Agreement) signedAt(amendment int, partner PartnerID) int64 {
+	if amendment := a.Amendment(amendment); amendment != nil {
+		for _, signature := range amendment.Signatures {
+			if signature.Partner == partner {
+				return signature.At
+			}
+		}
+	}
+	return 0
 }

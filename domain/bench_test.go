@@ -84,7 +84,7 @@ func BenchmarkDecide(b *testing.B) {
 			n, begin := 0, coreTime(b)
 			for b.Loop() {
 				for _, step := range round {
-					dc.Actor = Actor{Partner: step.by, Member: "m", Role: Manager}
+					dc.Actor = Actor{Partner: step.by, Member: "m", Role: Manager, MaySign: true}
 					events, err := Decide(world, step.Command, dc)
 					if err != nil {
 						b.Fatal(err)
@@ -116,7 +116,7 @@ const openChange = "with a change request open, "
 func propose(b *testing.B, world *World) {
 	b.Helper()
 	c := ProposeChange{ProjectRef: ProjectRef{"a", "p"}, Reason: "optics late", Milestones: []WantedChange{{Milestone: "m"}}}
-	events, err := Decide(world, c, DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: time.Unix(1515369600, 0)})
+	events, err := Decide(world, c, DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager, MaySign: true}, At: time.Unix(1515369600, 0)})
 	require.NoError(b, err)
 	for _, event := range events {
 		world.Apply(Header{Stream: c.Stream(), Subject: event.Subject, Audience: event.Audience, RecordedAt: time.Unix(1515369600, 0)}, event.Payload)
@@ -129,12 +129,12 @@ func benchWorld(b *testing.B) *World {
 	parties := []PartnerID{"nokia", "xiaomi", "zte"}
 	at := time.Unix(1515369600, 0).UTC()
 	do := func(partner PartnerID, command Command) {
-		_, refusal := l.do(command, DecisionContext{Actor: Actor{Partner: partner, Member: "m", Role: Manager}, At: at, Today: 2018_01_08})
+		_, refusal := l.do(command, DecisionContext{Actor: Actor{Partner: partner, Member: "m", Role: Manager, MaySign: true}, At: at, Today: 2018_01_08})
 		require.Nil(b, refusal)
 	}
 	do("nokia", DraftAgreement{"a", Terms{Title: "A", Parties: parties, EffectiveOn: 2018_01_01, ExpiresOn: 2019_12_31}})
 	for _, partner := range parties {
-		do(partner, SignAgreement{AgreementID: "a"})
+		do(partner, SignAgreement{AgreementID: "a", Signatory: "S"})
 	}
 	do("nokia", CreateProject{ProjectRef: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: parties})
 	for _, partner := range parties[1:] {

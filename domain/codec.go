@@ -109,6 +109,9 @@ func fieldsOf(typ reflect.Type, path []int) (fields []field) {
 		structField := typ.Field(i)
 		index := slices.Concat(path, structField.Index)
 		name, _, _ := strings.Cut(structField.Tag.Get("json"), ",")
+		if name == "-" { // not stored
+			continue
+		}
 		if name == "" && structField.Anonymous {
 			fields = append(fields, fieldsOf(structField.Type, index)...)
 			continue

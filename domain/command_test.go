@@ -40,6 +40,9 @@ func filled(typ reflect.Type) reflect.Value {
 		value.SetMapIndex(filled(typ.Key()), filled(typ.Elem()))
 	case reflect.Struct:
 		for i := range typ.NumField() {
+			if typ.Field(i).Tag.Get("json") == "-" { // not stored
+				continue
+			}
 			value.Field(i).Set(filled(typ.Field(i).Type))
 		}
 	default:
@@ -88,6 +91,9 @@ func TestJSONNamesAreSnakeCase(t *testing.T) {
 			}
 			for i := range k.NumField() {
 				tag, _, _ := strings.Cut(k.Field(i).Tag.Get("json"), ",")
+				if tag == "-" { // not stored
+					continue
+				}
 				if tag != "" || !k.Field(i).Anonymous {
 					require.Regexp(t, `^[a-z][a-z0-9_]*$`, tag, "%s.%s", k, k.Field(i).Name)
 				}

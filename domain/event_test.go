@@ -65,6 +65,9 @@ func unsetFields(value reflect.Value, path string) []string {
 	case value.Kind() == reflect.Struct && value.NumField() > 0 && value.Field(0).CanInterface():
 		var unset []string
 		for i := range value.NumField() {
+			if value.Type().Field(i).Tag.Get("json") == "-" { // not stored
+				continue
+			}
 			unset = append(unset, unsetFields(value.Field(i), path+"."+value.Type().Field(i).Name)...)
 		}
 		return unset

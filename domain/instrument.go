@@ -61,6 +61,8 @@ type Instrument struct {
 	Disclosure  Disclosure               `json:"disclosure"`
 	Schedule    []ScheduleItem           `json:"schedule,omitempty"`
 	Obligations []Obligation             `json:"obligations,omitempty"`
+	Documents   []Evidence               `json:"documents,omitempty"` // on paper
+	Salt        string                   `json:"salt,omitempty"`      // random, see [TermsDocument]
 }
 
 // ScheduleItem is a line of an instrument's annex. Patents that are recorded separately are items of their own.
@@ -116,6 +118,7 @@ func (i *Instrument) validate(agreement *Agreement) (check validation) {
 	i.validateRoles(agreement, &check)
 	i.validateSchedule(&check)
 	i.validateObligations(agreement, &check)
+	check.documents(i.Documents)
 	return check
 }
 

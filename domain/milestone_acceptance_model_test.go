@@ -25,7 +25,7 @@ func TestAcceptanceMatchesTheModel(t *testing.T) {
 					who := rapid.SampledFrom(partners).Draw(t, "who")
 					command := drawAcceptance(t, m)
 					_, refusal := w.ledger.do(command, DecisionContext{
-						Actor: Actor{Partner: who, Member: "m", Role: Manager}, At: m.today.Time().Add(12 * time.Hour), Today: m.today,
+						Actor: Actor{Partner: who, Member: "m", Role: Manager, MaySign: true}, At: m.today.Time().Add(12 * time.Hour), Today: m.today,
 					})
 					require.Equal(t, m.do(who, command), refusal == nil, "%s: %#v: %v", who, command, refusal)
 					m.compare(t, w.ledger.plain.Milestone(acceptanceRef()))

@@ -62,3 +62,13 @@ func (v *validation) evidence(evidence Evidence) {
 		v.add("evidence", "sha256 must have 64 lower-case hexadecimal digits")
 	}
 }
+
+// documents validates the documents of terms.
+func (v *validation) documents(list []Evidence) {
+	var check validation
+	check.evidenceLists(list)
+	for _, fieldError := range check {
+		fieldError.Field = "documents"
+		*v = append(*v, fieldError)
+	}
+}

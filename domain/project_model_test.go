@@ -27,7 +27,7 @@ func TestPlanningMatchesTheModel(t *testing.T) {
 				for range rapid.IntRange(20, 80).Draw(t, "length") {
 					who := rapid.SampledFrom(partners).Draw(t, "who")
 					command := drawPlan(t, m)
-					_, refusal := w.ledger.do(command, DecisionContext{Actor: Actor{Partner: who, Member: "m", Role: Manager}, At: planDay.Time(), Today: planDay})
+					_, refusal := w.ledger.do(command, DecisionContext{Actor: Actor{Partner: who, Member: "m", Role: Manager, MaySign: true}, At: planDay.Time(), Today: planDay})
 					require.Equal(t, m.do(who, command), refusal == nil, "%s: %#v: %v", who, command, refusal)
 					m.compare(t, w.ledger.plain)
 				}
@@ -103,7 +103,7 @@ func newPlanModel(partners, workers []PartnerID) *planModel {
 
 // begin creates the project of the model.
 func (m *planModel) begin(w *watch) {
-	by := DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager}, At: planDay.Time(), Today: planDay}
+	by := DecisionContext{Actor: Actor{Partner: "nokia", Member: "m", Role: Manager, MaySign: true}, At: planDay.Time(), Today: planDay}
 	w.step(CreateProject{ProjectRef: planRef(), Title: "R", Stage: Exploring, Lead: "nokia", Participants: m.partners, DecideBy: 2018_06_30}, by)
 	for id, x := range m.milestones {
 		w.step(PlanMilestone{MilestoneRef: m.ref(id), Plan: Plan{Title: x.title, Owner: x.owner, Acceptors: m.others(x.owner), DueOn: x.due}}, by)

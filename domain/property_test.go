@@ -36,7 +36,7 @@ func TestOnePartnerCannotFinishAMilestone(t *testing.T) {
 		alone := rapid.SampledFrom(partners).Draw(t, "alone")
 		for range rapid.IntRange(10, 60).Draw(t, "length") {
 			dc := drawMeta(t, w.ledger, partners)
-			dc.Actor = Actor{Partner: alone, Member: "m", Role: Manager}
+			dc.Actor = Actor{Partner: alone, Member: "m", Role: Manager, MaySign: true}
 			w.step(drawCommand(t, partners), dc)
 		}
 		for _, x := range w.ledger.plain.milestones {
@@ -65,7 +65,7 @@ const watchDays = 10
 func newWatch(t *rapid.T, partners []PartnerID) *watch {
 	w := &watch{t: t, ledger: newLedger(t), rounds: map[MilestoneRef]*round{}}
 	by := func(partner PartnerID) DecisionContext {
-		return DecisionContext{Actor: Actor{Partner: partner, Member: "m", Role: Manager}, At: time.Unix(1515369600, 0).UTC(), Today: 2018_01_08}
+		return DecisionContext{Actor: Actor{Partner: partner, Member: "m", Role: Manager, MaySign: true}, At: time.Unix(1515369600, 0).UTC(), Today: 2018_01_08}
 	}
 	w.step(DraftAgreement{"a", Terms{Title: "A", Parties: partners, EffectiveOn: 2018_01_01, ExpiresOn: 2018_12_31, AcceptanceDays: watchDays}}, by("nokia"))
 	w.step(AddInstrument{"a", Instrument{
@@ -73,7 +73,7 @@ func newWatch(t *rapid.T, partners []PartnerID) *watch {
 		EffectiveOn: 2018_01_01, Disclosure: Disclosed, Schedule: []ScheduleItem{{ID: "lot", Title: "Lot"}},
 	}}, by("nokia"))
 	for _, partner := range partners {
-		w.step(SignAgreement{AgreementID: "a"}, by(partner))
+		w.step(SignAgreement{AgreementID: "a", Signatory: "S"}, by(partner))
 	}
 	w.step(CreateProject{ProjectRef: ProjectRef{"a", "p"}, Title: "P", Stage: Committed, Lead: "nokia", Participants: partners}, by("nokia"))
 	for _, partner := range partners[1:] {
@@ -214,7 +214,7 @@ func drawMeta(t *rapid.T, l *ledger, partners []PartnerID) DecisionContext {
 	who := slices.Concat(partners, []PartnerID{"huawei", ""})
 	day := rapid.SampledFrom([]Date{2018_02_01, 2018_02_02, 2018_03_30, 2019_01_01}).Draw(t, "day")
 	dc := DecisionContext{At: later(l.at, day.Time()), Today: day}
-	dc.Actor = Actor{Partner: rapid.SampledFrom(who).Draw(t, "partner"), Member: "m", Role: Manager}
+	dc.Actor = Actor{Partner: rapid.SampledFrom(who).Draw(t, "partner"), Member: "m", Role: Manager, MaySign: true}
 	switch rapid.IntRange(0, 19).Draw(t, "role") {
 	case 0:
 		dc.Actor.Role = Viewer

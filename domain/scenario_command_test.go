@@ -44,7 +44,7 @@ var verbs = map[string]verb{
 	"replay":             {"webhook.replay", "webhook", ""},
 	"draft":              {"agreement.draft", "agreement", "title=Collaboration effective_on=2017-07-05"},
 	"edit-agreement":     {"agreement.edit", "agreement", ""},
-	"sign":               {"agreement.sign", "agreement", ""},
+	"sign":               {"agreement.sign", "agreement", "signatory=Signatory"},
 	"add-instrument":     {"instrument.add", "instrument", "title=Instrument effective_on=2017-07-05 disclosure=disclosed"},
 	"edit-instrument":    {"instrument.edit", "item", ""},
 	"remove-instrument":  {"instrument.remove", "item", ""},
@@ -90,7 +90,7 @@ var verbs = map[string]verb{
 	"comment":            {"milestone.comment", "milestone", ""},
 	"terminate":          {"agreement.terminate", "agreement", ""},
 	"propose-amendment":  {"amendment.propose", "agreement", "title=Amendment"},
-	"sign-amendment":     {"amendment.sign", "agreement", ""},
+	"sign-amendment":     {"amendment.sign", "agreement", "signatory=Signatory"},
 	"reject-amendment":   {"amendment.reject", "agreement", ""},
 	"withdraw-amendment": {"amendment.withdraw", "agreement", ""},
 }

@@ -98,7 +98,7 @@ func (s *scenario) line(line string) []string {
 	return nil
 }
 
-var onLine = regexp.MustCompile(`^(\S+) ([a-z0-9-]+)(?: \((viewer|seeing version (\d+)|token ([a-z0-9-]+))\))?: (.+)$`)
+var onLine = regexp.MustCompile(`^(\S+) ([a-z0-9-]+)(?: \((viewer|clerk|token of the operator|seeing version (\d+)|token ([a-z0-9-]+))\))?: (.+)$`)
 
 // on plays a line such as "2018-03-30 nokia (viewer): deliver ip-routing/fp4-trial".
 func (s *scenario) on(rest string) []string {
@@ -108,8 +108,13 @@ func (s *scenario) on(rest string) []string {
 	require.NoError(s.t, err)
 	s.today = date
 	dc := s.meta(PartnerID(parts[2]))
-	if parts[3] == "viewer" {
-		dc.Actor.Role = Viewer
+	switch parts[3] {
+	case "viewer":
+		dc.Actor.Role, dc.Actor.MaySign = Viewer, false
+	case "clerk":
+		dc.Actor.MaySign = false
+	case "token of the operator":
+		dc.Actor.ViaOperator, dc.Actor.MaySign = true, false
 	}
 	if parts[4] != "" {
 		var version uint64
@@ -133,7 +138,7 @@ func (s *scenario) on(rest string) []string {
 
 // meta returns the context of a command at noon of the scenario's day.
 func (s *scenario) meta(by PartnerID) DecisionContext {
-	actor := Actor{Partner: by, Member: MemberID(by + "-manager"), Role: Manager}
+	actor := Actor{Partner: by, Member: MemberID(by + "-manager"), Role: Manager, MaySign: true}
 	if by == "operator" {
 		actor = Actor{Member: "operator", Role: Operator}
 	}

@@ -37,6 +37,9 @@ func factWords(data []byte) []string {
 	facts := leaves(data, "")
 	var words []string
 	for _, f := range facts {
+		if strings.HasSuffix(f.name, "_sha256") {
+			continue // of canonical terms, which have a test of their own
+		}
 		name, after := strings.CutPrefix(f.name, "to.")
 		before, has := valueOf(facts, "from."+name)
 		switch {

@@ -77,7 +77,7 @@ var probes = map[string]struct {
 	"partner.dismiss_notice": {aboutWebhook, func(x targets) Command { return DismissNotice{PartnerID: x.partner, Notice: "token-first"} }},
 	"webhook.disable":        {aboutDisabling, func(x targets) Command { return DisableWebhook{WebhookRef{x.partner, "ops"}, "r"} }},
 	"agreement.edit":         {aboutAgreement, func(x targets) Command { return EditAgreement{AgreementID: x.agreement, Title: new("T")} }},
-	"agreement.sign":         {aboutAgreement, func(x targets) Command { return SignAgreement{AgreementID: x.agreement} }},
+	"agreement.sign":         {aboutAgreement, func(x targets) Command { return SignAgreement{AgreementID: x.agreement, Signatory: "S"} }},
 	"agreement.decline":      {aboutAgreement, func(x targets) Command { return DeclineAgreement{x.agreement, "r"} }},
 	"agreement.withdraw":     {aboutAgreement, func(x targets) Command { return WithdrawAgreement{x.agreement, "r"} }},
 	"instrument.edit": {aboutAgreement, func(x targets) Command {
@@ -91,10 +91,10 @@ var probes = map[string]struct {
 		return ProposeAmendment{AgreementID: x.agreement, Title: "T", Changes: AmendmentChanges{Terms: TermsChange{Title: new("New")}}}
 	}},
 	"amendment.sign": {aboutAgreement, func(x targets) Command {
-		return SignAmendment{AmendmentRef: AmendmentRef{Agreement: x.agreement, Number: 1}}
+		return SignAmendment{AmendmentRef: AmendmentRef{Agreement: x.agreement, Number: 1}, Signatory: "S"}
 	}},
 	"amendment.reject":   {aboutAgreement, func(x targets) Command { return RejectAmendment{AmendmentRef{x.agreement, 1}, "r"} }},
-	"amendment.withdraw": {aboutAgreement, func(x targets) Command { return WithdrawAmendment{AmendmentRef{x.agreement, 1}} }},
+	"amendment.withdraw": {aboutAgreement, func(x targets) Command { return WithdrawAmendment{AmendmentRef{x.agreement, 1}, "r"} }},
 	"instrument.add": {aboutAgreement, func(x targets) Command {
 		return AddInstrument{x.agreement, Instrument{ID: "new", Kind: Collaboration, Title: "I", EffectiveOn: 2018_01_01, Disclosure: Disclosed}}
 	}},
@@ -170,11 +170,11 @@ func TestInvisibleTargetsAreNotFound(t *testing.T) {
 		exists targets
 		blind  []string // kinds of targets that the actor may not see
 	}{
-		{"another partner", Actor{Partner: "huawei", Member: "h", Role: Manager}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutAgreement, aboutProject, aboutMilestone}},
+		{"another partner", Actor{Partner: "huawei", Member: "h", Role: Manager, MaySign: true}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutAgreement, aboutProject, aboutMilestone}},
 		{"another partner's viewer", Actor{Partner: "huawei", Member: "h", Role: Viewer}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutAgreement, aboutProject, aboutMilestone}},
-		{"a party that does not take part", Actor{Partner: "zte", Member: "z", Role: Manager}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutProject, aboutMilestone}},
+		{"a party that does not take part", Actor{Partner: "zte", Member: "z", Role: Manager, MaySign: true}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutProject, aboutMilestone}},
 		{"its viewer", Actor{Partner: "zte", Member: "z", Role: Viewer}, there, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutProject, aboutMilestone}},
-		{"the other participant", Actor{Partner: "xiaomi", Member: "x", Role: Manager}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutMilestone}},
+		{"the other participant", Actor{Partner: "xiaomi", Member: "x", Role: Manager, MaySign: true}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutMilestone}},
 		{"its viewer", Actor{Partner: "xiaomi", Member: "x", Role: Viewer}, secret, []string{aboutDirectory, aboutWebhook, aboutDisabling, aboutRenaming, aboutMilestone}},
 		{"the operator", Actor{Member: "operator", Role: Operator}, there, []string{aboutWebhook, aboutDisabling, aboutRenaming, aboutAgreement, aboutProject, aboutMilestone}},
 		{"the system", Actor{Member: "system", Role: System}, there, []string{aboutDirectory, aboutWebhook, aboutAgreement, aboutProject, aboutMilestone}},

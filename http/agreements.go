@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"tandem/api"
 	"tandem/domain"
 	"tandem/projections"
@@ -26,6 +28,8 @@ func agreementRoutes() []*route {
 			api.Agreement{}, command(declineAgreement)),
 		changeRoute(http.MethodPost, "withdrawAgreement", "/v1/agreements/{agreement}/withdraw", "Withdraw a draft of the own partner; this is final",
 			"a manager of the party that drafted it", agreementVisible, api.Agreement{}, command(withdrawAgreement)),
+		readRoute("getTerms", "/v1/agreements/{agreement}/terms", "The canonical document of the present terms: RFC 8785 JSON, whose SHA-256 is terms_sha256 of the agreement and, when it is signed, of the signatures. Instruments are named by the SHA-256 of their own canonical form, which part returns",
+			anyParty, agreementVisible, media(jsonMedia), getTerms, partParameter),
 		changeRoute(http.MethodPost, "terminateAgreement", "/v1/agreements/{agreement}/terminate", "Call a mutual termination, which requires every party, or give notice",
 			partyManager, agreementVisible, api.Agreement{}, command(terminateAgreement)),
 		{
@@ -112,6 +116,21 @@ func draftAgreement(req *writeCall, body *api.NewAgreement) (*intent, error) {
 	return intent, nil
 }
 
+func documents(list []api.DocumentInput) (documents []domain.Evidence) {
+	for _, document := range list {
+		documents = append(documents, domain.Evidence(document))
+	}
+	return documents
+}
+
+// changedDocuments returns nil for a list that is not given.
+func changedDocuments(list *[]api.DocumentInput) *[]domain.Evidence {
+	if list == nil {
+		return nil
+	}
+	return new(documents(*list))
+}
+
 // checkPartners refuses parties that do not exist or are invisible to the caller, with the same error.
 func (c *writeCall) checkPartners(field string, parties []domain.PartnerID) error {
 	return c.cfg.ReadModel.View(c.caller.Viewer, func(view *projections.View) error {
@@ -148,10 +167,42 @@ func editAgreement(req *writeCall, body *api.AgreementChange) (*intent, error) {
 	}, nil
 }
 
+var partParameter = parameter{name: "part", kind: "string", doc: "The SHA-256 of a part, of which the canonical form is returned; 404 for a part that the caller may not see in full."}
+
+func getTerms(req *call, view *projections.View) (projections.Answer, error) {
+	return termsDocument(req, view, 0)
+}
+
+// termsDocument answers with the bytes that are hashed.
+func termsDocument(req *call, view *projections.View, amendment int) (projections.Answer, error) {
+	values, err := req.queryValues()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	document := view.TermsDocument(req.agreement(), amendment, values.Get("part"))
+	if document == nil {
+		return projections.Answer{}, errNotFound
+	}
+	return projections.Answer{Version: view.AgreementVersion(req.agreement()), Body: jsontext.Value(document), Agreement: req.agreement()}, nil
+}
+
+// signatory returns the name of the person that signs; by default the member's.
+func (c *writeCall) signatory(given string) (string, error) {
+	if given != "" || c.caller.Partner == "" {
+		return given, nil
+	}
+	name, _, err := c.cfg.ReadModel.Profile(c.request.Context(), c.caller.Partner, c.caller.Member)
+	return name, err
+}
+
 func signAgreement(req *writeCall, body *api.Signing) (*intent, error) {
 	id := req.agreement()
+	signatory, err := req.signatory(body.Signatory)
+	if err != nil {
+		return nil, err
+	}
 	return &intent{
-		command: domain.SignAgreement{AgreementID: id, Signatory: body.Signatory, SignedOn: body.SignedOn},
+		command: domain.SignAgreement{AgreementID: id, Signatory: signatory, SignedOn: body.SignedOn},
 		status:  http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil
 }
@@ -253,6 +304,7 @@ func editInstrument(req *writeCall, body *api.InstrumentChange) (*intent, error)
 		intent.command = domain.EditInstrument{
 			AgreementID: agreement, Instrument: instrument, NoEnd: body.ExpiresOn != nil && *body.ExpiresOn == 0, Kind: body.Kind, Title: body.Title, Roles: body.Roles,
 			EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn, Term: body.Term, Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
+			Documents: changedDocuments(body.Documents),
 		}
 	}
 	return intent, nil
@@ -308,6 +360,7 @@ func addInstrument(req *writeCall, body *api.NewInstrument) (*intent, error) {
 			command: domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
 				ID: id, Kind: body.Kind, Title: body.Title, Roles: body.Roles, EffectiveOn: body.EffectiveOn, ExpiresOn: body.ExpiresOn,
 				Term: body.Term, Disclosure: body.Disclosure, Schedule: body.Schedule, Obligations: body.Obligations,
+				Documents: documents(body.Documents), Salt: req.derive.salt(req.commandID, 0),
 			}},
 			status: http.StatusCreated, path: joinPath(agreementPath(agreement)+"/instruments", id), read: readInstrument(agreement, id),
 		}, nil

@@ -22,6 +22,8 @@ func amendmentRoutes() []*route {
 			partyManager, agreementVisible, api.Amendment{}, command(proposeAmendment)),
 		readRoute("getAmendment", "/v1/agreements/{agreement}/amendments/{amendment}", "One amendment; signatures shows who has signed", anyParty, amendmentVisible,
 			api.Amendment{}, getAmendment),
+		readRoute("getAmendmentTerms", "/v1/agreements/{agreement}/amendments/{amendment}/terms", "The canonical document of the amendment, whose SHA-256 is terms_sha256 of its signatures", anyParty,
+			amendmentVisible, media(jsonMedia), getAmendmentTerms, partParameter),
 		action("/v1/agreements/{agreement}/amendments/{amendment}/sign", "Sign for the own partner; the amendment takes effect with the last signature", signer, command(signAmendment)),
 		action("/v1/agreements/{agreement}/amendments/{amendment}/reject", "Reject, with a reason; this closes the amendment. An invited partner gets 204, because it can no longer see the amendment", signer,
 			command(rejectAmendment)).mayHideResource(),
@@ -94,8 +96,10 @@ func amendmentChanges(proposal *api.TermsProposal) domain.AmendmentChanges {
 		changes.AddInstruments = append(changes.AddInstruments, domain.Instrument{
 			ID: instrument.ID, Kind: instrument.Kind, Title: instrument.Title, Roles: instrument.Roles, EffectiveOn: instrument.EffectiveOn, ExpiresOn: instrument.ExpiresOn,
 			Term: instrument.Term, Disclosure: instrument.Disclosure, Schedule: instrument.Schedule, Obligations: instrument.Obligations,
+			Documents: documents(instrument.Documents),
 		})
 	}
+	changes.Documents = documents(proposal.Documents)
 	for _, ending := range proposal.EndInstruments {
 		changes.EndInstruments = append(changes.EndInstruments, domain.InstrumentEnd{ID: ending.ID, ExpiresOn: ending.ExpiresOn, Term: ending.Term})
 	}
@@ -105,6 +109,9 @@ func amendmentChanges(proposal *api.TermsProposal) domain.AmendmentChanges {
 func proposeAmendment(req *writeCall, body *api.NewAmendment) (*intent, error) {
 	agreement, key := req.agreement(), "a-"+req.derive.suffix("amendment", req.commandID, 0)
 	changes := amendmentChanges(&body.Changes)
+	for i := range changes.AddInstruments {
+		changes.AddInstruments[i].Salt = req.derive.salt(req.commandID, i)
+	}
 	var joiners []domain.PartnerID
 	for _, joining := range changes.Join {
 		joiners = append(joiners, joining.Partner)
@@ -137,9 +144,17 @@ func (c *writeCall) amendmentIntent(commandOn func(number int) domain.Command) *
 	}
 }
 
+func getAmendmentTerms(req *call, view *projections.View) (projections.Answer, error) {
+	return termsDocument(req, view, req.amendment(view))
+}
+
 func signAmendment(req *writeCall, body *api.Signing) (*intent, error) {
+	signatory, err := req.signatory(body.Signatory)
+	if err != nil {
+		return nil, err
+	}
 	return req.amendmentIntent(func(n int) domain.Command {
-		return domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}, Signatory: body.Signatory, SignedOn: body.SignedOn}
+		return domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}, Signatory: signatory, SignedOn: body.SignedOn}
 	}), nil
 }
 
@@ -149,8 +164,8 @@ func rejectAmendment(req *writeCall, body *api.AmendmentRefusal) (*intent, error
 	}), nil
 }
 
-func withdrawAmendment(req *writeCall, _ *api.Nothing) (*intent, error) {
+func withdrawAmendment(req *writeCall, body *api.Withdrawing) (*intent, error) {
 	return req.amendmentIntent(func(n int) domain.Command {
-		return domain.WithdrawAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}}
+		return domain.WithdrawAmendment{AmendmentRef: domain.AmendmentRef{Agreement: req.agreement(), Number: n}, Reason: body.Reason}
 	}), nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"unicode"
@@ -69,6 +70,12 @@ const suffixLength = 8
 func (d deriver) suffix(purpose string, id eventlog.CommandID, n int) string {
 	sum := d.mac("suffix", purpose, string(id[:]), strconv.Itoa(n))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:suffixLength*5/8]))
+}
+
+// salt returns the salt of the n-th instrument that a command adds.
+func (d deriver) salt(id eventlog.CommandID, n int) string {
+	sum := d.mac("salt", string(id[:]), strconv.Itoa(n))
+	return hex.EncodeToString(sum[:16])
 }
 
 // token returns the bearer token that the command issues: 256 bits that cannot be guessed.

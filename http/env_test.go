@@ -300,9 +300,35 @@ func (c caller) request(ctx context.Context, method, path string, body []byte) *
 	return r
 }
 
+// signer returns the caller with a token of a member that may sign, if it is a partner. The first time it creates the
+// member and issues its token with a confirmed one.
+func (c caller) signer() caller {
+	c.e.t.Helper()
+	name := c.who + "-signer"
+	if _, known := c.e.tokens[name]; !known {
+		directory := "/v1/partners/" + c.who
+		if c.e.As(c.who).GET(directory).status != http.StatusOK || c.who == "operator" {
+			return c // not a partner
+		}
+		office := c.who + "-office" // so that the first token stays unconfirmed
+		c.e.tokens[office] = c.e.As("operator").Key(office).POST(directory+"/tokens", object{"id": office, "name": office, "role": "manager"}).Want(201).text("token")
+		c.e.As(office).POST(directory+"/tokens/"+office+"/confirm", nil).Want(200)
+		member := c.e.As(office).Key("signer").POST(directory+"/members", object{
+			"name": "Signer of " + c.who, "email": "signer@" + c.who + ".example", "role": "manager", "may_sign": true,
+		}).Want(201).text("id")
+		c.e.tokens[name] = c.e.As(office).Key("signer-token").POST(directory+"/tokens", object{"id": name, "name": name, "role": "manager", "member": member}).Want(201).text("token")
+	}
+	c.token = c.e.tokens[name]
+	return c
+}
+
+// do sends a request. Partners sign and terminate with the token of a member that may.
 func (c caller) do(method, path string, body any) *answer {
 	t := c.e.t
 	t.Helper()
+	if signs := strings.HasSuffix(path, "/sign") || strings.HasSuffix(path, "/terminate"); signs && method == http.MethodPost && !strings.Contains(c.who, "-") {
+		c = c.signer()
+	}
 	sent := bytesOf(t, body)
 	r := c.request(t.Context(), method, path, sent)
 	resp, err := c.e.client.Do(r)

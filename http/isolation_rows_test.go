@@ -91,6 +91,9 @@ func operators(a actor, _ place) bool { return a.role == "operator" }
 
 func managers(a actor, _ place) bool { return a.manages() }
 
+// signers have a token of a member that may sign; the limited tokens are those of programs.
+func signers(a actor, _ place) bool { return a.manages() && a.limit == "" }
+
 func unlimitedManagers(a actor, _ place) bool { return a.manages() && a.limit == "" }
 
 func directors(a actor, p place) bool {
@@ -143,7 +146,7 @@ func (w *world) rows() map[string]row {
 		"listTokens":            {sees: readerOrOperator},
 		"issueToken":            {sees: readerOrOperator, does: directors, body: object{"name": "New", "role": "viewer"}},
 		"getToken":              {sees: readerOrOperator},
-		"confirmToken":          {sees: readerOrOperator, does: unlimitedManagers},
+		"confirmToken":          {sees: readerOrOperator, does: noActor},
 		"revokeToken":           {sees: readerOrOperator, does: directors},
 		"getCommand":            {sees: sender},
 		"getDescription":        {sees: anyActor},
@@ -171,8 +174,8 @@ func (w *world) agreementRows() map[string]row {
 		}},
 		"getAgreement":  {sees: readerPartner},
 		"editAgreement": {sees: readerPartner, does: managers, body: object{"acceptance_days": 7}},
-		"signAgreement": {sees: readerPartner, does: managers, body: object{}},
-		"terminateAgreement": {sees: readerPartner, does: managers, body: object{
+		"signAgreement": {sees: readerPartner, does: signers, body: object{"signatory": "A. Signer"}},
+		"terminateAgreement": {sees: readerPartner, does: signers, body: object{
 			"mode": "mutual", "effective_on": "2041-06-30", "reason": "try",
 		}},
 		"listAmendments": {sees: readerPartner},
@@ -180,7 +183,7 @@ func (w *world) agreementRows() map[string]row {
 			"title": "New", "changes": object{"acceptance_days": 8},
 		}},
 		"getAmendment":        {sees: readerPartner},
-		"signAmendment":       {sees: readerPartner, does: managers, body: object{}},
+		"signAmendment":       {sees: readerPartner, does: signers, body: object{"signatory": "A. Signer"}},
 		"rejectAmendment":     {sees: readerPartner, does: managers, body: object{"reason": "try"}},
 		"withdrawAmendment":   {sees: readerPartner, does: owners},
 		"listAgreementEvents": {sees: readerPartner},
@@ -188,8 +191,9 @@ func (w *world) agreementRows() map[string]row {
 		"addInstrument": {sees: readerPartner, does: managers, body: object{
 			"kind": "exploration", "title": "New", "effective_on": "2018-01-01", "disclosure": "disclosed",
 		}},
-		"getInstrument":     {sees: readerPartner},
-		"getScheduleItem":   {sees: readerPartner},
+		"getInstrument":   {sees: readerPartner},
+		"getScheduleItem": {sees: readerPartner},
+		"getTerms":        {sees: readerPartner}, "getAmendmentTerms": {sees: readerPartner},
 		"declineAgreement":  {sees: readerPartner, does: managers, body: object{"reason": "try"}},
 		"withdrawAgreement": {sees: readerPartner, does: managers, body: object{"reason": "try"}},
 		"removeInstrument":  {sees: readerPartner, does: managers},

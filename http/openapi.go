@@ -270,8 +270,10 @@ func responseHeaders(rt *route, status int) map[string]*huma.Header {
 		names = append(names, "Idempotency-Replayed", "Preference-Applied")
 	} else if rt.body != nil {
 		return headerRefs(names...)
-	} else if _, list := reflect.TypeOf(rt.responseBody).FieldByName("NextCursor"); list && status == http.StatusOK {
-		names = append(names, "Link")
+	} else if body := reflect.TypeOf(rt.responseBody); body.Kind() == reflect.Struct && status == http.StatusOK {
+		if _, list := body.FieldByName("NextCursor"); list {
+			names = append(names, "Link")
+		}
 	}
 	return headerRefs(names...)
 }

@@ -95,7 +95,7 @@ func (w *world) directoryRefusals() []refused {
 		{"nokia", "POST", tokens, token.with(object{"agreements": []string{"nothing"}}), "", 422, "invalid_field", "agreements"},
 		{"nokia-limited", "POST", tokens, token.with(nil), "", 403, "token_limited", ""},
 		{"nokia", "POST", tokens + "/nokia-revoked/confirm", nil, "", 404, "not_found", ""},
-		{"nokia", "POST", tokens + "/nokia-spare/confirm", nil, `"7-x"`, 412, "version_mismatch", ""},
+		{"nokia-office", "POST", tokens + "/nokia-spare/confirm", nil, `"7-x"`, 412, "version_mismatch", ""},
 		{"nokia-viewer", "POST", tokens + "/nokia-spare/confirm", nil, "", 403, "manager_only", ""},
 		{"nokia", "DELETE", tokens + "/nokia-spare", nil, `"7-x"`, 412, "version_mismatch", ""},
 		{"nokia", "DELETE", tokens + "/nokia-revoked", nil, "", 404, "not_found", ""},

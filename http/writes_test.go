@@ -44,7 +44,7 @@ func TestEveryWrite(t *testing.T) {
 		{"nokia", "PATCH", member, object{"role": "viewer"}, 200, "", ""},
 		{"nokia", "DELETE", member, nil, 204, "", ""},
 		{"nokia", "POST", "/v1/partners/nokia/tokens", object{"id": "robot", "name": "Robot", "role": "viewer"}, 201, "", ""},
-		{"nokia", "POST", "/v1/partners/nokia/tokens/robot/confirm", nil, 200, "", ""},
+		{"nokia-office", "POST", "/v1/partners/nokia/tokens/robot/confirm", nil, 200, "", ""},
 		{"nokia", "DELETE", "/v1/partners/nokia/tokens/robot", nil, 204, "", ""},
 		{"nokia", "POST", hooks, object{"title": "Room", "url": "https://hooks.slack.com/services/T/B/x", "format": "slack", "events": []string{"milestone.*"}}, 201, "", ""},
 		{"nokia", "PATCH", hooks + "/room", object{"language": "zh", "digest": "daily"}, 200, "", ""},

@@ -69,7 +69,7 @@ func managerOf(partner domain.PartnerID) domain.Actor {
 	if partner == "" {
 		return domain.Actor{Member: "operator", Role: domain.Operator}
 	}
-	return domain.Actor{Partner: partner, Member: domain.MemberID(partner) + "-manager", Role: domain.Manager}
+	return domain.Actor{Partner: partner, Member: domain.MemberID(partner) + "-manager", Role: domain.Manager, MaySign: true}
 }
 
 // try decides a command and stores its events, or returns the refusal.
@@ -283,8 +283,8 @@ func (h *fixture) settle() {
 		Title: "Collaboration", Parties: []domain.PartnerID{"nokia", "xiaomi"},
 		EffectiveOn: domain.NewDate(2017, 7, 5), AcceptanceDays: 10, ForecastToleranceDays: 14,
 	}})
-	h.do("nokia", domain.SignAgreement{AgreementID: agreementID})
-	h.do("xiaomi", domain.SignAgreement{AgreementID: agreementID})
+	h.do("nokia", domain.SignAgreement{AgreementID: agreementID, Signatory: "S. Igner"})
+	h.do("xiaomi", domain.SignAgreement{AgreementID: agreementID, Signatory: "S. Igner"})
 	h.store(managerOf("nokia"), domain.Stream{Agreement: agreementID, Project: projectID}, h.clock.advance(time.Second), []domain.Event{{
 		Audience: domain.Shared, Payload: domain.ProjectCreated{ // committed at once, as in histories from before proposals
 			Title: "IP routing", Stage: domain.Committed, Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},

@@ -23,7 +23,7 @@ func (h *fixture) addMember(id domain.MemberID, name string) {
 		{Key: projections.EmailKey("nokia", id), Value: []byte(string(id) + "@nokia.example")},
 	}
 	h.do("nokia", domain.AddMember{MemberRef: domain.MemberRef{Partner: "nokia", Member: id}, Role: domain.Manager})
-	h.actor = domain.Actor{Partner: "nokia", Member: id, Role: domain.Manager}
+	h.actor = domain.Actor{Partner: "nokia", Member: id, Role: domain.Manager, MaySign: true}
 }
 
 func (h *fixture) rename(id domain.MemberID, name string) {

@@ -44,7 +44,7 @@ func openingSteps() []step {
 			Schedule: []domain.ScheduleItem{{ID: "s2", Title: "Lot", Quantity: 9, Unit: "pieces"}},
 		}}})
 		for _, partner := range parties {
-			steps = append(steps, step{partner, domain.SignAgreement{AgreementID: agreement}})
+			steps = append(steps, step{partner, domain.SignAgreement{AgreementID: agreement, Signatory: "S. Igner"}})
 		}
 		steps = append(steps, step{parties[0], domain.CreateProject{
 			ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
@@ -60,8 +60,8 @@ func openingSteps() []step {
 	steps = append(steps, delivery("a1", "m1")...)
 	steps = append(steps, // sony is invited to join nokia and xiaomi
 		step{"nokia", domain.ProposeAmendment{AgreementID: "a0", Title: "Sony joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}}},
-		step{"nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}}},
-		step{"xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}}},
+		step{"nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}, Signatory: "S. Igner"}},
+		step{"xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}, Signatory: "S. Igner"}},
 	)
 	return append(
 		steps,
@@ -214,8 +214,8 @@ func drawAmendment(t *rapid.T, who domain.PartnerID) domain.Command {
 		}),
 		propose(domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}),
 		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "S. Igner"},
-		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}},
-		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}},
+		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "S. Igner"},
+		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "S. Igner"},
 		domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Reason: "no"},
 		domain.WithdrawAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}},
 		domain.TerminateAgreement{AgreementID: agreement, Mode: domain.Mutual, EffectiveOn: domain.NewDate(2017, 7, days)},

@@ -1,6 +1,9 @@
 package projections
 
 import (
+	"slices"
+	"time"
+
 	"tandem/api"
 	"tandem/domain"
 )
@@ -30,6 +33,7 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 		EffectiveOn: terms.EffectiveOn, ExpiresOn: nilIfZero(terms.ExpiresOn), Term: terms.TermKind(), NoticeDays: terms.NoticeDays,
 		AcceptanceDays: terms.AcceptanceDays, DeemedAcceptance: terms.DeemedAcceptance,
 		ForecastToleranceDays: terms.ForecastToleranceDays, Announced: terms.Announced,
+		Documents: documentsShape(terms.Documents), TermsSHA256: agreement.TermsDocument().SHA256(),
 		Signatures:  map[domain.PartnerID]*api.Signature{},
 		Termination: terminationShape(agreement), Closed: closedShape(agreement.Closed), Notices: map[domain.PartnerID]api.GivenNotice{},
 		URL: v.url("agreements", string(agreement.ID)),
@@ -38,13 +42,60 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 		shape.Signatures[partner] = nil
 	}
 	for _, signature := range agreement.Signatures {
-		shape.Signatures[signature.Partner] = &api.Signature{Signatory: signature.Signatory, SignedOn: signature.SignedOn}
+		shape.Signatures[signature.Partner] = signatureShape(signature)
 	}
 	for _, notice := range agreement.TerminationNotices {
 		shape.Notices[notice.Partner] = api.GivenNotice{EffectiveOn: notice.On, Reason: notice.Reason}
 	}
 	shape.Version, shape.UpdatedAt = agreement.Versions.For(v.viewer.Partner)
 	return shape
+}
+
+func signatureShape(signature domain.Signature) *api.Signature {
+	shape := &api.Signature{
+		Signatory: signature.Signatory, SignedOn: signature.SignedOn, TermsSHA256: nilIfZero(signature.TermsSHA256), ResultSHA256: nilIfZero(signature.ResultSHA256),
+	}
+	if signature.At != 0 {
+		shape.RecordedAt = new(time.UnixMicro(signature.At).UTC())
+	}
+	return shape
+}
+
+func documentsShape(documents []domain.Evidence) []api.Document {
+	shapes := []api.Document{}
+	for _, document := range documents {
+		shapes = append(shapes, api.Document{Title: document.Title, URL: document.URL, SHA256: nilIfZero(document.SHA256)})
+	}
+	return shapes
+}
+
+// TermsDocument returns the canonical document of an agreement, or of its amendment with the given number if it is not
+// 0; or the part with the given hash if it is not empty. It returns nil for what the viewer may not see.
+func (v *View) TermsDocument(id domain.AgreementID, number int, part string) []byte {
+	node := v.agreement(id)
+	if node == nil {
+		return nil
+	}
+	agreement := v.agreementFor(node)
+	document := agreement.TermsDocument()
+	if number != 0 {
+		amendments := v.amendments(node)
+		i := slices.IndexFunc(amendments, func(amendment *domain.Amendment) bool { return amendment.Number == number })
+		if i < 0 {
+			return nil
+		}
+		document = node.entity.AmendmentDocument(amendments[i])
+		agreement = node.entity.WithJoiners(amendments[i])
+	}
+	if part == "" {
+		return document.Bytes
+	}
+	for _, candidate := range document.Parts {
+		if candidate.SHA256 == part && agreement.DetailFor(&candidate.Instrument, v.viewer.Partner) == domain.DetailFull {
+			return candidate.Bytes
+		}
+	}
+	return nil
 }
 
 func closedShape(closed domain.ClosedDraft) *api.ClosedDraft {

@@ -47,13 +47,14 @@ func (v *View) amendmentShape(agreement *domain.Agreement, amendment *domain.Ame
 	shape := api.Amendment{
 		Agreement: agreement.ID, Number: amendment.Number, Title: amendment.Title, State: amendment.State, ProposedBy: amendment.ProposedBy,
 		ProposedAt: time.UnixMicro(amendment.ProposedAt).UTC(), Changes: v.termsChanges(agreement, amendment.Changes), From: termsFields(amendment.From),
-		Signatures: map[domain.PartnerID]*api.Signature{}, Invited: amendment.InvitedAt != 0, URL: v.amendmentURL(agreement.ID, amendment.Number),
+		TermsSHA256: agreement.AmendmentDocument(amendment).SHA256(),
+		Signatures:  map[domain.PartnerID]*api.Signature{}, Invited: amendment.InvitedAt != 0, URL: v.amendmentURL(agreement.ID, amendment.Number),
 	}
 	for _, partner := range amendment.RequiredSigners() {
 		shape.Signatures[partner] = nil
 	}
 	for _, signature := range amendment.Signatures {
-		shape.Signatures[signature.Partner] = &api.Signature{Signatory: signature.Signatory, SignedOn: signature.SignedOn}
+		shape.Signatures[signature.Partner] = signatureShape(signature)
 	}
 	if amendment.DecidedAt != 0 {
 		shape.DecidedAt = new(time.UnixMicro(amendment.DecidedAt).UTC())
@@ -61,6 +62,8 @@ func (v *View) amendmentShape(agreement *domain.Agreement, amendment *domain.Ame
 	switch amendment.State {
 	case domain.AmendmentStateRejected:
 		shape.Rejection = &api.AmendmentRejection{Partner: amendment.RejectedBy, Reason: amendment.RejectionReason}
+	case domain.AmendmentStateWithdrawn:
+		shape.Withdrawal = &api.Withdrawal{Reason: amendment.WithdrawalReason}
 	case domain.AmendmentStateVoid:
 		ground, _, _ := agreement.DisclosedRefs(v.viewer.Partner, amendment.VoidGround.Instrument, "", "")
 		shape.Void = &api.AmendmentVoid{Field: amendment.VoidGround.Field, Instrument: nilIfZero(ground)}
@@ -100,6 +103,9 @@ func (v *View) termsChanges(agreement *domain.Agreement, changes domain.Amendmen
 		}
 		shape.EndInstruments = append(shape.EndInstruments, ended)
 	}
+	if len(changes.Documents) > 0 {
+		shape.Documents = documentsShape(changes.Documents)
+	}
 	for _, joining := range changes.Join {
 		shape.Join = append(shape.Join, api.JoiningPartner{Partner: joining.Partner})
 	}
@@ -111,7 +117,7 @@ func addedShape(instrument *domain.Instrument) api.AddedInstrument {
 		ID: nilIfZero(instrument.ID), Detail: instrument.Detail(), Kind: instrument.Kind,
 		Title: nilIfZero(instrument.Title), Roles: rolesShape(instrument),
 		EffectiveOn: nilIfZero(instrument.EffectiveOn), ExpiresOn: nilIfZero(instrument.ExpiresOn),
-		Term: termShape(instrument), Disclosure: instrument.Disclosure, Schedule: []api.AddedItem{}, Obligations: []api.AddedObligation{},
+		Term: termShape(instrument), Disclosure: instrument.Disclosure, Schedule: []api.AddedItem{}, Obligations: []api.AddedObligation{}, Documents: documentsShape(instrument.Documents),
 	}
 	for _, item := range instrument.Schedule {
 		shape.Schedule = append(shape.Schedule, api.AddedItem{

@@ -36,7 +36,11 @@ func (v *View) instrumentShape(agreement *domain.Agreement, whole *domain.Instru
 		Title: nilIfZero(instrument.Title), Roles: rolesShape(&instrument),
 		EffectiveOn: nilIfZero(instrument.EffectiveOn), ExpiresOn: nilIfZero(instrument.ExpiresOn), Term: termShape(&instrument), Disclosure: instrument.Disclosure,
 		Schedule: v.schedule(agreement, &instrument, all), Obligations: obligations(&instrument, all),
+		Documents:   documentsShape(instrument.Documents),
 		PrivateNote: agreement.Note(whole.ID, v.viewer.Partner),
+	}
+	if instrument.Detail() == domain.DetailFull {
+		shape.TermsSHA256 = new(agreement.InstrumentPart(whole).SHA256)
 	}
 	if instrument.ID != "" {
 		shape.URL = new(v.url("agreements", string(agreement.ID), "instruments", string(instrument.ID)))

@@ -153,14 +153,14 @@ func BenchmarkTenThousandEndpoints(b *testing.B) {
 		id := domain.PartnerID(fmt.Sprintf("p%d", i))
 		parties = append(parties, id)
 		world.do(operator, domain.CreatePartner{PartnerID: id, Profile: domain.PartnerProfile{Name: string(id), Country: "FI", TimeZone: "UTC"}})
-		who := domain.Actor{Partner: id, Member: "pm", Role: domain.Manager}
+		who := domain.Actor{Partner: id, Member: "pm", Role: domain.Manager, MaySign: true}
 		for k := range each {
 			world.hookOf(who, fmt.Sprintf("h%d", k), receiver.url, func(settings *domain.WebhookSettings) { settings.Events = []string{"milestone.planned"} })
 		}
 	}
 	world.do(operator, domain.DraftAgreement{AgreementID: "wide", Terms: domain.Terms{Title: "Wide", Parties: parties, EffectiveOn: 20180101, AcceptanceDays: 10}})
 	for _, partner := range parties {
-		world.do(domain.Actor{Partner: partner, Member: "pm", Role: domain.Manager}, domain.SignAgreement{AgreementID: "wide"})
+		world.do(domain.Actor{Partner: partner, Member: "pm", Role: domain.Manager, MaySign: true}, domain.SignAgreement{AgreementID: "wide", Signatory: "S. Igner"})
 	}
 	world.do(nokia, domain.CreateProject{
 		ProjectRef: domain.ProjectRef{Agreement: "wide", Project: "p"}, Title: "P", Stage: domain.Committed, Lead: "nokia", Participants: parties,

@@ -32,7 +32,7 @@ func TestMessagesNameTheMember(t *testing.T) {
 			add.Private = []eventlog.KV{{Key: projections.NameKey("nokia", "m-li"), Value: []byte(name)}}
 			_, err := world.bus.Do(context.Background(), add)
 			require.NoError(t, err)
-			world.do(domain.Actor{Partner: "nokia", Member: "m-li", Role: domain.Manager}, domain.PlanMilestone{
+			world.do(domain.Actor{Partner: "nokia", Member: "m-li", Role: domain.Manager, MaySign: true}, domain.PlanMilestone{
 				MilestoneRef: ref("m1"), Plan: domain.Plan{Title: "Title", Owner: "nokia", DueOn: 20180330},
 			})
 			data := programs.next(t).Body["data"].(map[string]any)

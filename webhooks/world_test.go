@@ -106,8 +106,8 @@ type world struct {
 
 var (
 	operator = domain.Actor{Member: "operator", Role: domain.Operator}
-	nokia    = domain.Actor{Partner: "nokia", Member: "pm", Role: domain.Manager}
-	xiaomi   = domain.Actor{Partner: "xiaomi", Member: "pm", Role: domain.Manager}
+	nokia    = domain.Actor{Partner: "nokia", Member: "pm", Role: domain.Manager, MaySign: true}
+	xiaomi   = domain.Actor{Partner: "xiaomi", Member: "pm", Role: domain.Manager, MaySign: true}
 	system   = domain.Actor{Member: "system", Role: domain.System}
 )
 
@@ -232,8 +232,8 @@ func (w *world) agree(id domain.AgreementID) {
 	w.do(operator, domain.DraftAgreement{AgreementID: id, Terms: domain.Terms{
 		Title: "Agreement " + string(id), Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: 20180101, AcceptanceDays: 10,
 	}})
-	w.do(nokia, domain.SignAgreement{AgreementID: id})
-	w.do(xiaomi, domain.SignAgreement{AgreementID: id})
+	w.do(nokia, domain.SignAgreement{AgreementID: id, Signatory: "S. Igner"})
+	w.do(xiaomi, domain.SignAgreement{AgreementID: id, Signatory: "S. Igner"})
 	w.do(nokia, domain.CreateProject{
 		ProjectRef: domain.ProjectRef{Agreement: id, Project: "p"}, Title: "IP routing", Stage: domain.Committed,
 		Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},

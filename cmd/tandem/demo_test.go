@@ -31,7 +31,7 @@ func TestDemo(t *testing.T) {
 	require.Contains(t, bodies[2], `"state":"delivered"`)
 	require.Contains(t, bodies[3], `"code":"not_acceptor"`)
 	require.Contains(t, bodies[4], `"state":"accepted"`)
-	require.Contains(t, bodies[5], "Xiaomi accepted")
+	require.Contains(t, bodies[5], "(Xiaomi) accepted")
 	again.stop()
 	require.Equal(t, program.stdout.String(), strings.ReplaceAll(again.stdout.String(), again.url, program.url), "the example is loaded once; every start prints the tokens")
 }

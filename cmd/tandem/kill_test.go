@@ -56,6 +56,16 @@ func arrange(program *program) world {
 	return arrangeAgreements(program, 4)
 }
 
+// signer creates a member of a partner that may sign, and returns its token.
+func (p *program) signer(partner string) (token string) {
+	p.t.Helper()
+	directory := "/v1/partners/" + partner
+	first := p.do(201, operatorSecret, "POST", directory+"/tokens", `{"id":"first","name":"first","role":"manager"}`).field(p.t, "token")
+	p.do(200, first, "POST", directory+"/tokens/first/confirm", ``)
+	member := p.do(201, first, "POST", directory+"/members", `{"name":"Office","email":"office@`+partner+`.example","role":"manager","may_sign":true}`).field(p.t, "id")
+	return p.do(201, first, "POST", directory+"/tokens", fmt.Sprintf(`{"name":"tests","role":"manager","member":%q}`, member)).field(p.t, "token")
+}
+
 func arrangeAgreements(program *program, agreements int) world {
 	program.t.Helper()
 	var world world
@@ -63,8 +73,7 @@ func arrangeAgreements(program *program, agreements int) world {
 		country := map[string]string{"nokia": "FI", "xiaomi": "CN"}[id]
 		program.do(201, operatorSecret, "POST", "/v1/partners", fmt.Sprintf(`{"id":%q,"name":%q,"country":%q,"time_zone":%q}`, id, id, country, zone))
 	}
-	world.nokia = program.do(201, operatorSecret, "POST", "/v1/partners/nokia/tokens", `{"name":"tests","role":"manager"}`).field(program.t, "token")
-	world.xiaomi = program.do(201, operatorSecret, "POST", "/v1/partners/xiaomi/tokens", `{"name":"tests","role":"manager"}`).field(program.t, "token")
+	world.nokia, world.xiaomi = program.signer("nokia"), program.signer("xiaomi")
 	for i := range agreements {
 		agreement := fmt.Sprintf("agreement-%d", i)
 		world.agreements = append(world.agreements, agreement)

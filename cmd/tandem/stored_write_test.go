@@ -204,7 +204,11 @@ func (w *storedWriter) extend() {
 // thirdPartner makes an agreement of three parties, which ends.
 func (w *storedWriter) thirdPartner() {
 	w.post(201, "operator", "/v1/partners", `{"id":"oulu","name":"University of Oulu","country":"FI","time_zone":"Europe/Helsinki"}`)
-	token := w.post(201, "operator", "/v1/partners/oulu/tokens", `{"name":"office","role":"manager"}`)
+	first := w.post(201, "operator", "/v1/partners/oulu/tokens", `{"id":"first","name":"first","role":"manager"}`)
+	w.expected.Tokens["oulu-first"] = first["token"].(string)
+	w.post(200, "oulu-first", "/v1/partners/oulu/tokens/first/confirm", ``)
+	member := w.post(201, "oulu-first", "/v1/partners/oulu/members", `{"name":"Office","email":"office@oulu.example","role":"manager","may_sign":true}`)
+	token := w.post(201, "oulu-first", "/v1/partners/oulu/tokens", fmt.Sprintf(`{"name":"office","role":"manager","member":%q}`, member["id"]))
 	w.expected.Tokens["oulu-manager"] = token["token"].(string)
 	w.post(201, "operator", "/v1/agreements", `{"id":"radio","title":"Radio research","parties":["nokia","xiaomi","oulu"],`+
 		`"effective_on":"2020-01-01","acceptance_days":10,"deemed_acceptance":false,"forecast_tolerance_days":7}`)

@@ -20,7 +20,7 @@ func (p *phrasebook) amendment(fact Fact) (string, args) {
 	case domain.AmendmentRejected:
 		return "", args{"Amendment": event.Amendment, "Reason": event.Reason}
 	case domain.AmendmentWithdrawn:
-		return "", args{"Amendment": event.Amendment}
+		return "", args{"Reason": event.Reason, "Amendment": event.Amendment}
 	case domain.AmendmentVoided:
 		title := ""
 		if event.Ground.Instrument != "" {
@@ -36,6 +36,9 @@ func (p *phrasebook) amendment(fact Fact) (string, args) {
 func (p *phrasebook) amendmentText(fact Fact, changes domain.AmendmentChanges, from domain.TermsChange) string {
 	words := p.changedTerms(fact, changes.Terms, from)
 	words = append(words, p.instrumentChanges(fact, changes.AddInstruments, changes.EndInstruments)...)
+	for _, document := range changes.Documents {
+		words = append(words, p.text("terms.document", args{"Value": document.Title}))
+	}
 	for _, joining := range changes.Join {
 		words = append(words, p.text("terms.join", args{"Value": fact.Name(joining.Partner)}))
 	}

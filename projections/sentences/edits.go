@@ -205,6 +205,7 @@ func (e *edits) terms(from, to domain.Terms) *edits {
 	}
 	e.days("forecast_tolerance_days", "days.calendar", from.ForecastToleranceDays, to.ForecastToleranceDays)
 	e.days("notice_days", "days.calendar", from.NoticeDays, to.NoticeDays)
+	e.text("documents", !slices.Equal(from.Documents, to.Documents))
 	if from.Announced != to.Announced {
 		e.words = append(e.words, e.book.announced(to.Announced))
 	}
