@@ -27,8 +27,10 @@ func (c *writeCall) reserveName(id domain.PartnerID, name string) (none domain.N
 	if model := c.cfg.ReadModel; !model.NamesKnown() || !model.Intact(domain.NameRegister) || !model.Intact(id.Stream()) {
 		return none, errHistoryLost
 	}
-	if c.cfg.ReadModel.NameTaken(id, command.Keys, lookalike.Keys) {
-		return none, domain.ErrNameTaken()
+	for _, part := range append(lookalike.InBrackets(name), name) {
+		if c.cfg.ReadModel.NameTaken(id, lookalike.Keys(part), lookalike.Keys) {
+			return none, domain.ErrNameTaken()
+		}
 	}
 	request := c.busRequest(&intent{command: command})
 	request.ID, request.IfMatch, request.Actor = c.derive.nameCommandID(c.commandID), nil, actor

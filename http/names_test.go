@@ -105,6 +105,18 @@ func TestFormerNameStaysReserved(t *testing.T) {
 	w.As("operator").POST("/v1/partners", object{"id": "sony", "name": "Sony", "country": "JP", "time_zone": "Asia/Tokyo"}).Want(201)
 }
 
+// TestNameInBrackets: sentences show a member as "Anna (Nokia)", so no other partner can have such a name.
+func TestNameInBrackets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.As("nokia").PATCH("/v1/partners/nokia", object{"name": "Nokia"}).Want(200)
+	for _, name := range []string{"Anna (Nokia)", "Anna （NOKIA）", "[N\u043ekia] Anna"} {
+		w.As("xiaomi").PATCH("/v1/partners/xiaomi", object{"name": name}).Refused(409, "name_taken")
+	}
+	w.As("nokia").PATCH("/v1/partners/nokia", object{"name": "Networks (Nokia)"}).Want(200)
+	w.As("operator").POST("/v1/partners", object{"id": "nokia-china", "name": "Nokia Shanghai Bell (China)", "country": "CN", "time_zone": "Asia/Shanghai"}).Want(201)
+}
+
 // TestDuplicatesOfOlderDataRemain: two partners have the same name in data from before names were reserved. Both can be
 // edited, and no third one gets the name.
 func TestDuplicatesOfOlderDataRemain(t *testing.T) {
@@ -210,6 +222,7 @@ func TestRenamesBeforeAnAgreementAreNotRecorded(t *testing.T) {
 	}).Want(201).text("id")
 	w.As("nokia").PATCH("/v1/partners/nokia", object{"name": "Nokia Oyj"}).Want(200)
 	w.waitForRename("xiaomi", later, "Nokia Oyj")
+	w.waitForRename("xiaomi", w.a, "Nokia Oyj")
 	require.Len(t, w.eventsOf("xiaomi", later, "agreement.party_renamed"), 1)
 	require.Len(t, w.eventsOf("xiaomi", w.a, "agreement.party_renamed"), 2)
 }

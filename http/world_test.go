@@ -100,7 +100,7 @@ func buildWorld(t testing.TB) *world {
 	for _, p := range []string{"nokia", "xiaomi", "zte", "acme"} {
 		w.addPartner(p)
 	}
-	w.As("xiaomi").POST("/v1/partners/xiaomi/contacts", object{"code": w.invite("nokia")}).Want(201)
+	w.introduce("nokia", "xiaomi")
 	w.a = w.agree("pact-one", "nokia", "xiaomi")
 	w.three = w.agree("pact-two", "nokia", "xiaomi", "zte")
 	w.other = w.agree("pact-six", "zte", "acme")
@@ -115,6 +115,15 @@ func buildWorld(t testing.TB) *world {
 	w.addDeadLetters()
 	w.addMissingPlaces()
 	return w
+}
+
+// introduce makes two partners contacts, and dismisses the notices.
+func (w *world) introduce(inviting, redeeming string) {
+	w.t.Helper()
+	invitation := w.As(inviting).POST("/v1/partners/"+inviting+"/invitations", nil).Want(201)
+	w.As(redeeming).POST("/v1/partners/"+redeeming+"/contacts", object{"code": invitation.text("code")}).Want(201)
+	w.As(inviting).POST("/v1/partners/"+inviting+"/notices/invitation-"+invitation.text("id")+"/dismiss", nil).Want(204)
+	w.As(redeeming).POST("/v1/partners/"+redeeming+"/notices/contact-"+inviting+"/dismiss", nil).Want(204)
 }
 
 // canary creates a text with the given readers.

@@ -24,6 +24,16 @@ func Keys(name string) []string {
 	return slices.Compact(keys)
 }
 
+// InBrackets returns the parts of a name that are in brackets. Sentences show a member as "Anna (Nokia)", so a partner of
+// that name would look like a member of Nokia.
+func InBrackets(name string) []string {
+	parts := strings.FieldsFunc(norm.NFKC.String(name), func(char rune) bool { return unicode.In(char, unicode.Ps, unicode.Pe) })
+	if len(parts) > 0 && !unicode.In([]rune(norm.NFKC.String(name))[0], unicode.Ps) {
+		parts = parts[1:] // in front of the first bracket
+	}
+	return slices.DeleteFunc(parts, func(part string) bool { return len(Keys(part)) == 0 })
+}
+
 // key maps to lower case only after the skeleton, which changes some letters to upper case. The skeleton makes no
 // difference between 1, l and the upper-case I, so there is none between these and the lower-case i.
 func key(name string) string {

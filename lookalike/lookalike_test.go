@@ -69,6 +69,14 @@ func TestNamesThatDiffer(t *testing.T) {
 	}
 }
 
+func TestInBrackets(t *testing.T) {
+	for name, parts := range map[string][]string{
+		"Nokia": {}, "": {}, "Anna (Nokia)": {"Nokia"}, "安娜（诺基亚）": {"诺基亚"}, "Nokia (China) Oy": {"China", " Oy"}, "[Nokia]": {"Nokia"}, "Nokia ()": {},
+	} {
+		require.ElementsMatch(t, parts, lookalike.InBrackets(name), name)
+	}
+}
+
 func TestNamesWithoutAVisibleCharacter(t *testing.T) {
 	for _, name := range []string{"", " ", "\u200b", "\u2800\u3164", "\u00ad\ufe0f"} {
 		require.Empty(t, lookalike.Keys(name), "%q", name)

@@ -74,13 +74,14 @@ func (p *present) NamesKnown() bool {
 // NameTaken reports whether another partner than the given one has a name, or keeps a former one, with one of the keys.
 func (p *present) NameTaken(by domain.PartnerID, keys []string, keysOf func(string) []string) bool {
 	p.mu.RLock()
-	defer p.mu.RUnlock()
+	others := make([]*domain.Partner, 0, len(p.store.partners))
 	for id, partner := range p.store.partners {
-		if id != by && partner.entity != nil && partner.entity.HasName(keys, keysOf) {
-			return true
+		if id != by && partner.entity != nil {
+			others = append(others, partner.entity)
 		}
 	}
-	return false
+	p.mu.RUnlock() // keysOf may take some microseconds for each name
+	return slices.ContainsFunc(others, func(other *domain.Partner) bool { return other.HasName(keys, keysOf) })
 }
 
 // Partner returns a partner, or nil if it does not exist.

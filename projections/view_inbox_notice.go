@@ -9,8 +9,8 @@ import (
 	"tandem/domain"
 )
 
-// noticeItems returns notices of changes in the partner's own directory and of its counterparties and contacts, until the cause is gone or a manager
-// has dismissed them. A token that is limited to some agreements sees none.
+// noticeItems returns notices of changes in the partner's own directory and of its counterparties and contacts, until
+// the cause is gone or a manager has dismissed them. A token that is limited to some agreements sees none.
 func (v inbox) noticeItems() (items []api.InboxItem) {
 	partner := v.ownDirectory(v.viewer.Partner)
 	if partner == nil {
