@@ -10,7 +10,7 @@ import (
 // Audience says who may see an event. The rules:
 //
 // R16: data private to one partner is invisible to all others everywhere. The id of a private milestone ends in a
-// random suffix, so ids cannot be probed; such a milestone has no acceptor and cannot be delivered. A private
+// random suffix, so ids cannot be probed; such a milestone has no acceptor; its owner completes it. A private
 // forecast stands beside the shared one and never replaces it. The same holds for a private assessment beside the
 // owner's report, private evidence beside shared evidence, and a party's private note on an instrument.
 //

@@ -13,8 +13,8 @@ import "slices"
 // progress again and keeps its history. All acceptors must accept. To prevent an owner from evading a rejection,
 // an acceptor that was asked to decide a delivery is removed only by a change request, even without a baseline.
 //
-// R12: conditional acceptance, see [Condition], and disputes, see [Dispute]. The acceptance clock is not
-// implemented yet.
+// R12: conditional acceptance, see [Condition], and disputes, see [Dispute]. The claimed date of a delivery is
+// plausible, see [milestoneContext.claimedDate]. The acceptance clock is not implemented yet.
 //
 // R14: each participant has its own forecast. Moving a forecast takes a reason. Forecasts further apart than the
 // agreement's tolerance are a disagreement.
