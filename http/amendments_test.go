@@ -84,7 +84,7 @@ func TestPartnerJoinsAgreement(t *testing.T) {
 	require.Len(t, events, 1)
 	require.Equal(t, "agreement.party_invited", events[0]["type"])
 	require.Equal(t, "1."+w.a+".1", events[0]["position"])
-	require.Contains(t, w.As("zte").GET("/v1/partners/zte/inbox").Want(200).told(), "You are invited to join by amendment 2: ZTE joins")
+	require.Contains(t, w.As("zte").GET("/v1/partners/zte/inbox").Want(200).told(), "You are invited to join by amendment 2, “ZTE joins”")
 
 	w.As("zte").POST(all, object{"title": "x", "changes": object{"acceptance_days": 9}}).Refused(403, "not_a_party")
 	w.As("nokia").POST(all+"/1/sign", nil).Refused(409, "invitation_open")
@@ -127,7 +127,7 @@ func TestPartyJoinsProject(t *testing.T) {
 	a := w.As("nokia").PATCH(project, join).Want(200)
 	require.Equal(t, object{"add_participants": []any{"nokia"}}, a.get("pending"))
 	w.As("nokia").PATCH(project, join).Refused(409, "already_called")
-	require.Contains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), "called add-participants")
+	require.Contains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), " proposed to add ")
 	w.As("zte").GET(pair).Refused(404, "not_found")
 
 	w.As("xiaomi").PATCH(project, join).Want(200)
