@@ -25,6 +25,7 @@ type Agreement struct {
 	Signatures            map[domain.PartnerID]*Signature  `json:"signatures" doc:"Every party; null for a party that has not signed."`
 	Termination           *Termination                     `json:"termination" doc:"A termination that is set, or called but not yet by all parties; null if there is none."`
 	Closed                *ClosedDraft                     `json:"closed" doc:"Who declined or withdrew the draft; null otherwise."`
+	TerminationCalls      []TerminationCall                `json:"termination_calls" doc:"The open calls for a mutual termination, oldest first; it is set when all parties have called the same day."`
 	Notices               map[domain.PartnerID]GivenNotice `json:"notices" doc:"Parties that have given notice, or have left."`
 	Version               uint64                           `json:"version"`
 	UpdatedAt             time.Time                        `json:"updated_at"`
@@ -52,6 +53,15 @@ type ClosedDraft struct {
 	By     domain.PartnerID `json:"by"`
 	Reason string           `json:"reason"`
 	At     time.Time        `json:"at"`
+}
+
+// TerminationCall is a party's open call for a mutual termination.
+type TerminationCall struct {
+	Partner     domain.PartnerID `json:"partner"`
+	Member      domain.MemberID  `json:"member" doc:"Who made the call."`
+	EffectiveOn domain.Date      `json:"effective_on" doc:"The last day that it proposes, in UTC."`
+	Reason      string           `json:"reason"`
+	Since       time.Time        `json:"since"`
 }
 
 // GivenNotice is a party's termination notice.

@@ -62,7 +62,7 @@ type Inbox struct {
 
 // InboxItem is a decision that waits for the partner, or a notice.
 type InboxItem struct {
-	Kind            string              `json:"kind" enum:"acceptance,change,signature,amendment,stage,lead,condition,dispute,notice"`
+	Kind            string              `json:"kind" enum:"acceptance,change,signature,amendment,stage,lead,ownership,condition,dispute,notice"`
 	Agreement       *domain.AgreementID `json:"agreement" doc:"Null for a notice, which concerns the partner's own directory, a counterparty or a contact."`
 	Project         *domain.ProjectID   `json:"project"`
 	Milestone       *domain.MilestoneID `json:"milestone"`

@@ -40,7 +40,8 @@ type TerminationCall struct {
 	Partner PartnerID
 	On      Date
 	Reason  string
-	At      int64 // microseconds since 1970 UTC
+	Member  MemberID // who made the call
+	At      int64    // microseconds since 1970 UTC
 }
 
 // TerminationNotice announces that a party leaves the agreement.
@@ -249,7 +250,7 @@ func (e TerminationCalled) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.freezeForLeavers(header)
 	calls := slices.DeleteFunc(slices.Clone(agreement.TerminationCalls), func(call TerminationCall) bool { return call.Partner == e.Partner })
-	agreement.TerminationCalls = append(calls, TerminationCall{e.Partner, e.EffectiveOn, e.Reason, header.RecordedAt.UnixMicro()})
+	agreement.TerminationCalls = append(calls, TerminationCall{e.Partner, e.EffectiveOn, e.Reason, header.Member, header.RecordedAt.UnixMicro()})
 	agreement.Versions.Count(header.Audience, header.RecordedAt)
 }
 

@@ -47,9 +47,10 @@ func (c ProposeChange) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := c.allowed(state, agreement, dc); err != nil {
 		return nil, err
 	}
-	return sharedEvents("", ChangeProposed{
+	events := sharedEvents("", ChangeProposed{
 		len(project.Changes) + 1, c.Key, dc.Actor.Partner, c.Reason, proposed, parties(state, c.ProjectRef, proposed, c.Publish), c.Publish,
-	}), nil
+	})
+	return append(events, agreedByRequest(state, c.ProjectRef, proposed, dc.Actor.Partner)...), nil
 }
 
 func (c ProposeChange) milestone(state State, id MilestoneID) *Milestone {
@@ -234,7 +235,7 @@ func (c ApproveChange) decide(state State, dc DecisionContext) ([]Event, error) 
 	}
 	events := sharedEvents("", event)
 	if len(event.Remaining) > 0 {
-		return events, nil
+		return append(events, agreedByRequest(state, c.ProjectRef, change.Milestones, dc.Actor.Partner)...), nil
 	}
 	effects, err := change.effects(state, dc)
 	if err != nil {
@@ -300,7 +301,7 @@ type MilestoneAgreed struct {
 func (e MilestoneAgreed) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	before := milestone.Plan.Criteria
-	milestone.Plan = e.To.applyTo(milestone.Plan)
+	milestone.Plan, milestone.OwnerNomination = e.To.applyTo(milestone.Plan), nil // the owner has approved the request
 	if e.To.Criteria == nil {
 		milestone.Plan.Criteria = nil
 	}

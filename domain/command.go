@@ -149,6 +149,8 @@ var commands = map[string]wireFormat{
 	"change.withdraw":            wireFormatOf(WithdrawChange{}),
 	"milestone.plan":             wireFormatOf(PlanMilestone{}),
 	"milestone.edit":             wireFormatOf(EditMilestone{}),
+	"milestone.agree":            wireFormatOf(AgreeOwnership{}),
+	"milestone.decline":          wireFormatOf(DeclineOwnership{}),
 	"milestone.start":            wireFormatOf(StartMilestone{}),
 	"milestone.progress":         wireFormatOf(ReportProgress{}),
 	"milestone.forecast":         wireFormatOf(MoveForecast{}),

@@ -102,6 +102,8 @@ var payloads = map[string]wireFormat{
 	"milestone.agreed.v1":                 wireFormatOf(MilestoneAgreed{}),
 	"milestone.planned.v1":                wireFormatOf(MilestonePlanned{}),
 	"milestone.edited.v1":                 wireFormatOf(MilestoneEdited{}),
+	"milestone.ownership_agreed.v1":       wireFormatOf(OwnershipAgreed{}),
+	"milestone.declined.v1":               wireFormatOf(MilestoneDeclined{}),
 	"milestone.started.v1":                wireFormatOf(MilestoneStarted{}),
 	"milestone.progressed.v1":             wireFormatOf(MilestoneProgressed{}),
 	"milestone.progressed.v2":             wireFormatOf(MilestoneReported{}),

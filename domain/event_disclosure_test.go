@@ -55,7 +55,7 @@ func TestDisclosedEvent(t *testing.T) {
 		}}},
 		{InstrumentNoted{Title: "Mi Home", To: "folder 7"}, InstrumentNoted{To: "folder 7"}},
 		{ItemMoved{Item: "lot", Title: "Lot", To: ItemDelivered, From: ItemPlanned}, ItemMoved{}},
-		{MilestonePlanned{plan}, MilestonePlanned{bare}},
+		{MilestonePlanned{Plan: plan}, MilestonePlanned{Plan: bare}},
 		{MilestoneEdited{To: plan, From: bare}, MilestoneEdited{To: bare, From: bare}},
 		{MilestoneShared{Plan: plan}, MilestoneShared{Plan: bare}},
 		{ProjectCreated{Title: "P", Instrument: "mi-home"}, ProjectCreated{Title: "P"}},

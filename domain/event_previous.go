@@ -146,4 +146,7 @@ func (e MilestoneCancelled) Previous() []PreviousValue { return []PreviousValue{
 func (e CriterionChecked) Previous() []PreviousValue { return unlessZero("result", e.From) }
 
 // Previous returns the state.
+func (e MilestoneDeclined) Previous() []PreviousValue { return []PreviousValue{{"state", e.From}} }
+
+// Previous returns the state.
 func (e MilestoneWaived) Previous() []PreviousValue { return []PreviousValue{{"state", e.From}} }

@@ -74,7 +74,7 @@ func storedPrevious(t *testing.T, data []byte, payload Payload) map[string]strin
 // scalarName returns the field whose previous value an event's "from" is.
 func scalarName(payload Payload) string {
 	switch payload.(type) {
-	case MilestoneCancelled, MilestoneWaived:
+	case MilestoneCancelled, MilestoneWaived, MilestoneDeclined:
 		return "state"
 	case ForecastMoved:
 		return "on"

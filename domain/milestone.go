@@ -48,6 +48,7 @@ type Milestone struct {
 	AcceptedOn          Date
 	CompletedOn         Date        // of a private milestone
 	Waivers             []PartnerID // acceptors that waived
+	OwnerNomination     *Nomination // nil: the owner has agreed; replaced, never modified
 	BaselineOn          Date        // the agreed due date; zero: no baseline is agreed
 	Public              bool        // see [MilestonePublished]
 	Versions            Versions
@@ -172,7 +173,7 @@ func (m *Milestone) ForecastsDisagree(toleranceDays int) bool {
 
 // Overdue reports whether the milestone should have been delivered before today, a date in the owner's time zone.
 func (m *Milestone) Overdue(today Date) bool {
-	return (m.State == Planned || m.State == InProgress) && m.Plan.DueOn < today
+	return (m.State == Planned || m.State == InProgress) && m.Plan.DueOn < today && m.OwnerAgreed()
 }
 
 // Variance returns the number of days from the baseline to the delivery date, or to the owner's shared forecast

@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // PlanMilestone adds a milestone. A private milestone is visible to the acting partner only; its id already has a
 // random suffix (R16).
@@ -12,7 +15,8 @@ type PlanMilestone struct {
 
 // MilestonePlanned is the first event of a milestone.
 type MilestonePlanned struct {
-	Plan Plan `json:"plan"`
+	Plan       Plan `json:"plan"`
+	OwnerAsked bool `json:"owner_asked,omitempty"` // another partner named the owner, which has not agreed yet
 }
 
 func (c PlanMilestone) target(State) *Versions { return nil }
@@ -43,7 +47,7 @@ func (c PlanMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := c.allowed(state, agreement, project, dc); err != nil {
 		return nil, err
 	}
-	return []Event{{string(c.MilestoneRef.Milestone), audience, MilestonePlanned{plan}}}, nil
+	return []Event{{string(c.MilestoneRef.Milestone), audience, MilestonePlanned{plan, plan.Owner != dc.Actor.Partner}}}, nil
 }
 
 func (c PlanMilestone) allowed(state State, agreement *Agreement, project *Project, dc DecisionContext) error {
@@ -65,6 +69,7 @@ func (c PlanMilestone) allowed(state State, agreement *Agreement, project *Proje
 func (e MilestonePlanned) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.Ref, milestone.Plan, milestone.Audience, milestone.State = header.milestoneRef(), e.Plan, header.Audience, Planned
+	milestone.OwnerNomination = nominationBy(header, e.OwnerAsked)
 }
 
 // EditMilestone replaces the fields that are not nil. Only the owner edits, until the delivery and without a
@@ -84,8 +89,9 @@ type EditMilestone struct {
 
 // MilestoneEdited carries the new and the old plan.
 type MilestoneEdited struct {
-	To   Plan `json:"to"`
-	From Plan `json:"from"`
+	To         Plan `json:"to"`
+	From       Plan `json:"from"`
+	OwnerAsked bool `json:"owner_asked,omitempty"` // as in MilestonePlanned
 }
 
 func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) {
@@ -124,7 +130,10 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := milestone.requireAcceptorsKept(to); err != nil {
 		return nil, err
 	}
-	return milestone.event(MilestoneEdited{To: to, From: milestone.Plan}), nil
+	if reflect.DeepEqual(to, milestone.Plan) {
+		return nil, conflict("nothing_changes", "Milestone %s already has these values; change at least one.", milestone.Ref.Milestone)
+	}
+	return milestone.event(MilestoneEdited{To: to, From: milestone.Plan, OwnerAsked: to.Owner != milestone.Plan.Owner}), nil
 }
 
 // requireAcceptorsKept refuses to remove an acceptor that was asked to decide a delivery.
@@ -151,7 +160,7 @@ func (c EditMilestone) merged(plan Plan) Plan {
 func (e MilestoneEdited) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.dropChecks(milestone.Plan.Criteria, e.To.Criteria)
-	milestone.Plan = e.To
+	milestone.Plan, milestone.OwnerNomination = e.To, nominationBy(header, e.OwnerAsked)
 	if !slices.Equal(e.To.Acceptors, e.From.Acceptors) || !slices.Equal(e.To.Criteria, e.From.Criteria) {
 		milestone.Waivers = nil // they were given with other acceptors or criteria
 	}
@@ -189,7 +198,7 @@ func (c StartMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 
 func (e MilestoneStarted) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
-	milestone.State, milestone.StartedOn = InProgress, header.dateOr(e.On)
+	milestone.State, milestone.StartedOn, milestone.OwnerNomination = InProgress, header.dateOr(e.On), nil
 }
 
 // CancelMilestone ends a milestone that is no longer wanted. Only the owner cancels, until the delivery and

@@ -188,7 +188,9 @@ func (e ForecastMoved) apply(world *World, header Header) {
 		milestone.PrivateForecasts = upsert(milestone.PrivateForecasts, e.To, key)
 		return
 	}
-	milestone.Forecasts = upsert(milestone.Forecasts, e.To, key)
+	if milestone.Forecasts = upsert(milestone.Forecasts, e.To, key); e.To.Partner == milestone.Plan.Owner {
+		milestone.OwnerNomination = nil
+	}
 }
 
 // CommentMilestone adds a comment for all readers of the milestone, or for the own partner.

@@ -1,5 +1,7 @@
 package domain
 
+import "reflect"
+
 // Partner is an organisation. Its directory (members, tokens, webhooks) is a separate stream; the operator
 // creates it, and the partner's managers maintain it.
 type Partner struct {
@@ -133,6 +135,9 @@ func (c EditPartner) decide(state State, dc DecisionContext) ([]Event, error) {
 	}
 	if err := requireDirectoryManager(dc); err != nil {
 		return nil, err
+	}
+	if reflect.DeepEqual(to, from) {
+		return nil, conflict("nothing_changes", "Partner %s already has these values; change at least one.", c.PartnerID)
 	}
 	event := PartnerEdited{To: to, From: from}
 	if to.Name != from.Name {

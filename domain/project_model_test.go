@@ -340,7 +340,8 @@ func (m *planModel) work(who PartnerID, command Command) bool {
 	waiting := x.state == Delivered && slices.Contains(x.missing, who)
 	switch command := command.(type) {
 	case EditMilestone:
-		return when(owns && undelivered && x.base == 0, func() {
+		changes := (command.DueOn != nil && *command.DueOn != x.due) || (command.Title != nil && *command.Title != x.title)
+		return when(owns && undelivered && x.base == 0 && changes, func() {
 			set(&x.due, command.DueOn)
 			set(&x.title, command.Title)
 		})

@@ -70,6 +70,8 @@ var verbs = map[string]verb{
 	"withdraw-change":    {"change.withdraw", "project", ""},
 	"plan":               {"milestone.plan", "milestone", "title=Milestone due_on=2018-03-30"},
 	"edit":               {"milestone.edit", "milestone", ""},
+	"agree":              {"milestone.agree", "milestone", ""},
+	"decline-milestone":  {"milestone.decline", "milestone", ""},
 	"start":              {"milestone.start", "milestone", ""},
 	"progress":           {"milestone.progress", "milestone", ""},
 	"forecast":           {"milestone.forecast", "milestone", ""},

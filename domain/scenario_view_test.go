@@ -338,6 +338,9 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	if milestone.BaselineOn != 0 {
 		words[1] += " as agreed"
 	}
+	if !milestone.OwnerAgreed() {
+		words[1] += ", waits for its owner's agreement"
+	}
 	if milestone.Plan.Title != "Milestone" {
 		words = append(words, "titled "+milestone.Plan.Title)
 	}

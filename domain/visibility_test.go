@@ -117,6 +117,8 @@ var probes = map[string]struct {
 		return PlanMilestone{MilestoneRef: MilestoneRef{x.agreement, x.project, "new"}, Plan: Plan{Title: "T", Owner: "nokia", DueOn: 2018_03_30}}
 	}},
 	"milestone.edit":             {aboutMilestone, func(x targets) Command { return EditMilestone{MilestoneRef: x.ref(), Title: new("T")} }},
+	"milestone.agree":            {aboutMilestone, func(x targets) Command { return AgreeOwnership{x.ref()} }},
+	"milestone.decline":          {aboutMilestone, func(x targets) Command { return DeclineOwnership{x.ref(), "r"} }},
 	"milestone.start":            {aboutMilestone, func(x targets) Command { return StartMilestone{x.ref()} }},
 	"milestone.progress":         {aboutMilestone, func(x targets) Command { return ReportProgress{MilestoneRef: x.ref(), Percent: new(50)} }},
 	"milestone.forecast":         {aboutMilestone, func(x targets) Command { return MoveForecast{MilestoneRef: x.ref(), On: 2018_05_01, Reason: "r"} }},

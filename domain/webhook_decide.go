@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // SecretOverlap is how long a rotated secret still signs beside its successor.
 const SecretOverlap = 24 * time.Hour
@@ -74,6 +77,9 @@ func (c EditWebhook) decide(state State, dc DecisionContext) ([]Event, error) {
 	}
 	if err := dc.requireManager(); err != nil {
 		return nil, err
+	}
+	if reflect.DeepEqual(to, webhook.Settings) {
+		return nil, conflict("nothing_changes", "Webhook %s already has these values; change at least one.", c.Webhook)
 	}
 	return webhookEvent(c.Partner, c.Webhook, WebhookEdited{To: to, From: webhook.Settings}), nil
 }

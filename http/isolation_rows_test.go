@@ -251,6 +251,8 @@ func milestoneRows() map[string]row {
 		"editMilestone":       act(owners, object{"description": "try"}),
 		"getMilestoneHistory": {sees: readerPartner},
 		"getMilestoneDates":   {sees: readerPartner},
+		"agreeMilestone":      act(owners, nil),
+		"declineMilestone":    act(owners, object{"reason": "try"}),
 		"startMilestone":      act(owners, nil),
 		"progressMilestone":   act(owners, object{"percent": 50}),
 		"forecastMilestone":   act(managers, object{"on": "2018-01-01", "reason": "try"}),

@@ -13,6 +13,8 @@ func actionRoutes() []*route {
 		return changeRoute(http.MethodPost, lastSegment(path)+"Milestone", path, summary, callers, milestoneVisible, api.Milestone{}, handler)
 	}
 	return []*route{
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/agree", "Agree to own a milestone that another partner has planned", owner, command(agreeMilestone)),
+		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/decline", "Decline to own a milestone that another partner has planned, with a reason; this cancels it", owner, command(declineMilestone)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/start", "Begin the work", owner, command(startMilestone)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/progress", "Report progress and health; with audience private, a participant's own assessment", reporter, command(reportProgress)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/forecast", "Move the own partner's forecast", participants, command(moveForecast)),
@@ -37,6 +39,14 @@ func actionRoutes() []*route {
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/share", "Share a private milestone with all participants; cannot be undone", owner, command(shareMilestone)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/comment", "Comment for all readers of the milestone or for the own partner", participants, command(commentMilestone)),
 	}
+}
+
+func agreeMilestone(req *writeCall, _ *api.Nothing) (*intent, error) {
+	return req.milestoneIntent(domain.AgreeOwnership{MilestoneRef: req.milestone()}), nil
+}
+
+func declineMilestone(req *writeCall, body *api.Declining) (*intent, error) {
+	return req.milestoneIntent(domain.DeclineOwnership{MilestoneRef: req.milestone(), Reason: body.Reason}), nil
 }
 
 func startMilestone(req *writeCall, _ *api.Nothing) (*intent, error) {

@@ -35,7 +35,7 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 		ForecastToleranceDays: terms.ForecastToleranceDays, Announced: terms.Announced,
 		Documents: documentsShape(terms.Documents), TermsSHA256: agreement.TermsDocument().SHA256(),
 		Signatures:  map[domain.PartnerID]*api.Signature{},
-		Termination: terminationShape(agreement), Closed: closedShape(agreement.Closed), Notices: map[domain.PartnerID]api.GivenNotice{},
+		Termination: terminationShape(agreement), Closed: closedShape(agreement.Closed), Notices: map[domain.PartnerID]api.GivenNotice{}, TerminationCalls: []api.TerminationCall{},
 		URL: v.url("agreements", string(agreement.ID)),
 	}
 	for _, partner := range terms.Parties {
@@ -46,6 +46,11 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 	}
 	for _, notice := range agreement.TerminationNotices {
 		shape.Notices[notice.Partner] = api.GivenNotice{EffectiveOn: notice.On, Reason: notice.Reason}
+	}
+	for _, call := range agreement.TerminationCalls {
+		shape.TerminationCalls = append(shape.TerminationCalls, api.TerminationCall{
+			Partner: call.Partner, Member: call.Member, EffectiveOn: call.On, Reason: call.Reason, Since: time.UnixMicro(call.At).UTC(),
+		})
 	}
 	shape.Version, shape.UpdatedAt = agreement.Versions.For(v.viewer.Partner)
 	return shape

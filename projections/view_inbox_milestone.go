@@ -12,6 +12,10 @@ import (
 // dispute no condition waits.
 func (v inbox) milestoneItems(node *milestoneNode) (items []api.InboxItem) {
 	milestone, me := node.entity, v.viewer.Partner
+	if nomination := milestone.OwnerNomination; nomination != nil && milestone.Plan.Owner == me && !milestone.State.Final() && !milestone.Ended(node.project.entity) {
+		items = append(items, v.milestoneItem(milestone, "ownership", nomination.At,
+			v.text("ownership", values{"Partner": v.nameAt(nomination.By, nomination.At)})))
+	}
 	if milestone.Awaits(me) {
 		items = append(items, v.acceptanceItem(node))
 	}

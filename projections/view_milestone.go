@@ -31,7 +31,7 @@ func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 		Forecasts:       forecasts(milestone),
 		PrivateForecast: nilIfZero(milestone.PrivateForecast(v.viewer.Partner).On),
 		Disagreement:    milestone.ForecastsDisagree(v.tolerance(node.project.agreement)),
-		Overdue:         v.overdue(node), Ended: milestone.Ended(node.project.entity),
+		Overdue:         v.overdue(node), Ended: milestone.Ended(node.project.entity), OwnerAgreed: milestone.OwnerAgreed(),
 		DeliveredOn: nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
 		CompletedOn: nilIfZero(milestone.CompletedOn),
 		Acceptance:  v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),

@@ -97,7 +97,7 @@ func (v *View) tallyMilestone(node *milestoneNode, tallies ...*tally) {
 		switch {
 		case overdue:
 			total.overdue++
-		case total.nextDue == nil && (milestone.State == domain.Planned || milestone.State == domain.InProgress):
+		case total.nextDue == nil && milestone.OwnerAgreed() && (milestone.State == domain.Planned || milestone.State == domain.InProgress):
 			total.nextDue = &api.MilestoneRef{
 				Agreement: milestone.Ref.Agreement, Project: milestone.Ref.Project,
 				Milestone: milestone.Ref.Milestone, DueOn: milestone.Plan.DueOn,

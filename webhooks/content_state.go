@@ -47,6 +47,7 @@ var eventStyles = map[string]stateStyle{
 	"change.withdrawn": {formats.Neutral, "withdrawn"}, "change.voided": {formats.Warning, "void"},
 
 	"milestone.agreed": {formats.Good, "agreed"}, "milestone.planned": milestoneStyle, "milestone.edited": milestoneStyle, "milestone.started": milestoneStyle,
+	"milestone.ownership_agreed": milestoneStyle, "milestone.declined": {formats.Bad, "declined"},
 	"milestone.progressed": milestoneStyle, "milestone.assessed": milestoneStyle, "milestone.evidence_kept": milestoneStyle, "milestone.forecast_moved": milestoneStyle, "milestone.delivered": milestoneStyle, "milestone.completed": milestoneStyle,
 	"milestone.delivery_withdrawn": milestoneStyle, "milestone.accepted": milestoneStyle, "milestone.conditionally_accepted": milestoneStyle,
 	"milestone.condition_met": milestoneStyle, "milestone.condition_refused": {formats.Warning, "conditionally_accepted"},

@@ -316,6 +316,8 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 		return string(event.Settlement) + overCondition(event.Condition), args{"Round": event.Round, "Number": event.Condition}
 	case domain.MilestoneRejected:
 		return "", args{"Round": event.Round, "Reasons": strings.Join(event.Reasons, p.style.semicolon)}
+	case domain.MilestoneDeclined:
+		return "", args{"Reason": event.Reason}
 	case domain.MilestoneCancelled:
 		switch {
 		case event.ProjectEnd != "":
