@@ -247,8 +247,9 @@ func ref(id string) domain.MilestoneRef {
 
 func (w *world) plan(names ...string) {
 	w.t.Helper()
+	due := max(20180330, domain.DateOf(w.clock.Now()))
 	for _, id := range names {
-		w.do(nokia, domain.PlanMilestone{MilestoneRef: ref(id), Plan: domain.Plan{Title: "Title " + id, Owner: "nokia", DueOn: 20180330}})
+		w.do(nokia, domain.PlanMilestone{MilestoneRef: ref(id), Plan: domain.Plan{Title: "Title " + id, Owner: "nokia", DueOn: due}})
 	}
 }
 
