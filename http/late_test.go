@@ -130,3 +130,39 @@ func TestWithdrawnPartyEndsOpenProjects(t *testing.T) {
 	a = w.As("xiaomi").POST(radio+"/complete", nil).Want(200)
 	require.Equal(t, "completed", a.get("stage"))
 }
+
+// R7, R16: a partner that has left a project keeps the events that it has seen, with their wording, and learns of
+// nothing later: no answer of any read, no position and no ETag changes.
+func TestLeaverSeesNothingLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	project := w.at(w.three, "trio")
+	w.As("nokia").POST(w.at(w.three)+"/projects", object{
+		"id": "trio", "title": "Trio", "stage": "proposed", "lead": "nokia", "participants": []string{"nokia", "xiaomi", "zte"},
+	}).Want(201)
+	w.As("nokia").POST(project+"/milestones", object{"id": "mast", "title": "Mast", "owner": "nokia", "acceptors": []string{"xiaomi"}, "due_on": "2018-01-01"}).Want(201)
+	w.As("nokia").POST(project+"/leave", object{"partner": "zte"}).Want(200)
+	w.As("xiaomi").POST(project+"/leave", object{"partner": "zte"}).Want(200)
+	w.As("zte").POST(project+"/leave", object{"reason": "no budget"}).Want(204)
+	events := w.As("zte").GET(w.at(w.three) + "/events?limit=200").Want(200).list("events")
+	require.Equal(t, "project.participant_left", events[len(events)-1]["type"])
+	read := func() (all []string) {
+		for _, path := range []string{
+			w.at(w.three) + "/events?limit=200", w.at(w.three) + "/projects", "/v1/partners/zte/events?limit=200", "/v1/partners/zte/milestones",
+			"/v1/partners/zte/status", "/v1/partners/zte/inbox",
+		} {
+			a := w.As("zte").GET(path).Want(200)
+			all = append(all, path+a.etag()+a.position()+string(a.body))
+		}
+		return all
+	}
+	before := read()
+	w.As("nokia").PATCH(project, object{"title": "Canary"}).Want(200)
+	w.As("nokia").PATCH(project+"/milestones/mast", object{"title": "Canary"}).Want(200)
+	w.As("xiaomi").POST(project+"/milestones/mast/comment", object{"text": "Canary"}).Want(200)
+	w.As("xiaomi").POST(project+"/commit", nil).Want(200)
+	require.Equal(t, before, read())
+	for _, path := range []string{project, project + "/status", project + "/milestones/mast", project + "/milestones/mast/history"} {
+		w.As("zte").GET(path).Refused(404, "not_found")
+	}
+}

@@ -18,6 +18,10 @@ func projectRoutes() []*route {
 		call := lastSegment(path)
 		return changeRoute(http.MethodPost, call+"Project", path, summary, participants, projectVisible, api.Project{}, command(endProject(domain.StageMove(call))))
 	}
+	leave := changeRoute(http.MethodPost, "leaveProject", "/v1/agreements/{agreement}/projects/{project}/leave",
+		"Call the end of a partner's participation; requires every participant; refused while the partner leads the project, or owns or accepts open milestones",
+		participants, projectVisible, api.Project{}, command(leaveProject))
+	leave.success = append(leave.success, http.StatusNoContent) // with the last call, the partner that left no longer sees the project
 	return []*route{
 		readRoute("listProjects", "/v1/agreements/{agreement}/projects", "The projects of the caller's partner", anyParty, agreementVisible,
 			api.Projects{}, listProjects, listParameters()...),
@@ -33,9 +37,7 @@ func projectRoutes() []*route {
 			participants, projectVisible, api.Project{}, command(declineProject)),
 		changeRoute(http.MethodPost, "changeProjectLead", "/v1/agreements/{agreement}/projects/{project}/change-lead", "Call another lead; requires every participant",
 			participants, projectVisible, api.Project{}, command(changeProjectLead)),
-		changeRoute(http.MethodPost, "leaveProject", "/v1/agreements/{agreement}/projects/{project}/leave",
-			"Call the end of a partner's participation; requires every participant; refused while the partner leads the project, or owns or accepts open milestones",
-			participants, projectVisible, api.Project{}, command(leaveProject)),
+		leave,
 		move("/v1/agreements/{agreement}/projects/{project}/start", "Start a committed project", lead),
 		move("/v1/agreements/{agreement}/projects/{project}/pause", "Pause an active project, with a reason", lead),
 		move("/v1/agreements/{agreement}/projects/{project}/resume", "Resume a paused project", lead),
