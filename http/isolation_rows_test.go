@@ -146,7 +146,7 @@ func (w *world) rows() map[string]row {
 		"listTokens":            {sees: readerOrOperator},
 		"issueToken":            {sees: readerOrOperator, does: directors, body: object{"name": "New", "role": "viewer"}},
 		"getToken":              {sees: readerOrOperator},
-		"confirmToken":          {sees: readerOrOperator, does: noActor},
+		"confirmToken":          {sees: readerOrOperator, does: unlimitedManagers, also: []int{http.StatusForbidden}},
 		"revokeToken":           {sees: readerOrOperator, does: directors},
 		"getCommand":            {sees: sender},
 		"getDescription":        {sees: anyActor},
