@@ -29,7 +29,8 @@ type Agreement struct {
 	Notices               map[domain.PartnerID]GivenNotice `json:"notices" doc:"Parties that have given notice, or have left."`
 	Version               uint64                           `json:"version"`
 	UpdatedAt             time.Time                        `json:"updated_at"`
-	URL                   string                           `json:"url" format:"uri"`
+	Creation
+	URL string `json:"url" format:"uri"`
 }
 
 // Agreements is one page of a partner's agreements, sorted by id.

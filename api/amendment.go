@@ -25,7 +25,8 @@ type Amendment struct {
 	DecidedAt   *time.Time                      `json:"decided_at" doc:"When it came into force, was rejected, withdrawn or voided; null while it is open."`
 	Version     uint64                          `json:"version"`
 	UpdatedAt   time.Time                       `json:"updated_at"`
-	URL         string                          `json:"url" format:"uri"`
+	Creation
+	URL string `json:"url" format:"uri"`
 }
 
 // Amendments is one page of an agreement's amendments, by number.

@@ -23,7 +23,8 @@ type Change struct {
 	DecidedAt  *time.Time                  `json:"decided_at" doc:"When it was approved, rejected, withdrawn or voided; null while it is open."`
 	Version    uint64                      `json:"version"`
 	UpdatedAt  time.Time                   `json:"updated_at"`
-	URL        string                      `json:"url" format:"uri"`
+	Creation
+	URL string `json:"url" format:"uri"`
 }
 
 // Changes is one page of a project's change requests, by number.

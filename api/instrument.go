@@ -6,6 +6,7 @@ import (
 
 // Instrument is one legal part of an agreement, as far as the caller may see it.
 type Instrument struct {
+	Creation
 	Agreement   domain.AgreementID                     `json:"agreement"`
 	ID          *domain.InstrumentID                   `json:"id" doc:"null unless detail is full or summary."`
 	Detail      domain.Detail                          `json:"detail" enum:"full,summary,kind" doc:"How much the caller sees. full: its partner has a role or an obligation in the instrument, or the kind has no roles. summary: id, kind, title and roles of a disclosed instrument. kind: only that an undisclosed instrument of this kind exists. What is not shown is null or empty."`

@@ -47,7 +47,8 @@ type Milestone struct {
 	Clause            *string                          `json:"clause" doc:"Clause of the instrument whose obligation it serves."`
 	Version           uint64                           `json:"version" doc:"The number of its events that the caller may see."`
 	UpdatedAt         time.Time                        `json:"updated_at"`
-	URL               string                           `json:"url" format:"uri"`
+	Creation
+	URL string `json:"url" format:"uri"`
 }
 
 // Milestones is one page of a list of milestones, sorted by due date, agreement, project and id.

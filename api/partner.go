@@ -27,7 +27,8 @@ type Partner struct {
 	Contact   bool             `json:"contact" doc:"An invitation has introduced the partner to the caller's; see the contacts."`
 	Version   uint64           `json:"version"`
 	UpdatedAt time.Time        `json:"updated_at"`
-	URL       string           `json:"url" format:"uri"`
+	Creation
+	URL string `json:"url" format:"uri"`
 }
 
 // Partners lists the caller's partner, its counterparties and contacts, sorted by id.

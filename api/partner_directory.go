@@ -16,6 +16,7 @@ type Member struct {
 	MaySign   bool             `json:"may_sign" doc:"May sign agreements and amendments for the partner, with a manager token."`
 	Version   uint64           `json:"version"`
 	UpdatedAt time.Time        `json:"updated_at"`
+	Creation
 }
 
 // Members is one page of a partner's members, sorted by id.
@@ -39,6 +40,7 @@ type Token struct {
 	Revoked     bool                 `json:"revoked"`
 	Version     uint64               `json:"version"`
 	UpdatedAt   time.Time            `json:"updated_at"`
+	Creation
 }
 
 // Tokens is one page of a partner's tokens, sorted by id.

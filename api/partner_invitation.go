@@ -19,7 +19,8 @@ type Invitation struct {
 	RedeemedAt *time.Time          `json:"redeemed_at"`
 	Version    uint64              `json:"version"`
 	UpdatedAt  time.Time           `json:"updated_at"`
-	URL        string              `json:"url" format:"uri"`
+	Creation
+	URL string `json:"url" format:"uri"`
 }
 
 // Invitations is one page of a partner's invitations, sorted by id.

@@ -23,7 +23,8 @@ type Project struct {
 	PendingCalls []PendingCall                           `json:"pending_calls" doc:"The open calls with their values, oldest first. Calls agree only if their values are equal."`
 	Version      uint64                                  `json:"version"`
 	UpdatedAt    time.Time                               `json:"updated_at"`
-	URL          string                                  `json:"url" format:"uri"`
+	Creation
+	URL string `json:"url" format:"uri"`
 }
 
 // PendingCall is a participant's open call of a move that requires every participant. The values that do not

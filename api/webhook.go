@@ -27,7 +27,8 @@ type Webhook struct {
 	Version        uint64               `json:"version"`
 	CreatedAt      time.Time            `json:"created_at" doc:"Events recorded before this time are sent only by a replay."`
 	UpdatedAt      time.Time            `json:"updated_at"`
-	URL            string               `json:"url" format:"uri"`
+	Creation
+	URL string `json:"url" format:"uri"`
 }
 
 // Webhooks is one page of a partner's webhooks, sorted by id.

@@ -31,13 +31,14 @@ type Agreement struct {
 	DraftedBy          PartnerID   // empty: the operator
 	Closed             ClosedDraft // of a draft that was declined or withdrawn; zero: it was not
 	Instruments        []Instrument
-	MovedItems         []ItemProgress      // of items about which a fact has been stated, sorted
-	Amendments         []*Amendment        // by number; an entry is replaced, never modified
-	Notes              []InstrumentNote    // private, each visible to its partner only; sorted
-	Termination        Termination         // of an early end; zero: none is set
-	TerminationCalls   []TerminationCall   // open calls, oldest first
-	TerminationNotices []TerminationNotice // sorted by partner; replaced, never modified
-	Renames            []RecordedRename    // of parties, oldest first
+	InstrumentsAdded   []InstrumentAddition // when each was added, sorted by id
+	MovedItems         []ItemProgress       // of items about which a fact has been stated, sorted
+	Amendments         []*Amendment         // by number; an entry is replaced, never modified
+	Notes              []InstrumentNote     // private, each visible to its partner only; sorted
+	Termination        Termination          // of an early end; zero: none is set
+	TerminationCalls   []TerminationCall    // open calls, oldest first
+	TerminationNotices []TerminationNotice  // sorted by partner; replaced, never modified
+	Renames            []RecordedRename     // of parties, oldest first
 	Versions           Versions
 }
 
@@ -239,7 +240,7 @@ func sharedEvents(subject string, payloads ...Payload) []Event {
 func (e AgreementDrafted) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.ID, agreement.Terms, agreement.DraftedBy = header.Stream.Agreement, e.Terms, header.Partner
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 // EditAgreement replaces the terms of a draft that are not nil.
@@ -336,7 +337,7 @@ func (e PartiesAdded) apply(world *World, header Header) {
 		agreement.Versions.join(partner, header.RecordedAt)
 	}
 	agreement.Terms, agreement.Signatures = e.Terms, nil
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 func (c EditAgreement) merged(terms Terms) Terms {
@@ -394,5 +395,5 @@ func (e AgreementEdited) apply(world *World, header Header) {
 		}
 	}
 	agreement.Terms, agreement.Signatures = e.To, nil
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }

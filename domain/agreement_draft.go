@@ -119,7 +119,7 @@ func (e InstrumentEdited) apply(world *World, header Header) {
 		*instrument = e.To
 	}
 	agreement.Signatures = nil
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 // RemoveInstrument removes an instrument from a draft.
@@ -154,7 +154,7 @@ func (e InstrumentRemoved) apply(world *World, header Header) {
 	agreement.Instruments = slices.DeleteFunc(slices.Clone(agreement.Instruments), func(instrument Instrument) bool { return instrument.ID == id })
 	agreement.Notes = slices.DeleteFunc(slices.Clone(agreement.Notes), func(note InstrumentNote) bool { return note.Instrument == id })
 	agreement.Signatures = nil
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 // DeclineAgreement closes a draft for a party that does not want the agreement.
@@ -234,7 +234,7 @@ func (e AgreementWithdrawn) apply(world *World, header Header) {
 func (h Header) closeDraft(world *World, state AgreementState, reason string) {
 	agreement := world.editAgreement(h.Stream.Agreement)
 	agreement.Closed = ClosedDraft{state, h.Partner, reason, h.RecordedAt.UnixMicro()}
-	agreement.Versions.Count(h.Audience, h.RecordedAt)
+	agreement.Versions.count(h)
 }
 
 // ClosedAt returns when the draft was declined or withdrawn.

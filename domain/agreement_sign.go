@@ -81,11 +81,11 @@ func (e AgreementSigned) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	e.Signature.At = header.RecordedAt.UnixMicro()
 	agreement.Signatures = upsert(agreement.Signatures, e.Signature, Signature.key)
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 func (AgreementActivated) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.Active = true
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }

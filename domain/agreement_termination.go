@@ -251,21 +251,21 @@ func (e TerminationCalled) apply(world *World, header Header) {
 	agreement.freezeForLeavers(header)
 	calls := slices.DeleteFunc(slices.Clone(agreement.TerminationCalls), func(call TerminationCall) bool { return call.Partner == e.Partner })
 	agreement.TerminationCalls = append(calls, TerminationCall{e.Partner, e.EffectiveOn, e.Reason, header.Member, header.RecordedAt.UnixMicro()})
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 func (e NoticeGiven) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.freezeForLeavers(header)
 	agreement.TerminationNotices = upsert(agreement.TerminationNotices, TerminationNotice{e.Partner, e.EffectiveOn, e.Reason, header.RecordedAt.UnixMicro(), nil}, TerminationNotice.key)
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 func (e AgreementTerminated) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.freezeForLeavers(header)
 	agreement.Termination, agreement.TerminationCalls = Termination{e.Mode, e.EffectiveOn, e.Reason, e.CalledBy}, nil
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 // departedPartners refuses a plan that adds a partner that has left.

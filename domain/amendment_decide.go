@@ -208,7 +208,7 @@ func (e AmendmentProposed) apply(world *World, header Header) {
 // editAmendment returns the amendment for modification by the fold, and counts the event.
 func (h Header) editAmendment(world *World, number int) *Amendment {
 	amendment := h.editAmendmentUncounted(world, number)
-	amendment.Versions.Count(h.Audience, h.RecordedAt)
+	amendment.Versions.count(h)
 	return amendment
 }
 

@@ -155,8 +155,8 @@ func (e PartyInvited) apply(world *World, header Header) {
 		agreement.Versions.join(partner, header.RecordedAt)
 		amendment.Versions.join(partner, header.RecordedAt)
 	}
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
-	amendment.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
+	amendment.Versions.count(header)
 }
 
 func (e AgreementAmended) apply(world *World, header Header) {
@@ -164,11 +164,14 @@ func (e AgreementAmended) apply(world *World, header Header) {
 	agreement.freezeForLeavers(header)
 	changed := e.result(agreement)
 	agreement.Terms, agreement.Instruments = changed.Terms, changed.Instruments
+	for _, added := range e.Added {
+		agreement.noteAddition(added.ID, header)
+	}
 	for _, signature := range e.Joined {
 		signature.At = agreement.signedAt(e.Amendment, signature.Partner)
 		agreement.Signatures = upsert(agreement.Signatures, signature, Signature.key)
 	}
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 // result returns the agreement with the terms and instruments that the amendment results in.

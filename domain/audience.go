@@ -52,6 +52,37 @@ type Versions struct {
 	Shared  EventCount
 	Private []PartnerCount // sorted by partner; replaced, never modified
 	Unseen  []PartnerCount // shared events from before a partner joined, which it does not see; sorted, replaced
+
+	First       Creation  // the first event
+	FirstFor    PartnerID // the partner to which that event is private; empty: it is shared
+	FirstShared Creation  // the first shared event, if the first one is private
+}
+
+// Creation says when an entity was created, and by whom.
+type Creation struct {
+	At      int64     // microseconds since 1970 UTC
+	Partner PartnerID // empty for the operator and the system
+	Member  MemberID
+}
+
+// CreationFor returns the creation as the partner may know it: of an entity that was shared later, the sharing; false if
+// it does not see that event.
+func (v Versions) CreationFor(partner PartnerID) (creation Creation, seen bool) {
+	if v.FirstFor != "" && v.FirstFor == partner {
+		return v.First, true
+	}
+	creation = v.First
+	if v.FirstFor != "" {
+		creation = v.FirstShared
+	}
+	return creation, creation.At != 0 && v.sees(partner, creation)
+}
+
+// sees reports whether the partner had access when the shared event was recorded.
+func (v Versions) sees(partner PartnerID, shared Creation) bool {
+	return !slices.ContainsFunc(v.Unseen, func(count PartnerCount) bool {
+		return count.Partner == partner && count.Count.LastAt > shared.At
+	})
 }
 
 // EventCount is a number of events and the time of the last one, in microseconds since 1970 UTC.
@@ -103,10 +134,33 @@ func (v Versions) hasLeft(partner PartnerID) bool {
 func (v *Versions) leave(partner PartnerID) {
 	version, at := v.For(partner)
 	v.Private = upsert(v.Private, PartnerCount{partner, EventCount{version, at.UnixMicro()}}, PartnerCount.key)
-	v.Unseen = upsert(v.Unseen, PartnerCount{partner, EventCount{Events: math.MaxUint64}}, PartnerCount.key)
+	joined := int64(0) // it still does not see what was recorded before
+	for _, unseen := range v.Unseen {
+		if unseen.Partner == partner {
+			joined = unseen.Count.LastAt
+		}
+	}
+	v.Unseen = upsert(v.Unseen, PartnerCount{partner, EventCount{math.MaxUint64, joined}}, PartnerCount.key)
 }
 
 func (m PartnerCount) key() string { return string(m.Partner) }
+
+// creation describes the event's commit.
+func (h Header) creation() Creation { return Creation{h.RecordedAt.UnixMicro(), h.Partner, h.Member} }
+
+// count adds an event about the entity, and remembers the first one.
+func (v *Versions) count(header Header) {
+	only, private := header.Audience.Private()
+	switch {
+	case v.First.At == 0:
+		if v.First = header.creation(); private {
+			v.FirstFor = only
+		}
+	case v.FirstFor != "" && v.FirstShared.At == 0 && !private:
+		v.FirstShared = header.creation()
+	}
+	v.Count(header.Audience, header.RecordedAt)
+}
 
 // Count adds an event with the given audience, recorded at the given time.
 func (v *Versions) Count(audience Audience, at time.Time) {

@@ -149,7 +149,7 @@ func (h Header) editChange(world *World, number int) *ChangeRequest {
 		list = append(list, &fresh)
 	}
 	project.Changes = list
-	fresh.Versions.Count(h.Audience, h.RecordedAt)
+	fresh.Versions.count(h)
 	return &fresh
 }
 

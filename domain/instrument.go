@@ -247,5 +247,26 @@ func errInstrumentExists(agreement *Agreement, id InstrumentID) error {
 func (e InstrumentAdded) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.Instruments, agreement.Signatures = with(agreement.Instruments, e.Instrument), nil
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.noteAddition(e.Instrument.ID, header)
+	agreement.Versions.count(header)
+}
+
+// InstrumentAddition says when an instrument was added to its agreement, by an addition to the draft or by an amendment.
+type InstrumentAddition struct {
+	Instrument InstrumentID
+	Creation   Creation
+}
+
+func (a *Agreement) noteAddition(id InstrumentID, header Header) {
+	a.InstrumentsAdded = upsert(a.InstrumentsAdded, InstrumentAddition{id, header.creation()}, func(added InstrumentAddition) string { return string(added.Instrument) })
+}
+
+// InstrumentCreation returns when an instrument was added, and by whom; false if the partner does not see that event.
+func (a *Agreement) InstrumentCreation(id InstrumentID, partner PartnerID) (Creation, bool) {
+	for _, added := range a.InstrumentsAdded {
+		if added.Instrument == id {
+			return added.Creation, a.Versions.sees(partner, added.Creation)
+		}
+	}
+	return Creation{}, false
 }

@@ -59,5 +59,5 @@ func (e InstrumentNoted) apply(world *World, header Header) {
 	partner, _ := header.Audience.Private()
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.Notes = upsert(agreement.Notes, InstrumentNote{InstrumentID(header.Subject), partner, e.To}, InstrumentNote.key)
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }

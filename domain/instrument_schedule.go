@@ -272,7 +272,7 @@ func (e ItemMoved) apply(world *World, header Header) {
 	}
 	agreement.MovedItems = upsert(agreement.MovedItems, progress, ItemProgress.key)
 	if len(e.Readers) == 0 {
-		agreement.Versions.Count(header.Audience, header.RecordedAt)
+		agreement.Versions.count(header)
 	}
 	for _, partner := range agreement.present(e.Readers, header.RecordedAt) {
 		agreement.Versions.Count(PrivateTo(partner), header.RecordedAt)

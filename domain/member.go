@@ -74,7 +74,7 @@ func (e MemberAdded) apply(world *World, header Header) {
 	ref := MemberRef{header.Stream.Partner, MemberID(header.Subject)}
 	member := world.editMember(ref)
 	member.Ref, member.Role, member.MaySign = ref, e.Role, e.MaySign
-	member.Versions.Count(header.Audience, header.RecordedAt)
+	member.Versions.count(header)
 }
 
 // EditMember replaces the fields that are not nil. Without any it records that only the name or the e-mail address
@@ -139,7 +139,7 @@ func (e MemberEdited) apply(world *World, header Header) {
 	member := world.editMember(MemberRef{header.Stream.Partner, MemberID(header.Subject)})
 	member.Role = e.To
 	set(&member.MaySign, e.MaySign)
-	member.Versions.Count(header.Audience, header.RecordedAt)
+	member.Versions.count(header)
 }
 
 // RemoveMember ends a membership and invalidates the member's tokens.
@@ -163,5 +163,5 @@ func (c RemoveMember) decide(state State, dc DecisionContext) ([]Event, error) {
 func (MemberRemoved) apply(world *World, header Header) {
 	member := world.editMember(MemberRef{header.Stream.Partner, MemberID(header.Subject)})
 	member.Removed = true
-	member.Versions.Count(header.Audience, header.RecordedAt)
+	member.Versions.count(header)
 }

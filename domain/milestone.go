@@ -140,6 +140,9 @@ func (m *Milestone) VisibleTo(partner PartnerID, project *Project) bool {
 func (m *Milestone) WithoutPrivate() *Milestone {
 	open := *m
 	open.PrivateForecasts, open.Assessments, open.PrivateEvidence, open.Versions.Private = nil, nil, nil, nil
+	if open.Versions.FirstFor != "" {
+		open.Versions.First, open.Versions.FirstFor = open.Versions.FirstShared, ""
+	}
 	return &open
 }
 
@@ -324,6 +327,6 @@ func (m milestoneContext) event(payload Payload) []Event {
 
 func (h Header) editMilestone(world *World) *Milestone {
 	milestone := world.editMilestone(h.milestoneRef())
-	milestone.Versions.Count(h.Audience, h.RecordedAt)
+	milestone.Versions.count(h)
 	return milestone
 }

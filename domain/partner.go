@@ -95,7 +95,7 @@ func (e PartnerCreated) apply(world *World, header Header) {
 	partner := world.editPartner(header.Stream.Partner)
 	partner.ID = header.Stream.Partner
 	partner.setProfile(e.Profile)
-	partner.Versions.Count(header.Audience, header.RecordedAt)
+	partner.Versions.count(header)
 }
 
 func directoryEvent(subject string, payload Payload) []Event {
@@ -153,7 +153,7 @@ func (e PartnerEdited) apply(world *World, header Header) {
 	partner := world.editPartner(header.Stream.Partner)
 	partner.setProfile(e.To)
 	partner.addRename(e, header)
-	partner.Versions.Count(header.Audience, header.RecordedAt)
+	partner.Versions.count(header)
 }
 
 // findDirectory returns the partner, or not found if the actor may not see its directory.

@@ -191,7 +191,7 @@ func (w *World) editInvitation(header Header, change func(*Invitation)) {
 		invitation = *present
 	}
 	change(&invitation)
-	invitation.Versions.Count(header.Audience, header.RecordedAt)
+	invitation.Versions.count(header)
 	partner.Invitations = upsert(partner.Invitations, invitation, func(invitation Invitation) string { return string(invitation.ID) })
 }
 

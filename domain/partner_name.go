@@ -185,7 +185,7 @@ func (e PartyRenamed) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.freezeForLeavers(header)
 	agreement.Renames = with(agreement.Renames, RecordedRename{e.PartyRename, header.RecordedAt.UnixMicro()})
-	agreement.Versions.Count(header.Audience, header.RecordedAt)
+	agreement.Versions.count(header)
 }
 
 // Previous returns the former name.

@@ -169,7 +169,7 @@ func (e ProjectCreated) apply(world *World, header Header) {
 	project.Ref, project.Title, project.Description, project.Area, project.Stage = ref, e.Title, e.Description, e.Area, e.Stage
 	project.Lead, project.Participants, project.Instrument, project.DecideBy = e.Lead, e.Participants, e.Instrument, e.DecideBy
 	project.LeadNomination = nominationBy(header, e.LeadAsked)
-	project.Versions.Count(header.Audience, header.RecordedAt)
+	project.Versions.count(header)
 }
 
 // EditProject replaces the fields that are not nil; only the lead edits. A DecideBy, Participants or Lead must be
@@ -316,5 +316,5 @@ func (e ProjectEdited) apply(world *World, header Header) {
 	if len(e.Voided) > 0 {
 		project.dropCalls(func(call OpenCall) bool { return call.Move == MoveCommit && slices.Contains(e.Voided, call.Partner) })
 	}
-	project.Versions.Count(header.Audience, header.RecordedAt)
+	project.Versions.count(header)
 }

@@ -282,7 +282,7 @@ func (e StageCalled) apply(world *World, header Header) {
 			project.LeadNomination = nil
 		}
 	}
-	project.Versions.Count(header.Audience, header.RecordedAt)
+	project.Versions.count(header)
 }
 
 // dropCalls removes the open calls that match. The list is replaced, so that append does not reach an older one.

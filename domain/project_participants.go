@@ -54,7 +54,7 @@ func (e ParticipantsAdded) apply(world *World, header Header) {
 	for _, partner := range e.Added {
 		project.Versions.join(partner, header.RecordedAt)
 	}
-	project.Versions.Count(header.Audience, header.RecordedAt)
+	project.Versions.count(header)
 }
 
 // editSharedMilestones returns the project's shared milestones for modification by the fold.
@@ -119,7 +119,7 @@ func openMilestones(state State, ref ProjectRef) (open []*Milestone) {
 
 func (e ParticipantLeft) apply(world *World, header Header) {
 	project := world.editProject(header.projectRef())
-	project.Versions.Count(header.Audience, header.RecordedAt)
+	project.Versions.count(header)
 	project.Participants = e.Participants
 	project.dropCalls(func(call OpenCall) bool {
 		return call.Partner == e.Partner || call.Leaving == e.Partner || call.Lead == e.Partner
@@ -147,5 +147,5 @@ func (e LeadChanged) apply(world *World, header Header) {
 	project := world.editProject(header.projectRef())
 	project.Lead, project.LeadNomination = e.To, nil
 	project.dropCalls(func(call OpenCall) bool { return call.Move == MoveChangeLead })
-	project.Versions.Count(header.Audience, header.RecordedAt)
+	project.Versions.count(header)
 }

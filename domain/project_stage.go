@@ -104,7 +104,7 @@ func (e StageChanged) apply(world *World, header Header) {
 	if !e.To.Tentative() {
 		project.LeadNomination = nil
 	}
-	project.Versions.Count(header.Audience, header.RecordedAt)
+	project.Versions.count(header)
 }
 
 // DecideByMoved follows the last call to move the decide-by date.
@@ -117,5 +117,5 @@ func (e DecideByMoved) apply(world *World, header Header) {
 	project := world.editProject(header.projectRef())
 	project.DecideBy = e.To
 	project.dropCalls(func(call OpenCall) bool { return call.Move == MoveDecideBy })
-	project.Versions.Count(header.Audience, header.RecordedAt)
+	project.Versions.count(header)
 }

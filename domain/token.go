@@ -104,7 +104,7 @@ func (e TokenIssued) apply(world *World, header Header) {
 	copy(token.Hash[:], e.Hash)
 	token.ExpiresAt, token.Agreements, token.ViaOperator = e.ExpiresAt, e.Agreements, e.ViaOperator
 	token.ByOperator, token.IssuedAt = e.ViaOperator && header.Partner == "", header.RecordedAt
-	token.Versions.Count(header.Audience, header.RecordedAt)
+	token.Versions.count(header)
 	world.countOwnManagerToken(token)
 }
 
@@ -142,7 +142,7 @@ func (TokenRevoked) apply(world *World, header Header) {
 	token.Revoked = true
 	world.dropOwnManagerToken(token)
 	world.forgetDismissal(header.Stream.Partner, NoticeOfToken(TokenID(header.Subject)))
-	token.Versions.Count(header.Audience, header.RecordedAt)
+	token.Versions.count(header)
 }
 
 // ValidAt reports whether the token is valid at the given time. The member is the one it acts for; nil for a

@@ -43,7 +43,7 @@ func (TokenConfirmed) apply(world *World, header Header) {
 	token := world.editToken(TokenRef{header.Stream.Partner, TokenID(header.Subject)})
 	token.Confirmed = true
 	token.ViaOperator = token.ByOperator
-	token.Versions.Count(header.Audience, header.RecordedAt)
+	token.Versions.count(header)
 	world.forgetDismissal(header.Stream.Partner, NoticeOfToken(TokenID(header.Subject)))
 	world.countOwnManagerToken(token)
 }

@@ -62,7 +62,7 @@ const maxRequests = 16
 
 func (w *World) editWebhookOf(header Header) *Webhook {
 	webhook := w.editWebhook(WebhookRef{header.Stream.Partner, WebhookID(header.Subject)})
-	webhook.Versions.Count(header.Audience, header.RecordedAt)
+	webhook.Versions.count(header)
 	return webhook
 }
 

@@ -64,6 +64,11 @@ func (r *RenderedEvent) WithoutMembers() *RenderedEvent {
 		}
 		return text
 	}
+	if r.Milestone != nil && r.Milestone.CreatedBy != nil {
+		milestone, author := *r.Milestone, *r.Milestone.CreatedBy
+		author.MemberName, milestone.CreatedBy = nil, &author
+		unnamed.Milestone = &milestone
+	}
 	unnamed.Sentence, unnamed.Event.Sentence = hide(r.Sentence), hide(r.Event.Sentence)
 	return &unnamed
 }
@@ -102,7 +107,7 @@ func (s *events) RenderEvent(
 		return nil
 	})
 	if err != nil || known {
-		return rendered, err
+		return rendered.listMembers(), err
 	}
 	err = s.withPast(ctx, visible, func(past *store) {
 		view := s.views.viewAt(past, viewer, visible.RecordedAt())
@@ -110,7 +115,15 @@ func (s *events) RenderEvent(
 			rendered.Milestone = view.messageMilestone(node, private)
 		}
 	})
-	return rendered, err
+	return rendered.listMembers(), err
+}
+
+// listMembers adds the display names in the milestone to the members.
+func (r *RenderedEvent) listMembers() *RenderedEvent {
+	if r.Milestone != nil && r.Milestone.CreatedBy != nil && r.Milestone.CreatedBy.MemberName != nil {
+		r.Members = append(r.Members, *r.Milestone.CreatedBy.MemberName)
+	}
+	return r
 }
 
 // decodedEvent is a visible event whose stream and payload are decoded. Payload and data contain what a viewer may see.

@@ -53,6 +53,7 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 		})
 	}
 	shape.Version, shape.UpdatedAt = agreement.Versions.For(v.viewer.Partner)
+	shape.Creation = v.creation(agreement.Versions)
 	return shape
 }
 

@@ -69,6 +69,7 @@ func (v *View) amendmentShape(agreement *domain.Agreement, amendment *domain.Ame
 		shape.Void = &api.AmendmentVoid{Field: amendment.VoidGround.Field, Instrument: nilIfZero(ground)}
 	}
 	shape.Version, shape.UpdatedAt = amendment.Versions.For(v.viewer.Partner)
+	shape.Creation = v.creation(amendment.Versions)
 	return shape
 }
 

@@ -64,6 +64,7 @@ func (v *View) changeShape(project *domain.Project, request *domain.ChangeReques
 		shape.Void = &api.ChangeVoid{Milestone: request.VoidGround.Milestone, Field: request.VoidGround.Field, State: request.VoidGround.State}
 	}
 	shape.Version, shape.UpdatedAt = request.Versions.For(v.viewer.Partner)
+	shape.Creation = v.creation(request.Versions)
 	return shape
 }
 

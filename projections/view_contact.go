@@ -26,6 +26,7 @@ func (v *View) Invitation(partner domain.PartnerID, id domain.InvitationID) (api
 		shape.RedeemedAt = new(invitation.RedeemedAt.UTC())
 	}
 	shape.Version, shape.UpdatedAt = invitation.Versions.For(partner)
+	shape.Creation = v.creation(invitation.Versions)
 	return shape, true
 }
 

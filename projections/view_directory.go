@@ -23,6 +23,7 @@ func (v *View) Partner(id domain.PartnerID) (api.Partner, bool) {
 	if v.directory(id) != nil {
 		shape.Holidays = emptyIfNil(partner.entity.Holidays)
 		shape.Version, shape.UpdatedAt = partner.entity.Versions.For(id)
+		shape.Creation = v.creation(partner.entity.Versions)
 	}
 	return shape, true
 }
@@ -72,6 +73,7 @@ func (v *View) Member(partner domain.PartnerID, id domain.MemberID) (api.Member,
 	member := node.members[id]
 	shape := api.Member{Partner: partner, ID: id, Role: member.Role, MaySign: member.MaySign}
 	shape.Version, shape.UpdatedAt = member.Versions.For(partner)
+	shape.Creation = v.creation(member.Versions)
 	return shape, true
 }
 
@@ -108,6 +110,7 @@ func (v *View) Token(partner domain.PartnerID, id domain.TokenID) (api.Token, bo
 		shape.ExpiresAt = &at
 	}
 	shape.Version, shape.UpdatedAt = token.Versions.For(partner)
+	shape.Creation = v.creation(token.Versions)
 	return shape, true
 }
 

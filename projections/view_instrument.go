@@ -42,10 +42,21 @@ func (v *View) instrumentShape(agreement *domain.Agreement, whole *domain.Instru
 	if instrument.Detail() == domain.DetailFull {
 		shape.TermsSHA256 = new(agreement.InstrumentPart(whole).SHA256)
 	}
+	if instrument.Detail() != domain.DetailKind {
+		shape.Creation = v.instrumentCreation(agreement, whole.ID)
+	}
 	if instrument.ID != "" {
 		shape.URL = new(v.url("agreements", string(agreement.ID), "instruments", string(instrument.ID)))
 	}
 	return shape
+}
+
+func (v *View) instrumentCreation(agreement *domain.Agreement, id domain.InstrumentID) api.Creation {
+	creation, seen := agreement.InstrumentCreation(id, v.viewer.Partner)
+	if !seen {
+		return api.Creation{}
+	}
+	return v.creationShape(creation)
 }
 
 // termShape returns nil for an instrument whose dates the viewer does not see.

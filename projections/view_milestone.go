@@ -43,6 +43,7 @@ func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 		shape.RecordedAt, shape.LateReason = new(time.UnixMicro(milestone.RecordedAt).UTC()), milestone.LateReason
 	}
 	shape.Version, shape.UpdatedAt = milestone.Versions.For(v.viewer.Partner)
+	shape.Creation = v.creation(milestone.Versions)
 	return shape
 }
 

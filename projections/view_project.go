@@ -39,6 +39,7 @@ func (v *View) projectShape(project *domain.Project) api.Project {
 		shape.PendingCalls = append(shape.PendingCalls, pendingCall(call))
 	}
 	shape.Version, shape.UpdatedAt = project.Versions.For(v.viewer.Partner)
+	shape.Creation = v.creation(project.Versions)
 	return shape
 }
 

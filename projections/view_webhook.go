@@ -26,6 +26,7 @@ func (v *View) Webhook(partner domain.PartnerID, id domain.WebhookID) (api.Webho
 		shape.OldSecretUntil = new(webhook.PreviousUntil.UTC())
 	}
 	shape.Version, shape.UpdatedAt = webhook.Versions.For(partner)
+	shape.Creation = v.creation(webhook.Versions)
 	return shape, true
 }
 
