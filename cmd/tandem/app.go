@@ -77,13 +77,14 @@ func (a *app) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	}
 	front := new(startupHandler)
 	servers := a.start(front)
+	handler := a.server.Handler()
 	err = a.startWorkers(ctx)
-	if err == nil && ctx.Err() == nil {
-		err = a.prepareDemo(ctx, stdout, stderr)
+	if err == nil && ctx.Err() == nil && a.cfg.demo {
+		handler, err = a.prepareDemo(ctx, stdout, stderr)
 	}
 	if err == nil && ctx.Err() == nil {
 		a.renamesWorker.start(a.renames.Run) // not earlier: the example is recorded in the past
-		front.enable(a.server.Handler())
+		front.enable(handler)
 		logger.Info("ready", "url", a.url, "data", a.cfg.data)
 		err = a.wait(ctx, servers)
 		front.disable()
@@ -225,26 +226,26 @@ func (a *app) startWorkers(ctx context.Context) error {
 	}
 }
 
-// prepareDemo loads the example if it is not loaded yet, and prints how to use it.
-func (a *app) prepareDemo(ctx context.Context, stdout, stderr io.Writer) error {
-	if !a.cfg.demo {
-		return nil
-	}
+// prepareDemo loads the example if it is not loaded yet, and prints how to use it. It returns the handler of the API
+// and of the example's webhook receiver.
+func (a *app) prepareDemo(ctx context.Context, stdout, stderr io.Writer) (http.Handler, error) {
+	receiver := &demoReceiver{next: a.server.Handler(), logger: a.logger, now: a.cfg.clock()}
 	info, load, err := readDemoInfo(a.cfg.data, a.readModel.Empty())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if load {
 		if info, err = a.loadDemo(ctx, info, stderr); err != nil {
-			return fmt.Errorf("the example could not be loaded (remove %s to start over): %w", a.cfg.data, err)
+			return nil, fmt.Errorf("the example could not be loaded (remove %s to start over): %w", a.cfg.data, err)
 		}
 	}
 	if !info.Complete {
 		fmt.Fprintf(stdout, "The log under %s is not empty, so the example is not loaded.\n", a.cfg.data)
-		return nil
+		return receiver, nil
 	}
+	receiver.secret = info.Tokens["webhook-secret"]
 	info.guide(stdout, a.url)
-	return nil
+	return receiver, nil
 }
 
 func (a *app) loadDemo(ctx context.Context, info demoInfo, stderr io.Writer) (demoInfo, error) {
@@ -269,7 +270,7 @@ func (a *app) loadDemo(ctx context.Context, info demoInfo, stderr io.Writer) (de
 	}
 	a.loadingExample.Store(true)
 	defer a.loadingExample.Store(false)
-	exampleLoader := &loader{handler: door.Handler(), operator: token, today: info.Begun, saved: make(map[string]string)}
+	exampleLoader := &loader{handler: door.Handler(), operator: token, today: info.Begun, saved: map[string]string{"server": a.url}}
 	if err := exampleLoader.load(ctx, steps, progress); err != nil {
 		return info, err
 	}

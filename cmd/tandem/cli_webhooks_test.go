@@ -43,7 +43,7 @@ room  slack   https://slack-a.invalid/…  milestone.* change.*  zh           0 
 	require.Contains(t, works("test", "room", "--wait", "0"), "\n    tandem webhooks log room\n")
 	require.Contains(t, works("replay", "room", "--since", "2017-07-05"), "Requested.")
 	preview := works("preview", "room", "--language", "en")
-	require.Contains(t, preview, "\nHeadline  A test from Tandem: messages of “Our room” will look like this\n")
+	require.Contains(t, preview, "\nHeadline  Test message from Tandem: messages of “Our room” will look like this\n")
 	require.Contains(t, preview, "POST https://slack-a.invalid/services/…\n")
 	require.NotContains(t, preview, "s3cr3t")
 	require.True(t, strings.HasPrefix(works("list", "--json"), `{"partner":"sony","webhooks":[{`))

@@ -12,8 +12,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/schollz/progressbar/v3"
 
 	httpapi "tandem/http"
@@ -124,41 +126,64 @@ func (l *loader) saveFields(step scenarioStep, body []byte) error {
 	return nil
 }
 
-// guide prints the first steps with the example. Every line after "Try" works when pasted.
+// guide prints the first steps with the example. The first command shows a table; every line after "Try" works when
+// pasted.
 func (d demoInfo) guide(out io.Writer, url string) {
 	fmt.Fprintf(out, `
 Tandem is listening on %[1]s with the Nokia–Xiaomi example.
-What was announced in July 2017 is fact; milestones and their dates are examples.
+The announcement of July 2017 is fact; milestones and their dates are examples.
 
-  API            %[1]s/docs
-  Public page    %[1]s/public/nokia-xiaomi-2017
-  Stop           Ctrl-C
+  API description    %[1]s/docs
+  Public page        %[1]s/public/nokia-xiaomi-2017
+  Webhook messages   %[1]s%[2]s
+  Stop               Ctrl-C
 
-Tokens
-  nokia    manager  %[2]s
-  nokia    viewer   %[3]s
-  xiaomi   manager  %[4]s
-  xiaomi   viewer   %[5]s
-
+`, url, demoMessagesPath)
+	d.printTokens(out)
+	fmt.Fprintf(out, `
 Try
   NOKIA=%[2]s
-  XIAOMI=%[4]s
+  XIAOMI=%[3]s
   TRIAL=%[1]s/v1/agreements/nokia-xiaomi-2017/projects/ip-routing-fp4/milestones/fp4-field-trial
 
-  # Xiaomi's milestones, sorted by due date
-  curl -s -H "Authorization: Bearer $XIAOMI" %[1]s/v1/partners/xiaomi/milestones
+  # The milestones that are open, as Xiaomi sees them
+  TANDEM_TOKEN=$XIAOMI %[5]s milestones --open --url %[1]s
 
   # Nokia moves its forecast of the field trial
-  curl -s -H "Authorization: Bearer $NOKIA" -H "Content-Type: application/json" -d '{"on":"%[6]s","reason":"optics arrived"}' $TRIAL/forecast
+  curl -s -H "Authorization: Bearer $NOKIA" -H "Content-Type: application/json" -d '{"on":"%[4]s","reason":"The optics have arrived"}' $TRIAL/forecast
 
   # Nokia delivers; it cannot accept its own delivery (403), Xiaomi can
   curl -s -H "Authorization: Bearer $NOKIA" -H "Content-Type: application/json" -d '{"evidence":[{"title":"Trial report","url":"https://reports.example/fp4-field-trial"}]}' $TRIAL/deliver
   curl -s -H "Authorization: Bearer $NOKIA" -H "Content-Type: application/json" -d '{}' $TRIAL/accept
   curl -s -H "Authorization: Bearer $XIAOMI" -H "Content-Type: application/json" -d '{"note":"Well done"}' $TRIAL/accept
 
-  # What happened, as Xiaomi may see it
+  # The history of the field trial, as Xiaomi may see it
   curl -s -H "Authorization: Bearer $XIAOMI" $TRIAL/history
 
-`, url, d.Tokens["nokia-manager"], d.Tokens["nokia-viewer"], d.Tokens["xiaomi-manager"], d.Tokens["xiaomi-viewer"],
-		time.Now().AddDate(0, 0, 21).Format(time.DateOnly))
+`, url, d.Tokens["nokia-manager"], d.Tokens["xiaomi-manager"], addWorkdays(time.Now(), 15).Format(time.DateOnly), programName())
+}
+
+// printTokens prints the example's tokens and their purpose.
+func (d demoInfo) printTokens(out io.Writer) {
+	fmt.Fprintln(out, "Tokens")
+	tbl := newTable(out)
+	for _, partner := range []struct{ id, name string }{{"nokia", "Nokia"}, {"xiaomi", "Xiaomi"}} {
+		for _, use := range []struct{ token, member, purpose string }{
+			{"manager", "project office", "plans, reports, delivers, accepts"},
+			{"legal", "legal department", "also signs agreements and amendments"},
+			{"viewer", "management reporting", "only reads"},
+		} {
+			tbl.AppendRow(table.Row{"  " + partner.name, use.member, use.purpose, d.Tokens[partner.id+"-"+use.token]})
+		}
+	}
+	tbl.AppendRow(table.Row{"  Invitation", "of Nokia", "a third partner redeems it once", d.Tokens["invitation-code"]})
+	tbl.Render()
+}
+
+// programName returns the command that runs this program in a shell.
+func programName() string {
+	if strings.Contains(os.Args[0], "go-build") { // started by go run
+		return "go run ./cmd/tandem"
+	}
+	return shellQuoted(os.Args[0])
 }

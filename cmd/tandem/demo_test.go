@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -17,7 +18,8 @@ func TestDemo(t *testing.T) {
 	program := start(t, data, "demo")
 	program.stop() // stdout can be read after the end
 	lines := pasteable(program.stdout.String())
-	require.Len(t, lines, 6)
+	require.Len(t, lines, 5)
+	require.Regexp(t, `(?m)^  TANDEM_TOKEN=\$XIAOMI .* milestones --open --url http://`, program.stdout.String(), "the first command shows a table")
 
 	again := start(t, data, "demo")
 	var statuses []int
@@ -26,28 +28,51 @@ func TestDemo(t *testing.T) {
 		answer := again.paste(line, program.url)
 		statuses, bodies = append(statuses, answer.status), append(bodies, string(answer.body))
 	}
-	require.Equal(t, []int{200, 200, 200, 403, 200, 200}, statuses, "list, move, deliver, Nokia's accept, Xiaomi's accept, history")
-	require.Contains(t, bodies[0], `"fp4-field-trial"`)
-	require.Contains(t, bodies[2], `"state":"delivered"`)
-	require.Contains(t, bodies[3], `"code":"not_acceptor"`)
-	require.Contains(t, bodies[4], `"state":"accepted"`)
-	require.Contains(t, bodies[5], "(Xiaomi) accepted")
+	require.Equal(t, []int{200, 200, 403, 200, 200}, statuses, "move, deliver, Nokia's accept, Xiaomi's accept, history")
+	require.Contains(t, bodies[1], `"state":"delivered"`)
+	require.Contains(t, bodies[2], `"code":"not_acceptor"`)
+	require.Contains(t, bodies[3], `"state":"accepted"`)
+	require.Contains(t, bodies[4], "(Xiaomi) accepted")
 	again.stop()
 	require.Equal(t, program.stdout.String(), strings.ReplaceAll(again.stdout.String(), again.url, program.url), "the example is loaded once; every start prints the tokens")
+}
+
+// TestDemoTableAndWebhook: the first printed command shows a table, and the example's webhook sends to the demo's page,
+// which refuses a message with a wrong signature.
+func TestDemoTableAndWebhook(t *testing.T) {
+	program := start(t, t.TempDir(), "demo")
+	nokia, xiaomi := program.demoToken("nokia-manager"), program.demoToken("xiaomi-manager")
+	table := program.member(xiaomi, "milestones", "--open")
+	require.Zero(t, table.status, table.stderr)
+	require.Regexp(t, `(?m)^Due +Milestone +Project +Owner +State +Forecast +Health$`, table.stdout)
+	require.Regexp(t, `(?m)^\d{4}-\d{2}-\d{2} +FP4 field trial +ip-routing-fp4 +nokia +in progress +\d{4}-\d{2}-\d{2} +amber$`, table.stdout)
+	require.NotContains(t, table.stdout, "Spare optics", "a private milestone of Nokia")
+
+	program.do(200, nokia, "POST", "/v1/agreements/nokia-xiaomi-2017/projects/ip-routing-fp4/milestones/fp4-field-trial/comment", `{"text":"For the page"}`)
+	require.Eventually(t, func() bool {
+		return strings.Contains(string(program.do(200, "", "GET", demoMessagesPath, "").body), "For the page")
+	}, 20*time.Second, 20*time.Millisecond)
+	program.do(401, "", "POST", demoWebhookPath, `{"type":"forged"}`)
+	require.NotContains(t, string(program.do(200, "", "GET", demoMessagesPath, "").body), "forged")
+	require.Contains(t, string(program.do(200, "", "GET", "/", "").body), "Tandem API")
+	program.stop()
+}
+
+// demoToken returns a token that the example has saved.
+func (p *program) demoToken(name string) string {
+	p.t.Helper()
+	text, err := os.ReadFile(filepath.Join(p.dir, demoFile))
+	require.NoError(p.t, err)
+	found := regexp.MustCompile(`"` + name + `": "([^"]+)"`).FindSubmatch(text)
+	require.NotNil(p.t, found)
+	return string(found[1])
 }
 
 // TestDemoHidesPrivateMilestones: Nokia's private milestone is invisible to Xiaomi.
 func TestDemoHidesPrivateMilestones(t *testing.T) {
 	program := start(t, t.TempDir(), "demo")
-	token := func(name string) string {
-		text, err := os.ReadFile(filepath.Join(program.dir, demoFile))
-		require.NoError(t, err)
-		found := regexp.MustCompile(`"` + name + `": "([^"]+)"`).FindSubmatch(text)
-		require.NotNil(t, found)
-		return string(found[1])
-	}
-	nokia, xiaomi := token("nokia-manager"), token("xiaomi-manager")
-	private := token("nokia-private")
+	nokia, xiaomi := program.demoToken("nokia-manager"), program.demoToken("xiaomi-manager")
+	private := program.demoToken("nokia-private")
 	path := "/v1/agreements/nokia-xiaomi-2017/projects/ip-routing-fp4/milestones"
 	require.Contains(t, string(program.do(200, nokia, "GET", path, "").body), private)
 	before := program.do(200, xiaomi, "GET", path, "")

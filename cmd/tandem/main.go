@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
@@ -82,6 +83,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		logCommand(stdout),
 		deadLetterCommand(stdout),
 		webhooksCommand(stdout),
+		milestonesCommand(stdout),
 		&cobra.Command{
 			Use: "version", Short: "Print the version, commit and Go version of this build", Args: noArgs,
 			Run: func(*cobra.Command, []string) { fmt.Fprint(stdout, versionText()) },
@@ -129,7 +131,9 @@ func serveCommand(name, short string, stdout, stderr io.Writer, demo bool) *cobr
 		if err := cfg.load(bound, os.LookupEnv); err != nil {
 			return &usageError{err}
 		}
-		cfg.demo = demo
+		if cfg.demo = demo; demo { // the example has a webhook to this program
+			cfg.privatePrefixes = append(cfg.privatePrefixes, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+		}
 		return serve(cmd.Context(), *cfg, stdout, stderr)
 	}
 	return cmd

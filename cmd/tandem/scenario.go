@@ -81,15 +81,38 @@ func chronologicalOrder(steps []scenarioStep, today time.Time) ([]int, error) {
 }
 
 var (
-	relativeDate = regexp.MustCompile(`\[today([+-]\d+)?\]`)
+	relativeDate = regexp.MustCompile(`\[workday([+-]\d+)?\]`)
 	savedName    = regexp.MustCompile(`<([a-z-]+)>`)
 )
 
+// expandDates replaces [workday-30] by the date 30 working days before today, and [workday+14] likewise.
 func expandDates(text string, today time.Time) string {
 	return relativeDate.ReplaceAllStringFunc(text, func(found string) string {
 		days, _ := strconv.Atoi(relativeDate.FindStringSubmatch(found)[1]) // none is 0
-		return today.AddDate(0, 0, days).Format(time.DateOnly)
+		return addWorkdays(today, days).Format(time.DateOnly)
 	})
+}
+
+// addWorkdays returns the day that is n working days, Monday to Friday, after the given one. A weekend counts as the
+// Friday before it.
+func addWorkdays(day time.Time, n int) time.Time {
+	for !isWorkday(day) {
+		day = day.AddDate(0, 0, -1)
+	}
+	step := 1
+	if n < 0 {
+		n, step = -n, -1
+	}
+	for n > 0 {
+		if day = day.AddDate(0, 0, step); isWorkday(day) {
+			n--
+		}
+	}
+	return day
+}
+
+func isWorkday(day time.Time) bool {
+	return day.Weekday() != time.Saturday && day.Weekday() != time.Sunday
 }
 
 func expandNames(text string, saved map[string]string) string {
