@@ -110,6 +110,11 @@ type Cancellation struct {
 	Reason string `json:"reason,omitempty" maxLength:"2000"`
 }
 
+// Waiver is the body that waives.
+type Waiver struct {
+	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"Required once a baseline is agreed."`
+}
+
 // Sharing is the body that shares.
 type Sharing struct {
 	Acceptors *[]domain.PartnerID `json:"acceptors,omitempty" minItems:"1" doc:"Default: all other participants."`

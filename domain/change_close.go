@@ -37,16 +37,23 @@ func (e ChangeRejected) apply(world *World, header Header) {
 // WithdrawChange closes the request on behalf of its proposer.
 type WithdrawChange struct {
 	ChangeRef
+	Reason string `json:"reason,omitempty"`
 }
 
 // ChangeWithdrawn closes a request.
 type ChangeWithdrawn struct {
-	Change int `json:"change"`
+	Change int    `json:"change"`
+	Reason string `json:"reason,omitempty"`
 }
 
 func (c WithdrawChange) decide(state State, dc DecisionContext) ([]Event, error) {
 	change, err := findChange(state, c.ProjectRef, c.Number, dc)
 	if err != nil {
+		return nil, err
+	}
+	var check validation
+	check.text("reason", c.Reason, 2000, false)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
 	if err := dc.requireManager(); err != nil {
@@ -58,7 +65,7 @@ func (c WithdrawChange) decide(state State, dc DecisionContext) ([]Event, error)
 	if err := change.requireOpen(); err != nil {
 		return nil, err
 	}
-	return sharedEvents("", ChangeWithdrawn{c.Number}), nil
+	return sharedEvents("", ChangeWithdrawn{c.Number, c.Reason}), nil
 }
 
 func (e ChangeWithdrawn) apply(world *World, header Header) {

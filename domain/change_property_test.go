@@ -90,7 +90,7 @@ func drawChange(t *rapid.T, ref ProjectRef) Command {
 	case 2:
 		return RejectChange{ChangeRef{ref, number}, drawText.Draw(t, "reason")}
 	case 3:
-		return WithdrawChange{ChangeRef{ref, number}}
+		return WithdrawChange{ChangeRef{ref, number}, ""}
 	}
 	return ApproveChange{ChangeRef{ref, number}}
 }

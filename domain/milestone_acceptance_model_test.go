@@ -50,7 +50,7 @@ func drawAcceptance(t *rapid.T, m *acceptanceModel) Command {
 	case 0:
 		return DeliverMilestone{MilestoneRef: ref}
 	case 1:
-		return WithdrawDelivery{ref}
+		return WithdrawDelivery{ref, ""}
 	case 2:
 		return AcceptMilestone{MilestoneRef: ref}
 	case 3:
@@ -71,7 +71,7 @@ func drawAcceptance(t *rapid.T, m *acceptanceModel) Command {
 	case 11:
 		return DisputeMilestone{MilestoneRef: ref, Reason: "There is no page 3", Condition: drawNumber(t, m)}
 	}
-	return WaiveMilestone{ref}
+	return WaiveMilestone{ref, "not needed"}
 }
 
 // drawNumber draws the number of a condition, mostly of an existing one.

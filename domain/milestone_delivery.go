@@ -87,18 +87,25 @@ func (e MilestoneDelivered) apply(world *World, header Header) {
 // WithdrawDelivery withdraws a delivery that no acceptor has decided.
 type WithdrawDelivery struct {
 	MilestoneRef `json:"ref"`
+	Reason       string `json:"reason,omitempty"`
 }
 
 // DeliveryWithdrawn ends the round.
 type DeliveryWithdrawn struct {
-	Round       int  `json:"round"`
-	DeliveredOn Date `json:"delivered_on"`
-	On          Date `json:"on,omitzero"`
+	Round       int    `json:"round"`
+	DeliveredOn Date   `json:"delivered_on"`
+	On          Date   `json:"on,omitzero"`
+	Reason      string `json:"reason,omitempty"`
 }
 
 func (c WithdrawDelivery) decide(state State, dc DecisionContext) ([]Event, error) {
 	milestone, err := findMilestone(state, c.MilestoneRef, dc)
 	if err != nil {
+		return nil, err
+	}
+	var check validation
+	check.text("reason", c.Reason, 2000, false)
+	if err := check.err(); err != nil {
 		return nil, err
 	}
 	if err := milestone.requireOwner(dc); err != nil {
@@ -107,7 +114,7 @@ func (c WithdrawDelivery) decide(state State, dc DecisionContext) ([]Event, erro
 	if err := milestone.requireWithdrawable(); err != nil {
 		return nil, err
 	}
-	return milestone.event(DeliveryWithdrawn{milestone.Round, milestone.DeliveredOn, milestone.today(dc)}), nil
+	return milestone.event(DeliveryWithdrawn{milestone.Round, milestone.DeliveredOn, milestone.today(dc), c.Reason}), nil
 }
 
 func (m milestoneContext) requireWithdrawable() error {

@@ -3,9 +3,10 @@ package domain
 import "slices"
 
 // WaiveMilestone waives an acceptor's claim to the result. With the last acceptor's waiver the milestone is
-// waived.
+// waived. Waiving an agreed milestone requires a reason.
 type WaiveMilestone struct {
 	MilestoneRef `json:"ref"`
+	Reason       string `json:"reason,omitempty"`
 }
 
 // MilestoneWaived is one acceptor's waiver, or the disposition of the calls that ended the project. Remaining are
@@ -23,6 +24,11 @@ func (c WaiveMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 	if err != nil {
 		return nil, err
 	}
+	var check validation
+	check.text("reason", c.Reason, 2000, milestone.BaselineOn != 0)
+	if err := check.err(); err != nil {
+		return nil, err
+	}
 	if err := milestone.requireAcceptor(dc); err != nil {
 		return nil, err
 	}
@@ -32,7 +38,7 @@ func (c WaiveMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 	if slices.Contains(milestone.Waivers, dc.Actor.Partner) {
 		return nil, conflict("already_waived", "%s has already waived it; wait for the other acceptors.", dc.Actor.Partner)
 	}
-	event := MilestoneWaived{Acceptor: dc.Actor.Partner, From: milestone.State}
+	event := MilestoneWaived{Acceptor: dc.Actor.Partner, From: milestone.State, Reason: c.Reason}
 	for _, partner := range milestone.Plan.Acceptors {
 		if partner != dc.Actor.Partner && !slices.Contains(milestone.Waivers, partner) {
 			event.Remaining = append(event.Remaining, partner)

@@ -133,13 +133,13 @@ func drawPlan(t *rapid.T, m *planModel) Command {
 	case 7:
 		return RejectMilestone{MilestoneRef: ref, Reasons: []string{"41 h only"}}
 	case 8:
-		return rapid.SampledFrom([]Command{CancelMilestone{MilestoneRef: ref}, WaiveMilestone{ref}, ReportProgress{MilestoneRef: ref, Percent: new(7)}}).Draw(t, "rare")
+		return rapid.SampledFrom([]Command{CancelMilestone{MilestoneRef: ref}, WaiveMilestone{ref, "not needed"}, ReportProgress{MilestoneRef: ref, Percent: new(7)}}).Draw(t, "rare")
 	case 9, 10:
 		return ProposeChange{ProjectRef: planRef(), Reason: "so", Milestones: drawPlanWishes(t, m, due)}
 	case 11:
 		return RejectChange{ChangeRef{planRef(), number}, "no"}
 	case 12:
-		return WithdrawChange{ChangeRef{planRef(), number}}
+		return WithdrawChange{ChangeRef{planRef(), number}, ""}
 	}
 	return ApproveChange{ChangeRef{planRef(), number}}
 }

@@ -306,7 +306,7 @@ func drawWork(t *rapid.T, ref MilestoneRef) Command {
 	case 2:
 		return MoveForecast{ref, drawDate.Draw(t, "on"), drawText.Draw(t, "reason"), rapid.Bool().Draw(t, "private")}
 	case 3:
-		return WithdrawDelivery{ref}
+		return WithdrawDelivery{ref, ""}
 	case 4:
 		return CompleteMilestone{ref, drawDate.Draw(t, "on"), drawText.Draw(t, "reason")}
 	}
@@ -320,7 +320,7 @@ func drawDecision(t *rapid.T, ref MilestoneRef) Command {
 	case 2:
 		return RejectMilestone{ref, rapid.SliceOfN(drawText, 0, 2).Draw(t, "reasons"), drawKept(t)}
 	case 3:
-		return WaiveMilestone{ref}
+		return WaiveMilestone{ref, "not needed"}
 	case 4:
 		return CommentMilestone{ref, drawText.Draw(t, "text"), rapid.Bool().Draw(t, "private")}
 	case 5:

@@ -112,7 +112,7 @@ var probes = map[string]struct {
 	}},
 	"change.approve":  {aboutProject, func(x targets) Command { return ApproveChange{ChangeRef{x.projectRef(), 1}} }},
 	"change.reject":   {aboutProject, func(x targets) Command { return RejectChange{ChangeRef{x.projectRef(), 1}, "r"} }},
-	"change.withdraw": {aboutProject, func(x targets) Command { return WithdrawChange{ChangeRef{x.projectRef(), 1}} }},
+	"change.withdraw": {aboutProject, func(x targets) Command { return WithdrawChange{ChangeRef{x.projectRef(), 1}, ""} }},
 	"milestone.plan": {aboutProject, func(x targets) Command {
 		return PlanMilestone{MilestoneRef: MilestoneRef{x.agreement, x.project, "new"}, Plan: Plan{Title: "T", Owner: "nokia", DueOn: 2018_03_30}}
 	}},
@@ -124,7 +124,7 @@ var probes = map[string]struct {
 	"milestone.forecast":         {aboutMilestone, func(x targets) Command { return MoveForecast{MilestoneRef: x.ref(), On: 2018_05_01, Reason: "r"} }},
 	"milestone.complete":         {aboutMilestone, func(x targets) Command { return CompleteMilestone{MilestoneRef: x.ref()} }},
 	"milestone.deliver":          {aboutMilestone, func(x targets) Command { return DeliverMilestone{MilestoneRef: x.ref()} }},
-	"milestone.withdraw":         {aboutMilestone, func(x targets) Command { return WithdrawDelivery{x.ref()} }},
+	"milestone.withdraw":         {aboutMilestone, func(x targets) Command { return WithdrawDelivery{x.ref(), ""} }},
 	"milestone.accept":           {aboutMilestone, func(x targets) Command { return AcceptMilestone{MilestoneRef: x.ref()} }},
 	"milestone.reject":           {aboutMilestone, func(x targets) Command { return RejectMilestone{x.ref(), []string{"r"}, nil} }},
 	"milestone.close_condition":  {aboutMilestone, func(x targets) Command { return CloseCondition{x.ref(), 1} }},
@@ -134,7 +134,7 @@ var probes = map[string]struct {
 	"milestone.dispute":          {aboutMilestone, func(x targets) Command { return DisputeMilestone{x.ref(), "r", 0} }},
 	"milestone.settle":           {aboutMilestone, func(x targets) Command { return SettleMilestone{x.ref(), SettledAccepted, ""} }},
 	"milestone.cancel":           {aboutMilestone, func(x targets) Command { return CancelMilestone{MilestoneRef: x.ref()} }},
-	"milestone.waive":            {aboutMilestone, func(x targets) Command { return WaiveMilestone{x.ref()} }},
+	"milestone.waive":            {aboutMilestone, func(x targets) Command { return WaiveMilestone{x.ref(), "not needed"} }},
 	"milestone.share":            {aboutMilestone, func(x targets) Command { return ShareMilestone{MilestoneRef: x.ref()} }},
 	"milestone.comment":          {aboutMilestone, func(x targets) Command { return CommentMilestone{MilestoneRef: x.ref(), Text: "t"} }},
 }

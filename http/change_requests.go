@@ -133,8 +133,8 @@ func rejectChange(req *writeCall, body *api.ChangeRefusal) (*intent, error) {
 	}), nil
 }
 
-func withdrawChange(req *writeCall, _ *api.Nothing) (*intent, error) {
+func withdrawChange(req *writeCall, body *api.Withdrawing) (*intent, error) {
 	return req.changeIntent(func(n int) domain.Command {
-		return domain.WithdrawChange{ChangeRef: domain.ChangeRef{ProjectRef: req.project(), Number: n}}
+		return domain.WithdrawChange{ChangeRef: domain.ChangeRef{ProjectRef: req.project(), Number: n}, Reason: body.Reason}
 	}), nil
 }

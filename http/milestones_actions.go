@@ -91,8 +91,8 @@ func completeMilestone(req *writeCall, body *api.Completion) (*intent, error) {
 	return req.milestoneIntent(domain.CompleteMilestone{MilestoneRef: req.milestone(), On: body.On, Reason: body.Reason}), nil
 }
 
-func withdrawDelivery(req *writeCall, _ *api.Nothing) (*intent, error) {
-	return req.milestoneIntent(domain.WithdrawDelivery{MilestoneRef: req.milestone()}), nil
+func withdrawDelivery(req *writeCall, body *api.Withdrawing) (*intent, error) {
+	return req.milestoneIntent(domain.WithdrawDelivery{MilestoneRef: req.milestone(), Reason: body.Reason}), nil
 }
 
 func acceptMilestone(req *writeCall, body *api.AcceptanceInput) (*intent, error) {
@@ -153,8 +153,8 @@ func cancelMilestone(req *writeCall, body *api.Cancellation) (*intent, error) {
 	return req.milestoneIntent(domain.CancelMilestone{MilestoneRef: req.milestone(), Reason: body.Reason}), nil
 }
 
-func waiveMilestone(req *writeCall, _ *api.Nothing) (*intent, error) {
-	return req.milestoneIntent(domain.WaiveMilestone{MilestoneRef: req.milestone()}), nil
+func waiveMilestone(req *writeCall, body *api.Waiver) (*intent, error) {
+	return req.milestoneIntent(domain.WaiveMilestone{MilestoneRef: req.milestone(), Reason: body.Reason}), nil
 }
 
 func shareMilestone(req *writeCall, body *api.Sharing) (*intent, error) {

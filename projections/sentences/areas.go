@@ -287,7 +287,7 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 		}
 		return "", args{"On": p.style.date(event.On)}
 	case domain.DeliveryWithdrawn:
-		return "", args{"Round": event.Round}
+		return "", args{"Round": event.Round, "Reason": event.Reason}
 	case domain.MilestoneAccepted:
 		return "", args{"Round": event.Round, "Note": event.Note, "Remaining": p.names(fact, event.Remaining)}
 	case domain.MilestoneConditionallyAccepted:
@@ -330,7 +330,7 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 		if event.ProjectEnd != "" {
 			return "ended", args{"Reason": event.Reason}
 		}
-		return "", args{"Remaining": p.names(fact, event.Remaining)}
+		return "", args{"Remaining": p.names(fact, event.Remaining), "Reason": event.Reason}
 	case domain.MilestoneCommented:
 		return privateVariant(fact, ""), args{"Text": event.Text}
 	}

@@ -16,7 +16,7 @@ func (p *phrasebook) change(fact Fact) (string, args) {
 	case domain.ChangeRejected:
 		return "", args{"Change": event.Change, "Reason": event.Reason}
 	case domain.ChangeWithdrawn:
-		return "", args{"Change": event.Change}
+		return "", args{"Change": event.Change, "Reason": event.Reason}
 	case domain.ChangeVoided:
 		suffix, text := "", "field."+event.Ground.Field
 		if event.Ground.Field == "state" {

@@ -2,10 +2,15 @@ package sentences_test
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,4 +69,90 @@ func argumentsOf(t *testing.T, format string) []int {
 	}
 	slices.Sort(numbers)
 	return numbers
+}
+
+// TestEveryRefusalIsTranslated: the formats of refusals in the source and the translations are the same set.
+func TestEveryRefusalIsTranslated(t *testing.T) {
+	formats := refusalFormats(t, "../../domain", "../../http", "../../http/strictjson", "../../bus")
+	for _, lang := range []string{sentences.Chinese, sentences.Finnish} {
+		texts := readRefusals(t, lang)
+		var missing, stale []string
+		for _, format := range formats {
+			if texts[format] == "" {
+				missing = append(missing, format)
+			}
+		}
+		for format := range texts {
+			if strings.Contains(format, " ") && !slices.Contains(formats, format) {
+				stale = append(stale, format)
+			}
+		}
+		require.Empty(t, missing, "add these to refusals/%s.json", lang)
+		require.Empty(t, stale, "remove these from refusals/%s.json", lang)
+	}
+}
+
+// formatArguments are the functions whose argument is the format of a refusal, with its index.
+var formatArguments = map[string]int{
+	"conflict": 1, "forbidden": 1, "newError": 2, "add": 1, "NewFieldError": 1, "refuse": 2, "unavailable": 1,
+	"awaitingOperator": 1, "addError": 1,
+}
+
+// refusalFormats returns the formats of refusals and field errors that are literals in the source of the packages.
+func refusalFormats(t *testing.T, dirs ...string) (formats []string) {
+	for _, dir := range dirs {
+		files, err := filepath.Glob(dir + "/*.go")
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			require.NoError(t, err)
+			ast.Inspect(tree, func(node ast.Node) bool {
+				if format, ok := refusalFormat(node); ok && format != "%s" && !slices.Contains(formats, format) {
+					formats = append(formats, format)
+				}
+				return true
+			})
+		}
+	}
+	slices.Sort(formats)
+	require.Greater(t, len(formats), 200)
+	return formats
+}
+
+func refusalFormat(node ast.Node) (format string, ok bool) {
+	switch node := node.(type) {
+	case *ast.CallExpr:
+		name := ""
+		switch function := node.Fun.(type) {
+		case *ast.Ident:
+			name = function.Name
+		case *ast.SelectorExpr:
+			name = function.Sel.Name
+		}
+		if index, known := formatArguments[name]; known && len(node.Args) > index {
+			return literal(node.Args[index])
+		}
+	case *ast.KeyValueExpr:
+		if key, isName := node.Key.(*ast.Ident); isName && slices.Contains([]string{"Message", "Detail", "detail"}, key.Name) {
+			return literal(node.Value)
+		}
+	}
+	return "", false
+}
+
+// literal returns the value of a string literal, or of a sum of string literals.
+func literal(expr ast.Expr) (string, bool) {
+	switch expr := expr.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(expr.Value)
+		return text, err == nil && expr.Kind == token.STRING
+	case *ast.BinaryExpr:
+		left, isLeft := literal(expr.X)
+		right, isRight := literal(expr.Y)
+		return left + right, isLeft && isRight
+	}
+	return "", false
 }
