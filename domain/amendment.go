@@ -159,23 +159,26 @@ func diffTerms(from, to Terms) (before, after TermsChange) {
 // changedField returns the first selected field that has another value in terms; empty: none.
 func (c TermsChange) changedField(terms Terms) string {
 	switch {
-	case c.Title != nil && *c.Title != terms.Title:
+	case differs(c.Title, terms.Title):
 		return "title"
 	case c.selectsEnd() && (c.ExpiresOn != terms.ExpiresOn || c.Term.toStore() != terms.Term):
 		return "expires_on"
-	case c.AcceptanceDays != nil && *c.AcceptanceDays != terms.AcceptanceDays:
+	case differs(c.AcceptanceDays, terms.AcceptanceDays):
 		return "acceptance_days"
-	case c.DeemedAcceptance != nil && *c.DeemedAcceptance != terms.DeemedAcceptance:
+	case differs(c.DeemedAcceptance, terms.DeemedAcceptance):
 		return "deemed_acceptance"
-	case c.ForecastToleranceDays != nil && *c.ForecastToleranceDays != terms.ForecastToleranceDays:
+	case differs(c.ForecastToleranceDays, terms.ForecastToleranceDays):
 		return "forecast_tolerance_days"
-	case c.Announced != nil && *c.Announced != terms.Announced:
+	case differs(c.Announced, terms.Announced):
 		return "announced"
-	case c.NoticeDays != nil && *c.NoticeDays != terms.NoticeDays:
+	case differs(c.NoticeDays, terms.NoticeDays):
 		return "notice_days"
 	}
 	return ""
 }
+
+// differs reports whether a field is selected with another value.
+func differs[T comparable](selected *T, value T) bool { return selected != nil && *selected != value }
 
 // joiners returns the partners that join with the amendment.
 func (a *Amendment) joiners() []PartnerID { return a.Changes.joiners() }

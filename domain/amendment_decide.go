@@ -133,8 +133,23 @@ func (v *validation) instrumentChanges(agreement *Agreement, to Terms, changes A
 		v.add("add_instruments", "the agreement would have more than %d instruments", maxInstruments)
 		return
 	}
+	v.addedInstruments(agreement, to, changes.AddInstruments, dc)
 	var named []InstrumentID
 	for _, instrument := range changes.AddInstruments {
+		named = append(named, instrument.ID)
+	}
+	for _, end := range changes.EndInstruments {
+		v.endedInstrument(agreement, to, end, dc)
+		if slices.Contains(named, end.ID) {
+			v.add("end_instruments", "%s is named twice; name it once", end.ID)
+		}
+		named = append(named, end.ID)
+	}
+}
+
+func (v *validation) addedInstruments(agreement *Agreement, to Terms, added []Instrument, dc DecisionContext) {
+	var named []InstrumentID
+	for _, instrument := range added {
 		for _, fieldError := range instrument.validate(&Agreement{Terms: to}) {
 			v.add("add_instruments", "%s: %s", instrument.ID, fieldError)
 		}
@@ -144,36 +159,42 @@ func (v *validation) instrumentChanges(agreement *Agreement, to Terms, changes A
 		}
 		named = append(named, instrument.ID)
 	}
-	for _, end := range changes.EndInstruments {
-		instrument := agreement.Instrument(end.ID)
-		detail := DetailKind
-		if instrument != nil {
-			detail = agreement.DetailFor(instrument, dc.Actor.Partner)
-		}
-		var term validation
-		term.term("term", end.Term, end.ExpiresOn)
-		switch {
-		case detail == DetailKind:
-			v.add("end_instruments", "instrument %q does not exist", end.ID)
-		case detail == DetailSummary:
-			v.add("end_instruments", "%s has no role in instrument %s; one of its parties can propose the end", dc.Actor.Partner, end.ID)
-		case len(term) > 0:
-			v.add("end_instruments", "%s: %s", end.ID, term[0])
-		case end.ExpiresOn == 0 && end.Term == "":
-			v.add("end_instruments", "%s: expires_on: required", end.ID)
-		case end.ExpiresOn != 0 && end.ExpiresOn < instrument.EffectiveOn:
-			v.add("end_instruments", "%s: expires_on: must not be before effective_on", end.ID)
-		case end.ExpiresOn != 0 && end.ExpiresOn == instrument.ExpiresOn:
-			v.add("end_instruments", "%s already ends on %s", end.ID, end.ExpiresOn)
-		case end.ExpiresOn == 0 && TermOf(end.Term, 0) == instrument.TermKind():
-			v.add("end_instruments", "the term of %s is already %s", end.ID, Term(end.Term))
-		case to.ExpiresOn != 0 && end.ExpiresOn > to.ExpiresOn:
-			v.add("end_instruments", "%s: expires_on: must not be after the agreement's last day, %s", end.ID, to.ExpiresOn)
-		case slices.Contains(named, end.ID):
-			v.add("end_instruments", "%s is named twice; name it once", end.ID)
-		}
-		v.notPast("end_instruments", end.ExpiresOn, dc)
-		named = append(named, end.ID)
+}
+
+func (v *validation) endedInstrument(agreement *Agreement, to Terms, end InstrumentEnd, dc DecisionContext) {
+	instrument, detail := agreement.Instrument(end.ID), DetailKind
+	if instrument != nil {
+		detail = agreement.DetailFor(instrument, dc.Actor.Partner)
+	}
+	switch detail {
+	case DetailKind:
+		v.add("end_instruments", "instrument %q does not exist", end.ID)
+	case DetailSummary:
+		v.add("end_instruments", "%s has no role in instrument %s; one of its parties can propose the end", dc.Actor.Partner, end.ID)
+	default:
+		v.instrumentTerm(instrument, to, end)
+	}
+	v.notPast("end_instruments", end.ExpiresOn, dc)
+}
+
+// instrumentTerm validates the new term of an instrument that the actor sees in full.
+func (v *validation) instrumentTerm(instrument *Instrument, to Terms, end InstrumentEnd) {
+	var term validation
+	term.term("term", end.Term, end.ExpiresOn)
+	switch last := end.ExpiresOn; {
+	case len(term) > 0:
+		v.add("end_instruments", "%s: %s", end.ID, term[0])
+	case last == 0 && end.Term == "":
+		v.add("end_instruments", "%s: expires_on: required", end.ID)
+	case last == 0 && TermOf(end.Term, 0) == instrument.TermKind():
+		v.add("end_instruments", "the term of %s is already %s", end.ID, Term(end.Term))
+	case last == 0:
+	case last < instrument.EffectiveOn:
+		v.add("end_instruments", "%s: expires_on: must not be before effective_on", end.ID)
+	case last == instrument.ExpiresOn:
+		v.add("end_instruments", "%s already ends on %s", end.ID, last)
+	case to.ExpiresOn != 0 && last > to.ExpiresOn:
+		v.add("end_instruments", "%s: expires_on: must not be after the agreement's last day, %s", end.ID, to.ExpiresOn)
 	}
 }
 

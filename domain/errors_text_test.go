@@ -19,7 +19,9 @@ func TestRefusalTextSurvivesStorage(t *testing.T) {
 	require.NoError(t, json.Unmarshal(stored, &read))
 	require.Equal(t, *refusal, read)
 	require.Equal(t, []Argument{
-		{Value: "m1"}, {Terms: []Term{"in_progress"}}, {Terms: []Term{"planned", "delivered"}},
+		{Value: "m1"},
+		{Terms: []Term{"in_progress"}},
+		{Terms: []Term{"planned", "delivered"}},
 		{Field: &FieldError{"due_on", "2018-03-30 is in the past", Text{"%s is in the past", []Argument{{Value: "2018-03-30"}}}}},
 	}, read.Text.Args)
 }

@@ -97,6 +97,19 @@ func (c CallStage) validate(state State, agreement *Agreement, project *Project,
 	if c.Withdraw && known && rule.callers != everyParticipant {
 		check.add("withdraw", "%s takes effect at once and cannot be withdrawn", c.Move)
 	}
+	c.validateFields(&check)
+	ends := c.Move == MoveComplete || c.Move == MoveStop
+	if !c.Withdraw {
+		c.validateValue(agreement, project, dc, &check)
+		if ends {
+			c.validateDispositions(state, project, dc, &check)
+		}
+	}
+	return check
+}
+
+// validateFields refuses the values of other moves.
+func (c CallStage) validateFields(check *validation) {
 	for _, value := range []struct {
 		field string
 		given bool
@@ -111,17 +124,9 @@ func (c CallStage) validate(state State, agreement *Agreement, project *Project,
 			check.add(value.field, "is valid only with %s; leave it out", value.move)
 		}
 	}
-	ends := c.Move == MoveComplete || c.Move == MoveStop
-	if len(c.Dispositions) > 0 && !ends {
+	if len(c.Dispositions) > 0 && c.Move != MoveComplete && c.Move != MoveStop {
 		check.add("dispositions", "are valid only with complete and stop; leave them out")
 	}
-	if !c.Withdraw {
-		c.validateValue(agreement, project, dc, &check)
-		if ends {
-			c.validateDispositions(state, project, dc, &check)
-		}
-	}
-	return check
 }
 
 // validateValue checks the value that the move takes.

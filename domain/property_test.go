@@ -124,40 +124,60 @@ func (w *watch) follow(ref MilestoneRef, event Event, dc DecisionContext) {
 	case MilestoneAccepted:
 		require.Equal(w.t, dc.Actor.Partner, payload.Acceptor)
 		w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Acceptor)
-	case ConditionClosed:
-		require.Equal(w.t, dc.Actor.Partner, payload.Author, "R12")
+	case ConditionClosed, ConditionRefusedByAuthor, ConditionReportedMet, CriterionChecked:
+		w.followCondition(ref, payload, dc.Actor.Partner)
 	case MilestoneDisputed:
 		if payload.Condition == 0 {
 			w.rounds[ref] = &round{deliverer: dc.Actor.Partner}
 		}
-	case MilestoneSettled:
-		if payload.Condition != 0 {
-			w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Acceptors...)
-		}
-	case ConditionRefusedByAuthor:
-		require.Equal(w.t, dc.Actor.Partner, payload.Author, "R12")
-	case ConditionReportedMet:
-		require.Equal(w.t, dc.Actor.Partner, w.ledger.plain.Milestone(ref).Plan.Owner, "R12")
-	case CriterionChecked:
-		require.Equal(w.t, dc.Actor.Partner, payload.Partner)
-	case OutcomeNamed:
-		if payload.Condition == 0 && payload.Settlement == SettledAccepted && payload.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
-			w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Partner)
-		}
+	case OutcomeNamed, MilestoneSettled:
+		w.followSettlement(ref, payload)
 	case AssessmentReported, EvidenceKept, InstrumentNoted:
 		require.Equal(w.t, PrivateTo(dc.Actor.Partner), event.Audience, "R16")
 	case ItemMoved:
-		require.Equal(w.t, ItemPlanned, payload.From, "an item never goes back")
-		require.Contains(w.t, []PartnerID{"nokia", "xiaomi"}, dc.Actor.Partner, "a partner with a role")
-		accepted := func(entry row[Milestone]) bool {
-			return entry.value.State == Accepted && entry.value.Plan.ScheduleItem == payload.Item
-		}
-		require.True(w.t, slices.ContainsFunc(slices.Collect(maps.Values(w.ledger.plain.milestones)), accepted), "through its milestones")
+		w.followItem(payload, dc.Actor.Partner)
 	case ChangeApproved:
 		require.Equal(w.t, dc.Actor.Partner, payload.Partner, "R15")
 	case DeliveryWithdrawn, MilestoneRejected:
 		delete(w.rounds, ref)
 	}
+}
+
+// followSettlement counts the acceptances of a settled dispute.
+func (w *watch) followSettlement(ref MilestoneRef, payload Payload) {
+	switch payload := payload.(type) {
+	case MilestoneSettled:
+		if payload.Condition != 0 {
+			w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Acceptors...)
+		}
+	case OutcomeNamed:
+		if payload.Condition == 0 && payload.Settlement == SettledAccepted && payload.Partner != w.ledger.plain.Milestone(ref).Plan.Owner {
+			w.rounds[ref].accepted = append(w.rounds[ref].accepted, payload.Partner)
+		}
+	}
+}
+
+// followCondition checks who acted on a condition or a criterion.
+func (w *watch) followCondition(ref MilestoneRef, payload Payload, actor PartnerID) {
+	switch payload := payload.(type) {
+	case ConditionClosed:
+		require.Equal(w.t, actor, payload.Author, "R12")
+	case ConditionRefusedByAuthor:
+		require.Equal(w.t, actor, payload.Author, "R12")
+	case ConditionReportedMet:
+		require.Equal(w.t, actor, w.ledger.plain.Milestone(ref).Plan.Owner, "R12")
+	case CriterionChecked:
+		require.Equal(w.t, actor, payload.Partner)
+	}
+}
+
+func (w *watch) followItem(payload ItemMoved, actor PartnerID) {
+	require.Equal(w.t, ItemPlanned, payload.From, "an item never goes back")
+	require.Contains(w.t, []PartnerID{"nokia", "xiaomi"}, actor, "a partner with a role")
+	accepted := func(entry row[Milestone]) bool {
+		return entry.value.State == Accepted && entry.value.Plan.ScheduleItem == payload.Item
+	}
+	require.True(w.t, slices.ContainsFunc(slices.Collect(maps.Values(w.ledger.plain.milestones)), accepted), "through its milestones")
 }
 
 // holds checks the invariants of a milestone.

@@ -148,9 +148,6 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 			id = c.FieldByName("Partner")
 		}
 		id.SetString(path)
-	case "invitation":
-		c.FieldByName("Partner").SetString(first)
-		c.FieldByName("Invitation").SetString(second)
 	case "milestone":
 		c.FieldByName("MilestoneRef").Set(reflect.ValueOf(s.milestone(path)))
 	case "project":
@@ -167,18 +164,12 @@ func (s *scenario) aim(c reflect.Value, target, path string) {
 		if two && c.FieldByName("Item").IsValid() {
 			c.FieldByName("Item").SetString(second)
 		}
-	case "member":
+	case "member", "token", "webhook", "invitation":
 		c.FieldByName("Partner").SetString(first)
-		c.FieldByName("Member").SetString(second)
-	case "token":
-		c.FieldByName("Partner").SetString(first)
-		c.FieldByName("Token").SetString(second)
+		c.FieldByName(strings.ToUpper(target[:1]) + target[1:]).SetString(second)
 	case "notice":
 		c.FieldByName("PartnerID").SetString(first)
 		c.FieldByName("Notice").SetString(second)
-	case "webhook":
-		c.FieldByName("Partner").SetString(first)
-		c.FieldByName("Webhook").SetString(second)
 	default:
 		agreement := c.FieldByName("AgreementID")
 		if !agreement.IsValid() {

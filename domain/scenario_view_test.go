@@ -329,6 +329,20 @@ func (s *scenario) seesChange(partner PartnerID, path string) string {
 	return strings.Join(append(words, version(change.Versions, partner)), ", ")
 }
 
+// deliveryWords describes the evidence and the decisions of a delivery, as far as the partner sees them.
+func deliveryWords(milestone *Milestone, partner PartnerID) (words []string) {
+	for _, evidence := range milestone.Evidence {
+		words = append(words, "evidence "+evidence.Title)
+	}
+	for _, evidence := range milestone.PrivateEvidenceOf(partner) {
+		words = append(words, "private evidence "+evidence.Title)
+	}
+	for _, decision := range milestone.Decisions {
+		words = append(words, fmt.Sprintf("%s %s", decision.Partner, decision.State))
+	}
+	return words
+}
+
 func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	project, milestone := s.ledger.plain.Project(ref.ProjectRef()), s.ledger.plain.Milestone(ref)
 	if project == nil || milestone == nil || !milestone.VisibleTo(partner, project) {
@@ -354,15 +368,7 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 		words = append(words, strings.TrimSpace(fmt.Sprintf("%s assesses it privately: %s %s", partner, assessment.Health, assessment.Note)))
 	}
 	words = append(words, forecastWords(milestone, partner, s.ledger.plain.Agreement(ref.Agreement))...)
-	for _, evidence := range milestone.Evidence {
-		words = append(words, "evidence "+evidence.Title)
-	}
-	for _, evidence := range milestone.PrivateEvidenceOf(partner) {
-		words = append(words, "private evidence "+evidence.Title)
-	}
-	for _, decision := range milestone.Decisions {
-		words = append(words, fmt.Sprintf("%s %s", decision.Partner, decision.State))
-	}
+	words = append(words, deliveryWords(milestone, partner)...)
 	words = append(words, roundWords(milestone, s.meta(partner).At)...)
 	for _, w := range milestone.Waivers {
 		words = append(words, string(w)+" waived")

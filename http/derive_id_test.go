@@ -20,7 +20,7 @@ func TestSlugs(t *testing.T) {
 		"Päätös":                        {"paatos", true},
 		"Pöötös":                        {"pootos", true},
 		"Ångström é Łódź Straße":        {"angstrom-e-lodz-strasse", true},
-		"Smørrebrød Æther Þór":          {"smorrebrod-aether-thor", true},
+		"Smørrebrød Ægir Þór":           {"smorrebrod-aegir-thor", true},
 		"ＦＰ４ ﬁeld":                      {"fp4-field", true},
 		"C++":                           {"c", true},
 		"C#":                            {"c", true},

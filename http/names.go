@@ -15,10 +15,7 @@ import (
 func (c *writeCall) reserveName(id domain.PartnerID, name string) (none domain.NameReservation, err error) {
 	command := domain.ReserveName{Partner: id, Keys: lookalike.Keys(name)}
 	actor := c.commandActor(domain.EditPartner{PartnerID: id})
-	if !domain.ValidPartnerName(name) || len(command.Keys) == 0 {
-		return none, nil
-	}
-	if actor.Role != domain.Operator && (actor.Role != domain.Manager || actor.Partner != id) {
+	if !domain.ValidPartnerName(name) || len(command.Keys) == 0 || !mayName(actor, id) {
 		return none, nil
 	}
 	if present := c.cfg.ReadModel.Partner(id); present != nil && present.Name == name {
@@ -48,6 +45,11 @@ func (c *writeCall) reserveName(id domain.PartnerID, name string) (none domain.N
 		reservation.At = c.reservedAt(id, command.Keys)
 	}
 	return reservation, nil
+}
+
+// mayName reports whether the actor may name the partner.
+func mayName(actor domain.Actor, id domain.PartnerID) bool {
+	return actor.Role == domain.Operator || (actor.Role == domain.Manager && actor.Partner == id)
 }
 
 // reservedAt returns when a partner reserved a name, which a repeat does not reserve again; the zero time if another

@@ -41,7 +41,7 @@ func (t publicText) functions() template.FuncMap {
 	return template.FuncMap{
 		"language": t.code, "say": t.say, "tone": tone, "day": t.day,
 		"and":  func(names []string) string { return t.book.Names(t.code(), names) },
-		"kind": func(kind domain.InstrumentKind) string { return capitalized(t.message("kind."+string(kind), nil)) },
+		"kind": func(kind domain.InstrumentKind) string { return capitalised(t.message("kind."+string(kind), nil)) },
 		"words": func(state domain.MilestoneState) string {
 			return t.message("state."+string(state), nil)
 		},
@@ -79,7 +79,7 @@ func (t publicText) render(name string, data any) ([]byte, error) {
 	return page.Bytes(), err
 }
 
-func capitalized(text string) string {
+func capitalised(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:]
 }

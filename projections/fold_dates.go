@@ -13,6 +13,14 @@ func (m *milestoneNode) addDateMoves(place uint32, payload domain.Payload) {
 		move.place = place
 		m.moves = appendDateMove(m.moves, move)
 	}
+	addPayloadMoves(payload, add)
+	if accepted := m.entity.AcceptedOn != 0; accepted && !m.accepted {
+		add(dateMove{kind: moveAccepted, on: m.entity.AcceptedOn, number: m.entity.Round})
+	}
+	m.accepted = m.entity.AcceptedOn != 0
+}
+
+func addPayloadMoves(payload domain.Payload, add func(dateMove)) {
 	switch event := payload.(type) {
 	case domain.MilestonePlanned:
 		add(dateMove{kind: movePlanned, on: event.Plan.DueOn})
@@ -51,11 +59,5 @@ func (m *milestoneNode) addDateMoves(place uint32, payload domain.Payload) {
 			kind: moveRejected, on: event.On, number: event.Round,
 			reason: strings.Join(event.Reasons, reasonSeparator),
 		})
-	}
-	if accepted := m.entity.AcceptedOn != 0; accepted != m.accepted {
-		m.accepted = accepted
-		if accepted {
-			add(dateMove{kind: moveAccepted, on: m.entity.AcceptedOn, number: m.entity.Round})
-		}
 	}
 }

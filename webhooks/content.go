@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"cmp"
 	"strings"
 
 	"tandem/domain"
@@ -189,31 +190,49 @@ func commentOf(payload domain.Payload) string {
 		return noteOf(event.To.Note)
 	case domain.AssessmentReported:
 		return noteOf(event.To.Note)
-	case domain.MilestoneDelivered:
+	case domain.MilestoneCommented:
+		return event.Text
+	case domain.WebhookDisabled:
 		return event.Reason
-	case domain.MilestoneCompleted:
-		return event.Reason
+	}
+	return cmp.Or(decisionNote(payload), actionReason(payload))
+}
+
+// decisionNote returns the note of a decision about a delivery or a condition.
+func decisionNote(payload domain.Payload) string {
+	switch event := payload.(type) {
 	case domain.MilestoneAccepted:
 		return event.Note
 	case domain.MilestoneConditionallyAccepted:
 		return event.Note
+	case domain.MilestoneRejected:
+		return strings.Join(event.Reasons, "; ")
 	case domain.ConditionReportedMet:
 		return event.Note
 	case domain.ConditionRefusedByAuthor:
 		return event.Reason
 	case domain.CriterionChecked:
 		return event.Note
-	case domain.MilestoneRejected:
-		return strings.Join(event.Reasons, "; ")
-	case domain.MilestoneDisputed:
-		return event.Reason
 	case domain.OutcomeNamed:
 		return event.Note
+	}
+	return ""
+}
+
+// actionReason returns the reason of an action on a milestone.
+func actionReason(payload domain.Payload) string {
+	switch event := payload.(type) {
+	case domain.MilestoneDelivered:
+		return event.Reason
+	case domain.MilestoneCompleted:
+		return event.Reason
+	case domain.DeliveryWithdrawn:
+		return event.Reason
+	case domain.MilestoneDisputed:
+		return event.Reason
 	case domain.MilestoneCancelled:
 		return event.Reason
-	case domain.MilestoneCommented:
-		return event.Text
-	case domain.WebhookDisabled:
+	case domain.MilestoneWaived:
 		return event.Reason
 	}
 	return ""

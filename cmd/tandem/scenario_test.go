@@ -75,8 +75,13 @@ func TestAddWorkdays(t *testing.T) {
 		days int
 		want string
 	}{
-		{friday, 0, "2026-11-27"}, {saturday, 0, "2026-11-27"}, {friday, 1, "2026-11-30"}, {saturday, 1, "2026-11-30"},
-		{friday, -1, "2026-11-26"}, {saturday, -5, "2026-11-20"}, {friday, 10, "2026-12-11"},
+		{friday, 0, "2026-11-27"},
+		{saturday, 0, "2026-11-27"},
+		{friday, 1, "2026-11-30"},
+		{saturday, 1, "2026-11-30"},
+		{friday, -1, "2026-11-26"},
+		{saturday, -5, "2026-11-20"},
+		{friday, 10, "2026-12-11"},
 	} {
 		require.Equal(t, row.want, addWorkdays(row.from, row.days).Format(time.DateOnly), "%s %+d", row.from.Weekday(), row.days)
 	}

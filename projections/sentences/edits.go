@@ -165,6 +165,11 @@ func (e *edits) scope(from, to domain.ChangeFields, whole bool) *edits {
 	if len(to.Acceptors) > 0 && !e.kept(whole && slices.Equal(from.Acceptors, to.Acceptors), "acceptors", e.book.names(e.fact, to.Acceptors)) {
 		e.partners("acceptors", from.Acceptors, to.Acceptors)
 	}
+	return e.content(from, to)
+}
+
+// content describes the selected fields other than the date, the parties and the title.
+func (e *edits) content(from, to domain.ChangeFields) *edits {
 	if to.Instrument != nil {
 		e.instrument(value(from.Instrument), *to.Instrument)
 	}
