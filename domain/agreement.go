@@ -15,14 +15,16 @@ import (
 // before the effective date; see [TermKind].
 //
 // R3 (drafts): any party's manager edits a draft, and an edit voids the signatures. A draft can be declined or
-// withdrawn, see [ClosedDraft]. Signed terms change only by an [Amendment].
+// withdrawn, see [ClosedDraft]. Signed terms change only by an [Amendment]. Signing an agreement or an amendment, and
+// terminating an agreement, take a member that may sign, see [Token.MaySign].
 //
 // R4: after the agreement's end no milestone is planned or started and no baseline moves. Started milestones can
 // still be delivered, decided, waived or cancelled, and history stays readable. An agreement ends at the end of
 // its last day in UTC; see [Termination] for an early end.
 //
-// R5: undisclosed terms are a marker that only the parties see, never an empty number. [Detail] says which parties see
-// how much of an instrument.
+// R5: undisclosed terms are a marker that only the parties see, never an empty number, see [TermKind]. [Detail] says
+// which parties see how much of an instrument. A signature names its signatory and holds the hash of the terms, see
+// [TermsDocument].
 type Agreement struct {
 	ID                 AgreementID
 	Terms              Terms

@@ -20,10 +20,10 @@ import (
 //
 // R17 (joining): a partner that joins sees the agreement from then on. No single party can show the agreement to
 // a third partner: the invitation follows the signatures of all present parties. An invited partner sees the
-// present terms and instruments and the changes of this amendment, but no project, no other amendment and no
-// history. It signs or rejects; with the last signature it becomes a party. If the amendment closes without
-// effect, it loses access. No other amendment can be signed while an invitation is open, so the terms it has read
-// stay as they are.
+// present terms, the changes of this amendment and, as [Detail] says, the instruments, but no project, no other
+// amendment and no history. It signs or rejects; with the last signature it becomes a party. If the amendment
+// closes without effect, it loses access. No other amendment can be signed while an invitation is open, so the
+// terms it has read stay as they are.
 type Amendment struct {
 	Number           int
 	Key              string // chosen by the proposer to find the amendment before its number is known; empty: none

@@ -15,7 +15,8 @@ import (
 // owner's report, private evidence beside shared evidence, and a party's private note on an instrument.
 //
 // R17: sharing appends one event with the present state; earlier events stay private. A milestone becomes public
-// only when every participant has approved a change request; see [ChangeRequest]. Neither can be undone.
+// only when every participant has approved a change request; see [ChangeRequest]. Neither can be undone. The facts of
+// an agreement are public while its terms, which every party signs, announce it; see [Terms].
 type Audience string
 
 // Shared is the audience of all participants of a project, of all parties of an agreement, or of the partner

@@ -13,15 +13,17 @@
 // The rules have the numbers of the design document. Each rule is documented at the type that enforces it, and
 // has scenario files under testdata/scenarios:
 //
-//   - R1 to R5, agreements: [Agreement]
-//   - R6 to R8, projects: [Project]
+//   - R1 to R5, agreements: [Agreement], [Amendment], [Termination]; instruments: [Detail]
+//   - R6 to R8, projects: [Project], [Disposition]
 //   - R9 to R11 and R14, milestones: [Milestone]
 //   - R12, conditions and disputes: [Condition] and [Dispute]
 //   - R15, change control: [ChangeRequest]
 //   - R16 and R17, audiences: [Audience]
 //
+// R13, dependencies, and the acceptance clock of R12 are not built yet.
+//
 // Files of one aggregate share a prefix: agreement_, amendment_, instrument_, project_, change_, milestone_,
-// webhook_. A command stands next to its event.
+// partner_, token_, webhook_. A command stands next to its event.
 //
 // # Stored forms
 //

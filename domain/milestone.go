@@ -4,10 +4,12 @@ import "slices"
 
 // Milestone is a result with a due date, which one partner owns and others accept.
 //
-// R9: a milestone has one owner. Its acceptors default to all other participants and never include the owner.
+// R9: a milestone has one owner. Its acceptors default to all other participants and never include the owner. An owner
+// that another partner names agrees or declines, see [AgreeOwnership].
 //
 // R10: only the owner starts, reports, delivers and withdraws a delivery, which is possible until an acceptor has
-// decided it. Only acceptors decide. Neither side alone can finish a milestone.
+// decided it. Only acceptors decide. Neither side alone can finish a shared milestone; the owner completes a private
+// one (R16).
 //
 // R11: a rejection states reasons, ends the round and voids the round's other decisions; the milestone is in
 // progress again and keeps its history. All acceptors must accept. To prevent an owner from evading a rejection,
@@ -20,7 +22,8 @@ import "slices"
 // agreement's tolerance are a disagreement.
 //
 // R15: until a baseline is agreed the owner alone edits or cancels; afterwards see [ChangeRequest]. A waiver
-// takes every acceptor.
+// takes every acceptor, and a reason once a baseline is agreed. The calls that end a project can cancel or waive its
+// milestones too, see [Disposition].
 type Milestone struct {
 	Ref                 MilestoneRef
 	Plan                Plan

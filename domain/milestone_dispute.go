@@ -18,13 +18,13 @@ type Rejection struct {
 
 // Dispute is the owner's objection to a rejection, or to the refusal of a condition. The rules:
 //
-// R12 (disputes): the owner may dispute a rejection, or the refusal of a condition, within the acceptance period; it is settled when owner and
-// acceptors name the same settlement; meanwhile clocks stop. In detail:
+// R12 (disputes): the owner may dispute a rejection, or the refusal of a condition, within the acceptance period; it is
+// settled when owner and acceptors name the same settlement; meanwhile clocks stop. In detail:
 //
 //   - The present owner can dispute the rejection that ended the last round, once, until the next delivery. A
 //     rejection by a partner that is no longer an acceptor has no effect and cannot be disputed.
 //   - The acceptance period is the agreement's acceptance_days, counted as calendar days after the UTC day on
-//     which the rejection was recorded; 0 means no limit. The last day is fixed with the rejection. (The
+//     which the decision was recorded; 0 means no limit. The last day is fixed with the decision. (The
 //     acceptance clock will change this to working days.)
 //   - A disputed milestone has its delivery date again. It takes comments and new forecasts; every other command
 //     is refused until the settlement.

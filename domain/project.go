@@ -6,14 +6,15 @@ import "slices"
 //
 // R6: the lead and the participants are parties of the agreement; the lead is a participant.
 //
-// R7: a new project is proposed, or an exploration with a decide-by date. Committing, moving the decide-by date,
-// adding participants, changing the lead, leaving, completing, and stopping after the commitment take effect when
-// every participant has called them with the same values. A project that is created as committed is proposed with
-// its creator's call. Until the commitment each participant can decline the project, with a reason, which ends
-// it. The lead alone starts, pauses (with a reason), resumes, and stops what is not committed; a partner that
-// another one names as lead agrees by its call to commit. A decide-by date is not in the past when it is set;
-// passing it has no effect. A partner leaves while it neither leads the project nor owns or accepts an open
-// milestone, and at least two others remain.
+// R7: a new project is proposed, or an exploration with a decide-by date. Committing, moving the decide-by
+// date, adding participants, changing the lead, leaving, completing, and stopping after the commitment take
+// effect when every participant has called them with the same values. A project that is created as committed
+// is proposed with its creator's call. Until the commitment each participant can decline the project, with a
+// reason, which ends it. Completing and stopping state how the open milestones end, see [Disposition]. The
+// lead alone starts, pauses (with a reason), resumes, and stops what is not committed; a partner that another
+// one names as lead agrees by its call to commit. A decide-by date is not in the past when it is set; passing
+// it has no effect. A partner leaves while it neither leads the project nor owns or accepts an open milestone,
+// and at least two others remain.
 //
 // R8: a milestone that serves an item of a supply or of a patent assignment is not delivered before the project is
 // committed; results of an exploration are.
