@@ -247,7 +247,7 @@ func TestBackdatingMustBeAllowed(t *testing.T) {
 	node.send(request)
 	require.Equal(t, past, node.commits()[0].RecordedAt)
 	loading = false
-	request = newRequest(nokia, domain.SignAgreement{AgreementID: agreement, Signatory: "S. Igner"})
+	request = newRequest(nokia, domain.SignAgreement{AgreementID: agreement, Signatory: "Chief executive"})
 	request.RecordedAt = past.Add(time.Hour)
 	result, err := node.bus.Do(t.Context(), request)
 	require.NoError(t, err)

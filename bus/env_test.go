@@ -256,8 +256,8 @@ func (n *node) activateAgreement() {
 	n.do(operator, domain.DraftAgreement{AgreementID: agreement, Terms: domain.Terms{
 		Title: "A", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: domain.NewDate(1970, 1, 1),
 	}})
-	n.do(nokia, domain.SignAgreement{AgreementID: agreement, Signatory: "S. Igner"})
-	n.do(xiaomi, domain.SignAgreement{AgreementID: agreement, Signatory: "S. Igner"})
+	n.do(nokia, domain.SignAgreement{AgreementID: agreement, Signatory: "Chief executive"})
+	n.do(xiaomi, domain.SignAgreement{AgreementID: agreement, Signatory: "Chief executive"})
 	n.do(nokia, domain.CreateProject{
 		ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p"}, Title: "P", Stage: domain.Proposed,
 		Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},

@@ -89,7 +89,7 @@ func TestAPendingAgreement(t *testing.T) {
 	a := e.As("nokia").PATCH(pact, object{"effective_on": later.Format(time.DateOnly), "term": "undisclosed", "notice_days": 30}).Want(200)
 	require.Equal(t, []any{"draft", "undisclosed", nil}, []any{a.get("state"), a.get("term"), a.get("expires_on")})
 	for _, p := range []string{"nokia", "xiaomi"} {
-		a = e.As(p).POST(pact+"/sign", object{"signatory": "A. Signer"}).Want(200)
+		a = e.As(p).POST(pact+"/sign", object{"signatory": "Chief executive"}).Want(200)
 	}
 	require.Equal(t, "pending", a.get("state"))
 	project := object{"id": "lab", "title": "Lab", "stage": "exploring", "lead": "nokia", "participants": []string{"nokia", "xiaomi"}, "decide_by": "2041-01-01"}
@@ -105,7 +105,7 @@ func TestAPendingAgreement(t *testing.T) {
 	require.Equal(t, object{"term": "fixed", "expires_on": "2041-12-31", "notice_days": 0.0}, amendment.get("changes"))
 	require.Equal(t, object{"term": "undisclosed", "notice_days": 30.0}, amendment.get("from"))
 	for _, p := range []string{"nokia", "xiaomi"} {
-		e.As(p).POST(pact+"/amendments/1/sign", object{"signatory": "A. Signer"}).Want(200)
+		e.As(p).POST(pact+"/amendments/1/sign", object{"signatory": "Chief executive"}).Want(200)
 	}
 	require.Equal(t, "fixed", e.As("xiaomi").GET(pact).Want(200).get("term"))
 	e.As("nokia").POST(pact+"/terminate", notice).Want(200)

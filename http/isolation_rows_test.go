@@ -174,7 +174,7 @@ func (w *world) agreementRows() map[string]row {
 		}},
 		"getAgreement":  {sees: readerPartner},
 		"editAgreement": {sees: readerPartner, does: managers, body: object{"acceptance_days": 7}},
-		"signAgreement": {sees: readerPartner, does: signers, body: object{"signatory": "A. Signer"}},
+		"signAgreement": {sees: readerPartner, does: signers, body: object{"signatory": "Chief executive"}},
 		"terminateAgreement": {sees: readerPartner, does: signers, body: object{
 			"mode": "mutual", "effective_on": "2041-06-30", "reason": "try",
 		}},
@@ -183,7 +183,7 @@ func (w *world) agreementRows() map[string]row {
 			"title": "New", "changes": object{"acceptance_days": 8},
 		}},
 		"getAmendment":        {sees: readerPartner},
-		"signAmendment":       {sees: readerPartner, does: signers, body: object{"signatory": "A. Signer"}},
+		"signAmendment":       {sees: readerPartner, does: signers, body: object{"signatory": "Chief executive"}},
 		"rejectAmendment":     {sees: readerPartner, does: managers, body: object{"reason": "try"}},
 		"withdrawAmendment":   {sees: readerPartner, does: owners},
 		"listAgreementEvents": {sees: readerPartner},

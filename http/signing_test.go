@@ -56,7 +56,7 @@ func TestSignedTerms(t *testing.T) {
 func TestWhoMaySign(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	signatory := object{"signatory": "A. Signer"}
+	signatory := object{"signatory": "Chief executive"}
 	for _, who := range []string{"nokia-limited", "nokia-office"} {
 		w.As(who).POST(w.at(w.three)+"/sign", signatory).Refused(403, "may_not_sign")
 		w.As(who).POST(w.at(w.three)+"/terminate", object{"mode": "mutual", "effective_on": "2041-06-30"}).Refused(403, "may_not_sign")

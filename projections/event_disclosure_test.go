@@ -67,13 +67,13 @@ func (h *fixture) supply() {
 		Obligations: []domain.Obligation{{Clause: "secret-4", Text: "Keep the secret.", Partner: "nokia"}},
 	}})
 	for _, partner := range partnerIDs() {
-		h.do(partner, domain.SignAgreement{AgreementID: agreementID})
+		h.do(partner, domain.SignAgreement{AgreementID: agreementID, Signatory: "Chief executive"})
 	}
 	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "End", Changes: domain.AmendmentChanges{
 		EndInstruments: []domain.InstrumentEnd{{ID: "secret-works", ExpiresOn: 20200705}},
 	}})
 	for _, partner := range partnerIDs() {
-		h.do(partner, domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}})
+		h.do(partner, domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Signatory: "Chief executive"})
 	}
 	project := domain.ProjectRef{Agreement: agreementID, Project: projectID}
 	h.do("nokia", domain.CreateProject{

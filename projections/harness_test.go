@@ -283,8 +283,8 @@ func (h *fixture) settle() {
 		Title: "Collaboration", Parties: []domain.PartnerID{"nokia", "xiaomi"},
 		EffectiveOn: domain.NewDate(2017, 7, 5), AcceptanceDays: 10, ForecastToleranceDays: 14,
 	}})
-	h.do("nokia", domain.SignAgreement{AgreementID: agreementID, Signatory: "S. Igner"})
-	h.do("xiaomi", domain.SignAgreement{AgreementID: agreementID, Signatory: "S. Igner"})
+	h.do("nokia", domain.SignAgreement{AgreementID: agreementID, Signatory: "Chief executive"})
+	h.do("xiaomi", domain.SignAgreement{AgreementID: agreementID, Signatory: "Chief executive"})
 	h.store(managerOf("nokia"), domain.Stream{Agreement: agreementID, Project: projectID}, h.clock.advance(time.Second), []domain.Event{{
 		Audience: domain.Shared, Payload: domain.ProjectCreated{ // committed at once, as in histories from before proposals
 			Title: "IP routing", Stage: domain.Committed, Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},

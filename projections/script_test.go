@@ -44,7 +44,7 @@ func openingSteps() []step {
 			Schedule: []domain.ScheduleItem{{ID: "s2", Title: "Lot", Quantity: 9, Unit: "pieces"}},
 		}}})
 		for _, partner := range parties {
-			steps = append(steps, step{partner, domain.SignAgreement{AgreementID: agreement, Signatory: "S. Igner"}})
+			steps = append(steps, step{partner, domain.SignAgreement{AgreementID: agreement, Signatory: "Chief executive"}})
 		}
 		steps = append(steps, step{parties[0], domain.CreateProject{
 			ProjectRef: domain.ProjectRef{Agreement: agreement, Project: "p0"}, Title: "First", Stage: domain.Committed, Lead: parties[0], Participants: parties,
@@ -60,8 +60,8 @@ func openingSteps() []step {
 	steps = append(steps, delivery("a1", "m1")...)
 	steps = append(steps, // sony is invited to join nokia and xiaomi
 		step{"nokia", domain.ProposeAmendment{AgreementID: "a0", Title: "Sony joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}}},
-		step{"nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}, Signatory: "S. Igner"}},
-		step{"xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}, Signatory: "S. Igner"}},
+		step{"nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}, Signatory: "Chief executive"}},
+		step{"xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: "a0", Number: 1}, Signatory: "Chief executive"}},
 	)
 	return append(
 		steps,
@@ -186,7 +186,7 @@ func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.EditAgreement{AgreementID: agreement, Title: &title},
 		domain.EditAgreement{AgreementID: "a2", Parties: &parties},
 		domain.RenameParty{AgreementID: agreement, Rename: domain.PartyRename{Party: who, Number: number, From: "Old", To: "New " + title}},
-		domain.SignAgreement{AgreementID: agreement, Signatory: "A. Signer"},
+		domain.SignAgreement{AgreementID: agreement, Signatory: "Chief executive"},
 		domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
 			ID: "i1", Kind: domain.PatentAssignment, Title: "Patents", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
 			Roles:    map[domain.RoleName][]domain.PartnerID{domain.Assignor: {who}, domain.Assignee: {"sony"}},
@@ -213,9 +213,9 @@ func drawAmendment(t *rapid.T, who domain.PartnerID) domain.Command {
 			AddInstruments: []domain.Instrument{{ID: "i9", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},
 		}),
 		propose(domain.AmendmentChanges{Join: []domain.Joining{{Partner: "sony"}}}),
-		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "S. Igner"},
-		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "S. Igner"},
-		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "S. Igner"},
+		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "Chief executive"},
+		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "Chief executive"},
+		domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Signatory: "Chief executive"},
 		domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}, Reason: "no"},
 		domain.WithdrawAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreement, Number: number}},
 		domain.TerminateAgreement{AgreementID: agreement, Mode: domain.Mutual, EffectiveOn: domain.NewDate(2017, 7, days)},

@@ -19,8 +19,8 @@ func (h *fixture) invite(number int) {
 	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{
 		Join: []domain.Joining{{Partner: "zte"}},
 	}})
-	h.do("xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: number}, Signatory: "S. Igner"})
-	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: number}, Signatory: "S. Igner"})
+	h.do("xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: number}, Signatory: "Chief executive"})
+	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: number}, Signatory: "Chief executive"})
 }
 
 func (i *runningModel) feed(t *testing.T, partner domain.PartnerID) []api.Event {
@@ -48,14 +48,14 @@ func TestFeedOfAJoiningPartnerBeginsWithItsInvitation(t *testing.T) {
 	viewer := viewerOf("zte")
 	quiet := model.Changed(viewer)
 	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "ZTE joins", Changes: domain.AmendmentChanges{Join: []domain.Joining{{Partner: "zte"}}}})
-	h.do("xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "S. Igner"})
+	h.do("xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "Chief executive"})
 	model.caughtUp(t)
 	select {
 	case <-quiet:
 		t.Fatal("zte is told of what it may not know")
 	default:
 	}
-	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "S. Igner"})
+	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "Chief executive"})
 	require.Equal(t, []string{"agreement.party_invited"}, types(model.feed(t, "zte")))
 	require.Equal(t, []string{"amendment"}, model.kinds(t, "zte"))
 
@@ -68,7 +68,7 @@ func TestFeedOfAJoiningPartnerBeginsWithItsInvitation(t *testing.T) {
 	require.Equal(t, position, model.Position(viewer, ""))
 	require.Equal(t, agreement, viewed(model, viewer, func(view *projections.View) api.Agreement { a, _ := view.Agreement(agreementID); return a }))
 
-	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "S. Igner"})
+	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "Chief executive"})
 	h.do("xiaomi", domain.CommentMilestone{MilestoneRef: milestoneRef("b"), Text: "among ourselves"})
 	h.do("zte", domain.ProposeAmendment{AgreementID: agreementID, Title: "Ours", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(30)}}})
 	events := model.feed(t, "zte")
@@ -117,7 +117,7 @@ func TestJoiningAProjectShowsItsPresentState(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.invite(1)
-	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Signatory: "S. Igner"})
+	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Signatory: "Chief executive"})
 	viewer := viewerOf("zte")
 	three := []domain.PartnerID{"nokia", "xiaomi", "zte"}
 	project := milestoneRef("b").ProjectRef()
@@ -164,7 +164,7 @@ func TestWithdrawnPartySeesTheStateAtItsWithdrawal(t *testing.T) {
 	h, model := portfolio(t)
 	h.do("", domain.CreatePartner{PartnerID: "zte", Profile: domain.PartnerProfile{Name: "ZTE", Country: "CN", TimeZone: "Asia/Shanghai"}})
 	h.invite(1)
-	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Signatory: "S. Igner"})
+	h.do("zte", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Signatory: "Chief executive"})
 	viewer := viewerOf("zte")
 	agreement := func(view *projections.View) api.Agreement { a, _ := view.Agreement(agreementID); return a }
 	h.do("zte", domain.TerminateAgreement{AgreementID: agreementID, Mode: domain.ByNotice, Reason: "new strategy", EffectiveOn: 20170705})
@@ -180,8 +180,8 @@ func TestWithdrawnPartySeesTheStateAtItsWithdrawal(t *testing.T) {
 		Terms:          domain.TermsChange{Title: new("Two of us")},
 		AddInstruments: []domain.Instrument{{ID: "i", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},
 	}})
-	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "S. Igner"})
-	h.do("xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "S. Igner"})
+	h.do("nokia", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "Chief executive"})
+	h.do("xiaomi", domain.SignAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 2}, Signatory: "Chief executive"})
 	h.do("nokia", domain.TerminateAgreement{AgreementID: agreementID, Mode: domain.Mutual, EffectiveOn: 20171231})
 	model.caughtUp(t)
 	require.Equal(t, position, model.Position(viewer, ""))

@@ -22,7 +22,7 @@ func (h *fixture) research() {
 		Obligations: []domain.Obligation{{Clause: "4.2", Text: "Write the study.", Partner: "nokia"}},
 	}})
 	for _, partner := range partnerIDs() {
-		h.do(partner, domain.SignAgreement{AgreementID: agreementID, Signatory: "S. Igner"})
+		h.do(partner, domain.SignAgreement{AgreementID: agreementID, Signatory: "Chief executive"})
 	}
 	h.do("nokia", domain.CreateProject{
 		ProjectRef: domain.ProjectRef{Agreement: agreementID, Project: projectID}, Title: "Research", Stage: domain.Committed, Lead: "nokia",

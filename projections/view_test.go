@@ -193,7 +193,7 @@ func TestInbox(t *testing.T) {
 
 	h.do("nokia", domain.DraftAgreement{AgreementID: "next", Terms: domain.Terms{Title: "Next", Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: 20180101}})
 	drafted := h.clock.Now()
-	h.do("nokia", domain.SignAgreement{AgreementID: "next", Signatory: "S. Igner"})
+	h.do("nokia", domain.SignAgreement{AgreementID: "next", Signatory: "Chief executive"})
 	require.Empty(t, inbox("nokia"))
 	title := "Next again"
 	h.do("xiaomi", domain.EditAgreement{AgreementID: "next", Title: &title})
@@ -221,8 +221,8 @@ func TestInbox(t *testing.T) {
 
 	h.do("xiaomi", domain.AcceptMilestone{MilestoneRef: milestoneRef("fp4")})
 	h.do("xiaomi", domain.CallStage{ProjectRef: p, Move: domain.MoveComplete})
-	h.do("xiaomi", domain.SignAgreement{AgreementID: "next", Signatory: "S. Igner"})
-	h.do("nokia", domain.SignAgreement{AgreementID: "next", Signatory: "S. Igner"})
+	h.do("xiaomi", domain.SignAgreement{AgreementID: "next", Signatory: "Chief executive"})
+	h.do("nokia", domain.SignAgreement{AgreementID: "next", Signatory: "Chief executive"})
 	require.Empty(t, inbox("xiaomi"))
 	require.Empty(t, inbox("nokia"))
 }

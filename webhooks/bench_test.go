@@ -160,7 +160,7 @@ func BenchmarkTenThousandEndpoints(b *testing.B) {
 	}
 	world.do(operator, domain.DraftAgreement{AgreementID: "wide", Terms: domain.Terms{Title: "Wide", Parties: parties, EffectiveOn: 20180101, AcceptanceDays: 10}})
 	for _, partner := range parties {
-		world.do(domain.Actor{Partner: partner, Member: "pm", Role: domain.Manager, MaySign: true}, domain.SignAgreement{AgreementID: "wide", Signatory: "S. Igner"})
+		world.do(domain.Actor{Partner: partner, Member: "pm", Role: domain.Manager, MaySign: true}, domain.SignAgreement{AgreementID: "wide", Signatory: "Chief executive"})
 	}
 	world.do(nokia, domain.CreateProject{
 		ProjectRef: domain.ProjectRef{Agreement: "wide", Project: "p"}, Title: "P", Stage: domain.Committed, Lead: "nokia", Participants: parties,

@@ -232,8 +232,8 @@ func (w *world) agree(id domain.AgreementID) {
 	w.do(operator, domain.DraftAgreement{AgreementID: id, Terms: domain.Terms{
 		Title: "Agreement " + string(id), Parties: []domain.PartnerID{"nokia", "xiaomi"}, EffectiveOn: 20180101, AcceptanceDays: 10,
 	}})
-	w.do(nokia, domain.SignAgreement{AgreementID: id, Signatory: "S. Igner"})
-	w.do(xiaomi, domain.SignAgreement{AgreementID: id, Signatory: "S. Igner"})
+	w.do(nokia, domain.SignAgreement{AgreementID: id, Signatory: "Chief executive"})
+	w.do(xiaomi, domain.SignAgreement{AgreementID: id, Signatory: "Chief executive"})
 	w.do(nokia, domain.CreateProject{
 		ProjectRef: domain.ProjectRef{Agreement: id, Project: "p"}, Title: "IP routing", Stage: domain.Committed,
 		Lead: "nokia", Participants: []domain.PartnerID{"nokia", "xiaomi"},
