@@ -23,9 +23,10 @@ import "slices"
 //     owner or acceptors, the new ones become parties.
 //   - A private milestone cannot be in a request, and has no baseline.
 //   - R17: a request can name milestones to publish, with or without other changes; then every participant of the
-//     project is a party. Milestones in any state can be published, final states included. Publishing has no
-//     ground that can change, because the public follows the state anyway; see [MilestonePublished]. A milestone
-//     that another request has published meanwhile is not published twice.
+//     project is a party. Milestones in any state can be published, final states included; see
+//     [MilestonePublished]. An edit of the plan voids the request, and the plan of a public milestone changes only
+//     by a change request, even without a baseline: otherwise the owner alone would change what the others approved
+//     for the public. A milestone that another request has published meanwhile is not published twice.
 //   - R4: after the agreement's end no baseline is set or moved. A request that only cancels and publishes can
 //     still be approved, and every request rejected and withdrawn.
 type ChangeRequest struct {
@@ -163,6 +164,20 @@ func (c *ChangeRequest) findVoidGround(state State, project ProjectRef) (Ground,
 	return Ground{}, false
 }
 
+// findEditedPublication returns the first edit that changes a milestone which the request publishes: the approvals
+// were given for what it said before.
+func (c *ChangeRequest) findEditedPublication(events []Event, after State, project ProjectRef) (Ground, bool) {
+	for _, event := range events {
+		id := MilestoneID(event.Subject)
+		if edit, ok := event.Payload.(MilestoneEdited); ok && slices.Contains(c.Publish, id) {
+			if fields := changedFields(edit.From, edit.To); len(fields) > 0 {
+				return Ground{id, fields[0].Field, after.Milestone(MilestoneRef{project.Agreement, project.Project, id}).State}, true
+			}
+		}
+	}
+	return Ground{}, false
+}
+
 // voidEvents returns the events for the open requests and amendments that the given events make void.
 func voidEvents(state State, stream Stream, events []Event, dc DecisionContext) []Event {
 	if stream.Project == "" {
@@ -182,7 +197,11 @@ func voidEvents(state State, stream Stream, events []Event, dc DecisionContext) 
 		if change.State != ChangeStateOpen {
 			continue
 		}
-		if ground, broken := change.findVoidGround(after, ref); broken {
+		ground, broken := change.findVoidGround(after, ref)
+		if !broken {
+			ground, broken = change.findEditedPublication(events, after, ref)
+		}
+		if broken {
 			void = append(void, sharedEvents("", ChangeVoided{change.Number, ground})...)
 		}
 	}
@@ -211,9 +230,13 @@ func stateAfter(state State, stream Stream, events []Event, dc DecisionContext) 
 	return after
 }
 
-// requireNoBaseline refuses to edit a plan alone once a baseline is agreed.
-func (m milestoneContext) requireNoBaseline() error {
-	if m.BaselineOn == 0 {
+// requireOwnPlan refuses to edit a plan alone once a baseline is agreed, or the milestone is public.
+func (m milestoneContext) requireOwnPlan() error {
+	switch {
+	case m.BaselineOn == 0 && m.Public:
+		return conflict("milestone_public", "Milestone %s is public; its plan changes only by a change request, approved by its owner and acceptors.",
+			m.Ref.Milestone)
+	case m.BaselineOn == 0:
 		return nil
 	}
 	return conflict("baseline_agreed", "Milestone %s is agreed for %s; its plan changes only by a change request, approved by its owner and acceptors.",

@@ -124,7 +124,7 @@ func (c EditMilestone) decide(state State, dc DecisionContext) ([]Event, error) 
 	if err := milestone.requireState(Planned, InProgress); err != nil {
 		return nil, err
 	}
-	if err := milestone.requireNoBaseline(); err != nil {
+	if err := milestone.requireOwnPlan(); err != nil {
 		return nil, err
 	}
 	if err := milestone.requireAcceptorsKept(to); err != nil {
