@@ -1,6 +1,7 @@
 package http
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -42,11 +43,13 @@ func TestKeyRepeatsEveryWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	member, spare := "/v1/partners/nokia/members/"+w.members["nokia"], "/v1/partners/nokia/tokens/nokia-spare"
+	changes := 0
 	later := func() {
+		changes++
 		w.As("nokia").POST(w.routing("going")+"/comment", object{"text": "later"}).Want(200)
-		w.As("nokia").PATCH("/v1/partners/nokia", object{"name": "Nokia, later"}).Want(200)
+		w.As("nokia").PATCH("/v1/partners/nokia", object{"name": fmt.Sprintf("Nokia, later %d", changes)}).Want(200)
 		for _, m := range w.As("nokia").GET("/v1/partners/nokia/members").Want(200).list("members") {
-			w.As("nokia").PATCH("/v1/partners/nokia/members/"+m["id"].(string), object{"name": "C", "email": "c@nokia.example"}).Want(200)
+			w.As("nokia").PATCH("/v1/partners/nokia/members/"+m["id"].(string), object{"name": fmt.Sprintf("C%d", changes), "email": "c@nokia.example"}).Want(200)
 		}
 	}
 	for n, c := range []struct {

@@ -52,11 +52,11 @@ func TestPublicPagesOmitJoiners(t *testing.T) {
 	w.As("nokia").PATCH(w.at(w.three, w.duo), join).Want(200)
 	w.As("xiaomi").PATCH(w.at(w.three, w.duo), join).Want(200)
 	require.Equal(t, string(before.body), string(w.As("nobody").GET(status).Want(200).body))
-	w.As("nokia").PATCH(w.at(w.three, w.duo, "pair"), object{"acceptors": []string{"xiaomi", "zte"}}).Want(200)
+	w.As("nokia").PATCH(w.at(w.three, w.duo, "pair"), object{"acceptors": []string{"xiaomi", "zte"}}).Refused(409, "milestone_public")
 	require.NotContains(t, w.As("nobody").GET(status).Want(200).told(), name("zte"))
 	require.NotContains(t, w.As("nobody").GET("/public/"+w.three).Want(200).told(), name("zte"))
 
-	w.As("nokia").POST(w.at(w.three, w.duo)+"/changes", object{"reason": "all three", "milestones": []object{{"id": "pair"}}}).Want(201)
+	w.As("nokia").POST(w.at(w.three, w.duo)+"/changes", object{"reason": "all three", "milestones": []object{{"id": "pair", "acceptors": []string{"xiaomi", "zte"}}}}).Want(201)
 	w.As("xiaomi").POST(w.at(w.three, w.duo)+"/changes/3/approve", nil).Want(200)
 	w.As("zte").POST(w.at(w.three, w.duo)+"/changes/3/approve", nil).Want(200)
 	a := w.As("nobody").GET(status).Want(200)
@@ -120,14 +120,15 @@ func TestWithdrawnPartyEndsOpenProjects(t *testing.T) {
 	}).Want(200)
 	w.clock.advance(24 * time.Hour)
 	radio := w.at(w.three, "radio")
-	w.As("nokia").POST(radio+"/complete", object{"reason": "it-works"}).Want(200)
+	end := object{"reason": "it-works", "dispositions": []object{{"milestone": "field", "disposition": "cancelled", "reason": "not-needed"}}}
+	w.As("nokia").POST(radio+"/complete", end).Want(200)
 	require.Contains(t, w.As("zte").GET("/v1/partners/zte/inbox").Want(200).told(), "it-works")
 	require.NotContains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), "it-works")
 	w.As("zte").POST(radio+"/milestones/field/start", nil).Want(200)
 	require.Contains(t, w.As("xiaomi").GET("/v1/partners/xiaomi/inbox").Want(200).told(), "it-works")
-	a := w.As("zte").POST(radio+"/complete", nil).Want(200)
+	a := w.As("zte").POST(radio+"/complete", end).Want(200)
 	require.Equal(t, "active", a.get("stage"))
-	a = w.As("xiaomi").POST(radio+"/complete", nil).Want(200)
+	a = w.As("xiaomi").POST(radio+"/complete", end).Want(200)
 	require.Equal(t, "completed", a.get("stage"))
 }
 

@@ -149,7 +149,7 @@ func TestPublicResponsesIgnoreUnpublishedEvents(t *testing.T) {
 	w.As("nokia").POST(w.routing("going")+"/comment", object{"text": "hm", "audience": "private"}).Want(200)
 	w.As("xiaomi").POST(w.routing("going")+"/forecast", object{"on": "2019-01-01", "reason": "late", "audience": "private"}).Want(200)
 	w.As("nokia").POST(w.routing("going")+"/progress", object{"percent": 50, "health": "red", "note": "hm"}).Want(200)
-	w.As("nokia").PATCH(w.routing("going"), object{"description": "longer", "criteria": []string{"more"}}).Want(200)
+	w.As("nokia").PATCH(w.routing("going"), object{"description": "longer", "criteria": []string{"more"}}).Refused(409, "milestone_public")
 	w.As("nokia").POST(w.routing("planned")+"/start", nil).Want(200)
 	w.milestone(w.a, "routing", "another", "2017-12-01", "nokia", "xiaomi")
 	w.clock.advance(time.Minute)

@@ -91,7 +91,7 @@ Losses        none
 Durability    disk
 Nodes         NODE owns 64
 Size          SIZE
-Commits       1, all applied
+Commits       2, all applied
 Waiting       no commands
 Owners        every partition has an owner
 Dead letters  none
@@ -99,9 +99,10 @@ Losses        none
 
 Partition  Head  Durable  Applied  Lag  Waiting  Oldest  Dead  Epoch  Owner
 ──
+       48     1        1        1    0        0             0      0  NODE
        53     1        1        1    0        0             0      0  NODE
 ──
-  1 of 64     1                      0        0             0
+  2 of 64     2                      0        0             0
 `, program.text("log", "status"))
 	require.Equal(t, 64, strings.Count(program.text("log", "status", "--all"), "NODE\n"))
 

@@ -14,7 +14,7 @@ import (
 )
 
 // callFlags are the flags that belong to one call of a command and so have no environment variable.
-var callFlags = []string{"help", "all", "json", "yes", "wait", "after", "since", "language"}
+var callFlags = []string{"help", "all", "json", "yes", "wait", "after", "since", "language", "open"}
 
 func commands(parent *cobra.Command) (all []*cobra.Command) {
 	for _, sub := range parent.Commands() {
