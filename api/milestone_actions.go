@@ -93,6 +93,11 @@ type Check struct {
 	Evidence []SharedEvidence   `json:"evidence,omitempty" maxItems:"50"`
 }
 
+// ResponsibleInput is the body that names the responsible member of a milestone.
+type ResponsibleInput struct {
+	Member domain.MemberID `json:"member" nullable:"true" doc:"A present member of the caller's partner; null: none."`
+}
+
 // Objection is the body that disputes.
 type Objection struct {
 	Reason    string `json:"reason" maxLength:"2000"`

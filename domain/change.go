@@ -213,7 +213,7 @@ func voidEvents(state State, stream Stream, events []Event, dc DecisionContext) 
 func neverVoidsChanges(payload Payload) bool {
 	switch payload.(type) {
 	case MilestoneReported, AssessmentReported, EvidenceKept, ForecastMoved, MilestoneCommented, MilestoneDelivered, MilestoneRejected,
-		ConditionClosed, ConditionReportedMet, ConditionRefusedByAuthor, CriterionChecked:
+		ConditionClosed, ConditionReportedMet, ConditionRefusedByAuthor, CriterionChecked, ResponsibleNamed:
 		return true
 	}
 	return false

@@ -169,6 +169,7 @@ var commands = map[string]wireFormat{
 	"milestone.waive":            wireFormatOf(WaiveMilestone{}),
 	"milestone.share":            wireFormatOf(ShareMilestone{}),
 	"milestone.comment":          wireFormatOf(CommentMilestone{}),
+	"milestone.name_responsible": wireFormatOf(NameResponsible{}),
 }
 
 var commandNames = func() map[reflect.Type]string {

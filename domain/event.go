@@ -129,6 +129,7 @@ var payloads = map[string]wireFormat{
 	"milestone.shared.v1":                 wireFormatOf(MilestoneShared{}),
 	"milestone.published.v1":              wireFormatOf(MilestonePublished{}),
 	"milestone.commented.v1":              wireFormatOf(MilestoneCommented{}),
+	"milestone.responsible_named.v1":      wireFormatOf(ResponsibleNamed{}),
 }
 
 var payloadNames = func() map[reflect.Type]string {

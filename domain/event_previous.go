@@ -145,6 +145,9 @@ func (e MilestoneCancelled) Previous() []PreviousValue { return []PreviousValue{
 // Previous returns the partner's previous result.
 func (e CriterionChecked) Previous() []PreviousValue { return unlessZero("result", e.From) }
 
+// Previous returns the partner's previous responsible member.
+func (e ResponsibleNamed) Previous() []PreviousValue { return unlessZero("member", e.From) }
+
 // Previous returns the state.
 func (e MilestoneDeclined) Previous() []PreviousValue { return []PreviousValue{{"state", e.From}} }
 

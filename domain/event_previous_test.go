@@ -82,6 +82,8 @@ func scalarName(payload Payload) string {
 		return "outcome"
 	case CriterionChecked:
 		return "result"
+	case ResponsibleNamed:
+		return "member"
 	case StageChanged:
 		return "stage"
 	case DecideByMoved:

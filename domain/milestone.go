@@ -49,11 +49,12 @@ type Milestone struct {
 	RecordedAt          int64  // time of recording of the last delivery, or of the completion, in microseconds since 1970 UTC
 	LateReason          string // why the last delivery, or the completion, is dated long before its recording
 	AcceptedOn          Date
-	CompletedOn         Date        // of a private milestone
-	Waivers             []PartnerID // acceptors that waived
-	OwnerNomination     *Nomination // nil: the owner has agreed; replaced, never modified
-	BaselineOn          Date        // the agreed due date; zero: no baseline is agreed
-	Public              bool        // see [MilestonePublished]
+	CompletedOn         Date          // of a private milestone
+	Responsible         []Responsible // sorted by partner; dropped when the milestone is shared and when its partner leaves
+	Waivers             []PartnerID   // acceptors that waived
+	OwnerNomination     *Nomination   // nil: the owner has agreed; replaced, never modified
+	BaselineOn          Date          // the agreed due date; zero: no baseline is agreed
+	Public              bool          // see [MilestonePublished]
 	Versions            Versions
 }
 

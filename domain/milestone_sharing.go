@@ -62,6 +62,6 @@ func (c ShareMilestone) decide(state State, dc DecisionContext) ([]Event, error)
 func (e MilestoneShared) apply(world *World, header Header) {
 	milestone := header.editMilestone(world)
 	milestone.Audience, milestone.Plan, milestone.State = Shared, e.Plan, e.State
-	milestone.StartedOn, milestone.Checks = 0, nil // they stay private with the earlier events
+	milestone.StartedOn, milestone.Checks, milestone.Responsible = 0, nil, nil // they stay private with the earlier events
 	milestone.LastReport = e.Report
 }

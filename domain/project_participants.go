@@ -132,6 +132,7 @@ func (e ParticipantLeft) apply(world *World, header Header) {
 	}
 	for _, milestone := range world.editSharedMilestones(header.projectRef()) {
 		milestone.Versions.leave(e.Partner)
+		milestone.dropResponsible(e.Partner)
 	}
 	project.Versions.leave(e.Partner)
 }

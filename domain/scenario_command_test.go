@@ -89,6 +89,7 @@ var verbs = map[string]verb{
 	"cancel":             {"milestone.cancel", "milestone", ""},
 	"waive":              {"milestone.waive", "milestone", ""},
 	"share":              {"milestone.share", "milestone", ""},
+	"name-responsible":   {"milestone.name_responsible", "milestone", ""},
 	"comment":            {"milestone.comment", "milestone", ""},
 	"terminate":          {"agreement.terminate", "agreement", ""},
 	"propose-amendment":  {"amendment.propose", "agreement", "title=Amendment"},

@@ -376,6 +376,9 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	for _, check := range milestone.Checks {
 		words = append(words, fmt.Sprintf("criterion %d %s by %s in round %d", check.Number, check.Result, check.Partner, check.Round))
 	}
+	for _, responsible := range milestone.Responsible {
+		words = append(words, fmt.Sprintf("%s responsible for %s", responsible.Member, responsible.Partner))
+	}
 	words = append(words, dateWords(milestone)...)
 	words = append(words, listingWords(milestone, project, s.today)...)
 	return strings.Join(append(words, version(milestone.Versions, partner)), ", ")

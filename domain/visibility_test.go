@@ -136,6 +136,7 @@ var probes = map[string]struct {
 	"milestone.cancel":           {aboutMilestone, func(x targets) Command { return CancelMilestone{MilestoneRef: x.ref()} }},
 	"milestone.waive":            {aboutMilestone, func(x targets) Command { return WaiveMilestone{x.ref(), "not needed"} }},
 	"milestone.share":            {aboutMilestone, func(x targets) Command { return ShareMilestone{MilestoneRef: x.ref()} }},
+	"milestone.name_responsible": {aboutMilestone, func(x targets) Command { return NameResponsible{x.ref(), "anna"} }},
 	"milestone.comment":          {aboutMilestone, func(x targets) Command { return CommentMilestone{MilestoneRef: x.ref(), Text: "t"} }},
 }
 

@@ -270,6 +270,7 @@ func milestoneRows() map[string]row {
 		"cancelMilestone":     act(owners, object{}),
 		"waiveMilestone":      act(acceptors, object{}),
 		"shareMilestone":      act(owners, object{}),
+		"nameResponsible":     act(managers, object{"member": nil}),
 		"commentMilestone":    act(managers, object{"text": "try"}),
 	}
 }

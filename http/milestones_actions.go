@@ -6,6 +6,7 @@ import (
 
 	"tandem/api"
 	"tandem/domain"
+	"tandem/projections"
 )
 
 func actionRoutes() []*route {
@@ -38,6 +39,8 @@ func actionRoutes() []*route {
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/waive", "Waive the milestone; requires every acceptor", acceptor, command(waiveMilestone)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/share", "Share a private milestone with all participants; cannot be undone", owner, command(shareMilestone)),
 		action("/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/comment", "Comment for all readers of the milestone or for the own partner", participants, command(commentMilestone)),
+		changeRoute(http.MethodPost, "nameResponsible", "/v1/agreements/{agreement}/projects/{project}/milestones/{milestone}/responsible",
+			"Name the responsible member of the own partner, or none", participants, milestoneVisible, api.Milestone{}, command(nameResponsible)),
 	}
 }
 
@@ -171,4 +174,19 @@ func commentMilestone(req *writeCall, body *api.Comment) (*intent, error) {
 		return nil, err
 	}
 	return req.milestoneIntent(domain.CommentMilestone{MilestoneRef: req.milestone(), Text: body.Text, Private: private}), nil
+}
+
+// nameResponsible checks the member, because the directory is another partition than the milestone.
+func nameResponsible(req *writeCall, body *api.ResponsibleInput) (*intent, error) {
+	if body.Member != "" && !req.ownMember(body.Member) {
+		return nil, invalid(domain.FieldError{Field: "member", Message: "is no present member of your partner"})
+	}
+	return req.milestoneIntent(domain.NameResponsible{MilestoneRef: req.milestone(), Member: body.Member}), nil
+}
+
+// ownMember reports whether the id is that of a present member of the caller's partner.
+func (c *writeCall) ownMember(id domain.MemberID) bool {
+	ref := domain.MemberRef{Partner: c.caller.Partner, Member: id}
+	member := c.cfg.ReadModel.State(projections.DirectoryOf(ref.Partner)).Member(ref)
+	return member != nil && !member.Removed
 }

@@ -122,6 +122,8 @@ func TestEveryWrite(t *testing.T) {
 		{"nokia", "POST", project + "/milestones", object{"id": "two", "title": "Two", "owner": "xiaomi", "due_on": "2018-01-01"}, 201, "milestone.planned", ""},
 		{"xiaomi", "POST", project + "/milestones/two/agree", nil, 200, "milestone.ownership_agreed", ""},
 		{"nokia", "POST", project + "/milestones", object{"id": "unwanted", "title": "Unwanted", "owner": "xiaomi", "due_on": "2018-01-01"}, 201, "milestone.planned", ""},
+		{"xiaomi", "POST", project + "/milestones/two/responsible", object{"member": w.members["xiaomi"]}, 200, "milestone.responsible_named", ""},
+		{"xiaomi", "POST", project + "/milestones/two/responsible", object{"member": nil}, 200, "milestone.responsible_named", ""},
 		{"xiaomi", "POST", project + "/milestones/unwanted/decline", object{"reason": "no capacity"}, 200, "milestone.declined", ""},
 		{"nokia", "POST", project + "/milestones/two/waive", nil, 200, "milestone.waived", ""},
 		{"nokia", "POST", project + "/milestones", object{"id": "three", "title": "Three", "owner": "nokia", "due_on": "2018-01-01"}, 201, "milestone.planned", ""},

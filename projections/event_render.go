@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"tandem/api"
@@ -45,6 +47,7 @@ type RenderedEvent struct {
 
 	Members []string // display names in it
 	actors  []string // as Actor, in both languages
+	named   string   // display name of the member whom the event names
 }
 
 // WithoutMembers returns the event without the display names of members, for a record that their erasure does not
@@ -62,15 +65,29 @@ func (r *RenderedEvent) WithoutMembers() *RenderedEvent {
 		for _, actor := range r.actors {
 			text = strings.ReplaceAll(text, actor, unnamed.Actor)
 		}
+		if event, names := r.Payload.(domain.ResponsibleNamed); names && r.named != "" {
+			text = strings.ReplaceAll(text, r.named, string(event.Member))
+		}
 		return text
 	}
-	if r.Milestone != nil && r.Milestone.CreatedBy != nil {
-		milestone, author := *r.Milestone, *r.Milestone.CreatedBy
-		author.MemberName, milestone.CreatedBy = nil, &author
-		unnamed.Milestone = &milestone
+	if r.Milestone != nil {
+		unnamed.Milestone = withoutMembers(*r.Milestone)
 	}
 	unnamed.Sentence, unnamed.Event.Sentence = hide(r.Sentence), hide(r.Event.Sentence)
 	return &unnamed
+}
+
+// withoutMembers returns the milestone without the display names of members.
+func withoutMembers(milestone api.Milestone) *api.Milestone {
+	if milestone.CreatedBy != nil {
+		author := *milestone.CreatedBy
+		author.MemberName, milestone.CreatedBy = nil, &author
+	}
+	milestone.Responsible = maps.Clone(milestone.Responsible)
+	for partner, responsible := range milestone.Responsible {
+		milestone.Responsible[partner] = api.Responsible{Member: responsible.Member}
+	}
+	return &milestone
 }
 
 // RenderEvent renders an event for a webhook of a partner. If private is false the
@@ -99,6 +116,9 @@ func (s *events) RenderEvent(
 			rendered.Members = []string{fact.Member}
 			rendered.actors = []string{rendered.Actor, s.book.Actor(sentences.English, fact)}
 		}
+		if rendered.named = view.namedMember(event.payload); rendered.named != "" {
+			rendered.Members = append(rendered.Members, rendered.named)
+		}
 		rendered.Names = view.knownNames(event.ref.entry.At)
 		rendered.Agreement, rendered.Project = view.agreementTitle(event), view.projectTitle(event)
 		if known = rendered.Event.Milestone == nil; !known {
@@ -120,7 +140,15 @@ func (s *events) RenderEvent(
 
 // listMembers adds the display names in the milestone to the members.
 func (r *RenderedEvent) listMembers() *RenderedEvent {
-	if r.Milestone != nil && r.Milestone.CreatedBy != nil && r.Milestone.CreatedBy.MemberName != nil {
+	if r.Milestone == nil {
+		return r
+	}
+	for _, partner := range slices.Sorted(maps.Keys(r.Milestone.Responsible)) {
+		if name := r.Milestone.Responsible[partner].MemberName; name != nil {
+			r.Members = append(r.Members, *name)
+		}
+	}
+	if r.Milestone.CreatedBy != nil && r.Milestone.CreatedBy.MemberName != nil {
 		r.Members = append(r.Members, *r.Milestone.CreatedBy.MemberName)
 	}
 	return r
@@ -200,6 +228,10 @@ func (v *View) fact(event decodedEvent) sentences.Fact {
 			return v.itemTitle(event.stream.Agreement, instrument, id)
 		},
 	}
+	fact.MemberName = func(ref domain.MemberRef) (name string, former bool) {
+		known := v.store.names.of(ref)
+		return known.name, known.former
+	}
 	fact.Member, fact.Former = v.actingMember(event)
 	_, fact.Private = event.Audience().Private()
 	switch {
@@ -219,6 +251,15 @@ func (v *View) actingMember(event decodedEvent) (name string, former bool) {
 	member, _ := domain.ParseActorName(event.commit.Actor)
 	known := v.store.names.of(domain.MemberRef{Partner: domain.PartnerID(event.commit.Partner), Member: member})
 	return known.name, known.former
+}
+
+// namedMember returns the display name of the member whom an event names; empty without one and for a former member.
+func (v *View) namedMember(payload domain.Payload) string {
+	event, names := payload.(domain.ResponsibleNamed)
+	if !names {
+		return ""
+	}
+	return v.store.names.of(domain.MemberRef{Partner: event.Partner, Member: event.Member}).name
 }
 
 // knownNames returns the names that the viewer and the partners that it can see had at a time, in microseconds since

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,4 +120,47 @@ func TestErasureMakesPagesOfCounterpartiesStale(t *testing.T) {
 	require.True(t, stale(func() { h.rename("anna", "Anna Nieminen") }))
 	h.actor = domain.Actor{}
 	require.True(t, stale(func() { h.removeMember("anna") }))
+}
+
+// TestResponsibleMembersShowDisplayNames also checks that a record of a webhook message has none.
+func TestResponsibleMembersShowDisplayNames(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	model := h.follow(t, h.config())
+	h.plan("fp4", domain.NewDate(2018, 3, 30))
+	h.addMember("anna", "Anna Virtanen")
+	h.actor = domain.Actor{}
+	h.do("nokia", domain.NameResponsible{MilestoneRef: milestoneRef("fp4"), Member: "anna"})
+	event := model.lastEvent(t, "en")
+	require.Equal(t, "Nokia named Anna Virtanen as responsible for “Title of fp4”", event.Sentence)
+	responsible := func(partner domain.PartnerID) (shape map[domain.PartnerID]api.Responsible) {
+		require.NoError(t, model.View(viewerOf(partner), func(view *projections.View) error {
+			milestone, _ := view.Milestone(milestoneRef("fp4"))
+			shape = milestone.Responsible
+			return nil
+		}))
+		return shape
+	}
+	want := map[domain.PartnerID]api.Responsible{"nokia": {Member: "anna", MemberName: new("Anna Virtanen")}}
+	require.Equal(t, want, responsible("xiaomi"))
+
+	query := feed.EventQuery{EventScope: projections.EventScope{Agreement: agreementID}}
+	page, err := feed.NewReader(model.ReadModel).Next(context.Background(), viewerOf("xiaomi"), feed.Cursor{}, query, 100)
+	require.NoError(t, err)
+	rendered, err := model.RenderEvent(context.Background(), "xiaomi", page.Events[len(page.Events)-1], false, "fi")
+	require.NoError(t, err)
+	require.Contains(t, rendered.Members, "Anna Virtanen")
+	require.Contains(t, rendered.Sentence, "Anna Virtanen")
+	unnamed := rendered.WithoutMembers()
+	content, err := json.Marshal(unnamed)
+	require.NoError(t, err)
+	require.NotContains(t, string(content), "Virtanen")
+	require.Contains(t, unnamed.Event.Sentence, "named anna as responsible")
+	require.Equal(t, want, rendered.Milestone.Responsible, "the message itself keeps the name")
+
+	h.removeMember("anna")
+	model.caughtUp(t)
+	require.Equal(t, "former member", *responsible("xiaomi")["nokia"].MemberName)
+	event = model.lastEvent(t, "en")
+	require.Equal(t, "Nokia named a former member as responsible for “Title of fp4”", event.Sentence)
 }

@@ -320,5 +320,6 @@ func drawMilestone(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.WaiveMilestone{MilestoneRef: ref},
 		domain.ShareMilestone{MilestoneRef: ref},
 		domain.CommentMilestone{MilestoneRef: ref, Text: "hm", Private: private},
+		domain.NameResponsible{MilestoneRef: ref, Member: rapid.SampledFrom([]domain.MemberID{"anna", ""}).Draw(t, "responsible")},
 	}).Draw(t, "act")
 }

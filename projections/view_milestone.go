@@ -35,7 +35,8 @@ func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 		DeliveredOn: nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
 		CompletedOn: nilIfZero(milestone.CompletedOn),
 		Acceptance:  v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
-		DependsOn: []api.Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria), CriteriaResults: criteriaResults(milestone),
+		Responsible: v.responsible(node),
+		DependsOn:   []api.Dependency{}, Criteria: emptyIfNil(milestone.Plan.Criteria), CriteriaResults: criteriaResults(milestone),
 		Instrument: nilIfZero(instrument), ScheduleItem: nilIfZero(item), Clause: nilIfZero(clause),
 		Audience: audienceOf(milestone), URL: v.milestoneURL(milestone.Ref),
 	}
@@ -68,6 +69,19 @@ func (v *View) tolerance(agreement *agreementNode) int {
 		return 0
 	}
 	return v.agreementFor(agreement).Terms.ForecastToleranceDays
+}
+
+// responsible returns the responsible members of the partners that have not left the agreement.
+func (v *View) responsible(node *milestoneNode) map[domain.PartnerID]api.Responsible {
+	shapes := make(map[domain.PartnerID]api.Responsible, len(node.entity.Responsible))
+	for _, responsible := range node.entity.Responsible {
+		if agreement := node.project.agreement.entity; agreement != nil && agreement.HasLeft(responsible.Partner, v.now) {
+			continue
+		}
+		ref := domain.MemberRef{Partner: responsible.Partner, Member: responsible.Member}
+		shapes[responsible.Partner] = api.Responsible{Member: responsible.Member, MemberName: v.memberName(ref)}
+	}
+	return shapes
 }
 
 // overdue compares with the date in the owner's zone. A milestone that can no longer happen is not overdue.

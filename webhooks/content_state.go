@@ -53,7 +53,7 @@ var eventStyles = map[string]stateStyle{
 	"milestone.condition_met": milestoneStyle, "milestone.condition_refused": {formats.Warning, "conditionally_accepted"},
 	"milestone.criterion_checked": milestoneStyle, "milestone.condition_closed": milestoneStyle, "milestone.rejected": {formats.Bad, "rejected"}, "milestone.disputed": {formats.Bad, "disputed"},
 	"milestone.outcome_named": {formats.Warning, "disputed"}, "milestone.settled": milestoneStyle, "milestone.cancelled": {formats.Bad, "cancelled"},
-	"milestone.waived": milestoneStyle, "milestone.shared": milestoneStyle, "milestone.published": milestoneStyle, "milestone.commented": milestoneStyle,
+	"milestone.waived": milestoneStyle, "milestone.shared": milestoneStyle, "milestone.published": milestoneStyle, "milestone.commented": milestoneStyle, "milestone.responsible_named": milestoneStyle,
 }
 
 // stageStyles are the styles of project stages.

@@ -331,6 +331,11 @@ func (p *phrasebook) milestone(fact Fact) (string, args) {
 			return "ended", args{"Reason": event.Reason}
 		}
 		return "", args{"Remaining": p.names(fact, event.Remaining), "Reason": event.Reason}
+	case domain.ResponsibleNamed:
+		if event.Member == "" {
+			return "cleared", args{}
+		}
+		return "", args{"Named": p.named(fact, domain.MemberRef{Partner: event.Partner, Member: event.Member})}
 	case domain.MilestoneCommented:
 		return privateVariant(fact, ""), args{"Text": event.Text}
 	}

@@ -7,6 +7,7 @@
 package sentences
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -49,6 +50,9 @@ type Fact struct {
 	Milestone  func(domain.MilestoneID) string
 	Instrument func(domain.InstrumentID) string
 	Item       func(domain.InstrumentID, domain.ItemID) string
+	// MemberName returns the display name of a member of a partner, or whether that member is a former one; nil: the
+	// id is used.
+	MemberName func(domain.MemberRef) (name string, former bool)
 }
 
 func (f Fact) milestone(id domain.MilestoneID) string {
@@ -154,6 +158,18 @@ func (p *phrasebook) member(fact Fact) string {
 		return p.text("actor.former", nil)
 	}
 	return fact.Member
+}
+
+// named returns the display name of a member whom the event names.
+func (p *phrasebook) named(fact Fact, ref domain.MemberRef) string {
+	if fact.MemberName == nil {
+		return string(ref.Member)
+	}
+	name, former := fact.MemberName(ref)
+	if former {
+		return p.text("named.former", nil)
+	}
+	return cmp.Or(name, string(ref.Member))
 }
 
 func (p *phrasebook) actor(fact Fact) string {
