@@ -21,9 +21,9 @@ import "slices"
 // R14: each participant has its own forecast. Moving a forecast takes a reason. Forecasts further apart than the
 // agreement's tolerance are a disagreement.
 //
-// R15: until a baseline is agreed the owner alone edits or cancels; afterwards see [ChangeRequest]. A waiver
-// takes every acceptor, and a reason once a baseline is agreed. The calls that end a project can cancel or waive its
-// milestones too, see [Disposition].
+// R15: until a baseline is agreed the owner alone edits, unless the milestone is public, or cancels;
+// afterwards see [ChangeRequest]. A waiver takes every acceptor, and a reason once a baseline is agreed. The
+// calls that end a project can cancel or waive its milestones too, see [Disposition].
 type Milestone struct {
 	Ref                 MilestoneRef
 	Plan                Plan

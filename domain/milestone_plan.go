@@ -72,8 +72,8 @@ func (e MilestonePlanned) apply(world *World, header Header) {
 	milestone.OwnerNomination = nominationBy(header, e.OwnerAsked)
 }
 
-// EditMilestone replaces the fields that are not nil. Only the owner edits, until the delivery and without a
-// baseline; then the plan changes by a change request (R15).
+// EditMilestone replaces the fields that are not nil. Only the owner edits, until the delivery, and unless a baseline is
+// agreed or the milestone is public; then the plan changes by a change request (R15).
 type EditMilestone struct {
 	MilestoneRef `json:"ref"`
 	Title        *string       `json:"title,omitempty"`
