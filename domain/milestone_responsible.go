@@ -37,6 +37,9 @@ func (c NameResponsible) decide(state State, dc DecisionContext) ([]Event, error
 	if err := dc.requireManager(); err != nil {
 		return nil, err
 	}
+	if err := milestone.agreement.requireNotLeft(dc); err != nil {
+		return nil, err
+	}
 	if milestone.State.Final() {
 		return nil, milestone.requireState()
 	}

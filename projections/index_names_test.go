@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -163,4 +164,18 @@ func TestResponsibleMembersShowDisplayNames(t *testing.T) {
 	require.Equal(t, "former member", *responsible("xiaomi")["nokia"].MemberName)
 	event = model.lastEvent(t, "en")
 	require.Equal(t, "Nokia named a former member as responsible for “Title of fp4”", event.Sentence)
+}
+
+func TestResponsibleMembersOfPartiesThatHaveLeftAreNotShown(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	model := h.follow(t, h.config())
+	h.plan("b", domain.NewDate(2018, 3, 30))
+	for _, partner := range []domain.PartnerID{"nokia", "xiaomi"} {
+		h.do(partner, domain.NameResponsible{MilestoneRef: milestoneRef("b"), Member: "anna"})
+	}
+	h.do("xiaomi", domain.TerminateAgreement{AgreementID: agreementID, Mode: domain.ByNotice, Reason: "new strategy", EffectiveOn: 20170705})
+	require.Len(t, model.milestone(t, "nokia").Responsible, 2)
+	h.clock.advance(24 * time.Hour)
+	require.Equal(t, map[domain.PartnerID]api.Responsible{"nokia": {Member: "anna"}}, model.milestone(t, "nokia").Responsible)
 }
