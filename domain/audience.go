@@ -54,9 +54,15 @@ type Versions struct {
 	Private []PartnerCount // sorted by partner; replaced, never modified
 	Unseen  []PartnerCount // shared events from before a partner joined, which it does not see; sorted, replaced
 
-	First       Creation  // the first event
-	FirstFor    PartnerID // the partner to which that event is private; empty: it is shared
-	FirstShared Creation  // the first shared event, if the first one is private
+	First *FirstEvents // nil before the first event; replaced, never modified
+}
+
+// FirstEvents are the first event about an entity and the first that is shared. They rarely change, so they are kept
+// apart from the counts, which are copied with each change.
+type FirstEvents struct {
+	Event      Creation
+	PrivateFor PartnerID // the partner to which that event is private; empty: it is shared
+	Shared     Creation  // the first shared event, if the first one is private
 }
 
 // Creation says when an entity was created, and by whom.
@@ -69,12 +75,15 @@ type Creation struct {
 // CreationFor returns the creation as the partner may know it: of an entity that was shared later, the sharing; false if
 // it does not see that event.
 func (v Versions) CreationFor(partner PartnerID) (creation Creation, seen bool) {
-	if v.FirstFor != "" && v.FirstFor == partner {
-		return v.First, true
-	}
-	creation = v.First
-	if v.FirstFor != "" {
-		creation = v.FirstShared
+	switch first := v.First; {
+	case first == nil:
+		return Creation{}, false
+	case first.PrivateFor == "":
+		creation = first.Event
+	case first.PrivateFor == partner:
+		return first.Event, true
+	default:
+		creation = first.Shared
 	}
 	return creation, creation.At != 0 && v.sees(partner, creation)
 }
@@ -151,14 +160,16 @@ func (h Header) creation() Creation { return Creation{h.RecordedAt.UnixMicro(), 
 
 // count adds an event about the entity, and remembers the first one.
 func (v *Versions) count(header Header) {
-	only, private := header.Audience.Private()
-	switch {
-	case v.First.At == 0:
-		if v.First = header.creation(); private {
-			v.FirstFor = only
+	switch only, private := header.Audience.Private(); {
+	case v.First == nil:
+		v.First = &FirstEvents{Event: header.creation(), PrivateFor: only}
+		if !private {
+			v.First.PrivateFor = ""
 		}
-	case v.FirstFor != "" && v.FirstShared.At == 0 && !private:
-		v.FirstShared = header.creation()
+	case v.First.PrivateFor != "" && v.First.Shared.At == 0 && !private:
+		first := *v.First
+		first.Shared = header.creation()
+		v.First = &first
 	}
 	v.Count(header.Audience, header.RecordedAt)
 }

@@ -144,8 +144,8 @@ func (m *Milestone) VisibleTo(partner PartnerID, project *Project) bool {
 func (m *Milestone) WithoutPrivate() *Milestone {
 	open := *m
 	open.PrivateForecasts, open.Assessments, open.PrivateEvidence, open.Versions.Private = nil, nil, nil, nil
-	if open.Versions.FirstFor != "" {
-		open.Versions.First, open.Versions.FirstFor = open.Versions.FirstShared, ""
+	if first := open.Versions.First; first != nil && first.PrivateFor != "" {
+		open.Versions.First = &FirstEvents{Event: first.Shared}
 	}
 	return &open
 }
