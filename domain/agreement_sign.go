@@ -12,13 +12,18 @@ type SignAgreement struct {
 	SignedOn    Date   `json:"signed_on,omitzero"` // on paper; zero: today
 }
 
-// AgreementSigned adds the signature of one party.
+// AgreementSigned adds the signature of one party. RecordedOn is the date of its recording if the signature has an
+// earlier date.
 type AgreementSigned struct {
-	Signature Signature `json:"signature"`
+	Signature  Signature `json:"signature"`
+	RecordedOn Date      `json:"recorded_on,omitzero"`
 }
 
-// AgreementActivated follows the last signature.
-type AgreementActivated struct{}
+// AgreementActivated follows the last signature. EffectiveOn is the date on which the agreement takes effect if that is
+// later.
+type AgreementActivated struct {
+	EffectiveOn Date `json:"effective_on,omitzero"`
+}
 
 func (c SignAgreement) decide(state State, dc DecisionContext) ([]Event, error) {
 	agreement, err := findAgreement(state, c.AgreementID, dc)
@@ -48,11 +53,28 @@ func (c SignAgreement) decide(state State, dc DecisionContext) ([]Event, error) 
 	if slices.Contains(agreement.signers(), partner) {
 		return nil, conflict("already_signed", "%s has already signed agreement %s.", partner, agreement.ID)
 	}
-	events := sharedEvents("", AgreementSigned{Signature{Partner: partner, Signatory: c.Signatory, SignedOn: on, TermsSHA256: agreement.TermsDocument().SHA256()}})
+	mine := Signature{Partner: partner, Signatory: c.Signatory, SignedOn: on, TermsSHA256: agreement.TermsDocument().SHA256()}
+	events := sharedEvents("", AgreementSigned{mine, dc.recordedOn(on)})
 	if len(agreement.Signatures)+1 == len(agreement.Terms.Parties) {
-		events = append(events, sharedEvents("", AgreementActivated{})...)
+		events = append(events, sharedEvents("", AgreementActivated{dc.future(agreement.Terms.EffectiveOn)})...)
 	}
 	return events, nil
+}
+
+// recordedOn returns the present date, which is the date of the recording; zero if the claimed date is the same.
+func (dc DecisionContext) recordedOn(claimed Date) Date {
+	if claimed == dc.Today {
+		return 0
+	}
+	return dc.Today
+}
+
+// future returns a date that is still to come, and zero for any other.
+func (dc DecisionContext) future(date Date) Date {
+	if date > dc.Today {
+		return date
+	}
+	return 0
 }
 
 // signedOn refuses a date of a paper signature that is not plausible. It may be older than its recording.

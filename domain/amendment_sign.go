@@ -12,11 +12,13 @@ type SignAmendment struct {
 	SignedOn  Date   `json:"signed_on,omitzero"` // on paper; zero: today
 }
 
-// AmendmentSigned adds one signature. Remaining are the partners that have not signed yet.
+// AmendmentSigned adds one signature. Remaining are the partners that have not signed yet. RecordedOn is as in
+// [AgreementSigned].
 type AmendmentSigned struct {
-	Amendment int         `json:"amendment"`
-	Signature Signature   `json:"signature"`
-	Remaining []PartnerID `json:"remaining,omitempty"`
+	Amendment  int         `json:"amendment"`
+	Signature  Signature   `json:"signature"`
+	Remaining  []PartnerID `json:"remaining,omitempty"`
+	RecordedOn Date        `json:"recorded_on,omitzero"`
 }
 
 // PartyInvited follows the last signature of the present parties. It carries all that the invited partners see.
@@ -61,7 +63,7 @@ func (c SignAmendment) decide(state State, dc DecisionContext) ([]Event, error) 
 	signed := *amendment.Amendment
 	signed.Signatures = upsert(amendment.Signatures, mine, Signature.key)
 	remaining := signed.missingSigners()
-	events := sharedEvents("", AmendmentSigned{c.Number, mine, remaining})
+	events := sharedEvents("", AmendmentSigned{c.Number, mine, remaining, dc.recordedOn(mine.SignedOn)})
 	switch {
 	case len(remaining) == 0:
 		return append(events, sharedEvents("", signed.effect(amendment.agreement))...), nil

@@ -59,7 +59,7 @@ func TestForkLeavesItsBase(t *testing.T) {
 	require.False(t, below.Active)
 
 	header.Commit = 3
-	fork.Apply(header, AgreementSigned{Signature{Partner: "nokia"}})
+	fork.Apply(header, AgreementSigned{Signature: Signature{Partner: "nokia"}})
 	fork.Prune(2)
 	require.True(t, fork.Agreement("a").Active, "a later commit keeps what an earlier one did")
 	require.Len(t, fork.Agreement("a").Signatures, 1)

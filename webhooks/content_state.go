@@ -75,6 +75,10 @@ var milestoneStyles = map[domain.MilestoneState]stateStyle{
 func (in ContentInput) state(book *sentences.Book) formats.State {
 	style := eventStyles[in.Type]
 	switch event := in.Payload.(type) {
+	case domain.AgreementActivated:
+		if event.EffectiveOn != 0 {
+			style = eventStyles["agreement.signed"]
+		}
 	case domain.ProjectCreated:
 		style = stageStyles[event.Stage]
 	case domain.StageChanged:

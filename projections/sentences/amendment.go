@@ -13,10 +13,11 @@ func (p *phrasebook) amendment(fact Fact) (string, args) {
 	case domain.AmendmentProposed:
 		return "", args{"Amendment": event.Amendment, "Name": event.Title, "What": p.amendmentText(fact, event.Changes, event.From)}
 	case domain.AmendmentSigned:
-		return "", args{
+		data := args{
 			"Amendment": event.Amendment, "On": p.style.date(event.Signature.SignedOn), "Signatory": event.Signature.Signatory,
 			"Remaining": p.names(fact, event.Remaining),
 		}
+		return p.late(data, event.RecordedOn), data
 	case domain.AmendmentRejected:
 		return "", args{"Amendment": event.Amendment, "Reason": event.Reason}
 	case domain.AmendmentWithdrawn:

@@ -63,7 +63,12 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 	case domain.AgreementEdited:
 		return "", args{"Title": event.From.Title, "Changes": p.edits(fact).terms(event.From, event.To).String(), "Voided": p.voided(fact, event.Voided)}
 	case domain.AgreementSigned:
-		return "", args{"Signatory": event.Signature.Signatory, "On": p.style.date(event.Signature.SignedOn)}
+		data := args{"Signatory": event.Signature.Signatory, "On": p.style.date(event.Signature.SignedOn)}
+		return p.late(data, event.RecordedOn), data
+	case domain.AgreementActivated:
+		if event.EffectiveOn != 0 {
+			return "later", args{"On": p.style.date(event.EffectiveOn)}
+		}
 	case domain.AgreementDeclined:
 		return "", args{"Reason": event.Reason}
 	case domain.AgreementWithdrawn:
@@ -88,6 +93,15 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 		return "", args{"Title": event.From.Title, "Amendment": event.Amendment, "Changes": p.amended(fact, event)}
 	}
 	return p.instrument(fact)
+}
+
+// late returns the suffix of a message about a claimed date, and adds the date of its recording if that is another.
+func (p *phrasebook) late(data args, recordedOn domain.Date) (suffix string) {
+	if recordedOn == 0 {
+		return ""
+	}
+	data["Recorded"] = p.style.date(recordedOn)
+	return "late"
 }
 
 // instrument returns the message suffix and the arguments of an event of an instrument. A reader that may not see the
