@@ -29,7 +29,7 @@ type Milestone struct {
 	VarianceDays      *int                             `json:"variance_days" doc:"Actual date, else the owner's forecast, minus the baseline, in days; null without a baseline."`
 	Overdue           bool                             `json:"overdue" doc:"Not delivered, and due before today in the owner's time zone."`
 	OwnerAgreed       bool                             `json:"owner_agreed" doc:"false while another partner has named the owner and it has not agreed; nothing counts against it until then."`
-	Ended             bool                             `json:"ended" doc:"Its project has ended before it was delivered; it can no longer happen and is counted nowhere."`
+	Ended             bool                             `json:"ended" doc:"Its project has ended before it was delivered, or its agreement before it was started; it can no longer happen and is counted nowhere."`
 	DeliveredOn       *domain.Date                     `json:"delivered_on" doc:"The date that the owner claims."`
 	AcceptedOn        *domain.Date                     `json:"accepted_on"`
 	CompletedOn       *domain.Date                     `json:"completed_on" doc:"When the owner completed the private milestone."`

@@ -101,6 +101,12 @@ func (a *Agreement) State(at time.Time) AgreementState {
 	return AgreementStateExpired
 }
 
+// over reports whether a signed agreement has ended.
+func (a *Agreement) over(at time.Time) bool {
+	state := a.State(at)
+	return state == AgreementStateExpired || state == AgreementStateTerminated
+}
+
 // Party reports whether the partner is a party.
 func (a *Agreement) Party(partner PartnerID) bool { return slices.Contains(a.Terms.Parties, partner) }
 

@@ -240,7 +240,7 @@ func (c MoveItem) requireMilestones(state State, instrument *Instrument, event I
 	for _, milestone := range state.MilestonesOf(c.AgreementID, c.Instrument) {
 		project := state.Project(milestone.Ref.ProjectRef())
 		serves := instrument.ItemServedBy(milestone.Plan, c.Item) && milestone.Audience == Shared
-		if serves && project != nil && milestone.VisibleTo(dc.Actor.Partner, project) && !milestone.Ended(project) {
+		if serves && project != nil && milestone.VisibleTo(dc.Actor.Partner, project) && !milestone.Ended(project, state.Agreement(c.AgreementID), dc.At) {
 			mine = append(mine, milestone)
 		}
 	}

@@ -168,9 +168,9 @@ func forecastOf(list []Forecast, partner PartnerID) Forecast {
 }
 
 // ForecastsDisagree reports whether the shared forecasts are further apart than the tolerance in days (R14); false
-// in a final state.
-func (m *Milestone) ForecastsDisagree(toleranceDays int) bool {
-	if len(m.Forecasts) < 2 || m.State.Final() {
+// in a final state, and if the milestone has [Milestone.Ended].
+func (m *Milestone) ForecastsDisagree(toleranceDays int, ended bool) bool {
+	if len(m.Forecasts) < 2 || m.State.Final() || ended {
 		return false
 	}
 	order := func(left, right Forecast) int { return int(left.On) - int(right.On) }

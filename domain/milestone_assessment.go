@@ -9,9 +9,10 @@ type Assessment struct {
 	Note    string    `json:"note,omitempty"`
 }
 
-// Assessment returns the partner's private assessment; zero if it has none, or in a final state.
-func (m *Milestone) Assessment(partner PartnerID) Assessment {
-	if m.State.Final() {
+// Assessment returns the partner's private assessment; zero if it has none, in a final state, and if
+// the milestone has [Milestone.Ended].
+func (m *Milestone) Assessment(partner PartnerID, ended bool) Assessment {
+	if m.State.Final() || ended {
 		return Assessment{}
 	}
 	return m.lastAssessment(partner)
@@ -54,7 +55,10 @@ func (c ReportProgress) assessed(milestone milestoneContext, dc DecisionContext)
 	if err := milestone.requireState(Planned, InProgress, Delivered, ConditionallyAccepted, Disputed); err != nil {
 		return nil, err
 	}
-	before := milestone.Assessment(dc.Actor.Partner)
+	if err := milestone.requirePossible(dc.At); err != nil {
+		return nil, err
+	}
+	before := milestone.lastAssessment(dc.Actor.Partner)
 	to, from := c.fields(Report{Health: before.Health, Note: before.Note})
 	return []Event{{string(milestone.Ref.Milestone), PrivateTo(dc.Actor.Partner), AssessmentReported{
 		dc.Actor.Partner, AssessmentFields{to.Health, to.Note}, AssessmentFields{from.Health, from.Note},

@@ -19,13 +19,13 @@ type Report struct {
 	Note    string `json:"note,omitempty"`
 }
 
-// Report returns the owner's report as far as it still applies: in a final state a milestone has no health, and one
-// that was accepted or completed is done.
-func (m *Milestone) Report() Report {
+// Report returns the owner's report as far as it still applies: in a final state, and if it has [Milestone.Ended], a
+// milestone has no health, and one that was accepted or completed is done.
+func (m *Milestone) Report(ended bool) Report {
 	switch {
 	case m.State == Accepted || m.State == PrivatelyCompleted:
 		return Report{Percent: 100}
-	case m.State.Final():
+	case m.State.Final() || ended:
 		return Report{Percent: m.LastReport.Percent}
 	}
 	return m.LastReport
@@ -66,6 +66,9 @@ func (c ReportProgress) decide(state State, dc DecisionContext) ([]Event, error)
 		return nil, err
 	}
 	if err := milestone.requireState(InProgress); err != nil {
+		return nil, err
+	}
+	if err := milestone.requirePossible(dc.At); err != nil {
 		return nil, err
 	}
 	to, from := c.fields(milestone.LastReport)
@@ -172,6 +175,9 @@ func (c MoveForecast) decide(state State, dc DecisionContext) ([]Event, error) {
 		return nil, err
 	}
 	if err := milestone.requireState(Planned, InProgress, Delivered, ConditionallyAccepted, Disputed); err != nil {
+		return nil, err
+	}
+	if err := milestone.requirePossible(dc.At); err != nil {
 		return nil, err
 	}
 	events := milestone.event(ForecastMoved{To: Forecast{dc.Actor.Partner, c.On, c.Reason}, From: from, Private: c.Private})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Disposition says how an open milestone ends with its project.
@@ -30,9 +31,24 @@ func sortedDispositions(list []Disposition) []Disposition {
 	return slices.SortedFunc(slices.Values(list), func(left, right Disposition) int { return cmp.Compare(left.Milestone, right.Milestone) })
 }
 
-// Ended reports whether the milestone can no longer happen, because its project has ended before it was delivered.
-func (m *Milestone) Ended(project *Project) bool {
-	return project.Stage.Final() && (m.State == Planned || m.State == InProgress)
+// Ended reports whether the milestone can no longer happen: its project has ended before it was delivered, or its
+// agreement before it was started (R4).
+func (m *Milestone) Ended(project *Project, agreement *Agreement, at time.Time) bool {
+	ended := milestoneContext{m, project, agreement}
+	return (m.State == Planned || m.State == InProgress) && ended.requirePossible(at) != nil
+}
+
+// requirePossible refuses reports and forecasts of a milestone that can no longer happen.
+func (m milestoneContext) requirePossible(at time.Time) error {
+	switch {
+	case m.State != Planned && m.State != InProgress:
+		return nil
+	case m.project.Stage.Final():
+		return m.project.requireNotEnded()
+	case m.State == Planned && m.agreement != nil && m.agreement.over(at):
+		return m.agreement.requireSigned(at)
+	}
+	return nil
 }
 
 func (c CallStage) validateDispositions(state State, project *Project, dc DecisionContext, check *validation) {

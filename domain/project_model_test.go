@@ -350,7 +350,7 @@ func (m *planModel) work(who PartnerID, command Command) bool {
 	case StartMilestone:
 		return when(owns && x.state == Planned && m.stage != Paused && !ended, func() { x.state = InProgress })
 	case ReportProgress:
-		return owns && x.state == InProgress
+		return owns && x.state == InProgress && !ended
 	case DeliverMilestone:
 		return when(owns && x.state == InProgress && !ended, func() { x.state, x.missing = Delivered, m.others(x.owner) })
 	case AcceptMilestone:

@@ -361,13 +361,15 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 	if days, has := milestone.Variance(); has && days != 0 {
 		words = append(words, fmt.Sprintf("%+d days", days))
 	}
-	if report := milestone.Report(); milestone.LastReport != (Report{}) {
+	agreement := s.ledger.plain.Agreement(ref.Agreement)
+	ended := milestone.Ended(project, agreement, s.meta(partner).At)
+	if report := milestone.Report(ended); milestone.LastReport != (Report{}) {
 		words = append(words, strings.TrimSpace(fmt.Sprintf("%d %% %s %s", report.Percent, report.Health, report.Note)))
 	}
-	if assessment := milestone.Assessment(partner); assessment.Partner != "" {
+	if assessment := milestone.Assessment(partner, ended); assessment.Partner != "" {
 		words = append(words, strings.TrimSpace(fmt.Sprintf("%s assesses it privately: %s %s", partner, assessment.Health, assessment.Note)))
 	}
-	words = append(words, forecastWords(milestone, partner, s.ledger.plain.Agreement(ref.Agreement))...)
+	words = append(words, forecastWords(milestone, partner, agreement, ended)...)
 	words = append(words, deliveryWords(milestone, partner)...)
 	words = append(words, roundWords(milestone, s.meta(partner).At)...)
 	for _, w := range milestone.Waivers {
@@ -380,7 +382,7 @@ func (s *scenario) seesMilestone(partner PartnerID, ref MilestoneRef) string {
 		words = append(words, fmt.Sprintf("%s responsible for %s", responsible.Member, responsible.Partner))
 	}
 	words = append(words, dateWords(milestone)...)
-	words = append(words, listingWords(milestone, project, s.today)...)
+	words = append(words, listingWords(milestone, project, ended, s.today)...)
 	return strings.Join(append(words, version(milestone.Versions, partner)), ", ")
 }
 
@@ -395,10 +397,12 @@ func dateWords(milestone *Milestone) (words []string) {
 	return words
 }
 
-func listingWords(milestone *Milestone, project *Project, today Date) (words []string) {
+func listingWords(milestone *Milestone, project *Project, ended bool, today Date) (words []string) {
 	switch {
-	case milestone.Ended(project):
+	case ended && project.Stage.Final():
 		words = append(words, "ended with the project")
+	case ended:
+		words = append(words, "ended with the agreement")
 	case milestone.Overdue(today):
 		words = append(words, "overdue")
 	}
@@ -433,7 +437,7 @@ func roundWords(milestone *Milestone, at time.Time) []string {
 	return words
 }
 
-func forecastWords(milestone *Milestone, partner PartnerID, agreement *Agreement) []string {
+func forecastWords(milestone *Milestone, partner PartnerID, agreement *Agreement, ended bool) []string {
 	var words []string
 	for _, forecast := range slices.Concat(milestone.Forecasts, []Forecast{milestone.PrivateForecast(partner)}) {
 		if forecast.On != 0 {
@@ -443,7 +447,7 @@ func forecastWords(milestone *Milestone, partner PartnerID, agreement *Agreement
 	if forecast := milestone.PrivateForecast(partner); forecast.On != 0 {
 		words[len(words)-1] += " privately"
 	}
-	if milestone.ForecastsDisagree(agreement.Terms.ForecastToleranceDays) {
+	if milestone.ForecastsDisagree(agreement.Terms.ForecastToleranceDays, ended) {
 		words = append(words, "disagreement")
 	}
 	return words

@@ -12,7 +12,7 @@ import (
 // dispute no condition waits.
 func (v inbox) milestoneItems(node *milestoneNode) (items []api.InboxItem) {
 	milestone, me := node.entity, v.viewer.Partner
-	if nomination := milestone.OwnerNomination; nomination != nil && milestone.Plan.Owner == me && !milestone.State.Final() && !milestone.Ended(node.project.entity) {
+	if nomination := milestone.OwnerNomination; nomination != nil && milestone.Plan.Owner == me && !milestone.State.Final() && !v.ended(node) {
 		items = append(items, v.milestoneItem(milestone, "ownership", nomination.At,
 			v.text("ownership", values{"Partner": v.nameAt(nomination.By, nomination.At)})))
 	}

@@ -79,7 +79,7 @@ type servingMilestones []*domain.Milestone
 
 func (v *View) servingMilestones(agreement domain.AgreementID, instrument domain.InstrumentID) (list servingMilestones) {
 	for _, milestone := range v.store.MilestonesOf(agreement, instrument) {
-		if project := v.store.Project(milestone.Ref.ProjectRef()); project != nil && milestone.VisibleTo(v.viewer.Partner, project) && !milestone.Ended(project) {
+		if project := v.store.Project(milestone.Ref.ProjectRef()); project != nil && milestone.VisibleTo(v.viewer.Partner, project) && !milestone.Ended(project, v.store.Agreement(agreement), v.now) {
 			list = append(list, milestone)
 		}
 	}

@@ -19,19 +19,20 @@ func (v *View) Milestone(ref domain.MilestoneRef) (api.Milestone, bool) {
 
 func (v *View) milestoneShape(node *milestoneNode) api.Milestone {
 	milestone := node.entity
-	report := milestone.Report()
+	ended := v.ended(node)
+	report, assessment := milestone.Report(ended), milestone.Assessment(v.viewer.Partner, ended)
 	instrument, item, clause := v.disclosedRefs(milestone.Ref.Agreement, milestone.Plan.Instrument, milestone.Plan.ScheduleItem, milestone.Plan.Clause)
 	shape := api.Milestone{
 		Agreement: milestone.Ref.Agreement, Project: milestone.Ref.Project, ID: milestone.Ref.Milestone,
 		Title: milestone.Plan.Title, Description: milestone.Plan.Description,
 		Owner: milestone.Plan.Owner, Acceptors: emptyIfNil(milestone.Plan.Acceptors),
 		State: milestone.State, Health: nilIfZero(report.Health), HealthNote: report.Note, Progress: report.Percent,
-		PrivateHealth: nilIfZero(milestone.Assessment(v.viewer.Partner).Health), PrivateHealthNote: milestone.Assessment(v.viewer.Partner).Note,
+		PrivateHealth: nilIfZero(assessment.Health), PrivateHealthNote: assessment.Note,
 		DueOn: milestone.Plan.DueOn, BaselineOn: nilIfZero(milestone.BaselineOn), VarianceDays: variance(milestone),
 		Forecasts:       forecasts(milestone),
 		PrivateForecast: nilIfZero(milestone.PrivateForecast(v.viewer.Partner).On),
-		Disagreement:    milestone.ForecastsDisagree(v.tolerance(node.project.agreement)),
-		Overdue:         v.overdue(node), Ended: milestone.Ended(node.project.entity), OwnerAgreed: milestone.OwnerAgreed(),
+		Disagreement:    milestone.ForecastsDisagree(v.tolerance(node.project.agreement), ended),
+		Overdue:         v.overdue(node), Ended: ended, OwnerAgreed: milestone.OwnerAgreed(),
 		DeliveredOn: nilIfZero(milestone.DeliveredOn), AcceptedOn: nilIfZero(milestone.AcceptedOn),
 		CompletedOn: nilIfZero(milestone.CompletedOn),
 		Acceptance:  v.acceptance(milestone), WaivedBy: emptyIfNil(milestone.Waivers),
@@ -86,7 +87,16 @@ func (v *View) responsible(node *milestoneNode) map[domain.PartnerID]api.Respons
 
 // overdue compares with the date in the owner's zone. A milestone that can no longer happen is not overdue.
 func (v *View) overdue(node *milestoneNode) bool {
-	return node.entity.Overdue(v.todayOf(node.entity.Plan.Owner)) && !node.entity.Ended(node.project.entity)
+	return node.entity.Overdue(v.todayOf(node.entity.Plan.Owner)) && !v.ended(node)
+}
+
+// ended reports whether the milestone can no longer happen; a party that has left sees its own end of the agreement.
+func (v *View) ended(node *milestoneNode) bool {
+	agreement := node.project.agreement
+	if agreement.entity == nil {
+		return node.entity.Ended(node.project.entity, nil, v.now)
+	}
+	return node.entity.Ended(node.project.entity, v.agreementFor(agreement), v.now)
 }
 
 func forecasts(milestone *domain.Milestone) map[domain.PartnerID]domain.Date {

@@ -88,7 +88,7 @@ func (v *View) matches(node *milestoneNode, query MilestoneQuery) bool {
 		query.Agreement != "" && milestone.Ref.Agreement != query.Agreement,
 		query.Project != "" && milestone.Ref.Project != query.Project,
 		query.State != "" && milestone.State != query.State,
-		query.Health != "" && milestone.Report().Health != query.Health,
+		query.Health != "" && milestone.Report(v.ended(node)).Health != query.Health,
 		query.Role == "owner" && milestone.Plan.Owner != v.viewer.Partner,
 		query.Role == "acceptor" && !slices.Contains(milestone.Plan.Acceptors, v.viewer.Partner),
 		query.DueBefore != 0 && milestone.Plan.DueOn >= query.DueBefore,

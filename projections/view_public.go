@@ -28,7 +28,7 @@ func (v *View) Public(id domain.AgreementID) (api.PublicStatus, bool) {
 		}
 		public := &shape.Projects[len(shape.Projects)-1]
 		public.Milestones = append(public.Milestones, v.publicMilestone(milestone, agreed))
-		if !milestone.entity.Ended(last.entity) {
+		if !milestone.entity.Ended(last.entity, agreement.entity, v.now) {
 			countPublic(&shape, public.Milestones[len(public.Milestones)-1])
 		}
 	}

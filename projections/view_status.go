@@ -85,13 +85,13 @@ func newTally() *tally {
 // tallyMilestone counts a milestone unless it can no longer happen.
 func (v *View) tallyMilestone(node *milestoneNode, tallies ...*tally) {
 	milestone := node.entity
-	if milestone.Ended(node.project.entity) {
+	if v.ended(node) {
 		return
 	}
 	overdue := v.overdue(node)
 	for _, total := range tallies {
 		total.counts.State[milestone.State]++
-		if health := milestone.Report().Health; health != "" {
+		if health := milestone.Report(false).Health; health != "" {
 			total.counts.Health[health]++
 		}
 		switch {
