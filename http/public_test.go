@@ -268,5 +268,5 @@ func TestPublicPageIsTranslated(t *testing.T) {
 		}
 	}
 	badge := string(w.As("nobody").GET("/public/" + w.a + "/badge.svg?language=zh").Want(200).body)
-	require.Contains(t, badge, "联合里程碑: 已验收 1/2")
+	require.Contains(t, badge, "联合里程碑 – 已验收 1/2")
 }

@@ -100,9 +100,10 @@ func ownForecast(milestone api.Milestone) string {
 	return forecast.String()
 }
 
-func milestoneHealth(milestone api.Milestone) domain.Health {
-	if milestone.Health == nil || milestone.State.Final() {
+// milestoneHealth returns the words of the health that sentences use as well.
+func milestoneHealth(milestone api.Milestone) string {
+	if milestone.Health == nil {
 		return ""
 	}
-	return *milestone.Health
+	return map[domain.Health]string{domain.Green: "on track", domain.Amber: "at risk", domain.Red: "off track"}[*milestone.Health]
 }

@@ -45,7 +45,7 @@ func TestDemoTableAndWebhook(t *testing.T) {
 	table := program.member(xiaomi, "milestones", "--open")
 	require.Zero(t, table.status, table.stderr)
 	require.Regexp(t, `(?m)^Due +Milestone +Project +Owner +State +Forecast +Health$`, table.stdout)
-	require.Regexp(t, `(?m)^\d{4}-\d{2}-\d{2} +FP4 field trial +ip-routing-fp4 +nokia +in progress +\d{4}-\d{2}-\d{2} +amber$`, table.stdout)
+	require.Regexp(t, `(?m)^\d{4}-\d{2}-\d{2} +FP4 field trial +ip-routing-fp4 +nokia +in progress +\d{4}-\d{2}-\d{2} +at risk$`, table.stdout)
 	require.NotContains(t, table.stdout, "Spare optics", "a private milestone of Nokia")
 
 	program.do(200, nokia, "POST", "/v1/agreements/nokia-xiaomi-2017/projects/ip-routing-fp4/milestones/fp4-field-trial/comment", `{"text":"For the page"}`)
