@@ -33,6 +33,7 @@ type Agreement struct {
 	DraftedBy          PartnerID   // empty: the operator
 	Closed             ClosedDraft // of a draft that was declined or withdrawn; zero: it was not
 	Instruments        []Instrument
+	FormerTerms        []FormerTerms        // that were signed, oldest first; replaced, never modified
 	InstrumentsAdded   []InstrumentAddition // when each was added, sorted by id
 	MovedItems         []ItemProgress       // of items about which a fact has been stated, sorted
 	Amendments         []*Amendment         // by number; an entry is replaced, never modified
@@ -57,6 +58,13 @@ type Terms struct {
 	Announced             bool        `json:"announced,omitempty"`   // title, parties, signatures and kinds of instruments are public (R17)
 	NoticeDays            int         `json:"notice_days,omitempty"` // least number of calendar days from a notice to its last day
 	Documents             []Evidence  `json:"documents,omitempty"`   // on paper
+}
+
+// FormerTerms are the terms and instruments that at least one party had signed when an edit or an amendment replaced
+// them.
+type FormerTerms struct {
+	Terms       Terms
+	Instruments []Instrument
 }
 
 // Signature is the signature of one party. The hashes are absent in signatures of earlier versions.
@@ -344,6 +352,7 @@ func (e PartiesAdded) apply(world *World, header Header) {
 	for _, partner := range e.Added {
 		agreement.Versions.join(partner, header.RecordedAt)
 	}
+	agreement.keepSigned()
 	agreement.Terms, agreement.Signatures = e.Terms, nil
 	agreement.Versions.count(header)
 }
@@ -402,6 +411,7 @@ func (e AgreementEdited) apply(world *World, header Header) {
 			agreement.Versions.leave(partner)
 		}
 	}
+	agreement.keepSigned()
 	agreement.Terms, agreement.Signatures = e.To, nil
 	agreement.Versions.count(header)
 }

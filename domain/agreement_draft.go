@@ -114,6 +114,7 @@ func (c EditInstrument) merged(instrument Instrument) Instrument {
 
 func (e InstrumentEdited) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.keepSigned()
 	agreement.Instruments = slices.Clone(agreement.Instruments)
 	if instrument := agreement.Instrument(InstrumentID(header.Subject)); instrument != nil {
 		*instrument = e.To
@@ -151,6 +152,7 @@ func (c RemoveInstrument) decide(state State, dc DecisionContext) ([]Event, erro
 // apply removes the private notes on the instrument too, so that they do not reappear on a new one of the same id.
 func (e InstrumentRemoved) apply(world *World, header Header) {
 	agreement, id := world.editAgreement(header.Stream.Agreement), InstrumentID(header.Subject)
+	agreement.keepSigned()
 	agreement.Instruments = slices.DeleteFunc(slices.Clone(agreement.Instruments), func(instrument Instrument) bool { return instrument.ID == id })
 	agreement.Notes = slices.DeleteFunc(slices.Clone(agreement.Notes), func(note InstrumentNote) bool { return note.Instrument == id })
 	agreement.Signatures = nil

@@ -61,6 +61,7 @@ type FrozenAgreement struct {
 	Signatures  []Signature
 	Instruments []Instrument
 	MovedItems  []ItemProgress
+	FormerTerms []FormerTerms
 }
 
 // terminationNotice returns the partner's notice, or nil.
@@ -96,6 +97,7 @@ func (a *Agreement) ViewFor(partner PartnerID, at time.Time) *Agreement {
 	notice, then := a.terminationNotice(partner), *a
 	if frozen := notice.Frozen; frozen != nil {
 		then.Terms, then.Signatures, then.Instruments, then.MovedItems = frozen.Terms, frozen.Signatures, frozen.Instruments, frozen.MovedItems
+		then.FormerTerms = frozen.FormerTerms
 	}
 	then.TerminationNotices, then.TerminationCalls = []TerminationNotice{*notice}, nil
 	then.Termination = Termination{Mode: ByNotice, On: notice.On, Reason: notice.Reason}
@@ -109,7 +111,7 @@ func (a *Agreement) freezeForLeavers(header Header) {
 			continue
 		}
 		a.TerminationNotices = slices.Clone(a.TerminationNotices)
-		a.TerminationNotices[i].Frozen = &FrozenAgreement{a.Terms, a.Signatures, a.Instruments, a.MovedItems}
+		a.TerminationNotices[i].Frozen = &FrozenAgreement{a.Terms, a.Signatures, a.Instruments, a.MovedItems, a.FormerTerms}
 		a.Versions.leave(notice.Partner)
 	}
 }

@@ -164,6 +164,7 @@ func (e PartyInvited) apply(world *World, header Header) {
 func (e AgreementAmended) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
 	agreement.freezeForLeavers(header)
+	agreement.keepSigned()
 	changed := e.result(agreement)
 	agreement.Terms, agreement.Instruments = changed.Terms, changed.Instruments
 	for _, added := range e.Added {

@@ -246,6 +246,7 @@ func errInstrumentExists(agreement *Agreement, id InstrumentID) error {
 
 func (e InstrumentAdded) apply(world *World, header Header) {
 	agreement := world.editAgreement(header.Stream.Agreement)
+	agreement.keepSigned()
 	agreement.Instruments, agreement.Signatures = with(agreement.Instruments, e.Instrument), nil
 	agreement.noteAddition(e.Instrument.ID, header)
 	agreement.Versions.count(header)

@@ -48,6 +48,29 @@ func (a *Agreement) TermsDocument() TermsDocument {
 	return document
 }
 
+// keepSigned keeps the present terms, before an event replaces them, if a party has signed them.
+func (a *Agreement) keepSigned() {
+	if len(a.Signatures) > 0 {
+		a.FormerTerms = append(slices.Clip(a.FormerTerms), FormerTerms{a.Terms, a.Instruments})
+	}
+}
+
+// WithTerms returns the agreement with the terms whose document has the given hash: the present ones, or former ones to
+// which the partner was a party. It returns nil if there are none.
+func (a *Agreement) WithTerms(sha256 string, partner PartnerID) *Agreement {
+	if a.TermsDocument().SHA256() == sha256 {
+		return a
+	}
+	for _, former := range slices.Backward(a.FormerTerms) {
+		then := *a
+		then.Terms, then.Instruments = former.Terms, former.Instruments
+		if then.Party(partner) && then.TermsDocument().SHA256() == sha256 {
+			return &then
+		}
+	}
+	return nil
+}
+
 // AmendmentDocument returns the changes of an amendment, with the terms before and after. It does not contain the
 // other terms, because another amendment may take effect between two signatures; each signature has the hash of the
 // resulting terms beside it.

@@ -28,8 +28,8 @@ func agreementRoutes() []*route {
 			api.Agreement{}, command(declineAgreement)),
 		changeRoute(http.MethodPost, "withdrawAgreement", "/v1/agreements/{agreement}/withdraw", "Withdraw a draft of the own partner; this is final",
 			"a manager of the party that drafted it", agreementVisible, api.Agreement{}, command(withdrawAgreement)),
-		readRoute("getTerms", "/v1/agreements/{agreement}/terms", "The canonical document of the present terms: RFC 8785 JSON, whose SHA-256 is terms_sha256 of the agreement and, when it is signed, of the signatures. Instruments are named by the SHA-256 of their own canonical form, which part returns",
-			anyParty, agreementVisible, media(jsonMedia), getTerms, partParameter),
+		readRoute("getTerms", "/v1/agreements/{agreement}/terms", "The canonical document of the present terms, or of the terms with the given sha256: RFC 8785 JSON, whose SHA-256 is terms_sha256 of the agreement and, when it is signed, of the signatures. Instruments are named by the SHA-256 of their own canonical form, which part returns",
+			anyParty, agreementVisible, media(jsonMedia), getTerms, sumParameter, partParameter),
 		changeRoute(http.MethodPost, "terminateAgreement", "/v1/agreements/{agreement}/terminate", "Call a mutual termination, which requires every party, or give notice",
 			partyManager, agreementVisible, api.Agreement{}, command(terminateAgreement)),
 		{
@@ -169,17 +169,18 @@ func editAgreement(req *writeCall, body *api.AgreementChange) (*intent, error) {
 
 var partParameter = parameter{name: "part", kind: "string", doc: "The SHA-256 of a part, of which the canonical form is returned; 404 for a part that the caller may not see in full."}
 
-func getTerms(req *call, view *projections.View) (projections.Answer, error) {
-	return termsDocument(req, view, 0)
-}
+var sumParameter = parameter{name: "sha256", kind: "string", doc: "The SHA-256 of the terms, by default of the present ones. Former terms that a party has signed are returned to the partners that were parties to them; 404 for all others."}
 
-// termsDocument answers with the bytes that are hashed.
-func termsDocument(req *call, view *projections.View, amendment int) (projections.Answer, error) {
+// getTerms answers with the bytes that are hashed.
+func getTerms(req *call, view *projections.View) (projections.Answer, error) {
 	values, err := req.queryValues()
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	document := view.TermsDocument(req.agreement(), amendment, values.Get("part"))
+	return termsAnswer(req, view, view.TermsDocument(req.agreement(), values.Get("sha256"), values.Get("part")))
+}
+
+func termsAnswer(req *call, view *projections.View, document []byte) (projections.Answer, error) {
 	if document == nil {
 		return projections.Answer{}, errNotFound
 	}

@@ -145,7 +145,11 @@ func (c *writeCall) amendmentIntent(commandOn func(number int) domain.Command) *
 }
 
 func getAmendmentTerms(req *call, view *projections.View) (projections.Answer, error) {
-	return termsDocument(req, view, req.amendment(view))
+	values, err := req.queryValues()
+	if err != nil {
+		return projections.Answer{}, err
+	}
+	return termsAnswer(req, view, view.AmendmentDocument(req.agreement(), req.amendment(view), values.Get("part")))
 }
 
 func signAmendment(req *writeCall, body *api.Signing) (*intent, error) {

@@ -63,3 +63,48 @@ func TestWhoMaySign(t *testing.T) {
 	}
 	w.As("nokia-office").POST(w.at(w.three)+"/sign", nil).Refused(422, "invalid_field").Names("signatory")
 }
+
+// R5: the document of terms that were signed stays available after an edit or an amendment replaces them, to the
+// partners that were parties to them and with the parts that each may see in full.
+func TestFormerTerms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	draft := w.As("nokia").POST("/v1/agreements", object{
+		"title": "Former terms", "parties": []string{"nokia", "xiaomi", "zte"}, "effective_on": "2017-07-05", "expires_on": "2040-12-31",
+		"acceptance_days": 10, "deemed_acceptance": false, "forecast_tolerance_days": 0,
+	}).Want(201).location()
+	w.As("nokia").POST(draft+"/instruments", object{
+		"id": "supply", "kind": "supply", "title": "Hidden supply", "effective_on": "2017-07-05", "disclosure": "undisclosed",
+		"roles": object{"supplier": []string{"nokia"}, "customer": []string{"xiaomi"}},
+	}).Want(201)
+	part := w.As("xiaomi").GET(draft + "/instruments/supply").Want(200).text("terms_sha256")
+	unsigned := w.As("nokia").GET(draft).Want(200).text("terms_sha256")
+	w.As("nokia").PATCH(draft, object{"title": "Former signed terms"}).Want(200)
+	signed := string(w.As("nokia").GET(draft + "/terms").Want(200).body)
+	hash := w.As("nokia").POST(draft+"/sign", nil).Want(200).text("terms_sha256")
+	w.As("nokia").PATCH(draft, object{"acceptance_days": 12}).Want(200)
+	inForce := string(w.As("nokia").GET(draft + "/terms").Want(200).body)
+	var present string
+	for _, partner := range []string{"nokia", "xiaomi", "zte"} {
+		present = w.As(partner).POST(draft+"/sign", nil).Want(200).text("terms_sha256")
+	}
+	amendment := w.As("nokia").POST(draft+"/amendments", object{"title": "Longer", "changes": object{"acceptance_days": 15}}).Want(201).location()
+	for _, partner := range []string{"nokia", "xiaomi", "zte"} {
+		w.As(partner).POST(amendment+"/sign", nil).Want(200)
+	}
+	latest := w.As("zte").GET(draft).Want(200).text("terms_sha256")
+	require.NotEqual(t, present, latest)
+
+	for sum, document := range map[string]string{hash: signed, present: inForce, latest: string(w.As("zte").GET(draft + "/terms").Want(200).body)} {
+		for _, partner := range []string{"nokia", "xiaomi", "zte"} {
+			answer := w.As(partner).GET(draft + "/terms?sha256=" + sum).Want(200)
+			require.Equal(t, document, string(answer.body))
+			require.Equal(t, sum, hashOf(t, answer))
+		}
+		require.Equal(t, part, hashOf(t, w.As("xiaomi").GET(draft+"/terms?sha256="+sum+"&part="+part).Want(200)))
+		w.As("zte").GET(draft + "/terms?sha256=" + sum + "&part=" + part).Want(404)
+		w.As("acme").GET(draft + "/terms?sha256=" + sum).Want(404)
+	}
+	w.As("nokia").GET(draft + "/terms?sha256=" + unsigned).Want(404)
+	w.As("nokia").GET(draft + "/terms?sha256=" + part).Want(404)
+}

@@ -75,24 +75,37 @@ func documentsShape(documents []domain.Evidence) []api.Document {
 	return shapes
 }
 
-// TermsDocument returns the canonical document of an agreement, or of its amendment with the given number if it is not
-// 0; or the part with the given hash if it is not empty. It returns nil for what the viewer may not see.
-func (v *View) TermsDocument(id domain.AgreementID, number int, part string) []byte {
+// TermsDocument returns the canonical document of an agreement's present terms, or of the present or former terms with
+// the given hash if it is not empty; or the part with the given hash if it is not empty. It returns nil for what the
+// viewer may not see.
+func (v *View) TermsDocument(id domain.AgreementID, sha256, part string) []byte {
 	node := v.agreement(id)
 	if node == nil {
 		return nil
 	}
 	agreement := v.agreementFor(node)
-	document := agreement.TermsDocument()
-	if number != 0 {
-		amendments := v.amendments(node)
-		i := slices.IndexFunc(amendments, func(amendment *domain.Amendment) bool { return amendment.Number == number })
-		if i < 0 {
-			return nil
-		}
-		document = node.entity.AmendmentDocument(amendments[i])
-		agreement = node.entity.WithJoiners(amendments[i])
+	if sha256 != "" {
+		agreement = agreement.WithTerms(sha256, v.viewer.Partner)
 	}
+	if agreement == nil {
+		return nil
+	}
+	return v.documentOrPart(agreement, agreement.TermsDocument(), part)
+}
+
+// AmendmentDocument returns the canonical document of an amendment, or the part with the given hash if it is not empty.
+// It returns nil for what the viewer may not see.
+func (v *View) AmendmentDocument(id domain.AgreementID, number int, part string) []byte {
+	node := v.agreement(id)
+	amendments := v.amendments(node)
+	i := slices.IndexFunc(amendments, func(amendment *domain.Amendment) bool { return amendment.Number == number })
+	if i < 0 {
+		return nil
+	}
+	return v.documentOrPart(node.entity.WithJoiners(amendments[i]), node.entity.AmendmentDocument(amendments[i]), part)
+}
+
+func (v *View) documentOrPart(agreement *domain.Agreement, document domain.TermsDocument, part string) []byte {
 	if part == "" {
 		return document.Bytes
 	}
