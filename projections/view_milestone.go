@@ -79,7 +79,7 @@ func (v *View) responsible(node *milestoneNode) map[domain.PartnerID]api.Respons
 		if agreement := node.project.agreement.entity; agreement != nil && agreement.HasLeft(responsible.Partner, v.now) {
 			continue
 		}
-		ref := domain.MemberRef{Partner: responsible.Partner, Member: responsible.Member}
+		ref := domain.MemberRef(responsible)
 		shapes[responsible.Partner] = api.Responsible{Member: responsible.Member, MemberName: v.memberName(ref)}
 	}
 	return shapes

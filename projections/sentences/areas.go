@@ -83,14 +83,21 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 		return suffix, args{"On": p.style.date(event.EffectiveOn), "Reason": event.Reason}
 	case domain.AgreementTerminated:
 		return "", args{"On": p.style.date(event.EffectiveOn), "Reason": event.Reason}
+	case domain.AgreementAmended:
+		return "", args{"Title": event.From.Title, "Amendment": event.Amendment, "Changes": p.amended(fact, event)}
+	}
+	return p.parties(fact)
+}
+
+// parties returns the message suffix and the arguments of an event about the parties of an agreement.
+func (p *phrasebook) parties(fact Fact) (string, args) {
+	switch event := fact.Payload.(type) {
 	case domain.PartyRenamed:
 		return "", args{"From": event.From, "To": event.To}
 	case domain.PartiesAdded:
 		return "", args{"Added": p.names(fact, event.Added), "Count": len(event.Added)}
 	case domain.PartyInvited:
 		return "", args{"Amendment": event.Amendment, "Partners": p.names(fact, event.Partners), "Count": len(event.Partners)}
-	case domain.AgreementAmended:
-		return "", args{"Title": event.From.Title, "Amendment": event.Amendment, "Changes": p.amended(fact, event)}
 	}
 	return p.instrument(fact)
 }
