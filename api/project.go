@@ -30,7 +30,7 @@ type Project struct {
 // PendingCall is a participant's open call of a move that requires every participant. The values that do not
 // belong to the move are null or empty.
 type PendingCall struct {
-	Move         domain.StageMove   `json:"move" enum:"commit,complete,stop,move_decide_by,add_participants,change_lead,leave"`
+	Move         domain.StageMove   `json:"move" enum:"commit,complete,stop,move_decide_by,add_participants,change_lead,leave,edit"`
 	Partner      domain.PartnerID   `json:"partner"`
 	Member       domain.MemberID    `json:"member" doc:"Who made the call."`
 	DecideBy     *domain.Date       `json:"decide_by"`
@@ -38,8 +38,17 @@ type PendingCall struct {
 	Lead         *domain.PartnerID  `json:"lead"`
 	Leaving      *domain.PartnerID  `json:"leaving" doc:"The partner that leaves."`
 	Dispositions []Disposition      `json:"dispositions" doc:"How the open milestones end."`
+	Edit         *ProjectFields     `json:"edit" doc:"The fields that the project would have."`
 	Reason       string             `json:"reason"`
 	Since        time.Time          `json:"since"`
+}
+
+// ProjectFields are the fields that a call to edit a project proposes.
+type ProjectFields struct {
+	Title       string               `json:"title"`
+	Description string               `json:"description"`
+	Area        string               `json:"area"`
+	Instrument  *domain.InstrumentID `json:"instrument"`
 }
 
 // Disposition says how an open milestone ends with its project.
@@ -82,7 +91,8 @@ type NewProject struct {
 	DecideBy     domain.Date         `json:"decide_by,omitzero" nullable:"true" doc:"Required for an exploration."`
 }
 
-// ProjectChange is the body that edits a project; absent fields stay.
+// ProjectChange is the body that edits a project; absent fields stay. Before the commitment the lead edits; afterwards
+// title, description, area and instrument require every participant's call with equal values.
 type ProjectChange struct {
 	Title        *string              `json:"title,omitempty" maxLength:"200"`
 	Description  *string              `json:"description,omitempty" maxLength:"10000"`

@@ -124,6 +124,15 @@ func (e ProjectEdited) disclosed(to disclosure) Payload {
 	return e
 }
 
+func (e StageCalled) disclosed(to disclosure) Payload {
+	if e.Call.Edit != nil {
+		edit := *e.Call.Edit
+		edit.To.Instrument, edit.From.Instrument = to.instrument(edit.To.Instrument), to.instrument(edit.From.Instrument)
+		e.Call.Edit = &edit
+	}
+	return e
+}
+
 func (e MilestonePlanned) disclosed(to disclosure) Payload {
 	e.Plan = to.plan(e.Plan)
 	return e

@@ -7,8 +7,8 @@ import "slices"
 // R6: the lead and the participants are parties of the agreement; the lead is a participant.
 //
 // R7: a new project is proposed, or an exploration with a decide-by date. Committing, moving the decide-by
-// date, adding participants, changing the lead, leaving, completing, and stopping after the commitment take
-// effect when every participant has called them with the same values. A project that is created as committed
+// date, adding participants, changing the lead, leaving, completing, and, after the commitment, stopping and editing
+// take effect when every participant has called them with the same values. A project that is created as committed
 // is proposed with its creator's call. Until the commitment each participant can decline the project, with a
 // reason, which ends it. Completing and stopping state how the open milestones end, see [Disposition]. The
 // lead alone starts, pauses (with a reason), resumes, and stops what is not committed; a partner that another
@@ -173,9 +173,9 @@ func (e ProjectCreated) apply(world *World, header Header) {
 	project.Versions.count(header)
 }
 
-// EditProject replaces the fields that are not nil; only the lead edits. A DecideBy, Participants or Lead must be
-// the only field; it becomes a call that any participant may make. An edit before the commitment voids the other
-// participants' calls to commit.
+// EditProject replaces the fields that are not nil. Before the commitment only the lead edits, and an edit voids the
+// other participants' calls to commit; afterwards an edit becomes a call that any participant may make. So does a
+// DecideBy, Participants or Lead, which must be the only field.
 type EditProject struct {
 	ProjectRef  `json:"ref"`
 	Title       *string       `json:"title,omitempty"`
@@ -188,12 +188,18 @@ type EditProject struct {
 	Lead         *PartnerID   `json:"lead,omitempty"`
 }
 
-// ProjectFields are the fields that EditProject changes directly.
+// ProjectFields are the fields of a project that both the lead's edit and [MoveEdit] change.
 type ProjectFields struct {
 	Title       string       `json:"title"`
 	Description string       `json:"description,omitempty"`
 	Area        string       `json:"area,omitempty"`
 	Instrument  InstrumentID `json:"instrument,omitempty"`
+}
+
+// ProjectEdit is an edit that a [MoveEdit] calls: the new and the old fields.
+type ProjectEdit struct {
+	To   ProjectFields `json:"to"`
+	From ProjectFields `json:"from"`
 }
 
 // ProjectEdited carries the new and the old fields, and the partners whose calls to commit it voided.
@@ -210,6 +216,9 @@ func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
 	}
 	from := ProjectFields{project.Title, project.Description, project.Area, project.Instrument}
 	to := from
+	if shown, _, _ := agreement.DisclosedRefs(dc.Actor.Partner, from.Instrument, "", ""); c.Instrument != nil && *c.Instrument == shown {
+		c.Instrument = nil // as the partner sees it, this changes no instrument
+	}
 	set(&to.Title, c.Title)
 	set(&to.Description, c.Description)
 	set(&to.Area, c.Area)
@@ -225,13 +234,21 @@ func (c EditProject) decide(state State, dc DecisionContext) ([]Event, error) {
 	if called {
 		return call.decide(state, dc)
 	}
-	if err := requireLead(agreement, project, dc); err != nil {
+	if project.Stage.Tentative() {
+		err = requireLead(agreement, project, dc)
+	} else {
+		err = dc.requireManager()
+	}
+	if err != nil {
 		return nil, err
 	}
 	if to == from {
 		return nil, conflict("nothing_changes", "Project %s already has these values; change at least one.", project.Ref.Project)
 	}
 	event := ProjectEdited{To: to, From: from}
+	if !project.Stage.Tentative() {
+		return CallStage{ProjectRef: c.ProjectRef, Move: MoveEdit, Edit: &ProjectEdit{to, from}}.decide(state, dc)
+	}
 	for _, open := range project.Calls {
 		if open.Move == MoveCommit && open.Partner != dc.Actor.Partner {
 			event.Voided = append(event.Voided, open.Partner)
@@ -314,8 +331,8 @@ func requireLead(agreement *Agreement, project *Project, dc DecisionContext) err
 func (e ProjectEdited) apply(world *World, header Header) {
 	project := world.editProject(header.projectRef())
 	project.Title, project.Description, project.Area, project.Instrument = e.To.Title, e.To.Description, e.To.Area, e.To.Instrument
-	if len(e.Voided) > 0 {
-		project.dropCalls(func(call OpenCall) bool { return call.Move == MoveCommit && slices.Contains(e.Voided, call.Partner) })
-	}
+	project.dropCalls(func(call OpenCall) bool {
+		return call.Move == MoveEdit || (call.Move == MoveCommit && slices.Contains(e.Voided, call.Partner))
+	})
 	project.Versions.count(header)
 }

@@ -18,12 +18,22 @@ type Call struct {
 	Leaving  PartnerID   `json:"leaving,omitempty"`  // for MoveLeave
 	// Dispositions of all open shared milestones, for MoveComplete and MoveStop, sorted by milestone.
 	Dispositions []Disposition `json:"dispositions,omitempty"`
+	Edit         *ProjectEdit  `json:"edit,omitempty"` // for MoveEdit; never modified
 }
 
 // SameAs reports whether two calls request the same move with the same values. Reasons may differ.
 func (c Call) SameAs(other Call) bool {
 	return c.Move == other.Move && c.DecideBy == other.DecideBy && slices.Equal(c.Add, other.Add) &&
-		c.Lead == other.Lead && c.Leaving == other.Leaving && sameDispositions(c.Dispositions, other.Dispositions)
+		c.Lead == other.Lead && c.Leaving == other.Leaving && sameDispositions(c.Dispositions, other.Dispositions) &&
+		c.edited() == other.edited()
+}
+
+// edited returns the fields that a MoveEdit calls.
+func (c Call) edited() (to ProjectFields) {
+	if c.Edit != nil {
+		to = c.Edit.To
+	}
+	return to
 }
 
 // OpenCall is a call that waits for the calls of other participants.
@@ -45,6 +55,7 @@ type CallStage struct {
 	Leaving    PartnerID   `json:"leaving,omitempty"`  // for MoveLeave; empty: the actor's partner
 	// Dispositions are for MoveComplete and MoveStop.
 	Dispositions []Disposition `json:"dispositions,omitempty"`
+	Edit         *ProjectEdit  `json:"edit,omitempty"` // for MoveEdit
 	// Withdraw withdraws the actor's own open call.
 	Withdraw bool `json:"withdraw,omitempty"`
 }
@@ -119,6 +130,7 @@ func (c CallStage) validateFields(check *validation) {
 		{"participants", len(c.Add) > 0, MoveAddParticipants},
 		{"lead", c.Lead != "", MoveChangeLead},
 		{"partner", c.Leaving != "", MoveLeave},
+		{"title", c.Edit != nil, MoveEdit},
 	} {
 		if value.given && c.Move != value.move {
 			check.add(value.field, "is valid only with %s; leave it out", value.move)
@@ -143,6 +155,10 @@ func (c CallStage) validateValue(agreement *Agreement, project *Project, dc Deci
 			check.add("lead", "%q is not among the participants; name one of them", c.Lead)
 		case agreement.HasLeft(c.Lead, dc.At):
 			check.add("lead", "%s has left the agreement; name another participant", c.Lead)
+		}
+	case MoveEdit:
+		if c.Edit == nil {
+			check.add("title", "required")
 		}
 	case MoveLeave:
 		if !project.Participant(c.Leaving) {
@@ -200,7 +216,7 @@ func (c CallStage) allowed(state State, agreement *Agreement, project *Project, 
 			return conflict("nothing_changes", "%s already leads project %s.", c.Lead, project.Ref.Project)
 		}
 		return agreement.requireOpen(dc)
-	case MovePause, MoveDecline:
+	case MovePause, MoveDecline, MoveEdit:
 		return agreement.requireNotLeft(dc) // it takes no part in the decision, and could not resume the project
 	case MoveLeave:
 		return c.requireFreeToLeave(state, project)
@@ -222,6 +238,8 @@ func (c CallStage) effects(state State, project *Project) []Event {
 		})
 	case MoveChangeLead:
 		return sharedEvents("", LeadChanged{To: c.Lead, From: project.Lead, Reason: c.Reason})
+	case MoveEdit:
+		return sharedEvents("", ProjectEdited{To: c.Edit.To, From: c.Edit.From})
 	case MoveLeave:
 		return sharedEvents("", ParticipantLeft{c.Leaving, without(project.Participants, c.Leaving), c.Reason})
 	}
@@ -258,7 +276,7 @@ func (c CallStage) call(state State, agreement *Agreement, project *Project, dc 
 	move := c
 	move.Add = slices.Clone(c.Add)
 	slices.Sort(move.Add)
-	mine := Call{c.Move, dc.Actor.Partner, c.Reason, c.DecideBy, move.Add, c.Lead, c.Leaving, sortedDispositions(c.Dispositions)}
+	mine := Call{c.Move, dc.Actor.Partner, c.Reason, c.DecideBy, move.Add, c.Lead, c.Leaving, sortedDispositions(c.Dispositions), c.Edit}
 	missing, again := without(project.RequiredCallers(state, agreement, mine, dc.At), dc.Actor.Partner), false
 	for _, open := range project.Calls {
 		if !open.SameAs(mine) {

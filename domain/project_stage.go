@@ -46,6 +46,8 @@ const (
 	MoveChangeLead      StageMove = "change_lead"
 	// MoveLeave ends the participation of one partner.
 	MoveLeave StageMove = "leave"
+	// MoveEdit changes the fields of a project that is committed.
+	MoveEdit StageMove = "edit"
 )
 
 // callers says whose call a move takes.
@@ -79,6 +81,7 @@ var stageMoves = map[StageMove]struct {
 	MoveAddParticipants: {openStages, "", everyParticipant},
 	MoveChangeLead:      {openStages, "", everyParticipant},
 	MoveLeave:           {openStages, "", everyParticipant},
+	MoveEdit:            {[]Stage{Committed, Active, Paused}, "", everyParticipant},
 }
 
 // callersOf returns whose call the move takes in the project's present stage.

@@ -400,7 +400,7 @@ func drawProjectCommand(t *rapid.T, ref ProjectRef, partners []PartnerID) Comman
 	call := CallStage{
 		ProjectRef: ref, Reason: drawText.Draw(t, "reason"), Withdraw: rapid.SampledFrom([]bool{false, false, true}).Draw(t, "withdraw"),
 		Move: rapid.SampledFrom([]StageMove{
-			MoveCommit, MoveDecline, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop, MoveDecideBy, MoveChangeLead, MoveLeave, "hop",
+			MoveCommit, MoveDecline, MoveStart, MovePause, MoveResume, MoveComplete, MoveStop, MoveDecideBy, MoveChangeLead, MoveLeave, MoveEdit, "hop",
 		}).Draw(t, "move"),
 	}
 	switch call.Move {

@@ -299,6 +299,9 @@ func (s *scenario) seesProject(partner PartnerID, ref ProjectRef) string {
 		for _, disposition := range call.Dispositions {
 			called += fmt.Sprintf(" %s %s", disposition.Milestone, disposition.State)
 		}
+		if call.Edit != nil {
+			called += fmt.Sprintf(" to %q", call.Edit.To.Title)
+		}
 		words = append(words, strings.Join(strings.Fields(called), " "))
 	}
 	return strings.Join(append(words, version(x.Versions, partner)), ", ")

@@ -212,7 +212,7 @@ func projectRows() map[string]row {
 			"title": "New", "stage": "committed", "lead": "$me", "participants": []string{"$me", "$other"},
 		}},
 		"getProject":        {sees: readerPartner},
-		"editProject":       {sees: readerPartner, does: owners, body: object{"area": "optics"}},
+		"editProject":       {sees: readerPartner, does: stoppers, body: object{"area": "optics"}},
 		"getProjectStatus":  {sees: readerPartner},
 		"getTrend":          {sees: readerPartner},
 		"commitProject":     move(managers),

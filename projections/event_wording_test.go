@@ -102,7 +102,9 @@ func TestRenamedThingsKeepTheirNamesInOlderSentences(t *testing.T) {
 	h.plan("fp4", domain.NewDate(2018, 3, 30))
 	h.do("nokia", domain.EditMilestone{MilestoneRef: milestoneRef("fp4"), Title: new("1 router")})
 	h.do("nokia", domain.StartMilestone{MilestoneRef: milestoneRef("fp4")})
-	h.do("nokia", domain.EditProject{ProjectRef: milestoneRef("fp4").ProjectRef(), Title: new("Fibre")})
+	for _, partner := range []domain.PartnerID{"nokia", "xiaomi"} {
+		h.do(partner, domain.EditProject{ProjectRef: milestoneRef("fp4").ProjectRef(), Title: new("Fibre")})
+	}
 	h.do("nokia", domain.EditPartner{PartnerID: "nokia", Name: new("Nokia Solutions")})
 	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("fp4"), Text: "Done soon"})
 	model := h.follow(t, h.config())
@@ -112,9 +114,11 @@ func TestRenamedThingsKeepTheirNamesInOlderSentences(t *testing.T) {
 		"Nokia planned “Title of fp4” for 30 March 2018",
 		"Nokia changed “Title of fp4”: title from “Title of fp4” to “1 router”",
 		"Nokia started work on “1 router”",
-		"Nokia changed the project “IP routing”: title from “IP routing” to “Fibre”",
+		"Nokia proposed to change the project “IP routing”: title from “IP routing” to “Fibre”",
+		"Xiaomi proposed to change the project “IP routing”: title from “IP routing” to “Fibre”",
+		"Xiaomi changed the project “IP routing”: title from “IP routing” to “Fibre”",
 		"Nokia Solutions commented on “1 router”: Done soon",
-	}, history[len(history)-6:])
+	}, history[len(history)-8:])
 }
 
 // TestATitleBeforeSharingStaysPrivate (R16): the history of a shared milestone begins with the title that was shared.

@@ -36,14 +36,14 @@ func (v *View) projectShape(project *domain.Project) api.Project {
 	}
 	for _, call := range project.Calls {
 		shape.Pending[call.Move] = append(shape.Pending[call.Move], call.Partner)
-		shape.PendingCalls = append(shape.PendingCalls, pendingCall(call))
+		shape.PendingCalls = append(shape.PendingCalls, v.pendingCall(project.Ref.Agreement, call))
 	}
 	shape.Version, shape.UpdatedAt = project.Versions.For(v.viewer.Partner)
 	shape.Creation = v.creation(project.Versions)
 	return shape
 }
 
-func pendingCall(call domain.OpenCall) api.PendingCall {
+func (v *View) pendingCall(agreement domain.AgreementID, call domain.OpenCall) api.PendingCall {
 	dispositions := []api.Disposition{}
 	for _, disposition := range call.Dispositions {
 		dispositions = append(dispositions, api.Disposition{Milestone: disposition.Milestone, Disposition: disposition.State, Reason: disposition.Reason})
@@ -51,5 +51,15 @@ func pendingCall(call domain.OpenCall) api.PendingCall {
 	return api.PendingCall{
 		Move: call.Move, Partner: call.Partner, Member: call.Member, Reason: call.Reason, Since: time.UnixMicro(call.At).UTC(),
 		DecideBy: nilIfZero(call.DecideBy), Participants: emptyIfNil(call.Add), Lead: nilIfZero(call.Lead), Leaving: nilIfZero(call.Leaving), Dispositions: dispositions,
+		Edit: v.calledEdit(agreement, call.Edit),
 	}
+}
+
+// calledEdit returns the fields that a call proposes, or nil.
+func (v *View) calledEdit(agreement domain.AgreementID, edit *domain.ProjectEdit) *api.ProjectFields {
+	if edit == nil {
+		return nil
+	}
+	instrument, _, _ := v.disclosedRefs(agreement, edit.To.Instrument, "", "")
+	return &api.ProjectFields{Title: edit.To.Title, Description: edit.To.Description, Area: edit.To.Area, Instrument: nilIfZero(instrument)}
 }

@@ -270,6 +270,9 @@ func (p *phrasebook) stageCalled(fact Fact, event domain.StageCalled) (string, a
 			suffix += "_other"
 		}
 	}
+	if call.Edit != nil {
+		data["Changes"] = p.edits(fact).project(call.Edit.From, call.Edit.To).String()
+	}
 	if event.Withdrawn {
 		suffix = "withdrawn_" + suffix
 	}
