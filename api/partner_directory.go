@@ -58,7 +58,7 @@ type IssuedToken struct {
 
 // NewMember is the body that adds a member.
 type NewMember struct {
-	Name  string      `json:"name" maxLength:"200"`
+	Name  string      `json:"name" maxLength:"100"`
 	Email string      `json:"email" format:"email" maxLength:"320"`
 	Role  domain.Role `json:"role" enum:"manager,viewer"`
 
@@ -67,7 +67,7 @@ type NewMember struct {
 
 // MemberChange is the body that changes a member; absent fields stay.
 type MemberChange struct {
-	Name  *string      `json:"name,omitempty" maxLength:"200"`
+	Name  *string      `json:"name,omitempty" maxLength:"100"`
 	Email *string      `json:"email,omitempty" format:"email" maxLength:"320"`
 	Role  *domain.Role `json:"role,omitempty" enum:"manager,viewer"`
 

@@ -1,5 +1,10 @@
 package domain
 
+import (
+	"strings"
+	"unicode"
+)
+
 // Member is a person of a partner. Name and e-mail address are stored outside the log, so that they can be
 // erased.
 type Member struct {
@@ -164,4 +169,15 @@ func (MemberRemoved) apply(world *World, header Header) {
 	member := world.editMember(MemberRef{header.Stream.Partner, MemberID(header.Subject)})
 	member.Removed = true
 	member.Versions.count(header)
+}
+
+// PlainMemberName returns a display name with a space for each character that could make it look like another part of a
+// sentence, such as a bracket or a semicolon.
+func PlainMemberName(name string) string {
+	return strings.Map(func(char rune) rune {
+		if unicode.In(char, unicode.L, unicode.M, unicode.Nd) || strings.ContainsRune(" -'.,&/", char) {
+			return char
+		}
+		return ' '
+	}, name)
 }

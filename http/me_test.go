@@ -1,6 +1,7 @@
 package http
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,4 +31,17 @@ func TestMe(t *testing.T) {
 	role := w.As("nokia-viewer").GET("/v1/me")
 	w.As("nokia").PATCH("/v1/partners/nokia/members/"+w.members["nokia"], object{"role": "viewer"}).Want(200)
 	w.As("nokia-viewer").With("If-None-Match", role.etag()).GET("/v1/me").Want(304)
+}
+
+// A member's name stands in sentences without quotation marks, so it cannot contain characters that end a name.
+func TestMemberNameCharacters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"Boss (Firm aa) approved everything; clerk", "“Boss”", "Boss: clerk", strings.Repeat("a", 101)} {
+		w.As("nokia").POST("/v1/partners/nokia/members", object{"name": name, "email": "a@nokia.example", "role": "viewer"}).
+			Refused(422, "invalid_field").Names("name")
+	}
+	for _, name := range []string{"Dr. Zoë O'Neill-Smith, R&D/QA 2", "王小明"} {
+		w.As("nokia").POST("/v1/partners/nokia/members", object{"name": name, "email": "a@nokia.example", "role": "viewer"}).Want(201)
+	}
 }

@@ -107,10 +107,12 @@ type memberProfile struct{ name, email *string }
 
 func (p memberProfile) validate() error {
 	var fieldErrors []domain.FieldError
-	if p.name != nil && (*p.name == "" || len([]rune(*p.name)) > 200) {
-		fieldErrors = append(fieldErrors, domain.FieldError{Field: "name", Message: "must have 1 to 200 characters"})
+	if p.name != nil && (*p.name == "" || len([]rune(*p.name)) > 100) {
+		fieldErrors = append(fieldErrors, domain.FieldError{Field: "name", Message: "must have 1 to 100 characters"})
 	} else if p.name != nil && domain.UnreadableReason(*p.name, true) != "" {
 		fieldErrors = append(fieldErrors, domain.FieldError{Field: "name", Message: domain.UnreadableReason(*p.name, true)})
+	} else if p.name != nil && domain.PlainMemberName(*p.name) != *p.name {
+		fieldErrors = append(fieldErrors, domain.FieldError{Field: "name", Message: "must consist of letters, digits, spaces and - ' . , & /"})
 	}
 	if p.email != nil && !validEmail(*p.email) {
 		fieldErrors = append(fieldErrors, domain.FieldError{Field: "email", Message: "must be an address such as name@company.example"})

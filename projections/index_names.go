@@ -27,6 +27,7 @@ const formerMember = "former member"
 func (n *memberNames) of(ref domain.MemberRef) memberName {
 	name, _ := n.known.Load(ref)
 	known, _ := name.(memberName)
+	known.name = domain.PlainMemberName(known.name)
 	return known
 }
 
