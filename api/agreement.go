@@ -8,27 +8,28 @@ import (
 
 // Agreement is the signed umbrella contract between partners.
 type Agreement struct {
-	ID                    domain.AgreementID               `json:"id"`
-	Title                 string                           `json:"title"`
-	State                 domain.AgreementState            `json:"state" enum:"draft,declined,withdrawn,pending,active,expired,terminated" doc:"pending: signed, before effective_on."`
-	Parties               []domain.PartnerID               `json:"parties"`
-	EffectiveOn           domain.Date                      `json:"effective_on"`
-	ExpiresOn             *domain.Date                     `json:"expires_on" doc:"The last day, in UTC; null unless the term is fixed."`
-	Term                  domain.TermKind                  `json:"term" enum:"fixed,open_ended,undisclosed" doc:"undisclosed: it has a last day that Tandem does not hold."`
-	AcceptanceDays        int                              `json:"acceptance_days"`
-	DeemedAcceptance      bool                             `json:"deemed_acceptance"`
-	ForecastToleranceDays int                              `json:"forecast_tolerance_days"`
-	Announced             bool                             `json:"announced" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
-	NoticeDays            int                              `json:"notice_days" doc:"Least number of calendar days from a termination notice to its last day."`
-	Documents             []Document                       `json:"documents" doc:"The documents on paper; part of the terms."`
-	TermsSHA256           string                           `json:"terms_sha256" doc:"SHA-256 of GET /v1/agreements/{agreement}/terms."`
-	Signatures            map[domain.PartnerID]*Signature  `json:"signatures" doc:"Every party; null for a party that has not signed."`
-	Termination           *Termination                     `json:"termination" doc:"A termination that is set, or called but not yet by all parties; null if there is none."`
-	Closed                *ClosedDraft                     `json:"closed" doc:"Who declined or withdrew the draft; null otherwise."`
-	TerminationCalls      []TerminationCall                `json:"termination_calls" doc:"The open calls for a mutual termination, oldest first; it is set when all parties have called the same day."`
-	Notices               map[domain.PartnerID]GivenNotice `json:"notices" doc:"Parties that have given notice, or have left."`
-	Version               uint64                           `json:"version"`
-	UpdatedAt             time.Time                        `json:"updated_at"`
+	ID                    domain.AgreementID                 `json:"id"`
+	Title                 string                             `json:"title"`
+	State                 domain.AgreementState              `json:"state" enum:"draft,declined,withdrawn,pending,active,expired,terminated" doc:"pending: signed, before effective_on."`
+	Parties               []domain.PartnerID                 `json:"parties"`
+	EffectiveOn           domain.Date                        `json:"effective_on"`
+	ExpiresOn             *domain.Date                       `json:"expires_on" doc:"The last day, in UTC; null unless the term is fixed."`
+	Term                  domain.TermKind                    `json:"term" enum:"fixed,open_ended,undisclosed" doc:"undisclosed: it has a last day that Tandem does not hold."`
+	AcceptanceDays        int                                `json:"acceptance_days"`
+	DeemedAcceptance      bool                               `json:"deemed_acceptance"`
+	ForecastToleranceDays int                                `json:"forecast_tolerance_days"`
+	Announced             bool                               `json:"announced" doc:"The title, the parties, the signatories with their dates, and the kinds of instruments are public."`
+	NoticeDays            int                                `json:"notice_days" doc:"Least number of calendar days from a termination notice to its last day."`
+	Documents             []Document                         `json:"documents" doc:"The documents on paper; part of the terms."`
+	TermsSHA256           string                             `json:"terms_sha256" doc:"SHA-256 of GET /v1/agreements/{agreement}/terms."`
+	Signatures            map[domain.PartnerID]*Signature    `json:"signatures" doc:"Every party; null for a party that has not signed."`
+	Termination           *Termination                       `json:"termination" doc:"A termination that is set, or called but not yet by all parties; null if there is none."`
+	Closed                *ClosedDraft                       `json:"closed" doc:"Who declined or withdrew the draft; null otherwise."`
+	TerminationCalls      []TerminationCall                  `json:"termination_calls" doc:"The open calls for a mutual termination, oldest first; it is set when all parties have called the same day."`
+	Notices               map[domain.PartnerID]GivenNotice   `json:"notices" doc:"Parties that have given notice, or have left."`
+	ContactPersons        map[domain.PartnerID][]NamedMember `json:"contact_persons" doc:"The members whom each present party has named for the others to address; no part of the terms. Only parties see them: the map is empty for an invited partner, and has only its own for a party that has left."`
+	Version               uint64                             `json:"version"`
+	UpdatedAt             time.Time                          `json:"updated_at"`
 	Creation
 	URL string `json:"url" format:"uri"`
 }
@@ -123,6 +124,11 @@ type AgreementChange struct {
 	Announced             *bool               `json:"announced,omitempty"`
 	NoticeDays            *int                `json:"notice_days,omitempty" minimum:"0" maximum:"3650"`
 	Documents             *[]DocumentInput    `json:"documents,omitempty" maxItems:"50" doc:"All. The documents on paper, with http or https addresses and optional SHA-256; part of the terms."`
+}
+
+// ContactPersonsInput is the body that names contact persons.
+type ContactPersonsInput struct {
+	Members []domain.MemberID `json:"members" maxItems:"20" doc:"All. Present members of the caller's partner, in the order of importance; empty: none."`
 }
 
 // Signing is the body that signs.

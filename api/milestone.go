@@ -37,7 +37,7 @@ type Milestone struct {
 	LateReason        string                           `json:"late_reason" doc:"Why the delivery or completion is dated long before its recording."`
 	Acceptance        Acceptance                       `json:"acceptance"`
 	WaivedBy          []domain.PartnerID               `json:"waived_by" doc:"Acceptors that have waived it so far."`
-	Responsible       map[domain.PartnerID]Responsible `json:"responsible" doc:"The member whom each participant has named for its own side; dropped when the milestone is shared and when the partner leaves."`
+	Responsible       map[domain.PartnerID]NamedMember `json:"responsible" doc:"The member whom each participant has named for its own side; dropped when the milestone is shared and when the partner leaves."`
 	DependsOn         []Dependency                     `json:"depends_on"`
 	Criteria          []string                         `json:"criteria"`
 	CriteriaResults   []CriterionResults               `json:"criteria_results" doc:"The results of checks, per criterion, in the order of criteria. They are dropped when the criteria change."`
@@ -52,8 +52,8 @@ type Milestone struct {
 	URL string `json:"url" format:"uri"`
 }
 
-// Responsible is a member whom a partner has named.
-type Responsible struct {
+// NamedMember is a member whom a partner has named.
+type NamedMember struct {
 	Member     domain.MemberID `json:"member"`
 	MemberName *string         `json:"member_name" doc:"The present display name, or that of a former member; null if it is not known."`
 }

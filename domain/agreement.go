@@ -42,6 +42,7 @@ type Agreement struct {
 	TerminationCalls   []TerminationCall    // open calls, oldest first
 	TerminationNotices []TerminationNotice  // sorted by partner; replaced, never modified
 	Renames            []RecordedRename     // of parties, oldest first
+	ContactPersons     []PartnerMembers     // sorted by partner; an entry is replaced, never modified
 	Versions           Versions
 }
 
@@ -409,6 +410,7 @@ func (e AgreementEdited) apply(world *World, header Header) {
 	for _, partner := range e.From.Parties {
 		if !slices.Contains(e.To.Parties, partner) {
 			agreement.Versions.leave(partner)
+			agreement.dropContactPersons(partner)
 		}
 	}
 	agreement.keepSigned()

@@ -99,6 +99,10 @@ func (a *Agreement) ViewFor(partner PartnerID, at time.Time) *Agreement {
 		then.Terms, then.Signatures, then.Instruments, then.MovedItems = frozen.Terms, frozen.Signatures, frozen.Instruments, frozen.MovedItems
 		then.FormerTerms = frozen.FormerTerms
 	}
+	then.ContactPersons = nil // those of the others are no longer its concern
+	if members := a.ContactPersonsOf(partner); len(members) > 0 {
+		then.ContactPersons = []PartnerMembers{{partner, members}}
+	}
 	then.TerminationNotices, then.TerminationCalls = []TerminationNotice{*notice}, nil
 	then.Termination = Termination{Mode: ByNotice, On: notice.On, Reason: notice.Reason}
 	return &then

@@ -287,6 +287,9 @@ func (a *Agreement) EventReaders(payload Payload, at time.Time) []PartnerID {
 	if moved, ok := payload.(ItemMoved); ok && len(moved.Readers) > 0 {
 		return a.present(moved.Readers, at)
 	}
+	if _, ok := payload.(ContactPersonsNamed); ok { // not for partners that are invited to join
+		return a.present(a.Terms.Parties, at)
+	}
 	return a.present(a.Readers(), at)
 }
 

@@ -77,6 +77,7 @@ var payloads = map[string]wireFormat{
 	"agreement.termination_called.v1":     wireFormatOf(TerminationCalled{}),
 	"agreement.notice_given.v1":           wireFormatOf(NoticeGiven{}),
 	"agreement.terminated.v1":             wireFormatOf(AgreementTerminated{}),
+	"agreement.contact_persons_named.v1":  wireFormatOf(ContactPersonsNamed{}),
 	"agreement.party_invited.v1":          wireFormatOf(PartyInvited{}),
 	"agreement.amended.v1":                wireFormatOf(AgreementAmended{}),
 	"amendment.proposed.v1":               wireFormatOf(AmendmentProposed{}),

@@ -84,6 +84,8 @@ func scalarName(payload Payload) string {
 		return "result"
 	case ResponsibleNamed:
 		return "member"
+	case ContactPersonsNamed:
+		return "members"
 	case StageChanged:
 		return "stage"
 	case DecideByMoved:

@@ -92,6 +92,7 @@ var verbs = map[string]verb{
 	"name-responsible":   {"milestone.name_responsible", "milestone", ""},
 	"comment":            {"milestone.comment", "milestone", ""},
 	"terminate":          {"agreement.terminate", "agreement", ""},
+	"name-contacts":      {"agreement.name_contact_persons", "agreement", ""},
 	"propose-amendment":  {"amendment.propose", "agreement", "title=Amendment"},
 	"sign-amendment":     {"amendment.sign", "agreement", "signatory=Signatory"},
 	"reject-amendment":   {"amendment.reject", "agreement", ""},

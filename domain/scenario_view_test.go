@@ -178,6 +178,12 @@ func (s *scenario) seesAgreement(partner PartnerID, id AgreementID) string {
 	for _, notice := range agreement.TerminationNotices {
 		words = append(words, fmt.Sprintf("%s leaves on %s", notice.Partner, notice.On))
 	}
+	for _, persons := range agreement.ContactPersons {
+		if !agreement.Party(partner) {
+			continue
+		}
+		words = append(words, fmt.Sprintf("%v contacts of %s", persons.Members, persons.Partner))
+	}
 	if len(agreement.Signatures) > 0 {
 		words = append(words, "signed by "+join(agreement.signers()))
 	}

@@ -74,12 +74,13 @@ var probes = map[string]struct {
 	"webhook.replay": {aboutWebhook, func(x targets) Command {
 		return ReplayWebhook{WebhookRef: WebhookRef{Partner: x.partner, Webhook: "ops"}, After: "a"}
 	}},
-	"partner.dismiss_notice": {aboutWebhook, func(x targets) Command { return DismissNotice{PartnerID: x.partner, Notice: "token-first"} }},
-	"webhook.disable":        {aboutDisabling, func(x targets) Command { return DisableWebhook{WebhookRef{x.partner, "ops"}, "r"} }},
-	"agreement.edit":         {aboutAgreement, func(x targets) Command { return EditAgreement{AgreementID: x.agreement, Title: new("T")} }},
-	"agreement.sign":         {aboutAgreement, func(x targets) Command { return SignAgreement{AgreementID: x.agreement, Signatory: "S"} }},
-	"agreement.decline":      {aboutAgreement, func(x targets) Command { return DeclineAgreement{x.agreement, "r"} }},
-	"agreement.withdraw":     {aboutAgreement, func(x targets) Command { return WithdrawAgreement{x.agreement, "r"} }},
+	"partner.dismiss_notice":         {aboutWebhook, func(x targets) Command { return DismissNotice{PartnerID: x.partner, Notice: "token-first"} }},
+	"webhook.disable":                {aboutDisabling, func(x targets) Command { return DisableWebhook{WebhookRef{x.partner, "ops"}, "r"} }},
+	"agreement.edit":                 {aboutAgreement, func(x targets) Command { return EditAgreement{AgreementID: x.agreement, Title: new("T")} }},
+	"agreement.name_contact_persons": {aboutAgreement, func(x targets) Command { return NameContactPersons{x.agreement, []MemberID{"anna"}} }},
+	"agreement.sign":                 {aboutAgreement, func(x targets) Command { return SignAgreement{AgreementID: x.agreement, Signatory: "S"} }},
+	"agreement.decline":              {aboutAgreement, func(x targets) Command { return DeclineAgreement{x.agreement, "r"} }},
+	"agreement.withdraw":             {aboutAgreement, func(x targets) Command { return WithdrawAgreement{x.agreement, "r"} }},
 	"instrument.edit": {aboutAgreement, func(x targets) Command {
 		return EditInstrument{AgreementID: x.agreement, Instrument: "i", Title: new("T")}
 	}},

@@ -32,6 +32,8 @@ func agreementRoutes() []*route {
 			anyParty, agreementVisible, media(jsonMedia), getTerms, sumParameter, partParameter),
 		changeRoute(http.MethodPost, "terminateAgreement", "/v1/agreements/{agreement}/terminate", "Call a mutual termination, which requires every party, or give notice",
 			partyManager, agreementVisible, api.Agreement{}, command(terminateAgreement)),
+		changeRoute(http.MethodPost, "nameContactPersons", "/v1/agreements/{agreement}/contact-persons", "Name the contact persons of the own partner, or none; this voids no signature",
+			partyManager, agreementVisible, api.Agreement{}, command(nameContactPersons)),
 		{
 			method: http.MethodGet, operationID: "listAgreementEvents", path: "/v1/agreements/{agreement}/events",
 			summary: "The agreement's feed, oldest first; live with Accept: text/event-stream", callers: anyParty,
@@ -205,6 +207,19 @@ func signAgreement(req *writeCall, body *api.Signing) (*intent, error) {
 	return &intent{
 		command: domain.SignAgreement{AgreementID: id, Signatory: signatory, SignedOn: body.SignedOn},
 		status:  http.StatusOK, path: agreementPath(id), read: readAgreement(id),
+	}, nil
+}
+
+// nameContactPersons checks the members, because the directory is another partition than the agreement.
+func nameContactPersons(req *writeCall, body *api.ContactPersonsInput) (*intent, error) {
+	for _, member := range body.Members {
+		if !req.ownMember(member) {
+			return nil, invalid(domain.FieldError{Field: "members", Message: "contains an id that is no present member of your partner"})
+		}
+	}
+	id := req.agreement()
+	return &intent{
+		command: domain.NameContactPersons{AgreementID: id, Members: body.Members}, status: http.StatusOK, path: agreementPath(id), read: readAgreement(id),
 	}, nil
 }
 

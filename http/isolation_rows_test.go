@@ -178,7 +178,8 @@ func (w *world) agreementRows() map[string]row {
 		"terminateAgreement": {sees: readerPartner, does: signers, body: object{
 			"mode": "mutual", "effective_on": "2041-06-30", "reason": "try",
 		}},
-		"listAmendments": {sees: readerPartner},
+		"nameContactPersons": {sees: readerPartner, does: managers, body: object{"members": []string{}}},
+		"listAmendments":     {sees: readerPartner},
 		"proposeAmendment": {sees: readerPartner, does: managers, body: object{
 			"title": "New", "changes": object{"acceptance_days": 8},
 		}},

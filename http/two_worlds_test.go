@@ -237,6 +237,7 @@ func drawAction(t *rapid.T) randomAction {
 		act(milestone+"/dispute", `{"reason":"there is none","condition":1}`),
 		act(milestone+"/criteria/1/check", `{"result":"not_met"}`),
 		act(milestone+"/responsible", `{"member":null}`),
+		act(worldAgreement+"/contact-persons", `{"members":[]}`),
 		act(milestone+"/reject", `{"reasons":["41 h only"]}`),
 		act(milestone+"/dispute", `{"reason":"it is fast"}`),
 		act(milestone+"/settle", `{"outcome":"accepted"}`),

@@ -47,7 +47,7 @@ type RenderedEvent struct {
 
 	Members []string // display names in it
 	actors  []string // as Actor, in both languages
-	named   string   // display name of the member whom the event names
+	named   []string // display name and id, in turn, of each member whom the event names; longer names first
 }
 
 // WithoutMembers returns the event without the display names of members, for a record that their erasure does not
@@ -65,10 +65,7 @@ func (r *RenderedEvent) WithoutMembers() *RenderedEvent {
 		for _, actor := range r.actors {
 			text = strings.ReplaceAll(text, actor, unnamed.Actor)
 		}
-		if event, names := r.Payload.(domain.ResponsibleNamed); names && r.named != "" {
-			text = strings.ReplaceAll(text, r.named, string(event.Member))
-		}
-		return text
+		return strings.NewReplacer(r.named...).Replace(text)
 	}
 	if r.Milestone != nil {
 		unnamed.Milestone = withoutMembers(*r.Milestone)
@@ -85,7 +82,7 @@ func withoutMembers(milestone api.Milestone) *api.Milestone {
 	}
 	milestone.Responsible = maps.Clone(milestone.Responsible)
 	for partner, responsible := range milestone.Responsible {
-		milestone.Responsible[partner] = api.Responsible{Member: responsible.Member}
+		milestone.Responsible[partner] = api.NamedMember{Member: responsible.Member}
 	}
 	return &milestone
 }
@@ -116,8 +113,9 @@ func (s *events) RenderEvent(
 			rendered.Members = []string{fact.Member}
 			rendered.actors = []string{rendered.Actor, s.book.Actor(sentences.English, fact)}
 		}
-		if rendered.named = view.namedMember(event.payload); rendered.named != "" {
-			rendered.Members = append(rendered.Members, rendered.named)
+		for _, member := range view.namedMembers(event.payload) {
+			rendered.Members = append(rendered.Members, *member.MemberName)
+			rendered.named = append(rendered.named, *member.MemberName, string(member.Member))
 		}
 		rendered.Names = view.knownNames(event.ref.entry.At)
 		rendered.Agreement, rendered.Project = view.agreementTitle(event), view.projectTitle(event)
@@ -253,13 +251,24 @@ func (v *View) actingMember(event decodedEvent) (name string, former bool) {
 	return known.name, known.former
 }
 
-// namedMember returns the display name of the member whom an event names; empty without one and for a former member.
-func (v *View) namedMember(payload domain.Payload) string {
-	event, names := payload.(domain.ResponsibleNamed)
-	if !names {
-		return ""
+// namedMembers returns the members whom an event names and whose display names are known, longer names first. It leaves
+// out former members.
+func (v *View) namedMembers(payload domain.Payload) (named []api.NamedMember) {
+	var partner domain.PartnerID
+	var members []domain.MemberID
+	switch event := payload.(type) {
+	case domain.ResponsibleNamed:
+		partner, members = event.Partner, []domain.MemberID{event.Member}
+	case domain.ContactPersonsNamed:
+		partner, members = event.Partner, event.Members
 	}
-	return v.store.names.of(domain.MemberRef{Partner: event.Partner, Member: event.Member}).name
+	for _, member := range members {
+		if name := v.store.names.of(domain.MemberRef{Partner: partner, Member: member}).name; name != "" {
+			named = append(named, api.NamedMember{Member: member, MemberName: &name})
+		}
+	}
+	slices.SortStableFunc(named, func(a, b api.NamedMember) int { return len(*b.MemberName) - len(*a.MemberName) })
+	return named
 }
 
 // knownNames returns the names that the viewer and the partners that it can see had at a time, in microseconds since

@@ -134,7 +134,7 @@ func TestResponsibleMembersShowDisplayNames(t *testing.T) {
 	h.do("nokia", domain.NameResponsible{MilestoneRef: milestoneRef("fp4"), Member: "anna"})
 	event := model.lastEvent(t, "en")
 	require.Equal(t, "Nokia named Anna Virtanen as responsible for “Title of fp4”", event.Sentence)
-	responsible := func(partner domain.PartnerID) (shape map[domain.PartnerID]api.Responsible) {
+	responsible := func(partner domain.PartnerID) (shape map[domain.PartnerID]api.NamedMember) {
 		require.NoError(t, model.View(viewerOf(partner), func(view *projections.View) error {
 			milestone, _ := view.Milestone(milestoneRef("fp4"))
 			shape = milestone.Responsible
@@ -142,7 +142,7 @@ func TestResponsibleMembersShowDisplayNames(t *testing.T) {
 		}))
 		return shape
 	}
-	want := map[domain.PartnerID]api.Responsible{"nokia": {Member: "anna", MemberName: new("Anna Virtanen")}}
+	want := map[domain.PartnerID]api.NamedMember{"nokia": {Member: "anna", MemberName: new("Anna Virtanen")}}
 	require.Equal(t, want, responsible("xiaomi"))
 
 	query := feed.EventQuery{EventScope: projections.EventScope{Agreement: agreementID}}
@@ -177,5 +177,45 @@ func TestResponsibleMembersOfPartiesThatHaveLeftAreNotShown(t *testing.T) {
 	h.do("xiaomi", domain.TerminateAgreement{AgreementID: agreementID, Mode: domain.ByNotice, Reason: "new strategy", EffectiveOn: 20170705})
 	require.Len(t, model.milestone(t, "nokia").Responsible, 2)
 	h.clock.advance(24 * time.Hour)
-	require.Equal(t, map[domain.PartnerID]api.Responsible{"nokia": {Member: "anna"}}, model.milestone(t, "nokia").Responsible)
+	require.Equal(t, map[domain.PartnerID]api.NamedMember{"nokia": {Member: "anna"}}, model.milestone(t, "nokia").Responsible)
+}
+
+// TestContactPersonsShowDisplayNames also checks that a record of a webhook message has none, although one name contains
+// another.
+func TestContactPersonsShowDisplayNames(t *testing.T) {
+	h := newFixture(t)
+	h.settle()
+	model := h.follow(t, h.config())
+	h.addMember("m1", "Anna")
+	h.addMember("m2", "Anna Virtanen")
+	h.actor = domain.Actor{}
+	terms := func() (agreement api.Agreement) {
+		model.caughtUp(t)
+		return viewed(model, viewerOf("xiaomi"), func(view *projections.View) api.Agreement { a, _ := view.Agreement(agreementID); return a })
+	}
+	before := terms()
+	require.Empty(t, before.ContactPersons)
+	h.do("nokia", domain.NameContactPersons{AgreementID: agreementID, Members: []domain.MemberID{"m1", "m2"}})
+	require.Contains(t, model.lastEvent(t, "en").Sentence, "Nokia named Anna and Anna Virtanen as contact persons for “")
+	after := terms()
+	require.Equal(t, map[domain.PartnerID][]api.NamedMember{
+		"nokia": {{Member: "m1", MemberName: new("Anna")}, {Member: "m2", MemberName: new("Anna Virtanen")}},
+	}, after.ContactPersons)
+	require.Equal(t, before.TermsSHA256, after.TermsSHA256)
+	require.Equal(t, before.Signatures, after.Signatures)
+
+	query := feed.EventQuery{EventScope: projections.EventScope{Agreement: agreementID}}
+	page, err := feed.NewReader(model.ReadModel).Next(context.Background(), viewerOf("xiaomi"), feed.Cursor{}, query, 100)
+	require.NoError(t, err)
+	rendered, err := model.RenderEvent(context.Background(), "xiaomi", page.Events[len(page.Events)-1], false, "fi")
+	require.NoError(t, err)
+	content, err := json.Marshal(rendered.WithoutMembers())
+	require.NoError(t, err)
+	require.NotContains(t, string(content), "Anna")
+	require.NotContains(t, string(content), "Virtanen")
+	require.Contains(t, string(content), "m1 and m2")
+
+	h.removeMember("m2")
+	require.Equal(t, "former member", *terms().ContactPersons["nokia"][1].MemberName)
+	require.Contains(t, model.lastEvent(t, "en").Sentence, "named Anna and a former member as contact persons")
 }

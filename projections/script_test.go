@@ -187,6 +187,7 @@ func drawAgreement(t *rapid.T, who domain.PartnerID) domain.Command {
 		domain.EditAgreement{AgreementID: "a2", Parties: &parties},
 		domain.RenameParty{AgreementID: agreement, Rename: domain.PartyRename{Party: who, Number: number, From: "Old", To: "New " + title}},
 		domain.SignAgreement{AgreementID: agreement, Signatory: "Chief executive"},
+		domain.NameContactPersons{AgreementID: agreement, Members: rapid.SampledFrom([][]domain.MemberID{{"anna"}, {"li", "anna"}, nil}).Draw(t, "persons")},
 		domain.AddInstrument{AgreementID: agreement, Instrument: domain.Instrument{
 			ID: "i1", Kind: domain.PatentAssignment, Title: "Patents", EffectiveOn: domain.NewDate(2017, 7, 1), Disclosure: domain.Undisclosed,
 			Roles:    map[domain.RoleName][]domain.PartnerID{domain.Assignor: {who}, domain.Assignee: {"sony"}},

@@ -36,7 +36,7 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 		Documents: documentsShape(terms.Documents), TermsSHA256: agreement.TermsDocument().SHA256(),
 		Signatures:  map[domain.PartnerID]*api.Signature{},
 		Termination: terminationShape(agreement), Closed: closedShape(agreement.Closed), Notices: map[domain.PartnerID]api.GivenNotice{}, TerminationCalls: []api.TerminationCall{},
-		URL: v.url("agreements", string(agreement.ID)),
+		ContactPersons: v.contactPersons(agreement), URL: v.url("agreements", string(agreement.ID)),
 	}
 	for _, partner := range terms.Parties {
 		shape.Signatures[partner] = nil
@@ -55,6 +55,25 @@ func (v *View) agreementShape(agreement *domain.Agreement) api.Agreement {
 	shape.Version, shape.UpdatedAt = agreement.Versions.For(v.viewer.Partner)
 	shape.Creation = v.creation(agreement.Versions)
 	return shape
+}
+
+// contactPersons returns the contact persons of the parties that have not left, and those of the viewer. A partner that
+// is invited to join sees none.
+func (v *View) contactPersons(agreement *domain.Agreement) map[domain.PartnerID][]api.NamedMember {
+	shapes := map[domain.PartnerID][]api.NamedMember{}
+	if !agreement.Party(v.viewer.Partner) {
+		return shapes
+	}
+	for _, persons := range agreement.ContactPersons {
+		if persons.Partner != v.viewer.Partner && agreement.HasLeft(persons.Partner, v.now) {
+			continue
+		}
+		for _, member := range persons.Members {
+			ref := domain.MemberRef{Partner: persons.Partner, Member: member}
+			shapes[persons.Partner] = append(shapes[persons.Partner], api.NamedMember{Member: member, MemberName: v.memberName(ref)})
+		}
+	}
+	return shapes
 }
 
 func signatureShape(signature domain.Signature) *api.Signature {

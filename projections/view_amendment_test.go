@@ -61,6 +61,7 @@ func TestFeedOfAJoiningPartnerBeginsWithItsInvitation(t *testing.T) {
 
 	position := model.Position(viewer, "")
 	agreement := viewed(model, viewer, func(view *projections.View) api.Agreement { a, _ := view.Agreement(agreementID); return a })
+	h.do("nokia", domain.NameContactPersons{AgreementID: agreementID, Members: []domain.MemberID{"anna"}})
 	h.do("nokia", domain.CommentMilestone{MilestoneRef: milestoneRef("b"), Text: "among ourselves"})
 	h.do("nokia", domain.RejectAmendment{AmendmentRef: domain.AmendmentRef{Agreement: agreementID, Number: 1}, Reason: "no"})
 	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "Newer", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(20)}}})
@@ -72,6 +73,8 @@ func TestFeedOfAJoiningPartnerBeginsWithItsInvitation(t *testing.T) {
 	h.do("xiaomi", domain.CommentMilestone{MilestoneRef: milestoneRef("b"), Text: "among ourselves"})
 	h.do("zte", domain.ProposeAmendment{AgreementID: agreementID, Title: "Ours", Changes: domain.AmendmentChanges{Terms: domain.TermsChange{AcceptanceDays: new(30)}}})
 	events := model.feed(t, "zte")
+	agreement = viewed(model, viewer, func(view *projections.View) api.Agreement { a, _ := view.Agreement(agreementID); return a })
+	require.Equal(t, map[domain.PartnerID][]api.NamedMember{"nokia": {{Member: "anna"}}}, agreement.ContactPersons, "a party sees the present ones")
 	require.Equal(t, []string{"agreement.party_invited", "amendment.signed", "agreement.amended", "amendment.proposed"}, types(events))
 	for n, event := range events {
 		require.Equal(t, fmt.Sprintf("1.%s.%d", agreementID, n+1), event.Position, "dense")
@@ -176,6 +179,7 @@ func TestWithdrawnPartySeesTheStateAtItsWithdrawal(t *testing.T) {
 	require.Equal(t, domain.AgreementStateTerminated, left.State)
 	position := model.Position(viewer, "")
 
+	h.do("nokia", domain.NameContactPersons{AgreementID: agreementID, Members: []domain.MemberID{"anna"}})
 	h.do("nokia", domain.ProposeAmendment{AgreementID: agreementID, Title: "Two of us", Changes: domain.AmendmentChanges{
 		Terms:          domain.TermsChange{Title: new("Two of us")},
 		AddInstruments: []domain.Instrument{{ID: "i", Kind: domain.Exploration, Title: "More", EffectiveOn: 20170705, Disclosure: domain.Undisclosed}},

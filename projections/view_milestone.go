@@ -73,14 +73,14 @@ func (v *View) tolerance(agreement *agreementNode) int {
 }
 
 // responsible returns the responsible members of the partners that have not left the agreement.
-func (v *View) responsible(node *milestoneNode) map[domain.PartnerID]api.Responsible {
-	shapes := make(map[domain.PartnerID]api.Responsible, len(node.entity.Responsible))
+func (v *View) responsible(node *milestoneNode) map[domain.PartnerID]api.NamedMember {
+	shapes := make(map[domain.PartnerID]api.NamedMember, len(node.entity.Responsible))
 	for _, responsible := range node.entity.Responsible {
 		if agreement := node.project.agreement.entity; agreement != nil && agreement.HasLeft(responsible.Partner, v.now) {
 			continue
 		}
 		ref := domain.MemberRef(responsible)
-		shapes[responsible.Partner] = api.Responsible{Member: responsible.Member, MemberName: v.memberName(ref)}
+		shapes[responsible.Partner] = api.NamedMember{Member: responsible.Member, MemberName: v.memberName(ref)}
 	}
 	return shapes
 }

@@ -33,7 +33,7 @@ var eventStyles = map[string]stateStyle{
 	"agreement.signed": {formats.Good, "signed"}, "agreement.activated": {formats.Good, "in_force"},
 	"agreement.declined": {formats.Bad, "declined"}, "agreement.withdrawn": {formats.Neutral, "withdrawn"},
 	"agreement.termination_called": {formats.Warning, "proposed"}, "agreement.notice_given": {formats.Warning, "notice"},
-	"agreement.terminated": {formats.Warning, "agreed"}, "agreement.parties_added": {formats.Neutral, "draft"}, "project.participants_added": neutralStyle,
+	"agreement.terminated": {formats.Warning, "agreed"}, "agreement.parties_added": {formats.Neutral, "draft"}, "agreement.contact_persons_named": neutralStyle, "project.participants_added": neutralStyle,
 	"project.participant_left": neutralStyle, "project.lead_changed": neutralStyle,
 	"agreement.party_invited": {formats.Warning, "proposed"}, "agreement.amended": {formats.Good, "in_force"},
 	"amendment.proposed": {formats.Warning, "proposed"}, "amendment.signed": {formats.Good, "signed"}, "amendment.rejected": {formats.Bad, "rejected"},

@@ -92,6 +92,8 @@ func (p *phrasebook) agreement(fact Fact) (string, args) {
 // parties returns the message suffix and the arguments of an event about the parties of an agreement.
 func (p *phrasebook) parties(fact Fact) (string, args) {
 	switch event := fact.Payload.(type) {
+	case domain.ContactPersonsNamed:
+		return p.contactPersons(fact, event)
 	case domain.PartyRenamed:
 		return "", args{"From": event.From, "To": event.To}
 	case domain.PartiesAdded:
@@ -109,6 +111,17 @@ func (p *phrasebook) late(data args, recordedOn domain.Date) (suffix string) {
 	}
 	data["Recorded"] = p.style.date(recordedOn)
 	return "late"
+}
+
+func (p *phrasebook) contactPersons(fact Fact, event domain.ContactPersonsNamed) (string, args) {
+	if len(event.Members) == 0 {
+		return "cleared", args{}
+	}
+	names := make([]string, len(event.Members))
+	for i, member := range event.Members {
+		names[i] = p.named(fact, domain.MemberRef{Partner: event.Partner, Member: member})
+	}
+	return "", args{"Named": p.style.join(names), "Count": len(names)}
 }
 
 // instrument returns the message suffix and the arguments of an event of an instrument. A reader that may not see the
