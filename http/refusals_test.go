@@ -194,7 +194,7 @@ func (w *world) projectRefusals() []refused {
 		{"nokia", "PATCH", routing, object{}, "", 422, "nothing_to_change", ""},
 		{"nokia", "PATCH", routing, object{"title": ""}, "", 422, "invalid_field", "title"},
 		{"nokia", "PATCH", routing, object{"area": "x"}, `"99-x"`, 412, "version_mismatch", ""},
-		{"xiaomi", "PATCH", routing, object{"area": "x"}, `"99-x"`, 403, "not_lead", ""},
+		{"nokia", "PATCH", things, object{"area": "x"}, `"99-x"`, 403, "not_lead", ""},
 		{"xiaomi", "PATCH", things, object{"area": "x", "decide_by": "2018-01-01"}, "", 422, "invalid_field", "decide_by"},
 		{"nokia", "PATCH", routing, object{"decide_by": "2018-01-01"}, "", 409, "wrong_stage", ""},
 		{"nokia", "POST", routing + "/commit", nil, "", 409, "wrong_stage", ""},
