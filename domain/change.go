@@ -105,7 +105,7 @@ func (p *Project) Change(number int) *ChangeRequest {
 }
 
 // Parties returns the partners that have to approve the request, sorted. While the request is open, they follow
-// the milestones, and a partner that has left the project is none.
+// the milestones, and a partner that has left the project does not count.
 func (c *ChangeRequest) Parties(state State, project ProjectRef) []PartnerID {
 	ids := slices.Clone(c.ProposedTo)
 	if c.State == ChangeStateOpen {

@@ -54,7 +54,7 @@ func (v *View) InvitationVisible(partner domain.PartnerID, id domain.InvitationI
 	return visible
 }
 
-// Contact returns a contact of the viewer's own partner, or false if it is none.
+// Contact returns a contact of the viewer's own partner, or false if the partner is not a contact.
 func (v *View) Contact(partner, contact domain.PartnerID) (api.Contact, bool) {
 	if v.ownDirectory(partner) == nil {
 		return api.Contact{}, false
